@@ -1,0 +1,96 @@
+import { FrameError } from './frame-error.ts';
+
+/**
+ * Reads the fields of one frame body in place, big-endian, and never past its end.
+ *
+ * One reader serves many frames, one after the other: no object is made per frame.
+ */
+export class ByteReader {
+  #buffer: Buffer = Buffer.alloc(0);
+  #offset = 0;
+  #end = 0;
+
+  /** Points the reader at `buffer[start, end)`. */
+  reset(buffer: Buffer, start: number, end: number): this {
+    this.#buffer = buffer;
+    this.#offset = start;
+    this.#end = end;
+    return this;
+  }
+
+  /** The buffer that `offset` and `end` index. */
+  get buffer(): Buffer {
+    return this.#buffer;
+  }
+
+  /** Where the next field begins. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Where the body ends. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** @throws {GW_ERR_FRAME_MALFORMED} like every read past the end of the body */
+  readU8(): number {
+    return this.#buffer[this.#advance(1)] as number;
+  }
+
+  readU16(): number {
+    const offset = this.#advance(2);
+    const buffer = this.#buffer;
+    return ((buffer[offset] as number) << 8) | (buffer[offset + 1] as number);
+  }
+
+  readU32(): number {
+    const offset = this.#advance(4);
+    const buffer = this.#buffer;
+    return (
+      (((buffer[offset] as number) << 24) |
+        ((buffer[offset + 1] as number) << 16) |
+        ((buffer[offset + 2] as number) << 8) |
+        (buffer[offset + 3] as number)) >>>
+      0
+    );
+  }
+
+  /** Reads `| u16 length | UTF-8 |`. */
+  readShortString(): string {
+    const byteLength = this.readU16();
+    const offset = this.#advance(byteLength);
+    return this.#buffer.toString('utf8', offset, offset + byteLength);
+  }
+
+  /** Reads the rest of the body as UTF-8. */
+  readRestUtf8(): string {
+    const offset = this.#offset;
+    this.#offset = this.#end;
+    return this.#buffer.toString('utf8', offset, this.#end);
+  }
+
+  /** A view of the rest of the body; copy it to keep it. */
+  readRestBytes(): Buffer {
+    const offset = this.#offset;
+    this.#offset = this.#end;
+    return this.#buffer.subarray(offset, this.#end);
+  }
+
+  /** Reads a count of entries and makes sure that so many can follow. */
+  readCount(minimumBytesEach: number): number {
+    const count = this.readU32();
+    if (count * minimumBytesEach <= this.#end - this.#offset) return count;
+    throw new FrameError('GW_ERR_FRAME_MALFORMED', `a list of ${count} entries exceeds its frame`);
+  }
+
+  #advance(byteLength: number): number {
+    const offset = this.#offset;
+    const next = offset + byteLength;
+    if (next > this.#end) {
+      throw new FrameError('GW_ERR_FRAME_MALFORMED', 'a frame ends within a field');
+    }
+    this.#offset = next;
+    return offset;
+  }
+}

@@ -1,0 +1,144 @@
+import type { ByteReader } from './byte-reader.ts';
+import type { ByteWriter } from './byte-writer.ts';
+import { Command } from './command.ts';
+import { beginFrame, endFrame } from './frame.ts';
+import { type Payload, writePayload } from './payload.ts';
+import type { ConnectionAddress } from './query.ts';
+import { writeAddress } from './send-frame.ts';
+
+/** How a client is closed. */
+export interface CloseRequest {
+  readonly code: number;
+  /** At most 123 bytes of UTF-8. */
+  readonly reason: string;
+  /** A last message; `undefined` sends none, an empty string sends an empty message. */
+  readonly payload: Payload | undefined;
+}
+
+/** Writes `| address | close |`: flush what was sent, then close. */
+export function writeCloseClient(
+  writer: ByteWriter,
+  address: ConnectionAddress,
+  close: CloseRequest,
+): void {
+  const start = beginFrame(writer, Command.CloseClient);
+  writeAddress(writer, address);
+  writeClose(writer, close);
+  endFrame(writer, start);
+}
+
+/** Writes `| uid | close |`: close every client of the uid. */
+export function writeCloseUid(writer: ByteWriter, uid: string, close: CloseRequest): void {
+  const start = beginFrame(writer, Command.CloseUid);
+  writer.writeShortString(uid);
+  writeClose(writer, close);
+  endFrame(writer, start);
+}
+
+/** Writes `| u16 code | reason | u8 has payload | u8 flags | payload |`, the last two only if there is one. */
+function writeClose(writer: ByteWriter, { code, reason, payload }: CloseRequest): void {
+  writer.writeU16(code);
+  writer.writeShortString(reason);
+  writer.writeU8(payload === undefined ? 0 : 1);
+  if (payload !== undefined) writePayload(writer, payload);
+}
+
+/** Reads the code and the reason of a close, and whether a payload follows. */
+export function readClose(reader: ByteReader): {
+  readonly code: number;
+  readonly reason: string;
+  readonly hasPayload: boolean;
+} {
+  const code = reader.readU16();
+  const reason = reader.readShortString();
+  return { code, reason, hasPayload: reader.readU8() !== 0 };
+}
+
+/** Writes `| address |`: drop the client at once. */
+export function writeDestroyClient(writer: ByteWriter, address: ConnectionAddress): void {
+  writeAddressed(writer, Command.DestroyClient, address);
+}
+
+/** Writes `| address | UTF-8 uid |`. */
+export function writeBindUid(writer: ByteWriter, address: ConnectionAddress, uid: string): void {
+  writeAddressed(writer, Command.BindUid, address, uid);
+}
+
+/** Writes `| address |`. */
+export function writeUnbindUid(writer: ByteWriter, address: ConnectionAddress): void {
+  writeAddressed(writer, Command.UnbindUid, address);
+}
+
+/** Writes `| address | UTF-8 group |`. */
+export function writeJoinGroup(
+  writer: ByteWriter,
+  address: ConnectionAddress,
+  group: string,
+): void {
+  writeAddressed(writer, Command.JoinGroup, address, group);
+}
+
+/** Writes `| address | UTF-8 group |`. */
+export function writeLeaveGroup(
+  writer: ByteWriter,
+  address: ConnectionAddress,
+  group: string,
+): void {
+  writeAddressed(writer, Command.LeaveGroup, address, group);
+}
+
+/** Writes `| UTF-8 group |`: no client is in the group any more. */
+export function writeUngroup(writer: ByteWriter, group: string): void {
+  const start = beginFrame(writer, Command.Ungroup);
+  writer.writeUtf8(group);
+  endFrame(writer, start);
+}
+
+/** Writes `| address | session as msgpack |`: the session becomes this. */
+export function writeSetSession(
+  writer: ByteWriter,
+  address: ConnectionAddress,
+  session: Uint8Array,
+): void {
+  writeAddressed(writer, Command.SetSession, address, session);
+}
+
+/** Writes `| address | partial session as msgpack |`: merged deeply into the session. */
+export function writeUpdateSession(
+  writer: ByteWriter,
+  address: ConnectionAddress,
+  partial: Uint8Array,
+): void {
+  writeAddressed(writer, Command.UpdateSession, address, partial);
+}
+
+/**
+ * Writes `| address | u32 base version | delta as msgpack |`: what the callbacks of a worker changed.
+ *
+ * @param baseVersion - the version of the session that the delta was made from
+ */
+export function writeApplySessionDelta(
+  writer: ByteWriter,
+  address: ConnectionAddress,
+  baseVersion: number,
+  delta: Uint8Array,
+): void {
+  const start = beginFrame(writer, Command.ApplySessionDelta);
+  writeAddress(writer, address);
+  writer.writeU32(baseVersion);
+  writer.writeBytes(delta);
+  endFrame(writer, start);
+}
+
+function writeAddressed(
+  writer: ByteWriter,
+  command: Command,
+  address: ConnectionAddress,
+  rest?: string | Uint8Array,
+): void {
+  const start = beginFrame(writer, command);
+  writeAddress(writer, address);
+  if (typeof rest === 'string') writer.writeUtf8(rest);
+  else if (rest !== undefined) writer.writeBytes(rest);
+  endFrame(writer, start);
+}

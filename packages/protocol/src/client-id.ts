@@ -1,0 +1,74 @@
+declare const clientIdBrand: unique symbol;
+
+/**
+ * Name of one client connection, unique in the cluster and over restarts: 20 characters of
+ * `A-Z a-z 0-9 - _`. Opaque to applications; it reveals no address and cannot be guessed.
+ *
+ * `| 5 gateway token | 5 connection | 10 nonce |`, each character holding six bits.
+ */
+export type ClientId = string & { readonly [clientIdBrand]: true };
+
+/** What a client id says. Every number is an integer of 30 bits. */
+export interface ClientAddress {
+  /** The random token of the gateway process that holds the client. */
+  readonly gatewayToken: number;
+  /** Number of the connection within that gateway process. */
+  readonly connection: number;
+  /** Two random halves, so that an id cannot be guessed from another. */
+  readonly nonceHigh: number;
+  readonly nonceLow: number;
+}
+
+/** Exclusive upper bound of each number in a client id. */
+export const CLIENT_ID_FIELD_LIMIT: number = 2 ** 30;
+
+const CLIENT_ID_LENGTH = 20;
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
+/** Value of each ASCII character, -1 for those outside the alphabet. */
+const digitValues = Int8Array.from({ length: 128 }, (_, code) =>
+  alphabet.indexOf(String.fromCharCode(code)),
+);
+
+/** Writes the id of a client. Every number must lie in 0 to 2^30 - 1. */
+export function formatClientId(address: ClientAddress): ClientId {
+  const { gatewayToken, connection, nonceHigh, nonceLow } = address;
+  const text =
+    formatField(gatewayToken) +
+    formatField(connection) +
+    formatField(nonceHigh) +
+    formatField(nonceLow);
+  return text as ClientId;
+}
+
+/** Reads a client id; `undefined` when the text is none. */
+export function parseClientId(text: string): ClientAddress | undefined {
+  if (text.length !== CLIENT_ID_LENGTH) return undefined;
+  const gatewayToken = parseField(text, 0);
+  const connection = parseField(text, 5);
+  const nonceHigh = parseField(text, 10);
+  const nonceLow = parseField(text, 15);
+  // A field with a foreign character is negative.
+  if ((gatewayToken | connection | nonceHigh | nonceLow) < 0) return undefined;
+  return { gatewayToken, connection, nonceHigh, nonceLow };
+}
+
+function formatField(value: number): string {
+  return (
+    alphabet.charAt(value >>> 24) +
+    alphabet.charAt((value >>> 18) & 63) +
+    alphabet.charAt((value >>> 12) & 63) +
+    alphabet.charAt((value >>> 6) & 63) +
+    alphabet.charAt(value & 63)
+  );
+}
+
+function parseField(text: string, offset: number): number {
+  let value = 0;
+  for (let i = offset; i < offset + 5; i++) {
+    const digit = digitValues[text.charCodeAt(i)] ?? -1;
+    if (digit < 0) return -1;
+    value = (value << 6) | digit;
+  }
+  return value;
+}

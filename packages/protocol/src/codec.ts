@@ -1,0 +1,319 @@
+import { Packr } from 'msgpackr';
+import type { ByteWriter } from './byte-writer.ts';
+import { Command } from './command.ts';
+import { Fields } from './fields.ts';
+import { beginFrame, endFrame } from './frame.ts';
+import { FrameError } from './frame-error.ts';
+import {
+  AcceptorRole,
+  type Challenge,
+  type ClientAttached,
+  type ClientClosed,
+  type ClientRequest,
+  ClosedBy,
+  DialerRole,
+  type GatewayAnnouncement,
+  type GatewayEntry,
+  type GatewayList,
+  type Hello,
+  type Proof,
+  type QueryAnswer,
+  type QueryFailure,
+  type QueryMessage,
+  type Refusal,
+  type SessionChanged,
+  type UidChanged,
+  type Welcome,
+} from './messages.ts';
+import type { AskedQuery, Query } from './query.ts';
+import type { SessionDelta } from './session-delta.ts';
+
+/** Every message whose body is msgpack. */
+export type Message =
+  | Hello
+  | Challenge
+  | Proof
+  | Welcome
+  | Refusal
+  | GatewayAnnouncement
+  | GatewayList
+  | ClientAttached
+  | ClientClosed
+  | SessionChanged
+  | UidChanged
+  | QueryMessage<AskedQuery>
+  | QueryAnswer
+  | QueryFailure;
+
+// Records are a msgpackr extension that other languages cannot read; plain maps are msgpack.
+const packr = new Packr({ useRecords: false });
+
+const commandOfType: Readonly<Record<Message['type'], Command>> = {
+  hello: Command.Hello,
+  challenge: Command.Challenge,
+  proof: Command.Proof,
+  welcome: Command.Welcome,
+  refusal: Command.Refusal,
+  gatewayAnnouncement: Command.GatewayAnnouncement,
+  gatewayList: Command.GatewayList,
+  clientAttached: Command.ClientAttached,
+  clientClosed: Command.ClientClosed,
+  sessionChanged: Command.SessionChanged,
+  uidChanged: Command.UidChanged,
+  query: Command.Query,
+  queryAnswer: Command.QueryAnswer,
+  queryFailure: Command.QueryFailure,
+};
+
+/** Packs any value as msgpack; the bytes are the caller's own. */
+export function packValue(value: unknown): Buffer {
+  // The packer hands out slices of a large buffer of its own; a copy does not keep that alive.
+  return Buffer.from(packr.pack(value));
+}
+
+/**
+ * Reads msgpack. Bytes within it come out as `Buffer`.
+ *
+ * @throws {GW_ERR_FRAME_MALFORMED} when it is not msgpack
+ */
+export function unpackValue(bytes: Uint8Array): unknown {
+  try {
+    return packr.unpack(bytes);
+  } catch (error) {
+    throw notMsgpack(error);
+  }
+}
+
+function notMsgpack(cause: unknown): FrameError {
+  return new FrameError('GW_ERR_FRAME_MALFORMED', 'a body is not msgpack', { cause });
+}
+
+/** Writes a structured message as one frame. */
+export function writeMessage(writer: ByteWriter, message: Message): void {
+  const { type, ...body } = message;
+  const start = beginFrame(writer, commandOfType[type]);
+  writer.writeBytes(packr.pack(body));
+  endFrame(writer, start);
+}
+
+/**
+ * Reads a structured message, checking every field.
+ *
+ * @returns `undefined` when the command is not that of a structured message
+ * @throws {GW_ERR_FRAME_MALFORMED} naming the message and the field
+ */
+export function readMessage(
+  command: number,
+  buffer: Buffer,
+  start: number,
+  end: number,
+): Message | undefined {
+  const parse = parsers.get(command);
+  if (parse === undefined) return undefined;
+  return parse(unpackValue(buffer.subarray(start, end)));
+}
+
+const parsers: ReadonlyMap<number, (body: unknown) => Message> = new Map<
+  number,
+  (body: unknown) => Message
+>([
+  [Command.Hello, parseHello],
+  [Command.Challenge, parseChallenge],
+  [Command.Proof, parseProof],
+  [Command.Welcome, parseWelcome],
+  [Command.Refusal, parseRefusal],
+  [Command.GatewayAnnouncement, parseGatewayAnnouncement],
+  [Command.GatewayList, parseGatewayList],
+  [Command.ClientAttached, parseClientAttached],
+  [Command.ClientClosed, parseClientClosed],
+  [Command.SessionChanged, parseSessionChanged],
+  [Command.UidChanged, parseUidChanged],
+  [Command.Query, parseQueryMessage],
+  [Command.QueryAnswer, parseQueryAnswer],
+  [Command.QueryFailure, parseQueryFailure],
+]);
+
+function parseHello(body: unknown): Hello {
+  const fields = new Fields('hello', body);
+  return {
+    type: 'hello',
+    version: fields.unsigned('version'),
+    role: fields.oneOf('role', DialerRole),
+    instanceId: fields.string('instanceId'),
+    name: fields.string('name'),
+    id: fields.unsigned('id'),
+    nonce: fields.bytes('nonce'),
+  };
+}
+
+function parseChallenge(body: unknown): Challenge {
+  const fields = new Fields('challenge', body);
+  return {
+    type: 'challenge',
+    version: fields.unsigned('version'),
+    role: fields.oneOf('role', AcceptorRole),
+    instanceId: fields.string('instanceId'),
+    nonce: fields.bytes('nonce'),
+    proof: fields.bytes('proof'),
+  };
+}
+
+function parseProof(body: unknown): Proof {
+  return { type: 'proof', proof: new Fields('proof', body).bytes('proof') };
+}
+
+function parseWelcome(body: unknown): Welcome {
+  const fields = new Fields('welcome', body);
+  return {
+    type: 'welcome',
+    name: fields.string('name'),
+    id: fields.unsigned('id'),
+    gatewayToken: fields.unsigned('gatewayToken'),
+  };
+}
+
+function parseRefusal(body: unknown): Refusal {
+  const fields = new Fields('refusal', body);
+  return { type: 'refusal', code: fields.string('code'), message: fields.string('message') };
+}
+
+function parseGatewayAnnouncement(body: unknown): GatewayAnnouncement {
+  const fields = new Fields('gatewayAnnouncement', body);
+  return { type: 'gatewayAnnouncement', gateway: parseGatewayEntry(fields.object('gateway')) };
+}
+
+function parseGatewayList(body: unknown): GatewayList {
+  const fields = new Fields('gatewayList', body);
+  const gateways = fields
+    .list('gateways')
+    .map((entry) => parseGatewayEntry(new Fields('gatewayList.gateways', entry)));
+  return { type: 'gatewayList', gateways };
+}
+
+function parseGatewayEntry(fields: Fields): GatewayEntry {
+  return {
+    address: fields.string('address'),
+    instanceId: fields.string('instanceId'),
+    gatewayToken: fields.unsigned('gatewayToken'),
+    name: fields.string('name'),
+  };
+}
+
+function parseClientAttached(body: unknown): ClientAttached {
+  const fields = new Fields('clientAttached', body);
+  return {
+    type: 'clientAttached',
+    connection: fields.unsigned('connection'),
+    nonceHigh: fields.unsigned('nonceHigh'),
+    nonceLow: fields.unsigned('nonceLow'),
+    remoteAddress: fields.string('remoteAddress'),
+    remotePort: fields.unsigned('remotePort'),
+    gatewayPort: fields.unsigned('gatewayPort'),
+    request: fields.optionalBytes('request'),
+    uid: fields.optionalString('uid'),
+    session: fields.optionalBytes('session'),
+    sessionVersion: fields.unsigned('sessionVersion'),
+  };
+}
+
+function parseClientClosed(body: unknown): ClientClosed {
+  const fields = new Fields('clientClosed', body);
+  return {
+    type: 'clientClosed',
+    connection: fields.unsigned('connection'),
+    by: fields.oneOf('by', ClosedBy),
+    code: fields.optionalUnsigned('code'),
+    reason: fields.optionalString('reason'),
+  };
+}
+
+function parseSessionChanged(body: unknown): SessionChanged {
+  const fields = new Fields('sessionChanged', body);
+  return {
+    type: 'sessionChanged',
+    connection: fields.unsigned('connection'),
+    version: fields.unsigned('version'),
+    delta: fields.sessionDelta('delta'),
+  };
+}
+
+function parseUidChanged(body: unknown): UidChanged {
+  const fields = new Fields('uidChanged', body);
+  return {
+    type: 'uidChanged',
+    connection: fields.unsigned('connection'),
+    uid: fields.optionalString('uid'),
+  };
+}
+
+function parseQueryMessage(body: unknown): QueryMessage<AskedQuery> {
+  const fields = new Fields('query', body);
+  const requestId = fields.unsigned('requestId');
+  return { type: 'query', requestId, query: parseQuery(fields.object('query')) };
+}
+
+function parseQuery(fields: Fields): AskedQuery {
+  const name = fields.string('kind');
+  const kind = name as Query['kind'];
+  switch (kind) {
+    case 'isOnline':
+    case 'getUidByClientId':
+    case 'getSession': {
+      const client = fields.object('client');
+      const connection = client.unsigned('connection');
+      const nonceHigh = client.unsigned('nonceHigh');
+      return { kind, client: { connection, nonceHigh, nonceLow: client.unsigned('nonceLow') } };
+    }
+    case 'isUidOnline':
+    case 'getClientIdByUid':
+      return { kind, uid: fields.string('uid') };
+    case 'getClientIdListByGroup':
+    case 'getClientIdCountByGroup':
+    case 'getClientSessionsByGroup':
+      return { kind, group: fields.string('group') };
+    case 'getAllClientIdCount':
+    case 'getAllClientIdList':
+    case 'getAllClientSessions':
+      return { kind };
+    default:
+      // A newer peer may ask what this one does not know: that fails the query, not the link.
+      kind satisfies never;
+      return { kind: 'unknown', name };
+  }
+}
+
+function parseQueryAnswer(body: unknown): QueryAnswer {
+  const fields = new Fields('queryAnswer', body);
+  const requestId = fields.unsigned('requestId');
+  return { type: 'queryAnswer', requestId, answer: fields.unknown('answer') };
+}
+
+function parseQueryFailure(body: unknown): QueryFailure {
+  const fields = new Fields('queryFailure', body);
+  return {
+    type: 'queryFailure',
+    requestId: fields.unsigned('requestId'),
+    code: fields.string('code'),
+    message: fields.string('message'),
+  };
+}
+
+/**
+ * Reads the packed `request` of `ClientAttached`.
+ *
+ * @throws {GW_ERR_FRAME_MALFORMED} when the bytes are none
+ */
+export function unpackClientRequest(bytes: Uint8Array): ClientRequest {
+  const fields = new Fields('clientRequest', unpackValue(bytes));
+  return { url: fields.string('url'), headers: fields.stringRecord('headers') };
+}
+
+/** Packs what changed in a session, as `writeApplySessionDelta` carries it. */
+export function packSessionDelta(delta: SessionDelta): Buffer {
+  return packr.pack({ delta });
+}
+
+/** @throws {GW_ERR_FRAME_MALFORMED} when the bytes are no session delta */
+export function unpackSessionDelta(bytes: Uint8Array): SessionDelta {
+  return new Fields('sessionDelta', unpackValue(bytes)).sessionDelta('delta');
+}

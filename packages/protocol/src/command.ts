@@ -1,0 +1,57 @@
+/**
+ * First byte of every frame. `docs/protocol.md` draws each body.
+ *
+ * A number is never given a second meaning; a receiver ignores numbers it does not know.
+ */
+export const Command = {
+  // Any link, while it is being set up. The dialer speaks first.
+  Hello: 0x01, // dialer -> acceptor
+  Challenge: 0x02, // acceptor -> dialer
+  Proof: 0x03, // dialer -> acceptor
+  Welcome: 0x04, // acceptor -> dialer
+  Refusal: 0x05, // either; the sender then closes
+
+  // Any link, at any time after.
+  Ping: 0x08, // either
+  Pong: 0x09, // either, in answer to Ping
+
+  // Register links.
+  GatewayAnnouncement: 0x10, // gateway -> register
+  GatewayList: 0x11, // register -> worker or client
+
+  // Events of clients.
+  ClientAttached: 0x20, // gateway -> worker
+  ClientConnected: 0x21, // gateway -> worker
+  ClientMessage: 0x22, // gateway -> worker
+  ClientClosed: 0x23, // gateway -> worker
+  SessionChanged: 0x24, // gateway -> worker
+  UidChanged: 0x25, // gateway -> worker
+  EventsHandled: 0x28, // worker -> gateway
+  WorkerReady: 0x29, // worker -> gateway
+
+  // Commands, from a worker or a client of the Gateway API to a gateway.
+  SendToClient: 0x40,
+  SendToClients: 0x41,
+  SendToAll: 0x42,
+  SendToUids: 0x43,
+  SendToGroups: 0x44,
+  CloseClient: 0x48,
+  DestroyClient: 0x49,
+  CloseUid: 0x4a,
+  BindUid: 0x50,
+  UnbindUid: 0x51,
+  JoinGroup: 0x52,
+  LeaveGroup: 0x53,
+  Ungroup: 0x54,
+  SetSession: 0x58,
+  UpdateSession: 0x59,
+  ApplySessionDelta: 0x5a,
+
+  // Queries, from a worker or a client of the Gateway API to a gateway, and their answers.
+  Query: 0x60,
+  QueryAnswer: 0x61, // gateway -> asker
+  QueryFailure: 0x62, // gateway -> asker
+} as const;
+
+/** First byte of a frame. */
+export type Command = (typeof Command)[keyof typeof Command];

@@ -1,0 +1,80 @@
+import type { ByteReader } from './byte-reader.ts';
+import type { ByteWriter } from './byte-writer.ts';
+import { Command } from './command.ts';
+import { beginFrame, endFrame } from './frame.ts';
+import { PayloadFlag } from './payload.ts';
+
+/** Writes `| u32 connection |`: the client is usable. */
+export function writeClientConnected(writer: ByteWriter, connection: number): void {
+  const start = beginFrame(writer, Command.ClientConnected);
+  writer.writeU32(connection);
+  endFrame(writer, start);
+}
+
+/** Writes `| u32 connection | u8 flags | payload |`: a message of a client, its bytes untouched. */
+export function writeClientMessage(
+  writer: ByteWriter,
+  connection: number,
+  payload: Uint8Array,
+  isBinary: boolean,
+): void {
+  const start = beginFrame(writer, Command.ClientMessage);
+  writer.writeU32(connection);
+  writer.writeU8(isBinary ? PayloadFlag.Binary : 0);
+  writer.writeBytes(payload);
+  endFrame(writer, start);
+}
+
+/** Bytes of one entry of `EventsHandled`. */
+const HANDLED_ENTRY_BYTES = 8;
+
+/**
+ * Collects which events of which clients a worker has finished, to tell the gateway of them all in
+ * one frame per turn of the event loop.
+ */
+export class HandledEvents {
+  readonly #connections: number[] = [];
+  readonly #counts: number[] = [];
+
+  /** True when nothing was added since the last frame. */
+  get isEmpty(): boolean {
+    return this.#connections.length === 0;
+  }
+
+  /** Adds one finished event. Events of one client that follow each other share an entry. */
+  add(connection: number): void {
+    const last = this.#connections.length - 1;
+    if (last >= 0 && this.#connections[last] === connection) {
+      this.#counts[last] = (this.#counts[last] ?? 0) + 1;
+      return;
+    }
+    this.#connections.push(connection);
+    this.#counts.push(1);
+  }
+
+  /** Writes `| (u32 connection, u32 count)* |` and starts anew. */
+  write(writer: ByteWriter): void {
+    const start = beginFrame(writer, Command.EventsHandled);
+    writer.ensure(this.#connections.length * HANDLED_ENTRY_BYTES);
+    for (let i = 0; i < this.#connections.length; i++) {
+      writer.writeU32(this.#connections[i] as number);
+      writer.writeU32(this.#counts[i] as number);
+    }
+    endFrame(writer, start);
+    this.clear();
+  }
+
+  /** Forgets what was added. */
+  clear(): void {
+    this.#connections.length = 0;
+    this.#counts.length = 0;
+  }
+}
+
+/** Reads `EventsHandled`, calling back for each entry. */
+export function readEventsHandled(
+  reader: ByteReader,
+  onHandled: (connection: number, count: number) => void,
+): void {
+  while (reader.offset < reader.end) onHandled(reader.readU32(), reader.readU32());
+}

@@ -1,0 +1,12 @@
+import type { ErrorCode } from './error-code.ts';
+
+/** Thrown when bytes do not follow `docs/protocol.md`; whoever owns the link closes it. */
+export class FrameError extends Error {
+  override readonly name: string = 'FrameError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,132 @@
+import type { ByteWriter } from './byte-writer.ts';
+import type { Command } from './command.ts';
+import { FrameError } from './frame-error.ts';
+
+/** Bytes of the length field; the length counts what follows it. */
+export const FRAME_LENGTH_BYTES = 4;
+
+/** Default limit of a frame, its length field not counted: 32 MiB. */
+export const DEFAULT_MAX_FRAME_BYTES: number = 32 * 1024 * 1024;
+
+/**
+ * Called for each complete frame; its body is `buffer[start, end)`.
+ *
+ * The body is a view that is valid during the call alone. Answering `false` stops the decoder: the
+ * bytes that are left in the chunk are not looked at, which is what a closed link needs.
+ */
+export type FrameHandler = (
+  command: number,
+  buffer: Buffer,
+  start: number,
+  end: number,
+) => boolean | undefined;
+
+/**
+ * Begins a frame: `| u32 length | u8 command | body |`.
+ *
+ * @returns where the frame begins, for `endFrame`
+ */
+export function beginFrame(writer: ByteWriter, command: Command): number {
+  writer.ensure(FRAME_LENGTH_BYTES + 1);
+  const start = writer.length;
+  writer.buffer[start + FRAME_LENGTH_BYTES] = command;
+  writer.length = start + FRAME_LENGTH_BYTES + 1;
+  return start;
+}
+
+/** Ends the frame that began there by writing its length. */
+export function endFrame(writer: ByteWriter, start: number): void {
+  writer.setU32(start, writer.length - start - FRAME_LENGTH_BYTES);
+}
+
+const noBytes = Buffer.alloc(0);
+
+/**
+ * Cuts a stream of bytes into frames, however the stream is split into chunks.
+ *
+ * A frame that lies within one chunk is handed on without a copy. Memory held for an incomplete
+ * frame grows with the bytes that came, not with the length that was announced.
+ */
+export class FrameDecoder {
+  /** Longest frame accepted, its length field not counted. */
+  maxFrameBytes: number;
+  readonly #onFrame: FrameHandler;
+  /** The incomplete frame at the end of the last chunk. */
+  #partial: Buffer = noBytes;
+  #partialLength = 0;
+
+  constructor(onFrame: FrameHandler, maxFrameBytes: number = DEFAULT_MAX_FRAME_BYTES) {
+    this.#onFrame = onFrame;
+    this.maxFrameBytes = maxFrameBytes;
+  }
+
+  /** Bytes held for a frame that is not complete. */
+  get bufferedBytes(): number {
+    return this.#partialLength;
+  }
+
+  /**
+   * Takes the next chunk of the stream and calls the handler for each frame that it completes.
+   *
+   * @throws {GW_ERR_FRAME_TOO_LARGE} when a frame announces more than `maxFrameBytes`
+   * @throws {GW_ERR_FRAME_MALFORMED} when a frame has no room for its command
+   */
+  push(chunk: Buffer): void {
+    let offset = 0;
+    if (this.#partialLength > 0) {
+      offset = this.#completePartial(chunk);
+      if (offset < 0) return;
+    }
+    const chunkEnd = chunk.length;
+    while (chunkEnd - offset >= FRAME_LENGTH_BYTES) {
+      const end = offset + FRAME_LENGTH_BYTES + this.#readLength(chunk, offset);
+      if (end > chunkEnd) break;
+      const body = offset + FRAME_LENGTH_BYTES + 1;
+      if (this.#onFrame(chunk[body - 1] as number, chunk, body, end) === false) return;
+      offset = end;
+    }
+    if (offset < chunkEnd) this.#append(chunk, offset, chunkEnd);
+  }
+
+  /** Moves bytes of the chunk to the partial frame. Answers where the next frame begins, or -1 to stop. */
+  #completePartial(chunk: Buffer): number {
+    let offset = 0;
+    if (this.#partialLength < FRAME_LENGTH_BYTES) {
+      offset = Math.min(chunk.length, FRAME_LENGTH_BYTES - this.#partialLength);
+      this.#append(chunk, 0, offset);
+      if (this.#partialLength < FRAME_LENGTH_BYTES) return -1;
+    }
+    const frameBytes = FRAME_LENGTH_BYTES + this.#readLength(this.#partial, 0);
+    const end = Math.min(chunk.length, offset + frameBytes - this.#partialLength);
+    this.#append(chunk, offset, end);
+    if (this.#partialLength < frameBytes) return -1;
+    const frame = this.#partial;
+    this.#partial = noBytes;
+    this.#partialLength = 0;
+    const body = FRAME_LENGTH_BYTES + 1;
+    return this.#onFrame(frame[body - 1] as number, frame, body, frameBytes) === false ? -1 : end;
+  }
+
+  #append(chunk: Buffer, start: number, end: number): void {
+    const needed = this.#partialLength + end - start;
+    if (needed > this.#partial.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(64, 2 ** Math.ceil(Math.log2(needed))));
+      this.#partial.copy(grown, 0, 0, this.#partialLength);
+      this.#partial = grown;
+    }
+    chunk.copy(this.#partial, this.#partialLength, start, end);
+    this.#partialLength = needed;
+  }
+
+  #readLength(buffer: Buffer, offset: number): number {
+    const length = buffer.readUInt32BE(offset);
+    if (length > this.maxFrameBytes) {
+      const text = `a frame of ${length} bytes exceeds the limit of ${this.maxFrameBytes}`;
+      throw new FrameError('GW_ERR_FRAME_TOO_LARGE', text);
+    }
+    if (length === 0) {
+      throw new FrameError('GW_ERR_FRAME_MALFORMED', 'a frame has no room for its command');
+    }
+    return length;
+  }
+}

@@ -1,0 +1,104 @@
+export { ByteReader } from './byte-reader.ts';
+export { ByteWriter } from './byte-writer.ts';
+export {
+  type CloseRequest,
+  readClose,
+  writeApplySessionDelta,
+  writeBindUid,
+  writeCloseClient,
+  writeCloseUid,
+  writeDestroyClient,
+  writeJoinGroup,
+  writeLeaveGroup,
+  writeSetSession,
+  writeUnbindUid,
+  writeUngroup,
+  writeUpdateSession,
+} from './client-frame.ts';
+export {
+  CLIENT_ID_FIELD_LIMIT,
+  type ClientAddress,
+  type ClientId,
+  formatClientId,
+  parseClientId,
+} from './client-id.ts';
+export { CloseCode, isSendableCloseCode, MAX_CLOSE_REASON_BYTES } from './close-code.ts';
+export {
+  type Message,
+  packSessionDelta,
+  packValue,
+  readMessage,
+  unpackClientRequest,
+  unpackSessionDelta,
+  unpackValue,
+  writeMessage,
+} from './codec.ts';
+export { Command } from './command.ts';
+export { type ErrorCode, type ErrorCodeEntry, errorCodes, isErrorCode } from './error-code.ts';
+export {
+  HandledEvents,
+  readEventsHandled,
+  writeClientConnected,
+  writeClientMessage,
+} from './event-frame.ts';
+export {
+  beginFrame,
+  DEFAULT_MAX_FRAME_BYTES,
+  endFrame,
+  FRAME_LENGTH_BYTES,
+  FrameDecoder,
+  type FrameHandler,
+} from './frame.ts';
+export { FrameError } from './frame-error.ts';
+export {
+  AcceptorRole,
+  type Challenge,
+  type ClientAttached,
+  type ClientClosed,
+  type ClientRequest,
+  ClosedBy,
+  DialerRole,
+  type GatewayAnnouncement,
+  type GatewayEntry,
+  type GatewayList,
+  type Hello,
+  PROTOCOL_VERSION,
+  type Proof,
+  type QueryAnswer,
+  type QueryFailure,
+  type QueryMessage,
+  type Refusal,
+  type SessionChanged,
+  type UidChanged,
+  type Welcome,
+} from './messages.ts';
+export { type Payload, PayloadFlag, readIsBinary } from './payload.ts';
+export type {
+  AskedQuery,
+  ClientQuery,
+  ClusterQuery,
+  ConnectionAddress,
+  Query,
+  QueryAnswers,
+  SessionOfClient,
+} from './query.ts';
+export {
+  type GroupReceivers,
+  readAddresses,
+  readNames,
+  writeSendToAll,
+  writeSendToClient,
+  writeSendToClients,
+  writeSendToGroups,
+  writeSendToUids,
+} from './send-frame.ts';
+export {
+  applySessionDelta,
+  diffSession,
+  isPlainObject,
+  mergeSession,
+  replaceSession,
+  type SessionData,
+  type SessionDelta,
+  unsetSession,
+} from './session-delta.ts';
