@@ -1,0 +1,47 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { Challenge, Hello } from '@gatewayworker/protocol';
+
+/** Bytes of the random number that each side of a link contributes. */
+export const NONCE_BYTES = 32;
+
+/** Who proves: its name is part of what is signed, so that a proof cannot be sent back to its maker. */
+export type Prover = 'dialer' | 'acceptor';
+
+/** What both sides know of each other before either has proved anything. */
+export interface Transcript {
+  readonly hello: Hello;
+  readonly challenge: Omit<Challenge, 'proof'>;
+}
+
+/**
+ * Proves knowledge of the secret key without sending it: HMAC-SHA-256 over everything both sides
+ * said, their nonces included.
+ *
+ * @returns 32 bytes
+ */
+export function computeProof(secretKey: string, prover: Prover, transcript: Transcript): Buffer {
+  const { hello, challenge } = transcript;
+  const parts = [
+    'gatewayworker',
+    prover,
+    ...[hello.version, hello.role, hello.instanceId, hello.name, hello.id, toHex(hello.nonce)],
+    ...[challenge.version, challenge.role, challenge.instanceId, toHex(challenge.nonce)],
+  ];
+  // JSON separates the parts unambiguously, whatever they contain.
+  return createHmac('sha256', secretKey).update(JSON.stringify(parts)).digest();
+}
+
+/** Checks a proof in constant time. */
+export function verifyProof(
+  secretKey: string,
+  prover: Prover,
+  transcript: Transcript,
+  proof: Uint8Array,
+): boolean {
+  const expected = computeProof(secretKey, prover, transcript);
+  return proof.byteLength === expected.byteLength && timingSafeEqual(proof, expected);
+}
+
+function toHex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}

@@ -1,0 +1,93 @@
+import { type ErrorCode, errorCodes, isErrorCode } from '@gatewayworker/protocol';
+
+/** Form in which an error crosses a link. */
+export interface WireError {
+  readonly code: string;
+  readonly message: string;
+  readonly data?: unknown;
+}
+
+/** Base of every error the framework throws at run time. Recognise one by its `code`. */
+export class GatewayWorkerError extends Error {
+  override readonly name: string = 'GatewayWorkerError';
+  readonly code: ErrorCode;
+  /** True when the same call may succeed later without any change by the caller. */
+  readonly retryable: boolean;
+
+  /**
+   * @param code - one of the codes of `docs/errors.md`
+   * @param message - default: the message of the table
+   */
+  constructor(code: ErrorCode, message?: string, options?: ErrorOptions) {
+    super(message ?? errorCodes[code].message, options);
+    this.code = code;
+    this.retryable = errorCodes[code].retryable;
+  }
+}
+
+/** Thrown by a constructor or by `run` when an option is misspelt, of a wrong type or out of range. */
+export class OptionError extends GatewayWorkerError {
+  override readonly name: string = 'OptionError';
+  /** Full name of the option, such as `Gateway.startPort`. */
+  readonly option: string;
+  /** The value that was given. */
+  readonly value: unknown;
+
+  constructor(option: string, value: unknown, allowed: string) {
+    super('GW_ERR_OPTION_INVALID', `option ${option} is ${describeValue(value)}; ${allowed}`);
+    this.option = option;
+    this.value = value;
+  }
+}
+
+/** Rejects a query that some gateways did not answer within `queryTimeoutMs`. */
+export class PartialResultError extends GatewayWorkerError {
+  override readonly name: string = 'PartialResultError';
+  /** The answer made of those gateways that did answer. */
+  readonly partial: unknown;
+  /** Inner addresses (`host:port`) of the gateways that did not answer. */
+  readonly missing: readonly string[];
+
+  constructor(partial: unknown, missing: readonly string[], options?: ErrorOptions) {
+    super('GW_ERR_PARTIAL_RESULT', `no answer from ${missing.join(', ')}`, options);
+    this.partial = partial;
+    this.missing = missing;
+  }
+}
+
+/** Turns any thrown value into the form that crosses a link. */
+export function toWire(error: unknown): WireError {
+  if (error instanceof GatewayWorkerError) return { code: error.code, message: error.message };
+  return { code: 'GW_ERR_INTERNAL', message: toError(error).message };
+}
+
+/** Rebuilds an error from its code; an unknown code becomes `GW_ERR_INTERNAL`. */
+export function fromWire(wire: WireError): GatewayWorkerError {
+  return new GatewayWorkerError(
+    isErrorCode(wire.code) ? wire.code : 'GW_ERR_INTERNAL',
+    wire.message,
+  );
+}
+
+/** Makes an `Error` of whatever was thrown. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+/** Shows a value in one short line of an error message. */
+export function describeValue(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(shorten(value));
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'function') return 'a function';
+  if (typeof value !== 'object' || value === null) return String(value);
+  if (value instanceof Uint8Array) return `${value.byteLength} bytes`;
+  try {
+    return shorten(JSON.stringify(value) ?? 'an object');
+  } catch {
+    return 'an object that has no JSON form';
+  }
+}
+
+function shorten(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}

@@ -1,0 +1,183 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type Challenge,
+  DEFAULT_MAX_FRAME_BYTES,
+  type DialerRole,
+  type Hello,
+  type Message,
+  PROTOCOL_VERSION,
+  readMessage,
+  type Welcome,
+} from '@gatewayworker/protocol';
+import { computeProof, NONCE_BYTES, verifyProof } from './authentication.ts';
+import { fromWire, GatewayWorkerError, toError, toWire } from './errors.ts';
+import type { FrameConnection } from './frame-connection.ts';
+
+/** Time that both sides have to prove themselves, in milliseconds. */
+export const HANDSHAKE_TIMEOUT_MS = 5000;
+
+/** What a dialer says of itself. */
+export type DialerIdentity = Pick<Hello, 'role' | 'instanceId' | 'name' | 'id'>;
+
+/** What an acceptor says of itself. */
+export type AcceptorIdentity = Pick<Challenge, 'role' | 'instanceId'> &
+  Pick<Welcome, 'name' | 'id' | 'gatewayToken'>;
+
+/** What a dialer learns of the acceptor. */
+export interface AcceptorIntroduction {
+  readonly challenge: Challenge;
+  readonly welcome: Welcome;
+}
+
+/** How a handshake ended. One of the two is called, once. */
+export interface HandshakeOutcome<T> {
+  /**
+   * The link is up. Set `onFrame` and `onClose` within this call: the peer's next frame may lie in the
+   * same chunk of bytes, which is also why this is no promise.
+   */
+  readonly onLinked: (peer: T) => void;
+  /**
+   * `GW_ERR_AUTHENTICATION_FAILED` when the keys differ, `GW_ERR_VERSION_MISMATCH` when the versions
+   * do, `GW_ERR_HANDSHAKE_FAILED` when the peer closes, says something else, or nothing. The link is
+   * closing already.
+   */
+  readonly onFailed: (error: Error) => void;
+}
+
+/** Proves both sides to each other, from the dialer's side: hello, challenge, proof, welcome. */
+export function dialHandshake(
+  connection: FrameConnection,
+  identity: DialerIdentity,
+  secretKey: string,
+  outcome: HandshakeOutcome<AcceptorIntroduction>,
+): void {
+  const handshake = new Handshake(connection, outcome.onFailed);
+  const nonce = randomBytes(NONCE_BYTES);
+  const hello: Hello = { type: 'hello', version: PROTOCOL_VERSION, ...identity, nonce };
+  connection.send(hello);
+  handshake.expect('challenge', (challenge) => {
+    assertVersion(challenge.version);
+    const transcript = { hello, challenge };
+    if (!verifyProof(secretKey, 'acceptor', transcript, challenge.proof)) {
+      throw new GatewayWorkerError('GW_ERR_AUTHENTICATION_FAILED');
+    }
+    connection.send({ type: 'proof', proof: computeProof(secretKey, 'dialer', transcript) });
+    handshake.expect('welcome', (welcome) => {
+      handshake.end();
+      outcome.onLinked({ challenge, welcome });
+    });
+  });
+}
+
+/**
+ * Proves both sides to each other, from the acceptor's side.
+ *
+ * @param allowedRoles - who may dial this listener
+ */
+export function acceptHandshake(
+  connection: FrameConnection,
+  options: {
+    readonly identity: AcceptorIdentity;
+    readonly secretKey: string;
+    readonly allowedRoles: readonly DialerRole[];
+  },
+  outcome: HandshakeOutcome<Hello>,
+): void {
+  const handshake = new Handshake(connection, outcome.onFailed);
+  const { role, instanceId, name, id, gatewayToken } = options.identity;
+  handshake.expect('hello', (hello) => {
+    assertVersion(hello.version);
+    if (hello.nonce.byteLength !== NONCE_BYTES || !options.allowedRoles.includes(hello.role)) {
+      throw new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', `a ${hello.role} may not link here`);
+    }
+    const nonce = randomBytes(NONCE_BYTES);
+    const said = { type: 'challenge', version: PROTOCOL_VERSION, role, instanceId, nonce } as const;
+    const transcript = { hello, challenge: said };
+    const proof = computeProof(options.secretKey, 'acceptor', transcript);
+    connection.send({ ...said, proof });
+    handshake.expect('proof', (answer) => {
+      if (!verifyProof(options.secretKey, 'dialer', transcript, answer.proof)) {
+        throw new GatewayWorkerError('GW_ERR_AUTHENTICATION_FAILED');
+      }
+      handshake.end();
+      connection.send({ type: 'welcome', name, id, gatewayToken });
+      outcome.onLinked(hello);
+    });
+  });
+}
+
+function assertVersion(version: number): void {
+  if (version === PROTOCOL_VERSION) return;
+  throw new GatewayWorkerError(
+    'GW_ERR_VERSION_MISMATCH',
+    `the peer speaks version ${version} of the inner protocol, this process ${PROTOCOL_VERSION}`,
+  );
+}
+
+type MessageOf<T extends Message['type']> = Extract<Message, { readonly type: T }>;
+
+/** Takes the messages of a link that is being set up, one expected type after the other, in bounded time. */
+class Handshake {
+  readonly #connection: FrameConnection;
+  readonly #onFailed: (error: Error) => void;
+  readonly #timer: NodeJS.Timeout;
+  #expected: Message['type'] = 'hello';
+  #onMessage: (message: Message) => void = () => undefined;
+  #hasEnded = false;
+
+  constructor(connection: FrameConnection, onFailed: (error: Error) => void) {
+    this.#connection = connection;
+    this.#onFailed = onFailed;
+    this.#timer = setTimeout(
+      () => this.#fail(new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', 'the peer took too long')),
+      HANDSHAKE_TIMEOUT_MS,
+    );
+    connection.onFrame = (command, buffer, start, end) => this.#take(command, buffer, start, end);
+    connection.onClose = (cause) => {
+      this.#fail(new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', 'the link closed', { cause }));
+    };
+  }
+
+  expect<T extends Message['type']>(type: T, onMessage: (message: MessageOf<T>) => void): void {
+    this.#expected = type;
+    this.#onMessage = (message) => {
+      if (isOfType(message, type)) onMessage(message);
+    };
+  }
+
+  /** The link is up: frames are no longer ours, and may be of full size. */
+  end(): void {
+    this.#hasEnded = true;
+    clearTimeout(this.#timer);
+    this.#connection.raiseFrameLimit(DEFAULT_MAX_FRAME_BYTES);
+  }
+
+  #take(command: number, buffer: Buffer, start: number, end: number): void {
+    try {
+      const message = readMessage(command, buffer, start, end);
+      if (message?.type === 'refusal') throw fromWire(message);
+      if (message?.type !== this.#expected) {
+        const text = `${message?.type ?? `command ${command}`} came instead of ${this.#expected}`;
+        throw new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', text);
+      }
+      this.#onMessage(message);
+    } catch (error) {
+      this.#fail(toError(error));
+    }
+  }
+
+  #fail(error: Error): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    clearTimeout(this.#timer);
+    this.#connection.onFrame = () => undefined;
+    this.#connection.onClose = () => undefined;
+    this.#connection.send({ type: 'refusal', ...toWire(error) });
+    this.#connection.close();
+    this.#onFailed(error);
+  }
+}
+
+function isOfType<T extends Message['type']>(message: Message, type: T): message is MessageOf<T> {
+  return message.type === type;
+}

@@ -1,0 +1,45 @@
+export { type BackoffOptions, backoffDelayMs } from './backoff.ts';
+export {
+  assertSecretKey,
+  isLoopback,
+  type RegisterAddress,
+  resolveRegisterAddresses,
+} from './cluster-options.ts';
+export { DialedLink, type DialedLinkOptions } from './dialed-link.ts';
+export {
+  describeValue,
+  fromWire,
+  GatewayWorkerError,
+  OptionError,
+  PartialResultError,
+  toError,
+  toWire,
+  type WireError,
+} from './errors.ts';
+export { FlushScheduler } from './flush-scheduler.ts';
+export { FrameConnection, type LinkFrameHandler } from './frame-connection.ts';
+export {
+  boundPort,
+  FrameServer,
+  type FrameServerOptions,
+  LINK_HEARTBEAT_MS,
+  listen,
+} from './frame-server.ts';
+export { GatheredSocket } from './gathered-socket.ts';
+export type { AcceptorIdentity, AcceptorIntroduction, DialerIdentity } from './handshake.ts';
+export { createLogger, type Logger, type LoggerOptions } from './logger.ts';
+export {
+  assertInteger,
+  assertNonEmptyString,
+  assertOptionalFunction,
+  assertOptionsObject,
+  assertPort,
+  assertString,
+  deepFreeze,
+  formatHostPort,
+  type HostPort,
+  parseHostPort,
+  rejectUnknownKeys,
+} from './options.ts';
+export { type Clock, RequestTable } from './request-table.ts';
+export { emptyRoleStatus, type RoleRuntime, type RoleStatus } from './role-runtime.ts';

@@ -1,0 +1,80 @@
+import { type DestinationStream, multistream, type Logger as PinoLogger, pino } from 'pino';
+
+/** The logger of a process; child loggers carry bound fields such as `role` and `clientId`. */
+export type Logger = PinoLogger;
+
+/** Where and how a process logs. */
+export interface LoggerOptions {
+  /** Bound to every line, such as `{ role, name, id }`. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+  /** One of pino's levels. @default 'info' */
+  readonly level?: string;
+  /** Absolute path of a file that gets JSON lines. @default no file */
+  readonly file?: string;
+  /** Also log to the standard output: JSON lines, or readable lines when it is a terminal. @default true */
+  readonly stdout?: boolean;
+}
+
+/** Creates the logger of a process. No secret ever reaches a line: `secretKey` is redacted wherever it stands. */
+export function createLogger(options: LoggerOptions = {}): Logger {
+  const streams: { level: string; stream: DestinationStream }[] = [];
+  const level = options.level ?? 'info';
+  if (options.stdout ?? true) {
+    const stream = process.stdout.isTTY
+      ? prettyStream()
+      : pino.destination({ dest: 1, sync: true });
+    streams.push({ level, stream });
+  }
+  if (options.file !== undefined) {
+    // Synchronous, so that the last lines before a crash are in the file.
+    streams.push({
+      level,
+      stream: pino.destination({ dest: options.file, append: true, sync: true }),
+    });
+  }
+  return pino(
+    {
+      level,
+      base: { pid: process.pid, ...options.fields },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      redact: { paths: ['secretKey', '*.secretKey'], censor: '[redacted]' },
+    },
+    multistream(streams),
+  );
+}
+
+const levelNames: Readonly<Record<number, string>> = {
+  10: '\x1b[90mtrace\x1b[39m',
+  20: '\x1b[90mdebug\x1b[39m',
+  30: '\x1b[32m info\x1b[39m',
+  40: '\x1b[33m warn\x1b[39m',
+  50: '\x1b[31merror\x1b[39m',
+  60: '\x1b[35mfatal\x1b[39m',
+};
+
+const fieldsShownInFront = new Set(['level', 'time', 'pid', 'msg', 'role', 'name', 'id', 'err']);
+
+/** Rewrites JSON lines for a person at a terminal. */
+function prettyStream(): DestinationStream {
+  return { write: (line) => void process.stdout.write(prettyLine(line)) };
+}
+
+function prettyLine(line: string): string {
+  const entry: unknown = JSON.parse(line);
+  if (typeof entry !== 'object' || entry === null) return line;
+  const fields = new Map<string, unknown>(Object.entries(entry));
+  const time = String(fields.get('time')).slice(11, 23);
+  const level = levelNames[Number(fields.get('level'))] ?? '';
+  const id = fields.get('id');
+  const source = [fields.get('name') ?? fields.get('role') ?? '', id === undefined ? '' : `#${id}`];
+  const rest = [...fields]
+    .filter(([key]) => !fieldsShownInFront.has(key))
+    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  const details = rest.length === 0 ? '' : ` \x1b[90m${rest.join(' ')}\x1b[39m`;
+  return `\x1b[90m${time}\x1b[39m ${level} \x1b[36m${source.join('')}\x1b[39m ${fields.get('msg') ?? ''}${details}\n${prettyStack(fields.get('err'))}`;
+}
+
+function prettyStack(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('stack' in error)) return '';
+  return `${String(error.stack).replace(/^/gm, '    ')}\n`;
+}

@@ -1,0 +1,120 @@
+import { OptionError } from './errors.ts';
+
+/** A host and a port, as in `127.0.0.1:1236` or `[::1]:1236`. */
+export interface HostPort {
+  readonly host: string;
+  /** 0 to 65535; 0 asks the system for a free one. */
+  readonly port: number;
+}
+
+/**
+ * Throws when the value is not a plain object or has a key that the defaults do not know.
+ *
+ * @throws {GW_ERR_OPTION_INVALID} naming the key and the nearest known one
+ */
+export function rejectUnknownKeys(owner: string, options: object, known: readonly string[]): void {
+  for (const [key, value] of Object.entries(options)) {
+    if (known.includes(key)) continue;
+    const nearest = nearestName(key, known);
+    const hint = nearest === undefined ? `known: ${known.join(', ')}` : `did you mean ${nearest}?`;
+    throw new OptionError(`${owner}.${key}`, value, `there is no such option; ${hint}`);
+  }
+}
+
+/** Throws unless the options are a plain object. */
+export function assertOptionsObject(owner: string, options: unknown): asserts options is object {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new OptionError(owner, options, 'allowed: an object of options');
+  }
+}
+
+/** Throws unless the value is an integer within the range, both ends included. */
+export function assertInteger(
+  option: string,
+  value: unknown,
+  range: { readonly min: number; readonly max: number },
+): asserts value is number {
+  const { min, max } = range;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return;
+  throw new OptionError(option, value, `allowed: an integer from ${min} to ${max}`);
+}
+
+/** Throws unless the value is a port that can be listened on; 0 takes any free one. */
+export function assertPort(option: string, value: unknown): asserts value is number {
+  assertInteger(option, value, { min: 0, max: 65_535 });
+}
+
+/** Throws unless the value is a string of at least one character. */
+export function assertNonEmptyString(option: string, value: unknown): asserts value is string {
+  if (typeof value === 'string' && value.length > 0) return;
+  throw new OptionError(option, value, 'allowed: a non-empty string');
+}
+
+/** Throws unless the value is a string. */
+export function assertString(option: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string') throw new OptionError(option, value, 'allowed: a string');
+}
+
+/** Throws unless the value is a function or undefined. */
+export function assertOptionalFunction(option: string, value: unknown): void {
+  if (value === undefined || typeof value === 'function') return;
+  throw new OptionError(option, value, 'allowed: a function');
+}
+
+/**
+ * Reads `host:port`; an IPv6 host stands in brackets.
+ *
+ * @throws {GW_ERR_OPTION_INVALID} when there is no host or the port is not within 0 to 65535
+ */
+export function parseHostPort(option: string, value: unknown): HostPort {
+  const match =
+    typeof value === 'string' ? /^(?:\[([^\]]+)\]|([^:[\]\s/]+)):(\d{1,5})$/.exec(value) : null;
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || !(port <= 65_535)) {
+    throw new OptionError(option, value, 'allowed: host:port, such as 127.0.0.1:1236');
+  }
+  return { host, port };
+}
+
+/** Writes `host:port`, with brackets around an IPv6 host. */
+export function formatHostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Freezes a value and every plain object and array within it. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== Array.prototype) return value;
+  Object.freeze(value);
+  for (const part of Object.values(value)) deepFreeze(part);
+  return value;
+}
+
+function nearestName(name: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** Levenshtein distance, one row at a time. */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row.push(Math.min((previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, substitution));
+    }
+    previous = row;
+  }
+  return previous[b.length] ?? 0;
+}

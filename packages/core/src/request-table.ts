@@ -1,0 +1,88 @@
+import { GatewayWorkerError } from './errors.ts';
+
+interface PendingRequest {
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly deadline: number;
+}
+
+/** Milliseconds of a clock that never steps back. */
+export type Clock = () => number;
+
+/**
+ * Requests that were sent over one link and are not answered, by id, each with a deadline.
+ *
+ * Deadlines are checked by one coarse timer, which runs only while a request is pending.
+ */
+export class RequestTable {
+  readonly #pending = new Map<number, PendingRequest>();
+  readonly #clock: Clock;
+  readonly #tickMs: number;
+  #lastId = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param tickMs - how often deadlines are checked; a request is late by so much at the most */
+  constructor(clock: Clock = () => performance.now(), tickMs = 50) {
+    this.#clock = clock;
+    this.#tickMs = tickMs;
+  }
+
+  /** Number of requests that are not answered. */
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  /**
+   * Adds a request.
+   *
+   * @returns its id, for the frame, and the promise of its answer, which rejects with
+   * `GW_ERR_QUERY_TIMEOUT` at the deadline and with `GW_ERR_LINK_CLOSED` when the link closes
+   */
+  add(timeoutMs: number): { readonly requestId: number; readonly answer: Promise<unknown> } {
+    const requestId = this.#nextId();
+    const answer = new Promise<unknown>((resolve, reject) => {
+      this.#pending.set(requestId, { resolve, reject, deadline: this.#clock() + timeoutMs });
+    });
+    this.#timer ??= setInterval(() => this.expire(), this.#tickMs);
+    return { requestId, answer };
+  }
+
+  /** Resolves a request; an id that is unknown or expired is ignored. */
+  resolve(requestId: number, answer: unknown): void {
+    this.#take(requestId)?.resolve(answer);
+  }
+
+  /** Rejects a request; an id that is unknown or expired is ignored. */
+  reject(requestId: number, error: Error): void {
+    this.#take(requestId)?.reject(error);
+  }
+
+  /** Rejects every request. */
+  rejectAll(error: Error): void {
+    for (const requestId of [...this.#pending.keys()]) this.reject(requestId, error);
+  }
+
+  /** Rejects the requests whose deadline has passed. */
+  expire(): void {
+    const now = this.#clock();
+    for (const [requestId, { deadline }] of this.#pending) {
+      if (deadline <= now) this.reject(requestId, new GatewayWorkerError('GW_ERR_QUERY_TIMEOUT'));
+    }
+  }
+
+  #take(requestId: number): PendingRequest | undefined {
+    const request = this.#pending.get(requestId);
+    this.#pending.delete(requestId);
+    if (this.#pending.size === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
+    return request;
+  }
+
+  #nextId(): number {
+    do this.#lastId = (this.#lastId + 1) >>> 0;
+    while (this.#pending.has(this.#lastId));
+    return this.#lastId;
+  }
+}
