@@ -1,0 +1,211 @@
+import type { GatewayClient, GatewayLink } from '@gatewayworker/client';
+import type { Logger } from '@gatewayworker/core';
+import {
+  ClosedBy,
+  Command,
+  HandledEvents,
+  type Message,
+  PayloadFlag,
+  parseClientId,
+  readMessage,
+} from '@gatewayworker/protocol';
+import { ClientContext, type ClientEvent } from './client-context.ts';
+
+/** Time that a gateway has to come back over a broken link before its clients count as gone. */
+export const GATEWAY_LOST_GRACE_MS = 2000;
+
+/** Lost clients whose `onClose` starts in one turn of the event loop. */
+const LOST_CLIENTS_PER_TURN = 64;
+
+/** Bytes of a client message before its payload: connection and flags. */
+const MESSAGE_HEADER_BYTES = 5;
+
+/** The clients of one gateway link. */
+interface LinkClients {
+  readonly contexts: Map<number, ClientContext>;
+  readonly handled: HandledEvents;
+}
+
+/** A gateway whose link is down. */
+interface LostGateway {
+  readonly instanceId: string;
+  readonly address: string;
+  readonly contexts: readonly ClientContext[];
+  readonly timer: NodeJS.Timeout;
+}
+
+/** What the table needs. */
+export interface AttachedClientsOptions {
+  readonly gateway: GatewayClient;
+  readonly logger: Logger;
+  readonly onEvent: (context: ClientContext, event: ClientEvent) => void;
+}
+
+/**
+ * The clients that gateways have attached to this worker: turns frames into events, tells gateways
+ * which events are finished, and gives every client of a lost gateway its end.
+ */
+export class AttachedClients {
+  readonly #options: AttachedClientsOptions;
+  readonly #links = new Map<GatewayLink, LinkClients>();
+  #lost: readonly LostGateway[] = [];
+  #isReady = false;
+
+  constructor(options: AttachedClientsOptions) {
+    this.#options = options;
+  }
+
+  /** Number of clients. */
+  get size(): number {
+    let size = 0;
+    for (const { contexts } of this.#links.values()) size += contexts.size;
+    return size;
+  }
+
+  /** The client with this id, if it is attached to this worker. */
+  find(clientId: string): ClientContext | undefined {
+    const address = parseClientId(clientId);
+    if (address === undefined) return undefined;
+    for (const [link, { contexts }] of this.#links) {
+      if (link.gatewayToken !== address.gatewayToken) continue;
+      const context = contexts.get(address.connection);
+      return context?.clientId === clientId ? context : undefined;
+    }
+    return undefined;
+  }
+
+  /** Tells every gateway, and those that come, that it may attach clients. */
+  setReady(): void {
+    this.#isReady = true;
+    for (const link of this.#links.keys()) link.connection.signal(Command.WorkerReady);
+  }
+
+  /** A gateway is linked. */
+  addLink(link: GatewayLink): void {
+    const handled = new HandledEvents();
+    this.#links.set(link, { contexts: new Map(), handled });
+    const { output } = link.connection;
+    // One frame per turn tells of all events that were finished in it.
+    output.beforeFlush = () => {
+      if (!handled.isEmpty) handled.write(output.writer());
+    };
+    if (this.#isReady) link.connection.signal(Command.WorkerReady);
+    for (const lost of this.#lost) {
+      // The same process is back: it has given its clients to the workers that it could reach.
+      if (lost.instanceId === link.instanceId) this.#takeLost(lost);
+      // Another process listens there: the one before is gone for sure.
+      else if (lost.address === link.address) this.#endClients(lost);
+    }
+  }
+
+  /** A gateway link is down. Its clients are kept for a while: the gateway may live. */
+  removeLink(link: GatewayLink): void {
+    const clients = this.#links.get(link);
+    this.#links.delete(link);
+    if (clients === undefined || clients.contexts.size === 0) return;
+    const lost: LostGateway = {
+      instanceId: link.instanceId,
+      address: link.address,
+      contexts: [...clients.contexts.values()],
+      timer: setTimeout(() => this.#endClients(lost), GATEWAY_LOST_GRACE_MS),
+    };
+    this.#lost = [...this.#lost, lost];
+  }
+
+  /** Takes a frame of a gateway; the body is `buffer[start, end)`. */
+  handleFrame(
+    link: GatewayLink,
+    command: number,
+    buffer: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    const clients = this.#links.get(link);
+    if (clients === undefined) return;
+    if (command === Command.ClientMessage) {
+      const context = clients.contexts.get(buffer.readUInt32BE(start));
+      if (context === undefined) return;
+      const message = readClientMessage(buffer, start, end);
+      this.#options.onEvent(context, { kind: 'message', message });
+    } else if (command === Command.ClientConnected) {
+      const context = clients.contexts.get(buffer.readUInt32BE(start));
+      if (context !== undefined) this.#options.onEvent(context, { kind: 'connected' });
+    } else {
+      const message = readMessage(command, buffer, start, end);
+      if (message !== undefined) this.#handleMessage(link, clients, message);
+    }
+  }
+
+  /** An event is finished. */
+  handleFinished(context: ClientContext, event: ClientEvent): void {
+    const { link, connection } = context;
+    const clients = this.#links.get(link);
+    if (clients === undefined) return;
+    if (event.kind === 'closed') clients.contexts.delete(connection);
+    clients.handled.add(connection);
+    link.connection.output.schedule();
+  }
+
+  /** Forgets every client. */
+  close(): void {
+    for (const { timer } of this.#lost) clearTimeout(timer);
+    this.#lost = [];
+  }
+
+  #handleMessage(link: GatewayLink, { contexts }: LinkClients, message: Message): void {
+    if (message.type === 'clientAttached') {
+      const context = new ClientContext(link, message, this.#options.gateway);
+      contexts.set(message.connection, context);
+    } else if (message.type === 'sessionChanged') {
+      const context = contexts.get(message.connection);
+      context?.sessionCopy.applyForeignChange(message.delta, message.version);
+    } else if (message.type === 'uidChanged') {
+      const context = contexts.get(message.connection);
+      if (context !== undefined) context.uid = message.uid;
+    } else if (message.type === 'clientClosed') {
+      const context = contexts.get(message.connection);
+      const { by, code, reason } = message;
+      const closed = {
+        by,
+        ...(code === undefined ? {} : { code }),
+        ...(reason === undefined ? {} : { reason }),
+      };
+      if (context !== undefined) this.#options.onEvent(context, { kind: 'closed', closed });
+    }
+  }
+
+  #takeLost(lost: LostGateway): void {
+    clearTimeout(lost.timer);
+    this.#lost = this.#lost.filter((other) => other !== lost);
+  }
+
+  /** Gives the clients of a gateway that is gone their end, a few per turn. */
+  #endClients(lost: LostGateway): void {
+    this.#takeLost(lost);
+    const { address, contexts } = lost;
+    this.#options.logger.warn({ gateway: address, clients: contexts.length }, 'gateway lost');
+    const endFrom = (first: number): void => {
+      for (const context of contexts.slice(first, first + LOST_CLIENTS_PER_TURN)) {
+        // One that was closing already has its end among its events.
+        if (context.closed !== undefined || hasEndWaiting(context)) continue;
+        const closed = { by: ClosedBy.GatewayLost };
+        this.#options.onEvent(context, { kind: 'closed', closed });
+      }
+      const next = first + LOST_CLIENTS_PER_TURN;
+      if (next < contexts.length) setImmediate(endFrom, next);
+    };
+    endFrom(0);
+  }
+}
+
+function hasEndWaiting(context: ClientContext): boolean {
+  return context.waiting?.some((event) => event.kind === 'closed') ?? false;
+}
+
+/** Text is decoded at once and bytes are copied: the buffer they lie in is the link's. */
+function readClientMessage(buffer: Buffer, start: number, end: number): string | Buffer {
+  const isBinary = (buffer.readUInt8(start + MESSAGE_HEADER_BYTES - 1) & PayloadFlag.Binary) !== 0;
+  const payloadStart = start + MESSAGE_HEADER_BYTES;
+  if (!isBinary) return buffer.toString('utf8', payloadStart, end);
+  return Buffer.from(buffer.subarray(payloadStart, end));
+}

@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { GatewayPool } from '@gatewayworker/client';
+import {
+  emptyRoleStatus,
+  FlushScheduler,
+  type Logger,
+  type RoleRuntime,
+  type RoleStatus,
+  resolveRegisterAddresses,
+} from '@gatewayworker/core';
+import { DialerRole } from '@gatewayworker/protocol';
+import { AttachedClients } from './attached-clients.ts';
+import type { EventHandler, WorkerInfo } from './event-handler.ts';
+import { EventRunner } from './event-runner.ts';
+import { importEvents } from './events.ts';
+import { setWorkerProcess } from './gateway.ts';
+import type { ResolvedBusinessWorkerOptions } from './options.ts';
+import { WorkerGateway } from './worker-gateway.ts';
+
+/** Time that running callbacks have to finish when the worker stops, in milliseconds. */
+const STOP_GRACE_MS = 1000;
+
+/** The parts of a worker that has started. */
+interface StartedWorker {
+  readonly events: EventHandler;
+  readonly pool: GatewayPool;
+  readonly clients: AttachedClients;
+  readonly runner: EventRunner;
+  readonly info: WorkerInfo;
+}
+
+/** One business worker process: it runs the application's callbacks. */
+export class BusinessWorkerRuntime implements RoleRuntime {
+  readonly #options: ResolvedBusinessWorkerOptions;
+  readonly #id: number;
+  readonly #logger: Logger;
+  #worker: StartedWorker | undefined;
+  #isReady = false;
+
+  constructor(options: ResolvedBusinessWorkerOptions, context: { id: number; logger: Logger }) {
+    this.#options = options;
+    this.#id = context.id;
+    this.#logger = context.logger;
+  }
+
+  async start(): Promise<void> {
+    const events = await importEvents(this.#options.eventHandler);
+    const worker = this.#assemble(events);
+    this.#worker = worker;
+    setWorkerProcess(worker);
+    await worker.pool.settled();
+    await events.onWorkerStart?.(worker.info);
+    worker.clients.setReady();
+    this.#isReady = true;
+  }
+
+  async stop(): Promise<void> {
+    const worker = this.#worker;
+    this.#isReady = false;
+    this.#worker = undefined;
+    if (worker === undefined) return;
+    const deadline = performance.now() + STOP_GRACE_MS;
+    while (worker.runner.running > 0 && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    try {
+      await worker.events.onWorkerStop?.(worker.info);
+    } catch (error) {
+      worker.runner.report(error, 'onWorkerStop', undefined);
+    }
+    worker.clients.close();
+    worker.pool.close();
+    setWorkerProcess(undefined);
+  }
+
+  status(): RoleStatus {
+    const worker = this.#worker;
+    return {
+      ...emptyRoleStatus,
+      ready: this.#isReady,
+      connections: worker?.pool.links.length ?? 0,
+      inFlight: worker?.runner.running ?? 0,
+      sent: worker?.pool.handedCommands ?? 0,
+      received: worker?.runner.handled ?? 0,
+      failedSends: worker?.pool.refusedCommands ?? 0,
+    };
+  }
+
+  #assemble(events: EventHandler): StartedWorker {
+    const { registerAddress, name } = this.#options;
+    const gateway = new WorkerGateway(
+      () => pool,
+      () => clients,
+    );
+    const runner: EventRunner = new EventRunner({
+      events,
+      logger: this.#logger,
+      onFinished: (context, event) => clients.handleFinished(context, event),
+    });
+    const clients: AttachedClients = new AttachedClients({
+      gateway,
+      logger: this.#logger,
+      onEvent: (context, event) => runner.run(context, event),
+    });
+    const instanceId = randomUUID();
+    const pool: GatewayPool = new GatewayPool({
+      ...this.#options,
+      registers: resolveRegisterAddresses('BusinessWorker.registerAddress', registerAddress),
+      identity: { role: DialerRole.Worker, instanceId, name, id: this.#id },
+      scheduler: new FlushScheduler(),
+      logger: this.#logger,
+      onFrame: (...frame) => clients.handleFrame(...frame),
+      onLinkUp: (link) => clients.addLink(link),
+      onLinkDown: (link) => clients.removeLink(link),
+    });
+    const info: WorkerInfo = { id: this.#id, name, logger: this.#logger, gateway };
+    return { events, pool, clients, runner, info };
+  }
+}

@@ -1,0 +1,72 @@
+import type { GatewayClient, GatewayLink } from '@gatewayworker/client';
+import { type ClientAttached, formatClientId, type Payload } from '@gatewayworker/protocol';
+import type { Closed, Context, HandshakeRequest } from './event-handler.ts';
+import { parseHandshakeRequest } from './handshake-request.ts';
+import { SessionCopy } from './session-copy.ts';
+
+/** An event of a client that waits for the one before it. */
+export type ClientEvent =
+  | { readonly kind: 'connected' }
+  | { readonly kind: 'message'; readonly message: string | Buffer }
+  | { readonly kind: 'closed'; readonly closed: Closed };
+
+/** A client that is attached to this worker: what callbacks see of it, and its events. */
+export class ClientContext implements Context {
+  readonly clientId: string;
+  readonly link: GatewayLink;
+  readonly connection: number;
+  readonly nonceHigh: number;
+  readonly nonceLow: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly gatewayPort: number;
+  readonly redelivered = false;
+  readonly sessionCopy: SessionCopy;
+  uid: string | undefined;
+  closed: Closed | undefined;
+  /** True while a callback about it runs. */
+  isBusy = false;
+  /** Events that wait for the running callback, in order. */
+  waiting: ClientEvent[] | undefined;
+  readonly #gateway: GatewayClient;
+  readonly #packedRequest: Uint8Array | undefined;
+
+  constructor(link: GatewayLink, client: ClientAttached, gateway: GatewayClient) {
+    const { connection, nonceHigh, nonceLow } = client;
+    const { gatewayToken } = link;
+    this.clientId = formatClientId({ gatewayToken, connection, nonceHigh, nonceLow });
+    this.link = link;
+    this.connection = connection;
+    this.nonceHigh = nonceHigh;
+    this.nonceLow = nonceLow;
+    this.remoteAddress = client.remoteAddress;
+    this.remotePort = client.remotePort;
+    this.gatewayPort = client.gatewayPort;
+    this.uid = client.uid;
+    this.sessionCopy = new SessionCopy(client.session, client.sessionVersion);
+    this.#packedRequest = client.request;
+    this.#gateway = gateway;
+  }
+
+  get gatewayName(): string {
+    return this.link.name;
+  }
+
+  get session(): Record<string, unknown> | undefined {
+    return this.sessionCopy.value;
+  }
+
+  set session(session: Record<string, unknown> | undefined) {
+    this.sessionCopy.value = session;
+  }
+
+  get request(): HandshakeRequest | undefined {
+    return this.#packedRequest === undefined
+      ? undefined
+      : parseHandshakeRequest(this.#packedRequest);
+  }
+
+  send(data: Payload): boolean {
+    return this.#gateway.sendToClient(this.clientId, data);
+  }
+}

@@ -1,0 +1,153 @@
+import { type Logger, toError } from '@gatewayworker/core';
+import { packSessionDelta, writeApplySessionDelta } from '@gatewayworker/protocol';
+import type { ClientContext, ClientEvent } from './client-context.ts';
+import type { EventHandler } from './event-handler.ts';
+
+/** What the runner needs. */
+export interface EventRunnerOptions {
+  readonly events: EventHandler;
+  readonly logger: Logger;
+  /** An event is finished, whether its callback succeeded or failed. */
+  readonly onFinished: (context: ClientContext, event: ClientEvent) => void;
+}
+
+/**
+ * Runs callbacks: for one client one at a time and in order, for different clients concurrently.
+ *
+ * A callback that answers no promise is finished when it returns: no promise is made for it, and the
+ * next event of its client follows in the same turn.
+ */
+export class EventRunner {
+  readonly #events: EventHandler;
+  readonly #logger: Logger;
+  readonly #onFinished: EventRunnerOptions['onFinished'];
+  #running = 0;
+  #handled = 0;
+
+  constructor(options: EventRunnerOptions) {
+    this.#events = options.events;
+    this.#logger = options.logger;
+    this.#onFinished = options.onFinished;
+  }
+
+  /** Callbacks that run now. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Events finished since the start. */
+  get handled(): number {
+    return this.#handled;
+  }
+
+  /** Runs the callback of an event now, or after those of the client that came before it. */
+  run(context: ClientContext, event: ClientEvent): void {
+    if (context.isBusy) {
+      context.waiting ??= [];
+      context.waiting.push(event);
+      return;
+    }
+    if (this.#start(context, event)) this.#runWaiting(context);
+  }
+
+  /** Reports an error of a callback to the application, or logs it. */
+  report(thrown: unknown, event: string, clientId: string | undefined): void {
+    const { onError } = this.#events;
+    if (onError === undefined) {
+      this.#logger.error({ err: toError(thrown), event, clientId }, `${event} failed`);
+      return;
+    }
+    const logFailure = (failure: unknown): void => {
+      this.#logger.error({ err: toError(thrown), event, clientId }, `${event} failed`);
+      this.#logger.error({ err: toError(failure), event: 'onError' }, 'onError failed');
+    };
+    try {
+      const promise = onError(thrown, { event, clientId });
+      if (isThenable(promise)) promise.then(undefined, logFailure);
+    } catch (failure) {
+      logFailure(failure);
+    }
+  }
+
+  /** Runs events until one of them is not finished at once. */
+  #runWaiting(context: ClientContext): void {
+    let next = context.waiting?.shift();
+    while (next !== undefined && this.#start(context, next)) next = context.waiting?.shift();
+    if (context.waiting?.length === 0) context.waiting = undefined;
+  }
+
+  /** Runs the callback of one event. Answers true when it is finished. */
+  #start(context: ClientContext, event: ClientEvent): boolean {
+    // Busy while a synchronous callback runs too: an event that it causes must not overtake it.
+    context.isBusy = true;
+    let promise: void | Promise<void> = undefined;
+    try {
+      promise = this.#call(context, event);
+    } catch (error) {
+      this.report(error, callbackNameOf[event.kind], context.clientId);
+    }
+    if (!isThenable(promise)) {
+      this.#finish(context, event);
+      return true;
+    }
+    this.#running += 1;
+    promise.then(
+      () => this.#finishLater(context, event),
+      (error: unknown) => {
+        this.report(error, callbackNameOf[event.kind], context.clientId);
+        this.#finishLater(context, event);
+      },
+    );
+    return false;
+  }
+
+  #call(context: ClientContext, event: ClientEvent): void | Promise<void> {
+    const events = this.#events;
+    switch (event.kind) {
+      case 'message':
+        return events.onMessage?.(context.clientId, event.message, context);
+      case 'connected':
+        return events.onConnect?.(context.clientId, context);
+      case 'closed':
+        context.closed = event.closed;
+        return events.onClose?.(context.clientId, context);
+      default:
+        return event satisfies never;
+    }
+  }
+
+  #finishLater(context: ClientContext, event: ClientEvent): void {
+    this.#running -= 1;
+    this.#finish(context, event);
+    this.#runWaiting(context);
+  }
+
+  #finish(context: ClientContext, event: ClientEvent): void {
+    context.isBusy = false;
+    this.#handled += 1;
+    if (event.kind !== 'closed') this.#storeSession(context, event);
+    this.#onFinished(context, event);
+  }
+
+  #storeSession(context: ClientContext, event: ClientEvent): void {
+    try {
+      const change = context.sessionCopy.takeChange();
+      const { connection } = context.link;
+      if (change === undefined || !connection.isOpen) return;
+      const delta = packSessionDelta(change.delta);
+      writeApplySessionDelta(connection.writer(), context, change.baseVersion, delta);
+    } catch (error) {
+      this.report(error, callbackNameOf[event.kind], context.clientId);
+    }
+  }
+}
+
+const callbackNameOf = {
+  connected: 'onConnect',
+  message: 'onMessage',
+  closed: 'onClose',
+} as const satisfies Record<ClientEvent['kind'], keyof EventHandler>;
+
+function isThenable(value: unknown): value is Promise<void> {
+  return typeof value === 'object' && value !== null && 'then' in value;
+}

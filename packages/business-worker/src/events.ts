@@ -1,0 +1,62 @@
+import { GatewayWorkerError, toError } from '@gatewayworker/core';
+import type { EventHandler } from './event-handler.ts';
+
+/** Names of the callbacks an application may have. */
+const callbackNames = [
+  'onWorkerStart',
+  'onConnect',
+  'onMessage',
+  'onClose',
+  'onWorkerStop',
+  'onError',
+] as const satisfies readonly (keyof EventHandler)[];
+
+/**
+ * Imports the module of an application and finds its callbacks.
+ *
+ * @param url - `file:` URL of the module
+ * @throws {GW_ERR_EVENT_HANDLER_INVALID} when it cannot be imported, exports neither `Events` nor a
+ * default, or what it exports has no callback
+ */
+export async function importEvents(url: string): Promise<EventHandler> {
+  let module: Readonly<Record<string, unknown>>;
+  try {
+    module = await import(url);
+  } catch (error) {
+    throw importFailed(url, error);
+  }
+  return findCallbacks(module['Events'] ?? module['default'], url);
+}
+
+/**
+ * Finds the callbacks of an exported class, which is constructed once, or of an object. Static
+ * methods of a class count where its instance has none of the name.
+ *
+ * @param source - names the module in errors
+ * @throws {GW_ERR_EVENT_HANDLER_INVALID} when there is no callback
+ */
+export function findCallbacks(exported: unknown, source: string): EventHandler {
+  const owners = findOwners(exported, source);
+  const found = callbackNames.flatMap((name) => {
+    const owner = owners.find((candidate) => typeof Reflect.get(candidate, name) === 'function');
+    return owner === undefined ? [] : [[name, Reflect.get(owner, name).bind(owner)]];
+  });
+  if (found.length === 0) {
+    const text = `Events of ${source} has no callback; known: ${callbackNames.join(', ')}`;
+    throw new GatewayWorkerError('GW_ERR_EVENT_HANDLER_INVALID', text);
+  }
+  return Object.fromEntries(found);
+}
+
+function findOwners(exported: unknown, source: string): readonly object[] {
+  if (typeof exported === 'function') return [Reflect.construct(exported, []), exported];
+  if (typeof exported === 'object' && exported !== null) return [exported];
+  const text = `${source} exports neither a class or object named Events nor a default one`;
+  throw new GatewayWorkerError('GW_ERR_EVENT_HANDLER_INVALID', text);
+}
+
+function importFailed(url: string, thrown: unknown): GatewayWorkerError {
+  const cause = toError(thrown);
+  const text = `${url} cannot be imported: ${cause.message}`;
+  return new GatewayWorkerError('GW_ERR_EVENT_HANDLER_INVALID', text, { cause });
+}

@@ -1,0 +1,16 @@
+export { BusinessWorkerRuntime } from './business-worker-runtime.ts';
+export type {
+  Closed,
+  Context,
+  EventErrorInfo,
+  EventHandler,
+  HandshakeRequest,
+  WorkerInfo,
+} from './event-handler.ts';
+export { gateway } from './gateway.ts';
+export {
+  type BusinessWorkerOptions,
+  businessWorkerDefaults,
+  type ResolvedBusinessWorkerOptions,
+  resolveBusinessWorkerOptions,
+} from './options.ts';

@@ -1,0 +1,91 @@
+import { isAbsolute } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import {
+  assertInteger,
+  assertNonEmptyString,
+  assertOptionsObject,
+  deepFreeze,
+  OptionError,
+  type RegisterAddress,
+  rejectUnknownKeys,
+  resolveRegisterAddresses,
+} from '@gatewayworker/core';
+
+/** Options of a business worker. */
+export interface BusinessWorkerOptions {
+  /** Module that exports the application's `Events`: a `file:` URL or an absolute path. */
+  readonly eventHandler: URL | string;
+  /** Shown in the status and in logs. @default 'business-worker' */
+  readonly name?: string;
+  /** Number of processes, 1 to 1024. @default 1 */
+  readonly count?: number;
+  /** Register or registers to learn the gateways from. @default '127.0.0.1:1236' */
+  readonly registerAddress?: RegisterAddress;
+  /** Shared by every process of the cluster. @default '' */
+  readonly secretKey?: string;
+  /** Unsent bytes per gateway link past which sends are refused and answer false. @default 10240000 */
+  readonly sendToGatewayBufferSize?: number;
+  /** Deadline of a query in milliseconds, 1 to 3,600,000. @default 5000 */
+  readonly queryTimeoutMs?: number;
+}
+
+/** Business worker options with every default filled in; `eventHandler` is a `file:` URL. */
+export interface ResolvedBusinessWorkerOptions extends Required<BusinessWorkerOptions> {
+  readonly eventHandler: string;
+}
+
+/** Defaults of a business worker; `eventHandler` has none. */
+export const businessWorkerDefaults: Omit<ResolvedBusinessWorkerOptions, 'eventHandler'> =
+  Object.freeze({
+    name: 'business-worker',
+    count: 1,
+    registerAddress: '127.0.0.1:1236',
+    secretKey: '',
+    sendToGatewayBufferSize: 10_240_000,
+    queryTimeoutMs: 5000,
+  });
+
+/**
+ * Merges options with the defaults, checks and freezes them.
+ *
+ * @throws {GW_ERR_OPTION_INVALID} naming the option, its value and what is allowed
+ */
+export function resolveBusinessWorkerOptions(
+  options: BusinessWorkerOptions,
+): ResolvedBusinessWorkerOptions {
+  assertOptionsObject('BusinessWorker', options);
+  const known = ['eventHandler', ...Object.keys(businessWorkerDefaults)];
+  rejectUnknownKeys('BusinessWorker', options, known);
+  const eventHandler = resolveEventHandler(options.eventHandler);
+  const resolved = { ...businessWorkerDefaults, ...options, eventHandler };
+  assertNonEmptyString('BusinessWorker.name', resolved.name);
+  assertInteger('BusinessWorker.count', resolved.count, { min: 1, max: 1024 });
+  resolveRegisterAddresses('BusinessWorker.registerAddress', resolved.registerAddress);
+  if (typeof resolved.secretKey !== 'string') {
+    const kind = typeof resolved.secretKey;
+    throw new OptionError('BusinessWorker.secretKey', kind, 'allowed: a string');
+  }
+  const bytes = { min: 1024, max: 1_073_741_824 };
+  assertInteger('BusinessWorker.sendToGatewayBufferSize', resolved.sendToGatewayBufferSize, bytes);
+  const deadline = { min: 1, max: 3_600_000 };
+  assertInteger('BusinessWorker.queryTimeoutMs', resolved.queryTimeoutMs, deadline);
+  return deepFreeze(resolved);
+}
+
+function resolveEventHandler(value: unknown): string {
+  const url = toFileUrl(value);
+  if (url === undefined) {
+    const allowed =
+      "allowed: new URL('./events.ts', import.meta.url), or the absolute path of a module";
+    const given = value instanceof URL ? value.href : value;
+    throw new OptionError('BusinessWorker.eventHandler', given, allowed);
+  }
+  return url;
+}
+
+function toFileUrl(value: unknown): string | undefined {
+  if (value instanceof URL) return value.protocol === 'file:' ? value.href : undefined;
+  if (typeof value !== 'string') return undefined;
+  if (isAbsolute(value)) return pathToFileURL(value).href;
+  return URL.canParse(value) && value.startsWith('file:') ? value : undefined;
+}

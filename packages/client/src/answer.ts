@@ -1,0 +1,61 @@
+import { GatewayWorkerError } from '@gatewayworker/core';
+import { isPlainObject, type SessionOfClient, unpackValue } from '@gatewayworker/protocol';
+
+/** Checks an answer that is a boolean. @throws {GW_ERR_FRAME_MALFORMED} like every check here */
+export function parseBoolean(answer: unknown): boolean {
+  if (typeof answer === 'boolean') return answer;
+  throw malformed('a boolean');
+}
+
+/** Checks an answer that is a count. */
+export function parseCount(answer: unknown): number {
+  if (typeof answer === 'number' && Number.isInteger(answer) && answer >= 0) return answer;
+  throw malformed('a count');
+}
+
+/** Checks an answer that is a string or null. */
+export function parseOptionalString(answer: unknown): string | null {
+  if (answer === null || typeof answer === 'string') return answer;
+  throw malformed('a string or null');
+}
+
+/** Checks an answer that is a list of strings. */
+export function parseStrings(answer: unknown): string[] {
+  if (Array.isArray(answer) && answer.every((entry) => typeof entry === 'string')) return answer;
+  throw malformed('a list of strings');
+}
+
+/** Reads the session of one client: `null` for an unknown client, `undefined` when it was never set. */
+export function parseSessionAnswer<Session>(answer: unknown): Session | null | undefined {
+  if (answer === null) return null;
+  if (!isPlainObject(answer)) throw malformed('a session or null');
+  return parseSession(answer['session'] ?? null);
+}
+
+/** Reads sessions by client id; `undefined` where one was never set. */
+export function parseSessions<Session>(
+  answer: unknown,
+): [clientId: string, session: Session | undefined][] {
+  if (!Array.isArray(answer)) throw malformed('a list of sessions');
+  return answer.map((entry: unknown) => {
+    if (!isSessionOfClient(entry)) throw malformed('a list of sessions');
+    return [entry[0], parseSession(entry[1])];
+  });
+}
+
+function parseSession<Session>(packed: unknown): Session | undefined {
+  if (packed === null) return undefined;
+  if (!(packed instanceof Uint8Array)) throw malformed('a session');
+  // What a session holds is the application's own word.
+  return unpackValue(packed) as Session;
+}
+
+function isSessionOfClient(entry: unknown): entry is SessionOfClient {
+  if (!Array.isArray(entry) || entry.length !== 2) return false;
+  const [clientId, session]: unknown[] = entry;
+  return typeof clientId === 'string' && (session === null || session instanceof Uint8Array);
+}
+
+function malformed(expected: string): GatewayWorkerError {
+  return new GatewayWorkerError('GW_ERR_FRAME_MALFORMED', `the answer is not ${expected}`);
+}

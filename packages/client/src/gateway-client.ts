@@ -1,0 +1,315 @@
+import { randomUUID } from 'node:crypto';
+import {
+  createLogger,
+  FlushScheduler,
+  GatewayWorkerError,
+  type Logger,
+  resolveRegisterAddresses,
+} from '@gatewayworker/core';
+import {
+  DialerRole,
+  type Payload,
+  writeBindUid,
+  writeCloseClient,
+  writeCloseUid,
+  writeDestroyClient,
+  writeJoinGroup,
+  writeLeaveGroup,
+  writeSetSession,
+  writeUnbindUid,
+  writeUngroup,
+  writeUpdateSession,
+} from '@gatewayworker/protocol';
+import {
+  parseBoolean,
+  parseCount,
+  parseOptionalString,
+  parseSessionAnswer,
+  parseSessions,
+  parseStrings,
+} from './answer.ts';
+import {
+  assertPayload,
+  type CloseOptions,
+  packSession,
+  parseClientIdArgument,
+  parseClientIdsArgument,
+  parseClose,
+  parseGroup,
+  parseGroups,
+  parseUid,
+  parseUids,
+} from './arguments.ts';
+import { handToAll, handToClient } from './delivery.ts';
+import { GatewayPool } from './gateway-pool.ts';
+import { type GatewayClientOptions, resolveGatewayClientOptions } from './options.ts';
+import { askEveryGateway, askGatewayOf } from './query.ts';
+import { sendToAll, sendToClient, sendToGroups, sendToOnly, sendToUids } from './send.ts';
+
+/** Receivers of `sendToAll`. */
+export interface SendToAllOptions {
+  /** Send to these clients alone; an empty list sends to nobody. @default every client */
+  readonly only?: readonly string[];
+  /** Leave these clients out. @default [] */
+  readonly exclude?: readonly string[];
+}
+
+/** Receivers of `sendToGroup`. */
+export interface SendToGroupOptions {
+  /** Leave these clients out. @default [] */
+  readonly exclude?: readonly string[];
+}
+
+/**
+ * The Gateway API: sends to clients wherever they are connected, and asks about them.
+ *
+ * Every send answers at once whether it was handed to a live link; unknown and stale client ids are
+ * ignored. Commands take effect in the order of the calls, per gateway, and queries see the commands
+ * of the same caller. Wrong arguments throw a `TypeError` or `RangeError` at the call, before anything
+ * is sent. A string is sent as text, bytes as binary.
+ */
+export class GatewayClient {
+  readonly #pool: () => GatewayPool;
+
+  /** For the framework itself; applications call `GatewayClient.connect`. */
+  constructor(pool: () => GatewayPool) {
+    this.#pool = pool;
+  }
+
+  /**
+   * Links to every gateway of a cluster, from any Node process that is no worker of it.
+   *
+   * @throws {GW_ERR_OPTION_INVALID} when an option is wrong
+   * @throws {GW_ERR_CONNECT_TIMEOUT} when no register answers within `connectTimeoutMs`
+   */
+  static async connect(
+    options: GatewayClientOptions = {},
+    logger?: Logger,
+  ): Promise<GatewayClient> {
+    const resolved = resolveGatewayClientOptions(options);
+    const { registerAddress, secretKey, name, connectTimeoutMs } = resolved;
+    const pool = new GatewayPool({
+      ...resolved,
+      registers: resolveRegisterAddresses('GatewayClient.registerAddress', registerAddress),
+      identity: { role: DialerRole.Client, instanceId: randomUUID(), name, id: 0 },
+      secretKey,
+      scheduler: new FlushScheduler(),
+      logger: logger ?? createLogger({ fields: { role: 'client', name }, level: 'warn' }),
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<never>((_resolve, reject) => {
+      const late = new GatewayWorkerError(
+        'GW_ERR_CONNECT_TIMEOUT',
+        `no register at ${String(registerAddress)} answered within ${connectTimeoutMs} ms`,
+      );
+      timer = setTimeout(() => reject(late), connectTimeoutMs);
+    });
+    try {
+      await Promise.race([pool.settled(), deadline]);
+    } catch (error) {
+      pool.close();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+    return new GatewayClient(() => pool);
+  }
+
+  /** Sends what is queued and closes every link. The client is of no use afterwards. */
+  close(): void {
+    this.#pool().close();
+  }
+
+  /** Sends to every client of the cluster. */
+  sendToAll(data: Payload, { only, exclude = [] }: SendToAllOptions = {}): boolean {
+    assertPayload(data);
+    const excluded = parseClientIdsArgument('exclude', exclude);
+    if (only === undefined) return sendToAll(this.#pool(), excluded, data);
+    const excludedIds = new Set(exclude);
+    const receivers = [...new Set(only)].filter((clientId) => !excludedIds.has(clientId));
+    return sendToOnly(this.#pool(), parseClientIdsArgument('only', receivers), data);
+  }
+
+  /** Sends to one client. */
+  sendToClient(clientId: string, data: Payload): boolean {
+    assertPayload(data);
+    return sendToClient(this.#pool(), parseClientIdArgument('clientId', clientId), data);
+  }
+
+  /** Sends to every client of one uid or of several. */
+  sendToUid(uid: string | number | readonly (string | number)[], data: Payload): boolean {
+    assertPayload(data);
+    return sendToUids(this.#pool(), parseUids(uid), data);
+  }
+
+  /** Sends to every member of one group or of several; a client in two of them gets it once. */
+  sendToGroup(
+    group: string | readonly string[],
+    data: Payload,
+    { exclude = [] }: SendToGroupOptions = {},
+  ): boolean {
+    assertPayload(data);
+    const excluded = parseClientIdsArgument('exclude', exclude);
+    return sendToGroups(this.#pool(), parseGroups(group), excluded, data);
+  }
+
+  /** Sends a last message, if there is one, and closes the client when it has taken everything. */
+  closeClient(clientId: string, data?: Payload | null, options?: CloseOptions): boolean {
+    const close = parseClose(data, options);
+    const address = parseClientIdArgument('clientId', clientId);
+    return handToClient(this.#pool(), address, (writer, to) => writeCloseClient(writer, to, close));
+  }
+
+  /** Drops a client at once, and what was not sent to it. */
+  destroyClient(clientId: string): boolean {
+    const address = parseClientIdArgument('clientId', clientId);
+    return handToClient(this.#pool(), address, writeDestroyClient);
+  }
+
+  /** Closes every client of a uid, as `closeClient` does. */
+  closeUid(uid: string | number, data?: Payload | null, options?: CloseOptions): boolean {
+    const close = parseClose(data, options);
+    const name = parseUid(uid);
+    return handToAll(this.#pool(), (writer) => writeCloseUid(writer, name, close));
+  }
+
+  /** Binds a client to a uid. A client has one uid, the last wins; a uid has any number of clients. */
+  bindUid(clientId: string, uid: string | number): boolean {
+    const address = parseClientIdArgument('clientId', clientId);
+    const name = parseUid(uid);
+    return handToClient(this.#pool(), address, (writer, to) => writeBindUid(writer, to, name));
+  }
+
+  /** Unbinds a client from its uid. */
+  unbindUid(clientId: string): boolean {
+    const address = parseClientIdArgument('clientId', clientId);
+    return handToClient(this.#pool(), address, writeUnbindUid);
+  }
+
+  /** Adds a client to a group. It leaves by itself when it closes. */
+  joinGroup(clientId: string, group: string): boolean {
+    const address = parseClientIdArgument('clientId', clientId);
+    const name = parseGroup(group);
+    return handToClient(this.#pool(), address, (writer, to) => writeJoinGroup(writer, to, name));
+  }
+
+  /** Takes a client out of a group. */
+  leaveGroup(clientId: string, group: string): boolean {
+    const address = parseClientIdArgument('clientId', clientId);
+    const name = parseGroup(group);
+    return handToClient(this.#pool(), address, (writer, to) => writeLeaveGroup(writer, to, name));
+  }
+
+  /** Takes every client out of a group. */
+  ungroup(group: string): boolean {
+    const name = parseGroup(group);
+    return handToAll(this.#pool(), (writer) => writeUngroup(writer, name));
+  }
+
+  /** Replaces the session of a client. */
+  setSession(clientId: string, session: object): boolean {
+    const packed = packSession('session', session);
+    const address = parseClientIdArgument('clientId', clientId);
+    return handToClient(this.#pool(), address, (writer, to) => writeSetSession(writer, to, packed));
+  }
+
+  /** Merges a partial session deeply into the session of a client. */
+  updateSession(clientId: string, partial: object): boolean {
+    const packed = packSession('partial', partial);
+    const address = parseClientIdArgument('clientId', clientId);
+    return handToClient(this.#pool(), address, (writer, to) => {
+      writeUpdateSession(writer, to, packed);
+    });
+  }
+
+  /** Tells whether a client is connected. */
+  isOnline(clientId: string): Promise<boolean> {
+    const address = parseClientIdArgument('clientId', clientId);
+    const answer = { parse: parseBoolean, offline: false };
+    return askGatewayOf(this.#pool(), address, 'isOnline', answer);
+  }
+
+  /** The uid of a client; `null` when it has none or is not connected. */
+  getUidByClientId(clientId: string): Promise<string | null> {
+    const address = parseClientIdArgument('clientId', clientId);
+    const answer = { parse: parseOptionalString, offline: null };
+    return askGatewayOf(this.#pool(), address, 'getUidByClientId', answer);
+  }
+
+  /** The session of a client: `null` when it is not connected, `undefined` when it was never set. */
+  getSession<Session = Record<string, unknown>>(
+    clientId: string,
+  ): Promise<Session | null | undefined> {
+    const address = parseClientIdArgument('clientId', clientId);
+    const answer = { parse: parseSessionAnswer<Session>, offline: null };
+    return askGatewayOf(this.#pool(), address, 'getSession', answer);
+  }
+
+  /** Tells whether a uid has clients. */
+  isUidOnline(uid: string | number): Promise<boolean> {
+    const query = { kind: 'isUidOnline', uid: parseUid(uid) } as const;
+    return askEveryGateway(this.#pool(), query, parseBoolean, any);
+  }
+
+  /** Ids of the clients of a uid. */
+  getClientIdByUid(uid: string | number): Promise<string[]> {
+    const query = { kind: 'getClientIdByUid', uid: parseUid(uid) } as const;
+    return askEveryGateway(this.#pool(), query, parseStrings, concatenate);
+  }
+
+  /** Ids of the members of a group. */
+  getClientIdListByGroup(group: string): Promise<string[]> {
+    const query = { kind: 'getClientIdListByGroup', group: parseGroup(group) } as const;
+    return askEveryGateway(this.#pool(), query, parseStrings, concatenate);
+  }
+
+  /** Number of the members of a group. */
+  getClientIdCountByGroup(group: string): Promise<number> {
+    const query = { kind: 'getClientIdCountByGroup', group: parseGroup(group) } as const;
+    return askEveryGateway(this.#pool(), query, parseCount, sum);
+  }
+
+  /** Sessions of the members of a group by client id; `undefined` where one was never set. */
+  getClientSessionsByGroup<Session = Record<string, unknown>>(
+    group: string,
+  ): Promise<Map<string, Session | undefined>> {
+    const query = { kind: 'getClientSessionsByGroup', group: parseGroup(group) } as const;
+    return askEveryGateway(this.#pool(), query, parseSessions<Session>, toSessionMap);
+  }
+
+  /** Number of clients of the cluster. */
+  getAllClientIdCount(): Promise<number> {
+    return askEveryGateway(this.#pool(), { kind: 'getAllClientIdCount' }, parseCount, sum);
+  }
+
+  /** Ids of every client of the cluster. */
+  getAllClientIdList(): Promise<string[]> {
+    return askEveryGateway(this.#pool(), { kind: 'getAllClientIdList' }, parseStrings, concatenate);
+  }
+
+  /** Sessions of every client by client id; `undefined` where one was never set. */
+  getAllClientSessions<Session = Record<string, unknown>>(): Promise<
+    Map<string, Session | undefined>
+  > {
+    const query = { kind: 'getAllClientSessions' } as const;
+    return askEveryGateway(this.#pool(), query, parseSessions<Session>, toSessionMap);
+  }
+}
+
+function any(answers: readonly boolean[]): boolean {
+  return answers.includes(true);
+}
+
+function sum(answers: readonly number[]): number {
+  return answers.reduce((total, answer) => total + answer, 0);
+}
+
+function concatenate(answers: readonly string[][]): string[] {
+  return answers.flat();
+}
+
+function toSessionMap<Session>(
+  answers: readonly (readonly [string, Session | undefined][])[],
+): Map<string, Session | undefined> {
+  return new Map(answers.flat());
+}

@@ -1,0 +1,74 @@
+import {
+  DialedLink,
+  type DialerIdentity,
+  type FlushScheduler,
+  formatHostPort,
+  type HostPort,
+  type Logger,
+} from '@gatewayworker/core';
+import { type GatewayEntry, readMessage } from '@gatewayworker/protocol';
+
+/** What the directory needs. */
+export interface GatewayDirectoryOptions {
+  readonly registers: readonly HostPort[];
+  readonly identity: DialerIdentity;
+  readonly secretKey: string;
+  readonly scheduler: FlushScheduler;
+  readonly logger: Logger;
+  /** The gateways that are alive, by address, after each change. */
+  readonly onChange: (gateways: ReadonlyMap<string, GatewayEntry>) => void;
+}
+
+/**
+ * The gateways that are alive, as the registers tell.
+ *
+ * The lists of several registers are merged. What a register said last counts on while it is down.
+ */
+export class GatewayDirectory {
+  readonly #options: GatewayDirectoryOptions;
+  readonly #links: readonly DialedLink[];
+  readonly #lists = new Map<string, readonly GatewayEntry[]>();
+
+  constructor(options: GatewayDirectoryOptions) {
+    this.#options = options;
+    this.#links = options.registers.map((address) => this.#dial(address));
+  }
+
+  /** True once a register has told which gateways are alive. */
+  get isKnown(): boolean {
+    return this.#lists.size > 0;
+  }
+
+  /** Asks the registers no more. */
+  close(): void {
+    for (const link of this.#links) link.close();
+  }
+
+  #dial(address: HostPort): DialedLink {
+    const { identity, secretKey, scheduler, logger } = this.#options;
+    const register = formatHostPort(address.host, address.port);
+    return new DialedLink({
+      address,
+      identity,
+      secretKey,
+      scheduler,
+      logger,
+      onUp: (connection) => {
+        connection.onFrame = (command, buffer, start, end) => {
+          const message = readMessage(command, buffer, start, end);
+          if (message?.type === 'gatewayList') this.#handleList(register, message.gateways);
+        };
+      },
+      onDown: () => undefined,
+    });
+  }
+
+  #handleList(register: string, gateways: readonly GatewayEntry[]): void {
+    this.#lists.set(register, gateways);
+    const merged = new Map<string, GatewayEntry>();
+    for (const list of this.#lists.values()) {
+      for (const gateway of list) merged.set(gateway.address, gateway);
+    }
+    this.#options.onChange(merged);
+  }
+}

@@ -1,0 +1,212 @@
+import {
+  type AcceptorIntroduction,
+  DialedLink,
+  type DialerIdentity,
+  type FlushScheduler,
+  type FrameConnection,
+  fromWire,
+  GatewayWorkerError,
+  type HostPort,
+  type Logger,
+  parseHostPort,
+} from '@gatewayworker/core';
+import { Command, type GatewayEntry, readMessage } from '@gatewayworker/protocol';
+import { GatewayDirectory } from './gateway-directory.ts';
+import { GatewayLink } from './gateway-link.ts';
+
+/** Takes frames of a gateway that are no answers to queries; the body is valid during the call. */
+export type GatewayFrameHandler = (
+  link: GatewayLink,
+  command: number,
+  buffer: Buffer,
+  start: number,
+  end: number,
+) => void;
+
+/** What the pool needs. */
+export interface GatewayPoolOptions {
+  readonly registers: readonly HostPort[];
+  readonly identity: DialerIdentity;
+  readonly secretKey: string;
+  readonly queryTimeoutMs: number;
+  readonly sendToGatewayBufferSize: number;
+  readonly scheduler: FlushScheduler;
+  readonly logger: Logger;
+  readonly onFrame?: GatewayFrameHandler;
+  readonly onLinkUp?: (link: GatewayLink) => void;
+  readonly onLinkDown?: (link: GatewayLink) => void;
+}
+
+/** A gateway that is dialed. */
+interface DialedGateway {
+  readonly link: DialedLink;
+  /** Set while the link is up. */
+  up: GatewayLink | undefined;
+  /** True once an attempt to link has succeeded or failed. */
+  hasTried: boolean;
+}
+
+/** One link to every gateway that is alive; new gateways are dialed as the registers tell of them. */
+export class GatewayPool {
+  readonly queryTimeoutMs: number;
+  readonly sendToGatewayBufferSize: number;
+  /** Commands handed to links that were up. */
+  handedCommands = 0;
+  /** Commands refused because a link was closing or full. */
+  refusedCommands = 0;
+  readonly #options: GatewayPoolOptions;
+  readonly #directory: GatewayDirectory;
+  readonly #dialed = new Map<string, DialedGateway>();
+  readonly #byToken = new Map<number, GatewayLink>();
+  #known: ReadonlyMap<string, GatewayEntry> = new Map();
+  #links: readonly GatewayLink[] = [];
+  #waiting: (() => void)[] = [];
+  #isClosed = false;
+
+  constructor(options: GatewayPoolOptions) {
+    this.#options = options;
+    this.queryTimeoutMs = options.queryTimeoutMs;
+    this.sendToGatewayBufferSize = options.sendToGatewayBufferSize;
+    const { registers, identity, secretKey, scheduler, logger } = options;
+    this.#directory = new GatewayDirectory({
+      registers,
+      identity,
+      secretKey,
+      scheduler,
+      logger,
+      onChange: (gateways) => this.#handleDirectory(gateways),
+    });
+  }
+
+  /** The links that are up. */
+  get links(): readonly GatewayLink[] {
+    return this.#links;
+  }
+
+  /** Addresses of the gateways that are alive but not linked. */
+  get unlinkedAddresses(): string[] {
+    return [...this.#known.keys()].filter((address) => this.#dialed.get(address)?.up === undefined);
+  }
+
+  /** The link to the gateway with this token. */
+  linkOf(gatewayToken: number): GatewayLink | undefined {
+    return this.#byToken.get(gatewayToken);
+  }
+
+  /** Resolves once a register has answered and every gateway it named is linked, or was tried in vain. */
+  async settled(): Promise<void> {
+    while (!this.#isClosed && !this.#isSettled()) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+      });
+    }
+  }
+
+  /** Sends what is queued, closes every link and dials no more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#directory.close();
+    for (const gateway of this.#dialed.values()) gateway.link.close();
+    this.#wake();
+  }
+
+  #isSettled(): boolean {
+    if (!this.#directory.isKnown) return false;
+    return [...this.#known.keys()].every((address) => this.#dialed.get(address)?.hasTried);
+  }
+
+  #handleDirectory(gateways: ReadonlyMap<string, GatewayEntry>): void {
+    if (this.#isClosed) return;
+    this.#known = gateways;
+    for (const address of gateways.keys()) {
+      if (!this.#dialed.has(address)) this.#dial(address);
+    }
+    // A link that is up proves that its gateway lives, whatever a register says.
+    for (const [address, gateway] of this.#dialed) {
+      if (!gateways.has(address) && gateway.up === undefined) this.#forget(address, gateway);
+    }
+    this.#wake();
+  }
+
+  #dial(address: string): void {
+    const { identity, secretKey, scheduler, logger } = this.#options;
+    const link = new DialedLink({
+      address: parseHostPort('address of a gateway', address),
+      identity,
+      secretKey,
+      scheduler,
+      logger,
+      onUp: (connection, acceptor) => this.#handleUp(address, connection, acceptor),
+      onDown: (reason) => this.#handleDown(address, reason),
+      onFailed: () => this.#handleTried(address),
+    });
+    this.#dialed.set(address, { link, up: undefined, hasTried: false });
+  }
+
+  #handleUp(address: string, connection: FrameConnection, acceptor: AcceptorIntroduction): void {
+    const gateway = this.#dialed.get(address);
+    if (gateway === undefined) return;
+    const { challenge, welcome } = acceptor;
+    const { instanceId } = challenge;
+    const { gatewayToken, name } = welcome;
+    const link = new GatewayLink(connection, { address, instanceId, gatewayToken, name });
+    gateway.up = link;
+    this.#byToken.set(gatewayToken, link);
+    this.#links = [...this.#links, link];
+    connection.onFrame = (command, buffer, start, end) => {
+      if (command === Command.QueryAnswer || command === Command.QueryFailure) {
+        handleAnswer(link, command, buffer, start, end);
+      } else {
+        this.#options.onFrame?.(link, command, buffer, start, end);
+      }
+    };
+    this.#options.onLinkUp?.(link);
+    this.#handleTried(address);
+  }
+
+  #handleDown(address: string, reason: Error | undefined): void {
+    const gateway = this.#dialed.get(address);
+    const link = gateway?.up;
+    if (gateway === undefined || link === undefined) return;
+    gateway.up = undefined;
+    this.#links = this.#links.filter((other) => other !== link);
+    if (this.#byToken.get(link.gatewayToken) === link) this.#byToken.delete(link.gatewayToken);
+    link.handleClosed(reason);
+    if (!this.#known.has(address)) this.#forget(address, gateway);
+    this.#options.onLinkDown?.(link);
+  }
+
+  #handleTried(address: string): void {
+    const gateway = this.#dialed.get(address);
+    if (gateway !== undefined) gateway.hasTried = true;
+    this.#wake();
+  }
+
+  #forget(address: string, gateway: DialedGateway): void {
+    gateway.link.close();
+    this.#dialed.delete(address);
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+}
+
+function handleAnswer(
+  link: GatewayLink,
+  command: number,
+  buffer: Buffer,
+  start: number,
+  end: number,
+): void {
+  const message = readMessage(command, buffer, start, end);
+  if (message?.type === 'queryAnswer') {
+    link.requests.resolve(message.requestId, message.answer);
+  } else if (message?.type === 'queryFailure') {
+    link.requests.reject(message.requestId, fromWire(message));
+  } else {
+    throw new GatewayWorkerError('GW_ERR_FRAME_MALFORMED', 'an answer of no known form');
+  }
+}

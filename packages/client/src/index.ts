@@ -1,0 +1,14 @@
+export type { CloseOptions } from './arguments.ts';
+export {
+  GatewayClient,
+  type SendToAllOptions,
+  type SendToGroupOptions,
+} from './gateway-client.ts';
+export type { GatewayLink } from './gateway-link.ts';
+export { type GatewayFrameHandler, GatewayPool, type GatewayPoolOptions } from './gateway-pool.ts';
+export {
+  type GatewayClientOptions,
+  gatewayClientDefaults,
+  type ResolvedGatewayClientOptions,
+  resolveGatewayClientOptions,
+} from './options.ts';

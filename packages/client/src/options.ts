@@ -1,0 +1,64 @@
+import {
+  assertInteger,
+  assertNonEmptyString,
+  assertOptionsObject,
+  deepFreeze,
+  OptionError,
+  type RegisterAddress,
+  rejectUnknownKeys,
+  resolveRegisterAddresses,
+} from '@gatewayworker/core';
+
+/** Options of a client of the Gateway API. */
+export interface GatewayClientOptions {
+  /** Register or registers to learn the gateways from. @default '127.0.0.1:1236' */
+  readonly registerAddress?: RegisterAddress;
+  /** Shared by every process of the cluster. @default '' */
+  readonly secretKey?: string;
+  /** Names this process in the logs of the cluster. @default 'client' */
+  readonly name?: string;
+  /** Deadline of a query in milliseconds, 1 to 3,600,000. @default 5000 */
+  readonly queryTimeoutMs?: number;
+  /** Time that `connect` waits for a register and its gateways, in milliseconds. @default 5000 */
+  readonly connectTimeoutMs?: number;
+  /** Unsent bytes per gateway link past which sends are refused and answer false. @default 10240000 */
+  readonly sendToGatewayBufferSize?: number;
+}
+
+/** Client options with every default filled in. */
+export type ResolvedGatewayClientOptions = Required<GatewayClientOptions>;
+
+/** Defaults of a client of the Gateway API. */
+export const gatewayClientDefaults: ResolvedGatewayClientOptions = Object.freeze({
+  registerAddress: '127.0.0.1:1236',
+  secretKey: '',
+  name: 'client',
+  queryTimeoutMs: 5000,
+  connectTimeoutMs: 5000,
+  sendToGatewayBufferSize: 10_240_000,
+});
+
+/**
+ * Merges options with the defaults, checks and freezes them.
+ *
+ * @throws {GW_ERR_OPTION_INVALID} naming the option, its value and what is allowed
+ */
+export function resolveGatewayClientOptions(
+  options: GatewayClientOptions = {},
+): ResolvedGatewayClientOptions {
+  assertOptionsObject('GatewayClient', options);
+  rejectUnknownKeys('GatewayClient', options, Object.keys(gatewayClientDefaults));
+  const resolved = { ...gatewayClientDefaults, ...options };
+  resolveRegisterAddresses('GatewayClient.registerAddress', resolved.registerAddress);
+  if (typeof resolved.secretKey !== 'string') {
+    const kind = typeof resolved.secretKey;
+    throw new OptionError('GatewayClient.secretKey', kind, 'allowed: a string');
+  }
+  assertNonEmptyString('GatewayClient.name', resolved.name);
+  const time = { min: 1, max: 3_600_000 };
+  assertInteger('GatewayClient.queryTimeoutMs', resolved.queryTimeoutMs, time);
+  assertInteger('GatewayClient.connectTimeoutMs', resolved.connectTimeoutMs, time);
+  const bytes = { min: 1024, max: 1_073_741_824 };
+  assertInteger('GatewayClient.sendToGatewayBufferSize', resolved.sendToGatewayBufferSize, bytes);
+  return deepFreeze(resolved);
+}

@@ -1,0 +1,65 @@
+import { GatewayWorkerError, PartialResultError, toError } from '@gatewayworker/core';
+import type { ClientAddress, ClientQuery, ClusterQuery } from '@gatewayworker/protocol';
+import type { GatewayPool } from './gateway-pool.ts';
+
+/**
+ * Asks the gateway of one client.
+ *
+ * @param parse - checks the answer
+ * @param offline - the answer for an id that is none, or whose gateway is gone
+ * @throws {GW_ERR_PARTIAL_RESULT} when its gateway does not answer in time
+ */
+export async function askGatewayOf<T>(
+  pool: GatewayPool,
+  address: ClientAddress | undefined,
+  kind: ClientQuery['kind'],
+  { parse, offline }: { readonly parse: (answer: unknown) => T; readonly offline: T },
+): Promise<T> {
+  assertLinked(pool);
+  const link = address === undefined ? undefined : pool.linkOf(address.gatewayToken);
+  if (address === undefined || link === undefined) return offline;
+  const { connection, nonceHigh, nonceLow } = address;
+  const query = { kind, client: { connection, nonceHigh, nonceLow } };
+  try {
+    return parse(await link.ask(query, pool.queryTimeoutMs));
+  } catch (error) {
+    throw new PartialResultError(undefined, [link.address], { cause: toError(error) });
+  }
+}
+
+/**
+ * Asks every gateway at once and joins the answers.
+ *
+ * @param parse - checks one answer
+ * @param join - joins the answers of the gateways that gave one
+ * @throws {GW_ERR_NOT_CONNECTED} when no gateway is linked
+ * @throws {GW_ERR_PARTIAL_RESULT} when a live gateway is not linked or does not answer in time
+ */
+export async function askEveryGateway<T, R>(
+  pool: GatewayPool,
+  query: ClusterQuery,
+  parse: (answer: unknown) => T,
+  join: (answers: readonly T[]) => R,
+): Promise<R> {
+  assertLinked(pool);
+  const missing = pool.unlinkedAddresses;
+  const answers: T[] = [];
+  let cause: Error | undefined;
+  await Promise.all(
+    pool.links.map(async (link) => {
+      try {
+        answers.push(parse(await link.ask(query, pool.queryTimeoutMs)));
+      } catch (error) {
+        missing.push(link.address);
+        cause ??= toError(error);
+      }
+    }),
+  );
+  const result = join(answers);
+  if (missing.length > 0) throw new PartialResultError(result, missing, { cause });
+  return result;
+}
+
+function assertLinked(pool: GatewayPool): void {
+  if (pool.links.length === 0) throw new GatewayWorkerError('GW_ERR_NOT_CONNECTED');
+}

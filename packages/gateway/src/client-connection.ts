@@ -1,0 +1,92 @@
+import {
+  type ClientId,
+  type ConnectionAddress,
+  formatClientId,
+  packValue,
+} from '@gatewayworker/protocol';
+import { SessionStore } from './subscriptions/session-store.ts';
+import type { ClientClosure, ClientSocket } from './transports/transport.ts';
+import type { WorkerLink } from './worker-link.ts';
+
+/** Why reading from a client is paused; several may hold at once. */
+export const PauseReason = {
+  /** It has too many events that are not handled. */
+  EventsInFlight: 1,
+  /** The link to its worker is full. */
+  WorkerLinkFull: 2,
+  /** Too many bytes of events are held, because no worker is there. */
+  HeldBytes: 4,
+} as const;
+export type PauseReason = (typeof PauseReason)[keyof typeof PauseReason];
+
+/** An event that waits for a worker. */
+export type HeldEvent =
+  | { readonly kind: 'connected' }
+  | { readonly kind: 'message'; readonly payload: Buffer; readonly isBinary: boolean }
+  | { readonly kind: 'closed'; readonly closure: ClientClosure };
+
+const noGroups: ReadonlySet<string> = new Set();
+
+/** Everything the gateway knows of one client. An idle client holds no queue and no timer. */
+export class ClientConnection implements ConnectionAddress {
+  readonly connection: number;
+  readonly nonceHigh: number;
+  readonly nonceLow: number;
+  readonly socket: ClientSocket;
+  readonly session: SessionStore = new SessionStore();
+  /** The handshake as msgpack: workers get it as it is. */
+  readonly packedRequest: Buffer | undefined;
+  uid: string | undefined;
+  /** The worker that handles its events. */
+  worker: WorkerLink | undefined;
+  /** Events that were handed to the worker, or are held, and are not handled. */
+  eventsInFlight = 0;
+  /** Events that wait for a worker, in order. */
+  held: HeldEvent[] | undefined;
+  /** True from the moment that its end is decided: nothing is sent to it any more. */
+  isClosing = false;
+  #groups: Set<string> | undefined;
+  #pauseReasons = 0;
+
+  constructor(address: ConnectionAddress, socket: ClientSocket) {
+    this.connection = address.connection;
+    this.nonceHigh = address.nonceHigh;
+    this.nonceLow = address.nonceLow;
+    this.socket = socket;
+    this.packedRequest = socket.request === undefined ? undefined : packValue(socket.request);
+  }
+
+  /** Names of the groups it is in. */
+  get groups(): ReadonlySet<string> {
+    return this.#groups ?? noGroups;
+  }
+
+  /** The id by which applications know it. It is not kept: most clients are never asked for it. */
+  clientId(gatewayToken: number): ClientId {
+    const { connection, nonceHigh, nonceLow } = this;
+    return formatClientId({ gatewayToken, connection, nonceHigh, nonceLow });
+  }
+
+  addGroup(group: string): void {
+    this.#groups ??= new Set();
+    this.#groups.add(group);
+  }
+
+  removeGroup(group: string): void {
+    this.#groups?.delete(group);
+    if (this.#groups?.size === 0) this.#groups = undefined;
+  }
+
+  /** Stops reading from it for a reason. */
+  pause(reason: PauseReason): void {
+    if (this.#pauseReasons === 0) this.socket.setPaused(true);
+    this.#pauseReasons |= reason;
+  }
+
+  /** Takes a reason away; reading goes on when it was the last. */
+  resume(reason: PauseReason): void {
+    if ((this.#pauseReasons & reason) === 0) return;
+    this.#pauseReasons &= ~reason;
+    if (this.#pauseReasons === 0 && !this.isClosing) this.socket.setPaused(false);
+  }
+}

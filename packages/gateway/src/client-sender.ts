@@ -1,0 +1,67 @@
+import { CloseCode, ClosedBy } from '@gatewayworker/protocol';
+import type { ClientConnection } from './client-connection.ts';
+import type { Transport } from './transports/transport.ts';
+
+/** Time that a client which was too slow has to take the close frame, in milliseconds. */
+const OVERFLOW_GRACE_MS = 1000;
+
+/** Sends to clients, frames each message once, and closes the client that reads too slowly. */
+export class ClientSender {
+  readonly #transport: Transport;
+  readonly #maxPendingBytes: number;
+  /** Messages handed to sockets. */
+  sent = 0;
+  /** Messages that were not sent because the client was too slow. */
+  failed = 0;
+
+  /** @param maxPendingBytes - unsent bytes past which the next message closes the client */
+  constructor(transport: Transport, maxPendingBytes: number) {
+    this.#transport = transport;
+    this.#maxPendingBytes = maxPendingBytes;
+  }
+
+  /** Frames a message for any number of clients. */
+  frame(payload: Buffer, isBinary: boolean): Buffer {
+    return this.#transport.frame(payload, isBinary);
+  }
+
+  /** Sends a framed message, which other clients may share. */
+  sendFrame(client: ClientConnection, frame: Buffer): void {
+    if (!this.#hasRoom(client)) return;
+    client.socket.sendFrame(frame);
+    this.sent += 1;
+  }
+
+  /** Frames and sends `source[start, end)` to one client. */
+  sendMessage(
+    client: ClientConnection,
+    source: Buffer,
+    start: number,
+    end: number,
+    isBinary: boolean,
+  ): void {
+    if (!this.#hasRoom(client)) return;
+    client.socket.sendMessage(source, start, end, isBinary);
+    this.sent += 1;
+  }
+
+  /** Closes a client with a goodbye; what was sent before leaves first. */
+  close(client: ClientConnection, by: ClosedBy, code: number, reason: string): void {
+    if (client.isClosing) return;
+    client.isClosing = true;
+    client.socket.close(by, code, reason);
+  }
+
+  #hasRoom(client: ClientConnection): boolean {
+    if (client.isClosing) return false;
+    const { socket } = client;
+    if (socket.pendingBytes < this.#maxPendingBytes) return true;
+    // The kernel may have room for what only waits for the end of this turn.
+    socket.flush();
+    if (socket.pendingBytes < this.#maxPendingBytes) return true;
+    this.failed += 1;
+    this.close(client, ClosedBy.Overflow, CloseCode.TryAgainLater, 'reads too slowly');
+    setTimeout(() => socket.destroy(ClosedBy.Overflow), OVERFLOW_GRACE_MS).unref();
+    return false;
+  }
+}

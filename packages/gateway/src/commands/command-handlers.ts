@@ -1,0 +1,42 @@
+import { type ByteReader, Command } from '@gatewayworker/protocol';
+import type { GatewayState } from '../gateway-state.ts';
+import type { WorkerLink } from '../worker-link.ts';
+import { closeClient, closeUid, destroyClient } from './close.ts';
+import { joinGroup, leaveGroup, ungroup } from './group.ts';
+import { sendToAll, sendToClient, sendToClients, sendToGroups, sendToUids } from './send.ts';
+import { applySessionDelta, setSession, updateSession } from './session.ts';
+import { bindUid, unbindUid } from './uid.ts';
+
+/**
+ * Carries out one command whose body the reader is at.
+ *
+ * @param worker - the link it came by, when that is a worker's
+ * @throws {GW_ERR_FRAME_MALFORMED} when the body breaks the protocol; the link is then closed
+ */
+export type CommandHandler = (
+  state: GatewayState,
+  reader: ByteReader,
+  worker: WorkerLink | undefined,
+) => void;
+
+/** What a gateway does for each command number. */
+export const commandHandlers: ReadonlyMap<number, CommandHandler> = new Map<number, CommandHandler>(
+  [
+    [Command.SendToClient, sendToClient],
+    [Command.SendToClients, sendToClients],
+    [Command.SendToAll, sendToAll],
+    [Command.SendToUids, sendToUids],
+    [Command.SendToGroups, sendToGroups],
+    [Command.CloseClient, closeClient],
+    [Command.DestroyClient, destroyClient],
+    [Command.CloseUid, closeUid],
+    [Command.BindUid, bindUid],
+    [Command.UnbindUid, unbindUid],
+    [Command.JoinGroup, joinGroup],
+    [Command.LeaveGroup, leaveGroup],
+    [Command.Ungroup, ungroup],
+    [Command.SetSession, setSession],
+    [Command.UpdateSession, updateSession],
+    [Command.ApplySessionDelta, applySessionDelta],
+  ],
+);

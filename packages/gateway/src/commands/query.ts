@@ -1,0 +1,61 @@
+import { GatewayWorkerError } from '@gatewayworker/core';
+import type { AskedQuery, QueryAnswers, SessionOfClient } from '@gatewayworker/protocol';
+import type { ClientConnection } from '../client-connection.ts';
+import type { GatewayState } from '../gateway-state.ts';
+
+/**
+ * Answers a query about the clients of this process.
+ *
+ * @throws {GW_ERR_QUERY_UNKNOWN} when this version does not know the query
+ */
+export function answerQuery(
+  state: GatewayState,
+  query: AskedQuery,
+): QueryAnswers[keyof QueryAnswers] {
+  switch (query.kind) {
+    case 'isOnline':
+      return isOnline(state.clients.at(query.client));
+    case 'getUidByClientId':
+      return state.clients.at(query.client)?.uid ?? null;
+    case 'getSession': {
+      const client = state.clients.at(query.client);
+      return client === undefined ? null : { session: client.session.packed };
+    }
+    case 'isUidOnline':
+      return state.uids.get(query.uid) !== undefined;
+    case 'getClientIdByUid':
+      return clientIds(state, state.uids.get(query.uid) ?? []);
+    case 'getClientIdListByGroup':
+      return clientIds(state, state.groups.get(query.group) ?? []);
+    case 'getClientIdCountByGroup':
+      return state.groups.get(query.group)?.size ?? 0;
+    case 'getClientSessionsByGroup':
+      return sessions(state, state.groups.get(query.group) ?? []);
+    case 'getAllClientIdCount':
+      return state.clients.size;
+    case 'getAllClientIdList':
+      return clientIds(state, state.clients.all());
+    case 'getAllClientSessions':
+      return sessions(state, state.clients.all());
+    case 'unknown':
+      throw new GatewayWorkerError('GW_ERR_QUERY_UNKNOWN', `unknown query ${query.name}`);
+    default:
+      return query satisfies never;
+  }
+}
+
+/** A client whose end is decided is not online any more, though its socket may take a moment to close. */
+function isOnline(client: ClientConnection | undefined): boolean {
+  return client !== undefined && !client.isClosing;
+}
+
+function clientIds(state: GatewayState, clients: Iterable<ClientConnection>): string[] {
+  return Array.from(clients, (client) => client.clientId(state.clients.gatewayToken));
+}
+
+function sessions(state: GatewayState, clients: Iterable<ClientConnection>): SessionOfClient[] {
+  return Array.from(clients, (client) => [
+    client.clientId(state.clients.gatewayToken),
+    client.session.packed ?? null,
+  ]);
+}

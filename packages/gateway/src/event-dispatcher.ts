@@ -1,0 +1,219 @@
+import type { Logger } from '@gatewayworker/core';
+import { writeClientConnected, writeClientMessage } from '@gatewayworker/protocol';
+import { type ClientConnection, type HeldEvent, PauseReason } from './client-connection.ts';
+import type { ClientClosure } from './transports/transport.ts';
+import type { WorkerLink } from './worker-link.ts';
+import type { WorkerPool } from './worker-pool.ts';
+
+/** What a held event costs beside its payload, in bytes; an estimate that keeps empty ones bounded too. */
+const HELD_EVENT_BYTES = 64;
+
+/** Clients bound in one turn of the event loop when a worker comes or goes. */
+const BINDS_PER_TURN = 256;
+
+/** Limits of the dispatcher. */
+export interface EventDispatcherOptions {
+  readonly maxEventsInFlight: number;
+  readonly maxHeldBytes: number;
+  readonly sendToWorkerBufferSize: number;
+}
+
+/**
+ * Brings the events of clients to workers: each client is bound to one worker while that lives, its
+ * events keep their order, and what waits is bounded, because reading from the client stops.
+ */
+export class EventDispatcher {
+  readonly #options: EventDispatcherOptions;
+  readonly #workers: WorkerPool;
+  readonly #logger: Logger;
+  /** Clients without a worker, those that closed meanwhile included. */
+  readonly #unbound = new Set<ClientConnection>();
+  /** Clients that are not read from until held events have found a worker. */
+  readonly #waitingForHeld = new Set<ClientConnection>();
+  #heldBytes = 0;
+  #bindTimer: NodeJS.Immediate | undefined;
+  #lostEvents = 0;
+
+  constructor(options: EventDispatcherOptions, workers: WorkerPool, logger: Logger) {
+    this.#options = options;
+    this.#workers = workers;
+    this.#logger = logger;
+  }
+
+  /** Events that workers had not finished when they died. */
+  get lostEvents(): number {
+    return this.#lostEvents;
+  }
+
+  /** Events that were handed to workers or are held, and are not finished. */
+  get eventsInFlight(): number {
+    let count = 0;
+    for (const worker of this.#workers.links) count += worker.eventsInFlight;
+    for (const client of this.#unbound) count += client.held?.length ?? 0;
+    return count;
+  }
+
+  /** A client is usable. */
+  dispatchConnected(client: ClientConnection): void {
+    const worker = this.#begin(client);
+    if (worker === undefined) this.#hold(client, { kind: 'connected' });
+    else writeClientConnected(worker.connection.writer(), client.connection);
+  }
+
+  /** A client sent a message; the payload is read during the call. */
+  dispatchMessage(client: ClientConnection, payload: Buffer, isBinary: boolean): void {
+    const worker = this.#begin(client);
+    if (worker === undefined) {
+      this.#hold(client, { kind: 'message', payload: Buffer.from(payload), isBinary });
+      return;
+    }
+    const { connection } = worker;
+    writeClientMessage(connection.writer(), client.connection, payload, isBinary);
+    if (connection.output.pendingBytes > this.#options.sendToWorkerBufferSize) {
+      worker.pauseClient(client);
+    }
+  }
+
+  /** A client is gone. */
+  dispatchClosed(client: ClientConnection, closure: ClientClosure): void {
+    const worker = this.#begin(client);
+    if (worker === undefined) {
+      this.#hold(client, { kind: 'closed', closure });
+    } else {
+      worker.clients.delete(client);
+      worker.connection.send({ type: 'clientClosed', connection: client.connection, ...closure });
+    }
+  }
+
+  /** A worker has finished events of a client, which may be gone by now. */
+  handleFinished(worker: WorkerLink, client: ClientConnection | undefined, count: number): void {
+    worker.eventsInFlight -= count;
+    if (client?.worker !== worker) return;
+    client.eventsInFlight -= count;
+    if (client.eventsInFlight <= this.#options.maxEventsInFlight >> 1) {
+      client.resume(PauseReason.EventsInFlight);
+    }
+  }
+
+  /** A worker is ready: clients that wait for one are bound. */
+  addWorker(worker: WorkerLink): void {
+    if (this.#workers.links.includes(worker)) return;
+    this.#workers.add(worker);
+    this.#bindUnbound();
+  }
+
+  /** A worker is gone: its clients are bound to others, and what it had not finished is lost. */
+  removeWorker(worker: WorkerLink): void {
+    this.#workers.remove(worker);
+    worker.resumeClients();
+    if (worker.eventsInFlight > 0) {
+      this.#lostEvents += worker.eventsInFlight;
+      const bound = { worker: `${worker.name}#${worker.id}`, events: worker.eventsInFlight };
+      this.#logger.warn(bound, 'events lost: the worker was gone before it finished them');
+    }
+    for (const client of worker.clients) {
+      client.worker = undefined;
+      client.eventsInFlight = 0;
+      client.resume(PauseReason.EventsInFlight);
+      this.#unbound.add(client);
+    }
+    worker.clients.clear();
+    this.#bindUnbound();
+  }
+
+  /** Stops the work that is under way. */
+  close(): void {
+    clearImmediate(this.#bindTimer);
+  }
+
+  /** Counts an event and answers the worker it goes to. */
+  #begin(client: ClientConnection): WorkerLink | undefined {
+    const worker = client.worker ?? this.#bind(client);
+    client.eventsInFlight += 1;
+    if (worker !== undefined) worker.eventsInFlight += 1;
+    if (client.eventsInFlight >= this.#options.maxEventsInFlight) {
+      client.pause(PauseReason.EventsInFlight);
+    }
+    return worker;
+  }
+
+  /** Binds a client to a worker and gives that everything it must know of it. */
+  #bind(client: ClientConnection): WorkerLink | undefined {
+    const worker = this.#workers.choose();
+    if (worker === undefined) return undefined;
+    this.#unbound.delete(client);
+    client.worker = worker;
+    worker.clients.add(client);
+    worker.connection.send({
+      type: 'clientAttached',
+      connection: client.connection,
+      nonceHigh: client.nonceHigh,
+      nonceLow: client.nonceLow,
+      remoteAddress: client.socket.remoteAddress,
+      remotePort: client.socket.remotePort,
+      gatewayPort: client.socket.listenPort,
+      request: client.packedRequest,
+      uid: client.uid,
+      session: client.session.packed,
+      sessionVersion: client.session.version,
+    });
+    this.#release(client, worker);
+    return worker;
+  }
+
+  #hold(client: ClientConnection, event: HeldEvent): void {
+    this.#unbound.add(client);
+    client.held ??= [];
+    client.held.push(event);
+    this.#heldBytes += heldBytes(event);
+    if (this.#heldBytes <= this.#options.maxHeldBytes) return;
+    this.#waitingForHeld.add(client);
+    client.pause(PauseReason.HeldBytes);
+  }
+
+  /** Gives the worker the events that were held for it. */
+  #release(client: ClientConnection, worker: WorkerLink): void {
+    const events = client.held;
+    client.held = undefined;
+    for (const event of events ?? []) {
+      this.#heldBytes -= heldBytes(event);
+      worker.eventsInFlight += 1;
+      const { connection } = client;
+      if (event.kind === 'connected') {
+        writeClientConnected(worker.connection.writer(), connection);
+      } else if (event.kind === 'message') {
+        const { payload, isBinary } = event;
+        writeClientMessage(worker.connection.writer(), connection, payload, isBinary);
+      } else {
+        worker.clients.delete(client);
+        worker.connection.send({ type: 'clientClosed', connection, ...event.closure });
+      }
+    }
+    if (this.#heldBytes <= this.#options.maxHeldBytes) this.#resumeHeld();
+  }
+
+  #resumeHeld(): void {
+    for (const client of this.#waitingForHeld) client.resume(PauseReason.HeldBytes);
+    this.#waitingForHeld.clear();
+  }
+
+  /** Binds a part of the clients without a worker, and the rest in later turns. */
+  #bindUnbound(): void {
+    if (this.#bindTimer !== undefined) return;
+    let left = BINDS_PER_TURN;
+    for (const client of this.#unbound) {
+      if (this.#bind(client) === undefined) return;
+      left -= 1;
+      if (left > 0) continue;
+      this.#bindTimer = setImmediate(() => {
+        this.#bindTimer = undefined;
+        this.#bindUnbound();
+      });
+      return;
+    }
+  }
+}
+
+function heldBytes(event: HeldEvent): number {
+  return HELD_EVENT_BYTES + (event.kind === 'message' ? event.payload.length : 0);
+}

@@ -1,0 +1,84 @@
+import { type FrameConnection, toWire } from '@gatewayworker/core';
+import {
+  type AskedQuery,
+  ByteReader,
+  Command,
+  DialerRole,
+  type Hello,
+  type QueryMessage,
+  readEventsHandled,
+  readMessage,
+} from '@gatewayworker/protocol';
+import { commandHandlers } from './commands/command-handlers.ts';
+import { answerQuery } from './commands/query.ts';
+import type { EventDispatcher } from './event-dispatcher.ts';
+import type { GatewayState } from './gateway-state.ts';
+import { WorkerLink } from './worker-link.ts';
+
+/**
+ * The links of workers and of clients of the Gateway API: carries out what comes by them.
+ *
+ * Frames of one link are carried out in the order in which they came, so that a query sees the
+ * asker's own earlier commands.
+ */
+export class InnerLinks {
+  readonly #state: GatewayState;
+  readonly #dispatcher: EventDispatcher;
+  readonly #reader = new ByteReader();
+  #answeredQueries = 0;
+
+  constructor(state: GatewayState, dispatcher: EventDispatcher) {
+    this.#state = state;
+    this.#dispatcher = dispatcher;
+  }
+
+  /** Queries answered since the start. */
+  get answeredQueries(): number {
+    return this.#answeredQueries;
+  }
+
+  /** Takes a link that is up. */
+  add(connection: FrameConnection, hello: Hello): void {
+    const worker = hello.role === DialerRole.Worker ? new WorkerLink(connection, hello) : undefined;
+    const peer = `${hello.name}#${hello.id}`;
+    connection.onFrame = (command, buffer, start, end) => {
+      this.#reader.reset(buffer, start, end);
+      this.#handleFrame(connection, command, worker);
+    };
+    connection.onClose = (reason) => {
+      const bound = { peer, address: connection.remoteAddress, reason: reason?.message };
+      if (reason !== undefined) this.#state.logger.warn(bound, 'inner link closed');
+      if (worker !== undefined) this.#dispatcher.removeWorker(worker);
+    };
+  }
+
+  #handleFrame(connection: FrameConnection, command: number, worker: WorkerLink | undefined): void {
+    const reader = this.#reader;
+    const handle = commandHandlers.get(command);
+    if (handle !== undefined) {
+      handle(this.#state, reader, worker);
+    } else if (command === Command.EventsHandled && worker !== undefined) {
+      readEventsHandled(reader, (id, count) => {
+        this.#dispatcher.handleFinished(worker, this.#state.clients.get(id), count);
+      });
+    } else if (command === Command.WorkerReady && worker !== undefined) {
+      this.#dispatcher.addWorker(worker);
+    } else if (command === Command.Query) {
+      const message = readMessage(command, reader.buffer, reader.offset, reader.end);
+      if (message?.type === 'query') this.#answer(connection, message);
+    }
+    // Other numbers are those of a newer version, which this one ignores.
+  }
+
+  #answer(connection: FrameConnection, message: QueryMessage<AskedQuery>): void {
+    const { requestId } = message;
+    this.#answeredQueries += 1;
+    try {
+      const answer = answerQuery(this.#state, message.query);
+      connection.send({ type: 'queryAnswer', requestId, answer });
+    } catch (error) {
+      const { code, message: text } = toWire(error);
+      connection.send({ type: 'queryFailure', requestId, code, message: text });
+    }
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * Which members stand under which name: clients under their uid, clients in their groups.
+ *
+ * A name without members is not kept, so that names which come and go leave nothing behind.
+ */
+export class MembershipIndex<Member> {
+  readonly #members = new Map<string, Set<Member>>();
+
+  /** Number of names that have members. */
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** The members of a name; `undefined` when there are none. Do not change the index while walking it. */
+  get(name: string): ReadonlySet<Member> | undefined {
+    return this.#members.get(name);
+  }
+
+  /** Adds a member to a name; adding it twice has no effect. */
+  add(name: string, member: Member): void {
+    const members = this.#members.get(name);
+    if (members === undefined) this.#members.set(name, new Set([member]));
+    else members.add(member);
+  }
+
+  /** Removes a member from a name; removing what is not there has no effect. */
+  remove(name: string, member: Member): void {
+    const members = this.#members.get(name);
+    if (members === undefined) return;
+    members.delete(member);
+    if (members.size === 0) this.#members.delete(name);
+  }
+
+  /** Removes a name and answers the members it had. */
+  removeName(name: string): ReadonlySet<Member> {
+    const members = this.#members.get(name) ?? new Set<Member>();
+    this.#members.delete(name);
+    return members;
+  }
+}

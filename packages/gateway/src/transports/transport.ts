@@ -1,0 +1,65 @@
+import type { ClientRequest, ClosedBy } from '@gatewayworker/protocol';
+
+/** How a client connection ended. */
+export interface ClientClosure {
+  readonly by: ClosedBy;
+  /** Close code, where the protocol has one. */
+  readonly code: number | undefined;
+  readonly reason: string | undefined;
+}
+
+/** What a socket tells the gateway. Calls come in this order: messages, then one closure. */
+export interface ClientSocketHandler {
+  /** One complete message; the bytes are valid during the call. */
+  onMessage(payload: Buffer, isBinary: boolean): void;
+  /** The socket is closed. */
+  onClose(closure: ClientClosure): void;
+}
+
+/** One client's socket, whatever protocol it speaks. Sends leave at the end of the turn. */
+export interface ClientSocket {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Port of the listener it came by. */
+  readonly listenPort: number;
+  /** The handshake; `undefined` when the protocol has none. */
+  readonly request: ClientRequest | undefined;
+  /** Bytes that were sent and that the kernel has not taken. */
+  readonly pendingBytes: number;
+  /** Sends bytes that the transport framed with `frame`; they may be shared and never change. */
+  sendFrame(frame: Buffer): void;
+  /** Frames and sends `source[start, end)`, which may change after the call. */
+  sendMessage(source: Buffer, start: number, end: number, isBinary: boolean): void;
+  /** Writes what was sent without waiting for the end of the turn, as far as the kernel takes it. */
+  flush(): void;
+  /** Stops reading from the client, or goes on. */
+  setPaused(isPaused: boolean): void;
+  /** Sends what is queued, says goodbye as the protocol does, and closes. `by` is what `onClose` then tells. */
+  close(by: ClosedBy, code: number, reason: string): void;
+  /** Closes at once and drops what is queued. */
+  destroy(by: ClosedBy): void;
+}
+
+/** What the gateway tells a transport. */
+export interface TransportHandler {
+  /** Asked before a client is let in: `undefined` lets it in, else it is refused with this HTTP status. */
+  refusal(): { readonly status: number; readonly reason: string } | undefined;
+  /** A client is usable. */
+  onClient(socket: ClientSocket): ClientSocketHandler;
+}
+
+/** A listener for clients of one protocol. */
+export interface Transport {
+  /** Port it listens on; 0 before `listen`. */
+  readonly port: number;
+  /**
+   * Listens.
+   *
+   * @throws {GW_ERR_LISTEN_FAILED} naming the address and the declaration
+   */
+  listen(handler: TransportHandler): Promise<void>;
+  /** Frames a message once for any number of clients of this transport. */
+  frame(payload: Buffer, isBinary: boolean): Buffer;
+  /** Lets no new client in. Those that are connected stay. */
+  stopAccepting(): void;
+}

@@ -1,0 +1,29 @@
+import type { ByteWriter } from '@gatewayworker/protocol';
+
+const FINAL_TEXT = 0x81;
+const FINAL_BINARY = 0x82;
+
+/** Longest header of an unmasked frame. */
+export const MAX_FRAME_HEADER_BYTES = 10;
+
+/**
+ * Writes the header of one unmasked, unfragmented data frame: `| u8 fin and opcode | u8 length |`,
+ * the length followed by 16 or 64 bits of it where seven do not hold it.
+ *
+ * Source: RFC 6455 5.2.
+ */
+export function writeFrameHeader(writer: ByteWriter, length: number, isBinary: boolean): void {
+  writer.ensure(MAX_FRAME_HEADER_BYTES + length);
+  writer.writeU8(isBinary ? FINAL_BINARY : FINAL_TEXT);
+  if (length < 126) {
+    writer.writeU8(length);
+  } else if (length < 65_536) {
+    writer.writeU8(126);
+    writer.writeU16(length);
+  } else {
+    writer.writeU8(127);
+    // A payload never reaches 2^32 bytes: an inner frame limits it.
+    writer.writeU32(0);
+    writer.writeU32(length);
+  }
+}

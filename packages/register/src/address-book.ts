@@ -1,0 +1,31 @@
+import type { GatewayEntry } from '@gatewayworker/protocol';
+
+/** The gateways that are alive, by the link that announced them. Pure data; it does no I/O. */
+export class AddressBook<Link> {
+  readonly #entries = new Map<Link, GatewayEntry>();
+
+  /** Number of gateways. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Stores what a link announces; a second announcement of a link replaces its first. */
+  announce(link: Link, gateway: GatewayEntry): void {
+    this.#entries.set(link, gateway);
+  }
+
+  /** Forgets what a link announced. Answers false when it had announced nothing. */
+  withdraw(link: Link): boolean {
+    return this.#entries.delete(link);
+  }
+
+  /**
+   * Every live gateway, one per address: where two links announce the same address, the newer one
+   * counts, because the older is that of a process that is gone and whose link is not closed yet.
+   */
+  list(): GatewayEntry[] {
+    const byAddress = new Map<string, GatewayEntry>();
+    for (const gateway of this.#entries.values()) byAddress.set(gateway.address, gateway);
+    return [...byAddress.values()];
+  }
+}

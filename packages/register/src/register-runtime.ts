@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto';
+import {
+  emptyRoleStatus,
+  FlushScheduler,
+  type FrameConnection,
+  FrameServer,
+  formatHostPort,
+  type Logger,
+  parseHostPort,
+  type RoleRuntime,
+  type RoleStatus,
+} from '@gatewayworker/core';
+import {
+  AcceptorRole,
+  DialerRole,
+  type GatewayAnnouncement,
+  type Hello,
+  readMessage,
+} from '@gatewayworker/protocol';
+import { AddressBook } from './address-book.ts';
+import type { ResolvedRegisterOptions } from './options.ts';
+
+/**
+ * Tells workers and clients which gateways are alive. A gateway is alive while its link is.
+ *
+ * Nothing but addresses passes through it: while it is down, everything that is linked goes on.
+ */
+export class RegisterRuntime implements RoleRuntime {
+  readonly #options: ResolvedRegisterOptions;
+  readonly #logger: Logger;
+  readonly #server: FrameServer;
+  readonly #addressBook = new AddressBook<FrameConnection>();
+  /** Links of workers and clients. */
+  readonly #subscribers = new Set<FrameConnection>();
+  #port = 0;
+  #isReady = false;
+  #received = 0;
+  #sent = 0;
+
+  constructor(options: ResolvedRegisterOptions, context: { id: number; logger: Logger }) {
+    this.#options = options;
+    this.#logger = context.logger;
+    this.#server = new FrameServer({
+      identity: {
+        role: AcceptorRole.Register,
+        instanceId: randomUUID(),
+        name: options.name,
+        id: context.id,
+        gatewayToken: 0,
+      },
+      secretKey: options.secretKey,
+      allowedRoles: Object.values(DialerRole),
+      scheduler: new FlushScheduler(),
+      logger: context.logger,
+      onLink: (connection, hello) => this.#handleLink(connection, hello),
+    });
+  }
+
+  /** The port it listens on, once started. */
+  get port(): number {
+    return this.#port;
+  }
+
+  async start(): Promise<void> {
+    const address = parseHostPort('Register.listen', this.#options.listen);
+    this.#port = await this.#server.listen(address, `Register "${this.#options.name}"`);
+    this.#isReady = true;
+  }
+
+  async stop(): Promise<void> {
+    this.#isReady = false;
+    await this.#server.close();
+  }
+
+  status(): RoleStatus {
+    const { host } = parseHostPort('Register.listen', this.#options.listen);
+    return {
+      ...emptyRoleStatus,
+      listen: formatHostPort(host, this.#port),
+      ready: this.#isReady,
+      connections: this.#server.connectionCount,
+      received: this.#received,
+      sent: this.#sent,
+    };
+  }
+
+  #handleLink(connection: FrameConnection, hello: Hello): void {
+    const isGateway = hello.role === DialerRole.Gateway;
+    const bound = { peer: connection.remoteAddress, peerName: `${hello.name}#${hello.id}` };
+    connection.onFrame = (command, buffer, start, end) => {
+      this.#received += 1;
+      const message = readMessage(command, buffer, start, end);
+      if (isGateway && message?.type === 'gatewayAnnouncement') {
+        this.#handleAnnouncement(connection, message);
+      }
+    };
+    connection.onClose = (reason) => {
+      if (reason !== undefined) {
+        this.#logger.warn({ ...bound, reason: reason.message }, 'inner link closed');
+      }
+      this.#subscribers.delete(connection);
+      if (this.#addressBook.withdraw(connection)) this.#publish();
+    };
+    if (isGateway) return;
+    this.#subscribers.add(connection);
+    this.#sendList(connection);
+  }
+
+  #handleAnnouncement(connection: FrameConnection, { gateway }: GatewayAnnouncement): void {
+    parseHostPort('gatewayAnnouncement.address', gateway.address);
+    this.#addressBook.announce(connection, gateway);
+    this.#logger.info({ address: gateway.address, gateway: gateway.name }, 'gateway announced');
+    this.#publish();
+  }
+
+  #publish(): void {
+    for (const subscriber of this.#subscribers) this.#sendList(subscriber);
+  }
+
+  #sendList(subscriber: FrameConnection): void {
+    this.#sent += 1;
+    subscriber.send({ type: 'gatewayList', gateways: this.#addressBook.list() });
+  }
+}
