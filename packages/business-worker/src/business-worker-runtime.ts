@@ -29,22 +29,33 @@ interface StartedWorker {
   readonly info: WorkerInfo;
 }
 
+/** Where a business worker runs. */
+export interface BusinessWorkerContext {
+  /** Number of the process within its declaration, from 0. */
+  readonly id: number;
+  readonly logger: Logger;
+  /** Loads the application's callbacks. @default imports the module of the `eventHandler` option */
+  readonly loadEvents?: (eventHandler: string) => Promise<EventHandler>;
+}
+
 /** One business worker process: it runs the application's callbacks. */
 export class BusinessWorkerRuntime implements RoleRuntime {
   readonly #options: ResolvedBusinessWorkerOptions;
   readonly #id: number;
   readonly #logger: Logger;
+  readonly #loadEvents: (eventHandler: string) => Promise<EventHandler>;
   #worker: StartedWorker | undefined;
   #isReady = false;
 
-  constructor(options: ResolvedBusinessWorkerOptions, context: { id: number; logger: Logger }) {
+  constructor(options: ResolvedBusinessWorkerOptions, context: BusinessWorkerContext) {
     this.#options = options;
     this.#id = context.id;
     this.#logger = context.logger;
+    this.#loadEvents = context.loadEvents ?? importEvents;
   }
 
   async start(): Promise<void> {
-    const events = await importEvents(this.#options.eventHandler);
+    const events = await this.#loadEvents(this.#options.eventHandler);
     const worker = this.#assemble(events);
     this.#worker = worker;
     setWorkerProcess(worker);

@@ -1,4 +1,4 @@
-export { BusinessWorkerRuntime } from './business-worker-runtime.ts';
+export { type BusinessWorkerContext, BusinessWorkerRuntime } from './business-worker-runtime.ts';
 export type {
   Closed,
   Context,

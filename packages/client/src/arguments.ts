@@ -14,6 +14,12 @@ import {
 /** Longest uid or group, in bytes of UTF-8. */
 const MAX_NAME_BYTES = 65_535;
 
+/** Largest message: it fits into an inner frame beside any header. */
+const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024;
+
+/** Largest session, packed. */
+const MAX_SESSION_BYTES = 1024 * 1024;
+
 /**
  * Reads a client id.
  *
@@ -68,10 +74,22 @@ export function parseGroups(value: unknown): string[] {
   return toList(value).map(parseGroup);
 }
 
-/** Checks what is sent. @throws {TypeError} when it is neither a string nor bytes */
+/**
+ * Checks what is sent.
+ *
+ * @throws {TypeError} when it is neither a string nor bytes
+ * @throws {RangeError} when it is larger than 16 MiB
+ */
 export function assertPayload(value: unknown): asserts value is Payload {
-  if (typeof value === 'string' || value instanceof Uint8Array) return;
-  throw wrongType('data', value, 'a string, a Buffer or a Uint8Array');
+  if (typeof value === 'string') {
+    // Three bytes a unit is the most UTF-8 takes: only huge strings need a count.
+    if (value.length * 3 <= MAX_PAYLOAD_BYTES) return;
+    assertSize('data', Buffer.byteLength(value), MAX_PAYLOAD_BYTES);
+  } else if (value instanceof Uint8Array) {
+    assertSize('data', value.byteLength, MAX_PAYLOAD_BYTES);
+  } else {
+    throw wrongType('data', value, 'a string, a Buffer or a Uint8Array');
+  }
 }
 
 /** Options of a close. */
@@ -106,14 +124,23 @@ export function parseClose(data: unknown, options: CloseOptions = {}): CloseRequ
  * Packs a session.
  *
  * @throws {TypeError} when it is no plain object or holds what msgpack cannot carry
+ * @throws {RangeError} when it takes more than 1 MiB
  */
 export function packSession(argument: string, session: unknown): Buffer {
   if (!isPlainObject(session)) throw wrongType(argument, session, 'a plain object');
+  let packed: Buffer;
   try {
-    return packValue(session);
+    packed = packValue(session);
   } catch (error) {
     throw notSerialisable(argument, error);
   }
+  assertSize(argument, packed.byteLength, MAX_SESSION_BYTES);
+  return packed;
+}
+
+function assertSize(argument: string, byteLength: number, max: number): void {
+  if (byteLength <= max) return;
+  throw new RangeError(`${argument} takes ${byteLength} bytes; allowed: up to ${max}`);
 }
 
 function notSerialisable(argument: string, cause: unknown): TypeError {

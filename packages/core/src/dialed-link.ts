@@ -87,7 +87,6 @@ export class DialedLink {
     if (this.#hasWarned || this.#isClosed) return;
     this.#hasWarned = true;
     const peer = formatHostPort(this.#options.address.host, this.#options.address.port);
-    const reason = error.cause instanceof Error ? error.cause.message : error.message;
-    this.#options.logger.warn({ peer, reason }, 'inner link not up, dialing on');
+    this.#options.logger.warn({ peer, reason: error.message }, 'inner link not up, dialing on');
   }
 }

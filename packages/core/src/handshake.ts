@@ -134,7 +134,8 @@ class Handshake {
     );
     connection.onFrame = (command, buffer, start, end) => this.#take(command, buffer, start, end);
     connection.onClose = (cause) => {
-      this.#fail(new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', 'the link closed', { cause }));
+      const text = cause?.message ?? 'the peer closed the link';
+      this.#fail(new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', text, { cause }));
     };
   }
 

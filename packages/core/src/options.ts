@@ -17,7 +17,9 @@ export function rejectUnknownKeys(owner: string, options: object, known: readonl
     if (known.includes(key)) continue;
     const nearest = nearestName(key, known);
     const hint = nearest === undefined ? `known: ${known.join(', ')}` : `did you mean ${nearest}?`;
-    throw new OptionError(`${owner}.${key}`, value, `there is no such option; ${hint}`);
+    // A misspelt secretKey is a secret all the same.
+    const shown = /secret|key|token|password/i.test(key) ? `a hidden ${typeof value}` : value;
+    throw new OptionError(`${owner}.${key}`, shown, `there is no such option; ${hint}`);
   }
 }
 

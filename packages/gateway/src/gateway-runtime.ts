@@ -49,6 +49,7 @@ export class GatewayRuntime implements RoleRuntime {
   #registerLinks: readonly DialedLink[] = [];
   #innerPort = 0;
   #isAccepting = false;
+  #isStopped = false;
   #received = 0;
 
   constructor(options: ResolvedGatewayOptions, context: { id: number; logger: Logger }) {
@@ -95,9 +96,19 @@ export class GatewayRuntime implements RoleRuntime {
     return this.#transport.port;
   }
 
+  /** True once it was told to stop. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
   /** Port for inner links, once started. */
   get innerPort(): number {
     return this.#innerPort;
+  }
+
+  /** Workers that are ready for its clients. */
+  get workerCount(): number {
+    return this.#workers.size;
   }
 
   get #owner(): string {
@@ -115,6 +126,8 @@ export class GatewayRuntime implements RoleRuntime {
   }
 
   async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
     this.#isAccepting = false;
     // Unlisted first, so that no worker dials a gateway that is about to go.
     for (const link of this.#registerLinks) link.close();
@@ -125,7 +138,9 @@ export class GatewayRuntime implements RoleRuntime {
     const deadline = performance.now() + STOP_GRACE_MS;
     await this.#waitUntil(() => this.#state.clients.size === 0, deadline);
     for (const client of this.#state.clients.all()) client.socket.destroy(ClosedBy.Server);
-    await this.#waitUntil(() => this.#dispatcher.eventsInFlight === 0, deadline);
+    const areEventsHandled = (): boolean =>
+      this.#workers.size === 0 || this.#dispatcher.eventsInFlight === 0;
+    await this.#waitUntil(areEventsHandled, deadline);
     this.#dispatcher.close();
     await this.#innerServer.close();
   }

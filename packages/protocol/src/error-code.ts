@@ -7,7 +7,6 @@ export interface ErrorCodeEntry {
 }
 
 const table = {
-  GW_ERR_ARGUMENT_INVALID: { message: 'An argument is not valid', retryable: false },
   GW_ERR_AUTHENTICATION_FAILED: {
     message: 'The peer did not prove that it knows the secret key',
     retryable: false,

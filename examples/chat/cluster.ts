@@ -1,0 +1,39 @@
+import { BusinessWorker, Gateway, Register, Worker } from 'gatewayworker';
+import { createPageServer } from './page-server.ts';
+import { resolveChatSettings } from './settings.ts';
+
+const settings = resolveChatSettings(process.env);
+const { host, pagePort, gatewayPort, registerPort, innerPort } = settings;
+const registerAddress = `127.0.0.1:${registerPort}`;
+const page = createPageServer(settings);
+
+new Register({ listen: registerAddress });
+
+new Gateway({
+  name: 'chat-gateway',
+  listen: `websocket://${host}:${gatewayPort}`,
+  count: 2,
+  lanIp: '127.0.0.1',
+  startPort: innerPort,
+  registerAddress,
+  // Four times what the chat accepts: what is a little too long still gets a friendly answer.
+  maxMessageBytes: 65_536,
+});
+
+new BusinessWorker({
+  name: 'chat-worker',
+  count: 2,
+  eventHandler: new URL('./events.ts', import.meta.url),
+  registerAddress,
+});
+
+new Worker({
+  name: 'chat-page',
+  async onWorkerStart() {
+    const address = await page.listen(pagePort, host);
+    process.stdout.write(`Chat: ${address}\n`);
+  },
+  async onWorkerStop() {
+    await page.close();
+  },
+});

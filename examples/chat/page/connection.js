@@ -1,0 +1,95 @@
+// @ts-check
+
+const firstDelayMs = 500;
+const longestDelayMs = 15_000;
+const openTimeoutMs = 10_000;
+
+/**
+ * How long to wait before attempt number `attempt` (from 0). Half of it is random: the people of a
+ * gateway that died must not all come back in the same moment.
+ *
+ * @param {number} attempt
+ * @returns {number} milliseconds
+ */
+export function toReconnectDelay(attempt) {
+  const delay = Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(attempt, 10));
+  return delay / 2 + (Math.random() * delay) / 2;
+}
+
+/**
+ * @typedef {object} ConnectionListener
+ * @property {() => void} onConnecting
+ * @property {(message: ServerMessage) => void} onMessage
+ * @property {(delayMs: number) => void} onLost the next attempt follows after `delayMs`
+ *
+ * @typedef {import('../server-message.ts').ServerMessage} ServerMessage
+ * @typedef {import('../client-message.ts').ClientMessage} ClientMessage
+ */
+
+/** One websocket that is opened again whenever it closes. */
+export class Connection {
+  #url;
+  #listener;
+  /** @type {WebSocket | null} */
+  #socket = null;
+  #attempt = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /**
+   * @param {string} url
+   * @param {ConnectionListener} listener
+   */
+  constructor(url, listener) {
+    this.#url = url;
+    this.#listener = listener;
+    addEventListener('online', () => this.retry());
+    addEventListener('offline', () => this.#socket?.close());
+    // A page that was asleep in the background need not wait for its timer.
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState === 'visible') this.retry();
+    });
+  }
+
+  /** Opens the connection at once, unless it is open or being opened. */
+  retry() {
+    if (this.#socket !== null) return;
+    clearTimeout(this.#timer);
+    this.#listener.onConnecting();
+    const socket = new WebSocket(this.#url);
+    this.#socket = socket;
+    // Left alone, a browser may wait minutes for a network that swallows packets.
+    const openTimer = setTimeout(() => socket.close(), openTimeoutMs);
+    socket.addEventListener('open', () => clearTimeout(openTimer));
+    socket.addEventListener('message', ({ data }) => this.#receive(data));
+    socket.addEventListener('close', () => {
+      clearTimeout(openTimer);
+      this.#lose();
+    });
+  }
+
+  /**
+   * @param {ClientMessage} message
+   * @returns {boolean} false when there is no connection
+   */
+  send(message) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  /** @param {string} data */
+  #receive(data) {
+    // Only now the chat itself has answered; an open socket alone may have nothing behind it.
+    this.#attempt = 0;
+    this.#listener.onMessage(JSON.parse(data));
+  }
+
+  #lose() {
+    this.#socket = null;
+    const delayMs = toReconnectDelay(this.#attempt);
+    this.#attempt += 1;
+    this.#timer = setTimeout(() => this.retry(), delayMs);
+    this.#listener.onLost(delayMs);
+  }
+}

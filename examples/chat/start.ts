@@ -1,0 +1,4 @@
+import { run } from 'gatewayworker';
+import './cluster.ts';
+
+run();

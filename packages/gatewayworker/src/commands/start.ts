@@ -1,0 +1,66 @@
+import { basename } from 'node:path';
+import { GatewayWorkerError } from '@gatewayworker/core';
+import {
+  alreadyRunning,
+  describeUnready,
+  findMaster,
+  formatStart,
+  Master,
+  type StartReport,
+} from '@gatewayworker/supervisor';
+import { runDaemon, startDaemon } from '../daemon.ts';
+import { assertPortsDiffer } from '../port-claims.ts';
+import { print, showsColour } from '../terminal.ts';
+import { readVersion } from '../version.ts';
+import { type CommandContext, describeStale } from './command-context.ts';
+
+/** Flags of `start`. */
+export interface StartFlags {
+  /** Go on in the background. */
+  readonly daemon?: true;
+}
+
+/**
+ * Starts everything that was declared; answers the exit code, in the foreground once all has stopped.
+ *
+ * @param isDaemon - whether this process is the background copy that `start -d` has made
+ * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when a master runs
+ * @throws {GW_ERR_OPTION_INVALID} when two declarations want one port
+ * @throws {GW_ERR_PROCESS_FAILED} when nothing is declared, or a process cannot start
+ */
+export async function start(
+  context: CommandContext,
+  flags: StartFlags,
+  isDaemon: boolean,
+): Promise<number> {
+  const { options, declared } = context;
+  if (isDaemon) return await runDaemon(new Master(declared, { ...options, logToStdout: false }));
+  await assertCanStart(context);
+  if (flags.daemon === true) {
+    printReport(await startDaemon(options), options.pidFile);
+    print(`Running in the background. To stop it: ${basename(options.startFile)} stop\n`);
+    return 0;
+  }
+  const master = new Master(declared, { ...options, logToStdout: true });
+  printReport(await master.start(), options.pidFile);
+  print('Press Ctrl+C to stop.\n');
+  await master.ended;
+  return master.exitCode;
+}
+
+async function assertCanStart({ options, declared }: CommandContext): Promise<void> {
+  if (declared.length === 0) {
+    const message = `${basename(options.startFile)} declares nothing to start; create a Register, Gateway, BusinessWorker or Worker before run()`;
+    throw new GatewayWorkerError('GW_ERR_PROCESS_FAILED', message);
+  }
+  assertPortsDiffer(declared.flatMap(({ ports }) => ports));
+  const running = await findMaster(options.pidFile);
+  if (running !== undefined) throw alreadyRunning(running);
+}
+
+function printReport(report: StartReport, pidFile: string): void {
+  print(`gatewayworker ${readVersion()}, Node.js ${process.version}, master ${report.pid}\n\n`);
+  print(`${formatStart(report, showsColour())}\n`);
+  if (report.stalePid !== null) print(`Replaced ${describeStale(pidFile, report.stalePid)}.\n`);
+  for (const line of describeUnready(report)) print(`${line}\n`);
+}

@@ -1,0 +1,95 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { GatewayWorkerError } from '@gatewayworker/core';
+import {
+  type Master,
+  parseStartReport,
+  type ResolvedRunOptions,
+  type StartReport,
+} from '@gatewayworker/supervisor';
+import { formatError } from './error-text.ts';
+
+/** Environment variable that tells a process that it is the background copy. */
+export const daemonVariable = 'GATEWAYWORKER_DAEMON';
+
+/** What the background copy tells the command that made it, once. */
+type DaemonMessage =
+  | { readonly type: 'started'; readonly report: StartReport }
+  | { readonly type: 'failed'; readonly text: string };
+
+/**
+ * Starts a copy of this process in the background and resolves once everything there is ready.
+ *
+ * @throws {GW_ERR_PROCESS_FAILED} with the reason that the copy gives
+ */
+export async function startDaemon(options: ResolvedRunOptions): Promise<StartReport> {
+  mkdirSync(dirname(options.logFile), { recursive: true });
+  // What the application prints must go somewhere once the terminal is gone.
+  const log = openSync(options.logFile, 'a');
+  const daemon = spawn(process.execPath, [...process.execArgv, options.startFile, 'start'], {
+    detached: true,
+    env: { ...process.env, [daemonVariable]: '1' },
+    stdio: ['ignore', log, log, 'ipc'],
+  });
+  closeSync(log);
+  const message = await firstMessage(daemon, options.logFile);
+  if (message.type === 'failed') {
+    throw new GatewayWorkerError('GW_ERR_PROCESS_FAILED', message.text.trimEnd());
+  }
+  daemon.unref();
+  return message.report;
+}
+
+/** Runs a master in the background copy, tells how its start went, and answers the exit code at its end. */
+export async function runDaemon(master: Master): Promise<number> {
+  try {
+    const report = await master.start();
+    await tell({ type: 'started', report });
+  } catch (error) {
+    // The master has logged it; the message is for the terminal.
+    await tell({ type: 'failed', text: formatError(error) });
+    return 1;
+  }
+  await master.ended;
+  return master.exitCode;
+}
+
+/** Sends to the command that waits for it, if it still does, and lets go of it. */
+async function tell(message: DaemonMessage): Promise<void> {
+  if (process.send === undefined || !process.connected) return;
+  await new Promise<void>((resolve) => {
+    process.send?.(message, undefined, undefined, () => resolve());
+  });
+  if (process.connected) process.disconnect();
+}
+
+function firstMessage(daemon: ChildProcess, logFile: string): Promise<DaemonMessage> {
+  return new Promise((resolve, reject) => {
+    daemon.once('error', reject);
+    daemon.once('message', (value) => {
+      const message = parseMessage(value);
+      if (message !== undefined) resolve(message);
+      else
+        reject(
+          new GatewayWorkerError('GW_ERR_INTERNAL', 'the background process is of another version'),
+        );
+    });
+    // The channel closes after its last message has been read, and the exit code is known by then or
+    // soon after.
+    daemon.once('close', (code, signal) => {
+      const end = signal === null ? `exit code ${code}` : signal;
+      const message = `the background process ended with ${end} before it was ready; see ${logFile}`;
+      reject(new GatewayWorkerError('GW_ERR_PROCESS_FAILED', message));
+    });
+  });
+}
+
+function parseMessage(value: unknown): DaemonMessage | undefined {
+  if (typeof value !== 'object' || value === null || !('type' in value)) return undefined;
+  if (value.type === 'failed' && 'text' in value && typeof value.text === 'string') {
+    return { type: 'failed', text: value.text };
+  }
+  const report = 'report' in value ? parseStartReport(value.report) : undefined;
+  return report === undefined ? undefined : { type: 'started', report };
+}

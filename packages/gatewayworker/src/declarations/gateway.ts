@@ -1,0 +1,40 @@
+import { parseHostPort } from '@gatewayworker/core';
+import {
+  type GatewayOptions,
+  GatewayRuntime,
+  type ResolvedGatewayOptions,
+  resolveGatewayOptions,
+} from '@gatewayworker/gateway';
+import { Role } from '@gatewayworker/supervisor';
+import { declareProcess } from '../declared-processes.ts';
+import { claimPorts, type PortClaim } from '../port-claims.ts';
+
+/** Declares gateways, the processes that hold the sockets of clients. */
+export class Gateway {
+  /** @throws {GW_ERR_OPTION_INVALID} naming the option, its value and what is allowed */
+  constructor(options: GatewayOptions) {
+    const resolved = resolveGatewayOptions(options);
+    declareProcess({
+      role: Role.gateway,
+      name: resolved.name,
+      count: resolved.count,
+      listen: resolved.listen,
+      ports: claimGatewayPorts(resolved),
+      createRuntime: (context) => new GatewayRuntime(resolved, context),
+    });
+  }
+}
+
+/** All processes share the port for clients; each has its own for inner links. */
+function claimGatewayPorts(options: ResolvedGatewayOptions): PortClaim[] {
+  const { name, listen, lanIp, startPort, count } = options;
+  const owner = `Gateway "${name}"`;
+  const clients = parseHostPort('Gateway.listen', listen.replace(/^[^/]*:\/\//, ''));
+  return [
+    ...claimPorts({ owner, option: 'Gateway.listen', value: listen, ...clients }, 1),
+    ...claimPorts(
+      { owner, option: 'Gateway.startPort', value: startPort, host: lanIp, port: startPort },
+      count,
+    ),
+  ];
+}

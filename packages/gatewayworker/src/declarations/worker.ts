@@ -1,0 +1,24 @@
+import { Role } from '@gatewayworker/supervisor';
+import { declareProcess } from '../declared-processes.ts';
+import { resolveWorkerOptions, type WorkerOptions } from '../worker-options.ts';
+import { WorkerRuntime } from '../worker-runtime.ts';
+
+/**
+ * Declares supervised processes that run the application's own code: a web server, a timer, a queue.
+ *
+ * A port that `onWorkerStart` listens on is shared by all processes of the declaration.
+ */
+export class Worker {
+  /** @throws {GW_ERR_OPTION_INVALID} naming the option, its value and what is allowed */
+  constructor(options: WorkerOptions) {
+    const resolved = resolveWorkerOptions(options);
+    declareProcess({
+      role: Role.worker,
+      name: resolved.name,
+      count: resolved.count,
+      listen: '',
+      ports: [],
+      createRuntime: (context) => new WorkerRuntime(resolved, context),
+    });
+  }
+}

@@ -1,0 +1,38 @@
+import { GatewayWorkerError } from '@gatewayworker/core';
+import type { ProcessDeclaration } from '@gatewayworker/supervisor';
+import type { PortClaim } from './port-claims.ts';
+
+/** What a constructor such as `new Gateway()` has declared. */
+export interface DeclaredProcess extends ProcessDeclaration {
+  /** The fixed ports that its processes will listen on. */
+  readonly ports: readonly PortClaim[];
+}
+
+// The one piece of module state: a start file declares by `new Gateway(...)` and then calls `run()`
+// with nothing in hand that could carry the list from one to the other.
+const declared: DeclaredProcess[] = [];
+let isClosed = false;
+
+/**
+ * Adds to what `run()` will start.
+ *
+ * @throws {GW_ERR_PHASE} after `run()`, which would never start it
+ */
+export function declareProcess(process: DeclaredProcess): void {
+  if (isClosed) {
+    const message = `${process.role} "${process.name}" was declared after run(); declare it before`;
+    throw new GatewayWorkerError('GW_ERR_PHASE', message);
+  }
+  declared.push(process);
+}
+
+/**
+ * Ends the list and answers it, in the order of the declarations.
+ *
+ * @throws {GW_ERR_PHASE} the second time
+ */
+export function takeDeclaredProcesses(): readonly DeclaredProcess[] {
+  if (isClosed) throw new GatewayWorkerError('GW_ERR_PHASE', 'run() was called twice');
+  isClosed = true;
+  return declared;
+}

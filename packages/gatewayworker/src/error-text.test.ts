@@ -1,0 +1,40 @@
+import { GatewayWorkerError } from '@gatewayworker/core';
+import { ProcessFailedError } from '@gatewayworker/supervisor';
+import { expect, test } from 'vitest';
+import { formatError } from './error-text.ts';
+
+const declaration = {
+  role: 'worker',
+  name: 'web',
+  count: 1,
+  listen: '',
+  createRuntime: () => {
+    throw new Error('not called');
+  },
+} as const;
+
+test('writes only the message of an error of the framework', () => {
+  expect(formatError(new GatewayWorkerError('GW_ERR_PHASE', 'too late'))).toBe('too late\n');
+});
+
+test('writes where a process failed in code of the application', () => {
+  const error = { code: 'GW_ERR_INTERNAL', message: 'boom' };
+  const end = { code: 1, signal: null, failure: { error, stack: '    at web.ts:3:9' } };
+  expect(formatError(new ProcessFailedError(declaration, 0, end))).toBe(
+    'worker "web" #0 could not start: boom\n    at web.ts:3:9\n',
+  );
+});
+
+test('writes how a process ended that gave no reason', () => {
+  const killed = new ProcessFailedError(declaration, 1, { code: null, signal: 'SIGKILL' });
+  expect(formatError(killed)).toBe(
+    'worker "web" #1 could not start: ended by SIGKILL before it was ready\n',
+  );
+  const exited = new ProcessFailedError(declaration, 1, { code: 3, signal: null });
+  expect(formatError(exited)).toContain('ended with exit code 3 before it was ready');
+});
+
+test('writes the stack of any other error', () => {
+  expect(formatError(new TypeError('oops'))).toMatch(/^TypeError: oops\n {4}at /);
+  expect(formatError('oops')).toMatch(/^Error: oops\n/);
+});

@@ -1,0 +1,34 @@
+export {
+  type BusinessWorkerOptions,
+  type Closed,
+  type Context,
+  type EventErrorInfo,
+  type EventHandler,
+  gateway,
+  type HandshakeRequest,
+  type WorkerInfo,
+} from '@gatewayworker/business-worker';
+export {
+  type CloseOptions,
+  GatewayClient,
+  type GatewayClientOptions,
+  type SendToAllOptions,
+  type SendToGroupOptions,
+} from '@gatewayworker/client';
+export {
+  GatewayWorkerError,
+  type Logger,
+  OptionError,
+  PartialResultError,
+  type RegisterAddress,
+} from '@gatewayworker/core';
+export type { GatewayOptions } from '@gatewayworker/gateway';
+export { CloseCode, ClosedBy, type ErrorCode } from '@gatewayworker/protocol';
+export type { RegisterOptions } from '@gatewayworker/register';
+export type { RunOptions } from '@gatewayworker/supervisor';
+export { BusinessWorker } from './declarations/business-worker.ts';
+export { Gateway } from './declarations/gateway.ts';
+export { Register } from './declarations/register.ts';
+export { Worker } from './declarations/worker.ts';
+export { run } from './run.ts';
+export type { WorkerOptions, WorkerProcess } from './worker-options.ts';

@@ -1,0 +1,46 @@
+import { OptionError } from '@gatewayworker/core';
+
+/** A port that a declaration will listen on. */
+export interface PortClaim {
+  /** The declaration, such as `Gateway "chat"`. */
+  readonly owner: string;
+  /** Full name of the option, such as `Gateway.listen`. */
+  readonly option: string;
+  /** The value of that option. */
+  readonly value: unknown;
+  readonly host: string;
+  /** 1 to 65535. */
+  readonly port: number;
+}
+
+/** Claims `count` ports in a row, from that of the claim on; none when it is 0, which takes free ones. */
+export function claimPorts(first: PortClaim, count: number): PortClaim[] {
+  if (first.port === 0) return [];
+  return Array.from({ length: count }, (_, id) => ({ ...first, port: first.port + id }));
+}
+
+/**
+ * Throws when two declarations want the same port of the same address.
+ *
+ * @throws {GW_ERR_OPTION_INVALID} naming both declarations
+ */
+export function assertPortsDiffer(claims: readonly PortClaim[]): void {
+  const byPort = new Map<number, PortClaim[]>();
+  for (const claim of claims) {
+    const others = byPort.get(claim.port) ?? [];
+    const other = others.find(({ host }) => overlaps(host, claim.host));
+    if (other !== undefined) {
+      const reason = `port ${claim.port} of ${claim.owner} is also that of ${other.owner} (${other.option})`;
+      throw new OptionError(claim.option, claim.value, reason);
+    }
+    byPort.set(claim.port, [...others, claim]);
+  }
+}
+
+function overlaps(one: string, other: string): boolean {
+  return one === other || isWildcard(one) || isWildcard(other);
+}
+
+function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}

@@ -1,0 +1,53 @@
+import { GatewayWorkerError } from '@gatewayworker/core';
+import {
+  type ChildAssignment,
+  childVariable,
+  parseChildAssignment,
+  type RunOptions,
+  resolveRunOptions,
+  runChildProcess,
+} from '@gatewayworker/supervisor';
+import { runCommandLine } from './command-line.ts';
+import { daemonVariable } from './daemon.ts';
+import { takeDeclaredProcesses } from './declared-processes.ts';
+import { takeVariable } from './environment.ts';
+import { formatError } from './error-text.ts';
+import { exitAfterPrinting, printError } from './terminal.ts';
+
+/**
+ * Carries out the command in `process.argv`: `start`, `stop`, `status`, `--help` or `--version`.
+ *
+ * Comes last in a start file, after all declarations. It ends the process with 0 when the command is
+ * done, 1 when it failed and 2 when it was wrong. In the processes that `start` makes the same file
+ * runs again, and this call runs the one declaration that the process is for.
+ *
+ * @throws {GW_ERR_OPTION_INVALID} naming the option, its value and what is allowed
+ * @throws {GW_ERR_PHASE} when it is called twice
+ */
+export function run(options: RunOptions = {}): void {
+  const [, startFile, ...args] = process.argv;
+  if (startFile === undefined) {
+    throw new GatewayWorkerError(
+      'GW_ERR_PHASE',
+      'run() works only in a file that Node.js was started with',
+    );
+  }
+  const resolved = resolveRunOptions(options, startFile);
+  const declared = takeDeclaredProcesses();
+  const child = takeVariable(childVariable);
+  const isDaemon = takeVariable(daemonVariable) !== undefined;
+  const work =
+    child === undefined
+      ? runCommandLine({ options: resolved, declared }, args, isDaemon).then(exitAfterPrinting)
+      : runChildProcess(readAssignment(child), declared);
+  work.catch((error: unknown) => {
+    printError(formatError(error));
+    exitAfterPrinting(1);
+  });
+}
+
+function readAssignment(text: string): ChildAssignment {
+  const assignment = parseChildAssignment(text);
+  if (assignment !== undefined) return assignment;
+  throw new GatewayWorkerError('GW_ERR_INTERNAL', `${childVariable} is not what a master sets`);
+}

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { resolveWorkerOptions } from './worker-options.ts';
+
+test('fills in the defaults and freezes the result', () => {
+  const resolved = resolveWorkerOptions({});
+  expect(resolved).toMatchObject({ name: 'worker', count: 1 });
+  expect(Object.isFrozen(resolved)).toBe(true);
+});
+
+test('keeps what is given', () => {
+  const options = { name: 'web', count: 2, onWorkerStart: () => {}, onWorkerStop: () => {} };
+  expect(resolveWorkerOptions(options)).toEqual(options);
+});
+
+test('names a misspelt option and the one that was meant', () => {
+  const options: object = { onWorkerStrat: () => {} };
+  expect(() => resolveWorkerOptions(options)).toThrow(
+    'option Worker.onWorkerStrat is a function; there is no such option; did you mean onWorkerStart?',
+  );
+});
+
+test.each([
+  [{ name: '' }, 'Worker.name is ""; allowed: a non-empty string'],
+  [{ count: 0 }, 'Worker.count is 0; allowed: an integer from 1 to 1024'],
+  [{ count: '2' }, 'Worker.count is "2"; allowed: an integer from 1 to 1024'],
+  [{ onWorkerStart: 'start' }, 'Worker.onWorkerStart is "start"; allowed: a function'],
+  [{ onWorkerStop: 7 }, 'Worker.onWorkerStop is 7; allowed: a function'],
+])('refuses %j', (options: object, message) => {
+  expect(() => resolveWorkerOptions(options)).toThrow(message);
+});

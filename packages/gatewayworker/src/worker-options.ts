@@ -1,0 +1,57 @@
+import {
+  assertInteger,
+  assertNonEmptyString,
+  assertOptionalFunction,
+  assertOptionsObject,
+  deepFreeze,
+  type Logger,
+  rejectUnknownKeys,
+} from '@gatewayworker/core';
+
+/** The process that a worker's callback runs in. */
+export interface WorkerProcess {
+  /** 0-based number among the processes of the worker; a restarted process keeps it. */
+  readonly id: number;
+  readonly name: string;
+  /** Writes to the log of the cluster, with role, name and id on every line. */
+  readonly logger: Logger;
+}
+
+/** Options of a worker. */
+export interface WorkerOptions {
+  /** Shown in the status and in logs. @default 'worker' */
+  readonly name?: string;
+  /** Number of processes, 1 to 1024. @default 1 */
+  readonly count?: number;
+  /** Called once in each process; the process is ready when it has settled. A throw fails the start. @default nothing */
+  readonly onWorkerStart?: (worker: WorkerProcess) => unknown;
+  /** Called once before the process ends in an orderly way, which it delays by `stopTimeoutMs` at most. @default nothing */
+  readonly onWorkerStop?: (worker: WorkerProcess) => unknown;
+}
+
+/** Worker options with every default filled in. */
+export type ResolvedWorkerOptions = Required<WorkerOptions>;
+
+/** Defaults of a worker. */
+export const workerDefaults: ResolvedWorkerOptions = Object.freeze({
+  name: 'worker',
+  count: 1,
+  onWorkerStart: () => {},
+  onWorkerStop: () => {},
+});
+
+/**
+ * Merges options with the defaults, checks and freezes them.
+ *
+ * @throws {GW_ERR_OPTION_INVALID} naming the option, its value and what is allowed
+ */
+export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOptions {
+  assertOptionsObject('Worker', options);
+  rejectUnknownKeys('Worker', options, Object.keys(workerDefaults));
+  assertOptionalFunction('Worker.onWorkerStart', options.onWorkerStart);
+  assertOptionalFunction('Worker.onWorkerStop', options.onWorkerStop);
+  const resolved = { ...workerDefaults, ...options };
+  assertNonEmptyString('Worker.name', resolved.name);
+  assertInteger('Worker.count', resolved.count, { min: 1, max: 1024 });
+  return deepFreeze(resolved);
+}

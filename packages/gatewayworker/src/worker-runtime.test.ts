@@ -1,0 +1,85 @@
+import { createLogger } from '@gatewayworker/core';
+import { expect, test } from 'vitest';
+import { resolveWorkerOptions, type WorkerOptions } from './worker-options.ts';
+import { WorkerRuntime } from './worker-runtime.ts';
+
+const logger = createLogger({ stdout: false });
+
+function createRuntime(options: WorkerOptions): WorkerRuntime {
+  return new WorkerRuntime(resolveWorkerOptions(options), { id: 1, logger });
+}
+
+test('tells both callbacks which process they run in', async () => {
+  const calls: unknown[] = [];
+  const runtime = createRuntime({
+    name: 'web',
+    onWorkerStart: (worker) => calls.push(['start', worker]),
+    onWorkerStop: (worker) => calls.push(['stop', worker]),
+  });
+  await runtime.start();
+  await runtime.stop();
+  const worker = { id: 1, name: 'web', logger };
+  expect(calls).toEqual([
+    ['start', worker],
+    ['stop', worker],
+  ]);
+});
+
+test('is ready from the end of onWorkerStart to the stop', async () => {
+  const runtime = createRuntime({});
+  const started = runtime.start();
+  expect(runtime.status().ready).toBe(false);
+  await started;
+  expect(runtime.status().ready).toBe(true);
+  await runtime.stop();
+  expect(runtime.status().ready).toBe(false);
+});
+
+test('rejects with what onWorkerStart throws, at once or later', async () => {
+  const boom = new Error('boom');
+  const throwing = createRuntime({
+    onWorkerStart: () => {
+      throw boom;
+    },
+  });
+  await expect(throwing.start()).rejects.toBe(boom);
+  await expect(createRuntime({ onWorkerStart: () => Promise.reject(boom) }).start()).rejects.toBe(
+    boom,
+  );
+});
+
+test('calls onWorkerStop once, and not when the start failed or never was', async () => {
+  let stops = 0;
+  const onWorkerStop = () => {
+    stops += 1;
+  };
+  await createRuntime({ onWorkerStop }).stop();
+  const failing = createRuntime({ onWorkerStart: () => Promise.reject(new Error()), onWorkerStop });
+  await expect(failing.start()).rejects.toThrow();
+  await failing.stop();
+  expect(stops).toBe(0);
+  const runtime = createRuntime({ onWorkerStop });
+  await runtime.start();
+  await Promise.all([runtime.stop(), runtime.stop()]);
+  expect(stops).toBe(1);
+});
+
+test('waits for onWorkerStart before it calls onWorkerStop', async () => {
+  const calls: string[] = [];
+  let finishStart = () => {};
+  const runtime = createRuntime({
+    onWorkerStart: async () => {
+      await new Promise<void>((resolve) => {
+        finishStart = resolve;
+      });
+      calls.push('started');
+    },
+    onWorkerStop: () => calls.push('stopped'),
+  });
+  const started = runtime.start();
+  const stopped = runtime.stop();
+  finishStart();
+  await Promise.all([started, stopped]);
+  expect(calls).toEqual(['started', 'stopped']);
+  expect(runtime.status().ready).toBe(false);
+});

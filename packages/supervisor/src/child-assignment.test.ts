@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { parseChildAssignment } from './child-assignment.ts';
+
+const assignment = {
+  declaration: 1,
+  role: 'gateway',
+  name: 'chat',
+  id: 0,
+  logFile: '/var/log/chat.log',
+  logToStdout: true,
+  stopTimeoutMs: 2_000,
+};
+
+test('reads back an assignment', () => {
+  expect(parseChildAssignment(JSON.stringify(assignment))).toEqual(assignment);
+});
+
+test('refuses text that is no assignment', () => {
+  const { id: _, ...withoutId } = assignment;
+  const texts = ['', 'gateway', 'null', '{}', JSON.stringify(withoutId)];
+  expect(texts.map(parseChildAssignment).filter(Boolean)).toEqual([]);
+});

@@ -1,0 +1,31 @@
+import { GatewayWorkerError } from '@gatewayworker/core';
+import { expect, test } from 'vitest';
+import { describeFailure } from './child-failure.ts';
+
+test('tells code and message of an error of the framework', () => {
+  const error = new GatewayWorkerError('GW_ERR_LISTEN_FAILED', 'port 80 is taken');
+  expect(describeFailure(error)).toEqual({
+    error: { code: 'GW_ERR_LISTEN_FAILED', message: 'port 80 is taken' },
+  });
+});
+
+test('adds the frames of the application for any other error', () => {
+  const error = new Error('boom');
+  error.stack = 'Error: boom\n    at web (file:///web.ts:3:9)\n    at run (node:internal/x:1:1)';
+  expect(describeFailure(error)).toEqual({
+    error: { code: 'GW_ERR_INTERNAL', message: 'boom' },
+    stack: '    at web (file:///web.ts:3:9)',
+  });
+});
+
+test('leaves out a stack that never leaves Node.js', () => {
+  const error = new Error('listen EADDRINUSE');
+  error.stack = 'Error: listen EADDRINUSE\n    at node:net:1:1\n    at rr (node:internal/x:1:1)';
+  expect(describeFailure(error)).toEqual({
+    error: { code: 'GW_ERR_INTERNAL', message: 'listen EADDRINUSE' },
+  });
+});
+
+test('takes whatever is thrown', () => {
+  expect(describeFailure('no').error.message).toBe('no');
+});

@@ -1,0 +1,152 @@
+import cluster from 'node:cluster';
+import { setImmediate } from 'node:timers/promises';
+import {
+  createLogger,
+  GatewayWorkerError,
+  type Logger,
+  type RoleRuntime,
+} from '@gatewayworker/core';
+import type { ChildAssignment } from './child-assignment.ts';
+import { describeFailure } from './child-failure.ts';
+import { type ChildMessage, parseMasterMessage } from './child-messages.ts';
+import { describeProcess, type ProcessDeclaration } from './process-declaration.ts';
+import { ProcessSampler } from './process-sampler.ts';
+
+/**
+ * Runs one declaration in this process, under its master, until it is told to stop.
+ *
+ * @param declarations - all that the start file has declared
+ */
+export async function runChildProcess(
+  assignment: ChildAssignment,
+  declarations: readonly ProcessDeclaration[],
+): Promise<void> {
+  const child = new ChildProcess(assignment);
+  child.watch();
+  await child.start(declarations);
+}
+
+class ChildProcess {
+  readonly #assignment: ChildAssignment;
+  readonly #logger: Logger;
+  readonly #sampler: ProcessSampler;
+  #runtime: RoleRuntime | undefined;
+  #isStarted = false;
+  /** Whether the master has asked since: it does so at once, and counts the start as good with the answer. */
+  #isConfirmed = false;
+  #ending = false;
+
+  constructor(assignment: ChildAssignment) {
+    const { role, name, id, logFile, logToStdout } = assignment;
+    this.#assignment = assignment;
+    this.#logger = createLogger({ fields: { role, name, id }, file: logFile, stdout: logToStdout });
+    this.#sampler = new ProcessSampler(() => {
+      const status = this.#runtime?.status();
+      return status === undefined ? 0 : status.received + status.requests;
+    });
+  }
+
+  /** Reacts to the master, to signals and to errors that nobody catches. */
+  watch(): void {
+    process.on('message', (message: unknown) => this.#receive(message));
+    process.on('uncaughtException', (error) => void this.#fail(error));
+    // A service manager may send SIGTERM to every process at once, and the order of the stop is the
+    // master's to keep: it decides whether this process alone is to end.
+    process.on('SIGTERM', () => void send({ type: 'gatewayworker:terminated' }));
+    // Ctrl+C reaches every process of the terminal: the master alone decides what it means.
+    process.on('SIGINT', () => {});
+    // The channel closes when the master is killed. node:cluster ends a worker then and there, which
+    // is what keeps orphans away, unless the worker counts as let go: that buys the time to stop well.
+    cluster.worker?.on('disconnect', () => {
+      if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
+      this.#logger.warn('the master is gone: stopping');
+      setTimeout(() => process.exit(1), this.#assignment.stopTimeoutMs);
+      void this.#stop();
+    });
+  }
+
+  /** Starts the runtime and tells the master how that went. */
+  async start(declarations: readonly ProcessDeclaration[]): Promise<void> {
+    try {
+      const declaration = findDeclaration(this.#assignment, declarations);
+      const context = { id: this.#assignment.id, logger: this.#logger };
+      this.#runtime = declaration.createRuntime(context);
+      await this.#runtime.start();
+      // Lets a `listen()` that the runtime has not waited for send its request to the master first,
+      // which then knows how it went before it takes this process for ready.
+      await setImmediate();
+      this.#isStarted = true;
+      await send({ type: 'gatewayworker:started' });
+    } catch (error) {
+      await this.#fail(error);
+    }
+  }
+
+  #receive(value: unknown): void {
+    const message = parseMasterMessage(value);
+    switch (message?.type) {
+      case undefined:
+        return;
+      case 'gatewayworker:stop':
+        void this.#stop();
+        return;
+      case 'gatewayworker:report':
+        if (this.#runtime !== undefined) this.#report(message.request, this.#runtime);
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #report(request: number, runtime: RoleRuntime): void {
+    this.#isConfirmed ||= this.#isStarted && !this.#ending;
+    const report = { ...runtime.status(), ...this.#sampler.sample() };
+    void send({ type: 'gatewayworker:report', request, report });
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#ending) return;
+    this.#ending = true;
+    try {
+      await this.#runtime?.stop();
+      process.exit(0);
+    } catch (error) {
+      this.#logger.error(error, 'could not stop well');
+      process.exit(1);
+    }
+  }
+
+  /** Ends the process: after an error that nobody caught its state is unknown. */
+  async #fail(thrown: unknown): Promise<void> {
+    // What fails while the process stops is not worth ending the stop for.
+    if (this.#ending) return this.#logger.error(thrown, 'failed while it stopped');
+    this.#ending = true;
+    // Before the first start is done the master tells the user; afterwards it is ours to log.
+    if (this.#isConfirmed) this.#logger.fatal(thrown, 'ended by an error that nobody caught');
+    await send({ type: 'gatewayworker:failed', failure: describeFailure(thrown) });
+    process.exit(1);
+  }
+}
+
+function findDeclaration(
+  assignment: ChildAssignment,
+  declarations: readonly ProcessDeclaration[],
+): ProcessDeclaration {
+  const declaration = declarations[assignment.declaration];
+  if (declaration?.role === assignment.role && declaration.name === assignment.name) {
+    return declaration;
+  }
+  const process = describeProcess(assignment.role, assignment.name, assignment.id);
+  throw new GatewayWorkerError(
+    'GW_ERR_PROCESS_FAILED',
+    `the start file must declare the same processes each time it runs, and it did not declare ${process} this time`,
+  );
+}
+
+/** Resolves once the message is on its way, or cannot be any more because the master is gone. */
+function send(message: ChildMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send === undefined || !process.connected) return resolve();
+    process.send(message, undefined, undefined, () => resolve());
+  });
+}

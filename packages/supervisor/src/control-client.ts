@@ -1,0 +1,106 @@
+import { connect, type Socket } from 'node:net';
+import { fromWire, GatewayWorkerError } from '@gatewayworker/core';
+import {
+  type ControlCommand,
+  type ControlRequest,
+  type ControlResponse,
+  parseControlResponse,
+} from './control-messages.ts';
+import { LineReader } from './line-reader.ts';
+
+interface PendingRequest {
+  resolve(result: unknown): void;
+  reject(error: Error): void;
+}
+
+const maxLineCharacters = 64 * 1_048_576;
+
+/** A connection to the control socket of a running master. */
+export class ControlClient {
+  /** Resolves once the master has closed the connection. */
+  readonly closed: Promise<void>;
+  readonly #socket: Socket;
+  readonly #pending = new Map<number, PendingRequest>();
+  #lastRequest = 0;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    const reader = new LineReader(maxLineCharacters);
+    socket.setEncoding('utf8');
+    socket.on('data', (piece: string) => {
+      const lines = reader.push(piece);
+      if (lines === undefined) socket.destroy();
+      else for (const line of lines) this.#receive(parseControlResponse(line));
+    });
+    // A broken connection is told by its close, which always follows.
+    socket.on('error', () => {});
+    this.closed = new Promise((resolve) => {
+      socket.on('close', () => {
+        this.#rejectPending();
+        resolve();
+      });
+    });
+  }
+
+  /** Connects to a control socket; resolves with `undefined` when nobody listens there. */
+  static connect(path: string): Promise<ControlClient | undefined> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(path);
+      const onError = (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
+        else reject(error);
+      };
+      socket.once('error', onError);
+      socket.once('connect', () => {
+        socket.off('error', onError);
+        resolve(new ControlClient(socket));
+      });
+    });
+  }
+
+  /**
+   * Sends a command and resolves with the answer.
+   *
+   * @throws {GW_ERR_QUERY_TIMEOUT} when no answer comes within `timeoutMs`
+   * @throws {GW_ERR_LINK_CLOSED} when the master ends first
+   */
+  async request(command: ControlCommand, timeoutMs: number): Promise<unknown> {
+    this.#lastRequest += 1;
+    const request = this.#lastRequest;
+    const message: ControlRequest = { request, command };
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise((resolve, reject) => {
+        const late = `the master did not answer within ${timeoutMs} ms`;
+        const onTimeout = () => reject(new GatewayWorkerError('GW_ERR_QUERY_TIMEOUT', late));
+        timer = setTimeout(onTimeout, timeoutMs);
+        this.#pending.set(request, { resolve, reject });
+        if (this.#socket.writable) this.#socket.write(`${JSON.stringify(message)}\n`);
+        else this.#rejectPending();
+      });
+    } finally {
+      clearTimeout(timer);
+      this.#pending.delete(request);
+    }
+  }
+
+  /** Closes the connection. */
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #receive(response: ControlResponse | undefined): void {
+    if (response === undefined) return;
+    const pending = this.#pending.get(response.request);
+    if ('error' in response) pending?.reject(fromWire(response.error));
+    else pending?.resolve(response.result);
+  }
+
+  #rejectPending(): void {
+    const error = new GatewayWorkerError(
+      'GW_ERR_LINK_CLOSED',
+      'the master ended before it answered',
+    );
+    for (const pending of this.#pending.values()) pending.reject(error);
+  }
+}

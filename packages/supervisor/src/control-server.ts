@@ -1,0 +1,100 @@
+import { chmodSync, mkdirSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
+import { GatewayWorkerError, toWire } from '@gatewayworker/core';
+import {
+  type ControlCommand,
+  type ControlResponse,
+  parseControlRequest,
+} from './control-messages.ts';
+import { LineReader } from './line-reader.ts';
+
+/** Carries out a command; what it resolves with goes to the asker as JSON. */
+export type ControlHandler = (command: ControlCommand) => Promise<unknown>;
+
+const maxLineCharacters = 65_536;
+
+/** The unix socket on which a master takes commands from its own user. */
+export class ControlServer {
+  readonly #path: string;
+  readonly #handler: ControlHandler;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  constructor(path: string, handler: ControlHandler) {
+    this.#path = path;
+    this.#handler = handler;
+    this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  /**
+   * Opens the socket for the owner of the process only; answers false when the path is taken.
+   *
+   * @throws {GW_ERR_LISTEN_FAILED} when the path cannot be used
+   */
+  async tryListen(): Promise<boolean> {
+    try {
+      mkdirSync(dirname(this.#path), { recursive: true });
+      await this.#bind();
+      return true;
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') return false;
+      throw listenFailed(this.#path, error);
+    }
+  }
+
+  /** Closes every connection and removes the socket. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      for (const socket of this.#sockets) socket.destroy();
+    });
+  }
+
+  #bind(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      // A path is bound within the call, so the mask leaves no moment in which others may connect.
+      const mask = process.umask(0o177);
+      this.#server.listen(this.#path, () => {
+        this.#server.off('error', reject);
+        chmodSync(this.#path, 0o600);
+        resolve();
+      });
+      process.umask(mask);
+    });
+  }
+
+  #accept(socket: Socket): void {
+    const reader = new LineReader(maxLineCharacters);
+    this.#sockets.add(socket);
+    socket.setEncoding('utf8');
+    socket.on('data', (piece: string) => {
+      const lines = reader.push(piece);
+      if (lines === undefined) socket.destroy();
+      else for (const line of lines) void this.#answer(socket, line);
+    });
+    // The asker went away without waiting for its answer; there is nobody to tell.
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.#sockets.delete(socket));
+  }
+
+  async #answer(socket: Socket, line: string): Promise<void> {
+    const message = parseControlRequest(line);
+    if (message === undefined) {
+      socket.destroy();
+      return;
+    }
+    const { request, command } = message;
+    const response: ControlResponse = await this.#handler(command).then(
+      (result) => ({ request, result }),
+      (error: unknown) => ({ request, error: toWire(error) }),
+    );
+    if (socket.writable) socket.write(`${JSON.stringify(response)}\n`);
+  }
+}
+
+function listenFailed(path: string, cause: unknown): GatewayWorkerError {
+  const message = `cannot open the control socket ${path}: ${toWire(cause).message}`;
+  return new GatewayWorkerError('GW_ERR_LISTEN_FAILED', message, { cause });
+}

@@ -1,0 +1,28 @@
+export { type ChildAssignment, childVariable, parseChildAssignment } from './child-assignment.ts';
+export { runChildProcess } from './child-process.ts';
+export { alreadyRunning, Master, type MasterOptions } from './master.ts';
+export {
+  type ResolvedRunOptions,
+  type RunOptions,
+  resolveRunOptions,
+  runDefaults,
+} from './options.ts';
+export { readPidFile, removePidFile } from './pid-file.ts';
+export { type ProcessContext, type ProcessDeclaration, Role } from './process-declaration.ts';
+export { ProcessFailedError } from './process-failed-error.ts';
+export { findMaster, requestStatus, requestStop } from './running-master.ts';
+export {
+  describeUnready,
+  formatStart,
+  parseStartReport,
+  type StartReport,
+  type StartRow,
+} from './start-report.ts';
+export {
+  formatStatus,
+  type LastExit,
+  ProcessState,
+  type ProcessStatus,
+  type StatusReport,
+} from './status-report.ts';
+export { type Column, formatTable } from './text-table.ts';

@@ -1,0 +1,32 @@
+/** Reads a field of a value that came from another process; `undefined` when there is none. */
+export function readField(value: unknown, key: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+  return (value as Readonly<Record<string, unknown>>)[key];
+}
+
+/** Reads a field that must be a string. */
+export function readString(value: unknown, key: string): string | undefined {
+  const field = readField(value, key);
+  return typeof field === 'string' ? field : undefined;
+}
+
+/** Reads a field that must be a finite number. */
+export function readNumber(value: unknown, key: string): number | undefined {
+  const field = readField(value, key);
+  return typeof field === 'number' && Number.isFinite(field) ? field : undefined;
+}
+
+/** Reads a field that must be a boolean. */
+export function readBoolean(value: unknown, key: string): boolean | undefined {
+  const field = readField(value, key);
+  return typeof field === 'boolean' ? field : undefined;
+}
+
+/** Parses JSON; `undefined` when the text is not JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { resolveRunOptions } from './options.ts';
+
+test('puts the pid and log file beside the start file, whatever the working directory', () => {
+  expect(resolveRunOptions({}, '/srv/chat/start.ts')).toEqual({
+    startFile: '/srv/chat/start.ts',
+    pidFile: '/srv/chat/start.pid',
+    logFile: '/srv/chat/start.log',
+    stopTimeoutMs: 2_000,
+    readyTimeoutMs: 10_000,
+  });
+});
+
+test('keeps only the last extension away', () => {
+  expect(resolveRunOptions({}, '/srv/start.gateway.js').pidFile).toBe('/srv/start.gateway.pid');
+});
+
+test('takes what is given, and freezes the result', () => {
+  const options = { pidFile: '/run/chat.pid', logFile: '/var/log/chat.log', stopTimeoutMs: 1 };
+  const resolved = resolveRunOptions(options, '/srv/start.ts');
+  expect(resolved).toMatchObject(options);
+  expect(Object.isFrozen(resolved)).toBe(true);
+});
+
+test('counts a relative path from the working directory', () => {
+  expect(resolveRunOptions({ pidFile: 'chat.pid' }, '/srv/start.ts').pidFile).toBe(
+    `${process.cwd()}/chat.pid`,
+  );
+});
+
+test('names a misspelt option and the one that was meant', () => {
+  const options: object = { stopTimeout: 2_000 };
+  expect(() => resolveRunOptions(options, '/srv/start.ts')).toThrow(
+    'option run.stopTimeout is 2000; there is no such option; did you mean stopTimeoutMs?',
+  );
+});
+
+test.each([
+  [{ pidFile: '' }, 'option run.pidFile is ""; allowed: a non-empty string'],
+  [{ stopTimeoutMs: 0 }, 'option run.stopTimeoutMs is 0; allowed: an integer from 1 to 86400000'],
+  [{ readyTimeoutMs: 1.5 }, 'option run.readyTimeoutMs is 1.5; allowed: an integer'],
+])('refuses %j', (options, message) => {
+  expect(() => resolveRunOptions(options, '/srv/start.ts')).toThrow(message);
+});

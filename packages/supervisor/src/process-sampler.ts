@@ -1,0 +1,61 @@
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { RateMeter } from './rate-meter.ts';
+
+/** Figures of a process as such. */
+export interface ProcessSample {
+  /** Resident memory in bytes. */
+  readonly memory: number;
+  /** See `ChildReport.qps`. */
+  readonly qps: number;
+  /** See `ChildReport.eventLoopLagMs`. */
+  readonly eventLoopLagMs: number;
+}
+
+const resolutionMs = 20;
+const ticksPerWindow = 5;
+
+/** Watches the process it runs in, from its construction on, without keeping it alive. */
+export class ProcessSampler {
+  readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: resolutionMs });
+  readonly #rate = new RateMeter(performance.now());
+  readonly #readTotal: () => number;
+  readonly #timer: NodeJS.Timeout;
+  #ticks = 0;
+  #lagOfLastWindow = 0;
+
+  /** @param readTotal - answers how many messages and queries there have been so far */
+  constructor(readTotal: () => number) {
+    this.#readTotal = readTotal;
+    this.#delay.enable();
+    this.#timer = setInterval(() => this.#tick(), 1_000).unref();
+  }
+
+  /** Answers the figures of now. */
+  sample(): ProcessSample {
+    return {
+      memory: process.memoryUsage.rss(),
+      qps: this.#rate.perSecond,
+      // The window that is still open alone may hold too few samples to say anything.
+      eventLoopLagMs: Math.max(this.#lagOfLastWindow, this.#lag()),
+    };
+  }
+
+  /** Ends the watch. */
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#delay.disable();
+  }
+
+  #tick(): void {
+    this.#rate.update(this.#readTotal(), performance.now());
+    this.#ticks += 1;
+    if (this.#ticks % ticksPerWindow !== 0) return;
+    this.#lagOfLastWindow = this.#lag();
+    this.#delay.reset();
+  }
+
+  /** The histogram counts the whole time between two of its timers, of which the resolution is no delay. */
+  #lag(): number {
+    return Math.max(0, this.#delay.percentile(99) / 1e6 - resolutionMs);
+  }
+}

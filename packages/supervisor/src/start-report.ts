@@ -1,0 +1,86 @@
+import { readField, readNumber, readString } from './json-value.ts';
+import { type Column, formatTable } from './text-table.ts';
+
+/** One declaration after the start. */
+export interface StartRow {
+  readonly role: string;
+  readonly name: string;
+  readonly processes: number;
+  /** How many of them are ready. */
+  readonly ready: number;
+  readonly listen: string;
+}
+
+/** What `start` has started. */
+export interface StartReport {
+  /** Pid of the master. */
+  readonly pid: number;
+  /** Pid in the file that an earlier master left behind because it was killed; null when there was none. */
+  readonly stalePid: number | null;
+  /** In the order of the declarations. */
+  readonly rows: readonly StartRow[];
+}
+
+/** Reads a report that came from the daemon; `undefined` when it is not one. */
+export function parseStartReport(value: unknown): StartReport | undefined {
+  const pid = readNumber(value, 'pid');
+  const rows = readField(value, 'rows');
+  if (pid === undefined || !Array.isArray(rows)) return undefined;
+  const parsed = rows.map(parseRow).filter((row) => row !== undefined);
+  const stalePid = readNumber(value, 'stalePid') ?? null;
+  return parsed.length === rows.length ? { pid, stalePid, rows: parsed } : undefined;
+}
+
+function parseRow(value: unknown): StartRow | undefined {
+  const role = readString(value, 'role');
+  const name = readString(value, 'name');
+  const processes = readNumber(value, 'processes');
+  const ready = readNumber(value, 'ready');
+  const listen = readString(value, 'listen');
+  if (role === undefined || name === undefined || listen === undefined) return undefined;
+  return processes === undefined || ready === undefined
+    ? undefined
+    : { role, name, processes, ready, listen };
+}
+
+/**
+ * Writes the table that `start` prints.
+ *
+ * @param colour - whether the output understands escape sequences
+ */
+export function formatStart(report: StartReport, colour: boolean): string {
+  const columns: readonly Column[] = [
+    { title: 'role' },
+    { title: 'name' },
+    { title: 'processes', align: 'right' },
+    { title: 'listening' },
+    { title: 'state', ...(colour && { paint: paintState }) },
+  ];
+  const rows = report.rows.map((row) => [
+    row.role,
+    row.name,
+    String(row.processes),
+    row.listen,
+    describeState(row),
+  ]);
+  return formatTable(columns, rows);
+}
+
+/** Says which declarations still start, one line each; empty when all are ready. */
+export function describeUnready(report: StartReport): string[] {
+  return report.rows
+    .filter((row) => row.ready < row.processes)
+    .map((row) => {
+      const unready = row.processes - row.ready;
+      const which = row.processes === 1 ? 'is' : `has ${unready} of ${row.processes} processes`;
+      return `${row.role} "${row.name}" ${which} still starting.`;
+    });
+}
+
+function describeState(row: StartRow): string {
+  return row.ready === row.processes ? '[ok]' : `[starting ${row.ready}/${row.processes}]`;
+}
+
+function paintState(cell: string): string {
+  return cell.startsWith('[ok]') ? `\x1b[32m${cell}\x1b[39m` : `\x1b[33m${cell}\x1b[39m`;
+}

@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+import { formatStatus, type ProcessStatus, parseStatusReport } from './status-report.ts';
+
+const well: ProcessStatus = {
+  pid: 4711,
+  role: 'gateway',
+  name: 'chat',
+  id: 0,
+  state: 'ready',
+  listen: 'websocket://0.0.0.0:8282',
+  memory: 52_428_800,
+  connections: 12,
+  inFlight: 0,
+  sent: 1_234_567,
+  received: 9,
+  failedSends: 0,
+  requests: 3,
+  qps: 41.6,
+  eventLoopLagMs: 0.44,
+  uptimeSeconds: 3_725,
+  restarts: 0,
+  lastExit: null,
+};
+
+const unknown = { memory: null, connections: null, inFlight: null, sent: null, received: null };
+const busy: ProcessStatus = {
+  ...well,
+  ...unknown,
+  pid: 88,
+  role: 'worker',
+  name: 'web',
+  id: 10,
+  state: 'busy',
+  listen: '',
+  failedSends: null,
+  requests: null,
+  qps: null,
+  eventLoopLagMs: null,
+  uptimeSeconds: 59,
+  restarts: 2,
+  lastExit: { code: null, signal: 'SIGKILL' },
+};
+
+test('writes one aligned row for each process', () => {
+  const lines = formatStatus({ processes: [well, busy] }).split('\n');
+  expect(lines).toEqual([
+    ' pid  role     name  id  listening                 memory  connections  in flight     sent  received  failed sends  requests  qps    lag  uptime  restarts  last exit  state',
+    '4711  gateway  chat   0  websocket://0.0.0.0:8282   50.0M           12          0  1234567         9             0         3   42  0.4ms   1h 2m         0             [ok]',
+    '  88  worker   web   10                                 -            -          -        -         -             -         -    -      -     59s         2  SIGKILL    [busy]',
+    '',
+  ]);
+});
+
+test.each([
+  [0.9, '0s'],
+  [61, '1m 1s'],
+  [7_260, '2h 1m'],
+  [180_000, '2d 2h'],
+])('writes an uptime of %d seconds as %s', (uptimeSeconds, text) => {
+  expect(formatStatus({ processes: [{ ...well, uptimeSeconds }] })).toContain(text);
+});
+
+test('shows an exit code', () => {
+  const lastExit = { code: 1, signal: null };
+  expect(formatStatus({ processes: [{ ...well, lastExit }] })).toContain('code 1');
+});
+
+test('reads a report only from an object with a list of processes', () => {
+  expect(parseStatusReport({ processes: [well] })).toEqual({ processes: [well] });
+  expect([undefined, {}, [], { processes: {} }].map(parseStatusReport).filter(Boolean)).toEqual([]);
+});

@@ -1,0 +1,130 @@
+import { readField } from './json-value.ts';
+import { type Column, formatTable } from './text-table.ts';
+
+/** What a process is doing, as far as its master knows. */
+export const ProcessState = {
+  /** Started, not ready yet. */
+  starting: 'starting',
+  ready: 'ready',
+  /** Answers, and says that it cannot do its work at the moment. */
+  unready: 'unready',
+  /** Does not answer. */
+  busy: 'busy',
+  /** Dead; waits to be started again. */
+  waiting: 'waiting',
+  stopping: 'stopping',
+  stopped: 'stopped',
+} as const;
+export type ProcessState = (typeof ProcessState)[keyof typeof ProcessState];
+
+/** How a process ended the last time: by an exit code or by a signal. */
+export interface LastExit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** One process in the output of `status --json`; figures are null when the process did not answer. */
+export interface ProcessStatus {
+  /** Null while there is no process, between its end and its next start. */
+  readonly pid: number | null;
+  readonly role: string;
+  readonly name: string;
+  readonly id: number;
+  readonly state: ProcessState;
+  readonly listen: string;
+  /** Resident memory in bytes. */
+  readonly memory: number | null;
+  readonly connections: number | null;
+  readonly inFlight: number | null;
+  readonly sent: number | null;
+  readonly received: number | null;
+  readonly failedSends: number | null;
+  readonly requests: number | null;
+  /** Messages received and queries answered per second, over the last full second. */
+  readonly qps: number | null;
+  /** 99th percentile of the last 5 to 10 seconds, in milliseconds. */
+  readonly eventLoopLagMs: number | null;
+  readonly uptimeSeconds: number | null;
+  readonly restarts: number;
+  readonly lastExit: LastExit | null;
+}
+
+/** What `status --json` prints. */
+export interface StatusReport {
+  /** The master first, then the processes in the order of their declaration. */
+  readonly processes: readonly ProcessStatus[];
+}
+
+/** Reads the answer of a master; `undefined` when it is not a report. */
+export function parseStatusReport(value: unknown): StatusReport | undefined {
+  return Array.isArray(readField(value, 'processes')) ? (value as StatusReport) : undefined;
+}
+
+const columns: readonly Column[] = [
+  { title: 'pid', align: 'right' },
+  { title: 'role' },
+  { title: 'name' },
+  { title: 'id', align: 'right' },
+  { title: 'listening' },
+  { title: 'memory', align: 'right' },
+  { title: 'connections', align: 'right' },
+  { title: 'in flight', align: 'right' },
+  { title: 'sent', align: 'right' },
+  { title: 'received', align: 'right' },
+  { title: 'failed sends', align: 'right' },
+  { title: 'requests', align: 'right' },
+  { title: 'qps', align: 'right' },
+  { title: 'lag', align: 'right' },
+  { title: 'uptime', align: 'right' },
+  { title: 'restarts', align: 'right' },
+  { title: 'last exit' },
+  { title: 'state' },
+];
+
+/** Writes a report as a table for a person. */
+export function formatStatus(report: StatusReport): string {
+  return formatTable(columns, report.processes.map(formatProcess));
+}
+
+function formatProcess(process: ProcessStatus): string[] {
+  return [
+    formatNumber(process.pid),
+    process.role,
+    process.name,
+    String(process.id),
+    process.listen,
+    process.memory === null ? '-' : `${(process.memory / 1_048_576).toFixed(1)}M`,
+    formatNumber(process.connections),
+    formatNumber(process.inFlight),
+    formatNumber(process.sent),
+    formatNumber(process.received),
+    formatNumber(process.failedSends),
+    formatNumber(process.requests),
+    process.qps === null ? '-' : String(Math.round(process.qps)),
+    process.eventLoopLagMs === null ? '-' : `${process.eventLoopLagMs.toFixed(1)}ms`,
+    process.uptimeSeconds === null ? '-' : formatDuration(process.uptimeSeconds),
+    String(process.restarts),
+    formatExit(process.lastExit),
+    `[${process.state === ProcessState.ready ? 'ok' : process.state}]`,
+  ];
+}
+
+function formatNumber(value: number | null): string {
+  return value === null ? '-' : String(value);
+}
+
+function formatExit(exit: LastExit | null): string {
+  if (exit === null) return '';
+  return exit.signal ?? `code ${exit.code ?? '?'}`;
+}
+
+function formatDuration(seconds: number): string {
+  const whole = Math.floor(seconds);
+  const days = Math.floor(whole / 86_400);
+  const hours = Math.floor(whole / 3_600) % 24;
+  const minutes = Math.floor(whole / 60) % 60;
+  if (days > 0) return `${days}d ${hours}h`;
+  if (hours > 0) return `${hours}h ${minutes}m`;
+  if (minutes > 0) return `${minutes}m ${whole % 60}s`;
+  return `${whole}s`;
+}

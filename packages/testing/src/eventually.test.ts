@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { eventually } from './eventually.ts';
+
+test('resolves with the first answer that is neither undefined nor false', async () => {
+  const answers = [undefined, false, 0];
+  expect(await eventually(() => answers.shift(), { intervalMs: 1 })).toBe(0);
+});
+
+test('takes null for an answer', async () => {
+  expect(await eventually(() => null)).toBe(null);
+});
+
+test('tries again after a throw and after a rejection', async () => {
+  let tries = 0;
+  const check = () => {
+    tries += 1;
+    if (tries === 1) throw new Error('thrown');
+    return tries === 2 ? Promise.reject(new Error('rejected')) : Promise.resolve('done');
+  };
+  expect(await eventually(check, { intervalMs: 1 })).toBe('done');
+});
+
+test('rejects with the last reason', async () => {
+  const check = () => Promise.reject(new Error('the door is shut'));
+  await expect(eventually(check, { timeoutMs: 10, intervalMs: 1 })).rejects.toThrow(
+    'the door is shut (after 10 ms)',
+  );
+});
+
+test('says so when the check only ever answered false', async () => {
+  await expect(eventually(() => false, { timeoutMs: 5, intervalMs: 1 })).rejects.toThrow(
+    'the check still answers false',
+  );
+});
+
+test('gives up a check that never answers', async () => {
+  const check = () => new Promise<boolean>(() => {});
+  await expect(eventually(check, { timeoutMs: 10, intervalMs: 1 })).rejects.toThrow(
+    'the check has not answered',
+  );
+});

@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** How long and how often a check is tried. */
+export interface EventuallyOptions {
+  /** @default 10_000 */
+  readonly timeoutMs?: number;
+  /** Pause between two tries. @default 20 */
+  readonly intervalMs?: number;
+}
+
+/**
+ * Tries a check until it neither throws nor answers `undefined` or `false`, and resolves with its answer.
+ *
+ * A check that hangs is given up at the deadline too.
+ *
+ * @throws what the last try threw, or an error that shows its last answer
+ */
+export async function eventually<T>(
+  check: () => T | Promise<T>,
+  options: EventuallyOptions = {},
+): Promise<Exclude<T, undefined | false>> {
+  const { timeoutMs = 10_000, intervalMs = 20 } = options;
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const outcome = await attempt(check, Math.max(intervalMs, deadline - performance.now()));
+    if (outcome.done) return outcome.value;
+    if (performance.now() >= deadline) throw lastReason(outcome.reason, timeoutMs);
+    await sleep(intervalMs);
+  }
+}
+
+type Outcome<T> =
+  | { readonly done: true; readonly value: Exclude<T, undefined | false> }
+  | { readonly done: false; readonly reason: unknown };
+
+async function attempt<T>(check: () => T | Promise<T>, timeoutMs: number): Promise<Outcome<T>> {
+  const timer = new AbortController();
+  try {
+    const value = await Promise.race([check(), hang(timeoutMs, timer.signal)]);
+    if (value === undefined || value === false) {
+      return { done: false, reason: new Error(`the check still answers ${String(value)}`) };
+    }
+    return { done: true, value: value as Exclude<T, undefined | false> };
+  } catch (error) {
+    return { done: false, reason: error };
+  } finally {
+    timer.abort();
+  }
+}
+
+async function hang(timeoutMs: number, signal: AbortSignal): Promise<never> {
+  await sleep(timeoutMs, undefined, { signal });
+  throw new Error('the check has not answered');
+}
+
+function lastReason(reason: unknown, timeoutMs: number): Error {
+  const error = reason instanceof Error ? reason : new Error(String(reason));
+  error.message = `${error.message} (after ${timeoutMs} ms)`;
+  return error;
+}

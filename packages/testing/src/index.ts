@@ -1,0 +1,15 @@
+export { type CapturedLogger, captureLogger, type LogLine } from './captured-logger.ts';
+export { type EventuallyOptions, eventually } from './eventually.ts';
+export { freePorts } from './free-ports.ts';
+export { childPids, endDaemon, endProcess, isAlive } from './processes.ts';
+export { type CommandOptions, type CommandResult, runCommand } from './run-command.ts';
+export {
+  type Cluster,
+  type ClusterOptions,
+  type StatusProcess,
+  startCluster,
+} from './start-cluster.ts';
+export { Roles, type RolesOptions, startRoles } from './start-roles.ts';
+export { openTcpPeer, TcpPeer } from './tcp-peer.ts';
+export { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
+export { type ClientEnd, openClient, TestClient } from './test-client.ts';

@@ -1,0 +1,141 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { eventually } from './eventually.ts';
+import { nodeFlags, repositoryRoot } from './node-flags.ts';
+import { childPids, endProcess, isAlive } from './processes.ts';
+import { runCommand } from './run-command.ts';
+
+/** One row of `status --json`. */
+export interface StatusProcess {
+  readonly pid: number;
+  readonly role: string;
+  readonly name: string;
+  readonly id: number;
+  readonly [figure: string]: unknown;
+}
+
+/** How a cluster is started. */
+export interface ClusterOptions {
+  /** Absolute path of the start file. */
+  readonly file: string;
+  /** Arguments of the start file. @default ['start'] */
+  readonly args?: readonly string[];
+  /** Variables on top of those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Resolve only once the output says that everything is ready. @default true */
+  readonly waitForReady?: boolean;
+  /** @default 20_000 */
+  readonly readyTimeoutMs?: number;
+}
+
+/** A running start file and all its processes. */
+export interface Cluster {
+  /** Pid of the master. */
+  readonly pid: number;
+  /** Everything that all its processes have printed so far, both streams. */
+  output(): string;
+  /** The processes of `status --json`; rejects when the command fails. */
+  status(): Promise<StatusProcess[]>;
+  /** Sends SIGTERM to the master and resolves with its exit code once it is gone. */
+  stop(): Promise<number | null>;
+  /** Kills the master with SIGKILL and resolves once it is gone; its children are left to themselves. */
+  kill(): Promise<void>;
+  /** Resolves once the master has ended by whatever cause. */
+  ended(): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  /** Ends the master and every process it has started; for `onTestFinished`. */
+  dispose(): Promise<void>;
+}
+
+/**
+ * Starts a start file in the foreground, as a process of its own.
+ *
+ * @throws when the process ends, or the deadline passes, before everything is ready; with its output
+ */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const child = spawn(
+    process.execPath,
+    [...nodeFlags, options.file, ...(options.args ?? ['start'])],
+    {
+      cwd: repositoryRoot,
+      env: { ...process.env, ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  const cluster = describeCluster(child, options);
+  try {
+    if (options.waitForReady ?? true)
+      await untilReady(child, cluster, options.readyTimeoutMs ?? 20_000);
+  } catch (error) {
+    await cluster.dispose();
+    throw error;
+  }
+  return cluster;
+}
+
+function describeCluster(child: ChildProcess, options: ClusterOptions): Cluster {
+  const pid = child.pid;
+  if (pid === undefined) throw new Error(`${process.execPath} could not be started`);
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      printed += text;
+    });
+  }
+  const end = new Promise<Awaited<ReturnType<Cluster['ended']>>>((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+  });
+  // A master that was killed cannot name its children any more, so they are noted before.
+  const children = new Set<number>();
+  const note = () => {
+    for (const childPid of childPids(pid)) children.add(childPid);
+  };
+  return {
+    pid,
+    output: () => printed,
+    status: () => readStatus(options),
+    async stop() {
+      note();
+      child.kill('SIGTERM');
+      return (await end).code;
+    },
+    async kill() {
+      note();
+      child.kill('SIGKILL');
+      await end;
+    },
+    ended: () => end,
+    async dispose() {
+      note();
+      // Once it has ended, its pid may be another program's.
+      if (!hasEnded(child)) await endProcess(pid);
+      for (const childPid of children) if (isAlive(childPid)) await endProcess(childPid, 0);
+    },
+  };
+}
+
+async function untilReady(child: ChildProcess, cluster: Cluster, timeoutMs: number): Promise<void> {
+  await eventually(
+    () => {
+      if (cluster.output().includes('Press Ctrl+C to stop.')) return true;
+      return hasEnded(child) ? 'ended' : undefined;
+    },
+    { timeoutMs },
+  ).then(
+    (outcome) => {
+      if (outcome === 'ended') throw new Error(`the start file ended early:\n${cluster.output()}`);
+    },
+    (error: unknown) => {
+      throw new Error(`the start file is not ready:\n${cluster.output()}`, { cause: error });
+    },
+  );
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+async function readStatus(options: ClusterOptions): Promise<StatusProcess[]> {
+  const command = await runCommand(options.file, ['status', '--json'], { env: options.env ?? {} });
+  if (command.exitCode !== 0) throw new Error(`status failed: ${command.stderr}`);
+  const answer: { processes: StatusProcess[] } = JSON.parse(command.stdout);
+  return answer.processes;
+}

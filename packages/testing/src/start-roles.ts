@@ -1,0 +1,155 @@
+import {
+  type BusinessWorkerOptions,
+  BusinessWorkerRuntime,
+  type EventHandler,
+  resolveBusinessWorkerOptions,
+} from '@gatewayworker/business-worker';
+import { GatewayClient, type GatewayClientOptions } from '@gatewayworker/client';
+import { type GatewayOptions, GatewayRuntime, resolveGatewayOptions } from '@gatewayworker/gateway';
+import { RegisterRuntime, resolveRegisterOptions } from '@gatewayworker/register';
+import { type CapturedLogger, captureLogger, type LogLine } from './captured-logger.ts';
+import { eventually } from './eventually.ts';
+import { openClient, type TestClient } from './test-client.ts';
+
+/** What runs. */
+export interface RolesOptions {
+  /** Callbacks of each worker, by its number. */
+  readonly events: EventHandler | ((workerId: number) => EventHandler);
+  /** @default 1 */
+  readonly gateways?: number;
+  /** @default 1 */
+  readonly workers?: number;
+  readonly gatewayOptions?: Partial<GatewayOptions>;
+  readonly workerOptions?: Partial<BusinessWorkerOptions>;
+  readonly secretKey?: string;
+}
+
+/** A register, gateways and workers within this process, on free ports, over real sockets. */
+export class Roles {
+  readonly gateways: GatewayRuntime[] = [];
+  readonly workers: BusinessWorkerRuntime[] = [];
+  readonly #options: RolesOptions;
+  readonly #log: CapturedLogger = captureLogger();
+  readonly #clients: TestClient[] = [];
+  readonly #gatewayClients: GatewayClient[] = [];
+  #register: RegisterRuntime;
+  #registerPort = 0;
+
+  constructor(options: RolesOptions) {
+    this.#options = options;
+    this.#register = this.#makeRegister();
+  }
+
+  /** Every line that any of them logged. */
+  get log(): readonly LogLine[] {
+    return this.#log.lines;
+  }
+
+  /** Address of the register. */
+  get registerAddress(): string {
+    return `127.0.0.1:${this.#registerPort}`;
+  }
+
+  /** Starts everything; resolves once every gateway has every worker. */
+  async start(): Promise<void> {
+    await this.startRegister();
+    const { gateways = 1, workers = 1 } = this.#options;
+    for (let id = 0; id < gateways; id += 1) await this.startGateway();
+    for (let id = 0; id < workers; id += 1) await this.startWorker();
+  }
+
+  /** Starts the register, on the port that it had before. */
+  async startRegister(): Promise<void> {
+    this.#register = this.#makeRegister();
+    await this.#register.start();
+    this.#registerPort = this.#register.port;
+  }
+
+  /** Stops the register. */
+  async stopRegister(): Promise<void> {
+    await this.#register.stop();
+  }
+
+  /** Starts one more gateway. */
+  async startGateway(): Promise<GatewayRuntime> {
+    const { gatewayOptions, secretKey = '' } = this.#options;
+    const { registerAddress } = this;
+    const options = resolveGatewayOptions({
+      listen: 'websocket://127.0.0.1:0',
+      name: 'test-gateway',
+      startPort: 0,
+      registerAddress,
+      secretKey,
+      ...gatewayOptions,
+    });
+    const id = this.gateways.length;
+    const gateway = new GatewayRuntime(options, { id, logger: this.#log.logger });
+    this.gateways.push(gateway);
+    await gateway.start();
+    return gateway;
+  }
+
+  /** Starts one more worker; resolves once every gateway has it. */
+  async startWorker(): Promise<BusinessWorkerRuntime> {
+    const { events, workerOptions, secretKey = '' } = this.#options;
+    const { registerAddress } = this;
+    const eventHandler = '/given/by/the/test';
+    const options = { name: 'test-worker', eventHandler, registerAddress, secretKey };
+    const resolved = resolveBusinessWorkerOptions({ ...options, ...workerOptions });
+    const id = this.workers.length;
+    const worker = new BusinessWorkerRuntime(resolved, {
+      id,
+      logger: this.#log.logger,
+      loadEvents: async () => (typeof events === 'function' ? events(id) : events),
+    });
+    this.workers.push(worker);
+    const before = this.gateways.map((gateway) => gateway.workerCount);
+    await worker.start();
+    await eventually(() =>
+      this.gateways.every(
+        (gateway, index) => gateway.isStopped || gateway.workerCount > (before[index] ?? 0),
+      ),
+    );
+    return worker;
+  }
+
+  /** Opens a websocket to a gateway. */
+  async connect(gatewayIndex = 0, path = '/'): Promise<TestClient> {
+    const client = await openClient(this.gateways[gatewayIndex]?.port ?? 0, path);
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** Links a client of the Gateway API. */
+  async gatewayClient(options: GatewayClientOptions = {}): Promise<GatewayClient> {
+    const { registerAddress } = this;
+    const { secretKey = '' } = this.#options;
+    const given = { registerAddress, secretKey, ...options };
+    const client = await GatewayClient.connect(given, this.#log.logger);
+    this.#gatewayClients.push(client);
+    return client;
+  }
+
+  /** Ends everything that was started. */
+  async stop(): Promise<void> {
+    for (const client of this.#clients) client.terminate();
+    for (const client of this.#gatewayClients) client.close();
+    await Promise.all(this.gateways.map((gateway) => gateway.stop()));
+    await Promise.all(this.workers.map((worker) => worker.stop()));
+    await this.#register.stop();
+  }
+
+  #makeRegister(): RegisterRuntime {
+    const { secretKey = '' } = this.#options;
+    const listen = `127.0.0.1:${this.#registerPort}`;
+    const context = { id: 0, logger: this.#log.logger };
+    return new RegisterRuntime(resolveRegisterOptions({ listen, secretKey }), context);
+  }
+}
+
+/** Starts a register, gateways and workers within this process. The caller stops them. */
+export async function startRoles(options: RolesOptions): Promise<Roles> {
+  const roles = new Roles(options);
+  await roles.start();
+  return roles;
+}

@@ -1,0 +1,86 @@
+import { once } from 'node:events';
+import { type ClientOptions, WebSocket } from 'ws';
+import { eventually } from './eventually.ts';
+
+/** How a connection ended, as the client saw it. */
+export interface ClientEnd {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** A websocket client that keeps what it gets. */
+export class TestClient {
+  /** Every message so far that `next` has not taken: text as strings, binary as Buffers. */
+  readonly messages: (string | Buffer)[] = [];
+  /** Resolves when the connection has ended. */
+  readonly ended: Promise<ClientEnd>;
+  readonly #websocket: WebSocket;
+  #hasEnded = false;
+
+  constructor(websocket: WebSocket) {
+    this.#websocket = websocket;
+    websocket.on('message', (data: Buffer, isBinary) => {
+      this.messages.push(isBinary ? data : data.toString());
+    });
+    // Whatever goes wrong ends in `close`.
+    websocket.on('error', () => undefined);
+    this.ended = new Promise((resolve) => {
+      websocket.on('close', (code, reason) => {
+        this.#hasEnded = true;
+        resolve({ code, reason: reason.toString() });
+      });
+    });
+  }
+
+  /** True until the connection has ended. */
+  get isOpen(): boolean {
+    return !this.#hasEnded;
+  }
+
+  send(data: string | Uint8Array): void {
+    this.#websocket.send(data);
+  }
+
+  /** Takes the next message, waiting for it. */
+  async next(): Promise<string | Buffer> {
+    await eventually(() => this.messages.length > 0);
+    return this.messages.shift() ?? '';
+  }
+
+  /** Takes the next message, waiting for it, and reads it as JSON. */
+  async nextJson(): Promise<unknown> {
+    return JSON.parse(String(await this.next()));
+  }
+
+  /** Stops reading, as a slow client does. */
+  pause(): void {
+    this.#websocket.pause();
+  }
+
+  /** Closes with a goodbye and waits for the end. */
+  async close(code = 1000, reason = ''): Promise<void> {
+    this.#websocket.close(code, reason);
+    await this.ended;
+  }
+
+  /** Drops the connection. */
+  terminate(): void {
+    this.#websocket.terminate();
+  }
+}
+
+/**
+ * Opens a websocket to a loopback port.
+ *
+ * @throws when the handshake is refused, naming the status
+ */
+export async function openClient(
+  port: number,
+  path = '/',
+  options: ClientOptions = {},
+): Promise<TestClient> {
+  const websocket = new WebSocket(`ws://127.0.0.1:${port}${path}`, options);
+  const client = new TestClient(websocket);
+  await once(websocket, 'open');
+  return client;
+}

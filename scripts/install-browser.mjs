@@ -1,0 +1,63 @@
+// Makes sure that a Chromium is there for the browser test. Silent when it is; `--path` prints where.
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import path from 'node:path';
+
+const browserNames = ['chromium', 'chromium-browser', 'google-chrome'];
+
+/** Path of the browser to use; null when there is none. */
+function findBrowser() {
+  const chosen = process.env.CHROMIUM_PATH;
+  if (chosen) return isExecutable(chosen) ? chosen : null;
+  const folders = (process.env.PATH ?? '').split(path.delimiter).filter((folder) => folder !== '');
+  const candidates = browserNames.flatMap((name) =>
+    folders.map((folder) => path.join(folder, name)),
+  );
+  return candidates.find(isExecutable) ?? null;
+}
+
+function isExecutable(file) {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    // Not there, or not ours to run: both mean that this one is not the browser.
+    return false;
+  }
+}
+
+/** Runs apt-get with its output on stderr: stdout belongs to `--path`. */
+function runAptGet(...args) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const { status } = spawnSync('apt-get', args, { env, stdio: ['ignore', 2, 2] });
+  return status === 0;
+}
+
+function installBrowser() {
+  process.stderr.write('No Chromium found: installing the chromium package with apt-get.\n');
+  return runAptGet('update') && runAptGet('install', '-y', '--no-install-recommends', 'chromium');
+}
+
+function explain() {
+  if (process.env.CHROMIUM_PATH) {
+    return `CHROMIUM_PATH is '${process.env.CHROMIUM_PATH}', which is not an executable file.\n`;
+  }
+  const command = existsSync('/usr/bin/apt-get')
+    ? 'sudo apt-get update && sudo apt-get install -y --no-install-recommends chromium'
+    : 'CHROMIUM_PATH=/path/to/chromium npm test';
+  return `The browser test needs Chromium. Run:\n\n  ${command}\n`;
+}
+
+// Only Debian and its like have a `chromium` package that apt-get knows.
+const canInstall =
+  !process.env.CHROMIUM_PATH && existsSync('/usr/bin/apt-get') && process.getuid?.() === 0;
+
+let browser = findBrowser();
+if (browser === null && canInstall && installBrowser()) browser = findBrowser();
+
+if (browser === null) {
+  process.stderr.write(explain());
+  process.exitCode = 1;
+} else if (process.argv.includes('--path')) {
+  process.stdout.write(`${browser}\n`);
+}

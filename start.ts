@@ -1,0 +1,4 @@
+import { run } from 'gatewayworker';
+import './examples/chat/cluster.ts';
+
+run();

@@ -1,0 +1,83 @@
+import { dirname, join } from 'node:path/posix';
+import { describe, expect, test } from 'vitest';
+import { files, isPresent, packages, readText } from './repository.ts';
+
+const named = ['ARCHITECTURE.md', 'README.md', 'CONTRIBUTING.md'];
+const topFolders = [...new Set(files.filter((path) => path.includes('/')).map(firstFolder))];
+const markdown = files.filter((path) => path.endsWith('.md') && !path.startsWith('.changeset/'));
+
+function firstFolder(path: string): string {
+  return path.split('/')[0] ?? '';
+}
+
+/** Paths that begin with a folder at the root; `*` and `<name>` stand for any name. */
+function pathsIn(text: string): string[] {
+  const start = topFolders.map((folder) => folder.replaceAll('.', '\\.')).join('|');
+  const pattern = new RegExp(`(?<![\\w./:@-])(?:${start})/[\\w./*<>-]*`, 'g');
+  return [...text.matchAll(pattern)].map(([path]) => path.replace(/[.]+$/, ''));
+}
+
+/** File names in backticks that have no folder, such as \`frame.ts\`. */
+function fileNamesIn(text: string): string[] {
+  return [...text.matchAll(/`([\w.*-]+\.(?:ts|mjs|json|md|yml))`/g)].map((match) => match[1] ?? '');
+}
+
+/** Targets of links within the repository, relative to the document. */
+function linksIn(text: string): string[] {
+  return [...text.matchAll(/\]\(([^)\s]+)\)/g)]
+    .map((match) => (match[1] ?? '').replace(/#.*$/, ''))
+    .filter((target) => target !== '' && !/^[a-z]+:/.test(target));
+}
+
+function matchesPath(path: string): boolean {
+  if (!/[*<]/.test(path)) return isPresent(path);
+  const source = path
+    .replace(/\/$/, '')
+    .replaceAll('.', '\\.')
+    .replaceAll('**/', '(?:.+/)?')
+    .replace(/\*|<[\w-]+>/g, '[^/]+');
+  const pattern = new RegExp(`^${source}(?:/|$)`);
+  return files.some((file) => pattern.test(file));
+}
+
+describe.each(named)('%s', (document) => {
+  test('is there', () => {
+    expect(isPresent(document)).toBe(true);
+  });
+
+  test('names only paths that exist', () => {
+    expect(pathsIn(readText(document)).filter((path) => !matchesPath(path))).toEqual([]);
+  });
+});
+
+test.each(['ARCHITECTURE.md', 'CONTRIBUTING.md'])('%s names only files that exist', (document) => {
+  const missing = fileNamesIn(readText(document)).filter(
+    (name) => !files.some((path) => path === name || path.endsWith(`/${name}`)),
+  );
+  expect(missing).toEqual([]);
+});
+
+test('the README of a package names only sources that it has', () => {
+  const missing = packages.flatMap(({ folder }) =>
+    [...readText(`packages/${folder}/README.md`).matchAll(/`(src\/[^`]*)`/g)]
+      .map((match) => `packages/${folder}/${match[1]}`)
+      .filter((path) => !matchesPath(path)),
+  );
+  expect(missing).toEqual([]);
+});
+
+test('every link of every document leads to a file', () => {
+  const broken = markdown.flatMap((document) =>
+    linksIn(readText(document))
+      .filter((target) => !isPresent(join(dirname(document), target)))
+      .map((target) => `${document} links to ${target}`),
+  );
+  expect(broken).toEqual([]);
+});
+
+test('a path that does not exist would be found', () => {
+  const text = 'See `packages/core/src/no-such-file.ts`, packages/<name>/src/index.ts and test/*.';
+  expect(pathsIn(text).filter((path) => !matchesPath(path))).toEqual([
+    'packages/core/src/no-such-file.ts',
+  ]);
+});

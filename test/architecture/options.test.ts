@@ -1,0 +1,131 @@
+import { businessWorkerDefaults } from '@gatewayworker/business-worker';
+import { gatewayClientDefaults } from '@gatewayworker/client';
+import { gatewayDefaults } from '@gatewayworker/gateway';
+import { registerDefaults } from '@gatewayworker/register';
+import { runDefaults } from '@gatewayworker/supervisor';
+import { describe, expect, test } from 'vitest';
+import { listSources, parseTableRows, readText } from './repository.ts';
+
+/** A section of docs/options.md, the interface that it describes and its defaults. */
+const classes = [
+  { section: 'Register', interfaceName: 'RegisterOptions', defaults: registerDefaults },
+  { section: 'Gateway', interfaceName: 'GatewayOptions', defaults: gatewayDefaults },
+  {
+    section: 'BusinessWorker',
+    interfaceName: 'BusinessWorkerOptions',
+    defaults: businessWorkerDefaults,
+  },
+  {
+    section: 'GatewayClient.connect',
+    interfaceName: 'GatewayClientOptions',
+    defaults: gatewayClientDefaults,
+  },
+  { section: 'run', interfaceName: 'RunOptions', defaults: runDefaults },
+  {
+    section: 'Worker',
+    interfaceName: 'WorkerOptions',
+    defaults: readDefaults('packages/gatewayworker/src/worker-options.ts', 'workerDefaults'),
+  },
+];
+
+/** The literals of a const that its package does not export. */
+function readDefaults(path: string, constant: string): Record<string, string | number> {
+  const body = readText(path).split(`const ${constant}`)[1]?.split('});')[0] ?? '';
+  const entries = [...body.matchAll(/^ {2}(\w+): (?:'([^']*)'|([\d_]+)),$/gm)];
+  return Object.fromEntries(
+    entries.map(([, name = '', text, digits = '']) => [
+      name,
+      text ?? Number(digits.replaceAll('_', '')),
+    ]),
+  );
+}
+
+interface DeclaredOption {
+  readonly name: string;
+  readonly type: string;
+  readonly isRequired: boolean;
+  /** What its docstring says behind `@default`. */
+  readonly statedDefault: string | undefined;
+}
+
+const sources = listSources().map((path) => readText(path));
+
+/** Members of an exported interface, in their order. */
+function declaredOptions(interfaceName: string): DeclaredOption[] {
+  const start = new RegExp(`^export interface ${interfaceName}(?:<[^{]*>)? \\{\\n`, 'm');
+  const source = sources.find((text) => start.test(text)) ?? '';
+  const body = source.slice(source.search(start)).split(/^\}/m)[0] ?? '';
+  const member = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*readonly (\w+)(\??): ([^;]+);/g;
+  return [...body.matchAll(member)].map(([, comment = '', name = '', optional, type = '']) => ({
+    name,
+    type: type.replace(/\s+/g, ' '),
+    isRequired: optional === '',
+    statedDefault: /@default (.+?)\s*(?:\*?\s*)$/m.exec(comment)?.[1],
+  }));
+}
+
+/** Rows of a section: name, type, default and meaning. */
+function documentedOptions(section: string): { name: string; cells: string[] }[] {
+  const text = readText('docs/options.md').split(/^## /m);
+  return parseTableRows(text.find((part) => part.startsWith(`${section}\n`)) ?? '');
+}
+
+/** A default as a literal; undefined when it follows from something else, as the pid file does. */
+function literalDefault(name: string, defaults: object): string | undefined {
+  const value = new Map<string, unknown>(Object.entries(defaults)).get(name);
+  if (value === undefined) return undefined;
+  return typeof value === 'string' ? `'${value}'` : String(value);
+}
+
+/** What the default column must hold: a literal, or the words of the docstring. */
+function writeDefault(option: DeclaredOption, defaults: object): string | undefined {
+  if (option.isRequired) return 'required';
+  const literal = literalDefault(option.name, defaults);
+  return literal === undefined ? option.statedDefault : `\`${literal}\``;
+}
+
+describe.each(classes)('$section', ({ section, interfaceName, defaults }) => {
+  const declared = declaredOptions(interfaceName);
+  const documented = documentedOptions(section);
+
+  test('documents every option with its type, and no other', () => {
+    expect(declared).not.toEqual([]);
+    expect(documented.map(({ name, cells }) => [name, cells[0]])).toEqual(
+      declared.map(({ name, type }) => [name, `\`${type}\``]),
+    );
+  });
+
+  test('documents every default', () => {
+    expect(documented.map(({ name, cells }) => [name, cells[1]])).toEqual(
+      declared.map((option) => [option.name, writeDefault(option, defaults)]),
+    );
+  });
+
+  test('documents what every option means', () => {
+    expect(documented.filter(({ cells }) => cells.length !== 3 || cells[2] === '')).toEqual([]);
+  });
+
+  test('has defaults for options only, and none for a required one', () => {
+    const optional = declared.filter((option) => !option.isRequired).map((option) => option.name);
+    expect(Object.keys(defaults).filter((name) => !optional.includes(name))).toEqual([]);
+  });
+
+  test('states every default in a docstring, as it is', () => {
+    const wrong = declared.filter((option) => {
+      if (option.isRequired) return option.statedDefault !== undefined;
+      const value = literalDefault(option.name, defaults);
+      return (
+        option.statedDefault === undefined ||
+        (value ?? option.statedDefault) !== option.statedDefault
+      );
+    });
+    expect(wrong).toEqual([]);
+  });
+});
+
+test('docs/options.md has a section for every class with options, and no other', () => {
+  const sections = [...readText('docs/options.md').matchAll(/^## (.+)$/gm)].map(
+    (match) => match[1],
+  );
+  expect(sections).toEqual(classes.map((entry) => entry.section));
+});

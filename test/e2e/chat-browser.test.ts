@@ -1,0 +1,296 @@
+import { execFileSync } from 'node:child_process';
+import { symlink } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import {
+  type Cluster,
+  eventually,
+  freePorts,
+  startCluster,
+  type TemporaryFolder,
+  temporaryFolder,
+} from '@gatewayworker/testing';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+
+const startFile = fileURLToPath(new URL('../../start.ts', import.meta.url));
+const findBrowser = fileURLToPath(new URL('../../scripts/install-browser.mjs', import.meta.url));
+const browserFlags = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+let folder: TemporaryFolder;
+let cluster: Cluster;
+let browser: Browser;
+let address: string;
+let gatewayAddress: string;
+
+beforeAll(async () => {
+  const [pagePort, gatewayPort, registerPort, innerPort] = await freePorts(5);
+  address = `http://127.0.0.1:${pagePort}`;
+  gatewayAddress = `127.0.0.1:${gatewayPort}`;
+  // By a name of its own, which the pid file stands beside: an `npm start` may be running already.
+  folder = await temporaryFolder('chat-browser');
+  const file = `${folder.path}/start.ts`;
+  await symlink(startFile, file);
+  cluster = await startCluster({
+    file,
+    env: {
+      CHAT_PAGE_PORT: String(pagePort),
+      CHAT_GATEWAY_PORT: String(gatewayPort),
+      CHAT_REGISTER_PORT: String(registerPort),
+      CHAT_INNER_PORT: String(innerPort),
+    },
+  });
+  const executablePath = execFileSync(process.execPath, [findBrowser, '--path'], {
+    encoding: 'utf8',
+  }).trim();
+  browser = await chromium.launch({ executablePath, args: browserFlags });
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await cluster?.dispose();
+  await folder?.dispose();
+});
+
+test('prints where the page is', async () => {
+  await eventually(() => cluster.output().includes(`Chat: ${address}`));
+});
+
+test('the page may load nothing but its own files and talk to nothing but its gateway', async () => {
+  const response = await fetch(address);
+  const policy = response.headers.get('content-security-policy')?.split('; ');
+  expect(policy).toContain("default-src 'none'");
+  expect(policy).toContain("script-src 'self'");
+  expect(policy).toContain(`connect-src 'self' ws://${gatewayAddress} wss://${gatewayAddress}`);
+  expect(await fetch(`${address}/%2e%2e/events.ts`)).toMatchObject({ status: 404 });
+});
+
+test('two people on different gateways see each other come and go', async () => {
+  const { ada, grace } = await openPair('hall');
+  expect(await gatewayOf(ada)).not.toBe(await gatewayOf(grace));
+  await seeNotice(ada, /Grace.* joined/);
+  await expectPeople(ada, ['Ada', 'Grace']);
+  await expectPeople(grace, ['Grace', 'Ada']);
+
+  await grace.close();
+  await seeNotice(ada, /Grace.* left/);
+  await expectPeople(ada, ['Ada']);
+});
+
+test('a message reaches everybody in the room, the own one stands apart', async () => {
+  const { ada, grace } = await openPair('study');
+  await write(ada, 'Good morning');
+  await seeMessage(grace, 'Good morning');
+  await write(grace, 'Good morning, Ada');
+  await seeMessage(ada, 'Good morning, Ada');
+  expect(await messages(ada)).toEqual(['own: Good morning', 'Grace: Good morning, Ada']);
+  expect(await messages(grace)).toEqual(['Ada: Good morning', 'own: Good morning, Ada']);
+});
+
+test('a private message is seen by nobody else', async () => {
+  const { ada, grace } = await openPair('tower');
+  const tom = await openPerson('Tom', 'tower');
+  await ada.getByRole('button', { name: 'Grace' }).click();
+  await write(ada, 'Only between us');
+  await seePrivateMessage(grace, 'Only between us');
+  await seePrivateMessage(ada, 'Only between us');
+
+  // What follows comes by the same way, later: once it is there, the private one has not come.
+  await ada.keyboard.press('Escape');
+  await write(ada, 'And this is for all');
+  await seeMessage(tom, 'And this is for all');
+  expect(await messages(tom)).toEqual(['Ada: And this is for all']);
+  expect(await messages(grace)).toEqual(['Ada: Only between us', 'Ada: And this is for all']);
+});
+
+test('the answer to a private message is private too', async () => {
+  const { ada, grace } = await openPair('attic');
+  await ada.getByRole('button', { name: 'Grace' }).click();
+  await write(ada, 'Psst');
+  await grace.getByRole('button', { name: 'Reply' }).click();
+  await write(grace, 'Yes?');
+  await seePrivateMessage(ada, 'Yes?');
+});
+
+test('markup that somebody types is shown as text', async () => {
+  const { ada, grace } = await openPair('workshop');
+  const markup = '<img src=x onerror="document.title=\'hacked\'"><b>bold</b>';
+  await write(ada, markup);
+  await seeMessage(grace, markup);
+  expect(await grace.locator('#log img, #log b').count()).toBe(0);
+  expect(await grace.title()).not.toContain('hacked');
+});
+
+test('who changes the room leaves the first one', async () => {
+  const { ada, grace } = await openPair('kitchen');
+  await enterRoom(grace, 'garden');
+  await seeNotice(ada, /Grace.* left/);
+  await expectPeople(ada, ['Ada']);
+
+  await write(ada, 'Is anybody here?');
+  await seeMessage(ada, 'Is anybody here?');
+  await enterRoom(ada, 'garden');
+  await seeNotice(grace, /Ada.* joined/);
+  await expectPeople(grace, ['Grace', 'Ada']);
+  await write(ada, 'There you are');
+  await seeMessage(grace, 'There you are');
+  expect(await messages(grace)).toEqual(['Ada: There you are']);
+});
+
+test('a reload keeps the name and the room', async () => {
+  const ada = await openPerson('Ada', 'library');
+  await ada.reload();
+  await eventually(() => isIn(ada, 'Ada', 'library'));
+});
+
+test('two people of the same name are told apart', async () => {
+  const first = await openPerson('Sam', 'cellar');
+  const second = await openPerson('Sam', 'cellar');
+  const secondTag = (await clientIdOf(second)).slice(-4);
+  await first.getByRole('button', { name: `Sam ${secondTag}` }).click();
+  await write(first, 'To my namesake');
+  await seePrivateMessage(second, 'To my namesake');
+});
+
+test('after a gateway is killed its people are back by themselves, and the others stay', async () => {
+  const pair = await openPair('bridge');
+  const ids = { ada: await clientIdOf(pair.ada), grace: await clientIdOf(pair.grace) };
+  const [pid] = await gatewayPids();
+  if (pid === undefined) throw new Error('the status shows no gateway');
+  process.kill(pid, 'SIGKILL');
+
+  // Each is on one of the two gateways, so exactly one of them is thrown out.
+  const lost = await eventually(async () => {
+    if ((await readClientId(pair.ada)) !== ids.ada) return { who: 'Ada', page: pair.ada };
+    if ((await readClientId(pair.grace)) !== ids.grace) return { who: 'Grace', page: pair.grace };
+    return undefined;
+  });
+  const stayed = lost.page === pair.ada ? pair.grace : pair.ada;
+  await seeNotice(stayed, new RegExp(`${lost.who}.* left`));
+  await eventually(() => isIn(lost.page, lost.who, 'bridge'), { timeoutMs: 20_000 });
+  await seeNotice(stayed, new RegExp(`${lost.who}.* joined`));
+  await expectPeople(stayed, lost.who === 'Ada' ? ['Grace', 'Ada'] : ['Ada', 'Grace']);
+
+  await write(lost.page, 'Did I miss anything?');
+  await seeMessage(stayed, 'Did I miss anything?');
+  await write(stayed, 'Not a thing');
+  await seeMessage(lost.page, 'Not a thing');
+  // Every connection has an id of its own: the same one means that this one was never lost.
+  expect(await clientIdOf(stayed)).toBe(stayed === pair.ada ? ids.ada : ids.grace);
+  await eventually(async () => (await gatewayPids()).length === 2);
+});
+
+/** Ada and Grace in a room, each on a gateway process of her own. */
+async function openPair(room: string): Promise<{ ada: Page; grace: Page }> {
+  const ada = await openPerson('Ada', room);
+  const gateway = await gatewayOf(ada);
+  // The kernel chooses the process that accepts a connection, so another one is asked for again.
+  const grace = await eventually(
+    async () => {
+      const page = await openPerson('Grace', room);
+      if ((await gatewayOf(page)) !== gateway) return page;
+      await page.close();
+      return undefined;
+    },
+    { timeoutMs: 30_000 },
+  );
+  await expectPeople(ada, ['Ada', 'Grace']);
+  return { ada, grace };
+}
+
+async function openPerson(name: string, room: string): Promise<Page> {
+  const context = await browser.newContext();
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  await page.goto(address);
+  await page.getByRole('textbox', { name: 'Your name' }).fill(name);
+  await page.getByRole('combobox', { name: 'Room' }).fill(room);
+  await page.getByRole('button', { name: 'Enter the room' }).click();
+  await eventually(() => isIn(page, name, room), { timeoutMs: 20_000 });
+  return page;
+}
+
+/** Tells whether the chat has let this person in, on the connection that is open now. */
+async function isIn(page: Page, name: string, room: string): Promise<boolean> {
+  if ((await page.locator('html').getAttribute('data-connection')) !== 'open') return false;
+  const heading = await page.getByRole('heading', { level: 1 }).textContent();
+  const [own] = await people(page);
+  return heading === `#${room}` && own === name;
+}
+
+/** The id of the connection that is open now; null while there is none. */
+async function readClientId(page: Page): Promise<string | null> {
+  return await page.locator('html').getAttribute('data-client-id');
+}
+
+async function clientIdOf(page: Page): Promise<string> {
+  const clientId = await readClientId(page);
+  if (clientId === null) throw new Error('the page is not connected');
+  return clientId;
+}
+
+/** The part of a client id that all clients of one gateway process share. */
+async function gatewayOf(page: Page): Promise<string> {
+  return (await clientIdOf(page)).slice(0, 5);
+}
+
+async function gatewayPids(): Promise<number[]> {
+  const processes = await cluster.status();
+  return processes.filter(({ role }) => role === 'gateway').map(({ pid }) => pid);
+}
+
+/** Names in the list of people, one's own first. */
+async function people(page: Page): Promise<string[]> {
+  return await page.locator('#people bdi').allTextContents();
+}
+
+async function expectPeople(page: Page, names: readonly string[]): Promise<void> {
+  await eventually(async () => expect(await people(page)).toEqual(names));
+}
+
+async function enterRoom(page: Page, room: string): Promise<void> {
+  await page.getByRole('textbox', { name: 'Another room' }).fill(room);
+  await page.getByRole('button', { name: 'Enter that room' }).click();
+  await page.getByRole('heading', { level: 1, name: room }).waitFor();
+}
+
+/** Types a message and sends it with the Enter key. */
+async function write(page: Page, text: string): Promise<void> {
+  const field = page.getByRole('textbox', {
+    name: /^(Message to the room|Private message to .+)$/,
+  });
+  await field.fill(text);
+  await field.press('Enter');
+}
+
+/** Messages in the log, each as `author: text`. */
+async function messages(page: Page): Promise<string[]> {
+  return await page.locator('#log .message').evaluateAll((elements) =>
+    elements.map((element) => {
+      const part = (selector: string) => element.querySelector(selector)?.textContent ?? '';
+      const author = element.classList.contains('own') ? 'own' : part('.author bdi');
+      return `${author}: ${part('.text')}`;
+    }),
+  );
+}
+
+async function seeNotice(page: Page, text: RegExp): Promise<void> {
+  await page.locator('#log .notice').filter({ hasText: text }).first().waitFor();
+}
+
+async function seeMessage(page: Page, text: string): Promise<void> {
+  await page.locator('#log .text').getByText(text, { exact: true }).waitFor();
+}
+
+async function seePrivateMessage(page: Page, text: string): Promise<void> {
+  await page.locator('#log .private-message .text').getByText(text, { exact: true }).waitFor();
+}

@@ -1,0 +1,195 @@
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import {
+  endDaemon,
+  eventually,
+  freePorts,
+  runCommand,
+  startCluster,
+  temporaryFolder,
+} from '@gatewayworker/testing';
+import { expect, onTestFinished, test } from 'vitest';
+
+async function writeStartFile(declarations: string, runOptions = '{}'): Promise<string> {
+  const folder = await temporaryFolder('supervisor-start');
+  onTestFinished(folder.dispose);
+  onTestFinished(() => endDaemon(`${folder.path}/start.pid`));
+  return await folder.write(
+    'start.ts',
+    `import { createServer } from 'node:http';
+import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
+${declarations}
+run(${runOptions});
+`,
+  );
+}
+
+async function occupyPort(): Promise<number> {
+  const [port = 0] = await freePorts(1);
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  onTestFinished(() => new Promise<void>((resolve) => server.close(() => resolve())));
+  return port;
+}
+
+const commands = [{ args: ['start'] }, { args: ['start', '-d'] }];
+
+test.each(commands)(
+  'fails with the message of a worker that throws, for %s %s',
+  async (...args) => {
+    const file = await writeStartFile(`
+new Worker({ name: 'well' });
+new Worker({ name: 'broken', onWorkerStart() { throw new Error('the database is down'); } });
+`);
+    const start = await runCommand(file, args);
+    expect(start).toMatchObject({ exitCode: 1 });
+    expect(start.stderr).toMatch(
+      /^worker "broken" #0 could not start: the database is down\n {4}at .*start\.ts:\d+/,
+    );
+    expect(await runCommand(file, ['status'])).toMatchObject({ exitCode: 1 });
+  },
+);
+
+test('fails when onWorkerStart rejects', async () => {
+  const file = await writeStartFile(`
+new Worker({ name: 'broken', onWorkerStart: async () => { await null; throw new Error('no'); } });
+`);
+  const start = await runCommand(file, ['start']);
+  expect(start).toMatchObject({ exitCode: 1 });
+  expect(start.stderr).toContain('worker "broken" #0 could not start: no\n');
+});
+
+test('fails with the reason in one line when a worker does not wait for a port that is taken', async () => {
+  const port = await occupyPort();
+  const file = await writeStartFile(`
+new Worker({ name: 'web', onWorkerStart: () => void createServer().listen(${port}, '127.0.0.1') });
+`);
+  const start = await runCommand(file, ['start']);
+  expect(start).toMatchObject({ exitCode: 1 });
+  expect(start.stderr).toMatch(/^worker "web" #0 could not start: [^\n]*EADDRINUSE[^\n]*\n$/);
+  expect(start.stderr).toContain(`127.0.0.1:${port}`);
+  expect(start.stdout).not.toContain('[ok]');
+});
+
+test.each(commands)(
+  'names declaration and port when a port is taken, for %s %s',
+  async (...args) => {
+    const port = await occupyPort();
+    const file = await writeStartFile(`new Register({ listen: '127.0.0.1:${port}' });`);
+    const start = await runCommand(file, args);
+    expect(start).toMatchObject({ exitCode: 1 });
+    expect(start.stderr).toMatch(/^register "register" #0 could not start: [^\n]*\n$/);
+    expect(start.stderr).toContain(String(port));
+  },
+);
+
+test('refuses two declarations that want one port, before anything starts', async () => {
+  const [port = 0, innerPort = 0] = await freePorts(2);
+  const file = await writeStartFile(`
+new Gateway({ name: 'one', listen: 'websocket://0.0.0.0:${port}', startPort: ${innerPort} });
+new Gateway({ name: 'two', listen: 'websocket://127.0.0.1:${port}', startPort: 0 });
+`);
+  const start = await runCommand(file, ['start']);
+  expect(start).toMatchObject({ exitCode: 1, stdout: '' });
+  expect(start.stderr).toBe(
+    `option Gateway.listen is "websocket://127.0.0.1:${port}"; port ${port} of Gateway "two" is also that of Gateway "one" (Gateway.listen)\n`,
+  );
+});
+
+test.each([
+  ['exits', 'process.exit(3)', 'ended with exit code 3 before it was ready'],
+  ['is killed', "process.kill(process.pid, 'SIGKILL')", 'ended by SIGKILL before it was ready'],
+])('fails when a process %s before it is ready', async (_, statement, reason) => {
+  const file = await writeStartFile(`
+new Worker({ name: 'broken', onWorkerStart: () => { ${statement}; return new Promise(() => {}); } });
+`);
+  const start = await runCommand(file, ['start']);
+  expect(start.exitCode).toBe(1);
+  expect(start.stderr).toContain(`worker "broken" #0 could not start: ${reason}\n`);
+});
+
+test('stops what was started when a later process fails', async () => {
+  const file = await writeStartFile(`
+new Worker({ name: 'well', onWorkerStop: () => void process.stdout.write('well: stopped\\n') });
+new Worker({ name: 'broken', onWorkerStart: async (worker) => {
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  throw new Error('too late');
+} });
+`);
+  const start = await runCommand(file, ['start']);
+  expect(start.exitCode).toBe(1);
+  expect(start.stderr).toContain('worker "broken" #0 could not start: too late');
+  expect(start.stdout).toContain('well: stopped\n');
+});
+
+test('says that a start file declares something else in its processes', async () => {
+  const file = await writeStartFile(`
+new Worker({ name: process.argv[2] === 'start' ? 'chameleon' : 'other' });
+`);
+  const start = await runCommand(file, ['start']);
+  expect(start.exitCode).toBe(1);
+  expect(start.stderr).toContain('must declare the same processes each time it runs');
+});
+
+test('goes on without a process that is slow, and says so', async () => {
+  const file = await writeStartFile(
+    `
+new Worker({ name: 'slow', count: 2, onWorkerStart: ({ id }) => id === 0 ? undefined : new Promise(() => {}) });
+new Worker({ name: 'quick' });
+`,
+    '{ readyTimeoutMs: 3_000 }',
+  );
+  const start = await runCommand(file, ['start', '-d']);
+  expect(start).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(start.stdout).toMatch(/worker +slow +2 +\[starting 1\/2\]\n/);
+  expect(start.stdout).toMatch(/worker +quick +1 +\[ok\]\n/);
+  expect(start.stdout).toContain('worker "slow" has 1 of 2 processes still starting.\n');
+  const status = await runCommand(file, ['status', '--json']);
+  const states = JSON.parse(status.stdout).processes.map(({ state }: { state: string }) => state);
+  expect(states).toEqual(['ready', 'ready', 'starting', 'ready']);
+});
+
+test('starts registers, then gateways, then business workers, then workers', async () => {
+  const [registerPort = 0, innerPort = 0, port = 0] = await freePorts(3);
+  const folder = await temporaryFolder('supervisor-start');
+  onTestFinished(folder.dispose);
+  await folder.write(
+    'events.ts',
+    "export class Events { onWorkerStart() { process.stdout.write('started: events\\n'); } }",
+  );
+  const file = await folder.write(
+    'start.ts',
+    `import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
+const registerAddress = '127.0.0.1:${registerPort}';
+new Worker({ onWorkerStart: () => void process.stdout.write('started: worker\\n') });
+new BusinessWorker({ eventHandler: new URL('./events.ts', import.meta.url), registerAddress });
+new Gateway({ listen: 'websocket://127.0.0.1:${port}', startPort: ${innerPort}, registerAddress });
+new Register({ listen: registerAddress });
+run();
+`,
+  );
+  const cluster = await startCluster({ file });
+  onTestFinished(cluster.dispose);
+  const lines = cluster.output().match(/^started: .*$/gm);
+  expect(lines).toEqual(['started: events', 'started: worker']);
+  expect(cluster.output()).toContain(`websocket://127.0.0.1:${port}  [ok]`);
+  const processes = await cluster.status();
+  const register = processes.find(({ role }) => role === 'register');
+  const pids = ['register', 'gateway', 'business-worker', 'worker'].map(
+    (role) => processes.find((figures) => figures.role === role)?.pid ?? 0,
+  );
+  expect(register).toMatchObject({ listen: `127.0.0.1:${registerPort}`, state: 'ready' });
+  expect([...pids].sort((a, b) => a - b)).toEqual(pids);
+});
+
+test('keeps what a child says of itself out of the environment of what it runs', async () => {
+  const file = await writeStartFile(`
+new Worker({ onWorkerStart: () => void process.stdout.write(
+  'variables: ' + Object.keys(process.env).filter((name) => name.startsWith('GATEWAYWORKER')) + '.\\n',
+) });
+`);
+  const start = await runCommand(file, ['start', '-d']);
+  expect(start.exitCode).toBe(0);
+  const log = await eventually(() => readFile(file.replace('.ts', '.log'), 'utf8'));
+  expect(log).toContain('variables: .\n');
+});

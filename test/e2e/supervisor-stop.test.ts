@@ -1,0 +1,143 @@
+import { readFile } from 'node:fs/promises';
+import {
+  type Cluster,
+  eventually,
+  freePorts,
+  isAlive,
+  startCluster,
+  temporaryFolder,
+} from '@gatewayworker/testing';
+import { expect, onTestFinished, test } from 'vitest';
+
+async function start(declarations: string, waitForReady = true) {
+  const folder = await temporaryFolder('supervisor-stop');
+  onTestFinished(folder.dispose);
+  await folder.write(
+    'events.ts',
+    "export class Events { onWorkerStop() { process.stdout.write('stopped: events\\n'); } }",
+  );
+  const file = await folder.write(
+    'start.ts',
+    `import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
+${declarations}
+run({ stopTimeoutMs: 1_000 });
+`,
+  );
+  const cluster = await startCluster({ file, waitForReady });
+  onTestFinished(cluster.dispose);
+  return { cluster, folder };
+}
+
+async function readPids(cluster: Cluster): Promise<number[]> {
+  return (await cluster.status()).map(({ pid }) => pid).filter((pid) => pid !== cluster.pid);
+}
+
+const stopsWell = `
+new Worker({ name: 'web', count: 2, onWorkerStop: ({ id }) => void process.stdout.write('stopped: web ' + id + '\\n') });
+`;
+const neverStops = `
+new Worker({ name: 'stuck', onWorkerStop: () => {
+  process.stdout.write('stopping: stuck\\n');
+  return new Promise(() => {});
+} });
+`;
+
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  'stops every process on %s and exits with 0',
+  async (signal) => {
+    const { cluster, folder } = await start(stopsWell);
+    const pids = await readPids(cluster);
+    expect(pids).toHaveLength(2);
+    process.kill(cluster.pid, signal);
+    expect(await cluster.ended()).toEqual({ code: 0, signal: null });
+    expect(cluster.output()).toContain('stopped: web 0\n');
+    expect(cluster.output()).toContain('stopped: web 1\n');
+    expect(pids.filter(isAlive)).toEqual([]);
+    await expect(readFile(`${folder.path}/start.pid`)).rejects.toThrow('ENOENT');
+  },
+);
+
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  'stops in order when every process gets %s at once',
+  async (signal) => {
+    const [registerPort = 0, innerPort = 0, port = 0] = await freePorts(3);
+    const { cluster } = await start(`
+const registerAddress = '127.0.0.1:${registerPort}';
+new Register({ listen: registerAddress });
+new Gateway({ listen: 'websocket://127.0.0.1:${port}', startPort: ${innerPort}, registerAddress });
+new BusinessWorker({ eventHandler: new URL('./events.ts', import.meta.url), registerAddress });
+new Worker({ onWorkerStop: () => void process.stdout.write('stopped: worker\\n') });
+`);
+    const pids = await readPids(cluster);
+    expect(pids).toHaveLength(4);
+    for (const pid of [...pids, cluster.pid]) process.kill(pid, signal);
+    expect(await cluster.ended()).toEqual({ code: 0, signal: null });
+    expect(cluster.output().match(/^stopped: .*$/gm)).toEqual([
+      'stopped: events',
+      'stopped: worker',
+    ]);
+    expect(cluster.output()).not.toContain('started again');
+    expect(pids.filter(isAlive)).toEqual([]);
+  },
+);
+
+test('kills a process that does not stop in time', async () => {
+  const { cluster, folder } = await start(neverStops);
+  const [pid = 0] = await readPids(cluster);
+  expect(await cluster.stop()).toBe(0);
+  expect(isAlive(pid)).toBe(false);
+  const log = await readFile(`${folder.path}/start.log`, 'utf8');
+  expect(log).toContain('killed: it did not stop within 1000 ms');
+});
+
+test('kills what still runs on a second SIGINT', async () => {
+  const folder = await temporaryFolder('supervisor-stop');
+  onTestFinished(folder.dispose);
+  const file = await folder.write(
+    'start.ts',
+    `import { run, Worker } from 'gatewayworker';\n${neverStops}\nrun({ stopTimeoutMs: 60_000 });\n`,
+  );
+  const cluster = await startCluster({ file });
+  onTestFinished(cluster.dispose);
+  const [pid = 0] = await readPids(cluster);
+  process.kill(cluster.pid, 'SIGINT');
+  await eventually(() => cluster.output().includes('stopping: stuck\n'));
+  // Signals within a tenth of a second count as one, so the second one is sent until it has counted.
+  await eventually(() => {
+    if (isAlive(cluster.pid)) process.kill(cluster.pid, 'SIGINT');
+    return !isAlive(cluster.pid);
+  });
+  expect(await cluster.ended()).toEqual({ code: 1, signal: null });
+  expect(isAlive(pid)).toBe(false);
+});
+
+test('stops a start that is not finished', async () => {
+  const { cluster } = await start(
+    "new Worker({ name: 'slow', onWorkerStart: () => { process.stdout.write('starting\\n'); return new Promise(() => {}); } });",
+    false,
+  );
+  await eventually(() => cluster.output().includes('starting\n'));
+  const pids = await readPids(cluster);
+  process.kill(cluster.pid, 'SIGINT');
+  expect(await cluster.ended()).toEqual({ code: 1, signal: null });
+  expect(cluster.output()).toContain('stopped before it was ready\n');
+  expect(pids.filter(isAlive)).toEqual([]);
+});
+
+test('takes its processes with it when the master is killed, after a clean stop', async () => {
+  const { cluster } = await start(stopsWell);
+  const pids = await readPids(cluster);
+  expect(pids).toHaveLength(2);
+  await cluster.kill();
+  await eventually(() => !pids.some(isAlive), { timeoutMs: 3_000 });
+  expect(cluster.output()).toContain('stopped: web 0\n');
+  expect(cluster.output()).toContain('stopped: web 1\n');
+});
+
+test('takes a process with it that does not stop when the master is killed', async () => {
+  const { cluster } = await start(neverStops);
+  const pids = await readPids(cluster);
+  expect(pids).toHaveLength(1);
+  await cluster.kill();
+  await eventually(() => !pids.some(isAlive), { timeoutMs: 4_000 });
+});

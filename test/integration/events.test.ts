@@ -1,0 +1,200 @@
+import type { Context, EventErrorInfo, EventHandler } from '@gatewayworker/business-worker';
+import { eventually } from '@gatewayworker/testing';
+import { expect, test } from 'vitest';
+import { roles } from './roles.ts';
+
+/** A promise and the function that settles it. */
+function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+test('a client has onConnect, then its messages in order, then onClose once', async () => {
+  const seen: string[] = [];
+  const cluster = await roles({
+    events: {
+      onConnect: (_id, ctx) => void seen.push(`connect ${ctx.request?.query.get('room')}`),
+      onMessage: (_id, message) => void seen.push(`message ${message}`),
+      onClose: (_id, ctx) => void seen.push(`close ${ctx.closed?.by} ${ctx.closed?.code}`),
+    },
+  });
+  const client = await cluster.connect(0, '/?room=r1');
+  for (const text of ['1', '2', '3']) client.send(text);
+  await eventually(() => seen.length === 4);
+  await client.close(4000, 'done');
+  await eventually(() => seen.length === 5);
+  expect(seen).toEqual(['connect r1', 'message 1', 'message 2', 'message 3', 'close client 4000']);
+});
+
+test('text arrives as a string and leaves as text, bytes as a Buffer and as binary', async () => {
+  const kinds: string[] = [];
+  const cluster = await roles({
+    events: {
+      onMessage: (_id, message, ctx) => {
+        kinds.push(Buffer.isBuffer(message) ? 'buffer' : typeof message);
+        ctx.send(message);
+      },
+    },
+  });
+  const client = await cluster.connect();
+  client.send('grüße 👋');
+  client.send(Buffer.from([0, 255, 128, 10]));
+  client.send('');
+  expect(await client.next()).toBe('grüße 👋');
+  expect(await client.next()).toEqual(Buffer.from([0, 255, 128, 10]));
+  expect(await client.next()).toBe('');
+  expect(kinds).toEqual(['string', 'buffer', 'string']);
+});
+
+test('a message of the largest size passes both ways', async () => {
+  const cluster = await roles({
+    events: { onMessage: (_id, message, ctx) => void ctx.send(message) },
+    gatewayOptions: { maxMessageBytes: 4_000_000, sendToClientBufferSize: 1_024_000 },
+  });
+  const client = await cluster.connect();
+  const large = Buffer.alloc(4_000_000, 'gw');
+  client.send(large);
+  expect(large.equals(Buffer.from(await client.next()))).toBe(true);
+});
+
+test('events of one client wait for each other, those of another client do not', async () => {
+  const seen: string[] = [];
+  const slow = gate();
+  const cluster = await roles({
+    events: {
+      onMessage: async (_id, message) => {
+        if (message === 'slow') await slow.opened;
+        seen.push(String(message));
+      },
+    },
+  });
+  const first = await cluster.connect();
+  const second = await cluster.connect();
+  first.send('slow');
+  first.send('after slow');
+  second.send('other');
+  await eventually(() => seen.length > 0);
+  expect(seen).toEqual(['other']);
+  slow.open();
+  await eventually(() => seen.length === 3);
+  expect(seen).toEqual(['other', 'slow', 'after slow']);
+});
+
+test('an error in a callback is logged with the client id and goes no further', async () => {
+  const ids: string[] = [];
+  const cluster = await roles({
+    events: {
+      onConnect: (id) => void ids.push(id),
+      onMessage: async (_id, message, ctx) => {
+        if (message === 'throw') throw new Error('thrown');
+        await Promise.resolve();
+        if (message === 'reject') throw new Error('rejected');
+        ctx.send(message);
+      },
+    },
+  });
+  const client = await cluster.connect();
+  for (const text of ['throw', 'reject', 'fine']) client.send(text);
+  expect(await client.next()).toBe('fine');
+  const errors = cluster.log.filter((line) => line['event'] === 'onMessage');
+  expect(errors.map((line) => line['clientId'])).toEqual([ids[0], ids[0]]);
+});
+
+test('onError gets what a callback threw instead of the log', async () => {
+  const seen: [unknown, EventErrorInfo][] = [];
+  const cluster = await roles({
+    events: {
+      onMessage: () => {
+        throw new Error('thrown');
+      },
+      onError: (error, info) => void seen.push([error, info]),
+    },
+  });
+  const client = await cluster.connect();
+  client.send('x');
+  await eventually(() => seen.length === 1);
+  expect(seen[0]?.[0]).toEqual(new Error('thrown'));
+  expect(seen[0]?.[1]).toEqual({ event: 'onMessage', clientId: expect.stringMatching(/^.{20}$/) });
+  expect(cluster.log.some((line) => line['level'] === 50)).toBe(false);
+});
+
+test('ctx answers the client after an await and from a timer', async () => {
+  const cluster = await roles({
+    events: {
+      onMessage: async (_id, message, ctx) => {
+        await new Promise((resolve) => setImmediate(resolve));
+        ctx.send(`after await ${message}`);
+        setTimeout(() => ctx.send(`timer ${message}`), 1);
+      },
+    },
+  });
+  const client = await cluster.connect();
+  client.send('x');
+  expect(await client.next()).toBe('after await x');
+  expect(await client.next()).toBe('timer x');
+});
+
+test('ctx tells who the client is and which listener it came by', async () => {
+  const contexts: Context[] = [];
+  const cluster = await roles({ events: { onConnect: (_id, ctx) => void contexts.push(ctx) } });
+  await cluster.connect(0, '/path?a=1');
+  const context = await eventually(() => contexts[0]);
+  expect(context).toMatchObject({
+    clientId: expect.stringMatching(/^[\w-]{20}$/),
+    uid: undefined,
+    session: undefined,
+    remoteAddress: expect.stringContaining('127.0.0.1'),
+    remotePort: expect.any(Number),
+    gatewayName: 'test-gateway',
+    gatewayPort: cluster.gateways[0]?.port,
+    redelivered: false,
+    closed: undefined,
+  });
+  expect(context.request?.url).toBe('/path?a=1');
+  expect(context.request?.headers['upgrade']).toBe('websocket');
+});
+
+test('onWorkerStart runs before any client is let in, with every link up', async () => {
+  const start = gate();
+  const handler: EventHandler = {
+    onWorkerStart: async ({ gateway, id }) => {
+      expect(id).toBe(0);
+      expect(await gateway.getAllClientIdCount()).toBe(0);
+      await start.opened;
+    },
+    onMessage: (_id, message, ctx) => void ctx.send(message),
+  };
+  const cluster = await roles({ events: handler, workers: 0, gateways: 2 });
+  const starting = cluster.startWorker();
+  await expect(cluster.connect()).rejects.toThrow('503');
+  start.open();
+  await starting;
+  const client = await cluster.connect();
+  client.send('in');
+  expect(await client.next()).toBe('in');
+});
+
+test('onWorkerStop runs once, after the callbacks that were under way', async () => {
+  const seen: string[] = [];
+  const slow = gate();
+  const cluster = await roles({
+    events: {
+      onMessage: async () => {
+        seen.push('message');
+        await slow.opened;
+        seen.push('message done');
+      },
+      onWorkerStop: () => void seen.push('stop'),
+    },
+  });
+  const client = await cluster.connect();
+  client.send('x');
+  await eventually(() => seen.length === 1);
+  const stopping = cluster.workers[0]?.stop();
+  slow.open();
+  await stopping;
+  expect(seen.slice(0, 3)).toEqual(['message', 'message done', 'stop']);
+});

@@ -1,0 +1,127 @@
+import { eventually } from '@gatewayworker/testing';
+import { expect, test } from 'vitest';
+import { roles } from './roles.ts';
+
+test('every query answers for the whole cluster', async () => {
+  const ids: string[] = [];
+  const cluster = await roles({
+    events: { onConnect: (id) => void ids.push(id) },
+    gateways: 2,
+    workers: 2,
+  });
+  await cluster.connect(0);
+  await eventually(() => ids.length === 1);
+  await cluster.connect(1);
+  await eventually(() => ids.length === 2);
+  const [a = '', b = ''] = ids;
+  const api = await cluster.gatewayClient();
+  api.bindUid(a, 'u');
+  api.bindUid(b, 'u');
+  api.joinGroup(a, 'g');
+  api.joinGroup(b, 'g');
+  api.joinGroup(b, 'other');
+  api.setSession(a, { name: 'Tom' });
+
+  expect(await api.isOnline(a)).toBe(true);
+  expect(await api.isUidOnline('u')).toBe(true);
+  expect(await api.isUidOnline('nobody')).toBe(false);
+  expect((await api.getClientIdByUid('u')).sort()).toEqual([a, b].sort());
+  expect(await api.getClientIdByUid('nobody')).toEqual([]);
+  expect(await api.getUidByClientId(a)).toBe('u');
+  api.unbindUid(a);
+  expect(await api.getUidByClientId(a)).toBeNull();
+  expect((await api.getClientIdListByGroup('g')).sort()).toEqual([a, b].sort());
+  expect(await api.getClientIdCountByGroup('g')).toBe(2);
+  expect(await api.getClientIdCountByGroup('nothing')).toBe(0);
+  expect(await api.getAllClientIdCount()).toBe(2);
+  expect((await api.getAllClientIdList()).sort()).toEqual([a, b].sort());
+  expect(await api.getAllClientSessions()).toEqual(
+    new Map([
+      [a, { name: 'Tom' }],
+      [b, undefined],
+    ]),
+  );
+  expect(await api.getClientSessionsByGroup('other')).toEqual(new Map([[b, undefined]]));
+  expect(await api.getSession(a)).toEqual({ name: 'Tom' });
+  expect(await api.getSession(b)).toBeUndefined();
+});
+
+test('clients that are unknown, malformed or gone are offline', async () => {
+  const ids: string[] = [];
+  const cluster = await roles({ events: { onConnect: (id) => void ids.push(id) } });
+  const client = await cluster.connect();
+  await eventually(() => ids.length === 1);
+  await client.close();
+  const api = await cluster.gatewayClient();
+  await eventually(async () => (await api.getAllClientIdCount()) === 0);
+  for (const id of [ids[0] ?? '', 'A'.repeat(20), 'short']) {
+    expect(await api.isOnline(id)).toBe(false);
+    expect(await api.getUidByClientId(id)).toBeNull();
+    expect(await api.getSession(id)).toBeNull();
+  }
+});
+
+test('a caller sees its own earlier commands in every query', async () => {
+  const ids: string[] = [];
+  const cluster = await roles({ events: { onConnect: (id) => void ids.push(id) }, gateways: 2 });
+  await cluster.connect(1);
+  const id = await eventually(() => ids[0]);
+  const api = await cluster.gatewayClient();
+  for (let round = 0; round < 50; round += 1) {
+    api.joinGroup(id, `g${round}`);
+    expect(await api.getClientIdListByGroup(`g${round}`)).toEqual([id]);
+    api.leaveGroup(id, `g${round}`);
+    expect(await api.getClientIdCountByGroup(`g${round}`)).toBe(0);
+  }
+});
+
+test('many queries share one link and each gets its own answer', async () => {
+  const cluster = await roles({ events: { onConnect: () => undefined }, gateways: 2 });
+  const api = await cluster.gatewayClient();
+  await cluster.connect(0);
+  await cluster.connect(1);
+  await eventually(async () => (await api.getAllClientIdCount()) === 2);
+  const answers = await Promise.all(
+    Array.from({ length: 500 }, (_, index) =>
+      index % 2 === 0 ? api.getAllClientIdCount() : api.getClientIdCountByGroup(`g${index}`),
+    ),
+  );
+  expect(answers).toEqual(Array.from({ length: 500 }, (_, index) => (index % 2 === 0 ? 2 : 0)));
+});
+
+test('wrong arguments throw at the call, before anything is sent', async () => {
+  const cluster = await roles({ events: { onConnect: () => undefined } });
+  const api = await cluster.gatewayClient();
+  const call = (method: string, ...given: unknown[]): unknown =>
+    Reflect.apply(Reflect.get(api, method), api, given);
+  expect(() => call('sendToAll', { not: 'a payload' })).toThrow(TypeError);
+  expect(() => call('sendToClient', '', 'x')).toThrow(/clientId/);
+  expect(() => call('sendToClient', 12, 'x')).toThrow(TypeError);
+  expect(() => call('sendToUid', '', 'x')).toThrow(/uid/);
+  expect(() => call('sendToUid', Number.NaN, 'x')).toThrow(/uid/);
+  expect(() => call('sendToGroup', ['g', ''], 'x')).toThrow(/group/);
+  expect(() => call('bindUid', 'A'.repeat(20), null)).toThrow(/uid/);
+  expect(() => call('setSession', 'A'.repeat(20), 'text')).toThrow(/session/);
+  expect(() => call('setSession', 'A'.repeat(20), [1])).toThrow(TypeError);
+  expect(() => call('closeClient', 'A'.repeat(20), 'x', { code: 1006 })).toThrow(RangeError);
+  expect(() => call('closeClient', 'A'.repeat(20), 'x', { reason: 'x'.repeat(124) })).toThrow(
+    RangeError,
+  );
+  expect(() => call('isUidOnline', '')).toThrow(TypeError);
+  expect(() => call('isOnline', undefined)).toThrow(TypeError);
+});
+
+test('a query fails at once when no gateway is linked', async () => {
+  const cluster = await roles({ events: { onConnect: () => undefined }, gateways: 0, workers: 0 });
+  const api = await cluster.gatewayClient();
+  await expect(api.getAllClientIdCount()).rejects.toMatchObject({ code: 'GW_ERR_NOT_CONNECTED' });
+  expect(api.sendToAll('x')).toBe(false);
+});
+
+test('connect rejects in time when no register answers', async () => {
+  const cluster = await roles({ events: { onConnect: () => undefined } });
+  await cluster.stopRegister();
+  await expect(cluster.gatewayClient({ connectTimeoutMs: 200 })).rejects.toMatchObject({
+    code: 'GW_ERR_CONNECT_TIMEOUT',
+  });
+});

@@ -1,0 +1,154 @@
+import { GatewayClient } from '@gatewayworker/client';
+import { GatewayRuntime, resolveGatewayOptions } from '@gatewayworker/gateway';
+import { ByteWriter, type Hello, PROTOCOL_VERSION, writeMessage } from '@gatewayworker/protocol';
+import { captureLogger, eventually, openTcpPeer } from '@gatewayworker/testing';
+import { expect, onTestFinished, test } from 'vitest';
+import { roles } from './roles.ts';
+
+function helloFrame(change: Partial<Hello> = {}): Buffer {
+  const writer = new ByteWriter();
+  writeMessage(writer, {
+    type: 'hello',
+    version: PROTOCOL_VERSION,
+    role: 'worker',
+    instanceId: 'i',
+    name: 'raw',
+    id: 0,
+    nonce: Buffer.alloc(32),
+    ...change,
+  });
+  return writer.buffer.subarray(0, writer.length);
+}
+
+const echo = {
+  onMessage: (_id: string, message: string | Buffer, ctx: { send(data: string | Buffer): void }) =>
+    ctx.send(message),
+};
+
+test('the register may go and come back: traffic goes on, and new gateways and workers join', async () => {
+  const cluster = await roles({ events: echo });
+  const client = await cluster.connect();
+  await cluster.stopRegister();
+  client.send('without');
+  expect(await client.next()).toBe('without');
+  await cluster.startRegister();
+  await eventually(() => cluster.log.filter((line) => line['msg'] === 'gateway announced')[1]);
+  await cluster.startGateway();
+  await eventually(() => cluster.gateways[1]?.workerCount === 1);
+  await cluster.startWorker();
+  const second = await cluster.connect(1);
+  second.send('new');
+  expect(await second.next()).toBe('new');
+  client.send('old');
+  expect(await client.next()).toBe('old');
+});
+
+test('workers that start before any register or gateway link as soon as these are there', async () => {
+  const cluster = await roles({ events: echo, gateways: 0, workers: 0 });
+  await cluster.stopRegister();
+  const starting = cluster.startWorker();
+  await cluster.startRegister();
+  await starting;
+  await cluster.startGateway();
+  await eventually(() => cluster.gateways[0]?.workerCount === 1);
+  const client = await cluster.connect();
+  client.send('x');
+  expect(await client.next()).toBe('x');
+});
+
+test('a gateway that stops ends its clients, and those of other gateways notice nothing', async () => {
+  const ends: unknown[] = [];
+  const cluster = await roles({
+    events: { ...echo, onClose: (_id, ctx) => void ends.push(ctx.closed) },
+    gateways: 2,
+  });
+  const first = await cluster.connect(0);
+  const second = await cluster.connect(1);
+  await cluster.gateways[0]?.stop();
+  expect(await first.ended).toEqual({ code: 1001, reason: 'the server stops' });
+  await eventually(() => ends.length === 1);
+  expect(ends).toMatchObject([{ by: 'server', code: 1001 }]);
+  second.send('x');
+  expect(await second.next()).toBe('x');
+});
+
+test('links need the secret key, on both sides', async () => {
+  const cluster = await roles({ events: echo, gateways: 2, secretKey: 'right' });
+  const client = await cluster.connect();
+  client.send('x');
+  expect(await client.next()).toBe('x');
+  const stranger = cluster.gatewayClient({ secretKey: 'wrong', connectTimeoutMs: 500 });
+  await expect(stranger).rejects.toMatchObject({ code: 'GW_ERR_CONNECT_TIMEOUT' });
+  const friend = await cluster.gatewayClient();
+  expect(await friend.getAllClientIdCount()).toBe(1);
+  expect(JSON.stringify(cluster.log)).not.toMatch(/right|wrong/);
+});
+
+test('an inner listener that others can reach needs a key', () => {
+  expect(() =>
+    resolveGatewayOptions({ listen: 'websocket://127.0.0.1:1', lanIp: '10.0.0.5' }),
+  ).toThrow(/Gateway\.secretKey.*10\.0\.0\.5/);
+});
+
+test.each([
+  ['bytes that are no frame', Buffer.from('GET / HTTP/1.1\r\n\r\n'), /exceeds the limit/],
+  ['a frame without a command', Buffer.from([0, 0, 0, 0]), /no room for its command/],
+  ['a body that is not msgpack', Buffer.from([0, 0, 0, 2, 1, 0x81]), /not msgpack/],
+  ['a hello without fields', Buffer.from([0, 0, 0, 2, 1, 0x80]), /hello: version/],
+  ['a command before the handshake', Buffer.from([0, 0, 0, 1, 0x40]), /came instead of hello/],
+  ['a hello of another version', helloFrame({ version: 99 }), /version 99/],
+  ['a hello of a role that may not link', helloFrame({ role: 'gateway' }), /may not link here/],
+  ['a proof without the key', Buffer.concat([helloFrame(), proofFrame()]), /did not prove/],
+])(
+  '%s on an inner link closes that link, with one log line that says why',
+  async (_name, bytes, why) => {
+    const cluster = await roles({ events: echo });
+    const client = await cluster.connect();
+    const before = cluster.log.length;
+    const peer = await openTcpPeer(cluster.gateways[0]?.innerPort ?? 0);
+    peer.send(bytes);
+    await peer.ended;
+    const lines = cluster.log.slice(before).filter((line) => Number(line['level']) >= 40);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]?.['reason']).toMatch(why);
+    client.send('x');
+    expect(await client.next()).toBe('x');
+  },
+);
+
+test('a peer that says nothing is refused in bounded time', { timeout: 15_000 }, async () => {
+  const cluster = await roles({ events: echo });
+  const peer = await openTcpPeer(cluster.gateways[0]?.innerPort ?? 0);
+  await peer.ended;
+  const refusals = cluster.log.filter((line) => line['msg'] === 'inner link refused');
+  expect(refusals.map((line) => line['reason'])).toEqual(['the peer took too long']);
+});
+
+test('the calls of a client of the Gateway API fail clearly while the cluster is away, and work again after', async () => {
+  const cluster = await roles({ events: echo });
+  const api = await cluster.gatewayClient();
+  const [gateway] = cluster.gateways;
+  const startPort = gateway?.innerPort ?? 0;
+  await cluster.stopRegister();
+  await gateway?.stop();
+  await eventually(() => !api.sendToAll('x'));
+  await expect(api.getAllClientIdCount()).rejects.toMatchObject({ code: 'GW_ERR_NOT_CONNECTED' });
+  await cluster.startRegister();
+  const options = { listen: 'websocket://127.0.0.1:0', startPort };
+  const { registerAddress } = cluster;
+  const { logger } = captureLogger();
+  const again = new GatewayRuntime(resolveGatewayOptions({ ...options, registerAddress }), {
+    id: 0,
+    logger,
+  });
+  onTestFinished(() => again.stop());
+  await again.start();
+  await eventually(async () => (await api.getAllClientIdCount()) === 0);
+  expect(api).toBeInstanceOf(GatewayClient);
+});
+
+function proofFrame(): Buffer {
+  const writer = new ByteWriter();
+  writeMessage(writer, { type: 'proof', proof: Buffer.alloc(32) });
+  return writer.buffer.subarray(0, writer.length);
+}

@@ -1,0 +1,123 @@
+import { eventually } from '@gatewayworker/testing';
+import { expect, test } from 'vitest';
+import { roles } from './roles.ts';
+
+test('clients are spread evenly over workers and stay with theirs', async () => {
+  const workerOf = new Map<string, Set<number>>();
+  const cluster = await roles({
+    events: (workerId) => ({
+      onMessage: (id, message, ctx) => {
+        workerOf.set(id, (workerOf.get(id) ?? new Set()).add(workerId));
+        ctx.send(message);
+      },
+    }),
+    workers: 2,
+  });
+  const clients = await Promise.all(Array.from({ length: 10 }, () => cluster.connect()));
+  for (let round = 0; round < 3; round += 1) {
+    for (const client of clients) client.send('x');
+    for (const client of clients) await client.next();
+  }
+  const bound = [...workerOf.values()].map((workers) => [...workers]);
+  expect(bound.every((workers) => workers.length === 1)).toBe(true);
+  expect(bound.filter(([worker]) => worker === 0)).toHaveLength(5);
+});
+
+test('while no worker is there events are held in order, and new clients are refused with 503', async () => {
+  const seen: string[] = [];
+  const cluster = await roles({
+    events: (workerId) => ({
+      onConnect: (_id, ctx) => {
+        ctx.session = { from: workerId };
+      },
+      onMessage: (_id, message, ctx) => {
+        seen.push(`${workerId} ${message} ${ctx.session?.['from']}`);
+        ctx.send(message);
+      },
+      onClose: (_id, ctx) => void seen.push(`${workerId} close ${ctx.session?.['from']}`),
+    }),
+  });
+  const stays = await cluster.connect();
+  const leaves = await cluster.connect();
+  stays.send('first');
+  await stays.next();
+  await cluster.workers[0]?.stop();
+  await eventually(() => cluster.gateways[0]?.workerCount === 0);
+  for (const text of ['1', '2', '3']) stays.send(text);
+  leaves.send('held');
+  await leaves.close();
+  await expect(cluster.connect()).rejects.toThrow('503');
+  expect(stays.isOpen).toBe(true);
+  await cluster.startWorker();
+  await eventually(() => seen.length === 6);
+  expect(seen.filter((line) => line.endsWith('0') && /\d (first|[123]) /.test(line))).toEqual([
+    '0 first 0',
+    '1 1 0',
+    '1 2 0',
+    '1 3 0',
+  ]);
+  expect(seen.filter((line) => /held|close/.test(line))).toEqual(['1 held 0', '1 close 0']);
+});
+
+test('reading from a client stops while too many of its events are not handled, and nothing is lost', async () => {
+  let running = 0;
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const seen: string[] = [];
+  const cluster = await roles({
+    events: {
+      onMessage: async (_id, message) => {
+        running += 1;
+        await released;
+        seen.push(String(message));
+      },
+    },
+    gatewayOptions: { maxEventsInFlight: 8 },
+  });
+  const client = await cluster.connect();
+  const payload = 'x'.repeat(10_000);
+  // Far more than the sockets between them hold.
+  for (let index = 0; index < 2000; index += 1) client.send(`${index} ${payload}`);
+  await eventually(() => running === 1 && (cluster.gateways[0]?.status().inFlight ?? 0) >= 8);
+  // What one read of the socket brought may pass the bound, and no more.
+  expect(cluster.gateways[0]?.status().inFlight).toBeLessThan(8 + 20);
+  release();
+  await eventually(() => seen.length === 2000, { timeoutMs: 20_000 });
+  expect(seen.map((message) => Number.parseInt(message, 10))).toEqual(
+    Array.from({ length: 2000 }, (_, index) => index),
+  );
+  expect(cluster.gateways[0]?.status().inFlight).toBe(0);
+});
+
+test('a client that does not read is closed with 1013, and others get everything', async () => {
+  const ends: unknown[] = [];
+  const ids: string[] = [];
+  const cluster = await roles({
+    events: {
+      onConnect: (id) => void ids.push(id),
+      onClose: (_id, ctx) => void ends.push(ctx.closed?.by),
+    },
+    gatewayOptions: { sendToClientBufferSize: 100_000 },
+  });
+  const slow = await cluster.connect();
+  const quick = await cluster.connect();
+  const api = await cluster.gatewayClient();
+  await eventually(() => ids.length === 2);
+  slow.pause();
+  const payload = Buffer.alloc(50_000);
+  let sent = 0;
+  await eventually(
+    () => {
+      for (let index = 0; index < 10; index += 1) api.sendToAll(payload);
+      sent += 10;
+      return ends.length > 0;
+    },
+    { intervalMs: 5 },
+  );
+  expect(ends).toEqual(['overflow']);
+  await eventually(() => quick.messages.length === sent);
+  expect(quick.isOpen).toBe(true);
+  expect(cluster.gateways[0]?.status().failedSends).toBeGreaterThan(0);
+});
