@@ -35,8 +35,8 @@ async function occupyPort(): Promise<number> {
 const commands = [{ args: ['start'] }, { args: ['start', '-d'] }];
 
 test.each(commands)(
-  'fails with the message of a worker that throws, for %s %s',
-  async (...args) => {
+  'fails with the message of a worker that throws, for $args',
+  async ({ args }) => {
     const file = await writeStartFile(`
 new Worker({ name: 'well' });
 new Worker({ name: 'broken', onWorkerStart() { throw new Error('the database is down'); } });
@@ -72,8 +72,8 @@ new Worker({ name: 'web', onWorkerStart: () => void createServer().listen(${port
 });
 
 test.each(commands)(
-  'names declaration and port when a port is taken, for %s %s',
-  async (...args) => {
+  'names declaration and port when a port is taken, for $args',
+  async ({ args }) => {
     const port = await occupyPort();
     const file = await writeStartFile(`new Register({ listen: '127.0.0.1:${port}' });`);
     const start = await runCommand(file, args);

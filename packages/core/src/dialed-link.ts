@@ -61,19 +61,23 @@ export class DialedLink {
   }
 
   #handleUp(connection: FrameConnection, acceptor: AcceptorIntroduction): void {
-    const { logger, address, onUp, onDown } = this.#options;
+    const { address, onUp, onDown } = this.#options;
     this.#attempt = 0;
     this.#hasWarned = false;
     connection.startHeartbeat(LINK_HEARTBEAT_MS);
     connection.onClose = (reason) => {
-      if (!this.#isClosed) {
-        const peer = formatHostPort(address.host, address.port);
-        logger.warn({ peer, reason: reason?.message ?? 'closed by the peer' }, 'inner link lost');
-      }
+      if (!this.#isClosed) this.#logDown(formatHostPort(address.host, address.port), reason);
       onDown(reason);
       this.#retry();
     };
     onUp(connection, acceptor);
+  }
+
+  #logDown(peer: string, reason: Error | undefined): void {
+    const { logger } = this.#options;
+    // A peer that closes in good order stops or restarts, which is nothing to worry about.
+    if (reason === undefined) logger.info({ peer }, 'inner link closed by the peer');
+    else logger.warn({ peer, reason: reason.message }, 'inner link lost');
   }
 
   #retry(): void {

@@ -33,7 +33,7 @@ export interface WorkerOptions {
 export type ResolvedWorkerOptions = Required<WorkerOptions>;
 
 /** Defaults of a worker. */
-export const workerDefaults: ResolvedWorkerOptions = Object.freeze({
+const workerDefaults: ResolvedWorkerOptions = Object.freeze({
   name: 'worker',
   count: 1,
   onWorkerStart: () => {},
