@@ -15,6 +15,9 @@ import { GatheredSocket } from './gathered-socket.ts';
 /** Longest frame accepted before the peer has proved itself, in bytes. */
 const MAX_HANDSHAKE_FRAME_BYTES = 4096;
 
+/** Unread bytes past which a peer gets no further message. Payloads have limits of their own below it. */
+const MAX_PENDING_BYTES = 64 * 1024 * 1024;
+
 /** Phases of a connection, in order. */
 const Phase = { Open: 'open', Closing: 'closing', Closed: 'closed' } as const;
 type Phase = (typeof Phase)[keyof typeof Phase];
@@ -46,7 +49,10 @@ export class FrameConnection {
   #phase: Phase = Phase.Open;
   #closeReason: Error | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
-  #silentIntervals = 0;
+  /** True when nothing came since the last beat. */
+  #isSilent = false;
+  /** True when the peer was pinged for its silence and nothing came since. */
+  #isPinged = false;
 
   constructor(socket: Socket, scheduler: FlushScheduler) {
     this.#socket = socket;
@@ -78,9 +84,14 @@ export class FrameConnection {
     return this.output.writer();
   }
 
-  /** Sends a structured message at the end of this turn. */
+  /** Sends a structured message at the end of this turn. A peer that leaves too much unread is cut off. */
   send(message: Message): void {
-    if (this.isOpen) writeMessage(this.output.writer(), message);
+    if (!this.isOpen) return;
+    if (this.output.pendingBytes > MAX_PENDING_BYTES) {
+      this.#fail(new Error(`the peer has left ${this.output.pendingBytes} bytes unread`));
+      return;
+    }
+    writeMessage(this.output.writer(), message);
   }
 
   /** Sends a frame without a body at the end of this turn. */
@@ -123,7 +134,8 @@ export class FrameConnection {
   }
 
   #handleData(chunk: Buffer): void {
-    this.#silentIntervals = 0;
+    this.#isSilent = false;
+    this.#isPinged = false;
     try {
       this.#decoder.push(chunk);
     } catch (error) {
@@ -140,12 +152,13 @@ export class FrameConnection {
   }
 
   #beat(): void {
-    if (this.#silentIntervals >= 2) {
+    if (this.#isPinged) {
       this.#fail(new Error('the peer does not answer'));
-      return;
+    } else if (this.#isSilent) {
+      this.#isPinged = true;
+      this.signal(Command.Ping);
     }
-    this.#silentIntervals += 1;
-    this.signal(Command.Ping);
+    this.#isSilent = true;
   }
 
   #fail(error: Error): void {

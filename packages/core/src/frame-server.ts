@@ -7,8 +7,11 @@ import { type AcceptorIdentity, acceptHandshake } from './handshake.ts';
 import type { Logger } from './logger.ts';
 import { formatHostPort, type HostPort } from './options.ts';
 
-/** Interval of the heartbeat on every inner link: a peer that is silent for two of these is gone. */
-export const LINK_HEARTBEAT_MS = 5000;
+/**
+ * Interval of the heartbeat on every inner link: a peer that is silent for two of these is gone. A
+ * process whose event loop is held up for less than one is not mistaken for a dead one.
+ */
+export const LINK_HEARTBEAT_MS = 10_000;
 
 /** What a listener for inner links needs. */
 export interface FrameServerOptions {

@@ -11,6 +11,9 @@ import { WebsocketSocket } from './websocket-socket.ts';
 /** Time a client has to answer a close frame, in milliseconds; then its socket is closed for it. */
 const CLOSE_TIMEOUT_MS = 5000;
 
+/** Time a client has to send its handshake, in milliseconds. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+
 /** What the websocket listener needs. */
 export interface WebsocketTransportOptions {
   readonly address: ListenAddress;
@@ -45,7 +48,8 @@ export class WebsocketTransport implements Transport {
       closeTimeout: CLOSE_TIMEOUT_MS,
     };
     this.#websockets = new WebSocketServer(serverOptions);
-    this.#http = createServer((_request, response) => {
+    const limits = { headersTimeout: HANDSHAKE_TIMEOUT_MS, requestTimeout: HANDSHAKE_TIMEOUT_MS };
+    this.#http = createServer(limits, (_request, response) => {
       response.writeHead(426, { Connection: 'close', Upgrade: 'websocket' });
       response.end('This port speaks websocket.\n');
     });

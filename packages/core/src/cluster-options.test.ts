@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { assertSecretKey, isLoopback, resolveRegisterAddresses } from './cluster-options.ts';
+
+test('reads one register address or several, in order', () => {
+  expect(resolveRegisterAddresses('x', '127.0.0.1:1236')).toEqual([
+    { host: '127.0.0.1', port: 1236 },
+  ]);
+  expect(resolveRegisterAddresses('x', ['a:1', '[::1]:2'])).toEqual([
+    { host: 'a', port: 1 },
+    { host: '::1', port: 2 },
+  ]);
+});
+
+test.each([
+  [[], 'allowed: at least one host:port'],
+  ['', 'allowed: host:port'],
+  [undefined, 'allowed: host:port'],
+  [['a:1', 7], 'allowed: host:port'],
+  [[['a:1']], 'allowed: host:port'],
+  ['a:0', 'allowed: a port from 1 to 65535'],
+  [['a:1', 'b:0'], 'option Gateway.registerAddress is "b:0"'],
+])('refuses the register addresses %j', (value, message) => {
+  expect(() => resolveRegisterAddresses('Gateway.registerAddress', value)).toThrow(message);
+});
+
+test.each(['127.0.0.1', '127.1.2.3', '::1', 'localhost'])('takes %s for this machine', (host) => {
+  expect(isLoopback(host)).toBe(true);
+  assertSecretKey('Gateway', '', host);
+});
+
+test.each([
+  '0.0.0.0',
+  '::',
+  '10.0.0.1',
+  '128.0.0.1',
+  '127.0.0.1.evil.org',
+  '127.0.0',
+  'example.org',
+  '',
+])('asks for a secret key because %s may be reached from other machines', (host) => {
+  expect(isLoopback(host)).toBe(false);
+  assertSecretKey('Gateway', 'key', host);
+  expect(() => assertSecretKey('Gateway', '', host)).toThrow(
+    expect.objectContaining({ code: 'GW_ERR_OPTION_INVALID', option: 'Gateway.secretKey' }),
+  );
+});
+
+test('names a secret key of a wrong type by its type alone', () => {
+  expect(() => assertSecretKey('Gateway', ['hunter2'], '127.0.0.1')).toThrow(
+    'option Gateway.secretKey is "object"; allowed: a string',
+  );
+});

@@ -1,0 +1,160 @@
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { createLogger } from './logger.ts';
+
+/** A path for a log file that is gone after the test. */
+function temporaryLogFile(): string {
+  const folder = fs.mkdtempSync(join(tmpdir(), 'gatewayworker-logger-'));
+  onTestFinished(() => fs.rmSync(folder, { recursive: true }));
+  return join(folder, 'start.log');
+}
+
+function readLines(file: string): unknown[] {
+  const text = fs.readFileSync(file, 'utf8');
+  expect(text.endsWith('\n')).toBe(true);
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line): unknown => JSON.parse(line));
+}
+
+/** Makes the standard output a terminal or not, and answers what is written to it. */
+function captureStdout(isTerminal: boolean): { readonly text: () => string } {
+  const chunks: string[] = [];
+  const was = process.stdout.isTTY;
+  process.stdout.isTTY = isTerminal;
+  const write = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
+    chunks.push(String(chunk));
+    return true;
+  });
+  // JSON lines go to the file descriptor, past the stream.
+  const { writeSync } = fs;
+  const writeFile = vi.spyOn(fs, 'writeSync').mockImplementation((...args) => {
+    const [descriptor, data] = args;
+    if (descriptor !== 1) return Reflect.apply(writeSync, fs, args);
+    chunks.push(String(data));
+    return Buffer.byteLength(String(data));
+  });
+  onTestFinished(() => {
+    process.stdout.isTTY = was;
+    write.mockRestore();
+    writeFile.mockRestore();
+  });
+  return { text: () => chunks.join('') };
+}
+
+test('writes one JSON line per call to its file, with the bound fields', () => {
+  const file = temporaryLogFile();
+  const logger = createLogger({ file, stdout: false, fields: { role: 'gateway', id: 2 } });
+  logger.info({ clients: 5 }, 'line one\nline two');
+  logger.child({ clientId: 'abc' }).warn('careful');
+  const lines = readLines(file);
+  expect(lines).toHaveLength(2);
+  expect(lines[0]).toMatchObject({
+    level: 30,
+    pid: process.pid,
+    role: 'gateway',
+    id: 2,
+    clients: 5,
+    msg: 'line one\nline two',
+    time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+  });
+  expect(lines[1]).toMatchObject({ level: 40, clientId: 'abc', msg: 'careful' });
+});
+
+test('appends to a file that is there', () => {
+  const file = temporaryLogFile();
+  createLogger({ file, stdout: false }).info('first');
+  createLogger({ file, stdout: false }).info('second');
+  expect(readLines(file)).toMatchObject([{ msg: 'first' }, { msg: 'second' }]);
+});
+
+test('writes nothing below its level', () => {
+  const file = temporaryLogFile();
+  const logger = createLogger({ file, stdout: false, level: 'warn' });
+  logger.info('quiet');
+  logger.warn('loud');
+  expect(readLines(file)).toMatchObject([{ msg: 'loud' }]);
+});
+
+test('writes debug lines too when its level says so', () => {
+  const file = temporaryLogFile();
+  createLogger({ file, stdout: false, level: 'debug' }).debug('fine');
+  expect(readLines(file)).toMatchObject([{ level: 20, msg: 'fine' }]);
+});
+
+test('writes an error with its stack and its cause', () => {
+  const file = temporaryLogFile();
+  const err = new Error('outer', { cause: new Error('inner') });
+  createLogger({ file, stdout: false }).error({ err }, 'failed');
+  expect(readLines(file)).toMatchObject([
+    { err: { type: 'Error', stack: expect.stringMatching(/outer[\s\S]*inner/) } },
+  ]);
+});
+
+const secretKey = 'hunter2';
+
+test.each<[string, Record<string, unknown>]>([
+  ['at the top', { secretKey }],
+  ['in an object', { options: { secretKey } }],
+  ['in an object of an object', { start: { options: { secretKey } } }],
+  ['in a list', { processes: [{ secretKey }] }],
+  ['deep down', { a: { b: { c: { secretKey } } } }],
+  ['in an error', { err: Object.assign(new Error('x'), { secretKey }) }],
+  ['in the options of an error', { err: Object.assign(new Error('x'), { o: { secretKey } }) }],
+])('keeps a secret key that stands %s out of the line', (_where, fields) => {
+  const file = temporaryLogFile();
+  const logger = createLogger({ file, stdout: false });
+  logger.info(fields, 'options');
+  logger.child(fields).info('child');
+  const text = fs.readFileSync(file, 'utf8');
+  expect(text).not.toContain(secretKey);
+  expect(text).toContain('[redacted]');
+});
+
+test('changes nothing in the object that it logs', () => {
+  const options = { secretKey, nested: { secretKey } };
+  createLogger({ file: temporaryLogFile(), stdout: false }).info(options, 'options');
+  expect(options).toEqual({ secretKey, nested: { secretKey } });
+});
+
+test('keeps a secret key among its own fields out of every line', () => {
+  const file = temporaryLogFile();
+  createLogger({ file, stdout: false, fields: { secretKey } }).info('x');
+  expect(fs.readFileSync(file, 'utf8')).not.toContain(secretKey);
+});
+
+test('writes JSON lines to a standard output that is no terminal', () => {
+  const stdout = captureStdout(false);
+  createLogger({ fields: { role: 'gateway' } }).info('hello');
+  expect(JSON.parse(stdout.text())).toMatchObject({ role: 'gateway', msg: 'hello' });
+});
+
+test('writes readable lines to a terminal, and JSON to the file all the same', () => {
+  const stdout = captureStdout(true);
+  const file = temporaryLogFile();
+  const logger = createLogger({ file, fields: { role: 'gateway', name: 'chat', id: 1 } });
+  logger.info({ clients: 5, list: [1] }, 'hello');
+  const text = stdout.text();
+  for (const part of ['info', 'chat#1', 'hello', 'clients=5', 'list=[1]']) {
+    expect(text).toContain(part);
+  }
+  expect(text).not.toContain('{"');
+  expect(text.split('\n')).toHaveLength(2);
+  expect(readLines(file)).toMatchObject([{ msg: 'hello', clients: 5 }]);
+});
+
+test('shows a stack on a terminal and no secret', () => {
+  const stdout = captureStdout(true);
+  createLogger().error({ err: new Error('boom'), options: { secretKey } }, 'failed');
+  expect(stdout.text()).toMatch(/failed.*\n {4}Error: boom\n {8}at /);
+  expect(stdout.text()).not.toContain(secretKey);
+});
+
+test('writes nothing to the standard output when told so', () => {
+  const stdout = captureStdout(false);
+  createLogger({ file: temporaryLogFile(), stdout: false }).info('hello');
+  expect(stdout.text()).toBe('');
+});

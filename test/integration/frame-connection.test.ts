@@ -1,0 +1,96 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { FlushScheduler, FrameConnection } from '@gatewayworker/core';
+import { beginFrame, Command, endFrame } from '@gatewayworker/protocol';
+import { eventually } from '@gatewayworker/testing';
+import { expect, onTestFinished, test } from 'vitest';
+
+/** Both ends of one TCP connection. */
+async function socketPair(): Promise<readonly [Socket, Socket]> {
+  const server = createServer({ allowHalfOpen: true });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address: AddressInfo | string | null = server.address();
+  const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+  const accepting = once(server, 'connection');
+  const dialed = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  const [accepted] = await accepting;
+  onTestFinished(() => {
+    dialed.destroy();
+    accepted.destroy();
+    server.close();
+  });
+  return [dialed, accepted];
+}
+
+test('a peer that is silent for two heartbeats is gone', async () => {
+  const [near] = await socketPair();
+  const connection = new FrameConnection(near, new FlushScheduler());
+  const reasons: (string | undefined)[] = [];
+  connection.onClose = (reason) => void reasons.push(reason?.message);
+  connection.startHeartbeat(10);
+  await eventually(() => reasons.length === 1);
+  expect(reasons).toEqual(['the peer does not answer']);
+});
+
+test('a peer that only answers pings stays', async () => {
+  const [near, far] = await socketPair();
+  const scheduler = new FlushScheduler();
+  const connection = new FrameConnection(near, scheduler);
+  let isClosed = false;
+  connection.onClose = () => {
+    isClosed = true;
+  };
+  connection.startHeartbeat(10);
+  let pongs = 0;
+  near.on('data', () => {
+    pongs += 1;
+  });
+  new FrameConnection(far, scheduler);
+  await eventually(() => pongs >= 5);
+  expect(isClosed).toBe(false);
+});
+
+test('everything sent before a close arrives, in order, and both ends are told', async () => {
+  const [near, far] = await socketPair();
+  const scheduler = new FlushScheduler();
+  const sender = new FrameConnection(near, scheduler);
+  const receiver = new FrameConnection(far, scheduler);
+  receiver.raiseFrameLimit(1_000_000);
+  const sizes: number[] = [];
+  const ends: unknown[] = [];
+  receiver.onFrame = (_command, _buffer, start, end) => void sizes.push(end - start);
+  receiver.onClose = (reason) => void ends.push(reason);
+  sender.onClose = (reason) => void ends.push(reason);
+  // Far more than the kernel takes at once.
+  const wanted = Array.from({ length: 200 }, (_, index) => index * 500);
+  for (const size of wanted) {
+    const writer = sender.writer();
+    const start = beginFrame(writer, Command.Query);
+    writer.writeBytes(Buffer.alloc(size));
+    endFrame(writer, start);
+  }
+  sender.close();
+  await eventually(() => ends.length === 2);
+  expect(sizes).toEqual(wanted);
+  expect(ends).toEqual([undefined, undefined]);
+});
+
+test('a handler that throws closes its link with the error as the reason', async () => {
+  const [near, far] = await socketPair();
+  const scheduler = new FlushScheduler();
+  const sender = new FrameConnection(near, scheduler);
+  const receiver = new FrameConnection(far, scheduler);
+  const reasons: unknown[] = [];
+  let frames = 0;
+  receiver.onFrame = () => {
+    frames += 1;
+    throw new Error('not to my liking');
+  };
+  receiver.onClose = (reason) => void reasons.push(reason?.message);
+  sender.signal(Command.WorkerReady);
+  sender.signal(Command.WorkerReady);
+  await eventually(() => reasons.length === 1);
+  expect(reasons).toEqual(['not to my liking']);
+  expect(frames).toBe(1);
+});
