@@ -15,7 +15,10 @@ export interface LoggerOptions {
   readonly stdout?: boolean;
 }
 
-/** Creates the logger of a process. No secret ever reaches a line: `secretKey` is redacted wherever it stands. */
+/** Where a `secretKey` may stand: at the top of what is logged, or up to four objects or lists deep. */
+const secretPaths = ['', '*.', '*.*.', '*.*.*.', '*.*.*.*.'].map((owner) => `${owner}secretKey`);
+
+/** Creates the logger of a process. No secret key reaches a line: it is redacted wherever it stands. */
 export function createLogger(options: LoggerOptions = {}): Logger {
   const streams: { level: string; stream: DestinationStream }[] = [];
   const level = options.level ?? 'info';
@@ -37,7 +40,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
       level,
       base: { pid: process.pid, ...options.fields },
       timestamp: pino.stdTimeFunctions.isoTime,
-      redact: { paths: ['secretKey', '*.secretKey'], censor: '[redacted]' },
+      redact: { paths: secretPaths, censor: '[redacted]' },
     },
     multistream(streams),
   );

@@ -46,7 +46,8 @@ export type Message =
   | QueryFailure;
 
 // Records are a msgpackr extension that other languages cannot read; plain maps are msgpack.
-const packr = new Packr({ useRecords: false });
+// Bytes within a message are copied: a view would keep the chunk of the stream alive that it lies in.
+const packr = new Packr({ useRecords: false, copyBuffers: true });
 
 const commandOfType: Readonly<Record<Message['type'], Command>> = {
   hello: Command.Hello,

@@ -158,7 +158,9 @@ export class ChildHandle {
     if (this.#state !== ProcessState.starting) return;
     this.#state = ProcessState.ready;
     this.#listen = report.listen || this.#listen;
-    this.#logger.debug('ready');
+    const afterMs = Math.round(performance.now() - this.#startedAt);
+    if (this.#restarts === 0) this.#logger.debug({ afterMs }, 'ready');
+    else this.#logger.info({ afterMs, restarts: this.#restarts }, 'ready again');
     this.keepTrying();
   }
 
