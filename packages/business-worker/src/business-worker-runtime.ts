@@ -80,7 +80,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       worker.runner.report(error, 'onWorkerStop', undefined);
     }
     worker.clients.close();
-    worker.pool.close();
+    await worker.pool.close();
     setWorkerProcess(undefined);
   }
 

@@ -107,7 +107,7 @@ export class GatewayClient {
     try {
       await Promise.race([pool.settled(), deadline]);
     } catch (error) {
-      pool.close();
+      await pool.close();
       throw error;
     } finally {
       clearTimeout(timer);
@@ -115,9 +115,12 @@ export class GatewayClient {
     return new GatewayClient(() => pool);
   }
 
-  /** Sends what is queued and closes every link. The client is of no use afterwards. */
-  close(): void {
-    this.#pool().close();
+  /**
+   * Sends what is queued and closes every link; resolves when that is done. The client is of no use
+   * afterwards.
+   */
+  async close(): Promise<void> {
+    await this.#pool().close();
   }
 
   /** Sends to every client of the cluster. */

@@ -40,8 +40,8 @@ export class GatewayDirectory {
   }
 
   /** Asks the registers no more. */
-  close(): void {
-    for (const link of this.#links) link.close();
+  async close(): Promise<void> {
+    await Promise.all(this.#links.map((link) => link.close()));
   }
 
   #dial(address: HostPort): DialedLink {

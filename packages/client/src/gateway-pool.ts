@@ -102,12 +102,12 @@ export class GatewayPool {
     }
   }
 
-  /** Sends what is queued, closes every link and dials no more. */
-  close(): void {
+  /** Sends what is queued, closes every link and dials no more. Resolves when that is done. */
+  async close(): Promise<void> {
     this.#isClosed = true;
-    this.#directory.close();
-    for (const gateway of this.#dialed.values()) gateway.link.close();
     this.#wake();
+    const links = Array.from(this.#dialed.values(), ({ link }) => link.close());
+    await Promise.all([this.#directory.close(), ...links]);
   }
 
   #isSettled(): boolean {
@@ -183,8 +183,9 @@ export class GatewayPool {
   }
 
   #forget(address: string, gateway: DialedGateway): void {
-    gateway.link.close();
     this.#dialed.delete(address);
+    // It is not up: there is nothing to wait for.
+    void gateway.link.close();
   }
 
   #wake(): void {

@@ -38,11 +38,12 @@ export class DialedLink {
     this.#dial();
   }
 
-  /** Dials no more, sends what is queued and closes. */
-  close(): void {
+  /** Dials no more, sends what is queued and closes. Resolves when that is done, within about a second. */
+  async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#retryTimer);
     this.#connection?.close();
+    await this.#connection?.closed;
   }
 
   #dial(): void {

@@ -38,6 +38,8 @@ export type LinkFrameHandler = (
  * that throws.
  */
 export class FrameConnection {
+  /** Resolves when the socket is closed. */
+  readonly closed: Promise<void>;
   /** Sending side of the link. */
   readonly output: GatheredSocket;
   /** Takes each frame; set before the next turn of the event loop. */
@@ -66,7 +68,12 @@ export class FrameConnection {
     // Whoever ends its side is done: a link is of no use one way.
     socket.on('end', () => this.close());
     socket.on('error', (error) => this.#fail(error));
-    socket.on('close', () => this.#handleClosed());
+    this.closed = new Promise((resolve) => {
+      socket.on('close', () => {
+        this.#handleClosed();
+        resolve();
+      });
+    });
   }
 
   /** Address of the peer, `host:port`, for logs. */

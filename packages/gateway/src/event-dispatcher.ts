@@ -70,7 +70,10 @@ export class EventDispatcher {
     const { connection } = worker;
     writeClientMessage(connection.writer(), client.connection, payload, isBinary);
     if (connection.output.pendingBytes > this.#options.sendToWorkerBufferSize) {
-      worker.pauseClient(client);
+      // The kernel may have room for what only waits for the end of this turn. When it takes all of
+      // that, no drain follows, and nobody would read from the client again.
+      connection.output.flush();
+      if (connection.output.isBlocked) worker.pauseClient(client);
     }
   }
 

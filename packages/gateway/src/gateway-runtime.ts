@@ -130,7 +130,7 @@ export class GatewayRuntime implements RoleRuntime {
     this.#isStopped = true;
     this.#isAccepting = false;
     // Unlisted first, so that no worker dials a gateway that is about to go.
-    for (const link of this.#registerLinks) link.close();
+    await Promise.all(this.#registerLinks.map((link) => link.close()));
     this.#transport.stopAccepting();
     for (const client of this.#state.clients.all()) {
       this.#state.sender.close(client, ClosedBy.Server, CloseCode.GoingAway, 'the server stops');

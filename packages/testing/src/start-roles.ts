@@ -133,7 +133,7 @@ export class Roles {
   /** Ends everything that was started. */
   async stop(): Promise<void> {
     for (const client of this.#clients) client.terminate();
-    for (const client of this.#gatewayClients) client.close();
+    await Promise.all(this.#gatewayClients.map((client) => client.close()));
     await Promise.all(this.gateways.map((gateway) => gateway.stop()));
     await Promise.all(this.workers.map((worker) => worker.stop()));
     await this.#register.stop();

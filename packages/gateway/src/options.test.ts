@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest';
+import {
+  type GatewayOptions,
+  gatewayDefaults,
+  parseListenAddress,
+  resolveGatewayOptions,
+} from './options.ts';
+
+const listen = 'websocket://0.0.0.0:8282';
+
+test('fills in every default', () => {
+  expect(resolveGatewayOptions({ listen })).toEqual({ ...gatewayDefaults, listen });
+});
+
+test('takes what is given, freezes the result and leaves the argument alone', () => {
+  const options = { listen, name: 'chat', registerAddress: ['a:1'], startPort: 0 };
+  const resolved = resolveGatewayOptions(options);
+  expect(resolved).toMatchObject(options);
+  expect(Object.isFrozen(resolved)).toBe(true);
+  options.name = 'other';
+  expect(resolved.name).toBe('chat');
+});
+
+test.each<[Record<string, unknown>, string]>([
+  [{ listen: undefined }, 'option Gateway.listen is undefined; allowed: websocket://host:port'],
+  [{ listen: '0.0.0.0:8282' }, 'option Gateway.listen is "0.0.0.0:8282"'],
+  [{ listen: 'gopher://0.0.0.0:1' }, 'option Gateway.listen'],
+  [{ listen: 'websocket://0.0.0.0' }, 'option Gateway.listen is "0.0.0.0"'],
+  [{ listen: 'websocket://0.0.0.0:70000' }, 'option Gateway.listen'],
+  [{ name: '' }, 'option Gateway.name is ""; allowed: a non-empty string'],
+  [{ count: 0 }, 'option Gateway.count is 0; allowed: an integer from 1 to 1024'],
+  [{ count: 1025 }, 'option Gateway.count'],
+  [{ lanIp: '' }, 'option Gateway.lanIp'],
+  [{ lanIp: '0.0.0.0', secretKey: 'x' }, 'option Gateway.lanIp is "0.0.0.0"; allowed: an address'],
+  [{ lanIp: '::', secretKey: 'x' }, 'option Gateway.lanIp'],
+  [{ lanIp: '10.0.0.1' }, 'option Gateway.secretKey is ""; a key is required because 10.0.0.1'],
+  [{ secretKey: 7 }, 'option Gateway.secretKey is "number"'],
+  [{ startPort: -1 }, 'option Gateway.startPort is -1'],
+  [{ startPort: 65_536 }, 'option Gateway.startPort'],
+  [{ startPort: 65_535, count: 2 }, 'is 65535; allowed: 0 to 65534 with count 2'],
+  [{ registerAddress: [] }, 'option Gateway.registerAddress'],
+  [{ registerAddress: 'a:0' }, 'option Gateway.registerAddress'],
+  [{ maxMessageBytes: 0 }, 'option Gateway.maxMessageBytes is 0'],
+  [{ maxMessageBytes: 16_777_217 }, 'option Gateway.maxMessageBytes'],
+  [{ sendToClientBufferSize: 1023 }, 'option Gateway.sendToClientBufferSize'],
+  [{ sendToWorkerBufferSize: Infinity }, 'option Gateway.sendToWorkerBufferSize is Infinity'],
+  [{ maxEventsInFlight: 0 }, 'option Gateway.maxEventsInFlight'],
+  [{ maxHeldBytes: '1' }, 'option Gateway.maxHeldBytes is "1"'],
+  [{ maxHeldByte: 1 }, 'there is no such option; did you mean maxHeldBytes?'],
+])('refuses %j', (wrong, message) => {
+  const options: GatewayOptions = Object.assign({ listen }, wrong);
+  expect(() => resolveGatewayOptions(options)).toThrow(
+    expect.objectContaining({
+      code: 'GW_ERR_OPTION_INVALID',
+      message: expect.stringContaining(message),
+    }),
+  );
+});
+
+test.each<Record<string, unknown>>([
+  { count: 1024, startPort: 64_512 },
+  { lanIp: '10.0.0.1', secretKey: 'x' },
+  { maxMessageBytes: 16_777_216 },
+  { maxEventsInFlight: 1 },
+])('accepts %j', (given) => {
+  const options: GatewayOptions = Object.assign({ listen }, given);
+  expect(resolveGatewayOptions(options)).toMatchObject(given);
+});
+
+test('names a secret key of no wrong option', () => {
+  const options: GatewayOptions = Object.assign({ listen }, { secretkey: 'hunter2' });
+  expect(() => resolveGatewayOptions(options)).not.toThrow(/hunter2/);
+});
+
+test.each([
+  ['websocket://0.0.0.0:8282', '0.0.0.0', 8282],
+  ['websocket://[::]:0', '::', 0],
+])('reads the address %s', (text, host, port) => {
+  expect(parseListenAddress(text)).toEqual({ protocol: 'websocket', host, port });
+});

@@ -1,0 +1,78 @@
+import { Socket } from 'node:net';
+import { FlushScheduler, FrameConnection } from '@gatewayworker/core';
+import { expect, test } from 'vitest';
+import { ClientConnection } from './client-connection.ts';
+import { WorkerLink } from './worker-link.ts';
+import { LeastConnectionsRouter } from './worker-router.ts';
+
+const silentSocket = {
+  remoteAddress: '::1',
+  remotePort: 1,
+  listenPort: 2,
+  request: undefined,
+  pendingBytes: 0,
+  sendFrame: () => undefined,
+  sendMessage: () => undefined,
+  flush: () => undefined,
+  setPaused: () => undefined,
+  close: () => undefined,
+  destroy: () => undefined,
+};
+
+function createClient(connection: number): ClientConnection {
+  return new ClientConnection({ connection, nonceHigh: 0, nonceLow: 0 }, silentSocket);
+}
+
+/** A worker with so many clients, whose link leads nowhere. */
+function createWorker(id: number, clientCount: number): WorkerLink {
+  const worker = new WorkerLink(new FrameConnection(new Socket(), new FlushScheduler()), {
+    type: 'hello',
+    version: 1,
+    role: 'worker',
+    instanceId: `instance-${id}`,
+    name: 'worker',
+    id,
+    nonce: Buffer.alloc(32),
+  });
+  for (let i = 0; i < clientCount; i++) worker.clients.add(createClient(i));
+  return worker;
+}
+
+test('chooses nobody of nobody', () => {
+  expect(new LeastConnectionsRouter().choose([])).toBeUndefined();
+});
+
+test('chooses the worker with the fewest clients, wherever it stands', () => {
+  for (const counts of [
+    [1, 5, 9],
+    [5, 1, 9],
+    [9, 5, 1],
+  ]) {
+    const router = new LeastConnectionsRouter();
+    const workers = counts.map((count, id) => createWorker(id, count));
+    for (let i = 0; i < 6; i++) expect(router.choose(workers)?.clients.size).toBe(1);
+  }
+});
+
+test('lets equals take turns', () => {
+  const router = new LeastConnectionsRouter();
+  const workers = [createWorker(0, 2), createWorker(1, 2), createWorker(2, 2)];
+  const chosen = Array.from({ length: 6 }, () => router.choose(workers)?.id);
+  expect(new Set(chosen.slice(0, 3)).size).toBe(3);
+  expect(chosen.slice(3)).toEqual(chosen.slice(0, 3));
+});
+
+test('spreads clients evenly, also over workers that had different numbers', () => {
+  const router = new LeastConnectionsRouter();
+  const workers = [createWorker(0, 10), createWorker(1, 0), createWorker(2, 3)];
+  for (let i = 0; i < 287; i++) router.choose(workers)?.clients.add(createClient(1000 + i));
+  expect(workers.map((worker) => worker.clients.size)).toEqual([100, 100, 100]);
+});
+
+test('goes on when workers come and go', () => {
+  const router = new LeastConnectionsRouter();
+  const workers = [createWorker(0, 0), createWorker(1, 0), createWorker(2, 0)];
+  router.choose(workers);
+  router.choose(workers);
+  for (let i = 0; i < 3; i++) expect(router.choose(workers.slice(0, 1))).toBe(workers[0]);
+});

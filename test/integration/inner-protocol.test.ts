@@ -1,0 +1,115 @@
+import { DialedLink, FlushScheduler, type FrameConnection } from '@gatewayworker/core';
+import {
+  beginFrame,
+  Command,
+  DialerRole,
+  endFrame,
+  type Message,
+  packValue,
+  readMessage,
+} from '@gatewayworker/protocol';
+import { captureLogger, eventually, type Roles } from '@gatewayworker/testing';
+import { expect, onTestFinished, test } from 'vitest';
+import { roles } from './roles.ts';
+
+/** A link to a gateway that sends any frame, and what comes back by it. */
+interface RawLink {
+  readonly answers: readonly Message[];
+  /** How often the link has come up. */
+  readonly ups: number;
+  send(command: number, body: Uint8Array): void;
+  ask(requestId: number): void;
+}
+
+async function openRawLink(cluster: Roles): Promise<RawLink> {
+  let connection: FrameConnection | undefined;
+  const answers: Message[] = [];
+  const state = { ups: 0 };
+  const link = new DialedLink({
+    address: { host: '127.0.0.1', port: cluster.gateways[0]?.innerPort ?? 0 },
+    identity: { role: DialerRole.Client, instanceId: 'raw', name: 'raw', id: 0 },
+    secretKey: '',
+    scheduler: new FlushScheduler(),
+    logger: captureLogger().logger,
+    onUp: (up) => {
+      state.ups += 1;
+      connection = up;
+      up.onFrame = (command, buffer, start, end) => {
+        const message = readMessage(command, buffer, start, end);
+        if (message !== undefined) answers.push(message);
+      };
+    },
+    onDown: () => undefined,
+  });
+  onTestFinished(() => link.close());
+  await eventually(() => connection !== undefined);
+  return {
+    answers,
+    get ups() {
+      return state.ups;
+    },
+    send(command, body) {
+      const writer = connection?.writer();
+      if (writer === undefined) return;
+      // Any number, those of no known command too.
+      const start = beginFrame(writer, Command.Query);
+      writer.buffer[start + 4] = command;
+      writer.writeBytes(body);
+      endFrame(writer, start);
+    },
+    ask(requestId) {
+      connection?.send({ type: 'query', requestId, query: { kind: 'getAllClientIdCount' } });
+    },
+  };
+}
+
+const quiet = { onConnect: () => undefined };
+
+test('commands that a gateway does not know are ignored, and the link goes on', async () => {
+  const cluster = await roles({ events: quiet });
+  const link = await openRawLink(cluster);
+  for (let command = 0x80; command < 0x100; command += 1) link.send(command, Buffer.alloc(9));
+  link.ask(7);
+  await eventually(() => link.answers.length === 1);
+  expect(link.answers).toEqual([{ type: 'queryAnswer', requestId: 7, answer: 0 }]);
+  expect(link.ups).toBe(1);
+});
+
+test('a query that a gateway does not know fails by itself', async () => {
+  const cluster = await roles({ events: quiet });
+  const link = await openRawLink(cluster);
+  const body = { requestId: 5, query: { kind: 'getWeather' } };
+  link.send(Command.Query, packValue(body));
+  link.ask(6);
+  await eventually(() => link.answers.length === 2);
+  expect(link.answers).toMatchObject([
+    { type: 'queryFailure', requestId: 5, code: 'GW_ERR_QUERY_UNKNOWN' },
+    { type: 'queryAnswer', requestId: 6 },
+  ]);
+});
+
+test.each([
+  ['a command that ends within an address', Command.SendToClient, [1, 2, 3], /ends within a field/],
+  [
+    'a list that claims more than its frame',
+    Command.SendToGroups,
+    [0xff, 0xff, 0xff, 0xff],
+    /list of/,
+  ],
+  ['a session that is no object', Command.SetSession, [...Buffer.alloc(12), 0x01], /session/],
+  ['a query that is no msgpack', Command.Query, [0x81], /not msgpack/],
+])(
+  '%s closes its link with one log line, and nobody else is touched',
+  async (_name, command, body, why) => {
+    const cluster = await roles({ events: { onMessage: (_id, text, ctx) => void ctx.send(text) } });
+    const client = await cluster.connect();
+    const link = await openRawLink(cluster);
+    const before = cluster.log.length;
+    link.send(command, Buffer.from(body));
+    await eventually(() => link.ups === 2);
+    const lines = cluster.log.slice(before).filter((line) => Number(line['level']) >= 40);
+    expect(lines).toMatchObject([{ peer: 'raw#0', reason: expect.stringMatching(why) }]);
+    client.send('x');
+    expect(await client.next()).toBe('x');
+  },
+);
