@@ -12,7 +12,7 @@ import {
 import { ClientContext, type ClientEvent } from './client-context.ts';
 
 /** Time that a gateway has to come back over a broken link before its clients count as gone. */
-export const GATEWAY_LOST_GRACE_MS = 2000;
+const GATEWAY_LOST_GRACE_MS = 2000;
 
 /** Lost clients whose `onClose` starts in one turn of the event loop. */
 const LOST_CLIENTS_PER_TURN = 64;

@@ -14,7 +14,7 @@ import { fromWire, GatewayWorkerError, toError, toWire } from './errors.ts';
 import type { FrameConnection } from './frame-connection.ts';
 
 /** Time that both sides have to prove themselves, in milliseconds. */
-export const HANDSHAKE_TIMEOUT_MS = 5000;
+const HANDSHAKE_TIMEOUT_MS = 5000;
 
 /** What a dialer says of itself. */
 export type DialerIdentity = Pick<Hello, 'role' | 'instanceId' | 'name' | 'id'>;
