@@ -63,7 +63,7 @@ export class EventRunner {
     };
     try {
       const promise = onError(thrown, { event, clientId });
-      if (isThenable(promise)) promise.then(undefined, logFailure);
+      if (isThenable(promise)) Promise.resolve(promise).then(undefined, logFailure);
     } catch (failure) {
       logFailure(failure);
     }
@@ -91,7 +91,8 @@ export class EventRunner {
       return true;
     }
     this.#running += 1;
-    promise.then(
+    // A native promise comes out as it is; a thenable of the application's own may itself throw.
+    Promise.resolve(promise).then(
       () => this.#finishLater(context, event),
       (error: unknown) => {
         this.report(error, callbackNameOf[event.kind], context.clientId);

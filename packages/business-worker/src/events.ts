@@ -33,7 +33,7 @@ export async function importEvents(url: string): Promise<EventHandler> {
  * methods of a class count where its instance has none of the name.
  *
  * @param source - names the module in errors
- * @throws {GW_ERR_EVENT_HANDLER_INVALID} when there is no callback
+ * @throws {GW_ERR_EVENT_HANDLER_INVALID} when there is no callback, or the class cannot be constructed
  */
 export function findCallbacks(exported: unknown, source: string): EventHandler {
   const owners = findOwners(exported, source);
@@ -49,10 +49,22 @@ export function findCallbacks(exported: unknown, source: string): EventHandler {
 }
 
 function findOwners(exported: unknown, source: string): readonly object[] {
-  if (typeof exported === 'function') return [Reflect.construct(exported, []), exported];
+  if (typeof exported === 'function') {
+    try {
+      return [Reflect.construct(exported, []), exported];
+    } catch (error) {
+      throw constructionFailed(source, error);
+    }
+  }
   if (typeof exported === 'object' && exported !== null) return [exported];
   const text = `${source} exports neither a class or object named Events nor a default one`;
   throw new GatewayWorkerError('GW_ERR_EVENT_HANDLER_INVALID', text);
+}
+
+function constructionFailed(source: string, thrown: unknown): GatewayWorkerError {
+  const cause = toError(thrown);
+  const text = `Events of ${source} cannot be constructed: ${cause.message}`;
+  return new GatewayWorkerError('GW_ERR_EVENT_HANDLER_INVALID', text, { cause });
 }
 
 function importFailed(url: string, thrown: unknown): GatewayWorkerError {

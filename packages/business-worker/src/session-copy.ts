@@ -4,7 +4,6 @@ import {
   diffSession,
   isPlainObject,
   packValue,
-  replaceSession,
   type SessionData,
   type SessionDelta,
   unpackValue,
@@ -73,7 +72,8 @@ export class SessionCopy {
 
   /**
    * Takes over what somebody else changed. Keys that a running callback has changed and not yet
-   * stored keep its value: it is the later writer.
+   * stored keep its value: it is the later writer. The object stays the same one where it can, because
+   * a callback may hold it over an `await`.
    */
   applyForeignChange(delta: SessionDelta, version: number): void {
     this.#version = version;
@@ -81,9 +81,18 @@ export class SessionCopy {
     const after = applySessionDelta(before, delta);
     this.#packed = after === undefined ? undefined : packValue(after);
     if (!this.#isLoaded) return;
-    const own = makeDelta(before, this.#value);
-    this.#isLoaded = own !== undefined;
-    if (own !== undefined) this.#value = applySessionDelta(after, own);
+    const held = this.#value;
+    const own = makeDelta(before, asPacked(held));
+    const merged = own === undefined ? after : applySessionDelta(after, own);
+    if (held === undefined || merged === undefined || !Object.isExtensible(held)) {
+      this.#value = merged;
+      return;
+    }
+    const foreign = diffSession(before ?? {}, after ?? {}, isDeepStrictEqual);
+    for (const key of foreign?.remove ?? []) if (!isChanged(own, key)) delete held[key];
+    for (const [key, value] of Object.entries(foreign?.set ?? {})) {
+      if (!isChanged(own, key)) setKey(held, key, value);
+    }
   }
 
   #packChecked(): Buffer | undefined {
@@ -106,8 +115,29 @@ function makeDelta(
   after: SessionData | undefined,
 ): SessionDelta | undefined {
   if (after === undefined) return before === undefined ? undefined : unsetSession();
-  if (before === undefined) return replaceSession(after);
+  // Not a replacement: somebody else may set other keys of a session that nobody had set.
+  if (before === undefined) return { unset: false, clear: false, remove: [], set: after };
   return diffSession(before, after, isDeepStrictEqual);
+}
+
+/** The session as the gateway would have it: objects of classes as plain ones. */
+function asPacked(value: SessionData | undefined): SessionData | undefined {
+  try {
+    return value === undefined ? undefined : parseSession(packValue(value));
+  } catch {
+    // `takeChange` reports what cannot be packed.
+    return value;
+  }
+}
+
+function isChanged(delta: SessionDelta | undefined, key: string): boolean {
+  return delta !== undefined && (delta.remove.includes(key) || Object.hasOwn(delta.set, key));
+}
+
+/** Sets an own key, `__proto__` like any other. */
+function setKey(session: SessionData, key: string, value: unknown): void {
+  const field = { value, configurable: true, enumerable: true, writable: true };
+  Object.defineProperty(session, key, field);
 }
 
 function isSameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {

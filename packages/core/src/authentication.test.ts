@@ -43,7 +43,9 @@ test('keeps the proof of every release the same', () => {
   expect(hexOf('key', 'acceptor', transcript)).toBe(
     '9b5215a1000b0777bf2f2a458bfc5cfc3981a135a34d18ebca7624650195052d',
   );
-  expect(hexOf('key', 'dialer', transcript)).toBe('b301c975ec36caa4e922ac26632a2a1f77e9336ac33baf8982e8fab96d558043');
+  expect(hexOf('key', 'dialer', transcript)).toBe(
+    'b301c975ec36caa4e922ac26632a2a1f77e9336ac33baf8982e8fab96d558043',
+  );
 });
 
 test('the proof of one side does not serve as that of the other', () => {

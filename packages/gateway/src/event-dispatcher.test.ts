@@ -368,6 +368,7 @@ test('takes a worker that says twice that it is ready for one', () => {
   for (const { link } of [first, first, second]) dispatcher.addWorker(link);
   for (let i = 0; i < 10; i++) say(dispatcher, new Client(i), 'x');
   expect([first.link.clients.size, second.link.clients.size]).toEqual([5, 5]);
+  expect(dispatcher.eventsInFlight).toBe(10);
 });
 
 test('binds many waiting clients over several turns, and each at once that has an event', () => {

@@ -1,0 +1,486 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GatewayClient, type GatewayLink } from '@gatewayworker/client';
+import {
+  createLogger,
+  FlushScheduler,
+  FrameConnection,
+  GatewayWorkerError,
+  RequestTable,
+} from '@gatewayworker/core';
+import {
+  ByteReader,
+  Command,
+  FrameDecoder,
+  packValue,
+  type SessionDelta,
+  unpackSessionDelta,
+} from '@gatewayworker/protocol';
+import { expect, onTestFinished, test } from 'vitest';
+import { ClientContext } from './client-context.ts';
+import type { EventHandler } from './event-handler.ts';
+import { EventRunner } from './event-runner.ts';
+
+/** A socket in memory: what is written to it is kept. */
+class MemorySocket extends Socket {
+  readonly written: Buffer[] = [];
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.written.push(Buffer.from(chunk));
+    done();
+  }
+}
+
+/** A promise that the test settles. */
+class Gate {
+  open: () => void = () => undefined;
+  fail: (error: unknown) => void = () => undefined;
+  readonly promise: Promise<void> = new Promise((resolve, reject) => {
+    this.open = resolve;
+    this.fail = reject;
+  });
+}
+
+/** Lets every promise that is settled run its reactions. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 10; i++) await Promise.resolve();
+}
+
+/** A runner with its log file, and clients of one gateway link in memory. */
+class Fixture {
+  /** What callbacks and the runner did, in order. */
+  readonly log: string[] = [];
+  /** Bytes that waited to be sent to the gateway when each event was finished. */
+  readonly queuedWhenDone: number[] = [];
+  readonly runner: EventRunner;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'gatewayworker-runner-'));
+  readonly #socket = new MemorySocket();
+  readonly #link: GatewayLink = {
+    connection: new FrameConnection(this.#socket, new FlushScheduler()),
+    address: '127.0.0.1:2000',
+    instanceId: 'instance',
+    gatewayToken: 1,
+    name: 'gateway',
+    requests: new RequestTable(),
+    ask: () => Promise.resolve(),
+    handleClosed: () => undefined,
+  };
+
+  constructor(events: (log: string[]) => EventHandler) {
+    onTestFinished(() => rmSync(this.#folder, { recursive: true }));
+    this.runner = new EventRunner({
+      events: events(this.log),
+      logger: createLogger({ file: join(this.#folder, 'log'), stdout: false }),
+      onFinished: (context, event) => {
+        this.log.push(`${context.connection} ${event.kind} done`);
+        this.queuedWhenDone.push(this.#link.connection.output.pendingBytes);
+      },
+    });
+  }
+
+  client(connection: number, session?: Record<string, unknown>): ClientContext {
+    const attached = {
+      type: 'clientAttached',
+      connection,
+      nonceHigh: 2,
+      nonceLow: 3,
+      remoteAddress: '::1',
+      remotePort: 1,
+      gatewayPort: 8282,
+      request: undefined,
+      uid: undefined,
+      session: session === undefined ? undefined : packValue(session),
+      sessionVersion: 0,
+    } as const;
+    const gateway = new GatewayClient(() => {
+      throw new GatewayWorkerError('GW_ERR_NOT_IN_WORKER');
+    });
+    return new ClientContext(this.#link, attached, gateway);
+  }
+
+  say(context: ClientContext, message: string): void {
+    this.runner.run(context, { kind: 'message', message });
+  }
+
+  logLines(): unknown[] {
+    const text = readFileSync(join(this.#folder, 'log'), 'utf8').trimEnd();
+    return text === '' ? [] : text.split('\n').map((line): unknown => JSON.parse(line));
+  }
+
+  closeLink(): void {
+    this.#link.connection.close();
+  }
+
+  /** What was sent to the gateway. */
+  storedDeltas(): { connection: number; baseVersion: number; delta: SessionDelta }[] {
+    this.#link.connection.output.flush();
+    const deltas: ReturnType<Fixture['storedDeltas']> = [];
+    const decoder = new FrameDecoder((command, buffer, start, end) => {
+      if (command !== Command.ApplySessionDelta) return undefined;
+      const reader = new ByteReader().reset(buffer, start, end);
+      const connection = reader.readU32();
+      reader.readU32();
+      reader.readU32();
+      const baseVersion = reader.readU32();
+      deltas.push({ connection, baseVersion, delta: unpackSessionDelta(reader.readRestBytes()) });
+      return undefined;
+    });
+    decoder.push(Buffer.concat(this.#socket.written));
+    return deltas;
+  }
+}
+
+function set(values: Record<string, unknown>): SessionDelta {
+  return { unset: false, clear: false, remove: [], set: values };
+}
+
+const closed = { by: 'client', code: 1000 } as const;
+
+test('calls the callback of each event with the client', () => {
+  const calls: unknown[][] = [];
+  const fixture = new Fixture(() => ({
+    onConnect: (...args) => void calls.push(['onConnect', ...args]),
+    onMessage: (...args) => void calls.push(['onMessage', ...args]),
+    onClose: (...args) => void calls.push(['onClose', ...args]),
+  }));
+  const client = fixture.client(1);
+  const bytes = Buffer.from('b');
+  fixture.runner.run(client, { kind: 'connected' });
+  fixture.say(client, 'a');
+  fixture.runner.run(client, { kind: 'message', message: bytes });
+  expect(client.closed).toBeUndefined();
+  fixture.runner.run(client, { kind: 'closed', closed });
+  expect(calls).toEqual([
+    ['onConnect', client.clientId, client],
+    ['onMessage', client.clientId, 'a', client],
+    ['onMessage', client.clientId, bytes, client],
+    ['onClose', client.clientId, client],
+  ]);
+  expect(client.closed).toEqual(closed);
+  expect(fixture.runner.handled).toBe(4);
+});
+
+test('finishes an event that the application has no callback for', () => {
+  const fixture = new Fixture(() => ({}));
+  fixture.say(fixture.client(1), 'a');
+  expect(fixture.log).toEqual(['1 message done']);
+});
+
+test('finishes synchronous callbacks at once, in order', () => {
+  const fixture = new Fixture((log) => ({ onMessage: (_id, text) => void log.push(`${text}`) }));
+  const client = fixture.client(1);
+  fixture.say(client, 'a');
+  fixture.say(client, 'b');
+  expect(fixture.log).toEqual(['a', '1 message done', 'b', '1 message done']);
+});
+
+test('handles the events of one client one at a time, to completion', async () => {
+  const gates = new Map([
+    ['a', new Gate()],
+    ['b', new Gate()],
+  ]);
+  const fixture = new Fixture((log) => ({
+    onMessage: async (_id, text) => {
+      log.push(`${text} begins`);
+      await gates.get(String(text))?.promise;
+      log.push(`${text} ends`);
+    },
+    onClose: () => void log.push('close'),
+  }));
+  const client = fixture.client(1);
+  fixture.say(client, 'a');
+  fixture.say(client, 'b');
+  fixture.runner.run(client, { kind: 'closed', closed });
+  await settle();
+  expect(fixture.log).toEqual(['a begins']);
+  expect([fixture.runner.running, fixture.runner.handled]).toEqual([1, 0]);
+  gates.get('b')?.open();
+  await settle();
+  expect(fixture.log).toEqual(['a begins']);
+  gates.get('a')?.open();
+  await settle();
+  expect(fixture.log.filter((line) => !line.endsWith('done'))).toEqual([
+    'a begins',
+    'a ends',
+    'b begins',
+    'b ends',
+    'close',
+  ]);
+  expect([fixture.runner.running, fixture.runner.handled]).toEqual([0, 3]);
+});
+
+test('keeps the order of callbacks that are synchronous and of those that are not', async () => {
+  const gate = new Gate();
+  const fixture = new Fixture((log) => ({
+    onMessage: (_id, text) => {
+      log.push(`${text}`);
+      return text === 'slow' ? gate.promise : undefined;
+    },
+  }));
+  const client = fixture.client(1);
+  for (const text of ['1', 'slow', '2', '3', 'slow', '4']) fixture.say(client, text);
+  expect(fixture.log.filter((line) => !line.endsWith('done'))).toEqual(['1', 'slow']);
+  gate.open();
+  await settle();
+  const order = ['1', 'slow', '2', '3', 'slow', '4'];
+  expect(fixture.log).toEqual(order.flatMap((text) => [text, '1 message done']));
+  fixture.say(client, '5');
+  expect(fixture.log.at(-2)).toBe('5');
+});
+
+test('handles different clients concurrently', async () => {
+  const gate = new Gate();
+  const fixture = new Fixture((log) => ({
+    onMessage: (_id, text, { remotePort }) => {
+      log.push(`${text} ${remotePort}`);
+      return text === 'slow' ? gate.promise : undefined;
+    },
+  }));
+  const [slow, fast] = [fixture.client(1), fixture.client(2)];
+  fixture.say(slow, 'slow');
+  fixture.say(slow, 'waits');
+  fixture.say(fast, 'a');
+  fixture.say(fast, 'b');
+  expect(fixture.log).toEqual(['slow 1', 'a 1', '2 message done', 'b 1', '2 message done']);
+  expect(fixture.runner.running).toBe(1);
+  gate.open();
+  await settle();
+  expect(fixture.log.slice(-3)).toEqual(['1 message done', 'waits 1', '1 message done']);
+});
+
+test('lets an event that a synchronous callback causes wait for its end', () => {
+  const fixture: Fixture = new Fixture((log) => ({
+    onMessage: (_id, text) => {
+      log.push(`${text} begins`);
+      if (text === 'a') fixture.say(client, 'b');
+      log.push(`${text} ends`);
+    },
+  }));
+  const client = fixture.client(1);
+  fixture.say(client, 'a');
+  expect(fixture.log.filter((line) => !line.endsWith('done'))).toEqual([
+    'a begins',
+    'a ends',
+    'b begins',
+    'b ends',
+  ]);
+});
+
+test('survives thousands of events that wait', async () => {
+  const gate = new Gate();
+  let handled = 0;
+  const fixture = new Fixture(() => ({
+    onMessage: () => {
+      handled += 1;
+      return handled === 1 ? gate.promise : undefined;
+    },
+  }));
+  const client = fixture.client(1);
+  for (let i = 0; i < 20_000; i++) fixture.say(client, 'x');
+  gate.open();
+  await settle();
+  expect(handled).toBe(20_000);
+  expect(client.waiting).toBeUndefined();
+});
+
+const failures: readonly (readonly [string, () => Promise<void> | undefined])[] = [
+  [
+    'throws',
+    () => {
+      throw new Error('boom');
+    },
+  ],
+  ['rejects', () => Promise.reject(new Error('boom'))],
+];
+
+test.each(failures)('goes on when a callback %s, and logs the error', async (_what, fail) => {
+  const fixture = new Fixture((log) => ({
+    onMessage: (_id, text) => {
+      if (text === 'bad') return fail();
+      log.push(`${text}`);
+      return undefined;
+    },
+  }));
+  const [one, other] = [fixture.client(1), fixture.client(2)];
+  for (const text of ['bad', 'good']) for (const client of [one, other]) fixture.say(client, text);
+  await settle();
+  expect(fixture.log.filter((line) => line === 'good')).toHaveLength(2);
+  expect(fixture.log.filter((line) => line.endsWith('done'))).toHaveLength(4);
+  expect(fixture.runner.running).toBe(0);
+  expect(fixture.logLines()).toMatchObject([
+    { level: 50, event: 'onMessage', clientId: one.clientId, err: { message: 'boom' } },
+    { level: 50, event: 'onMessage', clientId: other.clientId, msg: 'onMessage failed' },
+  ]);
+});
+
+test.each(failures)('tells onError when a callback %s, and logs nothing', async (_what, fail) => {
+  const errors: unknown[][] = [];
+  const fixture = new Fixture(() => ({
+    onConnect: fail,
+    onClose: fail,
+    onError: (...args) => void errors.push(args),
+  }));
+  const client = fixture.client(1);
+  fixture.runner.run(client, { kind: 'connected' });
+  fixture.runner.run(client, { kind: 'closed', closed });
+  await settle();
+  const { clientId } = client;
+  expect(errors).toEqual([
+    [new Error('boom'), { event: 'onConnect', clientId }],
+    [new Error('boom'), { event: 'onClose', clientId }],
+  ]);
+  expect(fixture.logLines()).toEqual([]);
+});
+
+test.each(failures)('logs both errors when onError %s too', async (_what, fail) => {
+  const fixture = new Fixture(() => ({
+    onMessage: () => {
+      throw new Error('first');
+    },
+    onError: fail,
+  }));
+  fixture.say(fixture.client(1), 'x');
+  await settle();
+  expect(fixture.logLines()).toMatchObject([
+    { msg: 'onMessage failed', err: { message: 'first' } },
+    { msg: 'onError failed', err: { message: 'boom' } },
+  ]);
+  expect(fixture.runner.handled).toBe(1);
+});
+
+test('passes on what was thrown as it is, and logs it as an error', () => {
+  const thrown: unknown[] = [];
+  const throwText = (): void => {
+    // biome-ignore lint/style/useThrowOnlyError: an application may throw anything
+    throw 'text';
+  };
+  const telling = new Fixture(() => ({
+    onMessage: throwText,
+    onError: (error) => void thrown.push(error),
+  }));
+  telling.say(telling.client(1), 'x');
+  expect(thrown).toEqual(['text']);
+  const logging = new Fixture(() => ({ onMessage: throwText }));
+  logging.say(logging.client(1), 'x');
+  expect(logging.logLines()).toMatchObject([{ err: { type: 'Error', message: 'text' } }]);
+});
+
+/** Callbacks may answer anything, as plain JavaScript lets them. */
+function answering(answer: unknown): EventHandler {
+  const callbacks: Record<string, unknown> = { onMessage: () => answer };
+  return Object.assign({}, callbacks);
+}
+
+/** An object that JavaScript takes for a promise when `then` is a function. */
+function thenable(then: unknown): object {
+  return Object.fromEntries([['then', then]]);
+}
+
+test('waits for a promise of another kind', async () => {
+  const gate = new Gate();
+  const answer = thenable((done: () => void) => void gate.promise.then(done));
+  const fixture = new Fixture(() => answering(answer));
+  fixture.say(fixture.client(1), 'x');
+  await settle();
+  expect(fixture.log).toEqual([]);
+  gate.open();
+  await settle();
+  expect(fixture.log).toEqual(['1 message done']);
+});
+
+function throwBoom(): never {
+  throw new Error('boom');
+}
+
+test.each<[string, unknown, unknown[]]>([
+  ['has a then that is no function', thenable(1), []],
+  ['throws when it is awaited', thenable(throwBoom), ['boom', 'boom']],
+])('goes on when a callback answers an object that %s', async (_what, answer, errors) => {
+  const fixture = new Fixture(() => answering(answer));
+  const client = fixture.client(1);
+  fixture.say(client, 'x');
+  fixture.say(client, 'y');
+  await settle();
+  expect(fixture.log).toEqual(['1 message done', '1 message done']);
+  expect(fixture.runner.running).toBe(0);
+  expect(fixture.logLines()).toMatchObject(errors.map((message) => ({ err: { message } })));
+});
+
+test('stores what a callback changed in the session before its event is finished', async () => {
+  const gate = new Gate();
+  const fixture = new Fixture(() => ({
+    onMessage: async (_id, text, ctx) => {
+      ctx.session = { ...ctx.session, [String(text)]: 1 };
+      await gate.promise;
+    },
+  }));
+  const client = fixture.client(7, { kept: true });
+  fixture.say(client, 'a');
+  fixture.say(client, 'b');
+  await settle();
+  expect(fixture.storedDeltas()).toEqual([]);
+  gate.open();
+  await settle();
+  expect(fixture.queuedWhenDone).toHaveLength(2);
+  expect(fixture.queuedWhenDone.every((bytes) => bytes > 0)).toBe(true);
+  expect(fixture.storedDeltas()).toEqual([
+    { connection: 7, baseVersion: 0, delta: set({ a: 1 }) },
+    { connection: 7, baseVersion: 1, delta: set({ b: 1 }) },
+  ]);
+});
+
+test('stores what a callback changed before it failed', () => {
+  const fixture = new Fixture(() => ({
+    onMessage: (_id, _text, ctx) => {
+      ctx.session = { a: 1 };
+      throw new Error('boom');
+    },
+  }));
+  fixture.say(fixture.client(1), 'x');
+  expect(fixture.storedDeltas()).toHaveLength(1);
+});
+
+test('sends nothing for a session that did not change, and nothing when the client is gone', () => {
+  const fixture = new Fixture(() => ({
+    onMessage: (_id, _text, ctx) => void ctx.session,
+    onClose: (_id, ctx) => {
+      ctx.session = { last: 1 };
+    },
+  }));
+  const client = fixture.client(1, { a: 1 });
+  fixture.say(client, 'x');
+  fixture.runner.run(client, { kind: 'closed', closed });
+  expect(fixture.storedDeltas()).toEqual([]);
+});
+
+test('sends nothing over a link that is closed', () => {
+  const fixture = new Fixture(() => ({
+    onMessage: (_id, _text, ctx) => {
+      ctx.session = { a: 1 };
+    },
+  }));
+  const client = fixture.client(1);
+  fixture.closeLink();
+  fixture.say(client, 'x');
+  expect(fixture.storedDeltas()).toEqual([]);
+  expect(fixture.runner.handled).toBe(1);
+});
+
+test('reports a session that cannot be stored, under the name of the callback, and goes on', () => {
+  const errors: unknown[] = [];
+  const fixture = new Fixture(() => ({
+    onMessage: (_id, _text, ctx) => {
+      ctx.session = { bad: Symbol('s') };
+    },
+    onError: (_error, info) => void errors.push(info),
+  }));
+  const client = fixture.client(1, { a: 1 });
+  fixture.say(client, 'x');
+  expect(errors).toEqual([{ event: 'onMessage', clientId: client.clientId }]);
+  expect(client.session).toEqual({ a: 1 });
+  expect(fixture.runner.handled).toBe(1);
+});

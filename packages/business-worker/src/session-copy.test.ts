@@ -1,0 +1,332 @@
+import {
+  applySessionDelta,
+  mergeSession,
+  packValue,
+  replaceSession,
+  type SessionData,
+  type SessionDelta,
+  unsetSession,
+} from '@gatewayworker/protocol';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { SessionCopy } from './session-copy.ts';
+
+function copyOf(session: SessionData | undefined, version = 0): SessionCopy {
+  return new SessionCopy(session === undefined ? undefined : packValue(session), version);
+}
+
+/** The session of a copy, for a callback to change in place. */
+function objectOf(copy: SessionCopy): SessionData {
+  const { value } = copy;
+  if (value === undefined) throw new Error('there is no session');
+  return value;
+}
+
+function set(values: SessionData, remove: readonly string[] = []): SessionDelta {
+  return { unset: false, clear: false, remove, set: values };
+}
+
+class User {
+  name = 'Tom';
+}
+
+test('reads the state of the gateway', () => {
+  expect(copyOf({ a: 1 }).value).toEqual({ a: 1 });
+  expect(copyOf(undefined).value).toBeUndefined();
+});
+
+test('gives the same object until it changes', () => {
+  const copy = copyOf({ a: {} });
+  expect(copy.value).toBe(copy.value);
+});
+
+test('costs no delta when nobody looked at it', () => {
+  expect(copyOf({ a: 1 }).takeChange()).toBeUndefined();
+});
+
+test('costs no delta when it was only read', () => {
+  const copy = copyOf({ a: { b: [1] } });
+  expect(copy.value).toBeDefined();
+  expect(copy.takeChange()).toBeUndefined();
+});
+
+test('costs no delta when what was set is what was there', () => {
+  const copy = copyOf({ a: 1, b: 2 });
+  copy.value = { b: 2, a: 1 };
+  expect(copy.takeChange()).toBeUndefined();
+  const unset = copyOf(undefined);
+  unset.value = undefined;
+  expect(unset.takeChange()).toBeUndefined();
+});
+
+test('tells each change once', () => {
+  const copy = copyOf({ a: 1 });
+  objectOf(copy)['a'] = 2;
+  expect(copy.takeChange()).toBeDefined();
+  expect(copy.takeChange()).toBeUndefined();
+  expect(copy.value).toEqual({ a: 2 });
+  expect(copy.takeChange()).toBeUndefined();
+});
+
+test('tells the keys that a callback changed in place, and no others', () => {
+  const copy = copyOf({ kept: 1, changed: { deep: [1] }, removed: 1 }, 5);
+  const session = objectOf(copy);
+  session['changed'] = { deep: [1, 2] };
+  session['added'] = true;
+  delete session['removed'];
+  expect(copy.takeChange()).toEqual({
+    delta: set({ changed: { deep: [1, 2] }, added: true }, ['removed']),
+    baseVersion: 5,
+  });
+});
+
+test('tells what changed deep within', () => {
+  const copy = copyOf({ list: [{ a: 1 }], other: 1 });
+  const list = objectOf(copy)['list'];
+  if (Array.isArray(list)) list[0].a = 2;
+  expect(copy.takeChange()?.delta).toEqual(set({ list: [{ a: 2 }] }));
+});
+
+test('tells the keys that differ when a callback replaced the object', () => {
+  const copy = copyOf({ a: 1, b: 1 });
+  copy.value = { b: 1, c: 1 };
+  expect(copy.takeChange()?.delta).toEqual(set({ c: 1 }, ['a']));
+});
+
+test('tells of a session that was set for the first time, empty ones too', () => {
+  for (const session of [{ a: 1 }, {}]) {
+    const copy = copyOf(undefined);
+    copy.value = session;
+    const delta = copy.takeChange()?.delta;
+    expect(delta).toBeDefined();
+    expect(applySessionDelta(undefined, delta ?? unsetSession())).toEqual(session);
+  }
+});
+
+test('tells that a session is unset', () => {
+  const copy = copyOf({ a: 1 });
+  copy.value = undefined;
+  expect(copy.takeChange()?.delta).toEqual(unsetSession());
+  expect(copy.value).toBeUndefined();
+});
+
+test('counts its own change as known to the gateway', () => {
+  const copy = copyOf({ a: 0 }, 7);
+  for (let version = 7; version < 10; version++) {
+    objectOf(copy)['a'] = version;
+    expect(copy.takeChange()?.baseVersion).toBe(version);
+  }
+});
+
+test.each(['text', 7, null, [], new Map(), new Date(0)])(
+  'throws a TypeError when it is set to %s, and keeps what it had',
+  (value) => {
+    const copy = copyOf({ a: 1 });
+    expect(() => Reflect.set(copy, 'value', value)).toThrow(TypeError);
+    expect(copy.value).toEqual({ a: 1 });
+    expect(copy.takeChange()).toBeUndefined();
+  },
+);
+
+test('drops a change that cannot be packed, and says so', () => {
+  const copy = copyOf({ a: 1 }, 3);
+  objectOf(copy)['a'] = Symbol('s');
+  expect(() => copy.takeChange()).toThrow();
+  expect(copy.value).toEqual({ a: 1 });
+  objectOf(copy)['a'] = 2;
+  expect(copy.takeChange()).toEqual({ delta: set({ a: 2 }), baseVersion: 3 });
+});
+
+test('shows what somebody else changed, whether it was looked at before or not', () => {
+  for (const isRead of [false, true]) {
+    const copy = copyOf({ a: 1, b: 1, c: 1 });
+    if (isRead) expect(copy.value).toBeDefined();
+    copy.applyForeignChange(set({ a: 2, d: 2 }, ['b']), 1);
+    expect(copy.value).toEqual({ a: 2, c: 1, d: 2 });
+    expect(copy.takeChange()).toBeUndefined();
+  }
+});
+
+test('shows that somebody else replaced, unset or first set the session', () => {
+  const copy = copyOf({ a: 1 });
+  copy.applyForeignChange(replaceSession({ b: 1 }), 1);
+  expect(copy.value).toEqual({ b: 1 });
+  copy.applyForeignChange(unsetSession(), 2);
+  expect(copy.value).toBeUndefined();
+  copy.applyForeignChange(mergeSession(undefined, { c: 1 }), 3);
+  expect(copy.value).toEqual({ c: 1 });
+  expect(copy.takeChange()).toBeUndefined();
+});
+
+test('makes its own change from the version that somebody else left', () => {
+  const copy = copyOf({ a: 1 }, 1);
+  copy.applyForeignChange(set({ b: 1 }), 9);
+  objectOf(copy)['a'] = 2;
+  expect(copy.takeChange()).toEqual({ delta: set({ a: 2 }), baseVersion: 9 });
+});
+
+test('keeps what a running callback has changed, and takes over the other keys', () => {
+  const copy = copyOf({ mine: 1, both: 1, theirs: 1 });
+  const session = objectOf(copy);
+  session['mine'] = 2;
+  session['both'] = 2;
+  copy.applyForeignChange(set({ both: 3, theirs: 3, new: 3 }), 1);
+  expect(copy.value).toEqual({ mine: 2, both: 2, theirs: 3, new: 3 });
+  expect(copy.takeChange()).toEqual({ delta: set({ mine: 2, both: 2 }), baseVersion: 1 });
+});
+
+test('keeps a removal of a running callback', () => {
+  const copy = copyOf({ a: 1, b: 1 });
+  delete objectOf(copy)['a'];
+  copy.applyForeignChange(set({ a: 2, b: 2 }), 1);
+  expect(copy.value).toEqual({ b: 2 });
+  expect(copy.takeChange()?.delta).toEqual(set({}, ['a']));
+});
+
+test('keeps that a running callback unset the session', () => {
+  const copy = copyOf({ a: 1 });
+  copy.value = undefined;
+  copy.applyForeignChange(set({ b: 2 }), 1);
+  expect(copy.value).toBeUndefined();
+  expect(copy.takeChange()?.delta).toEqual(unsetSession());
+});
+
+test('keeps only what a running callback has changed when somebody else unset the session', () => {
+  const copy = copyOf({ a: 1, b: 1 });
+  objectOf(copy)['a'] = 2;
+  copy.applyForeignChange(unsetSession(), 1);
+  expect(copy.value).toEqual({ a: 2 });
+  expect(copy.takeChange()?.delta).toEqual(set({ a: 2 }));
+});
+
+test('leaves alone an object of a class that a running callback has just set', () => {
+  const copy = copyOf({ user: { name: 'x' } });
+  const user = new User();
+  objectOf(copy)['user'] = user;
+  copy.applyForeignChange(set({ user: { name: 'y' }, other: 1 }), 1);
+  expect(copy.value?.['user']).toBe(user);
+  expect(copy.value).toHaveProperty('other', 1);
+});
+
+test('loses no key when a callback and somebody else both set the first session', () => {
+  const inTime = copyOf(undefined);
+  inTime.value = { mine: 1 };
+  inTime.applyForeignChange(set({ theirs: 2 }), 1);
+  expect(inTime.value).toEqual({ mine: 1, theirs: 2 });
+  const late = copyOf(undefined);
+  late.value = { mine: 1 };
+  const own = late.takeChange()?.delta ?? unsetSession();
+  expect(applySessionDelta({ theirs: 2 }, own)).toEqual({ mine: 1, theirs: 2 });
+});
+
+test('stores what a callback changes in an object that it took before somebody else changed it', () => {
+  const copy = copyOf({ user: { name: 'Tom' }, count: 1 });
+  const session = objectOf(copy);
+  const user = Object(session['user']);
+  copy.applyForeignChange(set({ theirs: 1 }, ['gone']), 1);
+  expect(session).toEqual({ user: { name: 'Tom' }, count: 1, theirs: 1 });
+  session['count'] = 2;
+  user.name = 'Tim';
+  expect(copy.takeChange()?.delta).toEqual(set({ user: { name: 'Tim' }, count: 2 }));
+});
+
+test('takes over what somebody else changed though the session was frozen', () => {
+  const copy = copyOf(undefined);
+  copy.value = Object.freeze({ a: 1 });
+  copy.takeChange();
+  copy.applyForeignChange(set({ a: 2 }), 2);
+  expect(copy.value).toEqual({ a: 2 });
+});
+
+test('takes over what somebody else changed where an object of a class stood', () => {
+  const copy = copyOf(undefined);
+  copy.value = { user: new User(), bare: Object.assign(Object.create(null), { x: 1 }) };
+  copy.takeChange();
+  copy.applyForeignChange(set({ user: { name: 'Tim' }, bare: { x: 2 } }), 2);
+  expect(copy.value).toEqual({ user: { name: 'Tim' }, bare: { x: 2 } });
+  expect(copy.takeChange()).toBeUndefined();
+});
+
+test('throws nothing at a foreign change while what a callback set cannot be packed', () => {
+  const copy = copyOf({ a: 1 });
+  objectOf(copy)['bad'] = Symbol('s');
+  copy.applyForeignChange(set({ a: 2 }), 1);
+  expect(copy.value).toMatchObject({ a: 2 });
+  expect(() => copy.takeChange()).toThrow();
+  expect(copy.value).toEqual({ a: 2 });
+});
+
+test('takes a key __proto__ of somebody else for a key', () => {
+  const copy = copyOf({ a: 1 });
+  const session = objectOf(copy);
+  copy.applyForeignChange(set(Object.fromEntries([['__proto__', { isAdmin: true }]])), 1);
+  expect(session).not.toHaveProperty('isAdmin');
+  expect(copy.value).not.toHaveProperty('isAdmin');
+});
+
+/** The gateway's side: it tells of each change but those that were made from its own version. */
+class GatewaySession {
+  session: SessionData | undefined;
+  version = 0;
+
+  change(delta: SessionDelta): { readonly delta: SessionDelta; readonly version: number } {
+    this.session = applySessionDelta(this.session, delta);
+    this.version += 1;
+    return { delta, version: this.version };
+  }
+}
+
+test('ends with the session of the gateway, whatever both sides change and whenever it arrives', () => {
+  const key = fc.constantFrom('a', 'b', 'c');
+  const step = fc.oneof(
+    fc.record({ what: fc.constant('own' as const), key, value: fc.nat(3) }),
+    fc.record({ what: fc.constant('ownRemove' as const), key }),
+    fc.record({ what: fc.constant('foreign' as const), key, value: fc.nat(3) }),
+    fc.record({ what: fc.constant('foreignUnset' as const) }),
+    // A callback settles; the gateway reads; the worker reads.
+    fc.constant({ what: 'settle' as const }),
+    fc.constant({ what: 'up' as const }),
+    fc.constant({ what: 'down' as const }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const gateway = new GatewaySession();
+      const copy = copyOf(undefined);
+      const up: { delta: SessionDelta; baseVersion: number }[] = [];
+      const down: { delta: SessionDelta; version: number }[] = [];
+      const settle = (): void => {
+        const change = copy.takeChange();
+        if (change !== undefined) up.push(change);
+      };
+      const readUp = (): void => {
+        const change = up.shift();
+        if (change === undefined) return;
+        const isUpToDate = gateway.version === change.baseVersion;
+        const told = gateway.change(change.delta);
+        if (!isUpToDate) down.push(told);
+      };
+      const readDown = (): void => {
+        const told = down.shift();
+        if (told !== undefined) copy.applyForeignChange(told.delta, told.version);
+      };
+      for (const entry of steps) {
+        if (entry.what === 'own') copy.value = { ...copy.value, [entry.key]: entry.value };
+        else if (entry.what === 'ownRemove' && copy.value !== undefined) {
+          delete copy.value[entry.key];
+        } else if (entry.what === 'foreign') {
+          down.push(gateway.change(set({ [entry.key]: entry.value })));
+        } else if (entry.what === 'foreignUnset') down.push(gateway.change(unsetSession()));
+        else if (entry.what === 'settle') settle();
+        else if (entry.what === 'up') readUp();
+        else if (entry.what === 'down') readDown();
+      }
+      settle();
+      while (up.length > 0 || down.length > 0) {
+        readUp();
+        readDown();
+      }
+      expect(copy.value).toEqual(gateway.session);
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -1,0 +1,63 @@
+import { packValue } from '@gatewayworker/protocol';
+import { expect, test } from 'vitest';
+import {
+  parseBoolean,
+  parseCount,
+  parseOptionalString,
+  parseSessionAnswer,
+  parseSessions,
+  parseStrings,
+} from './answer.ts';
+
+test('gives back answers of the right type', () => {
+  expect([parseBoolean(true), parseBoolean(false)]).toEqual([true, false]);
+  expect([parseCount(0), parseCount(7)]).toEqual([0, 7]);
+  expect([parseOptionalString(null), parseOptionalString('')]).toEqual([null, '']);
+  expect(parseStrings([])).toEqual([]);
+  expect(parseStrings(['a', ''])).toEqual(['a', '']);
+});
+
+const malformed = expect.objectContaining({
+  name: 'GatewayWorkerError',
+  code: 'GW_ERR_FRAME_MALFORMED',
+});
+
+test.each<[string, (answer: unknown) => unknown, unknown[]]>([
+  ['a boolean', parseBoolean, [undefined, null, 0, 1, 'true', {}]],
+  ['a count', parseCount, [undefined, null, -1, 1.5, Number.NaN, Infinity, '1', [], 1n]],
+  ['a string or null', parseOptionalString, [undefined, 1, {}, ['a']]],
+  ['a list of strings', parseStrings, [undefined, null, 'a', {}, [1], ['a', null]]],
+  ['a session', parseSessionAnswer, [undefined, 1, 'x', [], { session: 'x' }, { session: {} }]],
+  [
+    'a list of sessions',
+    parseSessions,
+    [null, {}, [[]], [['a']], [['a', 1]], [[1, null]], [['a', null, null]], ['a']],
+  ],
+])('refuses what is not %s', (_what, parse, answers) => {
+  for (const answer of answers) expect(() => parse(answer)).toThrow(malformed);
+});
+
+test('tells an unknown client, a session that was never set and a session apart', () => {
+  expect(parseSessionAnswer(null)).toBeNull();
+  expect(parseSessionAnswer({ session: null })).toBeUndefined();
+  expect(parseSessionAnswer({})).toBeUndefined();
+  expect(parseSessionAnswer({ session: packValue({ a: 1 }) })).toEqual({ a: 1 });
+});
+
+test('gives back sessions by client id', () => {
+  const answer = [
+    ['a', packValue({ x: [1] })],
+    ['b', null],
+  ];
+  expect(parseSessions(answer)).toEqual([
+    ['a', { x: [1] }],
+    ['b', undefined],
+  ]);
+});
+
+test('refuses a session that is no msgpack', () => {
+  const bytes = Buffer.from('82', 'hex');
+  expect(() => parseSessionAnswer({ session: bytes })).toThrow(
+    expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' }),
+  );
+});

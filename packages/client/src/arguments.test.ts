@@ -1,0 +1,181 @@
+import { formatClientId, unpackValue } from '@gatewayworker/protocol';
+import { expect, test } from 'vitest';
+import {
+  assertPayload,
+  packSession,
+  parseClientIdArgument,
+  parseClientIdsArgument,
+  parseClose,
+  parseGroup,
+  parseGroups,
+  parseUid,
+  parseUids,
+} from './arguments.ts';
+
+const address = { gatewayToken: 1, connection: 2, nonceHigh: 3, nonceLow: 4 };
+const clientId = formatClientId(address);
+
+/** Values that are neither a string nor a finite number. */
+const noStrings = [undefined, null, true, {}, [], Symbol('s'), () => 'x', 5n, Number.NaN, Infinity];
+
+test('reads a client id', () => {
+  expect(parseClientIdArgument('clientId', clientId)).toEqual(address);
+});
+
+test('takes text that is no client id for that of nobody', () => {
+  expect(parseClientIdArgument('clientId', 'nobody')).toBeUndefined();
+  expect(parseClientIdArgument('clientId', `${clientId}x`)).toBeUndefined();
+});
+
+test.each(['', 7, ...noStrings])('throws a TypeError for the client id %s', (value) => {
+  expect(() => parseClientIdArgument('clientId', value)).toThrow(TypeError);
+  expect(() => parseClientIdArgument('clientId', value)).toThrow(/^clientId is /);
+});
+
+test('reads a list of client ids or one, and leaves out those of nobody', () => {
+  expect(parseClientIdsArgument('only', [clientId, 'nobody'])).toEqual([address]);
+  expect(parseClientIdsArgument('only', clientId)).toEqual([address]);
+  expect(parseClientIdsArgument('only', [])).toEqual([]);
+  expect(() => parseClientIdsArgument('only', [clientId, ''])).toThrow(TypeError);
+  expect(() => parseClientIdsArgument('only', [[clientId]])).toThrow(TypeError);
+});
+
+test.each<[unknown, string]>([
+  ['7', '7'],
+  [7, '7'],
+  [0, '0'],
+  [-1.5, '-1.5'],
+  ['é', 'é'],
+  [' ', ' '],
+])('reads the uid %j', (value, expected) => {
+  expect(parseUid(value)).toBe(expected);
+});
+
+test.each(['', ...noStrings])('throws a TypeError for the uid %s', (value) => {
+  expect(() => parseUid(value)).toThrow(TypeError);
+  expect(() => parseUids(['ok', value])).toThrow(/^uid is .*; allowed: a non-empty string$/);
+});
+
+test.each(['', 7, ...noStrings])('throws a TypeError for the group %s', (value) => {
+  expect(() => parseGroup(value)).toThrow(TypeError);
+  expect(() => parseGroups(['ok', value])).toThrow(/^group is /);
+});
+
+test('reads lists of uids and groups, or one', () => {
+  expect(parseUids([1, 'b'])).toEqual(['1', 'b']);
+  expect(parseUids(1)).toEqual(['1']);
+  expect(parseUids([])).toEqual([]);
+  expect(parseGroups(['a', 'b'])).toEqual(['a', 'b']);
+  expect(parseGroups('a')).toEqual(['a']);
+});
+
+test.each([
+  ['x'.repeat(65_535), true],
+  ['x'.repeat(65_536), false],
+  ['€'.repeat(21_845), true],
+  ['€'.repeat(21_846), false],
+])('takes names of up to 65,535 bytes', (name, isAllowed) => {
+  for (const parse of [parseUid, parseGroup]) {
+    if (isAllowed) expect(parse(name)).toBe(name);
+    else expect(() => parse(name)).toThrow(RangeError);
+  }
+});
+
+test.each<[string, unknown]>([
+  ['text', 'x'],
+  ['empty text', ''],
+  ['a Buffer', Buffer.from('x')],
+  ['bytes', Uint8Array.of(1)],
+])('lets %s be sent', (_what, value) => {
+  assertPayload(value);
+});
+
+test.each([
+  7,
+  ...noStrings,
+  new ArrayBuffer(1),
+  new Uint16Array(1),
+  new DataView(new ArrayBuffer(1)),
+])('throws a TypeError when %s is to be sent', (value) => {
+  expect(() => assertPayload(value)).toThrow(TypeError);
+  expect(() => assertPayload(value)).toThrow('allowed: a string, a Buffer or a Uint8Array');
+});
+
+test('lets 16 MiB be sent and not a byte more', () => {
+  const most = 16 * 1024 * 1024;
+  assertPayload(Buffer.alloc(most));
+  assertPayload('x'.repeat(most));
+  expect(() => assertPayload(Buffer.alloc(most + 1))).toThrow(RangeError);
+  expect(() => assertPayload('x'.repeat(most + 1))).toThrow(RangeError);
+  expect(() => assertPayload('é'.repeat(most / 2 + 1))).toThrow('data takes 16777218 bytes');
+});
+
+test('closes with 1000, no reason and no last message unless told otherwise', () => {
+  expect(parseClose(undefined)).toEqual({ code: 1000, reason: '', payload: undefined });
+  expect(parseClose(null, {})).toEqual({ code: 1000, reason: '', payload: undefined });
+  expect(parseClose('bye', { code: 4000, reason: 'r' })).toEqual({
+    code: 4000,
+    reason: 'r',
+    payload: 'bye',
+  });
+});
+
+test('tells an empty last message from none', () => {
+  expect(parseClose('').payload).toBe('');
+});
+
+test.each([0, 999, 1005, 1006, 1015, 2999, 5000, 1000.5, Number.NaN])(
+  'throws a RangeError for the close code %d',
+  (code) => {
+    expect(() => parseClose(undefined, { code })).toThrow(RangeError);
+  },
+);
+
+test('takes a reason of up to 123 bytes', () => {
+  expect(parseClose(undefined, { reason: 'é'.repeat(61) }).reason).toHaveLength(61);
+  expect(() => parseClose(undefined, { reason: 'é'.repeat(62) })).toThrow(RangeError);
+  const wrong: Record<string, unknown> = { reason: 7 };
+  expect(() => parseClose(undefined, Object.assign({}, wrong))).toThrow(TypeError);
+});
+
+test('throws a TypeError for a last message of a wrong type', () => {
+  expect(() => parseClose(7)).toThrow(TypeError);
+});
+
+test('packs a session', () => {
+  const session = { name: 'Tom', list: [1, { a: null }], at: new Date(0), bytes: Buffer.from('x') };
+  expect(unpackValue(packSession('session', session))).toEqual(session);
+});
+
+class Player {
+  readonly name = 'Tom';
+}
+
+test.each<[string, unknown]>([
+  ['undefined', undefined],
+  ['null', null],
+  ['a string', 'x'],
+  ['a list', []],
+  ['a map', new Map()],
+  ['an object of a class', new Player()],
+])('throws a TypeError when the session is %s', (_what, session) => {
+  expect(() => packSession('session', session)).toThrow(TypeError);
+  expect(() => packSession('partial', session)).toThrow(/^partial is .*; allowed: a plain object$/);
+});
+
+const circular: Record<string, unknown> = {};
+circular['self'] = circular;
+
+test.each<[string, Record<string, unknown>]>([
+  ['itself', circular],
+  ['a symbol', { a: Symbol('s') }],
+])('throws a TypeError when the session holds %s', (_what, session) => {
+  expect(() => packSession('session', session)).toThrow(TypeError);
+  expect(() => packSession('session', session)).toThrow('session cannot be serialised');
+});
+
+test('throws a RangeError for a session of more than 1 MiB', () => {
+  const most = 1024 * 1024;
+  expect(packSession('session', { a: 'x'.repeat(most - 20) }).length).toBeLessThanOrEqual(most);
+  expect(() => packSession('session', { a: 'x'.repeat(most) })).toThrow(RangeError);
+});

@@ -1,0 +1,129 @@
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { BLOCK_BYTES, type Flushable, FlushScheduler } from './flush-scheduler.ts';
+
+/** Stops the event loop's check phase: `endTurn` runs what the real one would run after this turn. */
+function holdTurn(): { readonly endTurn: () => void } {
+  vi.useFakeTimers({ toFake: ['setImmediate', 'clearImmediate'] });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+  return { endTurn: () => vi.runOnlyPendingTimers() };
+}
+
+/** A target that counts its flushes. */
+class Target implements Flushable {
+  flushes = 0;
+  onFlush: () => void = () => undefined;
+
+  flush(): void {
+    this.flushes += 1;
+    this.onFlush();
+  }
+}
+
+test('flushes nothing before the turn ends, then every target once, in the order of scheduling', () => {
+  const { endTurn } = holdTurn();
+  const scheduler = new FlushScheduler();
+  const order: number[] = [];
+  const targets = [1, 2, 3].map((number) => {
+    const target = new Target();
+    target.onFlush = () => order.push(number);
+    return target;
+  });
+  for (const target of targets) scheduler.schedule(target);
+  expect(order).toEqual([]);
+  endTurn();
+  expect(order).toEqual([1, 2, 3]);
+  endTurn();
+  expect(order).toEqual([1, 2, 3]);
+});
+
+test('asks for the end of a turn once, however many targets there are', () => {
+  const { endTurn } = holdTurn();
+  const scheduler = new FlushScheduler();
+  for (let i = 0; i < 100; i++) scheduler.schedule(new Target());
+  expect(vi.getTimerCount()).toBe(1);
+  endTurn();
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('flushes a target that is scheduled while flushing in the turn after', () => {
+  const { endTurn } = holdTurn();
+  const scheduler = new FlushScheduler();
+  const late = new Target();
+  const early = new Target();
+  early.onFlush = () => scheduler.schedule(late);
+  scheduler.schedule(early);
+  endTurn();
+  expect([early.flushes, late.flushes]).toEqual([1, 0]);
+  endTurn();
+  expect([early.flushes, late.flushes]).toEqual([1, 1]);
+});
+
+test('serves turn after turn', () => {
+  const { endTurn } = holdTurn();
+  const scheduler = new FlushScheduler();
+  const target = new Target();
+  for (let turn = 1; turn <= 5; turn++) {
+    scheduler.schedule(target);
+    endTurn();
+    expect(target.flushes).toBe(turn);
+  }
+});
+
+const a = Buffer.from('a');
+const b = Buffer.from('bb');
+const c = Buffer.from('c');
+
+test('joins frames in their order', () => {
+  expect(new FlushScheduler().join([a, b, c], 4).toString()).toBe('abbc');
+});
+
+test('gives members of a broadcast one buffer for the same frames', () => {
+  const scheduler = new FlushScheduler();
+  const joined = scheduler.join([a, b], 3);
+  expect(scheduler.join([a, b], 3)).toBe(joined);
+});
+
+test.each([
+  ['more frames', [a, b, c], 'abbc'],
+  ['fewer frames', [a], 'a'],
+  ['another order', [b, a], 'bba'],
+  ['another frame of the same bytes', [Buffer.from('a'), b], 'abb'],
+])('joins anew for %s', (_what, frames, expected) => {
+  const scheduler = new FlushScheduler();
+  const joined = scheduler.join([a, b], 3);
+  const byteLength = frames.reduce((sum, frame) => sum + frame.length, 0);
+  const other = scheduler.join(frames, byteLength);
+  expect(other.toString()).toBe(expected);
+  expect(other).not.toBe(joined);
+});
+
+test('keeps no joined buffer over the end of the turn', () => {
+  const { endTurn } = holdTurn();
+  const scheduler = new FlushScheduler();
+  const joined = scheduler.join([a, b], 3);
+  scheduler.schedule(new Target());
+  endTurn();
+  expect(scheduler.join([a, b], 3)).not.toBe(joined);
+});
+
+test('lends a block to one borrower at a time', () => {
+  const scheduler = new FlushScheduler();
+  const first = scheduler.takeBlock();
+  const second = scheduler.takeBlock();
+  expect(first).toHaveLength(BLOCK_BYTES);
+  expect(second).not.toBe(first);
+  expect(second.buffer).not.toBe(first.buffer);
+  scheduler.giveBlock(first);
+  expect(scheduler.takeBlock()).toBe(first);
+  expect(scheduler.takeBlock()).not.toBe(first);
+});
+
+test('keeps a bounded number of blocks', () => {
+  const scheduler = new FlushScheduler();
+  const blocks = Array.from({ length: 1500 }, () => Buffer.alloc(1));
+  for (const block of blocks) scheduler.giveBlock(block);
+  const kept = blocks.map(() => scheduler.takeBlock()).filter((block) => block.length === 1);
+  expect(kept).toHaveLength(1024);
+});

@@ -1,0 +1,133 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { ByteReader } from './byte-reader.ts';
+import { ByteWriter } from './byte-writer.ts';
+import {
+  readClose,
+  writeApplySessionDelta,
+  writeBindUid,
+  writeCloseClient,
+  writeCloseUid,
+  writeDestroyClient,
+  writeJoinGroup,
+  writeLeaveGroup,
+  writeSetSession,
+  writeUnbindUid,
+  writeUngroup,
+  writeUpdateSession,
+} from './client-frame.ts';
+import { readIsBinary } from './payload.ts';
+
+/** Characters of one to four bytes of UTF-8. */
+const unit = fc.constantFrom('a', '\0', 'é', '€', '😀');
+
+const client = { connection: 1, nonceHigh: 2, nonceLow: 0x3fffffff };
+const clientHex = '00000001000000023fffffff';
+
+function write(writeFrame: (writer: ByteWriter) => void): Buffer {
+  const writer = new ByteWriter();
+  writeFrame(writer);
+  return writer.buffer.subarray(0, writer.length);
+}
+
+test.each<[string, (writer: ByteWriter) => void, string[]]>([
+  [
+    'a close without a last message',
+    (writer) => writeCloseClient(writer, client, { code: 1000, reason: '', payload: undefined }),
+    ['00000012', '48', clientHex, '03e8', '0000', '00'],
+  ],
+  [
+    'a close with a reason and a last message',
+    (writer) => writeCloseClient(writer, client, { code: 4001, reason: 'bé', payload: 'x' }),
+    ['00000017', '48', clientHex, '0fa1', '000362c3a9', '01', '00', '78'],
+  ],
+  [
+    'a close with an empty last message',
+    (writer) => writeCloseClient(writer, client, { code: 1000, reason: '', payload: '' }),
+    ['00000013', '48', clientHex, '03e8', '0000', '01', '00'],
+  ],
+  [
+    'a close of a uid with a binary last message',
+    (writer) => {
+      writeCloseUid(writer, 'u1', { code: 1000, reason: '', payload: Uint8Array.of(9) });
+    },
+    ['0000000c', '4a', '00027531', '03e8', '0000', '01', '01', '09'],
+  ],
+  [
+    'the destruction of a client',
+    (writer) => writeDestroyClient(writer, client),
+    ['0000000d', '49', clientHex],
+  ],
+  [
+    'the binding of a uid',
+    (writer) => writeBindUid(writer, client, 'é'),
+    ['0000000f', '50', clientHex, 'c3a9'],
+  ],
+  [
+    'the end of a binding',
+    (writer) => writeUnbindUid(writer, client),
+    ['0000000d', '51', clientHex],
+  ],
+  [
+    'the joining of a group',
+    (writer) => writeJoinGroup(writer, client, 'r1'),
+    ['0000000f', '52', clientHex, '7231'],
+  ],
+  [
+    'the leaving of a group',
+    (writer) => writeLeaveGroup(writer, client, 'r1'),
+    ['0000000f', '53', clientHex, '7231'],
+  ],
+  ['the end of a group', (writer) => writeUngroup(writer, 'r1'), ['00000003', '54', '7231']],
+  [
+    'a session',
+    (writer) => writeSetSession(writer, client, Buffer.from('80', 'hex')),
+    ['0000000e', '58', clientHex, '80'],
+  ],
+  [
+    'a partial session',
+    (writer) => writeUpdateSession(writer, client, Buffer.from('81a16101', 'hex')),
+    ['00000011', '59', clientHex, '81a16101'],
+  ],
+  [
+    'what a callback changed',
+    (writer) => writeApplySessionDelta(writer, client, 5, Buffer.from('80', 'hex')),
+    ['00000012', '5a', clientHex, '00000005', '80'],
+  ],
+])('writes %s', (_what, writeFrame, expected) => {
+  expect(write(writeFrame).toString('hex')).toBe(expected.join(''));
+});
+
+test('gives back code, reason and payload of a close', () => {
+  const payload = fc.option(fc.oneof(fc.string({ unit }), fc.uint8Array()), {
+    nil: undefined,
+  });
+  const close = fc.record({
+    code: fc.nat(65_535),
+    reason: fc.string({ unit, maxLength: 40 }),
+    payload,
+  });
+  fc.assert(
+    fc.property(close, (request) => {
+      const frame = write((writer) => writeCloseClient(writer, client, request));
+      const reader = new ByteReader().reset(frame, 5 + 12, frame.length);
+      const { code, reason, hasPayload } = readClose(reader);
+      expect({ code, reason }).toEqual({ code: request.code, reason: request.reason });
+      expect(hasPayload).toBe(request.payload !== undefined);
+      if (!hasPayload) expect(reader.offset).toBe(reader.end);
+      else if (readIsBinary(reader)) {
+        expect(new Uint8Array(reader.readRestBytes())).toEqual(request.payload);
+      } else expect(reader.readRestUtf8()).toBe(request.payload);
+    }),
+  );
+});
+
+test.each(['', '03', '03e8', '03e80000', '03e800036162', '03e8ffff6162'])(
+  'refuses a close that ends too early: "%s"',
+  (body) => {
+    const buffer = Buffer.from(body, 'hex');
+    const reader = new ByteReader().reset(buffer, 0, buffer.length);
+    const malformed = expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' });
+    expect(() => readClose(reader)).toThrow(malformed);
+  },
+);

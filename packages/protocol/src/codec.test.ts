@@ -1,0 +1,411 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { ByteWriter } from './byte-writer.ts';
+import {
+  type Message,
+  packSessionDelta,
+  packValue,
+  readMessage,
+  unpackClientRequest,
+  unpackSessionDelta,
+  unpackValue,
+  writeMessage,
+} from './codec.ts';
+import { Command } from './command.ts';
+import { FrameError } from './frame-error.ts';
+
+const gateway = { address: '127.0.0.1:2000', instanceId: 'i', gatewayToken: 5, name: 'gateway' };
+const delta = { unset: false, clear: true, remove: ['a'], set: { b: [1] } };
+const client = { connection: 1, nonceHigh: 2, nonceLow: 3 };
+
+/** One of each message, every optional field present. */
+const messages: { readonly [T in Message['type']]: Extract<Message, { readonly type: T }> } = {
+  hello: {
+    type: 'hello',
+    version: 1,
+    role: 'worker',
+    instanceId: 'abc',
+    name: 'chat-worker',
+    id: 0,
+    nonce: Buffer.alloc(32, 7),
+  },
+  challenge: {
+    type: 'challenge',
+    version: 1,
+    role: 'register',
+    instanceId: 'abc',
+    nonce: Buffer.alloc(32, 7),
+    proof: Buffer.alloc(32, 8),
+  },
+  proof: { type: 'proof', proof: Buffer.alloc(32, 9) },
+  welcome: { type: 'welcome', name: 'gateway', id: 2, gatewayToken: 2 ** 30 - 1 },
+  refusal: { type: 'refusal', code: 'GW_ERR_VERSION_MISMATCH', message: 'no' },
+  gatewayAnnouncement: { type: 'gatewayAnnouncement', gateway },
+  gatewayList: { type: 'gatewayList', gateways: [gateway, { ...gateway, address: '[::1]:1' }] },
+  clientAttached: {
+    type: 'clientAttached',
+    ...client,
+    remoteAddress: '::1',
+    remotePort: 65_535,
+    gatewayPort: 8282,
+    request: Buffer.from('request'),
+    uid: '7',
+    session: Buffer.from('session'),
+    sessionVersion: 4,
+  },
+  clientClosed: { type: 'clientClosed', connection: 1, by: 'client', code: 1006, reason: '' },
+  sessionChanged: { type: 'sessionChanged', connection: 1, version: 3, delta },
+  uidChanged: { type: 'uidChanged', connection: 1, uid: 'u' },
+  query: { type: 'query', requestId: 9, query: { kind: 'isOnline', client } },
+  queryAnswer: { type: 'queryAnswer', requestId: 9, answer: ['a', null] },
+  queryFailure: { type: 'queryFailure', requestId: 9, code: 'GW_ERR_INTERNAL', message: 'm' },
+};
+
+const commands: Readonly<Record<Message['type'], number>> = {
+  hello: 0x01,
+  challenge: 0x02,
+  proof: 0x03,
+  welcome: 0x04,
+  refusal: 0x05,
+  gatewayAnnouncement: 0x10,
+  gatewayList: 0x11,
+  clientAttached: 0x20,
+  clientClosed: 0x23,
+  sessionChanged: 0x24,
+  uidChanged: 0x25,
+  query: 0x60,
+  queryAnswer: 0x61,
+  queryFailure: 0x62,
+};
+
+function frameOf(message: Message): Buffer {
+  const writer = new ByteWriter();
+  writeMessage(writer, message);
+  return writer.buffer.subarray(0, writer.length);
+}
+
+function readFrame(frame: Buffer): Message | undefined {
+  return readMessage(frame.readUInt8(4), frame, 5, frame.length);
+}
+
+/** Reads a message of this type whose body is this value. */
+function readBody(type: Message['type'], body: unknown): Message | undefined {
+  const packed = packValue(body);
+  return readMessage(commands[type], packed, 0, packed.length);
+}
+
+const everyMessage = Object.values(messages);
+
+test.each(everyMessage.map((message) => [message.type, message] as const))(
+  'gives back a message %s under its own command',
+  (type, message) => {
+    const frame = frameOf(message);
+    expect(frame.readUInt32BE(0)).toBe(frame.length - 4);
+    expect(frame.readUInt8(4)).toBe(commands[type]);
+    expect(readFrame(frame)).toEqual(message);
+  },
+);
+
+test('writes the body as a plain msgpack map, which any language can read', () => {
+  expect(frameOf({ type: 'uidChanged', connection: 1, uid: 'u' }).toString('hex')).toBe(
+    ['00000016', '25', 'de0002', 'aa636f6e6e656374696f6e', '01', 'a3756964', 'a175'].join(''),
+  );
+});
+
+test.each<Message>([
+  {
+    ...messages.clientAttached,
+    request: undefined,
+    uid: undefined,
+    session: undefined,
+  },
+  { ...messages.clientClosed, code: undefined, reason: undefined },
+  { ...messages.uidChanged, uid: undefined },
+])('gives back a message $type without its optional fields', (message) => {
+  expect(readFrame(frameOf(message))).toEqual(message);
+});
+
+test('takes null and absence for an optional field that is not set', () => {
+  const expected = { type: 'clientClosed', connection: 1, by: 'client', code: undefined };
+  expect(readBody('clientClosed', { connection: 1, by: 'client' })).toMatchObject(expected);
+  const nulls = { connection: 1, by: 'client', code: null, reason: null };
+  expect(readBody('clientClosed', nulls)).toMatchObject(expected);
+});
+
+test('answers nothing for a command that carries no structured message', () => {
+  const structured = new Set(Object.values(commands));
+  for (let command = 0; command < 256; command++) {
+    if (structured.has(command)) continue;
+    expect(readMessage(command, Buffer.alloc(0), 0, 0)).toBeUndefined();
+  }
+});
+
+test('ignores fields that a newer peer adds', () => {
+  expect(readBody('proof', { proof: Buffer.from('p'), salt: 1 })).toEqual({
+    type: 'proof',
+    proof: Buffer.from('p'),
+  });
+});
+
+type Path = readonly string[];
+
+/** Every field of a message that must be there, as a path into its body. */
+const required: Readonly<Record<Message['type'], readonly Path[]>> = {
+  hello: [['version'], ['role'], ['instanceId'], ['name'], ['id'], ['nonce']],
+  challenge: [['version'], ['role'], ['instanceId'], ['nonce'], ['proof']],
+  proof: [['proof']],
+  welcome: [['name'], ['id'], ['gatewayToken']],
+  refusal: [['code'], ['message']],
+  gatewayAnnouncement: [
+    ['gateway'],
+    ['gateway', 'address'],
+    ['gateway', 'instanceId'],
+    ['gateway', 'gatewayToken'],
+    ['gateway', 'name'],
+  ],
+  gatewayList: [
+    ['gateways'],
+    ['gateways', '1', 'address'],
+    ['gateways', '1', 'instanceId'],
+    ['gateways', '1', 'gatewayToken'],
+    ['gateways', '1', 'name'],
+  ],
+  clientAttached: [
+    ['connection'],
+    ['nonceHigh'],
+    ['nonceLow'],
+    ['remoteAddress'],
+    ['remotePort'],
+    ['gatewayPort'],
+    ['sessionVersion'],
+  ],
+  clientClosed: [['connection'], ['by']],
+  sessionChanged: [['connection'], ['version'], ['delta'], ['delta', 'remove'], ['delta', 'set']],
+  uidChanged: [['connection']],
+  query: [
+    ['requestId'],
+    ['query'],
+    ['query', 'kind'],
+    ['query', 'client'],
+    ['query', 'client', 'connection'],
+    ['query', 'client', 'nonceHigh'],
+    ['query', 'client', 'nonceLow'],
+  ],
+  queryAnswer: [['requestId']],
+  queryFailure: [['requestId'], ['code'], ['message']],
+};
+
+/** Fields that may be absent, but not of another type. */
+const optional: readonly (readonly [Message['type'], Path])[] = [
+  ['clientAttached', ['request']],
+  ['clientAttached', ['uid']],
+  ['clientAttached', ['session']],
+  ['clientClosed', ['code']],
+  ['clientClosed', ['reason']],
+  ['uidChanged', ['uid']],
+];
+
+/** The value with the field at the path replaced, or taken out when there is no replacement. */
+function replaceAt(value: unknown, path: Path, replacement: unknown): unknown {
+  const [key, ...rest] = path;
+  if (key === undefined) return replacement;
+  if (Array.isArray(value)) {
+    return value.map((entry, i) =>
+      String(i) === key ? replaceAt(entry, rest, replacement) : entry,
+    );
+  }
+  return Object.fromEntries(
+    Object.entries(Object(value)).map(([name, held]) => [
+      name,
+      name === key ? replaceAt(held, rest, replacement) : held,
+    ]),
+  );
+}
+
+const requiredFields = everyMessage.flatMap((message) =>
+  required[message.type].map((path) => [message.type, path] as const),
+);
+
+function errorOf(type: Message['type'], body: unknown): unknown {
+  try {
+    readBody(type, body);
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
+
+/** An error that names the message and the field, or the object that holds it. */
+function naming(type: Message['type'], path: Path): unknown {
+  return expect.objectContaining({
+    name: 'FrameError',
+    code: 'GW_ERR_FRAME_MALFORMED',
+    message: expect.stringMatching(new RegExp(`^${type}\\b.*\\b(?:${path.at(-1)}|body)\\b`)),
+  });
+}
+
+test.each(requiredFields)('names the field of %s that is missing: %s', (type, path) => {
+  expect(errorOf(type, replaceAt(messages[type], path, undefined))).toEqual(naming(type, path));
+});
+
+// No field of any message may be a date, a number below zero or a fraction, or a list of such.
+const wrongValues = [new Date(0), -1, 1.5, [new Date(0)]];
+
+test.each([...requiredFields, ...optional])(
+  'names the field of %s that is of a wrong type: %s',
+  (type, path) => {
+    for (const wrong of wrongValues) {
+      expect(errorOf(type, replaceAt(messages[type], path, wrong))).toEqual(naming(type, path));
+    }
+  },
+);
+
+test.each(['version', 'id'])('refuses a %s beyond 32 bits', (field) => {
+  const body = replaceAt(messages.hello, [field], 2 ** 32);
+  expect(errorOf('hello', body)).toEqual(naming('hello', [field]));
+});
+
+test.each<[Message['type'], string, string]>([
+  ['hello', 'role', 'register'],
+  ['challenge', 'role', 'worker'],
+  ['clientClosed', 'by', 'toString'],
+])('refuses a %s whose %s is not one of its words: %s', (type, field, word) => {
+  expect(errorOf(type, replaceAt(messages[type], [field], word))).toEqual(naming(type, [field]));
+});
+
+test.each([null, undefined, 7, 'text', [], [1], Buffer.from('x'), new Date(0)])(
+  'refuses a body that is no object: %s',
+  (body) => {
+    for (const { type } of everyMessage) {
+      expect(errorOf(type, body)).toEqual(naming(type, ['body']));
+    }
+  },
+);
+
+test('throws nothing but FrameError, whatever bytes come', () => {
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 300 }),
+    // A true message with a few bytes changed comes further than noise.
+    fc
+      .tuple(fc.constantFrom(...everyMessage), fc.array(fc.tuple(fc.nat(400), fc.nat(255))))
+      .map(([message, changes]) => {
+        const body = Buffer.from(frameOf(message).subarray(5));
+        for (const [at, byte] of changes) if (at < body.length) body[at] = byte;
+        return body;
+      }),
+  );
+  fc.assert(
+    fc.property(fc.constantFrom(...Object.values(commands)), bytes, (command, body) => {
+      try {
+        readMessage(command, Buffer.from(body), 0, body.length);
+      } catch (error) {
+        expect(error).toBeInstanceOf(FrameError);
+        expect(error).toHaveProperty('code', 'GW_ERR_FRAME_MALFORMED');
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test.each([
+  ['nothing', ''],
+  ['a map that ends within a key', '82aa636f6e'],
+  ['bytes behind the value', '8000'],
+])('takes %s for no msgpack', (_what, hex) => {
+  expect(() => unpackValue(Buffer.from(hex, 'hex'))).toThrow(
+    expect.objectContaining({ name: 'FrameError', message: 'a body is not msgpack' }),
+  );
+});
+
+test('survives lists within lists without end', () => {
+  expect(() => unpackValue(Buffer.alloc(1_000_000, 0x91))).toThrow(FrameError);
+});
+
+test.each(['dd01ffffff', 'df01ffffff', 'c601ffffff', 'db01ffffff'])(
+  'allots nothing for entries that are claimed and not there: %s',
+  (hex) => {
+    const before = process.memoryUsage();
+    expect(() => unpackValue(Buffer.from(hex, 'hex'))).toThrow(FrameError);
+    const after = process.memoryUsage();
+    expect(after.heapUsed - before.heapUsed).toBeLessThan(8 * 1024 * 1024);
+    expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(8 * 1024 * 1024);
+  },
+);
+
+test('lets no message change how the next one is read', () => {
+  // A record definition of msgpackr: fixext 1 of type 0x72 gives the number 0x40 a structure.
+  for (const poison of ['d4724092a161a1620102', 'd4724092a161a162', 'c70172']) {
+    try {
+      unpackValue(Buffer.from(poison, 'hex'));
+    } catch (error) {
+      expect(error).toBeInstanceOf(FrameError);
+    }
+    expect(unpackValue(Buffer.from('40', 'hex'))).toBe(0x40);
+    expect(readFrame(frameOf(messages.hello))).toEqual(messages.hello);
+  }
+});
+
+test('gives bytes that do not change when the memory of the frame is used again', () => {
+  const frame = frameOf(messages.clientAttached);
+  const message = readFrame(frame);
+  frame.fill(0);
+  expect(message).toEqual(messages.clientAttached);
+});
+
+test('keeps no large buffer alive with the few bytes of a message', () => {
+  const chunk = Buffer.concat([frameOf(messages.clientAttached), Buffer.alloc(1_000_000)]);
+  const end = 4 + chunk.readUInt32BE(0);
+  const message = readMessage(Command.ClientAttached, chunk, 5, end);
+  if (message?.type !== 'clientAttached') throw new Error('another message came out');
+  expect(message.session?.buffer.byteLength).toBeLessThan(10_000);
+  expect(packValue({ a: 1 }).buffer.byteLength).toBeLessThan(10_000);
+});
+
+test('gives packed bytes that the next packing does not overwrite', () => {
+  const first = packValue({ a: 'first' });
+  for (let i = 0; i < 1000; i++) packValue({ b: 'x'.repeat(100) });
+  expect(unpackValue(first)).toEqual({ a: 'first' });
+});
+
+test('gives back what a session may hold', () => {
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (session) => {
+      // msgpackr renames the key __proto__, so that it harms nobody.
+      fc.pre(!JSON.stringify(session).includes('__proto__'));
+      expect(unpackValue(packValue(session))).toEqual(JSON.parse(JSON.stringify(session)));
+    }),
+  );
+});
+
+test('gives no object a prototype of the peer', () => {
+  const hostile: unknown = JSON.parse('{"a":{"__proto__":{"isAdmin":true}}}');
+  const result = unpackValue(packValue(hostile));
+  expect(result).not.toHaveProperty('a.isAdmin');
+  expect({}).not.toHaveProperty('isAdmin');
+});
+
+test('gives back a session delta', () => {
+  expect(unpackSessionDelta(packSessionDelta(delta))).toEqual(delta);
+});
+
+test.each([
+  {},
+  { delta: 1 },
+  { delta: { remove: [1], set: {} } },
+  { delta: { remove: [], set: [] } },
+])('refuses %j as a session delta', (value) => {
+  expect(() => unpackSessionDelta(packValue(value))).toThrow(/^sessionDelta/);
+});
+
+test('gives back the handshake of a client', () => {
+  const request = { url: '/chat?a=1', headers: { host: 'example', cookie: 'a=b' } };
+  expect(unpackClientRequest(packValue(request))).toEqual(request);
+});
+
+test.each([
+  [{ headers: {} }, 'clientRequest: url is not a string'],
+  [{ url: '/' }, 'clientRequest: headers is not an object'],
+  [{ url: '/', headers: { host: 1 } }, 'clientRequest: headers.host is not a string'],
+])('refuses %j as the handshake of a client', (value, message) => {
+  expect(() => unpackClientRequest(packValue(value))).toThrow(message);
+});

@@ -1,0 +1,105 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { ByteReader } from './byte-reader.ts';
+import { ByteWriter } from './byte-writer.ts';
+import {
+  HandledEvents,
+  readEventsHandled,
+  writeClientConnected,
+  writeClientMessage,
+} from './event-frame.ts';
+
+function hexOf(write: (writer: ByteWriter) => void): string {
+  const writer = new ByteWriter();
+  write(writer);
+  return writer.buffer.toString('hex', 0, writer.length);
+}
+
+function handled(...connections: number[]): HandledEvents {
+  const events = new HandledEvents();
+  for (const connection of connections) events.add(connection);
+  return events;
+}
+
+/** Reads the body of one frame as `[connection, count]` entries. */
+function readHandled(frame: string): [connection: number, count: number][] {
+  const buffer = Buffer.from(frame, 'hex');
+  const entries: [number, number][] = [];
+  readEventsHandled(new ByteReader().reset(buffer, 5, buffer.length), (connection, count) => {
+    entries.push([connection, count]);
+  });
+  return entries;
+}
+
+test('writes that a client is usable', () => {
+  expect(hexOf((writer) => writeClientConnected(writer, 0x01020304))).toBe('000000052101020304');
+});
+
+test('writes a text message of a client, its bytes untouched', () => {
+  const payload = Buffer.from('c328', 'hex');
+  expect(hexOf((writer) => writeClientMessage(writer, 9, payload, false))).toBe(
+    '00000008220000000900c328',
+  );
+});
+
+test('writes a binary message of a client', () => {
+  expect(hexOf((writer) => writeClientMessage(writer, 9, Uint8Array.of(255), true))).toBe(
+    '00000007220000000901ff',
+  );
+});
+
+test('writes an empty message of a client', () => {
+  expect(hexOf((writer) => writeClientMessage(writer, 9, new Uint8Array(0), false))).toBe(
+    '00000006220000000900',
+  );
+});
+
+test('writes which events were handled', () => {
+  const events = handled(1, 2);
+  expect(hexOf((writer) => events.write(writer))).toBe(
+    '000000112800000001000000010000000200000001',
+  );
+});
+
+test('counts events of one client that follow each other in one entry', () => {
+  const events = handled(7, 7, 7, 8, 7);
+  expect(readHandled(hexOf((writer) => events.write(writer)))).toEqual([
+    [7, 3],
+    [8, 1],
+    [7, 1],
+  ]);
+});
+
+test('starts anew after it was written', () => {
+  const events = handled(7);
+  expect(events.isEmpty).toBe(false);
+  hexOf((writer) => events.write(writer));
+  expect(events.isEmpty).toBe(true);
+  events.add(7);
+  expect(readHandled(hexOf((writer) => events.write(writer)))).toEqual([[7, 1]]);
+});
+
+test('forgets what was added', () => {
+  const events = handled(1, 2);
+  events.clear();
+  expect(events.isEmpty).toBe(true);
+  expect(readHandled(hexOf((writer) => events.write(writer)))).toEqual([]);
+});
+
+test('loses no event and keeps the order, however many were handled', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 500 }), (connections) => {
+      const events = handled(...connections);
+      const entries = readHandled(hexOf((writer) => events.write(writer)));
+      const read = entries.flatMap(([connection, count]) => Array(count).fill(connection));
+      expect(read).toEqual(connections);
+    }),
+  );
+});
+
+test('refuses a list of handled events that ends within an entry', () => {
+  const body = '00000001000000010000000200';
+  expect(() => readHandled(`0000000e28${body}`)).toThrow(
+    expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' }),
+  );
+});

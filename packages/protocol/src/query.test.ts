@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { ByteWriter } from './byte-writer.ts';
+import { packValue, readMessage, writeMessage } from './codec.ts';
+import { Command } from './command.ts';
+import type { AskedQuery, Query } from './query.ts';
+
+const client = { connection: 1, nonceHigh: 2, nonceLow: 3 };
+
+/** One of each kind. */
+const queries: { readonly [K in Query['kind']]: Extract<Query, { readonly kind: K }> } = {
+  isOnline: { kind: 'isOnline', client },
+  getUidByClientId: { kind: 'getUidByClientId', client },
+  getSession: { kind: 'getSession', client },
+  isUidOnline: { kind: 'isUidOnline', uid: 'u' },
+  getClientIdByUid: { kind: 'getClientIdByUid', uid: 'u' },
+  getClientIdListByGroup: { kind: 'getClientIdListByGroup', group: 'g' },
+  getClientIdCountByGroup: { kind: 'getClientIdCountByGroup', group: 'g' },
+  getClientSessionsByGroup: { kind: 'getClientSessionsByGroup', group: 'g' },
+  getAllClientIdCount: { kind: 'getAllClientIdCount' },
+  getAllClientIdList: { kind: 'getAllClientIdList' },
+  getAllClientSessions: { kind: 'getAllClientSessions' },
+};
+
+function readQuery(query: unknown): AskedQuery {
+  const packed = packValue({ requestId: 1, query });
+  const message = readMessage(Command.Query, packed, 0, packed.length);
+  if (message?.type !== 'query') throw new Error('another message came out');
+  return message.query;
+}
+
+test.each(Object.values(queries))('gives back a query $kind', (query) => {
+  const writer = new ByteWriter();
+  writeMessage(writer, { type: 'query', requestId: 2 ** 32 - 1, query });
+  expect(readMessage(Command.Query, writer.buffer, 5, writer.length)).toEqual({
+    type: 'query',
+    requestId: 2 ** 32 - 1,
+    query,
+  });
+});
+
+test.each(['getTheWeather', '', 'toString', '__proto__'])(
+  'keeps the name of the unknown query "%s", so that only the query fails',
+  (name) => {
+    expect(readQuery({ kind: name, place: 'here' })).toEqual({ kind: 'unknown', name });
+  },
+);
+
+test.each([
+  [{ kind: 'isOnline' }, 'query.query.client: the body is not an object'],
+  [{ kind: 'isOnline', client: { connection: 1 } }, 'query.query.client: nonceHigh'],
+  [{ kind: 'isUidOnline' }, 'query.query: uid is not a string'],
+  [{ kind: 'getClientIdByUid', uid: 7 }, 'query.query: uid is not a string'],
+  [{ kind: 'getClientIdListByGroup' }, 'query.query: group is not a string'],
+  [{ kind: 'getClientIdCountByGroup', group: null }, 'query.query: group is not a string'],
+  [{ kind: 'getClientSessionsByGroup', group: [] }, 'query.query: group is not a string'],
+  [{}, 'query.query: kind is not a string'],
+  [7, 'query.query'],
+])('refuses the query %j', (query, message) => {
+  expect(() => readQuery(query)).toThrow(message);
+});

@@ -1,0 +1,131 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { ByteReader } from './byte-reader.ts';
+import { ByteWriter } from './byte-writer.ts';
+import { readIsBinary } from './payload.ts';
+import {
+  readAddresses,
+  readNames,
+  writeSendToAll,
+  writeSendToClient,
+  writeSendToClients,
+  writeSendToGroups,
+  writeSendToUids,
+} from './send-frame.ts';
+
+/** Characters of one to four bytes of UTF-8. */
+const unit = fc.constantFrom('a', '\0', 'é', '€', '😀');
+
+const first = { connection: 1, nonceHigh: 2, nonceLow: 3 };
+const second = { connection: 0x3fffffff, nonceHigh: 0x0a0b0c0d, nonceLow: 0 };
+const firstHex = '000000010000000200000003';
+const secondHex = '3fffffff0a0b0c0d00000000';
+
+function write(writeFrame: (writer: ByteWriter) => void): Buffer {
+  const writer = new ByteWriter();
+  writeFrame(writer);
+  return writer.buffer.subarray(0, writer.length);
+}
+
+/** A reader of the body of one frame. */
+function bodyOf(frame: Buffer): ByteReader {
+  return new ByteReader().reset(frame, 5, frame.length);
+}
+
+function addressesOf(reader: ByteReader): (typeof first)[] {
+  const addresses: (typeof first)[] = [];
+  readAddresses(reader, (connection, nonceHigh, nonceLow) => {
+    addresses.push({ connection, nonceHigh, nonceLow });
+  });
+  return addresses;
+}
+
+test.each<[string, (writer: ByteWriter) => void, string[]]>([
+  [
+    'a message to one client',
+    (writer) => writeSendToClient(writer, first, 'hi'),
+    ['00000010', '40', firstHex, '00', '6869'],
+  ],
+  [
+    'a binary message to clients',
+    (writer) => writeSendToClients(writer, [first, second], Uint8Array.of(7)),
+    ['0000001f', '41', '00000002', firstHex, secondHex, '01', '07'],
+  ],
+  [
+    'a message to all',
+    (writer) => writeSendToAll(writer, [], 'x'),
+    ['00000007', '42', '00000000', '00', '78'],
+  ],
+  [
+    'a message to all but one',
+    (writer) => writeSendToAll(writer, [second], ''),
+    ['00000012', '42', '00000001', secondHex, '00'],
+  ],
+  [
+    'a message to uids',
+    (writer) => writeSendToUids(writer, ['7', 'é'], 'x'),
+    ['0000000e', '43', '00000002', '000137', '0002c3a9', '00', '78'],
+  ],
+  [
+    'a message to groups',
+    (writer) => writeSendToGroups(writer, { groups: ['r1'], excluded: [first] }, 'x'),
+    ['0000001b', '44', '00000001', '00027231', '00000001', firstHex, '00', '78'],
+  ],
+])('writes %s', (_what, writeFrame, expected) => {
+  expect(write(writeFrame).toString('hex')).toBe(expected.join(''));
+});
+
+const name = fc.string({ unit, maxLength: 50 });
+const number = fc.nat(2 ** 30 - 1);
+const address = fc.record({ connection: number, nonceHigh: number, nonceLow: number });
+
+test('gives back groups, excluded clients and payload', () => {
+  fc.assert(
+    fc.property(fc.array(name), fc.array(address), fc.string(), (groups, excluded, text) => {
+      const receivers = { groups, excluded };
+      const reader = bodyOf(write((writer) => writeSendToGroups(writer, receivers, text)));
+      expect(readNames(reader)).toEqual(groups);
+      expect(addressesOf(reader)).toEqual(excluded);
+      expect(readIsBinary(reader)).toBe(false);
+      expect(reader.readRestUtf8()).toBe(text);
+    }),
+  );
+});
+
+test('gives back clients and payload', () => {
+  fc.assert(
+    fc.property(fc.array(address), fc.uint8Array(), (addresses, bytes) => {
+      const reader = bodyOf(write((writer) => writeSendToClients(writer, addresses, bytes)));
+      expect(addressesOf(reader)).toEqual(addresses);
+      expect(readIsBinary(reader)).toBe(true);
+      expect(new Uint8Array(reader.readRestBytes())).toEqual(bytes);
+    }),
+  );
+});
+
+test('carries a name of 65,535 bytes', () => {
+  const longest = 'x'.repeat(65_535);
+  const reader = bodyOf(write((writer) => writeSendToUids(writer, [longest, 'next'], '')));
+  expect(readNames(reader)).toEqual([longest, 'next']);
+});
+
+const malformed = expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' });
+
+test.each(['00000002', `00000002${firstHex}`, 'ffffffff', `00000002${firstHex}${'00'.repeat(11)}`])(
+  'refuses addresses that claim more entries than bytes, and calls back for none: %s',
+  (body) => {
+    const seen: number[] = [];
+    const buffer = Buffer.from(body, 'hex');
+    const reader = new ByteReader().reset(buffer, 0, buffer.length);
+    expect(() => readAddresses(reader, (connection) => seen.push(connection))).toThrow(malformed);
+    expect(seen).toEqual([]);
+  },
+);
+
+test.each(['00000001', 'ffffffff0000', '00000002000161', '00000001000561', '0000000100'])(
+  'refuses names that claim more than there is: %s',
+  (body) => {
+    const buffer = Buffer.from(body, 'hex');
+    expect(() => readNames(new ByteReader().reset(buffer, 0, buffer.length))).toThrow(malformed);
+  },
+);
