@@ -158,7 +158,7 @@ export class AttachedClients {
       contexts.set(message.connection, context);
     } else if (message.type === 'sessionChanged') {
       const context = contexts.get(message.connection);
-      context?.sessionCopy.applyForeignChange(message.delta, message.version);
+      context?.sessionCopy.applyForeignChange(message.delta, message.appliedChanges);
     } else if (message.type === 'uidChanged') {
       const context = contexts.get(message.connection);
       if (context !== undefined) context.uid = message.uid;

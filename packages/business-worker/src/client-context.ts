@@ -43,7 +43,7 @@ export class ClientContext implements Context {
     this.remotePort = client.remotePort;
     this.gatewayPort = client.gatewayPort;
     this.uid = client.uid;
-    this.sessionCopy = new SessionCopy(client.session, client.sessionVersion);
+    this.sessionCopy = new SessionCopy(client.session);
     this.#packedRequest = client.request;
     this.#gateway = gateway;
   }

@@ -94,7 +94,6 @@ class Fixture {
       request: undefined,
       uid: undefined,
       session: session === undefined ? undefined : packValue(session),
-      sessionVersion: 0,
     } as const;
     const gateway = new GatewayClient(() => {
       throw new GatewayWorkerError('GW_ERR_NOT_IN_WORKER');
@@ -116,7 +115,7 @@ class Fixture {
   }
 
   /** What was sent to the gateway. */
-  storedDeltas(): { connection: number; baseVersion: number; delta: SessionDelta }[] {
+  storedDeltas(): { connection: number; delta: SessionDelta }[] {
     this.#link.connection.output.flush();
     const deltas: ReturnType<Fixture['storedDeltas']> = [];
     const decoder = new FrameDecoder((command, buffer, start, end) => {
@@ -125,8 +124,7 @@ class Fixture {
       const connection = reader.readU32();
       reader.readU32();
       reader.readU32();
-      const baseVersion = reader.readU32();
-      deltas.push({ connection, baseVersion, delta: unpackSessionDelta(reader.readRestBytes()) });
+      deltas.push({ connection, delta: unpackSessionDelta(reader.readRestBytes()) });
       return undefined;
     });
     decoder.push(Buffer.concat(this.#socket.written));
@@ -428,8 +426,8 @@ test('stores what a callback changed in the session before its event is finished
   expect(fixture.queuedWhenDone).toHaveLength(2);
   expect(fixture.queuedWhenDone.every((bytes) => bytes > 0)).toBe(true);
   expect(fixture.storedDeltas()).toEqual([
-    { connection: 7, baseVersion: 0, delta: set({ a: 1 }) },
-    { connection: 7, baseVersion: 1, delta: set({ b: 1 }) },
+    { connection: 7, delta: set({ a: 1 }) },
+    { connection: 7, delta: set({ b: 1 }) },
   ]);
 });
 

@@ -135,8 +135,8 @@ export class EventRunner {
       const change = context.sessionCopy.takeChange();
       const { connection } = context.link;
       if (change === undefined || !connection.isOpen) return;
-      const delta = packSessionDelta(change.delta);
-      writeApplySessionDelta(connection.writer(), context, change.baseVersion, delta);
+      const delta = packSessionDelta(change);
+      writeApplySessionDelta(connection.writer(), context, delta);
     } catch (error) {
       this.report(error, callbackNameOf[event.kind], context.clientId);
     }

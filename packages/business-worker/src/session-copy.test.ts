@@ -11,8 +11,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { SessionCopy } from './session-copy.ts';
 
-function copyOf(session: SessionData | undefined, version = 0): SessionCopy {
-  return new SessionCopy(session === undefined ? undefined : packValue(session), version);
+function copyOf(session: SessionData | undefined): SessionCopy {
+  return new SessionCopy(session === undefined ? undefined : packValue(session));
 }
 
 /** The session of a copy, for a callback to change in place. */
@@ -69,35 +69,33 @@ test('tells each change once', () => {
 });
 
 test('tells the keys that a callback changed in place, and no others', () => {
-  const copy = copyOf({ kept: 1, changed: { deep: [1] }, removed: 1 }, 5);
+  const copy = copyOf({ kept: 1, changed: { deep: [1] }, removed: 1 });
   const session = objectOf(copy);
   session['changed'] = { deep: [1, 2] };
   session['added'] = true;
   delete session['removed'];
-  expect(copy.takeChange()).toEqual({
-    delta: set({ changed: { deep: [1, 2] }, added: true }, ['removed']),
-    baseVersion: 5,
-  });
+  const changed = { changed: { deep: [1, 2] }, added: true };
+  expect(copy.takeChange()).toEqual(set(changed, ['removed']));
 });
 
 test('tells what changed deep within', () => {
   const copy = copyOf({ list: [{ a: 1 }], other: 1 });
   const list = objectOf(copy)['list'];
   if (Array.isArray(list)) list[0].a = 2;
-  expect(copy.takeChange()?.delta).toEqual(set({ list: [{ a: 2 }] }));
+  expect(copy.takeChange()).toEqual(set({ list: [{ a: 2 }] }));
 });
 
 test('tells the keys that differ when a callback replaced the object', () => {
   const copy = copyOf({ a: 1, b: 1 });
   copy.value = { b: 1, c: 1 };
-  expect(copy.takeChange()?.delta).toEqual(set({ c: 1 }, ['a']));
+  expect(copy.takeChange()).toEqual(set({ c: 1 }, ['a']));
 });
 
 test('tells of a session that was set for the first time, empty ones too', () => {
   for (const session of [{ a: 1 }, {}]) {
     const copy = copyOf(undefined);
     copy.value = session;
-    const delta = copy.takeChange()?.delta;
+    const delta = copy.takeChange();
     expect(delta).toBeDefined();
     expect(applySessionDelta(undefined, delta ?? unsetSession())).toEqual(session);
   }
@@ -106,16 +104,8 @@ test('tells of a session that was set for the first time, empty ones too', () =>
 test('tells that a session is unset', () => {
   const copy = copyOf({ a: 1 });
   copy.value = undefined;
-  expect(copy.takeChange()?.delta).toEqual(unsetSession());
+  expect(copy.takeChange()).toEqual(unsetSession());
   expect(copy.value).toBeUndefined();
-});
-
-test('counts its own change as known to the gateway', () => {
-  const copy = copyOf({ a: 0 }, 7);
-  for (let version = 7; version < 10; version++) {
-    objectOf(copy)['a'] = version;
-    expect(copy.takeChange()?.baseVersion).toBe(version);
-  }
 });
 
 test.each(['text', 7, null, [], new Map(), new Date(0)])(
@@ -129,12 +119,12 @@ test.each(['text', 7, null, [], new Map(), new Date(0)])(
 );
 
 test('drops a change that cannot be packed, and says so', () => {
-  const copy = copyOf({ a: 1 }, 3);
+  const copy = copyOf({ a: 1 });
   objectOf(copy)['a'] = Symbol('s');
   expect(() => copy.takeChange()).toThrow();
   expect(copy.value).toEqual({ a: 1 });
   objectOf(copy)['a'] = 2;
-  expect(copy.takeChange()).toEqual({ delta: set({ a: 2 }), baseVersion: 3 });
+  expect(copy.takeChange()).toEqual(set({ a: 2 }));
 });
 
 test('shows what somebody else changed, whether it was looked at before or not', () => {
@@ -158,13 +148,6 @@ test('shows that somebody else replaced, unset or first set the session', () => 
   expect(copy.takeChange()).toBeUndefined();
 });
 
-test('makes its own change from the version that somebody else left', () => {
-  const copy = copyOf({ a: 1 }, 1);
-  copy.applyForeignChange(set({ b: 1 }), 9);
-  objectOf(copy)['a'] = 2;
-  expect(copy.takeChange()).toEqual({ delta: set({ a: 2 }), baseVersion: 9 });
-});
-
 test('keeps what a running callback has changed, and takes over the other keys', () => {
   const copy = copyOf({ mine: 1, both: 1, theirs: 1 });
   const session = objectOf(copy);
@@ -172,7 +155,7 @@ test('keeps what a running callback has changed, and takes over the other keys',
   session['both'] = 2;
   copy.applyForeignChange(set({ both: 3, theirs: 3, new: 3 }), 1);
   expect(copy.value).toEqual({ mine: 2, both: 2, theirs: 3, new: 3 });
-  expect(copy.takeChange()).toEqual({ delta: set({ mine: 2, both: 2 }), baseVersion: 1 });
+  expect(copy.takeChange()).toEqual(set({ mine: 2, both: 2 }));
 });
 
 test('keeps a removal of a running callback', () => {
@@ -180,7 +163,7 @@ test('keeps a removal of a running callback', () => {
   delete objectOf(copy)['a'];
   copy.applyForeignChange(set({ a: 2, b: 2 }), 1);
   expect(copy.value).toEqual({ b: 2 });
-  expect(copy.takeChange()?.delta).toEqual(set({}, ['a']));
+  expect(copy.takeChange()).toEqual(set({}, ['a']));
 });
 
 test('keeps that a running callback unset the session', () => {
@@ -188,7 +171,7 @@ test('keeps that a running callback unset the session', () => {
   copy.value = undefined;
   copy.applyForeignChange(set({ b: 2 }), 1);
   expect(copy.value).toBeUndefined();
-  expect(copy.takeChange()?.delta).toEqual(unsetSession());
+  expect(copy.takeChange()).toEqual(unsetSession());
 });
 
 test('keeps only what a running callback has changed when somebody else unset the session', () => {
@@ -196,7 +179,7 @@ test('keeps only what a running callback has changed when somebody else unset th
   objectOf(copy)['a'] = 2;
   copy.applyForeignChange(unsetSession(), 1);
   expect(copy.value).toEqual({ a: 2 });
-  expect(copy.takeChange()?.delta).toEqual(set({ a: 2 }));
+  expect(copy.takeChange()).toEqual(set({ a: 2 }));
 });
 
 test('leaves alone an object of a class that a running callback has just set', () => {
@@ -215,7 +198,7 @@ test('loses no key when a callback and somebody else both set the first session'
   expect(inTime.value).toEqual({ mine: 1, theirs: 2 });
   const late = copyOf(undefined);
   late.value = { mine: 1 };
-  const own = late.takeChange()?.delta ?? unsetSession();
+  const own = late.takeChange() ?? unsetSession();
   expect(applySessionDelta({ theirs: 2 }, own)).toEqual({ mine: 1, theirs: 2 });
 });
 
@@ -227,7 +210,7 @@ test('stores what a callback changes in an object that it took before somebody e
   expect(session).toEqual({ user: { name: 'Tom' }, count: 1, theirs: 1 });
   session['count'] = 2;
   user.name = 'Tim';
-  expect(copy.takeChange()?.delta).toEqual(set({ user: { name: 'Tim' }, count: 2 }));
+  expect(copy.takeChange()).toEqual(set({ user: { name: 'Tim' }, count: 2 }));
 });
 
 test('takes over what somebody else changed though the session was frozen', () => {
@@ -264,68 +247,127 @@ test('takes a key __proto__ of somebody else for a key', () => {
   expect(copy.value).not.toHaveProperty('isAdmin');
 });
 
-/** The gateway's side: it tells of each change but those that were made from its own version. */
-class GatewaySession {
-  session: SessionData | undefined;
-  version = 0;
+test('keeps what it has stored when somebody else changed the same key before', () => {
+  const copy = copyOf({ n: 0, other: 0 });
+  objectOf(copy)['n'] = 1;
+  copy.takeChange();
+  objectOf(copy)['n'] = 2;
+  copy.takeChange();
+  // The gateway had applied the first of both.
+  copy.applyForeignChange(set({ n: 7, other: 7 }), 1);
+  expect(copy.value).toEqual({ n: 2, other: 7 });
+  copy.applyForeignChange(set({ n: 8 }), 2);
+  expect(copy.value).toEqual({ n: 8, other: 7 });
+});
 
-  change(delta: SessionDelta): { readonly delta: SessionDelta; readonly version: number } {
+/** A change of somebody else, on its way to the worker. */
+interface Told {
+  readonly delta: SessionDelta;
+  readonly applied: number;
+}
+
+/** A gateway and a worker that has the client, and what is on its way between them. */
+class Pair {
+  readonly copy = copyOf(undefined);
+  session: SessionData | undefined;
+  #applied = 0;
+  readonly #up: SessionDelta[] = [];
+  readonly #down: Told[] = [];
+
+  /** A callback settles. */
+  settle(): void {
+    const delta = this.copy.takeChange();
+    if (delta !== undefined) this.#up.push(delta);
+  }
+
+  /** Somebody else changes the session. */
+  changeForeign(delta: SessionDelta): void {
     this.session = applySessionDelta(this.session, delta);
-    this.version += 1;
-    return { delta, version: this.version };
+    this.#down.push({ delta, applied: this.#applied });
+  }
+
+  gatewayReads(): void {
+    const delta = this.#up.shift();
+    if (delta === undefined) return;
+    this.session = applySessionDelta(this.session, delta);
+    this.#applied += 1;
+  }
+
+  workerReads(): void {
+    const told = this.#down.shift();
+    if (told !== undefined) this.copy.applyForeignChange(told.delta, told.applied);
+  }
+
+  /** Everything arrives. */
+  finish(): void {
+    this.settle();
+    while (this.#up.length > 0 || this.#down.length > 0) {
+      this.gatewayReads();
+      this.workerReads();
+    }
   }
 }
 
+const key = fc.constantFrom('a', 'b', 'c');
+const traffic = [
+  fc.constant({ what: 'settle' as const }),
+  fc.constant({ what: 'gatewayReads' as const }),
+  fc.constant({ what: 'workerReads' as const }),
+];
+
 test('ends with the session of the gateway, whatever both sides change and whenever it arrives', () => {
-  const key = fc.constantFrom('a', 'b', 'c');
   const step = fc.oneof(
     fc.record({ what: fc.constant('own' as const), key, value: fc.nat(3) }),
     fc.record({ what: fc.constant('ownRemove' as const), key }),
+    fc.constant({ what: 'ownUnset' as const }),
     fc.record({ what: fc.constant('foreign' as const), key, value: fc.nat(3) }),
-    fc.record({ what: fc.constant('foreignUnset' as const) }),
-    // A callback settles; the gateway reads; the worker reads.
-    fc.constant({ what: 'settle' as const }),
-    fc.constant({ what: 'up' as const }),
-    fc.constant({ what: 'down' as const }),
+    fc.record({ what: fc.constant('foreignReplace' as const), key, value: fc.nat(3) }),
+    fc.constant({ what: 'foreignUnset' as const }),
+    ...traffic,
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const gateway = new GatewaySession();
-      const copy = copyOf(undefined);
-      const up: { delta: SessionDelta; baseVersion: number }[] = [];
-      const down: { delta: SessionDelta; version: number }[] = [];
-      const settle = (): void => {
-        const change = copy.takeChange();
-        if (change !== undefined) up.push(change);
-      };
-      const readUp = (): void => {
-        const change = up.shift();
-        if (change === undefined) return;
-        const isUpToDate = gateway.version === change.baseVersion;
-        const told = gateway.change(change.delta);
-        if (!isUpToDate) down.push(told);
-      };
-      const readDown = (): void => {
-        const told = down.shift();
-        if (told !== undefined) copy.applyForeignChange(told.delta, told.version);
-      };
+      const pair = new Pair();
+      const { copy } = pair;
       for (const entry of steps) {
         if (entry.what === 'own') copy.value = { ...copy.value, [entry.key]: entry.value };
-        else if (entry.what === 'ownRemove' && copy.value !== undefined) {
-          delete copy.value[entry.key];
+        else if (entry.what === 'ownRemove') delete copy.value?.[entry.key];
+        else if (entry.what === 'ownUnset') copy.value = undefined;
+        else if (entry.what === 'foreign') pair.changeForeign(set({ [entry.key]: entry.value }));
+        else if (entry.what === 'foreignReplace') {
+          pair.changeForeign(replaceSession({ [entry.key]: entry.value }));
+        } else if (entry.what === 'foreignUnset') pair.changeForeign(unsetSession());
+        else pair[entry.what]();
+      }
+      pair.finish();
+      expect(copy.value).toEqual(pair.session);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('never shows an older value of a key that nobody else changes', () => {
+  const step = fc.oneof(
+    fc.constant({ what: 'count' as const }),
+    fc.record({ what: fc.constant('foreign' as const), key, value: fc.nat(3) }),
+    ...traffic,
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const pair = new Pair();
+      let count = 0;
+      for (const entry of steps) {
+        if (entry.what === 'count') {
+          const mine = Number(pair.copy.value?.['mine'] ?? 0);
+          expect(mine).toBe(count);
+          count = mine + 1;
+          pair.copy.value = { ...pair.copy.value, mine: count };
         } else if (entry.what === 'foreign') {
-          down.push(gateway.change(set({ [entry.key]: entry.value })));
-        } else if (entry.what === 'foreignUnset') down.push(gateway.change(unsetSession()));
-        else if (entry.what === 'settle') settle();
-        else if (entry.what === 'up') readUp();
-        else if (entry.what === 'down') readDown();
+          pair.changeForeign(set({ [entry.key]: entry.value }));
+        } else pair[entry.what]();
       }
-      settle();
-      while (up.length > 0 || down.length > 0) {
-        readUp();
-        readDown();
-      }
-      expect(copy.value).toEqual(gateway.session);
+      pair.finish();
+      expect(pair.session?.['mine'] ?? 0).toBe(count);
     }),
     { numRuns: 500 },
   );

@@ -9,6 +9,7 @@ import {
   unpackValue,
   unsetSession,
 } from '@gatewayworker/protocol';
+import { OwnChanges } from './own-changes.ts';
 
 /**
  * A worker's copy of a session that the gateway keeps.
@@ -18,7 +19,7 @@ import {
  */
 export class SessionCopy {
   #packed: Uint8Array | undefined;
-  #version: number;
+  readonly #ownChanges = new OwnChanges();
   #value: SessionData | undefined;
   /** True once the object stands for the packed state. */
   #isLoaded = false;
@@ -26,9 +27,8 @@ export class SessionCopy {
   #isTouched = false;
 
   /** @param packed - the state at the gateway as msgpack; `undefined` when it was never set */
-  constructor(packed: Uint8Array | undefined, version: number) {
+  constructor(packed: Uint8Array | undefined) {
     this.#packed = packed;
-    this.#version = version;
   }
 
   /** The object that callbacks read and change. */
@@ -54,30 +54,31 @@ export class SessionCopy {
   /**
    * Finds what callbacks have changed since the last call, and counts it as known to the gateway.
    *
-   * @returns the delta and the version it was made from; `undefined` when nothing changed
+   * @returns `undefined` when nothing changed
    * @throws {Error} when the session cannot be packed; the change is then dropped
    */
-  takeChange(): { readonly delta: SessionDelta; readonly baseVersion: number } | undefined {
+  takeChange(): SessionDelta | undefined {
     if (!this.#isTouched) return undefined;
     this.#isTouched = false;
     const packed = this.#packChecked();
     if (isSameBytes(packed, this.#packed)) return undefined;
     const delta = makeDelta(parseSession(this.#packed), parseSession(packed));
     this.#packed = packed;
-    if (delta === undefined) return undefined;
-    const baseVersion = this.#version;
-    this.#version += 1;
-    return { delta, baseVersion };
+    if (delta !== undefined) this.#ownChanges.add(delta);
+    return delta;
   }
 
   /**
    * Takes over what somebody else changed. Keys that a running callback has changed and not yet
    * stored keep its value: it is the later writer. The object stays the same one where it can, because
    * a callback may hold it over an `await`.
+   *
+   * @param applied - how many of this worker's own changes the gateway applied before it
    */
-  applyForeignChange(delta: SessionDelta, version: number): void {
-    this.#version = version;
+  applyForeignChange(foreignDelta: SessionDelta, applied: number): void {
     const before = parseSession(this.#packed);
+    const delta = this.#ownChanges.yieldTo(foreignDelta, applied, before);
+    if (delta === undefined) return;
     const after = applySessionDelta(before, delta);
     this.#packed = after === undefined ? undefined : packValue(after);
     if (!this.#isLoaded) return;

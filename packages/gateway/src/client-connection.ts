@@ -39,6 +39,8 @@ export class ClientConnection implements ConnectionAddress {
   uid: string | undefined;
   /** The worker that handles its events. */
   worker: WorkerLink | undefined;
+  /** Changes of the session that its worker has made since it has the client. */
+  appliedChanges = 0;
   /** Events that were handed to the worker, or are held, and are not handled. */
   eventsInFlight = 0;
   /** Events that wait for a worker, in order. */

@@ -176,7 +176,6 @@ test('tells the worker all that it must know of a client', () => {
     request: packValue(request),
     uid: 'u',
     session: packValue({ a: 1 }),
-    sessionVersion: 1,
   });
 });
 

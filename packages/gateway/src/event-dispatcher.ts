@@ -146,6 +146,7 @@ export class EventDispatcher {
     if (worker === undefined) return undefined;
     this.#unbound.delete(client);
     client.worker = worker;
+    client.appliedChanges = 0;
     worker.clients.add(client);
     worker.connection.send({
       type: 'clientAttached',
@@ -158,7 +159,6 @@ export class EventDispatcher {
       request: client.packedRequest,
       uid: client.uid,
       session: client.session.packed,
-      sessionVersion: client.session.version,
     });
     this.#release(client, worker);
     return worker;

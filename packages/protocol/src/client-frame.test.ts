@@ -91,8 +91,8 @@ test.each<[string, (writer: ByteWriter) => void, string[]]>([
   ],
   [
     'what a callback changed',
-    (writer) => writeApplySessionDelta(writer, client, 5, Buffer.from('80', 'hex')),
-    ['00000012', '5a', clientHex, '00000005', '80'],
+    (writer) => writeApplySessionDelta(writer, client, Buffer.from('80', 'hex')),
+    ['0000000e', '5a', clientHex, '80'],
   ],
 ])('writes %s', (_what, writeFrame, expected) => {
   expect(write(writeFrame).toString('hex')).toBe(expected.join(''));

@@ -112,22 +112,13 @@ export function writeUpdateSession(
   writeAddressed(writer, Command.UpdateSession, address, partial);
 }
 
-/**
- * Writes `| address | u32 base version | delta as msgpack |`: what the callbacks of a worker changed.
- *
- * @param baseVersion - the version of the session that the delta was made from
- */
+/** Writes `| address | delta as msgpack |`: what a callback of a worker changed. */
 export function writeApplySessionDelta(
   writer: ByteWriter,
   address: ConnectionAddress,
-  baseVersion: number,
   delta: Uint8Array,
 ): void {
-  const start = beginFrame(writer, Command.ApplySessionDelta);
-  writeAddress(writer, address);
-  writer.writeU32(baseVersion);
-  writer.writeBytes(delta);
-  endFrame(writer, start);
+  writeAddressed(writer, Command.ApplySessionDelta, address, delta);
 }
 
 function writeAddressed(

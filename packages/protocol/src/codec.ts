@@ -213,7 +213,6 @@ function parseClientAttached(body: unknown): ClientAttached {
     request: fields.optionalBytes('request'),
     uid: fields.optionalString('uid'),
     session: fields.optionalBytes('session'),
-    sessionVersion: fields.unsigned('sessionVersion'),
   };
 }
 
@@ -233,7 +232,7 @@ function parseSessionChanged(body: unknown): SessionChanged {
   return {
     type: 'sessionChanged',
     connection: fields.unsigned('connection'),
-    version: fields.unsigned('version'),
+    appliedChanges: fields.unsigned('appliedChanges'),
     delta: fields.sessionDelta('delta'),
   };
 }

@@ -125,8 +125,6 @@ export interface ClientAttached {
   readonly uid: string | undefined;
   /** The session as msgpack; `undefined` when it was never set. */
   readonly session: Uint8Array | undefined;
-  /** Number of changes the session had. */
-  readonly sessionVersion: number;
 }
 
 /** The last event of a client. */
@@ -138,11 +136,12 @@ export interface ClientClosed {
   readonly reason: string | undefined;
 }
 
-/** Somebody else changed the session of a client of this worker, or changed it first. */
+/** Somebody else changed the session of a client of this worker. */
 export interface SessionChanged {
   readonly type: 'sessionChanged';
   readonly connection: number;
-  readonly version: number;
+  /** How many of this worker's own changes the gateway applied before this one. */
+  readonly appliedChanges: number;
   readonly delta: SessionDelta;
 }
 

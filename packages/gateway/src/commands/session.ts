@@ -22,9 +22,9 @@ export function updateSession(state: GatewayState, reader: ByteReader): void {
 /**
  * Stores what a callback changed.
  *
- * A worker counts its own change as stored when it sends it. That is right when nobody changed the
- * session in between; else it is told the change again, in the order that holds here, so that both
- * sides end with the same session.
+ * The worker that has the client has made the change in its own copy and is told nothing. It is told
+ * of what others change, with the number of its own changes that came before: of its later ones it
+ * knows that they win, because they are on their way. So both sides end with the same session.
  */
 export function applySessionDelta(
   state: GatewayState,
@@ -32,16 +32,14 @@ export function applySessionDelta(
   worker: WorkerLink | undefined,
 ): void {
   const client = readClient(state, reader);
-  const baseVersion = reader.readU32();
   const delta = unpackSessionDelta(reader.readRestBytes());
   if (client === undefined) return;
-  const isUpToDate = client.worker === worker && client.session.version === baseVersion;
   client.session.apply(delta);
-  if (!isUpToDate) tellWorker(client, delta);
+  if (client.worker === worker) client.appliedChanges += 1;
+  else tellWorker(client, delta);
 }
 
 function tellWorker(client: ClientConnection, delta: SessionDelta): void {
-  const { connection, session } = client;
-  const { version } = session;
-  client.worker?.connection.send({ type: 'sessionChanged', connection, version, delta });
+  const { connection, appliedChanges } = client;
+  client.worker?.connection.send({ type: 'sessionChanged', connection, appliedChanges, delta });
 }

@@ -9,7 +9,6 @@ function read(store: SessionStore): unknown {
 test('is undefined until it is set', () => {
   const store = new SessionStore();
   expect(store.packed).toBeUndefined();
-  expect(store.version).toBe(0);
 });
 
 test('is replaced by a whole session, and tells of the change', () => {
@@ -55,14 +54,6 @@ test('is undefined again when it is unset', () => {
   store.replace({ a: 1 });
   store.apply(unsetSession());
   expect(store.packed).toBeUndefined();
-});
-
-test('counts every change', () => {
-  const store = new SessionStore();
-  store.replace({ a: 1 });
-  store.merge({ b: 1 });
-  store.apply({ unset: false, clear: false, remove: [], set: {} });
-  expect(store.version).toBe(3);
 });
 
 test('shares no memory with what it was given', () => {

@@ -16,16 +16,10 @@ import {
  */
 export class SessionStore {
   #packed: Buffer | undefined;
-  #version = 0;
 
   /** The session as msgpack; `undefined` when it was never set. */
   get packed(): Buffer | undefined {
     return this.#packed;
-  }
-
-  /** Number of changes it had. */
-  get version(): number {
-    return this.#version;
   }
 
   /** Replaces the session and answers what changed. */
@@ -42,7 +36,6 @@ export class SessionStore {
   apply(delta: SessionDelta): SessionDelta {
     const session = applySessionDelta(this.#read(), delta);
     this.#packed = session === undefined ? undefined : packValue(session);
-    this.#version += 1;
     return delta;
   }
 
