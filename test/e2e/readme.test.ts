@@ -1,15 +1,40 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import {
   eventually,
   freePorts,
   openClient,
+  runCommand,
   startCluster,
+  type TestClient,
   temporaryFolder,
 } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 
 const readme = new URL('../../README.md', import.meta.url);
+
+/** What README shows, so that it does not change unnoticed. */
+const events = `// events.ts
+import { gateway, type Context, type EventHandler } from 'gatewayworker';
+
+interface Session { name: string; room: string }
+
+export class Events implements EventHandler<Session> {
+  onConnect(clientId: string, ctx: Context<Session>) { ctx.send(JSON.stringify({ type: 'init', clientId })); }
+  async onMessage(clientId: string, message: string | Buffer, ctx: Context<Session>) {
+    ctx.session = { name: 'Tom', room: 'r1' };
+    gateway.joinGroup(clientId, 'r1');
+    gateway.sendToGroup('r1', message, { exclude: [clientId] });
+  }
+  onClose(clientId: string, ctx: Context<Session>) { gateway.sendToGroup('r1', \`\${ctx.session?.name} left\`); }
+}`;
+
+const start = `// start.ts
+import { BusinessWorker, Gateway, Register, run } from 'gatewayworker';
+
+new Register({ listen: '127.0.0.1:1236' });
+new Gateway({ name: 'chat-gateway', listen: 'websocket://0.0.0.0:8282', count: 2, lanIp: '127.0.0.1', startPort: 2900, registerAddress: '127.0.0.1:1236' });
+new BusinessWorker({ name: 'chat-worker', count: 2, eventHandler: new URL('./events.ts', import.meta.url), registerAddress: '127.0.0.1:1236' });
+run();`;
 
 /** The code block of README.md that begins with a comment naming the file. */
 async function codeBlock(name: string): Promise<string> {
@@ -18,31 +43,53 @@ async function codeBlock(name: string): Promise<string> {
   return code?.split('\n```')[0] ?? '';
 }
 
-test('the two files that README shows run as they stand there', async () => {
-  const [register, gateway = 0, inner, another] = await freePorts(4);
-  expect(another).toBe((inner ?? 0) + 1);
+async function open(port: number): Promise<TestClient> {
+  const client = await openClient(port);
+  onTestFinished(() => client.terminate());
+  return client;
+}
+
+test('README shows the two files of an application word for word', async () => {
+  expect(await codeBlock('events.ts')).toBe(events);
+  expect(await codeBlock('start.ts')).toBe(start);
+});
+
+test('the files that README shows run as they stand there', async () => {
+  // The second gateway process takes the port after the first.
+  const [register = 0, gateway = 0, inner = 0] = await freePorts(4);
+  const withPorts = (code: string): string =>
+    code
+      .replaceAll('1236', String(register))
+      .replaceAll('8282', String(gateway))
+      .replaceAll('2900', String(inner));
   const folder = await temporaryFolder('readme');
   onTestFinished(() => folder.dispose());
-  const start = (await codeBlock('start.ts'))
-    .replaceAll('1236', String(register))
-    .replaceAll('8282', String(gateway))
-    .replaceAll('2900', String(inner));
-  await writeFile(join(folder.path, 'start.ts'), start);
-  await writeFile(join(folder.path, 'events.ts'), await codeBlock('events.ts'));
-  const cluster = await startCluster({ file: join(folder.path, 'start.ts') });
+  await folder.write('events.ts', await codeBlock('events.ts'));
+  const file = await folder.write('start.ts', withPorts(await codeBlock('start.ts')));
+  const announcer = await folder.write('announce.ts', withPorts(await codeBlock('announce.ts')));
+  const cluster = await startCluster({ file });
   onTestFinished(() => cluster.dispose());
-  const first = await openClient(gateway);
-  const second = await openClient(gateway);
-  const ids = [await first.nextJson(), await second.nextJson()];
-  expect(ids).toMatchObject([{ type: 'init' }, { type: 'init' }]);
+  const [first, second] = [await open(gateway), await open(gateway)];
+  const init = { type: 'init', clientId: expect.stringMatching(/^[\w-]{20}$/) };
+  const [one, other] = [await first.nextJson(), await second.nextJson()];
+  expect([one, other]).toEqual([init, init]);
+  expect(one).not.toEqual(other);
   // A client is in the room once it has said something.
   second.send('I am here');
   await eventually(() => {
     first.send('hello');
     return second.messages.includes('hello');
   });
+  expect(first.messages).not.toContain('hello');
+  expect(await runCommand(announcer, [])).toEqual({
+    exitCode: 0,
+    stdout: '2 are in the room\n',
+    stderr: '',
+  });
+  await eventually(() =>
+    [first, second].every(({ messages }) => messages.includes('Lunch is ready')),
+  );
   await first.close();
   await eventually(() => second.messages.includes('Tom left'));
-  second.terminate();
   expect(await cluster.stop()).toBe(0);
 });
