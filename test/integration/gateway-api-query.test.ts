@@ -125,3 +125,20 @@ test('connect rejects in time when no register answers', async () => {
     code: 'GW_ERR_CONNECT_TIMEOUT',
   });
 });
+
+test('an answer that is too large fails its query, and the link goes on', async () => {
+  const ids: string[] = [];
+  const cluster = await roles({ events: { onConnect: (id) => void ids.push(id) } });
+  const api = await cluster.gatewayClient();
+  for (let index = 0; index < 34; index += 1) await cluster.connect();
+  await eventually(() => ids.length === 34);
+  for (const id of ids) {
+    api.setSession(id, { data: 'x'.repeat(1_048_000) });
+    // Waits until the gateway has it: a link takes only so much at once.
+    expect(await api.isOnline(id)).toBe(true);
+  }
+  await expect(api.getAllClientSessions()).rejects.toMatchObject({
+    cause: { code: 'GW_ERR_FRAME_TOO_LARGE' },
+  });
+  expect(await api.getAllClientIdCount()).toBe(34);
+});

@@ -96,3 +96,20 @@ test('a session of a wrong type fails in its callback alone', async () => {
   expect(client.messages).toEqual([]);
   expect(cluster.log.filter((line) => line['event'] === 'onMessage')).toHaveLength(1);
 });
+
+test('a session that is too large fails in its callback alone', async () => {
+  const cluster = await roles({
+    events: {
+      onMessage: (_id, message, ctx) => {
+        if (message === 'large') ctx.session = { data: 'x'.repeat(2_000_000) };
+        ctx.send(JSON.stringify(ctx.session ?? null).slice(0, 10));
+      },
+    },
+  });
+  const client = await cluster.connect();
+  client.send('large');
+  client.send('after');
+  expect(await client.next()).toBe('{"data":"x');
+  expect(await client.next()).toBe('null');
+  expect(cluster.log.filter((line) => line['event'] === 'onMessage')).toHaveLength(1);
+});

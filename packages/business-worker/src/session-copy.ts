@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { packSession } from '@gatewayworker/client';
 import {
   applySessionDelta,
   diffSession,
@@ -98,7 +99,7 @@ export class SessionCopy {
 
   #packChecked(): Buffer | undefined {
     try {
-      return this.#value === undefined ? undefined : packValue(this.#value);
+      return this.#value === undefined ? undefined : packSession('ctx.session', this.#value);
     } catch (error) {
       this.#isLoaded = false;
       throw error;

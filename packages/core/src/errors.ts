@@ -1,4 +1,4 @@
-import { type ErrorCode, errorCodes, isErrorCode } from '@gatewayworker/protocol';
+import { type ErrorCode, errorCodes, FrameError, isErrorCode } from '@gatewayworker/protocol';
 
 /** Form in which an error crosses a link. */
 export interface WireError {
@@ -57,7 +57,9 @@ export class PartialResultError extends GatewayWorkerError {
 
 /** Turns any thrown value into the form that crosses a link. */
 export function toWire(error: unknown): WireError {
-  if (error instanceof GatewayWorkerError) return { code: error.code, message: error.message };
+  if (error instanceof GatewayWorkerError || error instanceof FrameError) {
+    return { code: error.code, message: error.message };
+  }
   return { code: 'GW_ERR_INTERNAL', message: toError(error).message };
 }
 

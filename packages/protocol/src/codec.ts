@@ -2,7 +2,7 @@ import { Packr } from 'msgpackr';
 import type { ByteWriter } from './byte-writer.ts';
 import { Command } from './command.ts';
 import { Fields } from './fields.ts';
-import { beginFrame, endFrame } from './frame.ts';
+import { beginFrame, DEFAULT_MAX_FRAME_BYTES, endFrame } from './frame.ts';
 import { FrameError } from './frame-error.ts';
 import {
   AcceptorRole,
@@ -89,11 +89,20 @@ function notMsgpack(cause: unknown): FrameError {
   return new FrameError('GW_ERR_FRAME_MALFORMED', 'a body is not msgpack', { cause });
 }
 
-/** Writes a structured message as one frame. */
+/**
+ * Writes a structured message as one frame.
+ *
+ * @throws {GW_ERR_FRAME_TOO_LARGE} before anything is written, when the peer would not accept it
+ */
 export function writeMessage(writer: ByteWriter, message: Message): void {
   const { type, ...body } = message;
+  const packed = packr.pack(body);
+  if (packed.length >= DEFAULT_MAX_FRAME_BYTES) {
+    const text = `a ${type} of ${packed.length} bytes exceeds the limit of a frame`;
+    throw new FrameError('GW_ERR_FRAME_TOO_LARGE', text);
+  }
   const start = beginFrame(writer, commandOfType[type]);
-  writer.writeBytes(packr.pack(body));
+  writer.writeBytes(packed);
   endFrame(writer, start);
 }
 

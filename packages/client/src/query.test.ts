@@ -1,0 +1,267 @@
+import { Socket } from 'node:net';
+import {
+  createLogger,
+  FlushScheduler,
+  FrameConnection,
+  GatewayWorkerError,
+  PartialResultError,
+  type RequestTable,
+} from '@gatewayworker/core';
+import { type AskedQuery, FrameDecoder, readMessage } from '@gatewayworker/protocol';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { parseBoolean, parseCount, parseStrings } from './answer.ts';
+import { GatewayLink } from './gateway-link.ts';
+import { GatewayPool } from './gateway-pool.ts';
+import { askEveryGateway, askGatewayOf } from './query.ts';
+
+/** What a gateway does with a question. */
+type Reaction = (requests: RequestTable, requestId: number) => void;
+
+function answers(answer: unknown): Reaction {
+  return (requests, requestId) => requests.resolve(requestId, answer);
+}
+
+function fails(error: Error): Reaction {
+  return (requests, requestId) => requests.reject(requestId, error);
+}
+
+const saysNothing: Reaction = () => undefined;
+
+/** A gateway in memory: it reads what is written to its link and reacts. */
+class MemoryGateway extends Socket {
+  readonly asked: AskedQuery[] = [];
+  readonly link: GatewayLink;
+  readonly #decoder: FrameDecoder;
+
+  constructor(gatewayToken: number, react: Reaction) {
+    super();
+    this.#decoder = new FrameDecoder((...frame) => {
+      const message = readMessage(...frame);
+      if (message?.type !== 'query') throw new Error('a frame that is no query');
+      this.asked.push(message.query);
+      react(this.link.requests, message.requestId);
+      return undefined;
+    });
+    this.link = new GatewayLink(new FrameConnection(this, new FlushScheduler()), {
+      address: `10.0.0.${gatewayToken}:2900`,
+      instanceId: `instance-${gatewayToken}`,
+      gatewayToken,
+      name: 'gateway',
+    });
+    // No request is left pending, so no timer is.
+    onTestFinished(() => this.link.handleClosed(undefined));
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#decoder.push(chunk);
+    done();
+  }
+}
+
+/** A pool of links that are there from the start; it dials nobody. */
+class LinkedPool extends GatewayPool {
+  readonly #gateways: readonly MemoryGateway[];
+  readonly #unlinked: readonly string[];
+
+  constructor(gateways: readonly MemoryGateway[], unlinked: readonly string[] = []) {
+    super({
+      registers: [],
+      identity: { role: 'client', instanceId: 'instance', name: 'test', id: 0 },
+      secretKey: '',
+      queryTimeoutMs: 5000,
+      sendToGatewayBufferSize: 1024,
+      scheduler: new FlushScheduler(),
+      logger: createLogger({ stdout: false }),
+    });
+    this.#gateways = gateways;
+    this.#unlinked = unlinked;
+  }
+
+  override get links(): readonly GatewayLink[] {
+    return this.#gateways.map(({ link }) => link);
+  }
+
+  override get unlinkedAddresses(): string[] {
+    return [...this.#unlinked];
+  }
+
+  override linkOf(gatewayToken: number): GatewayLink | undefined {
+    return this.links.find((link) => link.gatewayToken === gatewayToken);
+  }
+}
+
+function addressAt(gatewayToken: number): Parameters<typeof askGatewayOf>[1] {
+  return { gatewayToken, connection: 7, nonceHigh: 8, nonceLow: 9 };
+}
+
+function isOnline(pool: GatewayPool, gatewayToken: number | undefined): Promise<boolean> {
+  const address = gatewayToken === undefined ? undefined : addressAt(gatewayToken);
+  return askGatewayOf(pool, address, 'isOnline', { parse: parseBoolean, offline: false });
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
+}
+
+function countAll(pool: GatewayPool): Promise<number> {
+  return askEveryGateway(pool, { kind: 'getAllClientIdCount' }, parseCount, sum);
+}
+
+/** What a promise is rejected with. */
+async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    (value) => expect.unreachable(`resolved with ${String(value)}`),
+    (error: unknown) => error,
+  );
+}
+
+const malformed = expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' });
+
+test('asks the gateway of a client and no other', async () => {
+  const gateways = [
+    new MemoryGateway(1, answers(false)),
+    new MemoryGateway(2, answers(true)),
+  ] as const;
+  await expect(isOnline(new LinkedPool(gateways), 2)).resolves.toBe(true);
+  expect(gateways[0].asked).toEqual([]);
+  const client = { connection: 7, nonceHigh: 8, nonceLow: 9 };
+  expect(gateways[1].asked).toEqual([{ kind: 'isOnline', client }]);
+});
+
+test('gives the answer of a client that is not connected, without asking, for an id of nobody', async () => {
+  const gateway = new MemoryGateway(1, answers(true));
+  const pool = new LinkedPool([gateway]);
+  await expect(isOnline(pool, undefined)).resolves.toBe(false);
+  await expect(isOnline(pool, 2)).resolves.toBe(false);
+  expect(gateway.asked).toEqual([]);
+});
+
+test('fails when no gateway is linked, whatever is asked', async () => {
+  const pool = new LinkedPool([], ['10.0.0.9:2900']);
+  const notConnected = expect.objectContaining({ code: 'GW_ERR_NOT_CONNECTED' });
+  await expect(isOnline(pool, undefined)).rejects.toEqual(notConnected);
+  await expect(isOnline(pool, 1)).rejects.toEqual(notConnected);
+  await expect(countAll(pool)).rejects.toEqual(notConnected);
+});
+
+test.each<[string, Reaction, unknown]>([
+  ['answers what is no answer', answers('yes'), malformed],
+  [
+    'says that it cannot answer',
+    fails(new GatewayWorkerError('GW_ERR_INTERNAL', 'boom')),
+    expect.objectContaining({ code: 'GW_ERR_INTERNAL', message: 'boom' }),
+  ],
+])('names the gateway of a client when it %s', async (_what, react, cause) => {
+  const error = await rejectionOf(isOnline(new LinkedPool([new MemoryGateway(3, react)]), 3));
+  expect(error).toBeInstanceOf(PartialResultError);
+  expect(error).toMatchObject({
+    code: 'GW_ERR_PARTIAL_RESULT',
+    partial: undefined,
+    missing: ['10.0.0.3:2900'],
+    cause,
+  });
+});
+
+test('names a gateway whose link closes while it is asked', async () => {
+  const gone = new MemoryGateway(1, saysNothing);
+  const pool = new LinkedPool([gone, new MemoryGateway(2, answers(2))]);
+  const both = Promise.all([rejectionOf(isOnline(pool, 1)), rejectionOf(countAll(pool))]);
+  const reason = new Error('reset');
+  gone.link.handleClosed(reason);
+  const cause = expect.objectContaining({ code: 'GW_ERR_LINK_CLOSED', cause: reason });
+  const missing = ['10.0.0.1:2900'];
+  expect(await both).toMatchObject([
+    { missing, partial: undefined, cause },
+    { missing, partial: 2, cause },
+  ]);
+});
+
+test('names a gateway that does not answer in time', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+  const pool = new LinkedPool([
+    new MemoryGateway(1, saysNothing),
+    new MemoryGateway(2, answers(5)),
+  ]);
+  const rejection = rejectionOf(countAll(pool));
+  vi.advanceTimersByTime(pool.queryTimeoutMs - 1);
+  // The gateways are asked at the end of the turn; the second answers in it.
+  await new Promise<void>((resolve) => {
+    setImmediate(resolve);
+  });
+  expect(vi.getTimerCount()).toBe(1);
+  vi.advanceTimersByTime(1);
+  expect(await rejection).toMatchObject({
+    missing: ['10.0.0.1:2900'],
+    partial: 5,
+    cause: { code: 'GW_ERR_QUERY_TIMEOUT' },
+  });
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('asks every gateway the same and joins what they answer', async () => {
+  const gateways = [1, 20, 300].map((count, i) => new MemoryGateway(i + 1, answers(count)));
+  await expect(countAll(new LinkedPool(gateways))).resolves.toBe(321);
+  for (const { asked } of gateways) expect(asked).toEqual([{ kind: 'getAllClientIdCount' }]);
+});
+
+test('asks every gateway before the first has answered', async () => {
+  const waiting: (() => void)[] = [];
+  const react =
+    (count: number): Reaction =>
+    (requests, requestId) => {
+      waiting.push(() => requests.resolve(requestId, count));
+      if (waiting.length === 3) for (const answer of waiting.toReversed()) answer();
+    };
+  const gateways = [1, 2, 3].map((token) => new MemoryGateway(token, react(token)));
+  await expect(countAll(new LinkedPool(gateways))).resolves.toBe(6);
+});
+
+test('joins lists of several gateways', async () => {
+  const gateways = [['a', 'b'], [], ['c']].map((ids, i) => new MemoryGateway(i + 1, answers(ids)));
+  const query = { kind: 'getClientIdByUid', uid: 'x' } as const;
+  const ids = await askEveryGateway(new LinkedPool(gateways), query, parseStrings, (lists) =>
+    lists.flat().toSorted(),
+  );
+  expect(ids).toEqual(['a', 'b', 'c']);
+  for (const { asked } of gateways) expect(asked).toEqual([query]);
+});
+
+test('fails with what it has when a gateway that lives is not linked', async () => {
+  const pool = new LinkedPool([new MemoryGateway(1, answers(4))], ['10.0.0.9:2900']);
+  expect(await rejectionOf(countAll(pool))).toMatchObject({
+    message: 'no answer from 10.0.0.9:2900',
+    missing: ['10.0.0.9:2900'],
+    partial: 4,
+    cause: undefined,
+  });
+});
+
+test('names every gateway that is missing, and joins the answers of the others', async () => {
+  const failure = new GatewayWorkerError('GW_ERR_INTERNAL', 'boom');
+  const gateways = [
+    new MemoryGateway(1, answers(1)),
+    new MemoryGateway(2, fails(failure)),
+    new MemoryGateway(3, answers(-1)),
+    new MemoryGateway(4, answers(40)),
+  ];
+  const error = await rejectionOf(countAll(new LinkedPool(gateways, ['10.0.0.9:2900'])));
+  expect(error).toMatchObject({
+    missing: ['10.0.0.9:2900', '10.0.0.2:2900', '10.0.0.3:2900'],
+    partial: 41,
+  });
+  expect(error).toHaveProperty('cause', failure);
+});
+
+test('joins nothing when no gateway answers', async () => {
+  const gateways = [1, 2].map((token) => new MemoryGateway(token, answers('none')));
+  expect(await rejectionOf(countAll(new LinkedPool(gateways)))).toMatchObject({
+    missing: ['10.0.0.1:2900', '10.0.0.2:2900'],
+    partial: 0,
+    cause: malformed,
+  });
+});
