@@ -17,13 +17,13 @@ export class WorkerGateway extends GatewayClient {
 
   override bindUid(clientId: string, uid: string | number): boolean {
     const isHanded = super.bindUid(clientId, uid);
-    this.#setUid(clientId, String(uid));
+    if (isHanded) this.#setUid(clientId, String(uid));
     return isHanded;
   }
 
   override unbindUid(clientId: string): boolean {
     const isHanded = super.unbindUid(clientId);
-    this.#setUid(clientId, undefined);
+    if (isHanded) this.#setUid(clientId, undefined);
     return isHanded;
   }
 

@@ -128,8 +128,9 @@ export class GatewayClient {
     assertPayload(data);
     const excluded = parseClientIdsArgument('exclude', exclude);
     if (only === undefined) return sendToAll(this.#pool(), excluded, data);
-    const excludedIds = new Set(exclude);
-    const receivers = [...new Set(only)].filter((clientId) => !excludedIds.has(clientId));
+    // A lone id, of untyped code, counts as a list of one here too: a Set would take it apart.
+    const excludedIds = new Set([exclude].flat());
+    const receivers = [...new Set([only].flat())].filter((clientId) => !excludedIds.has(clientId));
     return sendToOnly(this.#pool(), parseClientIdsArgument('only', receivers), data);
   }
 

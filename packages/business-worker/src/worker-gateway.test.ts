@@ -1,0 +1,158 @@
+import { Socket } from 'node:net';
+import { type GatewayLink, GatewayPool } from '@gatewayworker/client';
+import { createLogger, FlushScheduler, FrameConnection, RequestTable } from '@gatewayworker/core';
+import { ByteWriter, formatClientId, writeMessage } from '@gatewayworker/protocol';
+import { expect, onTestFinished, test } from 'vitest';
+import { AttachedClients } from './attached-clients.ts';
+import { gateway, setWorkerProcess } from './gateway.ts';
+import { WorkerGateway } from './worker-gateway.ts';
+
+/** A link to a gateway; what is sent over it goes nowhere. */
+function createLink(gatewayToken: number): GatewayLink {
+  return {
+    connection: new FrameConnection(new Socket(), new FlushScheduler()),
+    address: `10.0.0.${gatewayToken}:2900`,
+    instanceId: `instance-${gatewayToken}`,
+    gatewayToken,
+    name: 'gateway',
+    requests: new RequestTable(),
+    ask: () => Promise.resolve(),
+    handleClosed: () => undefined,
+  };
+}
+
+/** A pool of links that are there from the start; it dials nobody. */
+class LinkedPool extends GatewayPool {
+  readonly #links: readonly GatewayLink[];
+
+  constructor(links: readonly GatewayLink[]) {
+    super({
+      registers: [],
+      identity: { role: 'worker', instanceId: 'instance', name: 'test', id: 0 },
+      secretKey: '',
+      queryTimeoutMs: 5000,
+      sendToGatewayBufferSize: 1024,
+      scheduler: new FlushScheduler(),
+      logger: createLogger({ stdout: false }),
+    });
+    this.#links = links;
+  }
+
+  override get links(): readonly GatewayLink[] {
+    return this.#links;
+  }
+
+  override linkOf(gatewayToken: number): GatewayLink | undefined {
+    return this.#links.find((link) => link.gatewayToken === gatewayToken);
+  }
+}
+
+/** A worker that has connection 7 of gateway 1 and knows gateway 2. */
+function createWorker() {
+  const link = createLink(1);
+  const pool = new LinkedPool([link, createLink(2)]);
+  const api = new WorkerGateway(
+    () => pool,
+    () => clients,
+  );
+  const clients: AttachedClients = new AttachedClients({
+    gateway: api,
+    logger: createLogger({ stdout: false }),
+    onEvent: () => undefined,
+  });
+  onTestFinished(() => clients.close());
+  clients.addLink(link);
+  const attached = new ByteWriter();
+  writeMessage(attached, {
+    type: 'clientAttached',
+    connection: 7,
+    nonceHigh: 5,
+    nonceLow: 6,
+    remoteAddress: '::1',
+    remotePort: 1,
+    gatewayPort: 8282,
+    request: undefined,
+    uid: undefined,
+    session: undefined,
+  });
+  const { buffer, length } = attached;
+  clients.handleFrame(link, buffer.readUInt8(4), buffer, 5, length);
+  const uidOf = (clientId: string): string | undefined => clients.find(clientId)?.uid;
+  return { api, pool, link, clients, uidOf };
+}
+
+const clientId = formatClientId({ gatewayToken: 1, connection: 7, nonceHigh: 5, nonceLow: 6 });
+
+test('shows a client of this worker its new uid at once', () => {
+  const { api, uidOf } = createWorker();
+  expect(uidOf(clientId)).toBeUndefined();
+  expect(api.bindUid(clientId, 'anna')).toBe(true);
+  expect(uidOf(clientId)).toBe('anna');
+  api.bindUid(clientId, 7);
+  expect(uidOf(clientId)).toBe('7');
+  expect(api.unbindUid(clientId)).toBe(true);
+  expect(uidOf(clientId)).toBeUndefined();
+});
+
+test('tells the gateway of the client as well', () => {
+  const { api, link } = createWorker();
+  const { output } = link.connection;
+  expect(output.pendingBytes).toBe(0);
+  api.bindUid(clientId, 'anna');
+  const afterBind = output.pendingBytes;
+  expect(afterBind).toBeGreaterThan(0);
+  api.unbindUid(clientId);
+  expect(output.pendingBytes).toBeGreaterThan(afterBind);
+});
+
+test('changes a client of another worker at its gateway alone', () => {
+  const { api, uidOf } = createWorker();
+  const address = { gatewayToken: 1, connection: 8, nonceHigh: 5, nonceLow: 6 };
+  const stale = { ...address, connection: 7, nonceLow: 9 };
+  for (const other of [address, { ...address, gatewayToken: 2 }, stale]) {
+    expect(api.bindUid(formatClientId(other), 'anna')).toBe(true);
+    expect(api.unbindUid(formatClientId(other))).toBe(true);
+  }
+  expect(uidOf(clientId)).toBeUndefined();
+});
+
+test('leaves the uid as it is when the gateway cannot be told', () => {
+  const { api, link, uidOf } = createWorker();
+  api.bindUid(clientId, 'anna');
+  api.sendToClient(clientId, 'x'.repeat(1024));
+  expect(api.bindUid(clientId, 'bert')).toBe(false);
+  expect(api.unbindUid(clientId)).toBe(false);
+  expect(uidOf(clientId)).toBe('anna');
+  link.connection.close();
+  expect(api.unbindUid(clientId)).toBe(false);
+  expect(uidOf(clientId)).toBe('anna');
+});
+
+test('leaves the uid as it is when the new one is wrong', () => {
+  const { api, uidOf } = createWorker();
+  api.bindUid(clientId, 'anna');
+  expect(() => api.bindUid(clientId, '')).toThrow(TypeError);
+  expect(() => api.bindUid(clientId, Number.NaN)).toThrow(TypeError);
+  expect(() => api.bindUid(clientId, 'x'.repeat(65_536))).toThrow(RangeError);
+  expect(uidOf(clientId)).toBe('anna');
+});
+
+test('answers false for text that is no client id', () => {
+  const { api } = createWorker();
+  expect(api.bindUid('nobody', 'anna')).toBe(false);
+  expect(api.unbindUid('nobody')).toBe(false);
+});
+
+test('works in a worker alone, from when it starts until it stops', () => {
+  const notInWorker = expect.objectContaining({ code: 'GW_ERR_NOT_IN_WORKER' });
+  expect(() => gateway.sendToAll('x')).toThrow(notInWorker);
+  expect(() => gateway.bindUid(clientId, 'anna')).toThrow(notInWorker);
+  expect(() => gateway.isOnline(clientId)).toThrow(notInWorker);
+  const { pool, clients, uidOf } = createWorker();
+  setWorkerProcess({ pool, clients });
+  onTestFinished(() => setWorkerProcess(undefined));
+  expect(gateway.bindUid(clientId, 'anna')).toBe(true);
+  expect(uidOf(clientId)).toBe('anna');
+  setWorkerProcess(undefined);
+  expect(() => gateway.unbindUid(clientId)).toThrow(notInWorker);
+});
