@@ -150,6 +150,8 @@ export class AttachedClients {
   close(): void {
     for (const { timer } of this.#lost) clearTimeout(timer);
     this.#lost = [];
+    // The links close after this: their clients live on at the gateways and have no end here.
+    this.#links.clear();
   }
 
   #handleMessage(link: GatewayLink, { contexts }: LinkClients, message: Message): void {

@@ -1,0 +1,395 @@
+import { Socket } from 'node:net';
+import { GatewayClient, type GatewayLink } from '@gatewayworker/client';
+import {
+  createLogger,
+  FlushScheduler,
+  FrameConnection,
+  GatewayWorkerError,
+  RequestTable,
+} from '@gatewayworker/core';
+import {
+  ByteReader,
+  ByteWriter,
+  type ClientClosed,
+  Command,
+  FrameDecoder,
+  formatClientId,
+  type Message,
+  packValue,
+  readEventsHandled,
+  replaceSession,
+  writeClientConnected,
+  writeClientMessage,
+  writeMessage,
+} from '@gatewayworker/protocol';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { AttachedClients } from './attached-clients.ts';
+import type { ClientContext, ClientEvent } from './client-context.ts';
+
+/** A gateway process in memory: it writes frames to the worker and keeps what the worker sends. */
+class MemoryGateway extends Socket {
+  readonly link: GatewayLink;
+  readonly #clients: AttachedClients;
+  /** What the worker has told since the last look: `ready`, or the connection and count of events. */
+  #told: unknown[] = [];
+
+  constructor(clients: AttachedClients, gateway: { instanceId: string; port?: number }) {
+    super();
+    this.#clients = clients;
+    this.link = {
+      connection: new FrameConnection(this, new FlushScheduler()),
+      address: `10.0.0.1:${gateway.port ?? 2900}`,
+      instanceId: gateway.instanceId,
+      gatewayToken: gateway.port ?? 2900,
+      name: 'gateway',
+      requests: new RequestTable(),
+      ask: () => Promise.resolve(),
+      handleClosed: () => undefined,
+    };
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    new FrameDecoder((command, buffer, start, end) => {
+      if (command === Command.WorkerReady) this.#told.push('ready');
+      else if (command === Command.EventsHandled) {
+        const reader = new ByteReader().reset(buffer, start, end);
+        readEventsHandled(reader, (connection, count) => this.#told.push([connection, count]));
+      }
+      return undefined;
+    }).push(chunk);
+    done();
+  }
+
+  takeTold(): unknown[] {
+    this.link.connection.output.flush();
+    const told = this.#told;
+    this.#told = [];
+    return told;
+  }
+
+  /** Hands one frame to the worker in a buffer that is used again at once. */
+  sendFrame(fill: (writer: ByteWriter) => void): void {
+    const writer = new ByteWriter();
+    fill(writer);
+    const { buffer, length } = writer;
+    this.#clients.handleFrame(this.link, buffer.readUInt8(4), buffer, 5, length);
+    buffer.fill(0xff);
+  }
+
+  tell(message: Message): void {
+    this.sendFrame((writer) => writeMessage(writer, message));
+  }
+
+  attach(connection: number, session?: Record<string, unknown>): void {
+    this.tell({
+      type: 'clientAttached',
+      connection,
+      nonceHigh: 5,
+      nonceLow: 6,
+      remoteAddress: '::1',
+      remotePort: 1,
+      gatewayPort: 8282,
+      request: packValue({ url: '/?room=1', headers: { cookie: 'a=1' } }),
+      uid: 'anna',
+      session: session === undefined ? undefined : packValue(session),
+    });
+  }
+
+  say(connection: number, text: string): void {
+    this.sendFrame((writer) => writeClientMessage(writer, connection, Buffer.from(text), false));
+  }
+
+  endClient(connection: number, end: Partial<ClientClosed> = {}): void {
+    const { by = 'client', code, reason } = end;
+    this.tell({ type: 'clientClosed', connection, by, code, reason });
+  }
+
+  idOf(connection: number): string {
+    const { gatewayToken } = this.link;
+    return formatClientId({ gatewayToken, connection, nonceHigh: 5, nonceLow: 6 });
+  }
+}
+
+interface Happened {
+  readonly context: ClientContext;
+  readonly event: ClientEvent;
+}
+
+/** The table of a worker, and the events that came of it. */
+class Worker {
+  readonly happened: Happened[] = [];
+  readonly clients: AttachedClients = new AttachedClients({
+    gateway: new GatewayClient(() => {
+      throw new GatewayWorkerError('GW_ERR_NOT_IN_WORKER');
+    }),
+    logger: createLogger({ stdout: false }),
+    onEvent: (context, event) => this.happened.push({ context, event }),
+  });
+
+  constructor() {
+    onTestFinished(() => this.clients.close());
+  }
+
+  link(instanceId = 'instance', port?: number): MemoryGateway {
+    const gateway = new MemoryGateway(this.clients, {
+      instanceId,
+      ...(port === undefined ? {} : { port }),
+    });
+    this.clients.addLink(gateway.link);
+    return gateway;
+  }
+
+  /** Connection and event of each, since the last call. */
+  takeEvents(): [number, ClientEvent][] {
+    return this.happened.splice(0).map(({ context, event }) => [context.connection, event]);
+  }
+}
+
+/** A clock that the test turns. */
+function useFakeClock(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate'] });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+}
+
+const lost: ClientEvent = { kind: 'closed', closed: { by: 'gateway-lost' } };
+
+test('knows what the gateway says of a client', () => {
+  const worker = new Worker();
+  const gateway = worker.link();
+  gateway.attach(7, { room: 1 });
+  const context = worker.clients.find(gateway.idOf(7));
+  expect(context).toMatchObject({
+    clientId: gateway.idOf(7),
+    uid: 'anna',
+    session: { room: 1 },
+    remoteAddress: '::1',
+    remotePort: 1,
+    gatewayName: 'gateway',
+    gatewayPort: 8282,
+    request: { url: '/?room=1', cookies: { a: '1' } },
+    redelivered: false,
+    closed: undefined,
+  });
+  expect(worker.clients.size).toBe(1);
+  expect(worker.takeEvents()).toEqual([]);
+});
+
+test('finds a client by its whole id alone', () => {
+  const worker = new Worker();
+  const [gateway, other] = [worker.link('a', 1), worker.link('b', 2)];
+  gateway.attach(7);
+  expect(worker.clients.find(gateway.idOf(7))?.connection).toBe(7);
+  expect(worker.clients.find(gateway.idOf(8))).toBeUndefined();
+  expect(worker.clients.find(other.idOf(7))).toBeUndefined();
+  expect(worker.clients.find('nobody')).toBeUndefined();
+  const stale = { gatewayToken: 1, connection: 7, nonceHigh: 5, nonceLow: 7 };
+  expect(worker.clients.find(formatClientId(stale))).toBeUndefined();
+});
+
+test('turns frames into events, in order', () => {
+  const worker = new Worker();
+  const gateway = worker.link();
+  gateway.attach(7);
+  gateway.sendFrame((writer) => writeClientConnected(writer, 7));
+  gateway.say(7, 'é');
+  gateway.sendFrame((writer) => writeClientMessage(writer, 7, Uint8Array.of(0, 255), true));
+  gateway.say(7, '');
+  gateway.endClient(7, { by: 'server', code: 4000, reason: 'bye' });
+  expect(worker.takeEvents()).toEqual([
+    [7, { kind: 'connected' }],
+    [7, { kind: 'message', message: 'é' }],
+    [7, { kind: 'message', message: Buffer.from([0, 255]) }],
+    [7, { kind: 'message', message: '' }],
+    [7, { kind: 'closed', closed: { by: 'server', code: 4000, reason: 'bye' } }],
+  ]);
+});
+
+test('leaves out what the gateway does not say of an end', () => {
+  const worker = new Worker();
+  const gateway = worker.link();
+  gateway.attach(7);
+  gateway.endClient(7, { by: 'heartbeat' });
+  expect(worker.takeEvents()).toStrictEqual([[7, { kind: 'closed', closed: { by: 'heartbeat' } }]]);
+});
+
+test('shows a client what others change of it', () => {
+  const worker = new Worker();
+  const gateway = worker.link();
+  gateway.attach(7, { room: 1 });
+  const context = worker.clients.find(gateway.idOf(7));
+  gateway.tell({ type: 'uidChanged', connection: 7, uid: 'bert' });
+  expect(context?.uid).toBe('bert');
+  gateway.tell({ type: 'uidChanged', connection: 7, uid: undefined });
+  expect(context?.uid).toBeUndefined();
+  const delta = replaceSession({ room: 2 });
+  gateway.tell({ type: 'sessionChanged', connection: 7, appliedChanges: 0, delta });
+  expect(context?.session).toEqual({ room: 2 });
+});
+
+test('ignores what is told of clients that it does not have', () => {
+  const worker = new Worker();
+  const gateway = worker.link();
+  gateway.sendFrame((writer) => writeClientConnected(writer, 7));
+  gateway.say(7, 'x');
+  gateway.endClient(7);
+  gateway.tell({ type: 'uidChanged', connection: 7, uid: 'bert' });
+  const delta = replaceSession({});
+  gateway.tell({ type: 'sessionChanged', connection: 7, appliedChanges: 0, delta });
+  expect(worker.takeEvents()).toEqual([]);
+  expect(worker.clients.size).toBe(0);
+});
+
+test('tells clients of the same number at two gateways apart', () => {
+  const worker = new Worker();
+  const gateways = [worker.link('a', 1), worker.link('b', 2)] as const;
+  for (const gateway of gateways) gateway.attach(7);
+  gateways[1].say(7, 'x');
+  expect(worker.happened.map(({ context }) => context.clientId)).toEqual([gateways[1].idOf(7)]);
+  expect(worker.clients.size).toBe(2);
+});
+
+test('tells the gateway once per turn which events are finished', () => {
+  const worker = new Worker();
+  const gateway = worker.link();
+  gateway.attach(7);
+  gateway.attach(8);
+  for (const connection of [7, 7, 8]) gateway.say(connection, 'x');
+  for (const { context, event } of worker.happened) worker.clients.handleFinished(context, event);
+  expect(gateway.takeTold()).toEqual([
+    [7, 2],
+    [8, 1],
+  ]);
+  expect(gateway.takeTold()).toEqual([]);
+});
+
+test('keeps a client until its end is finished', () => {
+  const worker = new Worker();
+  const gateway = worker.link();
+  gateway.attach(7);
+  gateway.endClient(7);
+  expect(worker.clients.size).toBe(1);
+  for (const { context, event } of worker.happened) worker.clients.handleFinished(context, event);
+  expect(worker.clients.size).toBe(0);
+  expect(worker.clients.find(gateway.idOf(7))).toBeUndefined();
+  expect(gateway.takeTold()).toEqual([[7, 1]]);
+});
+
+test('tells every gateway that it is ready, those that come later too', () => {
+  const worker = new Worker();
+  const first = worker.link('a', 1);
+  expect(first.takeTold()).toEqual([]);
+  worker.clients.setReady();
+  const second = worker.link('b', 2);
+  expect(first.takeTold()).toEqual(['ready']);
+  expect(second.takeTold()).toEqual(['ready']);
+});
+
+test('gives clients their end when their gateway stays away for two seconds', () => {
+  useFakeClock();
+  const worker = new Worker();
+  const gateway = worker.link();
+  gateway.attach(7);
+  gateway.attach(8);
+  worker.clients.removeLink(gateway.link);
+  expect(worker.clients.size).toBe(0);
+  vi.advanceTimersByTime(1999);
+  expect(worker.takeEvents()).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(worker.takeEvents()).toEqual([
+    [7, lost],
+    [8, lost],
+  ]);
+  vi.advanceTimersByTime(10_000);
+  expect(worker.takeEvents()).toEqual([]);
+});
+
+test('gives clients their end at once when another process listens where their gateway was', () => {
+  useFakeClock();
+  const worker = new Worker();
+  const gateway = worker.link('before');
+  gateway.attach(7);
+  worker.clients.removeLink(gateway.link);
+  worker.link('elsewhere', 3000);
+  expect(worker.takeEvents()).toEqual([]);
+  worker.link('after');
+  expect(worker.takeEvents()).toEqual([[7, lost]]);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('gives no client its end when its gateway comes back in time', () => {
+  useFakeClock();
+  const worker = new Worker();
+  const gateway = worker.link('same');
+  gateway.attach(7);
+  worker.clients.removeLink(gateway.link);
+  vi.advanceTimersByTime(1999);
+  worker.link('same');
+  vi.advanceTimersByTime(10_000);
+  expect(worker.takeEvents()).toEqual([]);
+});
+
+test('gives no client a second end', () => {
+  useFakeClock();
+  const worker = new Worker();
+  const gateway = worker.link();
+  for (const connection of [7, 8, 9]) gateway.attach(connection);
+  const [seven, eight] = [7, 8].map((connection) => worker.clients.find(gateway.idOf(connection)));
+  if (seven === undefined || eight === undefined) throw new Error('they are attached');
+  // The end of the first is being handled; that of the second waits for a callback.
+  seven.closed = { by: 'client' };
+  eight.waiting = [
+    { kind: 'message', message: 'x' },
+    { kind: 'closed', closed: { by: 'client' } },
+  ];
+  worker.clients.removeLink(gateway.link);
+  vi.advanceTimersByTime(2000);
+  expect(worker.takeEvents()).toEqual([[9, lost]]);
+});
+
+test('ends the clients of a lost gateway 64 per turn', () => {
+  useFakeClock();
+  const worker = new Worker();
+  const gateway = worker.link();
+  for (let connection = 0; connection < 150; connection++) gateway.attach(connection);
+  worker.clients.removeLink(gateway.link);
+  vi.advanceTimersToNextTimer();
+  const perTurn = [worker.takeEvents().length];
+  while (vi.getTimerCount() > 0) {
+    vi.advanceTimersToNextTimer();
+    perTurn.push(worker.takeEvents().length);
+  }
+  expect(perTurn).toEqual([64, 64, 22]);
+});
+
+test('takes no frame of a link that is gone, and tells it nothing', () => {
+  const worker = new Worker();
+  const gateway = worker.link();
+  gateway.attach(7);
+  gateway.say(7, 'x');
+  worker.clients.removeLink(gateway.link);
+  for (const { context, event } of worker.happened) worker.clients.handleFinished(context, event);
+  expect(gateway.takeTold()).toEqual([]);
+  gateway.say(7, 'y');
+  expect(worker.takeEvents()).toHaveLength(1);
+});
+
+test('gives no client its end once the worker has stopped', () => {
+  useFakeClock();
+  const worker = new Worker();
+  const [gone, linked] = [worker.link('a', 1), worker.link('b', 2)];
+  gone.attach(7);
+  linked.attach(8);
+  worker.clients.removeLink(gone.link);
+  worker.clients.close();
+  // The worker closes its links after that.
+  linked.say(8, 'x');
+  worker.clients.removeLink(linked.link);
+  expect(vi.getTimerCount()).toBe(0);
+  vi.advanceTimersByTime(10_000);
+  expect(worker.takeEvents()).toEqual([]);
+  expect(worker.clients.size).toBe(0);
+});
