@@ -25,7 +25,13 @@ import { forgetClient, type GatewayState } from './gateway-state.ts';
 import { InnerLinks } from './inner-links.ts';
 import { parseListenAddress, type ResolvedGatewayOptions } from './options.ts';
 import { MembershipIndex } from './subscriptions/membership-index.ts';
-import type { ClientSocket, ClientSocketHandler, Transport } from './transports/transport.ts';
+import type {
+  Admission,
+  ClientSocket,
+  ClientSocketHandler,
+  Refusal,
+  Transport,
+} from './transports/transport.ts';
 import { WebsocketTransport } from './transports/websocket-transport.ts';
 import { WorkerPool } from './worker-pool.ts';
 import { LeastConnectionsRouter } from './worker-router.ts';
@@ -50,6 +56,10 @@ export class GatewayRuntime implements RoleRuntime {
   #innerPort = 0;
   #isAccepting = false;
   #isStopped = false;
+  readonly #admission: Admission = {
+    isAccepted: true,
+    onClient: (socket) => this.#handleClient(socket),
+  };
   #received = 0;
 
   constructor(options: ResolvedGatewayOptions, context: { id: number; logger: Logger }) {
@@ -118,8 +128,7 @@ export class GatewayRuntime implements RoleRuntime {
   async start(): Promise<void> {
     this.#innerPort = await this.#innerServer.listen(this.#innerAddress(), this.#owner);
     await this.#transport.listen({
-      refusal: () => this.#refusal(),
-      onClient: (socket) => this.#handleClient(socket),
+      admit: (_candidate, decide) => decide(this.#refusal() ?? this.#admission),
     });
     this.#isAccepting = true;
     await this.#announce();
@@ -196,9 +205,10 @@ export class GatewayRuntime implements RoleRuntime {
     });
   }
 
-  #refusal(): { status: number; reason: string } | undefined {
+  #refusal(): Refusal | undefined {
     if (this.#isAccepting && this.#workers.size > 0) return undefined;
-    return { status: 503, reason: this.#isAccepting ? 'no worker is ready' : 'the server stops' };
+    const reason = this.#isAccepting ? 'no worker is ready' : 'the server stops';
+    return { isAccepted: false, status: 503, reason };
   }
 
   #handleClient(socket: ClientSocket): ClientSocketHandler {

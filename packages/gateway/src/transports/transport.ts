@@ -26,12 +26,16 @@ export interface ClientSocket {
   readonly request: ClientRequest | undefined;
   /** Bytes that were sent and that the kernel has not taken. */
   readonly pendingBytes: number;
+  /** Bytes that came from the client, of the protocol's own too. */
+  readonly bytesRead: number;
   /** Sends bytes that the transport framed with `frame`; they may be shared and never change. */
   sendFrame(frame: Buffer): void;
   /** Frames and sends `source[start, end)`, which may change after the call. */
   sendMessage(source: Buffer, start: number, end: number, isBinary: boolean): void;
   /** Writes what was sent without waiting for the end of the turn, as far as the kernel takes it. */
   flush(): void;
+  /** Asks the client for a sign of life, where the protocol has such a thing. */
+  ping(): void;
   /** Stops reading from the client, or goes on. */
   setPaused(isPaused: boolean): void;
   /** Sends what is queued, says goodbye as the protocol does, and closes. `by` is what `onClose` then tells. */
@@ -40,12 +44,36 @@ export interface ClientSocket {
   destroy(by: ClosedBy): void;
 }
 
+/** A client that asks to be let in. */
+export interface ClientCandidate {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** The handshake; `undefined` when the protocol has none. */
+  readonly request: ClientRequest | undefined;
+}
+
+/** The client is let in. */
+export interface Admission {
+  readonly isAccepted: true;
+  /** Called once, when the client is usable; never, when it went before that. */
+  onClient(socket: ClientSocket): ClientSocketHandler;
+}
+
+/** The client is not let in. A protocol without a handshake just closes. */
+export interface Refusal {
+  readonly isAccepted: false;
+  /** HTTP status, 400 to 599. */
+  readonly status: number;
+  readonly reason: string;
+}
+
 /** What the gateway tells a transport. */
 export interface TransportHandler {
-  /** Asked before a client is let in: `undefined` lets it in, else it is refused with this HTTP status. */
-  refusal(): { readonly status: number; readonly reason: string } | undefined;
-  /** A client is usable. */
-  onClient(socket: ClientSocket): ClientSocketHandler;
+  /**
+   * Asked once for each client, before it is let in. Calls `decide` once: during the call, or later
+   * when a worker decides.
+   */
+  admit(candidate: ClientCandidate, decide: (decision: Admission | Refusal) => void): void;
 }
 
 /** A listener for clients of one protocol. */

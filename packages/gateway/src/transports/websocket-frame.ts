@@ -3,6 +3,9 @@ import type { ByteWriter } from '@gatewayworker/protocol';
 const FINAL_TEXT = 0x81;
 const FINAL_BINARY = 0x82;
 
+/** An empty ping, the same for every client. Source: RFC 6455 5.5.2. */
+export const pingFrame: Buffer = Buffer.of(0x89, 0);
+
 /** Longest header of an unmasked frame. */
 export const MAX_FRAME_HEADER_BYTES = 10;
 

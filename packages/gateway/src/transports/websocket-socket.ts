@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { type FlushScheduler, GatheredSocket, toError } from '@gatewayworker/core';
 import { type ClientRequest, ClosedBy } from '@gatewayworker/protocol';
 import type { RawData, WebSocket } from 'ws';
 import type { ClientSocket, ClientSocketHandler } from './transport.ts';
-import { writeFrameHeader } from './websocket-frame.ts';
+import { pingFrame, writeFrameHeader } from './websocket-frame.ts';
 
 /** What a websocket client has in common with the others of its listener. */
 export interface WebsocketSocketOptions {
@@ -18,21 +19,32 @@ export class WebsocketSocket implements ClientSocket {
   readonly listenPort: number;
   readonly request: ClientRequest;
   readonly #websocket: WebSocket;
+  readonly #socket: Socket;
   readonly #output: GatheredSocket;
   /** Why the connection ends, when it is not the client that ends it. */
   #closedBy: ClosedBy | undefined;
 
-  constructor(websocket: WebSocket, request: IncomingMessage, options: WebsocketSocketOptions) {
+  constructor(
+    websocket: WebSocket,
+    request: IncomingMessage,
+    handshake: ClientRequest,
+    options: WebsocketSocketOptions,
+  ) {
     this.#websocket = websocket;
+    this.#socket = request.socket;
     this.#output = new GatheredSocket(request.socket, options.scheduler);
     this.listenPort = options.listenPort;
     this.remoteAddress = request.socket.remoteAddress ?? '';
     this.remotePort = request.socket.remotePort ?? 0;
-    this.request = readRequest(request);
+    this.request = handshake;
   }
 
   get pendingBytes(): number {
     return this.#output.pendingBytes;
+  }
+
+  get bytesRead(): number {
+    return this.#socket.bytesRead;
   }
 
   /** Passes on what the client sends, from now on. */
@@ -66,6 +78,10 @@ export class WebsocketSocket implements ClientSocket {
     this.#output.flush();
   }
 
+  ping(): void {
+    this.#output.append(pingFrame);
+  }
+
   setPaused(isPaused: boolean): void {
     if (isPaused) this.#websocket.pause();
     else this.#websocket.resume();
@@ -94,7 +110,8 @@ function isProtocolError(error: unknown): boolean {
   return code?.startsWith('WS_ERR_') ?? false;
 }
 
-function readRequest(request: IncomingMessage): ClientRequest {
+/** The parts of a handshake that applications see. */
+export function readRequest(request: IncomingMessage): ClientRequest {
   const headers = Object.entries(request.headers).map(([name, value]): [string, string] => [
     name,
     Array.isArray(value) ? value.join(', ') : (value ?? ''),

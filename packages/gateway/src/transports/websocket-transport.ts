@@ -4,9 +4,9 @@ import { boundPort, type FlushScheduler, type Logger, listen } from '@gatewaywor
 import { ByteWriter } from '@gatewayworker/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { ListenAddress } from '../options.ts';
-import type { Transport, TransportHandler } from './transport.ts';
+import type { Refusal, Transport, TransportHandler } from './transport.ts';
 import { writeFrameHeader } from './websocket-frame.ts';
-import { WebsocketSocket } from './websocket-socket.ts';
+import { readRequest, WebsocketSocket } from './websocket-socket.ts';
 
 /** Time a client has to answer a close frame, in milliseconds; then its socket is closed for it. */
 const CLOSE_TIMEOUT_MS = 5000;
@@ -82,25 +82,31 @@ export class WebsocketTransport implements Transport {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const handler = this.#handler;
-    const refusal = handler?.refusal();
     // Until the websocket takes the socket over, an error here is the client's own.
-    const ignoreError = (): void => undefined;
     socket.on('error', ignoreError);
-    if (handler === undefined || refusal !== undefined) {
-      refuse(socket, refusal ?? { status: 503, reason: 'not listening' });
-      return;
-    }
-    this.#websockets.handleUpgrade(request, socket, head, (websocket: WebSocket) => {
-      socket.off('error', ignoreError);
-      const { scheduler } = this.#options;
-      const client = new WebsocketSocket(websocket, request, { listenPort: this.port, scheduler });
-      client.start(handler.onClient(client));
+    const handshake = readRequest(request);
+    const { remoteAddress = '', remotePort = 0 } = request.socket;
+    this.#handler?.admit({ remoteAddress, remotePort, request: handshake }, (decision) => {
+      if (socket.destroyed) return;
+      if (!decision.isAccepted) {
+        refuse(socket, decision);
+        return;
+      }
+      this.#websockets.handleUpgrade(request, socket, head, (websocket: WebSocket) => {
+        socket.off('error', ignoreError);
+        const options = { listenPort: this.port, scheduler: this.#options.scheduler };
+        const client = new WebsocketSocket(websocket, request, handshake, options);
+        client.start(decision.onClient(client));
+      });
     });
   }
 }
 
-function refuse(socket: Duplex, refusal: { status: number; reason: string }): void {
+function ignoreError(): void {
+  // The socket closes by itself.
+}
+
+function refuse(socket: Duplex, refusal: Refusal): void {
   const { status, reason } = refusal;
   const body = `${reason}\n`;
   socket.end(

@@ -1,0 +1,30 @@
+/**
+ * How often each limit of a gateway process has taken effect, since its start. `status --json` shows
+ * them under `limits`.
+ */
+export class LimitCounters {
+  /** Messages longer than `maxMessageBytes`. */
+  messageTooBig = 0;
+  /** Handshakes that took longer than `handshakeTimeoutMs`. */
+  handshakeTimeout = 0;
+  /** Clients refused because the process has `maxConnections`. */
+  connections = 0;
+  /** Clients refused because their address has `maxConnectionsPerIp`. */
+  connectionsPerIp = 0;
+  /** Handshakes refused because of their `Origin`. */
+  origin = 0;
+  /** Clients closed because they sent more than `maxMessagesPerSecond`. */
+  messageRate = 0;
+  /** Clients that read too slowly: closed, or passed over for a while, as `slowConsumer` says. */
+  slowConsumer = 0;
+  /** Clients gone because they were silent for too long. */
+  heartbeat = 0;
+  /** Times that reading from a client was paused for its events in flight. */
+  eventsInFlight = 0;
+  /** Times that reading from a client was paused because the link to its worker was full. */
+  workerLinkFull = 0;
+  /** Times that reading from a client was paused because too much was held while no worker was there. */
+  heldBytes = 0;
+  /** Updates refused because the session would have become too large. */
+  sessionTooLarge = 0;
+}
