@@ -121,3 +121,57 @@ test('a client that does not read is closed with 1013, and others get everything
   expect(quick.isOpen).toBe(true);
   expect(cluster.gateways[0]?.status().failedSends).toBeGreaterThan(0);
 });
+
+test.each([
+  ['random', (counts: readonly number[]) => counts.every((count) => count > 0)],
+  ['roundRobin', (counts: readonly number[]) => counts.every((count) => count === 20)],
+] as const)('router %s spreads clients over workers', async (router, isSpread) => {
+  const counts = [0, 0];
+  const cluster = await roles({
+    events: (workerId) => ({
+      onConnect: () => {
+        counts[workerId] = (counts[workerId] ?? 0) + 1;
+      },
+    }),
+    gateways: 2,
+    workers: 2,
+    gatewayOptions: { router },
+  });
+  for (let index = 0; index < 40; index += 1) await cluster.connect(index % 2);
+  await eventually(() => counts.reduce((total, count) => total + count) === 40);
+  expect(isSpread(counts)).toBe(true);
+});
+
+test('a router function chooses by the handshake, and its failure costs nothing but its choice', async () => {
+  const seen: string[] = [];
+  const cluster = await roles({
+    events: (workerId) => ({
+      onConnect: (_id, ctx) => void seen.push(`${ctx.request?.query.get('worker')} ${workerId}`),
+    }),
+    gateways: 2,
+    workers: 2,
+    gatewayOptions: {
+      router: (workers, client) => {
+        const wanted = Number(new URL(`http://x${client.request?.url}`).searchParams.get('worker'));
+        const worker = workers.find(({ id }) => id === wanted);
+        if (worker === undefined) throw new Error(`no worker ${wanted}`);
+        return worker;
+      },
+    },
+  });
+  for (const [gateway, worker] of [
+    [0, 1],
+    [1, 1],
+    [0, 0],
+    [1, 1],
+  ]) {
+    await cluster.connect(gateway, `/?worker=${worker}`);
+  }
+  await eventually(() => seen.length === 4);
+  expect(seen.toSorted()).toEqual(['0 0', '1 1', '1 1', '1 1']);
+  await cluster.connect(0, '/?worker=9');
+  await eventually(() => seen.length === 5);
+  expect(cluster.log.filter((line) => line['msg'] === 'the router function failed')).toHaveLength(
+    1,
+  );
+});

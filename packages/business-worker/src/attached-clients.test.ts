@@ -126,6 +126,7 @@ class Worker {
     }),
     logger: createLogger({ stdout: false }),
     onEvent: (context, event) => this.happened.push({ context, event }),
+    decide: undefined,
   });
 
   constructor() {

@@ -4,12 +4,17 @@ import {
   ClosedBy,
   Command,
   HandledEvents,
+  type HandshakeAsked,
+  type HandshakeDecision,
   type Message,
   PayloadFlag,
   parseClientId,
   readMessage,
+  writeWorkerReady,
 } from '@gatewayworker/protocol';
 import { ClientContext, type ClientEvent } from './client-context.ts';
+import type { HandshakeCandidate } from './event-handler.ts';
+import { parseHandshakeRequest } from './handshake-request.ts';
 
 /** Time that a gateway has to come back over a broken link before its clients count as gone. */
 const GATEWAY_LOST_GRACE_MS = 2000;
@@ -39,6 +44,8 @@ export interface AttachedClientsOptions {
   readonly gateway: GatewayClient;
   readonly logger: Logger;
   readonly onEvent: (context: ClientContext, event: ClientEvent) => void;
+  /** Decides which clients are let in; `undefined` leaves that to the gateways. */
+  readonly decide: ((candidate: HandshakeCandidate) => Promise<HandshakeDecision>) | undefined;
 }
 
 /**
@@ -77,7 +84,7 @@ export class AttachedClients {
   /** Tells every gateway, and those that come, that it may attach clients. */
   setReady(): void {
     this.#isReady = true;
-    for (const link of this.#links.keys()) link.connection.signal(Command.WorkerReady);
+    for (const link of this.#links.keys()) this.#sendReady(link);
   }
 
   /** A gateway is linked. */
@@ -89,7 +96,7 @@ export class AttachedClients {
     output.beforeFlush = () => {
       if (!handled.isEmpty) handled.write(output.writer());
     };
-    if (this.#isReady) link.connection.signal(Command.WorkerReady);
+    if (this.#isReady) this.#sendReady(link);
     for (const lost of this.#lost) {
       // The same process is back: it has given its clients to the workers that it could reach.
       if (lost.instanceId === link.instanceId) this.#takeLost(lost);
@@ -173,7 +180,26 @@ export class AttachedClients {
         ...(reason === undefined ? {} : { reason }),
       };
       if (context !== undefined) this.#options.onEvent(context, { kind: 'closed', closed });
+    } else if (message.type === 'handshakeAsked') {
+      void this.#decide(link, message);
     }
+  }
+
+  async #decide(link: GatewayLink, asked: HandshakeAsked): Promise<void> {
+    const { requestId, remoteAddress, remotePort, gatewayPort, request } = asked;
+    const decision = await this.#options.decide?.({
+      ...parseHandshakeRequest(request),
+      remoteAddress,
+      remotePort,
+      gatewayName: link.name,
+      gatewayPort,
+    });
+    if (decision === undefined || !link.connection.isOpen) return;
+    link.connection.send({ type: 'handshakeDecided', requestId, ...decision });
+  }
+
+  #sendReady(link: GatewayLink): void {
+    writeWorkerReady(link.connection.writer(), this.#options.decide !== undefined);
   }
 
   #takeLost(lost: LostGateway): void {

@@ -14,6 +14,35 @@ export interface HandshakeRequest {
   readonly cookies: Readonly<Record<string, string>>;
 }
 
+/** A client that asks to be let in. */
+export interface HandshakeCandidate extends HandshakeRequest {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Name of the gateway that it came to. */
+  readonly gatewayName: string;
+  /** Port of the listener that it came by. */
+  readonly gatewayPort: number;
+}
+
+/** Whether a client is let in: with what it then has, or with what it is told. */
+export type HandshakeAnswer<Session = Record<string, unknown>> =
+  | {
+      readonly accept: true;
+      /** It is bound to this uid before its first event. */
+      readonly uid?: string | number;
+      /** Its session before its first event. */
+      readonly session?: Session;
+      /** It is in these groups before its first event. */
+      readonly groups?: readonly string[];
+    }
+  | {
+      readonly accept: false;
+      /** HTTP status, 400 to 599. @default 403 */
+      readonly status?: number;
+      /** Text of the answer, at most 1,024 characters. @default 'refused' */
+      readonly reason?: string;
+    };
+
 /** How a client connection ended. */
 export interface Closed {
   readonly by: ClosedBy;
@@ -82,8 +111,21 @@ export interface EventErrorInfo {
 export interface EventHandler<Session = Record<string, unknown>> {
   /** Once per process, after its links to every known gateway are up. A throw makes the start fail. */
   onWorkerStart?(worker: WorkerInfo): void | Promise<void>;
+  /**
+   * Websocket only, before the client is let in: whom it refuses never gets a socket. It has the
+   * `handshakeTimeoutMs` of the gateway; an error refuses with 500, an answer that is too late with 503.
+   */
+  onHandshake?(
+    request: HandshakeCandidate,
+  ): HandshakeAnswer<Session> | Promise<HandshakeAnswer<Session>>;
   /** The client is usable. */
   onConnect?(clientId: string, ctx: Context<Session>): void | Promise<void>;
+  /** Directly after `onConnect`, websocket only; `request` is `ctx.request`. */
+  onWebSocketConnect?(
+    clientId: string,
+    request: HandshakeRequest,
+    ctx: Context<Session>,
+  ): void | Promise<void>;
   /** One complete message: text as a string, binary as a Buffer. */
   onMessage?(
     clientId: string,

@@ -1,7 +1,12 @@
 import { type Logger, toError } from '@gatewayworker/core';
-import { packSessionDelta, writeApplySessionDelta } from '@gatewayworker/protocol';
+import {
+  type HandshakeDecision,
+  packSessionDelta,
+  writeApplySessionDelta,
+} from '@gatewayworker/protocol';
 import type { ClientContext, ClientEvent } from './client-context.ts';
-import type { EventHandler } from './event-handler.ts';
+import type { EventHandler, HandshakeCandidate } from './event-handler.ts';
+import { failedDecision, parseHandshakeAnswer } from './handshake-answer.ts';
 
 /** What the runner needs. */
 export interface EventRunnerOptions {
@@ -48,6 +53,20 @@ export class EventRunner {
       return;
     }
     if (this.#start(context, event)) this.#runWaiting(context);
+  }
+
+  /** Asks the application whether a client is let in. Never rejects: an error refuses it. */
+  async decide(candidate: HandshakeCandidate): Promise<HandshakeDecision> {
+    this.#running += 1;
+    try {
+      return parseHandshakeAnswer(await this.#events.onHandshake?.(candidate));
+    } catch (error) {
+      this.report(error, 'onHandshake', undefined);
+      return failedDecision;
+    } finally {
+      this.#running -= 1;
+      this.#handled += 1;
+    }
   }
 
   /** Reports an error of a callback to the application, or logs it. */
@@ -108,13 +127,22 @@ export class EventRunner {
       case 'message':
         return events.onMessage?.(context.clientId, event.message, context);
       case 'connected':
-        return events.onConnect?.(context.clientId, context);
+        return this.#connect(context);
       case 'closed':
         context.closed = event.closed;
         return events.onClose?.(context.clientId, context);
       default:
         return event satisfies never;
     }
+  }
+
+  #connect(context: ClientContext): void | Promise<void> {
+    const { onConnect, onWebSocketConnect } = this.#events;
+    const { clientId, request } = context;
+    const connected = onConnect?.(clientId, context);
+    if (onWebSocketConnect === undefined || request === undefined) return connected;
+    if (!isThenable(connected)) return onWebSocketConnect(clientId, request, context);
+    return Promise.resolve(connected).then(() => onWebSocketConnect(clientId, request, context));
   }
 
   #finishLater(context: ClientContext, event: ClientEvent): void {

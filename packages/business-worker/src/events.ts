@@ -4,7 +4,9 @@ import type { EventHandler } from './event-handler.ts';
 /** Names of the callbacks an application may have. */
 const callbackNames = [
   'onWorkerStart',
+  'onHandshake',
   'onConnect',
+  'onWebSocketConnect',
   'onMessage',
   'onClose',
   'onWorkerStop',

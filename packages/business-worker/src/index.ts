@@ -4,6 +4,8 @@ export type {
   Context,
   EventErrorInfo,
   EventHandler,
+  HandshakeAnswer,
+  HandshakeCandidate,
   HandshakeRequest,
   WorkerInfo,
 } from './event-handler.ts';

@@ -2,7 +2,7 @@ import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import {
   assertInteger,
-  assertNonEmptyString,
+  assertName,
   assertOptionsObject,
   deepFreeze,
   OptionError,
@@ -58,7 +58,7 @@ export function resolveBusinessWorkerOptions(
   rejectUnknownKeys('BusinessWorker', options, known);
   const eventHandler = resolveEventHandler(options.eventHandler);
   const resolved = { ...businessWorkerDefaults, ...options, eventHandler };
-  assertNonEmptyString('BusinessWorker.name', resolved.name);
+  assertName('BusinessWorker.name', resolved.name);
   assertInteger('BusinessWorker.count', resolved.count, { min: 1, max: 1024 });
   resolveRegisterAddresses('BusinessWorker.registerAddress', resolved.registerAddress);
   if (typeof resolved.secretKey !== 'string') {

@@ -59,6 +59,7 @@ function createWorker() {
     gateway: api,
     logger: createLogger({ stdout: false }),
     onEvent: () => undefined,
+    decide: undefined,
   });
   onTestFinished(() => clients.close());
   clients.addLink(link);

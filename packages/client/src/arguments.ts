@@ -6,6 +6,7 @@ import {
   isPlainObject,
   isSendableCloseCode,
   MAX_CLOSE_REASON_BYTES,
+  MAX_SESSION_BYTES,
   type Payload,
   packValue,
   parseClientId,
@@ -16,9 +17,6 @@ const MAX_NAME_BYTES = 65_535;
 
 /** Largest message: it fits into an inner frame beside any header. */
 const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024;
-
-/** Largest session, packed. */
-const MAX_SESSION_BYTES = 1024 * 1024;
 
 /**
  * Reads a client id.

@@ -1,4 +1,4 @@
-export { type CloseOptions, packSession } from './arguments.ts';
+export { type CloseOptions, packSession, parseGroup, parseUid } from './arguments.ts';
 export {
   GatewayClient,
   type SendToAllOptions,

@@ -1,6 +1,6 @@
 import {
   assertInteger,
-  assertNonEmptyString,
+  assertName,
   assertOptionsObject,
   deepFreeze,
   OptionError,
@@ -54,7 +54,7 @@ export function resolveGatewayClientOptions(
     const kind = typeof resolved.secretKey;
     throw new OptionError('GatewayClient.secretKey', kind, 'allowed: a string');
   }
-  assertNonEmptyString('GatewayClient.name', resolved.name);
+  assertName('GatewayClient.name', resolved.name);
   const time = { min: 1, max: 3_600_000 };
   assertInteger('GatewayClient.queryTimeoutMs', resolved.queryTimeoutMs, time);
   assertInteger('GatewayClient.connectTimeoutMs', resolved.connectTimeoutMs, time);

@@ -11,6 +11,7 @@ import {
 import { toError } from './errors.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
 import { GatheredSocket } from './gathered-socket.ts';
+import { formatHostPort } from './options.ts';
 
 /** Longest frame accepted before the peer has proved itself, in bytes. */
 const MAX_HANDSHAKE_FRAME_BYTES = 4096;
@@ -48,6 +49,8 @@ export class FrameConnection {
   onClose: (reason: Error | undefined) => void = () => undefined;
   readonly #socket: Socket;
   readonly #decoder: FrameDecoder;
+  /** Kept, because a socket that is closed has none any more. */
+  #remoteAddress = 'unknown';
   #phase: Phase = Phase.Open;
   #closeReason: Error | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -63,6 +66,8 @@ export class FrameConnection {
       (command, buffer, start, end) => this.#handleFrame(command, buffer, start, end),
       MAX_HANDSHAKE_FRAME_BYTES,
     );
+    this.#rememberPeer();
+    socket.once('connect', () => this.#rememberPeer());
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#handleData(chunk));
     // Whoever ends its side is done: a link is of no use one way.
@@ -78,7 +83,13 @@ export class FrameConnection {
 
   /** Address of the peer, `host:port`, for logs. */
   get remoteAddress(): string {
-    return `${this.#socket.remoteAddress ?? 'unknown'}:${this.#socket.remotePort ?? 0}`;
+    return this.#remoteAddress;
+  }
+
+  #rememberPeer(): void {
+    const { remoteAddress, remotePort } = this.#socket;
+    if (remoteAddress === undefined || remotePort === undefined) return;
+    this.#remoteAddress = formatHostPort(remoteAddress, remotePort);
   }
 
   /** False once the link is closing or closed. */

@@ -30,11 +30,14 @@ export type { AcceptorIdentity, AcceptorIntroduction, DialerIdentity } from './h
 export { createLogger, type Logger, type LoggerOptions } from './logger.ts';
 export {
   assertInteger,
+  assertName,
   assertNonEmptyString,
+  assertOneOf,
   assertOptionalFunction,
   assertOptionsObject,
   assertPort,
   assertString,
+  assertZeroOrNumber,
   deepFreeze,
   formatHostPort,
   type HostPort,

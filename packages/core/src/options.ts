@@ -52,6 +52,36 @@ export function assertNonEmptyString(option: string, value: unknown): asserts va
   throw new OptionError(option, value, 'allowed: a non-empty string');
 }
 
+/** Longest name of a declaration, in characters: it stands in logs, tables and every hello. */
+const MAX_NAME_LENGTH = 128;
+
+/** Throws unless the value is a string of 1 to 128 characters. */
+export function assertName(option: string, value: unknown): asserts value is string {
+  if (typeof value === 'string' && value.length > 0 && value.length <= MAX_NAME_LENGTH) return;
+  throw new OptionError(option, value, `allowed: a string of 1 to ${MAX_NAME_LENGTH} characters`);
+}
+
+/** Throws unless the value is a number that is 0 or within the range, both ends included. */
+export function assertZeroOrNumber(
+  option: string,
+  value: unknown,
+  range: { readonly min: number; readonly max: number },
+): asserts value is number {
+  const { min, max } = range;
+  if (typeof value === 'number' && (value === 0 || (value >= min && value <= max))) return;
+  throw new OptionError(option, value, `allowed: 0, or a number from ${min} to ${max}`);
+}
+
+/** Throws unless the value is one of the words. */
+export function assertOneOf<T extends string>(
+  option: string,
+  value: unknown,
+  words: readonly T[],
+): asserts value is T {
+  if (words.some((word) => word === value)) return;
+  throw new OptionError(option, value, `allowed: ${words.join(', ')}`);
+}
+
 /** Throws unless the value is a string. */
 export function assertString(option: string, value: unknown): asserts value is string {
   if (typeof value !== 'string') throw new OptionError(option, value, 'allowed: a string');

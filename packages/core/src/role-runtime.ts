@@ -16,6 +16,8 @@ export interface RoleStatus {
   readonly failedSends: number;
   /** Queries answered. */
   readonly requests: number;
+  /** How often each limit took effect, by the name of the limit; empty for a process without limits. */
+  readonly limits: Readonly<Record<string, number>>;
 }
 
 /** What runs in one process: a register, a gateway, a business worker or a user's own worker. */
@@ -38,4 +40,5 @@ export const emptyRoleStatus: RoleStatus = Object.freeze({
   received: 0,
   failedSends: 0,
   requests: 0,
+  limits: Object.freeze({}),
 });

@@ -47,6 +47,10 @@ export class ClientConnection implements ConnectionAddress {
   held: HeldEvent[] | undefined;
   /** True from the moment that its end is decided: nothing is sent to it any more. */
   isClosing = false;
+  /** Bytes that had come from it when the heartbeat looked last. */
+  seenBytes = -1;
+  /** How often in a row the heartbeat found that nothing had come. */
+  silentBeats = 0;
   #groups: Set<string> | undefined;
   #pauseReasons = 0;
 
@@ -79,10 +83,17 @@ export class ClientConnection implements ConnectionAddress {
     if (this.#groups?.size === 0) this.#groups = undefined;
   }
 
-  /** Stops reading from it for a reason. */
-  pause(reason: PauseReason): void {
+  /** True while the gateway does not read from it. */
+  get isPaused(): boolean {
+    return this.#pauseReasons !== 0;
+  }
+
+  /** Stops reading from it for a reason. Answers false when that reason held before. */
+  pause(reason: PauseReason): boolean {
+    if ((this.#pauseReasons & reason) !== 0) return false;
     if (this.#pauseReasons === 0) this.socket.setPaused(true);
     this.#pauseReasons |= reason;
+    return true;
   }
 
   /** Takes a reason away; reading goes on when it was the last. */

@@ -1,23 +1,36 @@
 import { CloseCode, ClosedBy } from '@gatewayworker/protocol';
 import type { ClientConnection } from './client-connection.ts';
+import type { LimitCounters } from './limit-counters.ts';
 import type { Transport } from './transports/transport.ts';
 
 /** Time that a client which was too slow has to take the close frame, in milliseconds. */
 const OVERFLOW_GRACE_MS = 1000;
 
-/** Sends to clients, frames each message once, and closes the client that reads too slowly. */
+/** What happens to a client that reads too slowly. */
+export const slowConsumerPolicies = ['close', 'drop'] as const;
+export type SlowConsumerPolicy = (typeof slowConsumerPolicies)[number];
+
+/** Limits of the sender. */
+export interface ClientSenderOptions {
+  /** Unsent bytes past which a client counts as too slow. */
+  readonly sendToClientBufferSize: number;
+  readonly slowConsumer: SlowConsumerPolicy;
+}
+
+/** Sends to clients, frames each message once, and deals with the one that reads too slowly. */
 export class ClientSender {
   readonly #transport: Transport;
-  readonly #maxPendingBytes: number;
+  readonly #options: ClientSenderOptions;
+  readonly #limits: LimitCounters;
   /** Messages handed to sockets. */
   sent = 0;
   /** Messages that were not sent because the client was too slow. */
   failed = 0;
 
-  /** @param maxPendingBytes - unsent bytes past which the next message closes the client */
-  constructor(transport: Transport, maxPendingBytes: number) {
+  constructor(transport: Transport, options: ClientSenderOptions, limits: LimitCounters) {
     this.#transport = transport;
-    this.#maxPendingBytes = maxPendingBytes;
+    this.#options = options;
+    this.#limits = limits;
   }
 
   /** Frames a message for any number of clients. */
@@ -55,11 +68,14 @@ export class ClientSender {
   #hasRoom(client: ClientConnection): boolean {
     if (client.isClosing) return false;
     const { socket } = client;
-    if (socket.pendingBytes < this.#maxPendingBytes) return true;
+    const { sendToClientBufferSize, slowConsumer } = this.#options;
+    if (socket.pendingBytes < sendToClientBufferSize) return true;
     // The kernel may have room for what only waits for the end of this turn.
     socket.flush();
-    if (socket.pendingBytes < this.#maxPendingBytes) return true;
+    if (socket.pendingBytes < sendToClientBufferSize) return true;
     this.failed += 1;
+    this.#limits.slowConsumer += 1;
+    if (slowConsumer === 'drop') return false;
     this.close(client, ClosedBy.Overflow, CloseCode.TryAgainLater, 'reads too slowly');
     setTimeout(() => socket.destroy(ClosedBy.Overflow), OVERFLOW_GRACE_MS).unref();
     return false;

@@ -8,6 +8,8 @@ const socket = {
   listenPort: 2,
   request: undefined,
   pendingBytes: 0,
+  bytesRead: 0,
+  ping: () => undefined,
   sendFrame: () => undefined,
   sendMessage: () => undefined,
   flush: () => undefined,

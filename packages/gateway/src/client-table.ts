@@ -6,18 +6,22 @@ import type { ClientSocket } from './transports/transport.ts';
 /** Random bytes fetched at a time: one call into the system's generator serves 512 clients. */
 const RANDOM_BYTES = 4096;
 
+/** Parts of the table. Work on every client is done part by part, so that no turn does all of it. */
+export const TABLE_PARTS = 64;
+
 /** The clients of this gateway process, by connection number. */
 export class ClientTable {
   /** First field of the ids of its clients: random, so that a restarted process repeats none. */
   readonly gatewayToken: number = randomInt(1, CLIENT_ID_FIELD_LIMIT);
-  readonly #clients = new Map<number, ClientConnection>();
+  readonly #parts = Array.from({ length: TABLE_PARTS }, () => new Map<number, ClientConnection>());
+  #size = 0;
   #lastConnection = 0;
   #random = Buffer.alloc(0);
   #randomOffset = 0;
 
   /** Number of clients. */
   get size(): number {
-    return this.#clients.size;
+    return this.#size;
   }
 
   /** Adds a client under a number that no other has. */
@@ -28,18 +32,19 @@ export class ClientTable {
       nonceLow: this.#nextRandom(),
     };
     const client = new ClientConnection(address, socket);
-    this.#clients.set(client.connection, client);
+    this.#partOf(client.connection).set(client.connection, client);
+    this.#size += 1;
     return client;
   }
 
   /** The client with this number. */
   get(connection: number): ClientConnection | undefined {
-    return this.#clients.get(connection);
+    return this.#partOf(connection).get(connection);
   }
 
   /** The client at this address; a guessed or stale address finds none. */
   find(connection: number, nonceHigh: number, nonceLow: number): ClientConnection | undefined {
-    const client = this.#clients.get(connection);
+    const client = this.get(connection);
     if (client?.nonceHigh !== nonceHigh || client.nonceLow !== nonceLow) return undefined;
     return client;
   }
@@ -51,17 +56,26 @@ export class ClientTable {
 
   /** Removes a client. */
   remove(client: ClientConnection): void {
-    this.#clients.delete(client.connection);
+    if (this.#partOf(client.connection).delete(client.connection)) this.#size -= 1;
   }
 
   /** Every client. */
-  all(): IterableIterator<ClientConnection> {
-    return this.#clients.values();
+  *all(): IterableIterator<ClientConnection> {
+    for (const part of this.#parts) yield* part.values();
+  }
+
+  /** The clients of one part, which is 0 to 63. */
+  part(index: number): Iterable<ClientConnection> {
+    return this.#partOf(index).values();
+  }
+
+  #partOf(connection: number): Map<number, ClientConnection> {
+    return this.#parts[connection % TABLE_PARTS] as Map<number, ClientConnection>;
   }
 
   #nextConnection(): number {
     do this.#lastConnection = (this.#lastConnection + 1) % CLIENT_ID_FIELD_LIMIT;
-    while (this.#clients.has(this.#lastConnection));
+    while (this.get(this.#lastConnection) !== undefined);
     return this.#lastConnection;
   }
 

@@ -11,6 +11,7 @@ import {
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { ClientConnection } from './client-connection.ts';
 import { EventDispatcher, type EventDispatcherOptions } from './event-dispatcher.ts';
+import { LimitCounters } from './limit-counters.ts';
 import { WorkerLink } from './worker-link.ts';
 import { WorkerPool } from './worker-pool.ts';
 import { LeastConnectionsRouter } from './worker-router.ts';
@@ -102,6 +103,8 @@ class Client extends ClientConnection {
         listenPort: 8282,
         request,
         pendingBytes: 0,
+        bytesRead: 0,
+        ping: () => undefined,
         sendFrame: () => undefined,
         sendMessage: () => undefined,
         flush: () => undefined,
@@ -118,7 +121,8 @@ function create(options: Partial<EventDispatcherOptions> = {}): EventDispatcher 
   const limits = { maxEventsInFlight: 64, maxHeldBytes: 100_000, sendToWorkerBufferSize: 100_000 };
   const logger = createLogger({ stdout: false });
   const workers = new WorkerPool(new LeastConnectionsRouter());
-  return new EventDispatcher({ ...limits, ...options }, workers, logger);
+  const context = { workers, limits: new LimitCounters(), logger };
+  return new EventDispatcher({ ...limits, ...options }, context);
 }
 
 function say(dispatcher: EventDispatcher, client: ClientConnection, text: string): void {

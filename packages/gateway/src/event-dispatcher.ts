@@ -1,6 +1,7 @@
 import type { Logger } from '@gatewayworker/core';
-import { writeClientConnected, writeClientMessage } from '@gatewayworker/protocol';
+import { FrameError, writeClientConnected, writeClientMessage } from '@gatewayworker/protocol';
 import { type ClientConnection, type HeldEvent, PauseReason } from './client-connection.ts';
+import type { LimitCounters } from './limit-counters.ts';
 import type { ClientClosure } from './transports/transport.ts';
 import type { WorkerLink } from './worker-link.ts';
 import type { WorkerPool } from './worker-pool.ts';
@@ -25,6 +26,7 @@ export interface EventDispatcherOptions {
 export class EventDispatcher {
   readonly #options: EventDispatcherOptions;
   readonly #workers: WorkerPool;
+  readonly #limits: LimitCounters;
   readonly #logger: Logger;
   /** Clients without a worker, those that closed meanwhile included. */
   readonly #unbound = new Set<ClientConnection>();
@@ -34,10 +36,18 @@ export class EventDispatcher {
   #bindTimer: NodeJS.Immediate | undefined;
   #lostEvents = 0;
 
-  constructor(options: EventDispatcherOptions, workers: WorkerPool, logger: Logger) {
+  constructor(
+    options: EventDispatcherOptions,
+    context: {
+      readonly workers: WorkerPool;
+      readonly limits: LimitCounters;
+      readonly logger: Logger;
+    },
+  ) {
     this.#options = options;
-    this.#workers = workers;
-    this.#logger = logger;
+    this.#workers = context.workers;
+    this.#limits = context.limits;
+    this.#logger = context.logger;
   }
 
   /** Events that workers had not finished when they died. */
@@ -53,8 +63,15 @@ export class EventDispatcher {
     return count;
   }
 
-  /** A client is usable. */
-  dispatchConnected(client: ClientConnection): void {
+  /**
+   * A client is usable.
+   *
+   * @param admittedBy - the worker that let it in, and gets it if it is still there
+   */
+  dispatchConnected(client: ClientConnection, admittedBy?: WorkerLink): void {
+    if (admittedBy !== undefined && this.#workers.links.includes(admittedBy)) {
+      this.#bindTo(client, admittedBy);
+    }
     const worker = this.#begin(client);
     if (worker === undefined) this.#hold(client, { kind: 'connected' });
     else writeClientConnected(worker.connection.writer(), client.connection);
@@ -73,7 +90,9 @@ export class EventDispatcher {
       // The kernel may have room for what only waits for the end of this turn. When it takes all of
       // that, no drain follows, and nobody would read from the client again.
       connection.output.flush();
-      if (connection.output.isBlocked) worker.pauseClient(client);
+      if (connection.output.isBlocked && worker.pauseClient(client)) {
+        this.#limits.workerLinkFull += 1;
+      }
     }
   }
 
@@ -88,8 +107,16 @@ export class EventDispatcher {
     }
   }
 
-  /** A worker has finished events of a client, which may be gone by now. */
+  /**
+   * A worker has finished events of a client, which may be gone by now.
+   *
+   * @throws {GW_ERR_FRAME_MALFORMED} when the worker was not given so many
+   */
   handleFinished(worker: WorkerLink, client: ClientConnection | undefined, count: number): void {
+    if (count > worker.eventsInFlight) {
+      const text = `${count} events are finished of ${worker.eventsInFlight} in flight`;
+      throw new FrameError('GW_ERR_FRAME_MALFORMED', text);
+    }
     worker.eventsInFlight -= count;
     if (client?.worker !== worker) return;
     client.eventsInFlight -= count;
@@ -135,15 +162,19 @@ export class EventDispatcher {
     client.eventsInFlight += 1;
     if (worker !== undefined) worker.eventsInFlight += 1;
     if (client.eventsInFlight >= this.#options.maxEventsInFlight) {
-      client.pause(PauseReason.EventsInFlight);
+      if (client.pause(PauseReason.EventsInFlight)) this.#limits.eventsInFlight += 1;
     }
     return worker;
   }
 
   /** Binds a client to a worker and gives that everything it must know of it. */
   #bind(client: ClientConnection): WorkerLink | undefined {
-    const worker = this.#workers.choose();
-    if (worker === undefined) return undefined;
+    const worker = this.#workers.choose(client.socket);
+    if (worker !== undefined) this.#bindTo(client, worker);
+    return worker;
+  }
+
+  #bindTo(client: ClientConnection, worker: WorkerLink): void {
     this.#unbound.delete(client);
     client.worker = worker;
     client.appliedChanges = 0;
@@ -161,7 +192,6 @@ export class EventDispatcher {
       session: client.session.packed,
     });
     this.#release(client, worker);
-    return worker;
   }
 
   #hold(client: ClientConnection, event: HeldEvent): void {
@@ -171,7 +201,7 @@ export class EventDispatcher {
     this.#heldBytes += heldBytes(event);
     if (this.#heldBytes <= this.#options.maxHeldBytes) return;
     this.#waitingForHeld.add(client);
-    client.pause(PauseReason.HeldBytes);
+    if (client.pause(PauseReason.HeldBytes)) this.#limits.heldBytes += 1;
   }
 
   /** Gives the worker the events that were held for it. */

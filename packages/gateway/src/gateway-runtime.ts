@@ -18,23 +18,21 @@ import {
   DialerRole,
   type GatewayEntry,
 } from '@gatewayworker/protocol';
+import { AdmissionControl, type AdmittedAs } from './admission-control.ts';
 import { ClientSender } from './client-sender.ts';
 import { ClientTable } from './client-table.ts';
 import { EventDispatcher } from './event-dispatcher.ts';
-import { forgetClient, type GatewayState } from './gateway-state.ts';
+import { equipClient, forgetClient, type GatewayState } from './gateway-state.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { InnerLinks } from './inner-links.ts';
+import { LimitCounters } from './limit-counters.ts';
+import { MessageRate } from './message-rate.ts';
 import { parseListenAddress, type ResolvedGatewayOptions } from './options.ts';
 import { MembershipIndex } from './subscriptions/membership-index.ts';
-import type {
-  Admission,
-  ClientSocket,
-  ClientSocketHandler,
-  Refusal,
-  Transport,
-} from './transports/transport.ts';
+import type { ClientSocket, ClientSocketHandler, Transport } from './transports/transport.ts';
 import { WebsocketTransport } from './transports/websocket-transport.ts';
 import { WorkerPool } from './worker-pool.ts';
-import { LeastConnectionsRouter } from './worker-router.ts';
+import { createRouter } from './worker-router.ts';
 
 /** Time that clients and workers have to take leave when the gateway stops, in milliseconds. */
 const STOP_GRACE_MS = 1000;
@@ -46,7 +44,8 @@ export class GatewayRuntime implements RoleRuntime {
   readonly #logger: Logger;
   readonly #instanceId: string = randomUUID();
   readonly #scheduler = new FlushScheduler();
-  readonly #workers = new WorkerPool(new LeastConnectionsRouter());
+  readonly #workers: WorkerPool;
+  readonly #admission: AdmissionControl;
   readonly #transport: Transport;
   readonly #state: GatewayState;
   readonly #dispatcher: EventDispatcher;
@@ -56,10 +55,7 @@ export class GatewayRuntime implements RoleRuntime {
   #innerPort = 0;
   #isAccepting = false;
   #isStopped = false;
-  readonly #admission: Admission = {
-    isAccepted: true,
-    onClient: (socket) => this.#handleClient(socket),
-  };
+  #heartbeat: Heartbeat | undefined;
   #received = 0;
 
   constructor(options: ResolvedGatewayOptions, context: { id: number; logger: Logger }) {
@@ -69,6 +65,8 @@ export class GatewayRuntime implements RoleRuntime {
     const scheduler = this.#scheduler;
     const { logger } = context;
     const clients = new ClientTable();
+    const limits = new LimitCounters();
+    this.#workers = new WorkerPool(createRouter(options.router, logger));
     this.#transport = new WebsocketTransport({
       address: parseListenAddress(options.listen),
       owner: this.#owner,
@@ -80,10 +78,20 @@ export class GatewayRuntime implements RoleRuntime {
       clients,
       uids: new MembershipIndex(),
       groups: new MembershipIndex(),
-      sender: new ClientSender(this.#transport, options.sendToClientBufferSize),
+      sender: new ClientSender(this.#transport, options, limits),
+      limits,
       logger,
     };
-    this.#dispatcher = new EventDispatcher(options, this.#workers, logger);
+    const workers = this.#workers;
+    this.#dispatcher = new EventDispatcher(options, { workers, limits, logger });
+    this.#admission = new AdmissionControl({
+      ...this.#state,
+      workers,
+      handshakeTimeoutMs: options.handshakeTimeoutMs,
+      port: () => this.#transport.port,
+      isAccepting: () => this.#isAccepting,
+      onClient: (socket, as) => this.#handleClient(socket, as),
+    });
     this.#innerLinks = new InnerLinks(this.#state, this.#dispatcher);
     this.#innerServer = new FrameServer({
       identity: {
@@ -128,8 +136,9 @@ export class GatewayRuntime implements RoleRuntime {
   async start(): Promise<void> {
     this.#innerPort = await this.#innerServer.listen(this.#innerAddress(), this.#owner);
     await this.#transport.listen({
-      admit: (_candidate, decide) => decide(this.#refusal() ?? this.#admission),
+      admit: (candidate, decide) => this.#admission.admit(candidate, decide),
     });
+    this.#heartbeat = new Heartbeat(this.#options, this.#state);
     this.#isAccepting = true;
     await this.#announce();
   }
@@ -138,6 +147,7 @@ export class GatewayRuntime implements RoleRuntime {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#isAccepting = false;
+    this.#heartbeat?.stop();
     // Unlisted first, so that no worker dials a gateway that is about to go.
     await Promise.all(this.#registerLinks.map((link) => link.close()));
     this.#transport.stopAccepting();
@@ -166,6 +176,7 @@ export class GatewayRuntime implements RoleRuntime {
       received: this.#received,
       failedSends: sender.failed,
       requests: this.#innerLinks.answeredQueries,
+      limits: { ...this.#state.limits },
     };
   }
 
@@ -205,19 +216,25 @@ export class GatewayRuntime implements RoleRuntime {
     });
   }
 
-  #refusal(): Refusal | undefined {
-    if (this.#isAccepting && this.#workers.size > 0) return undefined;
-    const reason = this.#isAccepting ? 'no worker is ready' : 'the server stops';
-    return { isAccepted: false, status: 503, reason };
-  }
-
-  #handleClient(socket: ClientSocket): ClientSocketHandler {
+  #handleClient(socket: ClientSocket, as: AdmittedAs | undefined): ClientSocketHandler {
     const client = this.#state.clients.add(socket);
-    this.#dispatcher.dispatchConnected(client);
+    if (as !== undefined) equipClient(this.#state, client, as.decision);
+    this.#dispatcher.dispatchConnected(client, as?.worker);
+    const { maxMessagesPerSecond } = this.#options;
+    const rate =
+      maxMessagesPerSecond === 0
+        ? undefined
+        : new MessageRate(maxMessagesPerSecond, performance.now());
     return {
       onMessage: (payload, isBinary) => {
         if (client.isClosing) return;
         this.#received += 1;
+        if (rate?.take(performance.now()) === false) {
+          this.#state.limits.messageRate += 1;
+          const { PolicyViolation } = CloseCode;
+          this.#state.sender.close(client, ClosedBy.Protocol, PolicyViolation, 'too many messages');
+          return;
+        }
         this.#dispatcher.dispatchMessage(client, payload, isBinary);
       },
       onClose: (closure) => {

@@ -1,3 +1,4 @@
+export type { SlowConsumerPolicy } from './client-sender.ts';
 export { GatewayRuntime } from './gateway-runtime.ts';
 export {
   type GatewayOptions,
@@ -5,3 +6,4 @@ export {
   type ResolvedGatewayOptions,
   resolveGatewayOptions,
 } from './options.ts';
+export type { RoutableClient, RoutableWorker, Router, RouterFunction } from './worker-router.ts';

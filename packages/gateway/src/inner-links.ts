@@ -1,4 +1,4 @@
-import { type FrameConnection, toWire } from '@gatewayworker/core';
+import { type FrameConnection, GatewayWorkerError, toWire } from '@gatewayworker/core';
 import {
   type AskedQuery,
   ByteReader,
@@ -8,6 +8,7 @@ import {
   type QueryMessage,
   readEventsHandled,
   readMessage,
+  readWorkerReady,
 } from '@gatewayworker/protocol';
 import { commandHandlers } from './commands/command-handlers.ts';
 import { answerQuery } from './commands/query.ts';
@@ -48,7 +49,9 @@ export class InnerLinks {
     connection.onClose = (reason) => {
       const bound = { peer, address: connection.remoteAddress, reason: reason?.message };
       if (reason !== undefined) this.#state.logger.warn(bound, 'inner link closed');
-      if (worker !== undefined) this.#dispatcher.removeWorker(worker);
+      if (worker === undefined) return;
+      worker.handshakes.rejectAll(new GatewayWorkerError('GW_ERR_LINK_CLOSED'));
+      this.#dispatcher.removeWorker(worker);
     };
   }
 
@@ -62,7 +65,13 @@ export class InnerLinks {
         this.#dispatcher.handleFinished(worker, this.#state.clients.get(id), count);
       });
     } else if (command === Command.WorkerReady && worker !== undefined) {
+      worker.decidesHandshakes = readWorkerReady(reader).decidesHandshakes;
       this.#dispatcher.addWorker(worker);
+    } else if (command === Command.HandshakeDecided && worker !== undefined) {
+      const message = readMessage(command, reader.buffer, reader.offset, reader.end);
+      if (message?.type === 'handshakeDecided') {
+        worker.handshakes.resolve(message.requestId, message);
+      }
     } else if (command === Command.Query) {
       const message = readMessage(command, reader.buffer, reader.offset, reader.end);
       if (message?.type === 'query') this.#answer(connection, message);

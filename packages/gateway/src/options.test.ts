@@ -27,7 +27,7 @@ test.each<[Record<string, unknown>, string]>([
   [{ listen: 'gopher://0.0.0.0:1' }, 'option Gateway.listen'],
   [{ listen: 'websocket://0.0.0.0' }, 'option Gateway.listen is "0.0.0.0"'],
   [{ listen: 'websocket://0.0.0.0:70000' }, 'option Gateway.listen'],
-  [{ name: '' }, 'option Gateway.name is ""; allowed: a non-empty string'],
+  [{ name: '' }, 'option Gateway.name is ""; allowed: a string of 1 to 128 characters'],
   [{ count: 0 }, 'option Gateway.count is 0; allowed: an integer from 1 to 1024'],
   [{ count: 1025 }, 'option Gateway.count'],
   [{ lanIp: '' }, 'option Gateway.lanIp'],

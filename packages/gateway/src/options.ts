@@ -1,9 +1,13 @@
 import {
   assertInteger,
+  assertName,
   assertNonEmptyString,
+  assertOneOf,
   assertOptionsObject,
   assertPort,
   assertSecretKey,
+  assertString,
+  assertZeroOrNumber,
   deepFreeze,
   OptionError,
   parseHostPort,
@@ -11,6 +15,8 @@ import {
   rejectUnknownKeys,
   resolveRegisterAddresses,
 } from '@gatewayworker/core';
+import { type SlowConsumerPolicy, slowConsumerPolicies } from './client-sender.ts';
+import { type Router, routerNames } from './worker-router.ts';
 
 /** Options of a gateway. */
 export interface GatewayOptions {
@@ -41,6 +47,23 @@ export interface GatewayOptions {
   readonly maxEventsInFlight?: number;
   /** Bytes of client events held while no worker is linked; past it reading from clients pauses. @default 67108864 */
   readonly maxHeldBytes?: number;
+  /** Seconds between two looks at a client for signs of life, 0.05 to 86,400; 0 never looks. @default 25 */
+  readonly pingInterval?: number;
+  /**
+   * Intervals of silence after which a client is gone, 0 to 1000; 0 sends pings and never gives up.
+   * @default 2
+   */
+  readonly pingNotResponseLimit?: number;
+  /** Sent as a text message at every look; empty sends a websocket ping, and nothing by other protocols. @default '' */
+  readonly pingData?: string;
+  /** Messages per second that a client may send; past it it is closed with 1008. 0 sets no limit. @default 0 */
+  readonly maxMessagesPerSecond?: number;
+  /** What happens to a client that is too slow: it is closed, or messages to it are dropped. @default 'close' */
+  readonly slowConsumer?: SlowConsumerPolicy;
+  /** Time a client has from its connection until it is let in, in milliseconds, 100 to 3,600,000. @default 10000 */
+  readonly handshakeTimeoutMs?: number;
+  /** How the worker of a client is chosen. @default 'leastConnections' */
+  readonly router?: Router;
 }
 
 /** Gateway options with every default filled in. */
@@ -59,6 +82,13 @@ export const gatewayDefaults: Omit<ResolvedGatewayOptions, 'listen'> = Object.fr
   sendToWorkerBufferSize: 10_240_000,
   maxEventsInFlight: 64,
   maxHeldBytes: 67_108_864,
+  pingInterval: 25,
+  pingNotResponseLimit: 2,
+  pingData: '',
+  maxMessagesPerSecond: 0,
+  slowConsumer: 'close',
+  handshakeTimeoutMs: 10_000,
+  router: 'leastConnections',
 });
 
 /**
@@ -71,7 +101,7 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
   rejectUnknownKeys('Gateway', options, ['listen', ...Object.keys(gatewayDefaults)]);
   const resolved = { ...gatewayDefaults, ...options };
   parseListenAddress(resolved.listen);
-  assertNonEmptyString('Gateway.name', resolved.name);
+  assertName('Gateway.name', resolved.name);
   assertInteger('Gateway.count', resolved.count, { min: 1, max: 1024 });
   assertNonEmptyString('Gateway.lanIp', resolved.lanIp);
   if (resolved.lanIp === '0.0.0.0' || resolved.lanIp === '::') {
@@ -87,7 +117,25 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
   assertInteger('Gateway.sendToWorkerBufferSize', resolved.sendToWorkerBufferSize, bytes);
   assertInteger('Gateway.maxEventsInFlight', resolved.maxEventsInFlight, { min: 1, max: 65_536 });
   assertInteger('Gateway.maxHeldBytes', resolved.maxHeldBytes, bytes);
+  assertZeroOrNumber('Gateway.pingInterval', resolved.pingInterval, { min: 0.05, max: 86_400 });
+  assertInteger('Gateway.pingNotResponseLimit', resolved.pingNotResponseLimit, {
+    min: 0,
+    max: 1000,
+  });
+  assertString('Gateway.pingData', resolved.pingData);
+  const rate = { min: 0, max: 1_000_000 };
+  assertInteger('Gateway.maxMessagesPerSecond', resolved.maxMessagesPerSecond, rate);
+  assertOneOf('Gateway.slowConsumer', resolved.slowConsumer, slowConsumerPolicies);
+  const handshake = { min: 100, max: 3_600_000 };
+  assertInteger('Gateway.handshakeTimeoutMs', resolved.handshakeTimeoutMs, handshake);
+  assertRouter(resolved.router);
   return deepFreeze(resolved);
+}
+
+function assertRouter(router: unknown): void {
+  if (typeof router === 'function' || routerNames.some((name) => name === router)) return;
+  const allowed = `allowed: ${routerNames.join(', ')}, or a function`;
+  throw new OptionError('Gateway.router', router, allowed);
 }
 
 function assertInnerPorts({ startPort, count }: { startPort: number; count: number }): void {

@@ -1,9 +1,10 @@
-import type { FrameConnection } from '@gatewayworker/core';
+import { type FrameConnection, RequestTable } from '@gatewayworker/core';
 import type { Hello } from '@gatewayworker/protocol';
 import { type ClientConnection, PauseReason } from './client-connection.ts';
+import type { RoutableWorker } from './worker-router.ts';
 
 /** The link to one business worker, and the clients bound to it. */
-export class WorkerLink {
+export class WorkerLink implements RoutableWorker {
   readonly connection: FrameConnection;
   /** Random id of the worker process. */
   readonly instanceId: string;
@@ -13,6 +14,10 @@ export class WorkerLink {
   readonly id: number;
   /** Clients whose events it handles. */
   readonly clients: Set<ClientConnection> = new Set();
+  /** Handshakes that it was asked about and has not decided. */
+  readonly handshakes: RequestTable = new RequestTable();
+  /** True when its application decides about handshakes. */
+  decidesHandshakes = false;
   /** Events that it was given and has not finished. */
   eventsInFlight = 0;
   /** Clients that are not read from because this link is full. */
@@ -26,10 +31,15 @@ export class WorkerLink {
     connection.output.onDrain = () => this.resumeClients();
   }
 
-  /** Stops reading from a client until the link has room. */
-  pauseClient(client: ClientConnection): void {
+  /** Number of the clients whose events it handles. */
+  get connections(): number {
+    return this.clients.size;
+  }
+
+  /** Stops reading from a client until the link has room. Answers false when it had been told so before. */
+  pauseClient(client: ClientConnection): boolean {
     this.#waitingClients.add(client);
-    client.pause(PauseReason.WorkerLinkFull);
+    return client.pause(PauseReason.WorkerLinkFull);
   }
 
   /** Reads on from the clients that waited for room on the link. */

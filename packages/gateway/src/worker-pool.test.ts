@@ -5,6 +5,8 @@ import { WorkerLink } from './worker-link.ts';
 import { WorkerPool } from './worker-pool.ts';
 import { LeastConnectionsRouter } from './worker-router.ts';
 
+const somebody = { remoteAddress: '::1', remotePort: 1, request: undefined };
+
 /** A worker whose link leads nowhere. */
 function createWorker(id: number): WorkerLink {
   return new WorkerLink(new FrameConnection(new Socket(), new FlushScheduler()), {
@@ -21,7 +23,7 @@ function createWorker(id: number): WorkerLink {
 test('has nobody to choose while no worker is there', () => {
   const pool = new WorkerPool(new LeastConnectionsRouter());
   expect(pool.size).toBe(0);
-  expect(pool.choose()).toBeUndefined();
+  expect(pool.choose(somebody)).toBeUndefined();
 });
 
 test('keeps its workers in the order in which they came', () => {
@@ -39,9 +41,9 @@ test('never chooses a worker that is gone', () => {
   pool.add(stays);
   pool.remove(gone);
   pool.remove(gone);
-  for (let i = 0; i < 5; i++) expect(pool.choose()).toBe(stays);
+  for (let i = 0; i < 5; i++) expect(pool.choose(somebody)).toBe(stays);
   pool.remove(stays);
-  expect(pool.choose()).toBeUndefined();
+  expect(pool.choose(somebody)).toBeUndefined();
 });
 
 test('lets a walk over its workers go on while one is removed', () => {
@@ -60,5 +62,5 @@ test('asks its router', () => {
   const workers = [createWorker(0), createWorker(1)];
   const pool = new WorkerPool({ choose: (links) => links.at(-1) });
   for (const worker of workers) pool.add(worker);
-  expect(pool.choose()).toBe(workers[1]);
+  expect(pool.choose(somebody)).toBe(workers[1]);
 });

@@ -1,5 +1,5 @@
 import type { WorkerLink } from './worker-link.ts';
-import type { WorkerRouter } from './worker-router.ts';
+import type { RoutableClient, WorkerRouter } from './worker-router.ts';
 
 /** The business workers that are linked to this gateway and ready for clients. */
 export class WorkerPool {
@@ -20,6 +20,11 @@ export class WorkerPool {
     return this.#links;
   }
 
+  /** True when a worker is to be asked about handshakes. */
+  get decideHandshakes(): boolean {
+    return this.#links.some((link) => link.decidesHandshakes);
+  }
+
   /** Adds a worker. */
   add(link: WorkerLink): void {
     this.#links = [...this.#links, link];
@@ -31,7 +36,7 @@ export class WorkerPool {
   }
 
   /** Chooses a worker for a client; `undefined` while none is ready. */
-  choose(): WorkerLink | undefined {
-    return this.#router.choose(this.#links);
+  choose(client: RoutableClient): WorkerLink | undefined {
+    return this.#router.choose(this.#links, client);
   }
 }

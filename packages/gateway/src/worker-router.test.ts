@@ -1,9 +1,9 @@
 import { Socket } from 'node:net';
-import { FlushScheduler, FrameConnection } from '@gatewayworker/core';
+import { createLogger, FlushScheduler, FrameConnection } from '@gatewayworker/core';
 import { expect, test } from 'vitest';
 import { ClientConnection } from './client-connection.ts';
 import { WorkerLink } from './worker-link.ts';
-import { LeastConnectionsRouter } from './worker-router.ts';
+import { createRouter, LeastConnectionsRouter } from './worker-router.ts';
 
 const silentSocket = {
   remoteAddress: '::1',
@@ -11,6 +11,8 @@ const silentSocket = {
   listenPort: 2,
   request: undefined,
   pendingBytes: 0,
+  bytesRead: 0,
+  ping: () => undefined,
   sendFrame: () => undefined,
   sendMessage: () => undefined,
   flush: () => undefined,
@@ -75,4 +77,46 @@ test('goes on when workers come and go', () => {
   router.choose(workers);
   router.choose(workers);
   for (let i = 0; i < 3; i++) expect(router.choose(workers.slice(0, 1))).toBe(workers[0]);
+});
+
+const somebody = { remoteAddress: '10.0.0.9', remotePort: 1, request: undefined };
+const logger = createLogger({ stdout: false });
+
+test('random chooses every worker now and then', () => {
+  const router = createRouter('random', logger);
+  const workers = [createWorker(0, 0), createWorker(1, 99)];
+  const chosen = Array.from({ length: 200 }, () => router.choose(workers, somebody)?.id);
+  expect(new Set(chosen)).toEqual(new Set([0, 1]));
+  expect(router.choose([], somebody)).toBeUndefined();
+});
+
+test('roundRobin chooses the workers in turn, whatever they have', () => {
+  const router = createRouter('roundRobin', logger);
+  const workers = [createWorker(0, 0), createWorker(1, 99), createWorker(2, 5)];
+  const chosen = Array.from({ length: 7 }, () => router.choose(workers, somebody)?.id);
+  expect(chosen).toEqual([0, 1, 2, 0, 1, 2, 0]);
+  expect(router.choose([], somebody)).toBeUndefined();
+});
+
+test('a function chooses by what it knows of the workers and the client', () => {
+  const router = createRouter((workers, client) => {
+    const [first, second] = workers;
+    const choice = client.remoteAddress === '10.0.0.9' ? second : first;
+    if (choice === undefined) throw new Error('no worker');
+    return choice;
+  }, logger);
+  const workers = [createWorker(0, 0), createWorker(1, 99)];
+  expect(router.choose(workers, somebody)?.id).toBe(1);
+  expect(router.choose(workers, { ...somebody, remoteAddress: '10.0.0.1' })?.id).toBe(0);
+  expect(router.choose([], somebody)).toBeUndefined();
+});
+
+test('a function that throws, or answers a stranger, gives way to least connections', () => {
+  const stranger = createWorker(7, 0);
+  const workers = [createWorker(0, 5), createWorker(1, 1)];
+  const failing = createRouter(() => {
+    throw new Error('no idea');
+  }, logger);
+  expect(failing.choose(workers, somebody)?.id).toBe(1);
+  expect(createRouter(() => stranger, logger).choose(workers, somebody)?.id).toBe(1);
 });

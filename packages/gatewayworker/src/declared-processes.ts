@@ -1,3 +1,4 @@
+import nodeProcess from 'node:process';
 import { GatewayWorkerError } from '@gatewayworker/core';
 import type { ProcessDeclaration } from '@gatewayworker/supervisor';
 import type { PortClaim } from './port-claims.ts';
@@ -23,7 +24,17 @@ export function declareProcess(process: DeclaredProcess): void {
     const message = `${process.role} "${process.name}" was declared after run(); declare it before`;
     throw new GatewayWorkerError('GW_ERR_PHASE', message);
   }
+  if (declared.length === 0) nodeProcess.once('beforeExit', reportForgottenRun);
   declared.push(process);
+}
+
+/** Nothing runs any more, and nothing was ever started. */
+function reportForgottenRun(): void {
+  if (isClosed) return;
+  nodeProcess.stderr.write(
+    'processes are declared, but run() was not called: nothing is started\n',
+  );
+  nodeProcess.exitCode = 1;
 }
 
 /**

@@ -5,6 +5,8 @@ export {
   type EventErrorInfo,
   type EventHandler,
   gateway,
+  type HandshakeAnswer,
+  type HandshakeCandidate,
   type HandshakeRequest,
   type WorkerInfo,
 } from '@gatewayworker/business-worker';
@@ -22,7 +24,14 @@ export {
   PartialResultError,
   type RegisterAddress,
 } from '@gatewayworker/core';
-export type { GatewayOptions } from '@gatewayworker/gateway';
+export type {
+  GatewayOptions,
+  RoutableClient,
+  RoutableWorker,
+  Router,
+  RouterFunction,
+  SlowConsumerPolicy,
+} from '@gatewayworker/gateway';
 export { CloseCode, ClosedBy, type ErrorCode } from '@gatewayworker/protocol';
 export type { RegisterOptions } from '@gatewayworker/register';
 export type { RunOptions } from '@gatewayworker/supervisor';

@@ -20,7 +20,7 @@ test('names a misspelt option and the one that was meant', () => {
 });
 
 test.each([
-  [{ name: '' }, 'Worker.name is ""; allowed: a non-empty string'],
+  [{ name: '' }, 'Worker.name is ""; allowed: a string of 1 to 128 characters'],
   [{ count: 0 }, 'Worker.count is 0; allowed: an integer from 1 to 1024'],
   [{ count: '2' }, 'Worker.count is "2"; allowed: an integer from 1 to 1024'],
   [{ onWorkerStart: 'start' }, 'Worker.onWorkerStart is "start"; allowed: a function'],

@@ -1,6 +1,6 @@
 import {
   assertInteger,
-  assertNonEmptyString,
+  assertName,
   assertOptionalFunction,
   assertOptionsObject,
   deepFreeze,
@@ -51,7 +51,7 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
   assertOptionalFunction('Worker.onWorkerStart', options.onWorkerStart);
   assertOptionalFunction('Worker.onWorkerStop', options.onWorkerStop);
   const resolved = { ...workerDefaults, ...options };
-  assertNonEmptyString('Worker.name', resolved.name);
+  assertName('Worker.name', resolved.name);
   assertInteger('Worker.count', resolved.count, { min: 1, max: 1024 });
   return deepFreeze(resolved);
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { FrameError } from './frame-error.ts';
 
 /**
@@ -60,14 +61,21 @@ export class ByteReader {
   readShortString(): string {
     const byteLength = this.readU16();
     const offset = this.#advance(byteLength);
-    return this.#buffer.toString('utf8', offset, offset + byteLength);
+    return this.#text(offset, offset + byteLength);
   }
 
   /** Reads the rest of the body as UTF-8. */
   readRestUtf8(): string {
     const offset = this.#offset;
     this.#offset = this.#end;
-    return this.#buffer.toString('utf8', offset, this.#end);
+    return this.#text(offset, this.#end);
+  }
+
+  /** Reads the rest of the body as a name: UTF-8 of at least one byte. */
+  readRestName(): string {
+    const name = this.readRestUtf8();
+    if (name === '') throw new FrameError('GW_ERR_FRAME_MALFORMED', 'a name is empty');
+    return name;
   }
 
   /** A view of the rest of the body; copy it to keep it. */
@@ -82,6 +90,15 @@ export class ByteReader {
     const count = this.readU32();
     if (count * minimumBytesEach <= this.#end - this.#offset) return count;
     throw new FrameError('GW_ERR_FRAME_MALFORMED', `a list of ${count} entries exceeds its frame`);
+  }
+
+  #text(start: number, end: number): string {
+    const text = this.#buffer.toString('utf8', start, end);
+    // Bad bytes become the replacement character, which good ones may hold too.
+    if (text.includes('\ufffd') && !isUtf8(this.#buffer.subarray(start, end))) {
+      throw new FrameError('GW_ERR_FRAME_MALFORMED', 'a string is not UTF-8');
+    }
+    return text;
   }
 
   #advance(byteLength: number): number {

@@ -53,6 +53,24 @@ const messages: { readonly [T in Message['type']]: Extract<Message, { readonly t
     session: Buffer.from('session'),
   },
   clientClosed: { type: 'clientClosed', connection: 1, by: 'client', code: 1006, reason: '' },
+  handshakeAsked: {
+    type: 'handshakeAsked',
+    requestId: 9,
+    remoteAddress: '::1',
+    remotePort: 65_535,
+    gatewayPort: 8282,
+    request: Buffer.from('request'),
+  },
+  handshakeDecided: {
+    type: 'handshakeDecided',
+    requestId: 9,
+    isAccepted: true,
+    status: 101,
+    reason: '',
+    uid: '7',
+    session: Buffer.from('session'),
+    groups: ['g'],
+  },
   sessionChanged: { type: 'sessionChanged', connection: 1, appliedChanges: 3, delta },
   uidChanged: { type: 'uidChanged', connection: 1, uid: 'u' },
   query: { type: 'query', requestId: 9, query: { kind: 'isOnline', client } },
@@ -72,6 +90,8 @@ const commands: Readonly<Record<Message['type'], number>> = {
   clientClosed: 0x23,
   sessionChanged: 0x24,
   uidChanged: 0x25,
+  handshakeAsked: 0x26,
+  handshakeDecided: 0x2a,
   query: 0x60,
   queryAnswer: 0x61,
   queryFailure: 0x62,
@@ -186,6 +206,8 @@ const required: Readonly<Record<Message['type'], readonly Path[]>> = {
     ['delta', 'set'],
   ],
   uidChanged: [['connection']],
+  handshakeAsked: [['requestId'], ['remoteAddress'], ['remotePort'], ['gatewayPort'], ['request']],
+  handshakeDecided: [['requestId'], ['status'], ['reason'], ['groups']],
   query: [
     ['requestId'],
     ['query'],
@@ -207,6 +229,8 @@ const optional: readonly (readonly [Message['type'], Path])[] = [
   ['clientClosed', ['code']],
   ['clientClosed', ['reason']],
   ['uidChanged', ['uid']],
+  ['handshakeDecided', ['uid']],
+  ['handshakeDecided', ['session']],
 ];
 
 /** The value with the field at the path replaced, or taken out when there is no replacement. */

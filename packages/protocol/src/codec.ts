@@ -15,6 +15,8 @@ import {
   type GatewayAnnouncement,
   type GatewayEntry,
   type GatewayList,
+  type HandshakeAsked,
+  type HandshakeDecided,
   type Hello,
   type Proof,
   type QueryAnswer,
@@ -39,6 +41,8 @@ export type Message =
   | GatewayList
   | ClientAttached
   | ClientClosed
+  | HandshakeAsked
+  | HandshakeDecided
   | SessionChanged
   | UidChanged
   | QueryMessage<AskedQuery>
@@ -47,7 +51,16 @@ export type Message =
 
 // Records are a msgpackr extension that other languages cannot read; plain maps are msgpack.
 // Bytes within a message are copied: a view would keep the chunk of the stream alive that it lies in.
-const packr = new Packr({ useRecords: false, copyBuffers: true });
+const packr = new Packr({
+  useRecords: false,
+  copyBuffers: true,
+  writeFunction: refuseFunction,
+});
+
+/** Left out in silence it would be missed only by whoever reads. */
+function refuseFunction(): never {
+  throw new TypeError('a function cannot be packed');
+}
 
 const commandOfType: Readonly<Record<Message['type'], Command>> = {
   hello: Command.Hello,
@@ -59,6 +72,8 @@ const commandOfType: Readonly<Record<Message['type'], Command>> = {
   gatewayList: Command.GatewayList,
   clientAttached: Command.ClientAttached,
   clientClosed: Command.ClientClosed,
+  handshakeAsked: Command.HandshakeAsked,
+  handshakeDecided: Command.HandshakeDecided,
   sessionChanged: Command.SessionChanged,
   uidChanged: Command.UidChanged,
   query: Command.Query,
@@ -136,6 +151,8 @@ const parsers: ReadonlyMap<number, (body: unknown) => Message> = new Map<
   [Command.GatewayList, parseGatewayList],
   [Command.ClientAttached, parseClientAttached],
   [Command.ClientClosed, parseClientClosed],
+  [Command.HandshakeAsked, parseHandshakeAsked],
+  [Command.HandshakeDecided, parseHandshakeDecided],
   [Command.SessionChanged, parseSessionChanged],
   [Command.UidChanged, parseUidChanged],
   [Command.Query, parseQueryMessage],
@@ -233,6 +250,32 @@ function parseClientClosed(body: unknown): ClientClosed {
     by: fields.oneOf('by', ClosedBy),
     code: fields.optionalUnsigned('code'),
     reason: fields.optionalString('reason'),
+  };
+}
+
+function parseHandshakeAsked(body: unknown): HandshakeAsked {
+  const fields = new Fields('handshakeAsked', body);
+  return {
+    type: 'handshakeAsked',
+    requestId: fields.unsigned('requestId'),
+    remoteAddress: fields.string('remoteAddress'),
+    remotePort: fields.unsigned('remotePort'),
+    gatewayPort: fields.unsigned('gatewayPort'),
+    request: fields.bytes('request'),
+  };
+}
+
+function parseHandshakeDecided(body: unknown): HandshakeDecided {
+  const fields = new Fields('handshakeDecided', body);
+  return {
+    type: 'handshakeDecided',
+    requestId: fields.unsigned('requestId'),
+    isAccepted: fields.unknown('isAccepted') === true,
+    status: fields.unsigned('status'),
+    reason: fields.string('reason'),
+    uid: fields.optionalString('uid'),
+    session: fields.optionalBytes('session'),
+    groups: fields.strings('groups'),
   };
 }
 

@@ -26,8 +26,10 @@ export const Command = {
   ClientClosed: 0x23, // gateway -> worker
   SessionChanged: 0x24, // gateway -> worker
   UidChanged: 0x25, // gateway -> worker
+  HandshakeAsked: 0x26, // gateway -> worker
   EventsHandled: 0x28, // worker -> gateway
   WorkerReady: 0x29, // worker -> gateway
+  HandshakeDecided: 0x2a, // worker -> gateway
 
   // Commands, from a worker or a client of the Gateway API to a gateway.
   SendToClient: 0x40,

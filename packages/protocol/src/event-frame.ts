@@ -25,6 +25,21 @@ export function writeClientMessage(
   endFrame(writer, start);
 }
 
+/** Bit of `WorkerReady`: the application decides about handshakes. */
+const DECIDES_HANDSHAKES = 1;
+
+/** Writes `| u8 flags |`: the worker takes clients from now on. */
+export function writeWorkerReady(writer: ByteWriter, decidesHandshakes: boolean): void {
+  const start = beginFrame(writer, Command.WorkerReady);
+  writer.writeU8(decidesHandshakes ? DECIDES_HANDSHAKES : 0);
+  endFrame(writer, start);
+}
+
+/** Reads `WorkerReady`: whether the worker is to be asked about handshakes. */
+export function readWorkerReady(reader: ByteReader): { readonly decidesHandshakes: boolean } {
+  return { decidesHandshakes: (reader.readU8() & DECIDES_HANDSHAKES) !== 0 };
+}
+
 /** Bytes of one entry of `EventsHandled`. */
 const HANDLED_ENTRY_BYTES = 8;
 

@@ -38,8 +38,10 @@ export { type ErrorCode, type ErrorCodeEntry, errorCodes, isErrorCode } from './
 export {
   HandledEvents,
   readEventsHandled,
+  readWorkerReady,
   writeClientConnected,
   writeClientMessage,
+  writeWorkerReady,
 } from './event-frame.ts';
 export {
   beginFrame,
@@ -61,6 +63,8 @@ export {
   type GatewayAnnouncement,
   type GatewayEntry,
   type GatewayList,
+  type HandshakeAsked,
+  type HandshakeDecision,
   type Hello,
   PROTOCOL_VERSION,
   type Proof,
@@ -96,6 +100,7 @@ export {
   applySessionDelta,
   diffSession,
   isPlainObject,
+  MAX_SESSION_BYTES,
   mergeSession,
   replaceSession,
   type SessionData,

@@ -127,6 +127,37 @@ export interface ClientAttached {
   readonly session: Uint8Array | undefined;
 }
 
+/** A client asks to be let in, and this worker has a say. */
+export interface HandshakeAsked {
+  readonly type: 'handshakeAsked';
+  readonly requestId: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Port of the listener the client came by. */
+  readonly gatewayPort: number;
+  /** The `ClientRequest` as msgpack. */
+  readonly request: Uint8Array;
+}
+
+/** Whether a client is let in: with what it then has, or with what it is told. */
+export interface HandshakeDecision {
+  readonly isAccepted: boolean;
+  /** HTTP status of a refusal. */
+  readonly status: number;
+  /** What a refused client reads. */
+  readonly reason: string;
+  readonly uid: string | undefined;
+  /** Session as msgpack; `undefined` sets none. */
+  readonly session: Uint8Array | undefined;
+  readonly groups: readonly string[];
+}
+
+/** The answer to `HandshakeAsked`. */
+export interface HandshakeDecided extends HandshakeDecision {
+  readonly type: 'handshakeDecided';
+  readonly requestId: number;
+}
+
 /** The last event of a client. */
 export interface ClientClosed {
   readonly type: 'clientClosed';

@@ -1,3 +1,6 @@
+/** Largest session, as msgpack. */
+export const MAX_SESSION_BYTES: number = 1024 * 1024;
+
 /** The session of a client: a plain object whose values msgpack can carry. */
 export type SessionData = Record<string, unknown>;
 

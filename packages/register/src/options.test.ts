@@ -17,7 +17,7 @@ test('takes what is given and freezes the result', () => {
 test.each<[Record<string, unknown>, string]>([
   [{ listen: '1236' }, 'option Register.listen is "1236"; allowed: host:port'],
   [{ listen: 1236 }, 'option Register.listen is 1236'],
-  [{ name: '' }, 'option Register.name is ""; allowed: a non-empty string'],
+  [{ name: '' }, 'option Register.name is ""; allowed: a string of 1 to 128 characters'],
   [{ listen: '0.0.0.0:1236' }, 'a key is required because 0.0.0.0 is not a loopback address'],
   [{ listen: '[::]:1236' }, 'a key is required because :: is not a loopback address'],
   [{ secretKey: 7 }, 'option Register.secretKey is "number"; allowed: a string'],

@@ -1,5 +1,5 @@
 import {
-  assertNonEmptyString,
+  assertName,
   assertOptionsObject,
   assertSecretKey,
   deepFreeze,
@@ -41,7 +41,7 @@ export function resolveRegisterOptions(options: RegisterOptions = {}): ResolvedR
   rejectUnknownKeys('Register', options, Object.keys(registerDefaults));
   const resolved = { ...registerDefaults, ...options };
   const { host } = parseHostPort('Register.listen', resolved.listen);
-  assertNonEmptyString('Register.name', resolved.name);
+  assertName('Register.name', resolved.name);
   assertSecretKey('Register', resolved.secretKey, host);
   return deepFreeze(resolved);
 }

@@ -132,6 +132,7 @@ export class ChildHandle {
       received: report?.received ?? null,
       failedSends: report?.failedSends ?? null,
       requests: report?.requests ?? null,
+      limits: report?.limits ?? null,
       qps: report?.qps ?? null,
       eventLoopLagMs: report?.eventLoopLagMs ?? null,
       uptimeSeconds: this.#child === undefined ? null : this.#livedMs() / 1_000,

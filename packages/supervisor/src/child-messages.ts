@@ -90,5 +90,13 @@ function parseReport(value: unknown): ChildReport | undefined {
   const numbers = reportNumbers.map((key) => [key, readNumber(value, key)] as const);
   if (numbers.some(([, number]) => number === undefined)) return undefined;
   const figures = Object.fromEntries(numbers) as Record<(typeof reportNumbers)[number], number>;
-  return { listen, ready, ...figures };
+  return { listen, ready, ...figures, limits: parseLimits(readField(value, 'limits')) };
+}
+
+function parseLimits(value: unknown): Record<string, number> {
+  const entries: [string, unknown][] =
+    typeof value === 'object' && value !== null ? Object.entries(value) : [];
+  return Object.fromEntries(
+    entries.flatMap(([name, count]) => (typeof count === 'number' ? [[name, count]] : [])),
+  );
 }

@@ -9,7 +9,7 @@ import {
 import type { ChildAssignment } from './child-assignment.ts';
 import { describeFailure } from './child-failure.ts';
 import { type ChildMessage, parseMasterMessage } from './child-messages.ts';
-import { describeProcess, type ProcessDeclaration } from './process-declaration.ts';
+import { describeProcess, type ProcessDeclaration, Role } from './process-declaration.ts';
 import { ProcessSampler } from './process-sampler.ts';
 
 /**
@@ -50,6 +50,15 @@ class ChildProcess {
   watch(): void {
     process.on('message', (message: unknown) => this.#receive(message));
     process.on('uncaughtException', (error) => void this.#fail(error));
+    process.on('unhandledRejection', (reason) => {
+      // A promise that a callback let go of is one client's error: the stack that it broke is its own,
+      // and the other clients of this worker have no part in it.
+      if (this.#isStarted && this.#assignment.role === Role.businessWorker) {
+        this.#logger.error(reason, 'a promise was rejected and nobody caught it');
+      } else {
+        void this.#fail(reason);
+      }
+    });
     // A service manager may send SIGTERM to every process at once, and the order of the stop is the
     // master's to keep: it decides whether this process alone is to end.
     process.on('SIGTERM', () => void send({ type: 'gatewayworker:terminated' }));

@@ -157,6 +157,7 @@ export class Master {
       received: 0,
       failedSends: 0,
       requests: 0,
+      limits: {},
       ...this.#sampler.sample(),
       uptimeSeconds: process.uptime(),
       restarts: 0,

@@ -12,4 +12,10 @@ export {
 export { Roles, type RolesOptions, startRoles } from './start-roles.ts';
 export { openTcpPeer, TcpPeer } from './tcp-peer.ts';
 export { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
-export { type ClientEnd, openClient, TestClient } from './test-client.ts';
+export {
+  type ClientEnd,
+  openClient,
+  type Refused,
+  requestRefusedHandshake,
+  TestClient,
+} from './test-client.ts';

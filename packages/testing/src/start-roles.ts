@@ -7,9 +7,15 @@ import {
 import { GatewayClient, type GatewayClientOptions } from '@gatewayworker/client';
 import { type GatewayOptions, GatewayRuntime, resolveGatewayOptions } from '@gatewayworker/gateway';
 import { RegisterRuntime, resolveRegisterOptions } from '@gatewayworker/register';
+import type { ClientOptions } from 'ws';
 import { type CapturedLogger, captureLogger, type LogLine } from './captured-logger.ts';
 import { eventually } from './eventually.ts';
-import { openClient, type TestClient } from './test-client.ts';
+import {
+  openClient,
+  type Refused,
+  requestRefusedHandshake,
+  type TestClient,
+} from './test-client.ts';
 
 /** What runs. */
 export interface RolesOptions {
@@ -114,10 +120,15 @@ export class Roles {
   }
 
   /** Opens a websocket to a gateway. */
-  async connect(gatewayIndex = 0, path = '/'): Promise<TestClient> {
-    const client = await openClient(this.gateways[gatewayIndex]?.port ?? 0, path);
+  async connect(gatewayIndex = 0, path = '/', options: ClientOptions = {}): Promise<TestClient> {
+    const client = await openClient(this.gateways[gatewayIndex]?.port ?? 0, path, options);
     this.#clients.push(client);
     return client;
+  }
+
+  /** Asks a gateway for a websocket that it is to refuse. */
+  refusedHandshake(gatewayIndex = 0, path = '/', options: ClientOptions = {}): Promise<Refused> {
+    return requestRefusedHandshake(this.gateways[gatewayIndex]?.port ?? 0, path, options);
   }
 
   /** Links a client of the Gateway API. */

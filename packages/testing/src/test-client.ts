@@ -57,6 +57,11 @@ export class TestClient {
     this.#websocket.pause();
   }
 
+  /** Reads on. */
+  resume(): void {
+    this.#websocket.resume();
+  }
+
   /** Closes with a goodbye and waits for the end. */
   async close(code = 1000, reason = ''): Promise<void> {
     this.#websocket.close(code, reason);
@@ -83,4 +88,39 @@ export async function openClient(
   const client = new TestClient(websocket);
   await once(websocket, 'open');
   return client;
+}
+
+/** How a handshake was refused. */
+export interface Refused {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: string;
+}
+
+/**
+ * Asks a loopback port for a websocket, which is to be refused.
+ *
+ * @throws when it is opened, or the port answers nothing
+ */
+export async function requestRefusedHandshake(
+  port: number,
+  path = '/',
+  options: ClientOptions = {},
+): Promise<Refused> {
+  const websocket = new WebSocket(`ws://127.0.0.1:${port}${path}`, options);
+  return await new Promise((resolve, reject) => {
+    websocket.on('open', () => {
+      websocket.terminate();
+      reject(new Error('the handshake was not refused'));
+    });
+    websocket.on('error', reject);
+    websocket.on('unexpected-response', (_request, response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => {
+        const { statusCode = 0, headers } = response;
+        resolve({ status: statusCode, headers, body: Buffer.concat(chunks).toString() });
+      });
+    });
+  });
 }

@@ -6,7 +6,7 @@ import { readClient } from './send.ts';
 export function joinGroup(state: GatewayState, reader: ByteReader): void {
   const client = readClient(state, reader);
   if (client === undefined) return;
-  const group = reader.readRestUtf8();
+  const group = reader.readRestName();
   client.addGroup(group);
   state.groups.add(group, client);
 }
@@ -15,13 +15,13 @@ export function joinGroup(state: GatewayState, reader: ByteReader): void {
 export function leaveGroup(state: GatewayState, reader: ByteReader): void {
   const client = readClient(state, reader);
   if (client === undefined) return;
-  const group = reader.readRestUtf8();
+  const group = reader.readRestName();
   client.removeGroup(group);
   state.groups.remove(group, client);
 }
 
 /** Takes every client out of a group. */
 export function ungroup(state: GatewayState, reader: ByteReader): void {
-  const group = reader.readRestUtf8();
+  const group = reader.readRestName();
   for (const client of state.groups.removeName(group)) client.removeGroup(group);
 }

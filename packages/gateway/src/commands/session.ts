@@ -1,3 +1,4 @@
+import { toError } from '@gatewayworker/core';
 import { type ByteReader, type SessionDelta, unpackSessionDelta } from '@gatewayworker/protocol';
 import type { ClientConnection } from '../client-connection.ts';
 import type { GatewayState } from '../gateway-state.ts';
@@ -9,14 +10,14 @@ import { readClient } from './send.ts';
 export function setSession(state: GatewayState, reader: ByteReader): void {
   const client = readClient(state, reader);
   const session = parseSession(reader.readRestBytes());
-  if (client !== undefined) tellWorker(client, client.session.replace(session));
+  if (client !== undefined) change(state, client, () => client.session.replace(session));
 }
 
 /** Merges a partial session deeply into the session of a client. */
 export function updateSession(state: GatewayState, reader: ByteReader): void {
   const client = readClient(state, reader);
   const partial = parseSession(reader.readRestBytes());
-  if (client !== undefined) tellWorker(client, client.session.merge(partial));
+  if (client !== undefined) change(state, client, () => client.session.merge(partial));
 }
 
 /**
@@ -34,9 +35,34 @@ export function applySessionDelta(
   const client = readClient(state, reader);
   const delta = unpackSessionDelta(reader.readRestBytes());
   if (client === undefined) return;
-  client.session.apply(delta);
-  if (client.worker === worker) client.appliedChanges += 1;
-  else tellWorker(client, delta);
+  if (client.worker !== worker) {
+    change(state, client, () => client.session.apply(delta));
+    return;
+  }
+  client.appliedChanges += 1;
+  try {
+    client.session.apply(delta);
+  } catch (error) {
+    refuse(state, client, error);
+    // The worker has made the change in its own copy.
+    tellWorker(client, client.session.whole());
+  }
+}
+
+/** Changes a session and tells the worker that has the client. */
+function change(state: GatewayState, client: ClientConnection, apply: () => SessionDelta): void {
+  try {
+    tellWorker(client, apply());
+  } catch (error) {
+    refuse(state, client, error);
+  }
+}
+
+/** A change that is refused is no fault of the link by which it came: two that fit may not fit together. */
+function refuse(state: GatewayState, client: ClientConnection, error: unknown): void {
+  state.limits.sessionTooLarge += 1;
+  const clientId = client.clientId(state.clients.gatewayToken);
+  state.logger.error({ err: toError(error), clientId }, 'a change of a session was refused');
 }
 
 function tellWorker(client: ClientConnection, delta: SessionDelta): void {

@@ -6,7 +6,7 @@ import { readClient } from './send.ts';
 /** Binds a client to a uid; the last bind wins. */
 export function bindUid(state: GatewayState, reader: ByteReader): void {
   const client = readClient(state, reader);
-  if (client !== undefined) setUid(state, client, reader.readRestUtf8());
+  if (client !== undefined) setUid(state, client, reader.readRestName());
 }
 
 /** Unbinds a client from its uid. */

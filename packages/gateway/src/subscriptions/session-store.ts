@@ -2,12 +2,14 @@ import { GatewayWorkerError } from '@gatewayworker/core';
 import {
   applySessionDelta,
   isPlainObject,
+  MAX_SESSION_BYTES,
   mergeSession,
   packValue,
   replaceSession,
   type SessionData,
   type SessionDelta,
   unpackValue,
+  unsetSession,
 } from '@gatewayworker/protocol';
 
 /**
@@ -32,11 +34,31 @@ export class SessionStore {
     return this.apply(mergeSession(this.#read(), partial));
   }
 
-  /** Applies what somebody changed. */
+  /**
+   * Applies what somebody changed.
+   *
+   * @throws {GW_ERR_SESSION_INVALID} when the session would take more than 1 MiB; it then stays as it is
+   */
   apply(delta: SessionDelta): SessionDelta {
     const session = applySessionDelta(this.#read(), delta);
-    this.#packed = session === undefined ? undefined : packValue(session);
+    const packed = session === undefined ? undefined : packValue(session);
+    if (packed !== undefined && packed.length > MAX_SESSION_BYTES) {
+      const text = `a session would take ${packed.length} bytes; allowed: up to ${MAX_SESSION_BYTES}`;
+      throw new GatewayWorkerError('GW_ERR_SESSION_INVALID', text);
+    }
+    this.#packed = packed;
     return delta;
+  }
+
+  /** The change that makes any copy of the session the same as this one. */
+  whole(): SessionDelta {
+    const session = this.#read();
+    return session === undefined ? unsetSession() : replaceSession(session);
+  }
+
+  /** Takes a session that was packed elsewhere. */
+  restore(packed: Uint8Array | undefined): void {
+    this.#packed = packed === undefined ? undefined : packValue(parseSession(packed));
   }
 
   #read(): SessionData | undefined {

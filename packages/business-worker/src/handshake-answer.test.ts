@@ -1,0 +1,55 @@
+import { unpackValue } from '@gatewayworker/protocol';
+import { expect, test } from 'vitest';
+import { parseHandshakeAnswer } from './handshake-answer.ts';
+
+test('an acceptance carries the uid, the packed session and the groups', () => {
+  const decision = parseHandshakeAnswer({
+    accept: true,
+    uid: 7,
+    session: { name: 'Tom' },
+    groups: ['a', 'b'],
+  });
+  expect(decision).toMatchObject({ isAccepted: true, uid: '7', groups: ['a', 'b'] });
+  expect(unpackValue(decision.session ?? Buffer.alloc(0))).toEqual({ name: 'Tom' });
+});
+
+test('an acceptance may carry nothing', () => {
+  const decision = parseHandshakeAnswer({ accept: true });
+  expect(decision).toMatchObject({ isAccepted: true, uid: undefined, session: undefined });
+  expect(decision.groups).toEqual([]);
+});
+
+test('a refusal is 403 unless it says otherwise', () => {
+  const { isAccepted, status, reason } = parseHandshakeAnswer({ accept: false });
+  expect({ isAccepted, status, reason }).toEqual({
+    isAccepted: false,
+    status: 403,
+    reason: 'refused',
+  });
+  expect(parseHandshakeAnswer({ accept: false, status: 401, reason: 'who?' })).toMatchObject({
+    status: 401,
+    reason: 'who?',
+  });
+});
+
+test.each([
+  ['nothing', undefined, TypeError],
+  ['true', true, TypeError],
+  ['no accept', {}, TypeError],
+  ['a truthy accept', { accept: 'yes' }, TypeError],
+  ['an empty uid', { accept: true, uid: '' }, TypeError],
+  ['a session that is a list', { accept: true, session: [] }, TypeError],
+  ['a session that cannot be packed', { accept: true, session: { f: () => 1 } }, TypeError],
+  [
+    'a session that is too large',
+    { accept: true, session: { x: 'x'.repeat(1 << 21) } },
+    RangeError,
+  ],
+  ['groups that are a string', { accept: true, groups: 'abc' }, TypeError],
+  ['an empty group', { accept: true, groups: [''] }, TypeError],
+  ['status 200', { accept: false, status: 200 }, RangeError],
+  ['a reason that is no string', { accept: false, reason: 5 }, TypeError],
+  ['a reason that is too long', { accept: false, reason: 'x'.repeat(1025) }, RangeError],
+])('refuses an answer with %s', (_name, answer, error) => {
+  expect(() => parseHandshakeAnswer(answer)).toThrow(error);
+});

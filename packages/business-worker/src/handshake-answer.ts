@@ -1,0 +1,47 @@
+import { packSession, parseGroup, parseUid } from '@gatewayworker/client';
+import { type HandshakeDecision, isPlainObject } from '@gatewayworker/protocol';
+
+/** Longest reason of a refusal, in characters. */
+const MAX_REASON_LENGTH = 1024;
+
+/** What a client reads whose handshake could not be decided, because `onHandshake` failed. */
+export const failedDecision: HandshakeDecision = Object.freeze(
+  refusal(500, 'the handshake failed'),
+);
+
+/**
+ * Checks what `onHandshake` answered.
+ *
+ * @throws {TypeError} when a part is of a wrong type
+ * @throws {RangeError} when the status is not within 400 to 599, or a part is too large
+ */
+export function parseHandshakeAnswer(answer: unknown): HandshakeDecision {
+  if (!isPlainObject(answer)) throw new TypeError('onHandshake answered no plain object');
+  const { accept, uid, session, groups = [], status = 403, reason = 'refused' } = answer;
+  if (typeof accept !== 'boolean') throw new TypeError('accept is not a boolean');
+  if (!accept) return parseRefusal(status, reason);
+  if (!Array.isArray(groups)) throw new TypeError('groups is not a list');
+  return {
+    isAccepted: true,
+    status: 101,
+    reason: '',
+    uid: uid === undefined ? undefined : parseUid(uid),
+    session: session === undefined ? undefined : packSession('session', session),
+    groups: groups.map(parseGroup),
+  };
+}
+
+function parseRefusal(status: unknown, reason: unknown): HandshakeDecision {
+  if (typeof status !== 'number' || !Number.isInteger(status) || status < 400 || status > 599) {
+    throw new RangeError(`status is ${String(status)}; allowed: 400 to 599`);
+  }
+  if (typeof reason !== 'string') throw new TypeError('reason is not a string');
+  if (reason.length > MAX_REASON_LENGTH) {
+    throw new RangeError(`reason is longer than ${MAX_REASON_LENGTH} characters`);
+  }
+  return refusal(status, reason);
+}
+
+function refusal(status: number, reason: string): HandshakeDecision {
+  return { isAccepted: false, status, reason, uid: undefined, session: undefined, groups: [] };
+}

@@ -1,0 +1,101 @@
+import { GatewayWorkerError, type Logger } from '@gatewayworker/core';
+import { type HandshakeDecision, packValue } from '@gatewayworker/protocol';
+import type { LimitCounters } from './limit-counters.ts';
+import type {
+  Admission,
+  ClientCandidate,
+  ClientSocket,
+  ClientSocketHandler,
+  Refusal,
+} from './transports/transport.ts';
+import type { WorkerLink } from './worker-link.ts';
+import type { WorkerPool } from './worker-pool.ts';
+
+/** What a client has from the moment it is let in. */
+export interface AdmittedAs {
+  /** The worker that let it in. */
+  readonly worker: WorkerLink;
+  readonly decision: HandshakeDecision;
+}
+
+/** What the admission control needs. */
+export interface AdmissionControlOptions {
+  readonly workers: WorkerPool;
+  readonly limits: LimitCounters;
+  readonly logger: Logger;
+  /** Time a worker has to decide, in milliseconds. */
+  readonly handshakeTimeoutMs: number;
+  /** Port of the listener. */
+  readonly port: () => number;
+  /** False before the start and from the stop on. */
+  readonly isAccepting: () => boolean;
+  readonly onClient: (socket: ClientSocket, as: AdmittedAs | undefined) => ClientSocketHandler;
+}
+
+/**
+ * Decides which clients are let in: none without a worker, and none that the application refuses in
+ * `onHandshake`.
+ */
+export class AdmissionControl {
+  readonly #options: AdmissionControlOptions;
+  /** One for all that nobody is asked about. */
+  readonly #open: Admission;
+
+  constructor(options: AdmissionControlOptions) {
+    this.#options = options;
+    this.#open = {
+      isAccepted: true,
+      onClient: (socket) => options.onClient(socket, undefined),
+    };
+  }
+
+  /** See `TransportHandler.admit`. */
+  admit(candidate: ClientCandidate, decide: (decision: Admission | Refusal) => void): void {
+    const { workers, isAccepting } = this.#options;
+    if (!isAccepting()) decide(refuse(503, 'the server stops'));
+    else if (workers.size === 0) decide(refuse(503, 'no worker is ready'));
+    else if (candidate.request === undefined || !workers.decideHandshakes) decide(this.#open);
+    else this.#choose(candidate, decide);
+  }
+
+  #choose(candidate: ClientCandidate, decide: (decision: Admission | Refusal) => void): void {
+    const worker = this.#options.workers.choose(candidate);
+    if (!worker?.decidesHandshakes) decide(this.#open);
+    else void this.#ask(worker, candidate).then(decide);
+  }
+
+  async #ask(worker: WorkerLink, candidate: ClientCandidate): Promise<Admission | Refusal> {
+    const { handshakeTimeoutMs, port, limits, logger, onClient } = this.#options;
+    const { remoteAddress, remotePort, request } = candidate;
+    const { requestId, answer } = worker.handshakes.add(handshakeTimeoutMs);
+    worker.connection.send({
+      type: 'handshakeAsked',
+      requestId,
+      remoteAddress,
+      remotePort,
+      gatewayPort: port(),
+      request: packValue(request),
+    });
+    try {
+      // The table of the link holds only what `InnerLinks` has read as such.
+      const decision = (await answer) as HandshakeDecision;
+      if (!this.#options.isAccepting()) return refuse(503, 'the server stops');
+      if (!decision.isAccepted) return refuse(decision.status, decision.reason);
+      const as = { worker, decision };
+      return { isAccepted: true, onClient: (socket) => onClient(socket, as) };
+    } catch (error) {
+      const isLate = error instanceof GatewayWorkerError && error.code === 'GW_ERR_QUERY_TIMEOUT';
+      if (isLate) limits.handshakeTimeout += 1;
+      const bound = { worker: `${worker.name}#${worker.id}`, remoteAddress };
+      logger.warn(
+        bound,
+        isLate ? 'onHandshake took too long' : 'the worker was gone in onHandshake',
+      );
+      return refuse(503, isLate ? 'the decision took too long' : 'the worker is gone');
+    }
+  }
+}
+
+function refuse(status: number, reason: string): Refusal {
+  return { isAccepted: false, status, reason };
+}

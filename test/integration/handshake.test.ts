@@ -1,0 +1,180 @@
+import { eventually, openTcpPeer } from '@gatewayworker/testing';
+import type { HandshakeCandidate } from 'gatewayworker';
+import { expect, test } from 'vitest';
+import { roles } from './roles.ts';
+
+test('onHandshake sees the whole request before the client has a socket', async () => {
+  const seen: HandshakeCandidate[] = [];
+  let connected = 0;
+  const cluster = await roles({
+    events: {
+      onHandshake: (request) => {
+        seen.push(request);
+        return { accept: true };
+      },
+      onConnect: () => {
+        connected += 1;
+      },
+    },
+    gateways: 2,
+    workers: 2,
+  });
+  await cluster.connect(1, '/chat?room=1&room=2', { headers: { cookie: 'sid=a%20b; other="c"' } });
+  await eventually(() => connected === 1);
+  const [request] = seen;
+  expect(request).toMatchObject({
+    url: '/chat?room=1&room=2',
+    cookies: { sid: 'a b', other: 'c' },
+    remoteAddress: '127.0.0.1',
+    gatewayName: 'test-gateway',
+    gatewayPort: cluster.gateways[1]?.port,
+  });
+  expect(request?.query.getAll('room')).toEqual(['1', '2']);
+  expect(request?.headers['cookie']).toBe('sid=a%20b; other="c"');
+});
+
+test('a client that is let in has its uid, session and groups before its first event', async () => {
+  const seen: unknown[] = [];
+  const cluster = await roles({
+    events: (workerId) => ({
+      onHandshake: async () => {
+        await new Promise((resolve) => setImmediate(resolve));
+        return { accept: true, uid: 7, session: { decidedBy: workerId }, groups: ['a', 'b'] };
+      },
+      onConnect: (_id, ctx) => {
+        seen.push([ctx.uid, ctx.session?.['decidedBy'] === workerId]);
+      },
+    }),
+    gateways: 2,
+    workers: 2,
+  });
+  const api = await cluster.gatewayClient();
+  for (const gateway of [0, 1, 0, 1]) await cluster.connect(gateway);
+  await eventually(() => seen.length === 4);
+  // The worker that let a client in is the one that it is bound to.
+  expect(seen).toEqual(Array.from({ length: 4 }, () => ['7', true]));
+  expect(await api.getClientIdByUid('7')).toHaveLength(4);
+  expect(await api.getClientIdCountByGroup('a')).toBe(4);
+  expect(await api.getClientIdCountByGroup('b')).toBe(4);
+});
+
+test('a client that is refused gets the status and the reason, and no event is heard of it', async () => {
+  let events = 0;
+  const count = (): void => {
+    events += 1;
+  };
+  const cluster = await roles({
+    events: {
+      onHandshake: ({ query }) =>
+        query.has('token')
+          ? { accept: true }
+          : { accept: false, status: 401, reason: 'no token: ünbekannt' },
+      onConnect: count,
+      onClose: count,
+    },
+    gateways: 2,
+    workers: 2,
+  });
+  const response = await cluster.refusedHandshake(0, '/');
+  expect(response).toMatchObject({ status: 401, body: 'no token: ünbekannt\n' });
+  expect(events).toBe(0);
+  await cluster.connect(0, '/?token=1');
+  await eventually(() => events === 1);
+});
+
+test('an error in onHandshake refuses with 500 and is told to onError', async () => {
+  const errors: string[] = [];
+  const cluster = await roles({
+    events: {
+      onHandshake: () => Promise.reject(new Error('no database')),
+      onError: (error, { event }) => void errors.push(`${event}: ${String(error)}`),
+    },
+  });
+  expect(await cluster.refusedHandshake()).toMatchObject({ status: 500 });
+  expect(errors).toEqual(['onHandshake: Error: no database']);
+});
+
+test('a wrong answer of onHandshake lets nobody in', async () => {
+  const cluster = await roles({
+    events: { onHandshake: (() => ({ accept: 'yes' })) as never },
+  });
+  expect(await cluster.refusedHandshake()).toMatchObject({ status: 500 });
+  expect(cluster.log.some((line) => line['msg'] === 'onHandshake failed')).toBe(true);
+});
+
+test('an answer of onHandshake that never comes is 503 at the deadline, and counted', async () => {
+  const cluster = await roles({
+    events: { onHandshake: () => new Promise(() => undefined) },
+    gatewayOptions: { handshakeTimeoutMs: 200 },
+  });
+  expect(await cluster.refusedHandshake()).toMatchObject({ status: 503 });
+  expect(cluster.gateways[0]?.status().limits['handshakeTimeout']).toBe(1);
+});
+
+test('a worker that goes while it decides makes the handshake 503, and others go on', async () => {
+  let asked = 0;
+  const cluster = await roles({
+    events: (workerId) => ({
+      onHandshake: () => {
+        asked += 1;
+        return workerId === 0 ? new Promise(() => undefined) : { accept: true };
+      },
+      onMessage: (_id, message, ctx) => void ctx.send(message),
+    }),
+  });
+  const refused = cluster.refusedHandshake();
+  await eventually(() => asked === 1);
+  await cluster.startWorker();
+  await cluster.workers[0]?.stop();
+  expect(await refused).toMatchObject({ status: 503 });
+  const client = await cluster.connect();
+  client.send('x');
+  expect(await client.next()).toBe('x');
+});
+
+test('a client that goes before it is let in leaves nothing behind', async () => {
+  const decisions: (() => void)[] = [];
+  const cluster = await roles({
+    events: {
+      onHandshake: () =>
+        new Promise((resolve) => {
+          decisions.push(() => resolve({ accept: true, uid: 'u', groups: ['g'] }));
+        }),
+    },
+  });
+  const api = await cluster.gatewayClient();
+  const peer = await openTcpPeer(cluster.gateways[0]?.port ?? 0);
+  peer.send(
+    'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+  );
+  await eventually(() => decisions.length === 1);
+  peer.destroy();
+  const [decide] = decisions;
+  decide?.();
+  expect(await api.isUidOnline('u')).toBe(false);
+  expect(await api.getAllClientIdCount()).toBe(0);
+});
+
+test('onWebSocketConnect follows onConnect, also when that takes its time', async () => {
+  const order: string[] = [];
+  const cluster = await roles({
+    events: {
+      onConnect: async (id) => {
+        order.push(`start ${id.length}`);
+        await new Promise((resolve) => setImmediate(resolve));
+        order.push('end');
+      },
+      onWebSocketConnect: (id, request, ctx) => {
+        order.push(`websocket ${request.query.get('n')} ${ctx.clientId === id}`);
+      },
+      onMessage: (_id, message) => void order.push(String(message)),
+    },
+    gateways: 2,
+    workers: 2,
+  });
+  const client = await cluster.connect(1, '/?n=5');
+  client.send('first');
+  await eventually(() => order.length === 4);
+  expect(order).toEqual(['start 20', 'end', 'websocket 5 true', 'first']);
+});
