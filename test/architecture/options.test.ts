@@ -74,7 +74,7 @@ function documentedOptions(section: string): { name: string; cells: string[] }[]
 function literalDefault(name: string, defaults: object): string | undefined {
   const value = new Map<string, unknown>(Object.entries(defaults)).get(name);
   if (value === undefined) return undefined;
-  return typeof value === 'string' ? `'${value}'` : String(value);
+  return typeof value === 'string' ? `'${value}'` : Array.isArray(value) ? '[]' : String(value);
 }
 
 /** What the default column must hold: a literal, or the words of the docstring. */

@@ -1,5 +1,6 @@
 import { GatewayWorkerError, type Logger } from '@gatewayworker/core';
 import { type HandshakeDecision, packValue } from '@gatewayworker/protocol';
+import type { ClientTable } from './client-table.ts';
 import type { LimitCounters } from './limit-counters.ts';
 import type {
   Admission,
@@ -20,6 +21,9 @@ export interface AdmittedAs {
 
 /** What the admission control needs. */
 export interface AdmissionControlOptions {
+  readonly clients: ClientTable;
+  /** Clients that the process takes. */
+  readonly maxConnections: number;
   readonly workers: WorkerPool;
   readonly limits: LimitCounters;
   readonly logger: Logger;
@@ -38,6 +42,8 @@ export interface AdmissionControlOptions {
  */
 export class AdmissionControl {
   readonly #options: AdmissionControlOptions;
+  /** Handshakes that workers have not decided. */
+  #asked = 0;
   /** One for all that nobody is asked about. */
   readonly #open: Admission;
 
@@ -51,11 +57,17 @@ export class AdmissionControl {
 
   /** See `TransportHandler.admit`. */
   admit(candidate: ClientCandidate, decide: (decision: Admission | Refusal) => void): void {
-    const { workers, isAccepting } = this.#options;
+    const { workers, clients, maxConnections, isAccepting } = this.#options;
     if (!isAccepting()) decide(refuse(503, 'the server stops'));
     else if (workers.size === 0) decide(refuse(503, 'no worker is ready'));
+    else if (clients.size + this.#asked >= maxConnections) this.#refuseFull(decide);
     else if (candidate.request === undefined || !workers.decideHandshakes) decide(this.#open);
     else this.#choose(candidate, decide);
+  }
+
+  #refuseFull(decide: (refusal: Refusal) => void): void {
+    this.#options.limits.connections += 1;
+    decide(refuse(503, 'too many connections'));
   }
 
   #choose(candidate: ClientCandidate, decide: (decision: Admission | Refusal) => void): void {
@@ -67,6 +79,7 @@ export class AdmissionControl {
   async #ask(worker: WorkerLink, candidate: ClientCandidate): Promise<Admission | Refusal> {
     const { handshakeTimeoutMs, port, limits, logger, onClient } = this.#options;
     const { remoteAddress, remotePort, request } = candidate;
+    this.#asked += 1;
     const { requestId, answer } = worker.handshakes.add(handshakeTimeoutMs);
     worker.connection.send({
       type: 'handshakeAsked',
@@ -92,6 +105,8 @@ export class AdmissionControl {
         isLate ? 'onHandshake took too long' : 'the worker was gone in onHandshake',
       );
       return refuse(503, isLate ? 'the decision took too long' : 'the worker is gone');
+    } finally {
+      this.#asked -= 1;
     }
   }
 }

@@ -34,7 +34,7 @@ export class ClientSender {
   }
 
   /** Frames a message for any number of clients. */
-  frame(payload: Buffer, isBinary: boolean): Buffer {
+  frame(payload: Buffer, isBinary: boolean): Buffer | undefined {
     return this.#transport.frame(payload, isBinary);
   }
 

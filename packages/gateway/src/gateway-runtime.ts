@@ -27,10 +27,10 @@ import { Heartbeat } from './heartbeat.ts';
 import { InnerLinks } from './inner-links.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { MessageRate } from './message-rate.ts';
-import { parseListenAddress, type ResolvedGatewayOptions } from './options.ts';
+import type { ResolvedGatewayOptions } from './options.ts';
 import { MembershipIndex } from './subscriptions/membership-index.ts';
+import { createTransport } from './transports/create-transport.ts';
 import type { ClientSocket, ClientSocketHandler, Transport } from './transports/transport.ts';
-import { WebsocketTransport } from './transports/websocket-transport.ts';
 import { WorkerPool } from './worker-pool.ts';
 import { createRouter } from './worker-router.ts';
 
@@ -67,13 +67,7 @@ export class GatewayRuntime implements RoleRuntime {
     const clients = new ClientTable();
     const limits = new LimitCounters();
     this.#workers = new WorkerPool(createRouter(options.router, logger));
-    this.#transport = new WebsocketTransport({
-      address: parseListenAddress(options.listen),
-      owner: this.#owner,
-      maxMessageBytes: options.maxMessageBytes,
-      scheduler,
-      logger,
-    });
+    this.#transport = createTransport(options, { scheduler, limits, logger });
     this.#state = {
       clients,
       uids: new MembershipIndex(),
@@ -88,6 +82,7 @@ export class GatewayRuntime implements RoleRuntime {
       ...this.#state,
       workers,
       handshakeTimeoutMs: options.handshakeTimeoutMs,
+      maxConnections: options.maxConnections,
       port: () => this.#transport.port,
       isAccepting: () => this.#isAccepting,
       onClient: (socket, as) => this.#handleClient(socket, as),

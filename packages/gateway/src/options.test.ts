@@ -1,10 +1,5 @@
 import { expect, test } from 'vitest';
-import {
-  type GatewayOptions,
-  gatewayDefaults,
-  parseListenAddress,
-  resolveGatewayOptions,
-} from './options.ts';
+import { type GatewayOptions, gatewayDefaults, resolveGatewayOptions } from './options.ts';
 
 const listen = 'websocket://0.0.0.0:8282';
 
@@ -22,16 +17,47 @@ test('takes what is given, freezes the result and leaves the argument alone', ()
 });
 
 test.each<[Record<string, unknown>, string]>([
-  [{ listen: undefined }, 'option Gateway.listen is undefined; allowed: websocket://host:port'],
+  [{ listen: undefined }, 'option Gateway.listen is undefined; allowed: scheme://host:port'],
   [{ listen: '0.0.0.0:8282' }, 'option Gateway.listen is "0.0.0.0:8282"'],
   [{ listen: 'gopher://0.0.0.0:1' }, 'option Gateway.listen'],
-  [{ listen: 'websocket://0.0.0.0' }, 'option Gateway.listen is "0.0.0.0"'],
+  [{ listen: 'websocket://0.0.0.0' }, 'allowed: websocket://host:port with a port from 0 to 65535'],
   [{ listen: 'websocket://0.0.0.0:70000' }, 'option Gateway.listen'],
+  [{ listen: 'websocket://999.1.1.1:80' }, 'option Gateway.listen is "websocket://999.1.1.1:80"'],
+  [
+    { lanIp: 'bogus host' },
+    'option Gateway.lanIp is "bogus host"; allowed: an IP address or a host',
+  ],
+  [{ listen: 'mine://0.0.0.0:80' }, 'any other with the protocol option'],
+  [{ protocol: { decode: () => undefined, encode: () => '' } }, 'with a protocol of your own'],
+  [{ listen: 'mine://0.0.0.0:80', protocol: { decode: 1 } }, 'option Gateway.protocol'],
+  [{ tls: { cert: 'x', key: 'y' } }, 'option Gateway.tls is "hidden"'],
+  [{ tls: { cert: 'x' } }, 'option Gateway.tls.key is "undefined"'],
+  [{ tls: { certs: 'x' } }, 'did you mean cert?'],
+  [{ perMessageDeflate: 'yes' }, 'option Gateway.perMessageDeflate'],
+  [{ perMessageDeflate: { threshold: -1 } }, 'option Gateway.perMessageDeflate.threshold is -1'],
+  [{ subprotocols: ['a b'] }, 'option Gateway.subprotocols'],
+  [{ allowedOrigins: ['example.com'] }, 'option Gateway.allowedOrigins'],
+  [{ maxConnections: 0 }, 'option Gateway.maxConnections is 0'],
+  [{ maxConnectionsPerIp: -1 }, 'option Gateway.maxConnectionsPerIp is -1'],
+  [{ trustProxy: ['10.0.0.0/33'] }, 'option Gateway.trustProxy is "10.0.0.0/33"'],
+  [{ trustProxy: '10.0.0.1' }, 'option Gateway.trustProxy'],
+  [{ proxyProtocol: true }, 'allowed: false, or true together with trustProxy'],
+  [{ pingInterval: 0.01 }, 'allowed: 0, or a number from 0.05 to 86400'],
+  [{ pingNotResponseLimit: 1.5 }, 'option Gateway.pingNotResponseLimit'],
+  [{ pingData: 5 }, 'option Gateway.pingData'],
+  [{ maxMessagesPerSecond: -1 }, 'option Gateway.maxMessagesPerSecond'],
+  [{ slowConsumer: 'wait' }, 'option Gateway.slowConsumer is "wait"; allowed: close, drop'],
+  [{ router: 'fastest' }, 'allowed: leastConnections, random, roundRobin, or a function'],
+  [{ handshakeTimeoutMs: 99 }, 'option Gateway.handshakeTimeoutMs is 99'],
+  [{ name: 'x'.repeat(129) }, 'allowed: a string of 1 to 128 characters'],
   [{ name: '' }, 'option Gateway.name is ""; allowed: a string of 1 to 128 characters'],
   [{ count: 0 }, 'option Gateway.count is 0; allowed: an integer from 1 to 1024'],
   [{ count: 1025 }, 'option Gateway.count'],
   [{ lanIp: '' }, 'option Gateway.lanIp'],
-  [{ lanIp: '0.0.0.0', secretKey: 'x' }, 'option Gateway.lanIp is "0.0.0.0"; allowed: an address'],
+  [
+    { lanIp: '0.0.0.0', secretKey: 'x' },
+    'option Gateway.lanIp is "0.0.0.0"; allowed: an IP address',
+  ],
   [{ lanIp: '::', secretKey: 'x' }, 'option Gateway.lanIp'],
   [{ lanIp: '10.0.0.1' }, 'option Gateway.secretKey is ""; a key is required because 10.0.0.1'],
   [{ secretKey: 7 }, 'option Gateway.secretKey is "number"'],
@@ -62,6 +88,14 @@ test.each<Record<string, unknown>>([
   { lanIp: '10.0.0.1', secretKey: 'x' },
   { maxMessageBytes: 16_777_216 },
   { maxEventsInFlight: 1 },
+  { lanIp: 'gateway-1.internal', secretKey: 'x' },
+  { listen: 'json-lines://0.0.0.0:0', protocol: { decode: () => undefined, encode: String } },
+  { listen: 'text://[::]:8283' },
+  { trustProxy: ['10.0.0.0/8', '::1'], proxyProtocol: true },
+  { allowedOrigins: ['https://example.com', 'https://*.example.com:8443'] },
+  { perMessageDeflate: { threshold: 0 }, subprotocols: ['chat.v2'] },
+  { pingInterval: 0 },
+  { router: () => undefined },
 ])('accepts %j', (given) => {
   const options: GatewayOptions = Object.assign({ listen }, given);
   expect(resolveGatewayOptions(options)).toMatchObject(given);
@@ -70,11 +104,4 @@ test.each<Record<string, unknown>>([
 test('names a secret key of no wrong option', () => {
   const options: GatewayOptions = Object.assign({ listen }, { secretkey: 'hunter2' });
   expect(() => resolveGatewayOptions(options)).not.toThrow(/hunter2/);
-});
-
-test.each([
-  ['websocket://0.0.0.0:8282', '0.0.0.0', 8282],
-  ['websocket://[::]:0', '::', 0],
-])('reads the address %s', (text, host, port) => {
-  expect(parseListenAddress(text)).toEqual({ protocol: 'websocket', host, port });
 });

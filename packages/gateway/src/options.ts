@@ -1,7 +1,6 @@
 import {
   assertInteger,
   assertName,
-  assertNonEmptyString,
   assertOneOf,
   assertOptionsObject,
   assertPort,
@@ -10,17 +9,24 @@ import {
   assertZeroOrNumber,
   deepFreeze,
   OptionError,
-  parseHostPort,
   type RegisterAddress,
   rejectUnknownKeys,
   resolveRegisterAddresses,
 } from '@gatewayworker/core';
 import { type SlowConsumerPolicy, slowConsumerPolicies } from './client-sender.ts';
+import { isHost, parseListenAddress } from './listen-address.ts';
+import { createTlsContext, type TlsOptions } from './tls-options.ts';
+import type { ClientProtocol } from './transports/client-protocol.ts';
+import type { DeflateOptions } from './transports/websocket-transport.ts';
+import { TrustedProxies, type TrustProxy } from './trusted-proxies.ts';
 import { type Router, routerNames } from './worker-router.ts';
 
 /** Options of a gateway. */
 export interface GatewayOptions {
-  /** Where clients connect, `websocket://host:port`. All processes of the gateway share the port. */
+  /**
+   * Where clients connect: `websocket://host:port`, `text://`, `frame://`, `tcp://`, or any other scheme
+   * with the `protocol` option. All processes of the gateway share the port.
+   */
   readonly listen: string;
   /** Shown in the status and in logs; `ctx.gatewayName` in events. @default 'gateway' */
   readonly name?: string;
@@ -62,34 +68,75 @@ export interface GatewayOptions {
   readonly slowConsumer?: SlowConsumerPolicy;
   /** Time a client has from its connection until it is let in, in milliseconds, 100 to 3,600,000. @default 10000 */
   readonly handshakeTimeoutMs?: number;
+  /** A protocol of your own, for a `listen` of any scheme that is not built in. @default none */
+  readonly protocol?: ClientProtocol;
+  /** TLS for clients, whatever the protocol; `wss` with a websocket. @default none */
+  readonly tls?: TlsOptions;
+  /**
+   * Compress messages to websocket clients that offer it (permessage-deflate), each by itself.
+   * @default false
+   */
+  readonly perMessageDeflate?: boolean | DeflateOptions;
+  /** Subprotocols of websockets; the first that the client offers is chosen, if it offers any. @default [] */
+  readonly subprotocols?: readonly string[];
+  /**
+   * Origins of pages whose websockets are let in, such as `https://example.com` or `https://*.example.com`;
+   * others get 403. An empty list lets all in. @default []
+   */
+  readonly allowedOrigins?: readonly string[];
+  /** Clients that one process takes, 1 to 10,000,000; past it websockets get 503, others are closed. @default 100000 */
+  readonly maxConnections?: number;
+  /** Clients that one process takes from one address; past it websockets get 429, others are closed. 0 sets no limit. @default 0 */
+  readonly maxConnectionsPerIp?: number;
+  /**
+   * Proxies whose `X-Forwarded-For` and PROXY header count: all, none, or addresses and networks.
+   * @default false
+   */
+  readonly trustProxy?: TrustProxy;
+  /**
+   * Every connection comes by a trusted proxy that sends a PROXY protocol header first, version 1 or 2.
+   * @default false
+   */
+  readonly proxyProtocol?: boolean;
   /** How the worker of a client is chosen. @default 'leastConnections' */
   readonly router?: Router;
 }
 
 /** Gateway options with every default filled in. */
-export type ResolvedGatewayOptions = Required<GatewayOptions>;
+export interface ResolvedGatewayOptions extends Required<Omit<GatewayOptions, 'protocol' | 'tls'>> {
+  readonly protocol: ClientProtocol | undefined;
+  readonly tls: TlsOptions | undefined;
+}
 
 /** Defaults of a gateway; `listen` has none. */
-export const gatewayDefaults: Omit<ResolvedGatewayOptions, 'listen'> = Object.freeze({
-  name: 'gateway',
-  count: 1,
-  lanIp: '127.0.0.1',
-  startPort: 2000,
-  registerAddress: '127.0.0.1:1236',
-  secretKey: '',
-  maxMessageBytes: 1_048_576,
-  sendToClientBufferSize: 1_024_000,
-  sendToWorkerBufferSize: 10_240_000,
-  maxEventsInFlight: 64,
-  maxHeldBytes: 67_108_864,
-  pingInterval: 25,
-  pingNotResponseLimit: 2,
-  pingData: '',
-  maxMessagesPerSecond: 0,
-  slowConsumer: 'close',
-  handshakeTimeoutMs: 10_000,
-  router: 'leastConnections',
-});
+export const gatewayDefaults: Omit<ResolvedGatewayOptions, 'listen' | 'protocol' | 'tls'> =
+  Object.freeze({
+    name: 'gateway',
+    count: 1,
+    lanIp: '127.0.0.1',
+    startPort: 2000,
+    registerAddress: '127.0.0.1:1236',
+    secretKey: '',
+    maxMessageBytes: 1_048_576,
+    sendToClientBufferSize: 1_024_000,
+    sendToWorkerBufferSize: 10_240_000,
+    maxEventsInFlight: 64,
+    maxHeldBytes: 67_108_864,
+    pingInterval: 25,
+    pingNotResponseLimit: 2,
+    pingData: '',
+    maxMessagesPerSecond: 0,
+    slowConsumer: 'close',
+    handshakeTimeoutMs: 10_000,
+    perMessageDeflate: false,
+    subprotocols: Object.freeze([]),
+    allowedOrigins: Object.freeze([]),
+    maxConnections: 100_000,
+    maxConnectionsPerIp: 0,
+    trustProxy: false,
+    proxyProtocol: false,
+    router: 'leastConnections',
+  });
 
 /**
  * Merges options with the defaults, checks and freezes them.
@@ -98,15 +145,16 @@ export const gatewayDefaults: Omit<ResolvedGatewayOptions, 'listen'> = Object.fr
  */
 export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayOptions {
   assertOptionsObject('Gateway', options);
-  rejectUnknownKeys('Gateway', options, ['listen', ...Object.keys(gatewayDefaults)]);
-  const resolved = { ...gatewayDefaults, ...options };
-  parseListenAddress(resolved.listen);
+  const known = ['listen', 'protocol', 'tls', ...Object.keys(gatewayDefaults)];
+  rejectUnknownKeys('Gateway', options, known);
+  const { protocol, tls, ...rest } = options;
+  const resolved = { ...gatewayDefaults, ...rest };
+  assertProtocol(protocol);
+  parseListenAddress(resolved.listen, protocol !== undefined);
+  if (tls !== undefined) createTlsContext(tls);
   assertName('Gateway.name', resolved.name);
   assertInteger('Gateway.count', resolved.count, { min: 1, max: 1024 });
-  assertNonEmptyString('Gateway.lanIp', resolved.lanIp);
-  if (resolved.lanIp === '0.0.0.0' || resolved.lanIp === '::') {
-    throw new OptionError('Gateway.lanIp', resolved.lanIp, 'allowed: an address others can dial');
-  }
+  assertLanIp(resolved.lanIp);
   assertInnerPorts(resolved);
   resolveRegisterAddresses('Gateway.registerAddress', resolved.registerAddress);
   assertSecretKey('Gateway', resolved.secretKey, resolved.lanIp);
@@ -129,7 +177,62 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
   const handshake = { min: 100, max: 3_600_000 };
   assertInteger('Gateway.handshakeTimeoutMs', resolved.handshakeTimeoutMs, handshake);
   assertRouter(resolved.router);
-  return deepFreeze(resolved);
+  assertClientOptions(resolved);
+  // The application's own objects stay as they are: a protocol may change itself.
+  return Object.freeze({ ...deepFreeze(resolved), protocol, tls });
+}
+
+function assertLanIp(lanIp: unknown): void {
+  const isWildcard = lanIp === '0.0.0.0' || lanIp === '::';
+  if (typeof lanIp === 'string' && isHost(lanIp) && !isWildcard) return;
+  const allowed = 'allowed: an IP address or a host name that others can dial';
+  throw new OptionError('Gateway.lanIp', lanIp, allowed);
+}
+
+function assertProtocol(protocol: unknown): void {
+  if (protocol === undefined) return;
+  const hasBoth = ['decode', 'encode'].every(
+    (method) =>
+      typeof protocol === 'object' &&
+      protocol !== null &&
+      typeof Reflect.get(protocol, method) === 'function',
+  );
+  if (hasBoth) return;
+  throw new OptionError('Gateway.protocol', protocol, 'allowed: an object { decode, encode }');
+}
+
+function assertClientOptions(options: Omit<ResolvedGatewayOptions, 'protocol' | 'tls'>): void {
+  assertDeflate(options.perMessageDeflate);
+  assertStrings('Gateway.subprotocols', options.subprotocols, /^[\w!#$%&'*+.^`|~-]+$/, 'tokens');
+  const origin = /^[a-z][a-z0-9+.-]*:\/\/(?:\*\.)?[^/*\s]+$/i;
+  assertStrings('Gateway.allowedOrigins', options.allowedOrigins, origin, 'https://host[:port]');
+  const connections = { min: 1, max: 10_000_000 };
+  assertInteger('Gateway.maxConnections', options.maxConnections, connections);
+  assertInteger('Gateway.maxConnectionsPerIp', options.maxConnectionsPerIp, {
+    ...connections,
+    min: 0,
+  });
+  new TrustedProxies(options.trustProxy);
+  const { proxyProtocol, trustProxy } = options;
+  if (typeof proxyProtocol !== 'boolean' || (proxyProtocol && trustProxy === false)) {
+    const allowed = 'allowed: false, or true together with trustProxy';
+    throw new OptionError('Gateway.proxyProtocol', proxyProtocol, allowed);
+  }
+}
+
+function assertDeflate(value: unknown): void {
+  if (typeof value === 'boolean') return;
+  assertOptionsObject('Gateway.perMessageDeflate', value);
+  rejectUnknownKeys('Gateway.perMessageDeflate', value, ['threshold']);
+  const { threshold = 0 } = value as DeflateOptions;
+  const range = { min: 0, max: 1_073_741_824 };
+  assertInteger('Gateway.perMessageDeflate.threshold', threshold, range);
+}
+
+function assertStrings(option: string, value: unknown, form: RegExp, allowed: string): void {
+  const isList =
+    Array.isArray(value) && value.every((entry) => typeof entry === 'string' && form.test(entry));
+  if (!isList) throw new OptionError(option, value, `allowed: a list of ${allowed}`);
 }
 
 function assertRouter(router: unknown): void {
@@ -147,26 +250,4 @@ function assertInnerPorts({ startPort, count }: { startPort: number; count: numb
     startPort,
     `allowed: 0 to ${last} with count ${count}`,
   );
-}
-
-/** Protocol, host and port of the address that clients connect to. */
-export interface ListenAddress {
-  readonly protocol: 'websocket';
-  readonly host: string;
-  /** 0 takes a free port. */
-  readonly port: number;
-}
-
-/**
- * Reads `websocket://host:port`.
- *
- * @throws {GW_ERR_OPTION_INVALID} when the protocol is unknown or the rest is not `host:port`
- */
-export function parseListenAddress(listen: unknown): ListenAddress {
-  const match = typeof listen === 'string' ? /^websocket:\/\/(.+)$/.exec(listen) : null;
-  if (match === null) {
-    const allowed = 'allowed: websocket://host:port, such as websocket://0.0.0.0:8282';
-    throw new OptionError('Gateway.listen', listen, allowed);
-  }
-  return { protocol: 'websocket', ...parseHostPort('Gateway.listen', match[1]) };
 }

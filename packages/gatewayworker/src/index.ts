@@ -25,12 +25,17 @@ export {
   type RegisterAddress,
 } from '@gatewayworker/core';
 export type {
+  ClientProtocol,
+  DecodedMessage,
+  DeflateOptions,
   GatewayOptions,
   RoutableClient,
   RoutableWorker,
   Router,
   RouterFunction,
   SlowConsumerPolicy,
+  TlsOptions,
+  TrustProxy,
 } from '@gatewayworker/gateway';
 export { CloseCode, ClosedBy, type ErrorCode } from '@gatewayworker/protocol';
 export type { RegisterOptions } from '@gatewayworker/register';

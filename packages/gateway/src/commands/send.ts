@@ -69,6 +69,7 @@ function sendTo(
   for (const client of receivers) {
     if (excluded?.has(client)) continue;
     frame ??= sender.frame(reader.readRestBytes(), isBinary);
+    if (frame === undefined) return;
     sender.sendFrame(client, frame);
   }
 }

@@ -86,8 +86,11 @@ export interface Transport {
    * @throws {GW_ERR_LISTEN_FAILED} naming the address and the declaration
    */
   listen(handler: TransportHandler): Promise<void>;
-  /** Frames a message once for any number of clients of this transport. */
-  frame(payload: Buffer, isBinary: boolean): Buffer;
+  /**
+   * Frames a message once for any number of clients of this transport; `undefined` when a protocol of
+   * the application's own could not, which is logged.
+   */
+  frame(payload: Buffer, isBinary: boolean): Buffer | undefined;
   /** Lets no new client in. Those that are connected stay. */
   stopAccepting(): void;
 }

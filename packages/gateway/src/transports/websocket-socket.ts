@@ -1,15 +1,23 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { type FlushScheduler, GatheredSocket, toError } from '@gatewayworker/core';
-import { type ClientRequest, ClosedBy } from '@gatewayworker/protocol';
+import { type FlushScheduler, GatheredSocket } from '@gatewayworker/core';
+import { ByteWriter, type ClientRequest, ClosedBy } from '@gatewayworker/protocol';
 import type { RawData, WebSocket } from 'ws';
+import type { LimitCounters } from '../limit-counters.ts';
+import type { FrameDeflater } from './frame-deflater.ts';
 import type { ClientSocket, ClientSocketHandler } from './transport.ts';
 import { pingFrame, writeFrameHeader } from './websocket-frame.ts';
 
-/** What a websocket client has in common with the others of its listener. */
+/** What a websocket client is, and what it has in common with the others of its listener. */
 export interface WebsocketSocketOptions {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly request: ClientRequest;
   readonly listenPort: number;
   readonly scheduler: FlushScheduler;
+  readonly limits: LimitCounters;
+  /** Set when the client takes compressed messages. */
+  readonly deflater: FrameDeflater | undefined;
 }
 
 /** One websocket client. */
@@ -21,22 +29,21 @@ export class WebsocketSocket implements ClientSocket {
   readonly #websocket: WebSocket;
   readonly #socket: Socket;
   readonly #output: GatheredSocket;
+  readonly #limits: LimitCounters;
+  readonly #deflater: FrameDeflater | undefined;
   /** Why the connection ends, when it is not the client that ends it. */
   #closedBy: ClosedBy | undefined;
 
-  constructor(
-    websocket: WebSocket,
-    request: IncomingMessage,
-    handshake: ClientRequest,
-    options: WebsocketSocketOptions,
-  ) {
+  constructor(websocket: WebSocket, socket: Socket, options: WebsocketSocketOptions) {
     this.#websocket = websocket;
-    this.#socket = request.socket;
-    this.#output = new GatheredSocket(request.socket, options.scheduler);
+    this.#socket = socket;
+    this.#output = new GatheredSocket(socket, options.scheduler);
+    this.#limits = options.limits;
+    this.#deflater = options.deflater;
+    this.remoteAddress = options.remoteAddress;
+    this.remotePort = options.remotePort;
     this.listenPort = options.listenPort;
-    this.remoteAddress = request.socket.remoteAddress ?? '';
-    this.remotePort = request.socket.remotePort ?? 0;
-    this.request = handshake;
+    this.request = options.request;
   }
 
   get pendingBytes(): number {
@@ -55,7 +62,10 @@ export class WebsocketSocket implements ClientSocket {
       if (Buffer.isBuffer(data) && this.#closedBy === undefined) handler.onMessage(data, isBinary);
     });
     websocket.on('error', (error) => {
-      if (isProtocolError(error)) this.#closedBy ??= ClosedBy.Protocol;
+      const { code }: NodeJS.ErrnoException = error;
+      // `ws` names every violation of the protocol by a code of its own; all else is the network's.
+      if (code?.startsWith('WS_ERR_')) this.#closedBy ??= ClosedBy.Protocol;
+      if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#limits.messageTooBig += 1;
     });
     websocket.on('close', (code, reason) => {
       this.#output.discard();
@@ -65,13 +75,24 @@ export class WebsocketSocket implements ClientSocket {
   }
 
   sendFrame(frame: Buffer): void {
-    this.#output.append(frame);
+    this.#output.append(this.#deflater === undefined ? frame : this.#deflater.deflate(frame));
   }
 
   sendMessage(source: Buffer, start: number, end: number, isBinary: boolean): void {
+    if (this.#deflater !== undefined) {
+      this.#sendDeflated(this.#deflater, source.subarray(start, end), isBinary);
+      return;
+    }
     const writer = this.#output.writer();
     writeFrameHeader(writer, end - start, isBinary);
     writer.writeBytes(source, start, end);
+  }
+
+  #sendDeflated(deflater: FrameDeflater, payload: Buffer, isBinary: boolean): void {
+    const writer = new ByteWriter();
+    writeFrameHeader(writer, payload.length, isBinary);
+    writer.writeBytes(payload);
+    this.#output.append(deflater.deflate(writer.buffer.subarray(0, writer.length)));
   }
 
   flush(): void {
@@ -102,12 +123,6 @@ export class WebsocketSocket implements ClientSocket {
     this.#output.discard();
     this.#websocket.terminate();
   }
-}
-
-/** `ws` names every violation of the protocol by a code of its own; anything else is the network's. */
-function isProtocolError(error: unknown): boolean {
-  const { code }: NodeJS.ErrnoException = toError(error);
-  return code?.startsWith('WS_ERR_') ?? false;
 }
 
 /** The parts of a handshake that applications see. */

@@ -1,0 +1,36 @@
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { assertOptionsObject, OptionError, rejectUnknownKeys, toError } from '@gatewayworker/core';
+
+/** TLS of the listener for clients. */
+export interface TlsOptions {
+  /** Certificate of the server and those between it and a root, PEM. */
+  readonly cert: string | Buffer;
+  /** Private key of the certificate, PEM. */
+  readonly key: string | Buffer;
+  /** Passphrase of the key, if it has one. */
+  readonly passphrase?: string;
+  /** Oldest version that is spoken. @default 'TLSv1.2' */
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
+}
+
+/**
+ * Makes what TLS connections share.
+ *
+ * @throws {GW_ERR_OPTION_INVALID} when the certificate and the key are none, or do not belong together;
+ * the error shows neither
+ */
+export function createTlsContext(tls: TlsOptions): SecureContext {
+  assertOptionsObject('Gateway.tls', tls);
+  rejectUnknownKeys('Gateway.tls', tls, ['cert', 'key', 'passphrase', 'minVersion']);
+  for (const part of ['cert', 'key'] as const) {
+    const value: unknown = tls[part];
+    if (typeof value === 'string' || Buffer.isBuffer(value)) continue;
+    throw new OptionError(`Gateway.tls.${part}`, typeof value, 'allowed: PEM text, or its bytes');
+  }
+  try {
+    return createSecureContext({ minVersion: 'TLSv1.2', ...tls });
+  } catch (error) {
+    const why = `allowed: a certificate and its key in PEM (${toError(error).message})`;
+    throw new OptionError('Gateway.tls', 'hidden', why);
+  }
+}

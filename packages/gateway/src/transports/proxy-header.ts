@@ -1,0 +1,83 @@
+import { isIP } from 'node:net';
+
+/** What a proxy says of the connection that it passes on. */
+export interface ProxyHeader {
+  /** Bytes of the header. */
+  readonly byteLength: number;
+  /** Who connected to the proxy; `undefined` when it connects for itself, or does not know. */
+  readonly source: { readonly address: string; readonly port: number } | undefined;
+}
+
+const SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
+const V2_HEADER_BYTES = 16;
+/** Longest header with its TLVs that is accepted; a certificate's fields are the longest in use. */
+const MAX_V2_BYTES = 4096;
+const MAX_V1_BYTES = 107;
+
+/** Bytes that the addresses take, and where the source's port is, by address family and protocol. */
+const tcp4 = { code: 0x11, addressBytes: 4, byteLength: 12 };
+const tcp6 = { code: 0x21, addressBytes: 16, byteLength: 36 };
+
+/**
+ * Reads the header of the PROXY protocol, version 1 or 2, that a proxy sends before anything else.
+ *
+ * @returns `undefined` when more bytes are needed
+ * @throws {Error} when it is no such header
+ * @see https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt
+ */
+export function parseProxyHeader(bytes: Buffer): ProxyHeader | undefined {
+  const start = bytes.subarray(0, SIGNATURE.length);
+  if (start.equals(SIGNATURE.subarray(0, start.length))) return parseVersion2(bytes);
+  if ('PROXY '.startsWith(start.toString('latin1', 0, 6))) return parseVersion1(bytes);
+  throw new Error('the connection does not begin with a PROXY header');
+}
+
+function parseVersion1(bytes: Buffer): ProxyHeader | undefined {
+  const end = bytes.indexOf('\r\n');
+  if (end < 0 && bytes.length < MAX_V1_BYTES) return undefined;
+  if (end < 0 || end + 2 > MAX_V1_BYTES) throw new Error('a PROXY header is too long');
+  const line = bytes.toString('latin1', 0, end);
+  const byteLength = end + 2;
+  if (/^PROXY UNKNOWN(?: |$)/.test(line)) return { byteLength, source: undefined };
+  const match = /^PROXY TCP([46]) (\S+) (\S+) (\d{1,5}) (\d{1,5})$/.exec(line);
+  const [, version, address = '', destination = '', port] = match ?? [];
+  if (isIP(address) !== Number(version) || isIP(destination) !== Number(version)) {
+    throw new Error('a PROXY header is malformed');
+  }
+  return { byteLength, source: { address, port: checkPort(Number(port)) } };
+}
+
+function checkPort(port: number): number {
+  if (port <= 65_535) return port;
+  throw new Error('a PROXY header has an impossible port');
+}
+
+function parseVersion2(bytes: Buffer): ProxyHeader | undefined {
+  if (bytes.length < V2_HEADER_BYTES) return undefined;
+  const versionAndCommand = bytes.readUInt8(12);
+  const byteLength = V2_HEADER_BYTES + bytes.readUInt16BE(14);
+  if (versionAndCommand !== 0x20 && versionAndCommand !== 0x21) {
+    throw new Error('a PROXY header is of an unknown version or command');
+  }
+  if (byteLength > MAX_V2_BYTES) throw new Error('a PROXY header is too long');
+  if (bytes.length < byteLength) return undefined;
+  const code = bytes.readUInt8(13);
+  const family = [tcp4, tcp6].find((candidate) => candidate.code === code);
+  // LOCAL is the proxy's own check; of other families it cannot name an address that we could show.
+  if (versionAndCommand === 0x20 || family === undefined) return { byteLength, source: undefined };
+  if (byteLength < V2_HEADER_BYTES + family.byteLength)
+    throw new Error('a PROXY header is cut off');
+  const end = V2_HEADER_BYTES + family.addressBytes;
+  const address = formatAddress(bytes.subarray(V2_HEADER_BYTES, end));
+  const port = bytes.readUInt16BE(V2_HEADER_BYTES + 2 * family.addressBytes);
+  return { byteLength, source: { address, port } };
+}
+
+function formatAddress(bytes: Buffer): string {
+  if (bytes.length === 4) return bytes.join('.');
+  const groups = Array.from({ length: 8 }, (_, index) =>
+    bytes.readUInt16BE(index * 2).toString(16),
+  );
+  // The URL parser knows the shortest form. Source: RFC 5952 4.
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
+}

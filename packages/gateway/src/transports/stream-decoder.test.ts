@@ -1,0 +1,150 @@
+import { ByteWriter } from '@gatewayworker/protocol';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { StreamDecoder } from './stream-decoder.ts';
+import {
+  adaptClientProtocol,
+  MessageTooBigError,
+  type StreamProtocol,
+  streamProtocols,
+} from './stream-protocol.ts';
+
+function builtIn(scheme: string): StreamProtocol {
+  const protocol = streamProtocols.get(scheme);
+  if (protocol === undefined) throw new Error(`no protocol ${scheme}`);
+  return protocol;
+}
+
+/** Two digits of length, then that many characters. */
+const counted = adaptClientProtocol({
+  decode(buffer) {
+    const byteLength = 2 + Number(buffer.toString('latin1', 0, 2));
+    if (buffer.length < Math.max(2, byteLength)) return undefined;
+    return { message: buffer.toString('utf8', 2, byteLength), byteLength };
+  },
+  encode: (data) => `${String(Buffer.byteLength(data)).padStart(2, '0')}${data.toString()}`,
+});
+
+function encode(protocol: StreamProtocol, payloads: readonly Buffer[], isBinary: boolean): Buffer {
+  const writer = new ByteWriter();
+  for (const payload of payloads) protocol.encode(writer, payload, isBinary);
+  return writer.buffer.subarray(0, writer.length);
+}
+
+/** Feeds the bytes in parts of these sizes. */
+function decode(decoder: StreamDecoder, bytes: Buffer, sizes: readonly number[]): string[] {
+  const messages: string[] = [];
+  let offset = 0;
+  let turn = 0;
+  while (offset < bytes.length) {
+    const size = sizes[turn % sizes.length] ?? 1;
+    turn += 1;
+    // A copy: what the network gives is the decoder's own.
+    decoder.append(Buffer.from(bytes.subarray(offset, offset + size)));
+    offset += size;
+    for (let next = decoder.next(); next !== undefined; next = decoder.next()) {
+      messages.push(`${next.isBinary ? 'binary' : 'text'} ${next.payload.toString('hex')}`);
+    }
+  }
+  return messages;
+}
+
+const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 8 });
+const line = fc.string({ unit: 'grapheme', maxLength: 30 }).filter((text) => !/[\r\n]/.test(text));
+
+test.each([
+  ['text', builtIn('text'), false],
+  ['frame', builtIn('frame'), true],
+  ['an own protocol', counted, false],
+] as const)(
+  '%s: however the stream is split, the same messages come out',
+  (_name, protocol, isBinary) => {
+    fc.assert(
+      fc.property(
+        fc.array(line.filter((text) => Buffer.byteLength(text) < 90)),
+        sizes,
+        (lines, split) => {
+          const payloads = lines.map((text) => Buffer.from(text));
+          const kind = isBinary ? 'binary' : 'text';
+          expect(
+            decode(new StreamDecoder(protocol, 100), encode(protocol, payloads, isBinary), split),
+          ).toEqual(payloads.map((payload) => `${kind} ${payload.toString('hex')}`));
+        },
+      ),
+    );
+  },
+);
+
+test('tcp: every byte comes out in its order, however it is split', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 1, maxLength: 500 }), sizes, (bytes, split) => {
+      const decoder = new StreamDecoder(builtIn('tcp'), 16);
+      const messages = decode(decoder, Buffer.from(bytes), split);
+      const joined = messages.map((message) => message.replace('binary ', '')).join('');
+      expect(joined).toBe(Buffer.from(bytes).toString('hex'));
+      expect(messages.every((message) => message.length <= 'binary '.length + 32)).toBe(true);
+    }),
+  );
+});
+
+test('text: a carriage return before the line feed is no part of the line', () => {
+  const decoder = new StreamDecoder(builtIn('text'), 100);
+  expect(decode(decoder, Buffer.from('a\r\nb\n\n\r\n'), [100])).toEqual([
+    'text 61',
+    'text 62',
+    'text ',
+    'text ',
+  ]);
+});
+
+test('text: bytes that are not UTF-8 break the protocol', () => {
+  expect(() =>
+    decode(new StreamDecoder(builtIn('text'), 100), Buffer.of(0xc3, 0x28, 0x0a), [9]),
+  ).toThrow(/UTF-8/);
+});
+
+test.each([
+  ['text without an end', builtIn('text'), Buffer.alloc(105, 0x61)],
+  ['a line that is too long', builtIn('text'), Buffer.from(`${'a'.repeat(101)}\n`)],
+  ['a frame whose length says so', builtIn('frame'), Buffer.of(0, 0, 1, 0)],
+  ['an own protocol that never finds an end', counted, Buffer.from(`99${'a'.repeat(95)}`)],
+])('%s is too big', (_name, protocol, bytes) => {
+  const decoder = new StreamDecoder(protocol, protocol === counted ? 90 : 100);
+  expect(() => decode(decoder, bytes, [7])).toThrow(MessageTooBigError);
+});
+
+test('frame: a length that does not hold itself breaks the protocol', () => {
+  expect(() =>
+    decode(new StreamDecoder(builtIn('frame'), 100), Buffer.of(0, 0, 0, 3), [9]),
+  ).toThrow(/3 bytes/);
+});
+
+test.each([
+  ['0 bytes', { message: 'x', byteLength: 0 }],
+  ['more bytes than there are', { message: 'x', byteLength: 9 }],
+  ['half a byte', { message: 'x', byteLength: 0.5 }],
+  ['a message that is a number', { message: 5, byteLength: 1 }],
+])('an own protocol that answers %s breaks off', (_name, answer) => {
+  const protocol = adaptClientProtocol({
+    decode: () => answer as never,
+    encode: (data) => data,
+  });
+  const decoder = new StreamDecoder(protocol, 100);
+  decoder.append(Buffer.from('abc'));
+  expect(() => decoder.next()).toThrow();
+});
+
+test('an own protocol may answer bytes, and gets text as a string and binary as a Buffer', () => {
+  const given: unknown[] = [];
+  const protocol = adaptClientProtocol({
+    decode: (buffer) => ({ message: Uint8Array.from(buffer), byteLength: buffer.length }),
+    encode: (data) => {
+      given.push(data);
+      return new Uint8Array([1, 2]);
+    },
+  });
+  expect(decode(new StreamDecoder(protocol, 100), Buffer.from('a'), [1])).toEqual(['binary 61']);
+  expect(encode(protocol, [Buffer.from('x')], false)).toEqual(Buffer.of(1, 2));
+  encode(protocol, [Buffer.from('y')], true);
+  expect(given).toEqual(['x', Buffer.from('y')]);
+});

@@ -1,0 +1,112 @@
+import { isUtf8 } from 'node:buffer';
+import type { ByteWriter } from '@gatewayworker/protocol';
+import type { ClientProtocol } from './client-protocol.ts';
+
+/** The first message of the bytes that came from a client. */
+export interface StreamMessage {
+  readonly payload: Buffer;
+  readonly isBinary: boolean;
+  /** Bytes that it took, delimiters included. */
+  readonly byteLength: number;
+}
+
+/** A message that is, or will be, longer than a client may send. */
+export class MessageTooBigError extends Error {}
+
+/** How messages lie in a byte stream. */
+export interface StreamProtocol {
+  /**
+   * Finds the first message.
+   *
+   * @param searched - bytes that were looked at before in vain
+   * @returns `undefined` when it is not complete
+   * @throws {MessageTooBigError} when it will be longer than `maxBytes`
+   * @throws {Error} when the bytes break the protocol
+   */
+  decode(bytes: Buffer, searched: number, maxBytes: number): StreamMessage | undefined;
+  /** Writes one message. @throws {Error} when it cannot be encoded; nothing is written then */
+  encode(writer: ByteWriter, payload: Buffer, isBinary: boolean): void;
+}
+
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+
+/** Lines of UTF-8, each ended by LF or CR LF. */
+const text: StreamProtocol = {
+  decode(bytes, searched) {
+    const end = bytes.indexOf(LINE_FEED, searched);
+    if (end < 0) return undefined;
+    const hasReturn = end > 0 && bytes[end - 1] === CARRIAGE_RETURN;
+    const payload = bytes.subarray(0, hasReturn ? end - 1 : end);
+    if (!isUtf8(payload)) throw new Error('a line is not UTF-8');
+    return { payload, isBinary: false, byteLength: end + 1 };
+  },
+  encode(writer, payload) {
+    writer.writeBytes(payload);
+    writer.writeU8(LINE_FEED);
+  },
+};
+
+const LENGTH_BYTES = 4;
+
+/** `| u32 total length, its own bytes included, big-endian | payload |`. */
+const frame: StreamProtocol = {
+  decode(bytes, _searched, maxBytes) {
+    if (bytes.length < LENGTH_BYTES) return undefined;
+    const byteLength = bytes.readUInt32BE(0);
+    if (byteLength < LENGTH_BYTES) throw new Error(`a frame says that it has ${byteLength} bytes`);
+    if (byteLength - LENGTH_BYTES > maxBytes) throw new MessageTooBigError();
+    if (bytes.length < byteLength) return undefined;
+    return { payload: bytes.subarray(LENGTH_BYTES, byteLength), isBinary: true, byteLength };
+  },
+  encode(writer, payload) {
+    writer.writeU32(payload.length + LENGTH_BYTES);
+    writer.writeBytes(payload);
+  },
+};
+
+/** Whatever comes, as it comes. */
+const tcp: StreamProtocol = {
+  decode(bytes, _searched, maxBytes) {
+    const payload = bytes.subarray(0, maxBytes);
+    return { payload, isBinary: true, byteLength: payload.length };
+  },
+  encode(writer, payload) {
+    writer.writeBytes(payload);
+  },
+};
+
+/** The protocols that are built in, by scheme. */
+export const streamProtocols: ReadonlyMap<string, StreamProtocol> = new Map([
+  ['text', text],
+  ['frame', frame],
+  ['tcp', tcp],
+]);
+
+/** A protocol of the application's own, each of its answers checked. */
+export function adaptClientProtocol(protocol: ClientProtocol): StreamProtocol {
+  return {
+    decode(bytes) {
+      const decoded = protocol.decode(bytes);
+      if (decoded === undefined || decoded === null) return undefined;
+      const { message, byteLength } = decoded;
+      if (!Number.isInteger(byteLength) || byteLength < 1 || byteLength > bytes.length) {
+        throw new Error(`decode answered a byteLength of ${String(byteLength)}`);
+      }
+      return { ...toPayload('decode', message), byteLength };
+    },
+    encode(writer, payload, isBinary) {
+      const data = isBinary ? Buffer.from(payload) : payload.toString('utf8');
+      writer.writeBytes(toPayload('encode', protocol.encode(data)).payload);
+    },
+  };
+}
+
+function toPayload(method: string, value: unknown): { payload: Buffer; isBinary: boolean } {
+  if (typeof value === 'string') return { payload: Buffer.from(value), isBinary: false };
+  if (value instanceof Uint8Array) {
+    const { buffer, byteOffset, byteLength } = value;
+    return { payload: Buffer.from(buffer, byteOffset, byteLength), isBinary: true };
+  }
+  throw new Error(`${method} answered neither a string nor bytes`);
+}
