@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { symlink } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import {
@@ -9,21 +8,11 @@ import {
   type TemporaryFolder,
   temporaryFolder,
 } from '@gatewayworker/testing';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { launchBrowser } from './browser.ts';
 
 const startFile = fileURLToPath(new URL('../../start.ts', import.meta.url));
-const findBrowser = fileURLToPath(new URL('../../scripts/install-browser.mjs', import.meta.url));
-const browserFlags = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 
 let folder: TemporaryFolder;
 let cluster: Cluster;
@@ -48,10 +37,7 @@ beforeAll(async () => {
       CHAT_INNER_PORT: String(innerPort),
     },
   });
-  const executablePath = execFileSync(process.execPath, [findBrowser, '--path'], {
-    encoding: 'utf8',
-  }).trim();
-  browser = await chromium.launch({ executablePath, args: browserFlags });
+  browser = await launchBrowser();
 });
 
 afterAll(async () => {

@@ -1,0 +1,29 @@
+import { type Context, type EventHandler, gateway } from 'gatewayworker';
+import { issueClientToken } from './client-token.ts';
+import { encodeServerMessage } from './server-message.ts';
+import { resolvePushSettings } from './settings.ts';
+import { topic } from './topic.ts';
+
+/** What the app keeps for each client that it has bound. */
+export interface Session {
+  readonly uid: string;
+}
+
+const { tokenKey } = resolvePushSettings(process.env);
+
+/** Pages only listen: all that happens here is that a page learns who it is. */
+export class Events implements EventHandler<Session> {
+  onConnect(clientId: string, context: Context<Session>): void {
+    const token = issueClientToken(tokenKey, clientId, Date.now());
+    context.send(encodeServerMessage({ type: 'init', clientId, token }));
+  }
+
+  onMessage(clientId: string): void {
+    gateway.closeClient(clientId, null, { code: 1008, reason: 'Pages post to the app instead.' });
+  }
+
+  onClose(_clientId: string, context: Context<Session>): void {
+    if (context.session === undefined) return;
+    gateway.sendToGroup(topic, encodeServerMessage({ type: 'presence' }));
+  }
+}

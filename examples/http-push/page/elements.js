@@ -1,0 +1,42 @@
+// @ts-check
+
+/**
+ * Finds an element of the page by its id.
+ *
+ * @template {Element} T
+ * @param {string} id
+ * @param {new () => T} kind
+ * @returns {T}
+ */
+export function find(id, kind) {
+  const found = document.getElementById(id);
+  if (!(found instanceof kind)) throw new Error(`The page has no ${kind.name} with the id ${id}`);
+  return found;
+}
+
+/**
+ * Makes an element. What people typed gets in as text only, never as markup.
+ *
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag
+ * @param {string} className
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[T]}
+ */
+export function create(tag, className, ...children) {
+  const element = document.createElement(tag);
+  if (className !== '') element.className = className;
+  element.append(...children);
+  return element;
+}
+
+/**
+ * Shows a line of text, or hides its element when there is none.
+ *
+ * @param {HTMLElement} element
+ * @param {string} text
+ */
+export function showLine(element, text) {
+  element.hidden = text === '';
+  element.textContent = text;
+}

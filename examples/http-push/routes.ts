@@ -1,0 +1,200 @@
+import type { FastifyInstance } from 'fastify';
+import type { GatewayClient } from 'gatewayworker';
+import type { ClientTokenVerifier, TokenVerdict } from './client-token.ts';
+import { HttpError } from './http-error.ts';
+import { encodeServerMessage, type ServerMessage } from './server-message.ts';
+import { endSession, findSession, requireSession, startSession } from './session.ts';
+import type { PushSettings } from './settings.ts';
+import { textLimits, toLine } from './text.ts';
+import { topic } from './topic.ts';
+
+/** What the routes work with. */
+export interface RouteOptions {
+  readonly settings: PushSettings;
+  /** One for the whole life of the process: its links come back by themselves. */
+  readonly client: GatewayClient;
+  readonly verifier: ClientTokenVerifier;
+}
+
+/** Adds what pages ask for and post. */
+export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
+  addSessionRoutes(app, options);
+  addBindRoute(app, options);
+  addPushRoutes(app, options);
+  addOnlineRoute(app, options);
+}
+
+/** A body with these fields, all of them strings, and no others. */
+function bodyOf(properties: Readonly<Record<string, object>>): object {
+  return {
+    type: 'object',
+    required: Object.keys(properties),
+    additionalProperties: false,
+    properties,
+  };
+}
+
+const nameSchema = { type: 'string', minLength: 1, maxLength: textLimits.name };
+const textSchema = { type: 'string', minLength: 1, maxLength: textLimits.text };
+
+function addSessionRoutes(app: FastifyInstance, { settings, client }: RouteOptions): void {
+  app.get('/config', (request, reply) => {
+    const uid = findSession(request)?.uid ?? null;
+    reply.header('Cache-Control', 'no-store');
+    return reply.send({ uid, topic, gatewayPort: settings.gatewayPort, limits: textLimits });
+  });
+
+  app.post<{ Body: { name: string } }>(
+    '/login',
+    { schema: { body: bodyOf({ name: nameSchema }) } },
+    async (request, reply) => {
+      // Whoever says a name is believed; a real app asks for a password here and looks up the uid.
+      const uid = requireLine('name', request.body.name);
+      startSession(reply, uid, settings.origin?.startsWith('https:') ?? false);
+      return { uid };
+    },
+  );
+
+  app.post('/logout', async (request, reply) => {
+    const { uid } = requireSession(request);
+    endSession(reply);
+    // Pages that are still bound must not go on hearing what is for this person.
+    requireHanded(client.closeUid(uid));
+    return { uid };
+  });
+}
+
+function addBindRoute(app: FastifyInstance, { client, verifier }: RouteOptions): void {
+  const body = bodyOf({
+    clientId: { type: 'string', minLength: 20, maxLength: 20 },
+    token: { type: 'string', maxLength: 200 },
+  });
+  app.post<{ Body: { clientId: string; token: string } }>(
+    '/bind',
+    { schema: { body } },
+    async (request) => {
+      const { uid } = requireSession(request);
+      const { clientId, token } = request.body;
+      // A client id is no secret: others may have seen it. The token says that it is this page's own.
+      refuseUnlessValid(verifier.check(token, clientId, Date.now()));
+      requireHanded(
+        client.bindUid(clientId, uid) &&
+          client.setSession(clientId, { uid }) &&
+          client.joinGroup(clientId, topic),
+      );
+      verifier.spend(token);
+      // A query sees the commands before it, so this answer says that the gateway has carried them out.
+      if ((await client.getUidByClientId(clientId)) !== uid) {
+        throw new HttpError('page_gone', 'The connection of that page has ended.');
+      }
+      client.sendToGroup(topic, encodeServerMessage({ type: 'presence' }));
+      return { uid, topic };
+    },
+  );
+}
+
+function addPushRoutes(app: FastifyInstance, { client }: RouteOptions): void {
+  app.post<{ Body: { uid: string; text: string } }>(
+    '/push/user',
+    { schema: { body: bodyOf({ uid: nameSchema, text: textSchema }) } },
+    async (request) => {
+      const { uid: from } = requireSession(request);
+      const uid = requireLine('uid', request.body.uid);
+      const text = requireLine('text', request.body.text);
+      // Asked first: when the cluster answers in part only, nothing has been sent yet.
+      const pages = await client.getClientIdByUid(uid);
+      if (pages.length === 0) throw new HttpError('not_online', `${uid} has no page open.`);
+      requireHanded(client.sendToUid(uid, encodePush({ from, text, topic: null })));
+      return { pages: pages.length };
+    },
+  );
+
+  app.post<{ Body: { topic: string; text: string } }>(
+    '/push/topic',
+    { schema: { body: bodyOf({ topic: { enum: [topic] }, text: textSchema }) } },
+    async (request) => {
+      const { uid: from } = requireSession(request);
+      const text = requireLine('text', request.body.text);
+      const pages = await client.getClientIdCountByGroup(topic);
+      requireHanded(client.sendToGroup(topic, encodePush({ from, text, topic })));
+      return { pages };
+    },
+  );
+}
+
+function addOnlineRoute(app: FastifyInstance, { client }: RouteOptions): void {
+  const querystring = {
+    type: 'object',
+    additionalProperties: false,
+    properties: { uid: nameSchema },
+  };
+  app.get<{ Querystring: { uid?: string } }>(
+    '/online',
+    { schema: { querystring } },
+    async (request, reply) => {
+      requireSession(request);
+      reply.header('Cache-Control', 'no-store');
+      const { uid } = request.query;
+      if (uid !== undefined) return { uid, online: await client.isUidOnline(uid) };
+      const sessions = await client.getClientSessionsByGroup<{ uid: string }>(topic);
+      return { topic, people: countPages(sessions.values()) };
+    },
+  );
+}
+
+/** Everybody who has pages open, and how many, by name. */
+function countPages(
+  sessions: Iterable<{ readonly uid: string } | undefined>,
+): { uid: string; pages: number }[] {
+  const pages = new Map<string, number>();
+  for (const session of sessions) {
+    if (session !== undefined) pages.set(session.uid, (pages.get(session.uid) ?? 0) + 1);
+  }
+  const people = Array.from(pages, ([uid, count]) => ({ uid, pages: count }));
+  return people.sort((one, other) => one.uid.localeCompare(other.uid));
+}
+
+function encodePush(push: Omit<Extract<ServerMessage, { type: 'push' }>, 'type' | 'time'>): string {
+  return encodeServerMessage({ type: 'push', ...push, time: Date.now() });
+}
+
+/** @throws {HttpError} 400 when nothing is left that can be read */
+function requireLine(field: string, value: string): string {
+  const line = toLine(value);
+  if (line !== '') return line;
+  throw new HttpError('invalid', `body/${field} has nothing in it that can be read`);
+}
+
+/**
+ * A send answers false when it was handed to no live link: the cluster is away, or too busy.
+ *
+ * @throws {HttpError} 503
+ */
+function requireHanded(isHanded: boolean): void {
+  if (isHanded) return;
+  throw new HttpError(
+    'cluster_unreachable',
+    'The pages cannot be reached right now. Please try again in a moment.',
+  );
+}
+
+/** @throws {HttpError} 403 when the token proves nothing, 503 when it cannot be remembered */
+function refuseUnlessValid(verdict: TokenVerdict): void {
+  switch (verdict) {
+    case 'valid':
+      return;
+    case 'forged':
+      throw new HttpError('token_forged', 'That token was not made by this app.');
+    case 'foreign':
+      throw new HttpError('token_foreign', 'That token is for another page.');
+    case 'expired':
+      throw new HttpError(
+        'token_expired',
+        'That token is too old. Connect again to get a new one.',
+      );
+    case 'used':
+      throw new HttpError('token_used', 'That token was used. Connect again to get a new one.');
+    case 'crowded':
+      throw new HttpError('busy', 'Too many pages come at once. Please try again in a minute.');
+  }
+}

@@ -1,0 +1,47 @@
+import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
+import { type PushServer, startPushServer } from './push-server.ts';
+import { createPushKey, resolvePushSettings } from './settings.ts';
+
+// The workers sign tokens and the app checks them, so all of them need one key. Every process runs
+// this file, but the first is the master: it makes the key, and whatever it starts, now or after a
+// crash, inherits its environment. With a key of your own, sessions outlive a restart of the master.
+process.env['PUSH_KEY'] ||= createPushKey();
+
+const settings = resolvePushSettings(process.env);
+const { host, gatewayPort, registerAddress, innerPort } = settings;
+let server: PushServer | undefined;
+
+new Register({ listen: registerAddress });
+
+new Gateway({
+  name: 'push-gateway',
+  listen: `websocket://${host}:${gatewayPort}`,
+  count: 2,
+  lanIp: '127.0.0.1',
+  startPort: innerPort,
+  registerAddress,
+  // Pages only listen.
+  maxMessageBytes: 1024,
+});
+
+new BusinessWorker({
+  name: 'push-worker',
+  count: 2,
+  eventHandler: new URL('./events.ts', import.meta.url),
+  registerAddress,
+});
+
+new Worker({
+  name: 'push-app',
+  // One process: each would have a memory of its own for the tokens that were used.
+  count: 1,
+  async onWorkerStart({ logger }) {
+    server = await startPushServer(settings, logger);
+    process.stdout.write(`Push: ${server.address}\n`);
+  },
+  async onWorkerStop() {
+    await server?.close();
+  },
+});
+
+run();

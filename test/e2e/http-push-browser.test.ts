@@ -1,0 +1,151 @@
+import { symlink } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import {
+  type Cluster,
+  eventually,
+  freePorts,
+  startCluster,
+  type TemporaryFolder,
+  temporaryFolder,
+} from '@gatewayworker/testing';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { launchBrowser } from './browser.ts';
+
+const startFile = fileURLToPath(new URL('../../examples/http-push/start.ts', import.meta.url));
+
+let folder: TemporaryFolder;
+let cluster: Cluster;
+let browser: Browser;
+let address: string;
+
+beforeAll(async () => {
+  const [port, gatewayPort, registerPort, innerPort] = await freePorts(5);
+  address = `http://127.0.0.1:${port}`;
+  // By a name of its own, which the pid file stands beside: the example may be running already.
+  folder = await temporaryFolder('http-push-browser');
+  const file = `${folder.path}/start.ts`;
+  await symlink(startFile, file);
+  // Without a key: the master makes one for all of them.
+  cluster = await startCluster({
+    file,
+    env: {
+      PUSH_KEY: '',
+      PUSH_PORT: String(port),
+      PUSH_GATEWAY_PORT: String(gatewayPort),
+      PUSH_REGISTER_PORT: String(registerPort),
+      PUSH_INNER_PORT: String(innerPort),
+    },
+  });
+  browser = await launchBrowser();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await cluster?.dispose();
+  await folder?.dispose();
+});
+
+test('two people log in and get what is pushed to them and to all', async () => {
+  const [ada, grace] = [await openPerson('Ada'), await openPerson('Grace')];
+  await seePeople(ada, ['Ada', 'Grace']);
+  await seePeople(grace, ['Ada', 'Grace']);
+  await push(ada, 'Good morning, all');
+  await push(ada, 'Good morning, Grace', 'Grace');
+  await eventually(async () =>
+    expect(await pushes(grace)).toEqual([
+      'Ada only to you: Good morning, Grace',
+      'Ada #news: Good morning, all',
+    ]),
+  );
+  expect(await pushes(ada)).toEqual(['Ada #news: Good morning, all']);
+
+  await grace.close();
+  await seePeople(ada, ['Ada']);
+});
+
+test('markup that somebody types is shown as text', async () => {
+  const markup = '<img src=x onerror="document.title=\'hacked\'"><b>bold</b>';
+  const ada = await openPerson('<i>Ada</i>');
+  await push(ada, markup);
+  await eventually(async () => expect(await pushes(ada)).toEqual([`<i>Ada</i> #news: ${markup}`]));
+  expect(await ada.locator('#board i, #pushes img, #pushes b').count()).toBe(0);
+  expect(await ada.title()).toBe('Push');
+});
+
+test('a reload keeps who somebody is, and a log-out ends it on every page', async () => {
+  const ada = await openPerson('Ada');
+  await ada.reload();
+  await eventually(() => isBound(ada));
+  const second = await ada.context().newPage();
+  await second.goto(address);
+  await eventually(() => isBound(second));
+  await ada.getByRole('button', { name: 'Log out' }).click();
+  await ada.getByRole('textbox', { name: 'Your name' }).waitFor();
+  await second.getByRole('textbox', { name: 'Your name' }).waitFor();
+});
+
+test('after its gateway is killed a page is bound again by itself, and hears the next push', async () => {
+  const [ada, grace] = [await openPerson('Ada'), await openPerson('Grace')];
+  const ids = [await clientIdOf(ada), await clientIdOf(grace)];
+  const gateways = (await cluster.status()).filter(({ role }) => role === 'gateway');
+  for (const { pid } of gateways) process.kill(pid, 'SIGKILL');
+  for (const page of [ada, grace]) {
+    await eventually(async () => (await isBound(page)) && !ids.includes(await clientIdOf(page)), {
+      timeoutMs: 30_000,
+    });
+  }
+  // The app links to the new gateways by itself too; until then it answers 503.
+  await eventually(async () => (await ada.request.get(`${address}/online`)).ok());
+  await push(ada, 'Are you back?', 'Grace');
+  await eventually(async () =>
+    expect(await pushes(grace)).toEqual(['Ada only to you: Are you back?']),
+  );
+});
+
+async function openPerson(name: string): Promise<Page> {
+  const context = await browser.newContext();
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  await page.goto(address);
+  await page.getByRole('textbox', { name: 'Your name' }).fill(name);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await eventually(() => isBound(page), { timeoutMs: 20_000 });
+  return page;
+}
+
+/** Tells whether the app has bound the connection that is open now. */
+async function isBound(page: Page): Promise<boolean> {
+  return (await page.locator('html').getAttribute('data-connection')) === 'open';
+}
+
+async function clientIdOf(page: Page): Promise<string> {
+  return (await page.locator('html').getAttribute('data-client-id')) ?? '';
+}
+
+async function seePeople(page: Page, names: readonly string[]): Promise<void> {
+  await eventually(async () =>
+    expect(await page.locator('#people bdi').allTextContents()).toEqual(names),
+  );
+}
+
+/** Pushes to one person, or to everybody, and waits until the app has taken it. */
+async function push(page: Page, text: string, to?: string): Promise<void> {
+  const receiver = page.getByRole('combobox', { name: 'To' });
+  await receiver.selectOption(to === undefined ? { index: 0 } : { label: to });
+  const field = page.getByRole('textbox', { name: 'Text' });
+  await field.fill(text);
+  await field.press('Enter');
+  await eventually(async () => (await field.inputValue()) === '');
+}
+
+/** What a page has got, the newest first, each as `from label: text`. */
+async function pushes(page: Page): Promise<string[]> {
+  return await page.locator('#pushes li').evaluateAll((elements) =>
+    elements.map((element) => {
+      const part = (selector: string) => element.querySelector(selector)?.textContent ?? '';
+      return `${part('.from')} ${part('.label')}: ${part('.text')}`;
+    }),
+  );
+}
