@@ -15,7 +15,7 @@ import {
   parseUidList,
 } from './arguments.ts';
 import type { GatewayPool } from './gateway-pool.ts';
-import { any, concatenate, countUnique, joinPairs, sum, toMap, unique } from './join.ts';
+import { anyTrue, concatenate, countUnique, joinPairs, sum, toMap, unique } from './join.ts';
 import { askAboutKeys, askEveryGateway, askGatewayOf } from './query.ts';
 
 /**
@@ -55,14 +55,14 @@ export class GatewayQueries {
   /** Tells whether a uid has clients. */
   isUidOnline(uid: string | number): Promise<boolean> {
     const query = { kind: 'isUidOnline', uid: parseUid(uid) } as const;
-    return askEveryGateway(this.#pool(), query, parseBoolean, any);
+    return askEveryGateway(this.#pool(), query, parseBoolean, anyTrue);
   }
 
   /** Tells of each uid whether it has clients. Every uid asked for is in the map, as a string. */
   isUidsOnline(uids: readonly (string | number)[]): Promise<Map<string, boolean>> {
     const keys = parseUidList('uids', uids);
     const query = { kind: 'isUidsOnline', uids: keys } as const;
-    return askAboutKeys(this.#pool(), query, keys, { parse: parseBoolean, join: any });
+    return askAboutKeys(this.#pool(), query, keys, { parse: parseBoolean, join: anyTrue });
   }
 
   /** Ids of the clients of a uid. */

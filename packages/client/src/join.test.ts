@@ -1,8 +1,21 @@
 import { expect, test } from 'vitest';
-import { any, concatenate, countUnique, joinByKey, joinPairs, sum, toMap, unique } from './join.ts';
+import {
+  anyTrue,
+  concatenate,
+  countUnique,
+  joinByKey,
+  joinPairs,
+  sum,
+  toMap,
+  unique,
+} from './join.ts';
 
 test('joins what several gateways say of one thing', () => {
-  expect([any([false, true]), any([false, false]), any([])]).toEqual([true, false, false]);
+  expect([anyTrue([false, true]), anyTrue([false, false]), anyTrue([])]).toEqual([
+    true,
+    false,
+    false,
+  ]);
   expect([sum([1, 20, 300]), sum([])]).toEqual([321, 0]);
   expect(concatenate([['a', 'b'], [], ['c']])).toEqual(['a', 'b', 'c']);
 });
@@ -54,7 +67,7 @@ test('joins entries that stand in the order of the keys', () => {
 });
 
 test('has every key in the map when nobody has answered', () => {
-  expect(joinByKey(['a', 'b'], any)([])).toEqual(
+  expect(joinByKey(['a', 'b'], anyTrue)([])).toEqual(
     new Map([
       ['a', false],
       ['b', false],

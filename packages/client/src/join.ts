@@ -2,7 +2,7 @@
 export type Join<T, R> = (answers: readonly T[]) => R;
 
 /** True when one of the answers is. */
-export function any(answers: readonly boolean[]): boolean {
+export function anyTrue(answers: readonly boolean[]): boolean {
   return answers.includes(true);
 }
 
