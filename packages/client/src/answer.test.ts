@@ -3,7 +3,9 @@ import { expect, test } from 'vitest';
 import {
   parseBoolean,
   parseCount,
+  parseList,
   parseOptionalString,
+  parsePairs,
   parseSessionAnswer,
   parseSessions,
   parseStrings,
@@ -15,6 +17,9 @@ test('gives back answers of the right type', () => {
   expect([parseOptionalString(null), parseOptionalString('')]).toEqual([null, '']);
   expect(parseStrings([])).toEqual([]);
   expect(parseStrings(['a', ''])).toEqual(['a', '']);
+  expect(parseList(parseCount, 2)([0, 7])).toEqual([0, 7]);
+  expect(parsePairs(parseStrings)([['a', ['x']]])).toEqual([['a', ['x']]]);
+  expect(parsePairs(parseStrings)([])).toEqual([]);
 });
 
 const malformed = expect.objectContaining({
@@ -27,6 +32,12 @@ test.each<[string, (answer: unknown) => unknown, unknown[]]>([
   ['a count', parseCount, [undefined, null, -1, 1.5, Number.NaN, Infinity, '1', [], 1n]],
   ['a string or null', parseOptionalString, [undefined, 1, {}, ['a']]],
   ['a list of strings', parseStrings, [undefined, null, 'a', {}, [1], ['a', null]]],
+  ['a list of one count', parseList(parseCount, 1), [undefined, null, 1, {}, [], [1, 2], ['1']]],
+  [
+    'a list of pairs',
+    parsePairs(parseCount),
+    [undefined, null, {}, ['a'], [['a']], [['a', 1, 2]], [[1, 1]], [['a', '1']], [['a', 1], null]],
+  ],
   ['a session', parseSessionAnswer, [undefined, 1, 'x', [], { session: 'x' }, { session: {} }]],
   [
     'a list of sessions',

@@ -25,6 +25,34 @@ export function parseStrings(answer: unknown): string[] {
   throw malformed('a list of strings');
 }
 
+/** A check for an answer that is a list of so many entries, each checked. */
+export function parseList<T>(
+  parse: (entry: unknown) => T,
+  length: number,
+): (answer: unknown) => T[] {
+  return (answer) => {
+    if (!Array.isArray(answer) || answer.length !== length) {
+      throw malformed(`a list of ${length} entries`);
+    }
+    return answer.map((entry: unknown) => parse(entry));
+  };
+}
+
+/** A check for an answer that is a list of names, each with a value that is checked. */
+export function parsePairs<T>(
+  parse: (value: unknown) => T,
+): (answer: unknown) => [name: string, value: T][] {
+  return (answer) => {
+    if (!Array.isArray(answer)) throw malformed('a list of pairs');
+    return answer.map((entry: unknown) => {
+      if (!Array.isArray(entry) || entry.length !== 2) throw malformed('a list of pairs');
+      const [name, value]: unknown[] = entry;
+      if (typeof name !== 'string') throw malformed('a list of pairs');
+      return [name, parse(value)];
+    });
+  };
+}
+
 /** Reads the session of one client: `null` for an unknown client, `undefined` when it was never set. */
 export function parseSessionAnswer<Session>(answer: unknown): Session | null | undefined {
   if (answer === null) return null;

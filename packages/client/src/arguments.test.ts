@@ -7,8 +7,10 @@ import {
   parseClientIdsArgument,
   parseClose,
   parseGroup,
+  parseGroupList,
   parseGroups,
   parseUid,
+  parseUidList,
   parseUids,
 } from './arguments.ts';
 
@@ -67,6 +69,41 @@ test('reads lists of uids and groups, or one', () => {
   expect(parseUids([])).toEqual([]);
   expect(parseGroups(['a', 'b'])).toEqual(['a', 'b']);
   expect(parseGroups('a')).toEqual(['a']);
+});
+
+test('reads lists of what is asked for, each once', () => {
+  expect(parseUidList('uids', [7, 'b', '7', 'b'])).toEqual(['7', 'b']);
+  expect(parseGroupList('groups', ['a', 'b', 'a'])).toEqual(['a', 'b']);
+  expect([parseUidList('uids', []), parseGroupList('groups', [])]).toEqual([[], []]);
+});
+
+test.each(['u', 7, undefined, null, {}, new Set(['u'])])(
+  'throws a TypeError for the list %s',
+  (value) => {
+    expect(() => parseUidList('uids', value)).toThrow(TypeError);
+    expect(() => parseUidList('uids', value)).toThrow(/^uids is .*; allowed: a list$/);
+    expect(() => parseGroupList('groups', value)).toThrow(/^groups is .*; allowed: a list$/);
+  },
+);
+
+test('names the entry of a list that is wrong', () => {
+  for (const wrong of ['', ...noStrings]) {
+    expect(() => parseUidList('uids', ['ok', wrong])).toThrow(TypeError);
+    expect(() => parseUidList('uids', ['ok', wrong])).toThrow(/^uids\[1\] is /);
+    expect(() => parseGroupList('groups', [wrong])).toThrow(/^groups\[0\] is /);
+  }
+  expect(() => parseGroupList('groups', [7])).toThrow(TypeError);
+  const sparse: unknown[] = ['a'];
+  sparse.length = 2;
+  expect(() => parseUidList('uids', sparse)).toThrow(TypeError);
+  expect(() => parseUidList('uids', ['x'.repeat(65_536)])).toThrow(/^uids\[0\] is longer/);
+});
+
+test('throws a RangeError for a list of more than 16 MiB, so that it fits into a frame', () => {
+  const names = Array.from({ length: 256 }, (_, index) => String(index).padStart(65_531, 'x'));
+  expect(parseUidList('uids', names)).toHaveLength(256);
+  expect(() => parseUidList('uids', [...names, 'y'])).toThrow(RangeError);
+  expect(() => parseGroupList('groups', [...names, 'y'])).toThrow(/^groups takes 16777222 bytes/);
 });
 
 test.each([

@@ -18,6 +18,12 @@ const MAX_NAME_BYTES = 65_535;
 /** Largest message: it fits into an inner frame beside any header. */
 const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024;
 
+/** Most bytes that the names of one query take, in the frame with their lengths. */
+const MAX_NAMES_BYTES = 16 * 1024 * 1024;
+
+/** Bytes that a name takes in a frame beside its own, at the most. */
+const NAME_HEADER_BYTES = 5;
+
 /**
  * Reads a client id.
  *
@@ -48,13 +54,22 @@ export function parseClientIdsArgument(argument: string, value: unknown): Client
  * @throws {RangeError} when it is longer than 65,535 bytes
  */
 export function parseUid(value: unknown): string {
-  const uid = typeof value === 'number' && Number.isFinite(value) ? String(value) : value;
-  return parseName('uid', uid);
+  return parseName('uid', uidText(value));
 }
 
 /** Reads one uid or a list of them. @throws as `parseUid` */
 export function parseUids(value: unknown): string[] {
   return toList(value).map(parseUid);
+}
+
+/**
+ * Reads a list of uids; each is in the result once.
+ *
+ * @throws {TypeError} when it is no list, or an entry is no uid
+ * @throws {RangeError} when an entry is longer than 65,535 bytes, or all of them take more than 16 MiB
+ */
+export function parseUidList(argument: string, value: unknown): string[] {
+  return parseNameList(argument, value, uidText);
 }
 
 /**
@@ -70,6 +85,11 @@ export function parseGroup(value: unknown): string {
 /** Reads one group or a list of them. @throws as `parseGroup` */
 export function parseGroups(value: unknown): string[] {
   return toList(value).map(parseGroup);
+}
+
+/** Reads a list of groups; each is in the result once. @throws as `parseUidList` */
+export function parseGroupList(argument: string, value: unknown): string[] {
+  return parseNameList(argument, value, (entry) => entry);
 }
 
 /**
@@ -153,6 +173,29 @@ function parseName(argument: string, value: unknown): string {
     throw new RangeError(`${argument} is longer than ${MAX_NAME_BYTES} bytes`);
   }
   return value;
+}
+
+function parseNameList(
+  argument: string,
+  value: unknown,
+  toText: (entry: unknown) => unknown,
+): string[] {
+  if (!Array.isArray(value)) throw wrongType(argument, value, 'a list');
+  const names = new Set<string>();
+  let byteLength = 0;
+  for (const [index, entry] of value.entries()) {
+    const name = parseName(`${argument}[${index}]`, toText(entry));
+    if (names.has(name)) continue;
+    names.add(name);
+    byteLength += Buffer.byteLength(name) + NAME_HEADER_BYTES;
+  }
+  assertSize(argument, byteLength, MAX_NAMES_BYTES);
+  return [...names];
+}
+
+/** A number stands for its decimal string. */
+function uidText(value: unknown): unknown {
+  return typeof value === 'number' && Number.isFinite(value) ? String(value) : value;
 }
 
 function toList(value: unknown): readonly unknown[] {

@@ -335,10 +335,28 @@ test.each<[string, unknown[]]>([
   ['getClientIdListByGroup', [7]],
   ['getClientIdCountByGroup', [null]],
   ['getClientSessionsByGroup', ['']],
+  ['isUidsOnline', ['u']],
+  ['isUidsOnline', [['u', null]]],
+  ['batchGetClientIdByUid', [undefined]],
+  ['batchGetClientIdByUid', [['']]],
+  ['batchGetClientIdCountByGroup', ['g']],
+  ['batchGetClientIdCountByGroup', [['g', 7]]],
+  ['getClientCountByGroup', ['']],
+  ['getUidListByGroup', [undefined]],
+  ['getUidCountByGroup', [7]],
 ])('%s throws a TypeError at the call for %j, before anything is sent', (method, args) => {
   const { api, pool } = openApi(2);
   expect(() => callUntyped(api, method, args)).toThrow(TypeError);
   expect(pool.takeSent()).toEqual(['']);
+});
+
+test('a list of nothing is no question', async () => {
+  const { api, pool } = openApi(2);
+  expect(await api.isUidsOnline([])).toEqual(new Map());
+  expect(await api.batchGetClientIdByUid([])).toEqual(new Map());
+  expect(await api.batchGetClientIdCountByGroup([])).toEqual(new Map());
+  expect(pool.takeSent()).toEqual(['']);
+  expect(await openApi().api.isUidsOnline([])).toEqual(new Map());
 });
 
 test('takes one client id where a list of them may stand', () => {
@@ -357,5 +375,9 @@ test('throws a RangeError at the call for what is too large, before anything is 
   expect(() => api.sendToGroup(['g', long], 'x')).toThrow(RangeError);
   expect(() => api.closeClient(clientId, null, { code: 1005 })).toThrow(RangeError);
   expect(() => api.setSession(clientId, { text: 'x'.repeat(1024 * 1024) })).toThrow(RangeError);
+  expect(() => api.isUidsOnline([long])).toThrow(RangeError);
+  expect(() => api.batchGetClientIdByUid(['u', long])).toThrow(RangeError);
+  expect(() => api.batchGetClientIdCountByGroup([long])).toThrow(RangeError);
+  expect(() => api.getUidListByGroup(long)).toThrow(RangeError);
   expect(pool.takeSent()).toEqual(['']);
 });

@@ -21,14 +21,6 @@ import {
   writeUpdateSession,
 } from '@gatewayworker/protocol';
 import {
-  parseBoolean,
-  parseCount,
-  parseOptionalString,
-  parseSessionAnswer,
-  parseSessions,
-  parseStrings,
-} from './answer.ts';
-import {
   assertPayload,
   type CloseOptions,
   packSession,
@@ -42,8 +34,8 @@ import {
 } from './arguments.ts';
 import { handToAll, handToClient } from './delivery.ts';
 import { GatewayPool } from './gateway-pool.ts';
+import { GatewayQueries } from './gateway-queries.ts';
 import { type GatewayClientOptions, resolveGatewayClientOptions } from './options.ts';
-import { askEveryGateway, askGatewayOf } from './query.ts';
 import { sendToAll, sendToClient, sendToGroups, sendToOnly, sendToUids } from './send.ts';
 
 /** Receivers of `sendToAll`. */
@@ -68,11 +60,12 @@ export interface SendToGroupOptions {
  * of the same caller. Wrong arguments throw a `TypeError` or `RangeError` at the call, before anything
  * is sent. A string is sent as text, bytes as binary.
  */
-export class GatewayClient {
+export class GatewayClient extends GatewayQueries {
   readonly #pool: () => GatewayPool;
 
   /** For the framework itself; applications call `GatewayClient.connect`. */
   constructor(pool: () => GatewayPool) {
+    super(pool);
     this.#pool = pool;
   }
 
@@ -225,95 +218,4 @@ export class GatewayClient {
       writeUpdateSession(writer, to, packed);
     });
   }
-
-  /** Tells whether a client is connected. */
-  isOnline(clientId: string): Promise<boolean> {
-    const address = parseClientIdArgument('clientId', clientId);
-    const answer = { parse: parseBoolean, offline: false };
-    return askGatewayOf(this.#pool(), address, 'isOnline', answer);
-  }
-
-  /** The uid of a client; `null` when it has none or is not connected. */
-  getUidByClientId(clientId: string): Promise<string | null> {
-    const address = parseClientIdArgument('clientId', clientId);
-    const answer = { parse: parseOptionalString, offline: null };
-    return askGatewayOf(this.#pool(), address, 'getUidByClientId', answer);
-  }
-
-  /** The session of a client: `null` when it is not connected, `undefined` when it was never set. */
-  getSession<Session = Record<string, unknown>>(
-    clientId: string,
-  ): Promise<Session | null | undefined> {
-    const address = parseClientIdArgument('clientId', clientId);
-    const answer = { parse: parseSessionAnswer<Session>, offline: null };
-    return askGatewayOf(this.#pool(), address, 'getSession', answer);
-  }
-
-  /** Tells whether a uid has clients. */
-  isUidOnline(uid: string | number): Promise<boolean> {
-    const query = { kind: 'isUidOnline', uid: parseUid(uid) } as const;
-    return askEveryGateway(this.#pool(), query, parseBoolean, any);
-  }
-
-  /** Ids of the clients of a uid. */
-  getClientIdByUid(uid: string | number): Promise<string[]> {
-    const query = { kind: 'getClientIdByUid', uid: parseUid(uid) } as const;
-    return askEveryGateway(this.#pool(), query, parseStrings, concatenate);
-  }
-
-  /** Ids of the members of a group. */
-  getClientIdListByGroup(group: string): Promise<string[]> {
-    const query = { kind: 'getClientIdListByGroup', group: parseGroup(group) } as const;
-    return askEveryGateway(this.#pool(), query, parseStrings, concatenate);
-  }
-
-  /** Number of the members of a group. */
-  getClientIdCountByGroup(group: string): Promise<number> {
-    const query = { kind: 'getClientIdCountByGroup', group: parseGroup(group) } as const;
-    return askEveryGateway(this.#pool(), query, parseCount, sum);
-  }
-
-  /** Sessions of the members of a group by client id; `undefined` where one was never set. */
-  getClientSessionsByGroup<Session = Record<string, unknown>>(
-    group: string,
-  ): Promise<Map<string, Session | undefined>> {
-    const query = { kind: 'getClientSessionsByGroup', group: parseGroup(group) } as const;
-    return askEveryGateway(this.#pool(), query, parseSessions<Session>, toSessionMap);
-  }
-
-  /** Number of clients of the cluster. */
-  getAllClientIdCount(): Promise<number> {
-    return askEveryGateway(this.#pool(), { kind: 'getAllClientIdCount' }, parseCount, sum);
-  }
-
-  /** Ids of every client of the cluster. */
-  getAllClientIdList(): Promise<string[]> {
-    return askEveryGateway(this.#pool(), { kind: 'getAllClientIdList' }, parseStrings, concatenate);
-  }
-
-  /** Sessions of every client by client id; `undefined` where one was never set. */
-  getAllClientSessions<Session = Record<string, unknown>>(): Promise<
-    Map<string, Session | undefined>
-  > {
-    const query = { kind: 'getAllClientSessions' } as const;
-    return askEveryGateway(this.#pool(), query, parseSessions<Session>, toSessionMap);
-  }
-}
-
-function any(answers: readonly boolean[]): boolean {
-  return answers.includes(true);
-}
-
-function sum(answers: readonly number[]): number {
-  return answers.reduce((total, answer) => total + answer, 0);
-}
-
-function concatenate(answers: readonly string[][]): string[] {
-  return answers.flat();
-}
-
-function toSessionMap<Session>(
-  answers: readonly (readonly [string, Session | undefined][])[],
-): Map<string, Session | undefined> {
-  return new Map(answers.flat());
 }

@@ -12,7 +12,8 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { parseBoolean, parseCount, parseStrings } from './answer.ts';
 import { GatewayLink } from './gateway-link.ts';
 import { GatewayPool } from './gateway-pool.ts';
-import { askEveryGateway, askGatewayOf } from './query.ts';
+import { sum } from './join.ts';
+import { askAboutKeys, askEveryGateway, askGatewayOf } from './query.ts';
 
 /** What a gateway does with a question. */
 type Reaction = (requests: RequestTable, requestId: number) => void;
@@ -101,12 +102,13 @@ function isOnline(pool: GatewayPool, gatewayToken: number | undefined): Promise<
   return askGatewayOf(pool, address, 'isOnline', { parse: parseBoolean, offline: false });
 }
 
-function sum(counts: readonly number[]): number {
-  return counts.reduce((total, count) => total + count, 0);
-}
-
 function countAll(pool: GatewayPool): Promise<number> {
   return askEveryGateway(pool, { kind: 'getAllClientIdCount' }, parseCount, sum);
+}
+
+function countGroups(pool: GatewayPool, groups: readonly string[]): Promise<Map<string, number>> {
+  const query = { kind: 'batchGetClientIdCountByGroup', groups } as const;
+  return askAboutKeys(pool, query, groups, { parse: parseCount, join: sum });
 }
 
 /** What a promise is rejected with. */
@@ -265,3 +267,47 @@ test('joins nothing when no gateway answers', async () => {
     cause: malformed,
   });
 });
+
+test('asks every gateway once about all keys, and joins the answers by key', async () => {
+  const gateways = [
+    [1, 0],
+    [20, 300],
+  ].map((counts, i) => new MemoryGateway(i + 1, answers(counts)));
+  const counts = await countGroups(new LinkedPool(gateways), ['a', 'b']);
+  expect([...counts]).toEqual([
+    ['a', 21],
+    ['b', 300],
+  ]);
+  for (const { asked } of gateways) {
+    expect(asked).toEqual([{ kind: 'batchGetClientIdCountByGroup', groups: ['a', 'b'] }]);
+  }
+});
+
+test('asks nobody about no keys', async () => {
+  const gateway = new MemoryGateway(1, answers([]));
+  await expect(countGroups(new LinkedPool([gateway]), [])).resolves.toEqual(new Map());
+  await expect(countGroups(new LinkedPool([]), [])).resolves.toEqual(new Map());
+  expect(gateway.asked).toEqual([]);
+});
+
+test.each([[[1]], [[1, 2, 3]], [['1', 2]], [{ a: 1, b: 2 }]])(
+  'names a gateway whose answer %j is not one for each key, and has every key in what is partial',
+  async (answer) => {
+    const gateways = [new MemoryGateway(1, answers(answer)), new MemoryGateway(2, answers([4, 5]))];
+    expect(await rejectionOf(countGroups(new LinkedPool(gateways), ['a', 'b']))).toMatchObject({
+      missing: ['10.0.0.1:2900'],
+      partial: new Map([
+        ['a', 4],
+        ['b', 5],
+      ]),
+      cause: malformed,
+    });
+    const alone = new LinkedPool(gateways.slice(0, 1));
+    expect(await rejectionOf(countGroups(alone, ['a', 'b']))).toMatchObject({
+      partial: new Map([
+        ['a', 0],
+        ['b', 0],
+      ]),
+    });
+  },
+);

@@ -1,6 +1,8 @@
 import { GatewayWorkerError, PartialResultError, toError } from '@gatewayworker/core';
 import type { ClientAddress, ClientQuery, ClusterQuery } from '@gatewayworker/protocol';
+import { parseList } from './answer.ts';
 import type { GatewayPool } from './gateway-pool.ts';
+import { type Join, joinByKey } from './join.ts';
 
 /**
  * Asks the gateway of one client.
@@ -39,7 +41,7 @@ export async function askEveryGateway<T, R>(
   pool: GatewayPool,
   query: ClusterQuery,
   parse: (answer: unknown) => T,
-  join: (answers: readonly T[]) => R,
+  join: Join<T, R>,
 ): Promise<R> {
   assertLinked(pool);
   const missing = pool.unlinkedAddresses;
@@ -58,6 +60,24 @@ export async function askEveryGateway<T, R>(
   const result = join(answers);
   if (missing.length > 0) throw new PartialResultError(result, missing, { cause });
   return result;
+}
+
+/**
+ * Asks every gateway one query about several keys and joins the answers key by key. No keys are no
+ * question: the map is empty.
+ *
+ * @param parse - checks the answer for one key
+ * @param join - joins the answers of several gateways for one key
+ * @throws as `askEveryGateway`; what is partial is a map with every key
+ */
+export async function askAboutKeys<T, R>(
+  pool: GatewayPool,
+  query: ClusterQuery,
+  keys: readonly string[],
+  { parse, join }: { readonly parse: (answer: unknown) => T; readonly join: Join<T, R> },
+): Promise<Map<string, R>> {
+  if (keys.length === 0) return new Map();
+  return askEveryGateway(pool, query, parseList(parse, keys.length), joinByKey(keys, join));
 }
 
 function assertLinked(pool: GatewayPool): void {

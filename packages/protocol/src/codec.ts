@@ -319,13 +319,24 @@ function parseQuery(fields: Fields): AskedQuery {
     case 'isUidOnline':
     case 'getClientIdByUid':
       return { kind, uid: fields.string('uid') };
+    case 'isUidsOnline':
+    case 'batchGetClientIdByUid':
+      return { kind, uids: fields.strings('uids') };
     case 'getClientIdListByGroup':
     case 'getClientIdCountByGroup':
     case 'getClientSessionsByGroup':
+    case 'getUidListByGroup':
       return { kind, group: fields.string('group') };
+    case 'batchGetClientIdCountByGroup':
+      return { kind, groups: fields.strings('groups') };
     case 'getAllClientIdCount':
     case 'getAllClientIdList':
     case 'getAllClientSessions':
+    case 'getAllUidList':
+    case 'getAllGroupIdList':
+    case 'getAllGroupClientIdList':
+    case 'getAllGroupClientIdCount':
+    case 'getAllGroupUidList':
       return { kind };
     default:
       // A newer peer may ask what this one does not know: that fails the query, not the link.

@@ -28,6 +28,22 @@ test('holds a member once, however often it is added', () => {
   expect(index.get('a')).toBeUndefined();
 });
 
+test('lists the names that have members, and the members of each', () => {
+  const index = new MembershipIndex<number>();
+  expect([...index.names()]).toEqual([]);
+  expect([...index.entries()]).toEqual([]);
+  index.add('a', 1);
+  index.add('b', 1);
+  index.add('a', 2);
+  index.add('c', 3);
+  index.remove('c', 3);
+  expect([...index.names()]).toEqual(['a', 'b']);
+  expect([...index.entries()]).toEqual([
+    ['a', new Set([1, 2])],
+    ['b', new Set([1])],
+  ]);
+});
+
 test('keeps no name without members', () => {
   const index = new MembershipIndex<number>();
   for (let i = 0; i < 1000; i++) index.add(`room ${i}`, 1);

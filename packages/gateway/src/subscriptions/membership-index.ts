@@ -11,6 +11,16 @@ export class MembershipIndex<Member> {
     return this.#members.size;
   }
 
+  /** Every name that has members. */
+  names(): IterableIterator<string> {
+    return this.#members.keys();
+  }
+
+  /** Every name with its members. Do not change the index while walking it. */
+  entries(): IterableIterator<[name: string, members: ReadonlySet<Member>]> {
+    return this.#members.entries();
+  }
+
   /** The members of a name; `undefined` when there are none. Do not change the index while walking it. */
   get(name: string): ReadonlySet<Member> | undefined {
     return this.#members.get(name);

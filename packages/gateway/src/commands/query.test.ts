@@ -1,0 +1,119 @@
+import { createLogger } from '@gatewayworker/core';
+import type { ClusterQuery } from '@gatewayworker/protocol';
+import { expect, test } from 'vitest';
+import type { ClientConnection } from '../client-connection.ts';
+import { ClientSender } from '../client-sender.ts';
+import { ClientTable } from '../client-table.ts';
+import { forgetClient, type GatewayState } from '../gateway-state.ts';
+import { MembershipIndex } from '../subscriptions/membership-index.ts';
+import { answerQuery } from './query.ts';
+
+const socket = {
+  remoteAddress: '::1',
+  remotePort: 1,
+  listenPort: 2,
+  request: undefined,
+  pendingBytes: 0,
+  bytesRead: 0,
+  sendFrame: () => undefined,
+  sendMessage: () => undefined,
+  flush: () => undefined,
+  ping: () => undefined,
+  setPaused: () => undefined,
+  close: () => undefined,
+  destroy: () => undefined,
+};
+
+/** A transport that has no clients: nothing is sent here. */
+const transport = {
+  port: 0,
+  listen: () => Promise.resolve(),
+  stopAccepting: () => undefined,
+  frame: (payload: Buffer) => payload,
+};
+
+/**
+ * Three clients: the first two have the uid `anna`, the third has none; `g` has all of them, `h` the
+ * third alone.
+ */
+function createState() {
+  const clients = new ClientTable();
+  const state: GatewayState = {
+    clients,
+    uids: new MembershipIndex(),
+    groups: new MembershipIndex(),
+    sender: new ClientSender(transport, 1024),
+    logger: createLogger({ stdout: false }),
+  };
+  const add = (uid: string | undefined, groups: readonly string[]): ClientConnection => {
+    const client = clients.add(socket);
+    client.uid = uid;
+    if (uid !== undefined) state.uids.add(uid, client);
+    for (const group of groups) {
+      client.addGroup(group);
+      state.groups.add(group, client);
+    }
+    return client;
+  };
+  const members = [add('anna', ['g']), add('anna', ['g']), add(undefined, ['g', 'h'])] as const;
+  const ids = members.map((client) => client.clientId(clients.gatewayToken));
+  return { state, members, ids };
+}
+
+/** What is answered about the three clients, whose ids are given. */
+const answers: readonly (readonly [ClusterQuery, (ids: readonly string[]) => unknown])[] = [
+  [{ kind: 'isUidsOnline', uids: ['nobody', 'anna'] }, () => [false, true]],
+  [{ kind: 'isUidsOnline', uids: [] }, () => []],
+  [{ kind: 'batchGetClientIdByUid', uids: ['nobody', 'anna'] }, (ids) => [[], [ids[0], ids[1]]]],
+  [{ kind: 'batchGetClientIdCountByGroup', groups: ['h', 'empty', 'g'] }, () => [1, 0, 3]],
+  [{ kind: 'getUidListByGroup', group: 'g' }, () => ['anna']],
+  [{ kind: 'getUidListByGroup', group: 'h' }, () => []],
+  [{ kind: 'getUidListByGroup', group: 'empty' }, () => []],
+  [{ kind: 'getAllUidList' }, () => ['anna']],
+  [{ kind: 'getAllGroupIdList' }, () => ['g', 'h']],
+  [
+    { kind: 'getAllGroupClientIdList' },
+    (ids) => [
+      ['g', ids],
+      ['h', [ids[2]]],
+    ],
+  ],
+  [
+    { kind: 'getAllGroupClientIdCount' },
+    () => [
+      ['g', 3],
+      ['h', 1],
+    ],
+  ],
+  [
+    { kind: 'getAllGroupUidList' },
+    () => [
+      ['g', ['anna']],
+      ['h', []],
+    ],
+  ],
+];
+
+test.each(answers)('answers %j about its own clients', (query, expected) => {
+  const { state, ids } = createState();
+  expect(answerQuery(state, query)).toEqual(expected(ids));
+});
+
+test.each<ClusterQuery>([
+  { kind: 'getAllUidList' },
+  { kind: 'getAllGroupIdList' },
+  { kind: 'getAllGroupClientIdList' },
+  { kind: 'getAllGroupClientIdCount' },
+  { kind: 'getAllGroupUidList' },
+])('answers $kind with nothing once every client has gone', (query) => {
+  const { state, members } = createState();
+  for (const client of members) forgetClient(state, client);
+  expect(answerQuery(state, query)).toEqual([]);
+});
+
+test('says that it does not know a query', () => {
+  const { state } = createState();
+  expect(() => answerQuery(state, { kind: 'unknown', name: 'getTheWeather' })).toThrow(
+    expect.objectContaining({ code: 'GW_ERR_QUERY_UNKNOWN' }),
+  );
+});

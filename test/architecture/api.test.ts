@@ -1,0 +1,243 @@
+import { errorCodes } from '@gatewayworker/protocol';
+import { describe, expect, test } from 'vitest';
+import {
+  type Member,
+  membersOf,
+  type Parameter,
+  parseMembers,
+  readAlias,
+  readDeclaration,
+} from './declarations.ts';
+import { parseTableRows, readText } from './repository.ts';
+
+const document = 'docs/api.md';
+const sections = readText(document).split(/^## /m);
+
+/** Rows of the tables of these sections. */
+function rowsOf(...headings: string[]): { name: string; cells: string[] }[] {
+  return headings.flatMap((heading) =>
+    parseTableRows(sections.find((text) => text.startsWith(`${heading}\n`)) ?? ''),
+  );
+}
+
+/** A type as users read it: `Payload` is no public name. */
+function publicType(type: string): string {
+  return type.replace(/\bPayload\b/g, readAlias('Payload'));
+}
+
+/** What is given to a call: a parameter, or the members of one that holds options. */
+interface Argument {
+  readonly name: string;
+  readonly leaves: readonly (Parameter & { readonly statedDefault?: string | undefined })[];
+  readonly isOptions: boolean;
+}
+
+/** Options that docs/options.md does not list are shown by their members. */
+function argumentsOf(parameters: readonly Parameter[]): Argument[] {
+  return parameters.map((parameter) => {
+    const { name, type } = parameter;
+    const isOptions = /^\w+Options$/.test(type) && type !== 'GatewayClientOptions';
+    return { name, isOptions, leaves: isOptions ? readDeclaration(type).members : [parameter] };
+  });
+}
+
+/** How a call is written: `name(first, second?, { option? })`. */
+function writeCall(name: string, given: readonly Argument[]): string {
+  const parts = given.map(({ leaves, isOptions }) => {
+    const names = leaves.map((leaf) => leaf.name + (leaf.isOptional ? '?' : '')).join(', ');
+    return isOptions ? `{ ${names} }` : names;
+  });
+  return `${name}(${parts.join(', ')})`;
+}
+
+/** The types of what is given, each as code. */
+function writeTypes(given: readonly Argument[]): string {
+  return given
+    .flatMap(({ leaves }) => leaves)
+    .map(({ name, type, isOptional }) => `\`${name}${isOptional ? '?' : ''}: ${publicType(type)}\``)
+    .join(', ');
+}
+
+/** What the column of defaults holds: code or the words of the docstring; `…` stands for any words. */
+function writeDefaults(given: readonly Argument[]): string {
+  return given
+    .flatMap(({ leaves }) => leaves)
+    .filter(({ isOptional }) => isOptional)
+    .map(({ name, statedDefault = '…' }) => {
+      const isLiteral = /^[\d['{]/.test(statedDefault);
+      return `\`${name}\`: ${isLiteral ? `\`${statedDefault}\`` : statedDefault}`;
+    })
+    .join(', ');
+}
+
+/** Tells whether a cell holds this, or this and then a colon and words. */
+function saysType(cell: string | undefined, type: string): boolean {
+  return cell === `\`${type}\`` || cell?.startsWith(`\`${type}\`: `) === true;
+}
+
+function byFirst(a: readonly unknown[], b: readonly unknown[]): number {
+  return String(a[0]) < String(b[0]) ? -1 : 1;
+}
+
+/** A cell as it must be, when it is that; else as it is, for the message of the test. */
+function unlessEqual(cell: string | undefined, expected: string, isEqual: boolean): unknown {
+  return isEqual ? expected : cell;
+}
+
+describe('the Gateway API', () => {
+  const methods = membersOf('GatewayClient').filter(({ parameters }) => parameters !== undefined);
+  const rows = rowsOf('Connecting', 'Sends', 'Queries');
+  const expected = methods.map((method) => {
+    const given = argumentsOf(method.parameters ?? []);
+    const name = method.isStatic ? `GatewayClient.${method.name}` : method.name;
+    return { method, given, call: writeCall(name, given) };
+  });
+  const rowOf = (call: string): string[] => rows.find(({ name }) => name === call)?.cells ?? [];
+
+  test('has nothing public but methods', () => {
+    expect(methods.length).toBeGreaterThan(40);
+    expect(membersOf('GatewayClient')).toEqual(methods);
+  });
+
+  test('has one row for each method, with its arguments and their types, and no other', () => {
+    expect(rows.map(({ name, cells }) => [name, cells[1]]).sort(byFirst)).toEqual(
+      expected.map(({ call, given }) => [call, writeTypes(given)]).sort(byFirst),
+    );
+  });
+
+  test('says what every optional argument is when it is left out', () => {
+    const documented = expected.map(({ call, given }) => {
+      const cell = rowOf(call)[2];
+      const wanted = writeDefaults(given);
+      const pattern = wanted.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll('…', '[^,]+');
+      const isEqual = new RegExp(`^${pattern}$`).test(cell ?? '-');
+      return [call, unlessEqual(cell, wanted, isEqual)];
+    });
+    expect(documented).toEqual(expected.map(({ call, given }) => [call, writeDefaults(given)]));
+  });
+
+  test('says what every method answers', () => {
+    const documented = expected.map(({ call, method }) => {
+      const cell = rowOf(call)[3];
+      return [call, unlessEqual(cell, method.type, saysType(cell, method.type))];
+    });
+    expect(documented).toEqual(expected.map(({ call, method }) => [call, method.type]));
+  });
+
+  test('names errors that there are, and for a query those of every query', () => {
+    const known = new Set(['TypeError', 'RangeError', ...Object.keys(errorCodes)]);
+    const queries = rowsOf('Queries').map(({ name }) => name);
+    for (const { call, given } of expected) {
+      const named = [...(rowOf(call)[4] ?? '').matchAll(/`([^`]+)`/g)].map((match) => match[1]);
+      expect([call, named.filter((name) => !known.has(name ?? ''))]).toEqual([call, []]);
+      const least = queries.includes(call) ? ['GW_ERR_NOT_CONNECTED', 'GW_ERR_PARTIAL_RESULT'] : [];
+      if (given.length > 0 && !call.startsWith('GatewayClient.')) least.push('TypeError');
+      expect([call, named]).toEqual([call, expect.arrayContaining(least)]);
+    }
+  });
+
+  test('says of every method what it does, and of what in PHP it takes the place', () => {
+    const wanting = rows.filter(({ cells }) => cells.length !== 6 || cells[0] === '');
+    expect(wanting.map(({ name }) => name)).toEqual([]);
+    // A dash says that PHP has none.
+    expect(rows.filter(({ cells }) => !/^(?:–|`.+`)$/.test(cells[5] ?? ''))).toEqual([]);
+  });
+
+  test('every method that answers a promise but connect and close is a query', () => {
+    const asking = expected.filter(({ method }) => method.type.startsWith('Promise<'));
+    const others = ['GatewayClient.connect(options?, logger?)', 'close()'];
+    expect(rowsOf('Queries').map(({ name }) => name)).toHaveLength(asking.length - others.length);
+  });
+});
+
+test('has one row for each callback of Events, with its arguments and their types, and no other', () => {
+  const callbacks = membersOf('EventHandler').map((member) => {
+    const given = argumentsOf(member.parameters ?? []);
+    return [writeCall(member.name, given), writeTypes(given), `\`${member.type}\``];
+  });
+  expect(callbacks).not.toEqual([]);
+  const rows = rowsOf('Events');
+  expect(rows.map(({ name, cells }) => [name, cells[1], cells[2]])).toEqual(callbacks);
+  expect(rows.filter(({ cells }) => cells.length !== 4 || cells.includes(''))).toEqual([]);
+});
+
+/** The type of a member of `ctx`: a method as a function. */
+function memberType({ parameters, type }: Member): string {
+  if (parameters === undefined) return type;
+  return `(${parameters.map((one) => `${one.name}: ${one.type}`).join(', ')}) => ${type}`;
+}
+
+test('has one row for each member of ctx, with its type, and no other', () => {
+  const members = membersOf('Context').map((member) => {
+    const { name, parameters } = member;
+    const call = parameters === undefined ? name : writeCall(name, argumentsOf(parameters));
+    return [call, `\`${memberType(member)}\``];
+  });
+  expect(members).not.toEqual([]);
+  const rows = rowsOf('ctx');
+  expect(rows.map(({ name, cells }) => [name, cells[0]])).toEqual(members);
+  expect(rows.filter(({ cells }) => cells.length !== 3 || cells.includes(''))).toEqual([]);
+});
+
+test('docs/api.md has a section for each of these, and no other', () => {
+  const headings = sections.slice(1).map((text) => text.split('\n')[0]);
+  expect(headings).toEqual(['Connecting', 'Sends', 'Queries', 'Events', 'ctx']);
+});
+
+test('docs/protocol.md lists every query that a gateway is asked, and no other', () => {
+  const asked = [...readText('packages/protocol/src/query.ts').matchAll(/readonly kind: '(\w+)'/g)]
+    .map((match) => match[1] ?? '')
+    .filter((kind) => kind !== 'unknown');
+  const text = readText('docs/protocol.md').split(/^## queries$/m)[1] ?? '';
+  const listed = parseTableRows(text.split(/^## /m)[0] ?? '')
+    .map(({ name }) => name)
+    .filter((name) => !name.startsWith('0x'));
+  expect(listed.sort()).toEqual(asked.sort());
+});
+
+test('members of every form would be found', () => {
+  const body = [
+    '  readonly #secret: string;',
+    '  constructor(a: string) {',
+    '    this.b(a);',
+    '  }',
+    '  /** @default [] */',
+    '  readonly list?: readonly string[];',
+    '  static async open<T = Map<string, () => void>>(',
+    '    first: T,',
+    '    { a, b = [] }: OpenOptions = {},',
+    '    third?: (x: number) => void,',
+    '  ): Promise<',
+    '    Map<string, T>',
+    '  > {',
+    '    return first;',
+    '  }',
+    '  #hidden(): void {}',
+    '  get size(): number {',
+    '    return 0;',
+    '  }',
+  ].join('\n');
+  const plain = { isStatic: false, isOptional: false, parameters: undefined };
+  expect(parseMembers(body)).toEqual([
+    {
+      ...plain,
+      name: 'list',
+      isOptional: true,
+      type: 'readonly string[]',
+      statedDefault: '[]',
+    },
+    {
+      ...plain,
+      name: 'open',
+      isStatic: true,
+      parameters: [
+        { name: 'first', type: 'T', isOptional: false },
+        { name: 'options', type: 'OpenOptions', isOptional: true },
+        { name: 'third', type: '(x: number) => void', isOptional: true },
+      ],
+      type: 'Promise<Map<string, T>>',
+      statedDefault: undefined,
+    },
+    { ...plain, name: 'size', type: 'number', statedDefault: undefined },
+  ]);
+});
