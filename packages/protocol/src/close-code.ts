@@ -9,6 +9,8 @@ export const CloseCode = {
   /** The server goes away. */
   GoingAway: 1001,
   ProtocolError: 1002,
+  /** A text that is not UTF-8. */
+  InvalidPayload: 1007,
   /** The client broke a rule of the application's, such as how much it may send. */
   PolicyViolation: 1008,
   MessageTooBig: 1009,

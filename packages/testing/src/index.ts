@@ -1,4 +1,5 @@
 export { type CapturedLogger, captureLogger, type LogLine } from './captured-logger.ts';
+export { type Certificate, makeCertificate } from './certificate.ts';
 export { type EventuallyOptions, eventually } from './eventually.ts';
 export { freePorts } from './free-ports.ts';
 export { childPids, endDaemon, endProcess, isAlive } from './processes.ts';

@@ -25,7 +25,10 @@ export interface RolesOptions {
   readonly gateways?: number;
   /** @default 1 */
   readonly workers?: number;
-  readonly gatewayOptions?: Partial<GatewayOptions>;
+  /** Options of every gateway, or of each by its number. */
+  readonly gatewayOptions?:
+    | Partial<GatewayOptions>
+    | ((gatewayId: number) => Partial<GatewayOptions>);
   readonly workerOptions?: Partial<BusinessWorkerOptions>;
   readonly secretKey?: string;
 }
@@ -80,15 +83,15 @@ export class Roles {
   async startGateway(): Promise<GatewayRuntime> {
     const { gatewayOptions, secretKey = '' } = this.#options;
     const { registerAddress } = this;
+    const id = this.gateways.length;
     const options = resolveGatewayOptions({
       listen: 'websocket://127.0.0.1:0',
       name: 'test-gateway',
       startPort: 0,
       registerAddress,
       secretKey,
-      ...gatewayOptions,
+      ...(typeof gatewayOptions === 'function' ? gatewayOptions(id) : gatewayOptions),
     });
-    const id = this.gateways.length;
     const gateway = new GatewayRuntime(options, { id, logger: this.#log.logger });
     this.gateways.push(gateway);
     await gateway.start();

@@ -5,6 +5,7 @@ import type { ClientConnection } from '../client-connection.ts';
 import { ClientSender } from '../client-sender.ts';
 import { ClientTable } from '../client-table.ts';
 import { forgetClient, type GatewayState } from '../gateway-state.ts';
+import { LimitCounters } from '../limit-counters.ts';
 import { MembershipIndex } from '../subscriptions/membership-index.ts';
 import { answerQuery } from './query.ts';
 
@@ -38,11 +39,14 @@ const transport = {
  */
 function createState() {
   const clients = new ClientTable();
+  const limits = new LimitCounters();
+  const policy = { sendToClientBufferSize: 1024, slowConsumer: 'close' } as const;
   const state: GatewayState = {
     clients,
     uids: new MembershipIndex(),
     groups: new MembershipIndex(),
-    sender: new ClientSender(transport, 1024),
+    sender: new ClientSender(transport, policy, limits),
+    limits,
     logger: createLogger({ stdout: false }),
   };
   const add = (uid: string | undefined, groups: readonly string[]): ClientConnection => {

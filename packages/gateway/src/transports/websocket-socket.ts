@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { type FlushScheduler, GatheredSocket } from '@gatewayworker/core';
-import { ByteWriter, type ClientRequest, ClosedBy } from '@gatewayworker/protocol';
+import { ByteWriter, type ClientRequest, CloseCode, ClosedBy } from '@gatewayworker/protocol';
 import type { RawData, WebSocket } from 'ws';
 import type { LimitCounters } from '../limit-counters.ts';
 import type { FrameDeflater } from './frame-deflater.ts';
@@ -33,6 +33,8 @@ export class WebsocketSocket implements ClientSocket {
   readonly #deflater: FrameDeflater | undefined;
   /** Why the connection ends, when it is not the client that ends it. */
   #closedBy: ClosedBy | undefined;
+  /** The close frame that the gateway sent, when it spoke first. */
+  #sentClose: { readonly code: number; readonly reason: string } | undefined;
 
   constructor(websocket: WebSocket, socket: Socket, options: WebsocketSocketOptions) {
     this.#websocket = websocket;
@@ -64,13 +66,17 @@ export class WebsocketSocket implements ClientSocket {
     websocket.on('error', (error) => {
       const { code }: NodeJS.ErrnoException = error;
       // `ws` names every violation of the protocol by a code of its own; all else is the network's.
-      if (code?.startsWith('WS_ERR_')) this.#closedBy ??= ClosedBy.Protocol;
+      if (code?.startsWith('WS_ERR_')) {
+        this.#closedBy ??= ClosedBy.Protocol;
+        this.#sentClose ??= { code: closeCodeOf(code), reason: '' };
+      }
       if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#limits.messageTooBig += 1;
     });
     websocket.on('close', (code, reason) => {
       this.#output.discard();
       const by = this.#closedBy ?? ClosedBy.Client;
-      handler.onClose({ by, code, reason: reason.toString() });
+      // What the gateway itself said tells more than 1006 for an answer that never came.
+      handler.onClose({ by, ...(this.#sentClose ?? { code, reason: reason.toString() }) });
     });
   }
 
@@ -111,6 +117,7 @@ export class WebsocketSocket implements ClientSocket {
   close(by: ClosedBy, code: number, reason: string): void {
     if (this.#closedBy !== undefined) return;
     this.#closedBy = by;
+    this.#sentClose = { code, reason };
     // A paused socket would never see the client's answer to the close frame.
     this.#websocket.resume();
     if (by === ClosedBy.Overflow) this.#output.discard();
@@ -123,6 +130,14 @@ export class WebsocketSocket implements ClientSocket {
     this.#output.discard();
     this.#websocket.terminate();
   }
+}
+
+/** The code with which `ws` answers each violation of the protocol. Source: RFC 6455 7.4.1. */
+function closeCodeOf(code: string): number {
+  if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') return CloseCode.MessageTooBig;
+  if (code === 'WS_ERR_INVALID_UTF8') return CloseCode.InvalidPayload;
+  if (code === 'WS_ERR_TOO_MANY_BUFFERED_PARTS') return CloseCode.PolicyViolation;
+  return CloseCode.ProtocolError;
 }
 
 /** The parts of a handshake that applications see. */

@@ -1,0 +1,227 @@
+import { eventually, openTcpPeer, type Roles, type TcpPeer } from '@gatewayworker/testing';
+import type { ClientProtocol, Context } from 'gatewayworker';
+import { expect, onTestFinished, test } from 'vitest';
+import { roles } from './roles.ts';
+
+/** JSON texts with a semicolon behind each, in brackets where the application sends bytes. */
+const semicolons: ClientProtocol = {
+  decode(buffer) {
+    const end = buffer.indexOf(';');
+    if (end < 0) return undefined;
+    const text = buffer.toString('utf8', 0, end);
+    if (text === 'throw') throw new Error('the decoder does not like it');
+    const message = text.startsWith('#') ? Buffer.from(text.slice(1)) : text;
+    return { message, byteLength: end + 1 };
+  },
+  encode(data) {
+    if (data.toString() === 'unspeakable') throw new Error('the encoder does not like it');
+    return typeof data === 'string' ? `${data};` : `[${data.toString()}];`;
+  },
+};
+
+const echo = {
+  onMessage: (_id: string, message: string | Buffer, ctx: Context) => void ctx.send(message),
+};
+
+/** One gateway of each protocol. */
+const listens = [
+  { listen: 'websocket://127.0.0.1:0' },
+  { listen: 'text://127.0.0.1:0' },
+  { listen: 'frame://127.0.0.1:0' },
+  { listen: 'tcp://127.0.0.1:0' },
+  { listen: 'semicolons://127.0.0.1:0', protocol: semicolons },
+];
+
+async function everyProtocol(events: Parameters<typeof roles>[0]['events']): Promise<Roles> {
+  return await roles({
+    events,
+    gateways: listens.length,
+    workers: 2,
+    gatewayOptions: (id) => ({ ...listens[id], maxMessageBytes: 5000 }),
+  });
+}
+
+async function open(cluster: Roles, gateway: number): Promise<TcpPeer> {
+  const peer = await openTcpPeer(cluster.gateways[gateway]?.port ?? 0);
+  onTestFinished(() => peer.destroy());
+  return peer;
+}
+
+function framed(text: string): Buffer {
+  const frame = Buffer.alloc(4 + Buffer.byteLength(text));
+  frame.writeUInt32BE(frame.length);
+  frame.write(text, 4);
+  return frame;
+}
+
+test.each([
+  ['text', 1, 'one\ntwo\r\n', 'one\ntwo\n', ['one', 'two']],
+  [
+    'frame',
+    2,
+    Buffer.concat([framed('one'), framed('')]),
+    Buffer.concat([framed('one'), framed('')]),
+    [Buffer.from('one'), Buffer.alloc(0)],
+  ],
+  ['tcp', 3, 'anything', 'anything', [Buffer.from('anything')]],
+  ['an own protocol', 4, 'one;#two;', 'one;[two];', ['one', Buffer.from('two')]],
+])(
+  '%s: messages go both ways, text as a string and bytes as a Buffer',
+  async (_name, gateway, sent, expected, messages) => {
+    const seen: unknown[] = [];
+    const cluster = await everyProtocol({
+      onMessage: (_id, message, ctx) => {
+        seen.push(message);
+        ctx.send(message);
+      },
+    });
+    const peer = await open(cluster, gateway);
+    peer.send(sent);
+    await eventually(() => peer.received.equals(Buffer.from(expected)));
+    expect(seen).toEqual(messages);
+  },
+);
+
+test('onConnect comes at accept, without a request, and onWebSocketConnect never', async () => {
+  const seen: unknown[] = [];
+  const cluster = await everyProtocol({
+    onHandshake: () => ({ accept: false }),
+    onConnect: (_id, ctx) => {
+      seen.push([ctx.request, ctx.remoteAddress, ctx.gatewayPort === cluster.gateways[1]?.port]);
+      ctx.send('welcome');
+    },
+    onWebSocketConnect: () => void seen.push('never'),
+  });
+  const peer = await open(cluster, 1);
+  await eventually(() => peer.received.equals(Buffer.from('welcome\n')));
+  expect(seen).toEqual([[undefined, '127.0.0.1', true]]);
+});
+
+test('a broadcast reaches clients of every protocol, framed for each', async () => {
+  let connected = 0;
+  const cluster = await everyProtocol({
+    onConnect: () => {
+      connected += 1;
+    },
+  });
+  const api = await cluster.gatewayClient();
+  const websockets = [await cluster.connect(0), await cluster.connect(0)];
+  const peers = await Promise.all([1, 2, 3, 4].map((gateway) => open(cluster, gateway)));
+  await eventually(() => connected === 6);
+  expect(api.sendToAll('hällo')).toBe(true);
+  for (const websocket of websockets) expect(await websocket.next()).toBe('hällo');
+  const expected = ['hällo\n', framed('hällo'), 'hällo', 'hällo;'];
+  await eventually(() =>
+    peers.every((peer, index) => peer.received.equals(Buffer.from(expected[index] ?? ''))),
+  );
+});
+
+test.each([
+  ['text that is not UTF-8', 1, Buffer.of(0xc3, 0x28, 0x0a)],
+  ['a line that is too long', 1, Buffer.alloc(6000, 0x61)],
+  ['a frame shorter than its length', 2, Buffer.of(0, 0, 0, 1)],
+  ['a frame that is too long', 2, Buffer.of(0x7f, 0xff, 0xff, 0xff)],
+  ['a decoder that throws', 4, Buffer.from('throw;')],
+  ['a message of an own protocol that never ends', 4, Buffer.alloc(6000, 0x61)],
+])('%s closes that client only', async (_name, gateway, bytes) => {
+  const ends: unknown[] = [];
+  const cluster = await everyProtocol({
+    ...echo,
+    onClose: (_id, ctx) => void ends.push(ctx.closed),
+  });
+  const [other, peer] = [await open(cluster, gateway), await open(cluster, gateway)];
+  peer.send(bytes);
+  await peer.ended;
+  await eventually(() => ends.length === 1);
+  expect(ends).toEqual([{ by: 'protocol' }]);
+  other.send(gateway === 2 ? framed('x') : gateway === 1 ? 'x\n' : 'x;');
+  await eventually(() => other.received.length > 0);
+});
+
+test('what an own protocol cannot encode is not sent, and everything else is', async () => {
+  const cluster = await everyProtocol({
+    onMessage: (_id, message, ctx) => {
+      ctx.send('unspeakable');
+      ctx.send(message);
+    },
+  });
+  const api = await cluster.gatewayClient();
+  const peer = await open(cluster, 4);
+  peer.send('a;');
+  await eventually(() => peer.received.equals(Buffer.from('a;')));
+  api.sendToAll('unspeakable');
+  api.sendToAll('b');
+  await eventually(() => peer.received.equals(Buffer.from('a;b;')));
+  const failures = cluster.log.filter((line) => line['msg'] === 'a message could not be encoded');
+  expect(failures).toHaveLength(2);
+});
+
+test('closeClient sends what is queued first, destroyClient does not wait', async () => {
+  const ends: unknown[] = [];
+  const ids: string[] = [];
+  const cluster = await everyProtocol({
+    onConnect: (id) => void ids.push(id),
+    onClose: (_id, ctx) => void ends.push(ctx.closed?.by),
+  });
+  const api = await cluster.gatewayClient();
+  const first = await open(cluster, 1);
+  await eventually(() => ids.length === 1);
+  const second = await open(cluster, 1);
+  await eventually(() => ids.length === 2);
+  const long = 'x'.repeat(300_000);
+  api.sendToClient(ids[0] ?? '', long);
+  api.closeClient(ids[0] ?? '', 'bye');
+  expect(String(await first.ended)).toBe(`${long}\nbye\n`);
+  api.destroyClient(ids[1] ?? '');
+  await second.ended;
+  await eventually(() => ends.length === 2);
+  expect(ends).toEqual(['server', 'server']);
+});
+
+test('reading stops while events wait, and messages that had come keep their order', async () => {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const seen: string[] = [];
+  const cluster = await roles({
+    events: {
+      onMessage: async (_id, message) => {
+        await released;
+        seen.push(String(message));
+      },
+    },
+    gatewayOptions: { listen: 'text://127.0.0.1:0', maxEventsInFlight: 8 },
+  });
+  const peer = await open(cluster, 0);
+  const lines = Array.from({ length: 1000 }, (_, index) => `line ${index}`);
+  peer.send(`${lines.join('\n')}\n`);
+  // The connection itself is the first of the eight.
+  await eventually(() => (cluster.gateways[0]?.status().limits['eventsInFlight'] ?? 0) > 0);
+  expect(cluster.gateways[0]?.status().received).toBeLessThanOrEqual(8);
+  release();
+  await eventually(() => seen.length === lines.length);
+  expect(seen).toEqual(lines);
+});
+
+test('a silent client of a byte stream is gone by the heartbeat', async () => {
+  const ends: unknown[] = [];
+  const cluster = await roles({
+    events: { onClose: (_id, ctx) => void ends.push(ctx.closed?.by) },
+    gatewayOptions: { listen: 'tcp://127.0.0.1:0', pingInterval: 0.1 },
+  });
+  const peer = await open(cluster, 0);
+  await peer.ended;
+  await eventually(() => ends.length === 1);
+  expect(ends).toEqual(['heartbeat']);
+});
+
+test('while no worker is there a new client of a byte stream is closed', async () => {
+  const cluster = await roles({
+    events: echo,
+    workers: 0,
+    gatewayOptions: { listen: 'text://127.0.0.1:0' },
+  });
+  const peer = await open(cluster, 0);
+  expect(await peer.ended).toHaveLength(0);
+});

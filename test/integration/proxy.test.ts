@@ -1,0 +1,133 @@
+import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
+import { connect } from 'node:tls';
+import { eventually, makeCertificate, openTcpPeer } from '@gatewayworker/testing';
+import { expect, onTestFinished, test } from 'vitest';
+import { roles } from './roles.ts';
+
+/** Tells each client who it is taken for. */
+const whoAmI = {
+  onConnect: (
+    _id: string,
+    ctx: { remoteAddress: string; remotePort: number; send(data: string): boolean },
+  ) => void ctx.send(`${ctx.remoteAddress} ${ctx.remotePort}`),
+};
+
+const header1 = 'PROXY TCP4 203.0.113.7 127.0.0.1 40000 80\r\n';
+const header2 = Buffer.from('0d0a0d0a000d0a515549540a2111000ccb0071077f0000019c400050', 'hex');
+const header6 = 'PROXY TCP6 2001:db8::7 ::1 40000 80\r\n';
+
+test('X-Forwarded-For of a trusted proxy names the client, of anybody else it is ignored', async () => {
+  const cluster = await roles({
+    events: whoAmI,
+    gateways: 2,
+    workers: 2,
+    gatewayOptions: (id) => (id === 0 ? { trustProxy: ['127.0.0.0/8'] } : {}),
+  });
+  const headers = { 'x-forwarded-for': '6.6.6.6, 203.0.113.7' };
+  const trusted = await cluster.connect(0, '/', { headers });
+  expect(await trusted.next()).toBe('203.0.113.7 0');
+  const ignored = await cluster.connect(1, '/', { headers });
+  expect(await ignored.next()).toMatch(/^127\.0\.0\.1 \d+$/);
+  const direct = await cluster.connect(0);
+  expect(await direct.next()).toMatch(/^127\.0\.0\.1 [1-9]\d*$/);
+});
+
+test.each([
+  ['version 1', header1, '203.0.113.7 40000\n'],
+  ['version 2', header2, '203.0.113.7 40000\n'],
+  ['IPv6', header6, '2001:db8::7 40000\n'],
+])('a PROXY header of %s names the client', async (_name, header, expected) => {
+  const cluster = await roles({
+    events: { ...whoAmI, onMessage: (_id, message, ctx) => void ctx.send(message) },
+    gateways: 2,
+    workers: 2,
+    gatewayOptions: {
+      listen: 'text://127.0.0.1:0',
+      trustProxy: ['127.0.0.1'],
+      proxyProtocol: true,
+    },
+  });
+  const whole = await openTcpPeer(cluster.gateways[0]?.port ?? 0);
+  onTestFinished(() => whole.destroy());
+  whole.send(Buffer.concat([Buffer.from(header), Buffer.from('first\n')]));
+  await eventually(() => whole.received.equals(Buffer.from(`${expected}first\n`)));
+  // However the network splits it.
+  const bytewise = connectTcp({ port: cluster.gateways[1]?.port ?? 0, host: '127.0.0.1' });
+  onTestFinished(() => void bytewise.destroy());
+  bytewise.setNoDelay(true);
+  await once(bytewise, 'connect');
+  let received = '';
+  bytewise.setEncoding('utf8').on('data', (text: string) => {
+    received += text;
+  });
+  for (const byte of Buffer.concat([Buffer.from(header), Buffer.from('x\n')])) {
+    bytewise.write(Buffer.of(byte));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await eventually(() => received === `${expected}x\n`);
+});
+
+test('a PROXY header comes before TLS and before the websocket handshake', async () => {
+  const certificate = await makeCertificate();
+  const cluster = await roles({
+    events: whoAmI,
+    gatewayOptions: { tls: certificate, trustProxy: true, proxyProtocol: true },
+  });
+  const raw = connectTcp({ port: cluster.gateways[0]?.port ?? 0, host: '127.0.0.1' });
+  await once(raw, 'connect');
+  raw.write(header1);
+  const socket = connect({ socket: raw, ca: certificate.cert, servername: 'localhost' });
+  onTestFinished(() => void socket.destroy());
+  await once(socket, 'secureConnect');
+  let received = '';
+  socket.setEncoding('latin1').on('data', (text: string) => {
+    received += text;
+  });
+  socket.write(
+    'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+  );
+  await eventually(() => received.endsWith('203.0.113.7 40000'));
+  expect(received).toMatch(/^HTTP\/1\.1 101 /);
+});
+
+test('a websocket handshake in the same packet as the PROXY header is not lost', async () => {
+  const cluster = await roles({
+    events: whoAmI,
+    gatewayOptions: { trustProxy: true, proxyProtocol: true },
+  });
+  const peer = await openTcpPeer(cluster.gateways[0]?.port ?? 0);
+  onTestFinished(() => peer.destroy());
+  peer.send(
+    `${header1}GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+  );
+  await eventually(() => peer.received.includes('203.0.113.7 40000'));
+});
+
+test.each([
+  ['no header', ['127.0.0.1'], 'GET / HTTP/1.1\r\n\r\n'],
+  ['a malformed header', ['127.0.0.1'], 'PROXY TCP4 nonsense\r\n'],
+  ['a header of a stranger', ['10.0.0.1'], header1],
+])('a connection with %s is closed', async (_name, trustProxy, bytes) => {
+  const cluster = await roles({
+    events: whoAmI,
+    gatewayOptions: { listen: 'text://127.0.0.1:0', trustProxy, proxyProtocol: true },
+  });
+  const peer = await openTcpPeer(cluster.gateways[0]?.port ?? 0);
+  peer.send(bytes);
+  expect(await peer.ended).toHaveLength(0);
+  expect(cluster.log.some((line) => line['msg'] === 'connection refused')).toBe(true);
+});
+
+test('a proxy that never sends its header is cut off when its time is over', async () => {
+  const cluster = await roles({
+    events: whoAmI,
+    gatewayOptions: { trustProxy: true, proxyProtocol: true, handshakeTimeoutMs: 200 },
+  });
+  const peer = await openTcpPeer(cluster.gateways[0]?.port ?? 0);
+  peer.send('PROXY TCP4 ');
+  await peer.ended;
+  expect(cluster.gateways[0]?.status().limits['handshakeTimeout']).toBe(1);
+});

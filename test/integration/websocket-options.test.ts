@@ -1,0 +1,171 @@
+import { once } from 'node:events';
+import { deflateRawSync } from 'node:zlib';
+import { eventually, openTcpPeer } from '@gatewayworker/testing';
+import { expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { roles } from './roles.ts';
+
+const echo = {
+  onMessage: (
+    _id: string,
+    message: string | Buffer,
+    ctx: { send(data: string | Buffer): boolean },
+  ) => void ctx.send(message),
+};
+
+const long = 'to be compressed '.repeat(2000);
+
+test('permessage-deflate: clients with and without it get the same messages, in order', async () => {
+  const cluster = await roles({
+    events: echo,
+    gateways: 2,
+    workers: 2,
+    gatewayOptions: { perMessageDeflate: true },
+  });
+  const api = await cluster.gatewayClient();
+  const plain = await cluster.connect(0, '/', { perMessageDeflate: false });
+  const packed = await cluster.connect(0, '/', { perMessageDeflate: true });
+  const other = await cluster.connect(1, '/', { perMessageDeflate: true });
+  for (const client of [plain, packed, other]) {
+    client.send('ready');
+    expect(await client.next()).toBe('ready');
+  }
+  for (const data of ['short', long, Buffer.from(long), 'ünd', '']) api.sendToAll(data);
+  for (const client of [plain, packed, other]) {
+    await eventually(() => client.messages.length === 5);
+    expect(client.messages).toEqual(['short', long, Buffer.from(long), 'ünd', '']);
+  }
+  packed.messages.length = 0;
+  for (const data of ['a', long, 'b']) packed.send(data);
+  await eventually(() => packed.messages.length === 3);
+  expect(packed.messages).toEqual(['a', long, 'b']);
+});
+
+test('permessage-deflate: what is long enough takes fewer bytes, what is short is left alone', async () => {
+  const cluster = await roles({
+    events: { onConnect: () => undefined },
+    gatewayOptions: { perMessageDeflate: { threshold: 100 } },
+  });
+  const api = await cluster.gatewayClient();
+  const peer = await openTcpPeer(cluster.gateways[0]?.port ?? 0);
+  peer.send(
+    'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n' +
+      'Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n',
+  );
+  await eventually(() => peer.received.includes('\r\n\r\n'));
+  expect(String(peer.received)).toMatch(/permessage-deflate; server_no_context_takeover/);
+  const start = peer.received.length;
+  await eventually(async () => (await api.getAllClientIdCount()) === 1);
+  api.sendToAll('x'.repeat(99));
+  api.sendToAll('x'.repeat(100_000));
+  await eventually(() => peer.received.length > start + 101);
+  const frames = peer.received.subarray(start);
+  expect(frames.readUInt16BE(0)).toBe(0x8163);
+  expect(frames.readUInt8(101)).toBe(0xc1);
+  expect(frames.length).toBeLessThan(101 + 1000);
+  peer.destroy();
+});
+
+test('a deflate bomb is closed with 1009, and nobody else is harmed', async () => {
+  const ends: unknown[] = [];
+  const cluster = await roles({
+    events: { ...echo, onClose: (_id, ctx) => void ends.push([ctx.closed?.by, ctx.closed?.code]) },
+    gatewayOptions: { perMessageDeflate: true, maxMessageBytes: 10_000 },
+  });
+  const bomb = deflateRawSync(Buffer.alloc(50_000_000)).subarray(0, 60_000);
+  const peer = await openTcpPeer(cluster.gateways[0]?.port ?? 0);
+  peer.send(
+    'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n' +
+      'Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n',
+  );
+  await eventually(() => peer.received.includes('\r\n\r\n'));
+  const other = await cluster.connect();
+  // Small on the wire: only what comes out of it is too long.
+  const part = bomb.subarray(0, 9000);
+  const header = Buffer.from([0xc2, 0xfe, part.length >> 8, part.length & 0xff, 0, 0, 0, 0]);
+  peer.send(Buffer.concat([header, part]));
+  await eventually(() => peer.received.includes(Buffer.from([0x03, 0xf1])));
+  peer.destroy();
+  await eventually(() => ends.length === 1);
+  expect(ends).toEqual([['protocol', 1009]]);
+  expect(cluster.gateways[0]?.status().limits['messageTooBig']).toBe(1);
+  other.send('x');
+  expect(await other.next()).toBe('x');
+});
+
+test('of the subprotocols that a client offers, the first that is known is chosen', async () => {
+  const cluster = await roles({
+    events: echo,
+    gatewayOptions: { subprotocols: ['chat.v1', 'chat.v2'] },
+  });
+  const url = `ws://127.0.0.1:${cluster.gateways[0]?.port}/`;
+  const client = new WebSocket(url, ['other', 'chat.v2', 'chat.v1']);
+  await once(client, 'open');
+  expect(client.protocol).toBe('chat.v2');
+  client.terminate();
+  const without = await cluster.connect();
+  without.send('x');
+  expect(await without.next()).toBe('x');
+});
+
+test('pages of other origins are refused with 403, and counted', async () => {
+  const cluster = await roles({
+    events: echo,
+    gateways: 2,
+    workers: 2,
+    gatewayOptions: { allowedOrigins: ['https://example.com'] },
+  });
+  const client = await cluster.connect(0, '/', { origin: 'https://example.com' });
+  expect(client.isOpen).toBe(true);
+  expect(await cluster.refusedHandshake(0, '/', { origin: 'https://evil.example' })).toMatchObject({
+    status: 403,
+  });
+  expect(await cluster.refusedHandshake(0)).toMatchObject({ status: 403 });
+  expect(cluster.gateways[0]?.status().limits['origin']).toBe(2);
+});
+
+test('a handshake that takes too long is answered with 408, and counted', async () => {
+  const cluster = await roles({ events: echo, gatewayOptions: { handshakeTimeoutMs: 200 } });
+  const peer = await openTcpPeer(cluster.gateways[0]?.port ?? 0);
+  peer.send('GET / HTTP/1.1\r\nHost: ');
+  expect(String(await peer.ended)).toMatch(/^HTTP\/1\.1 408 /);
+  expect(cluster.gateways[0]?.status().limits['handshakeTimeout']).toBe(1);
+});
+
+test('clients past maxConnections get 503, and there is room again when one leaves', async () => {
+  const cluster = await roles({ events: echo, gatewayOptions: { maxConnections: 2 } });
+  const first = await cluster.connect();
+  await cluster.connect();
+  const refused = await cluster.refusedHandshake();
+  expect(refused).toMatchObject({ status: 503, body: 'too many connections\n' });
+  expect(refused.headers['retry-after']).toBe('1');
+  expect(cluster.gateways[0]?.status().limits['connections']).toBe(1);
+  await first.close();
+  await eventually(() =>
+    cluster.connect().then(
+      () => true,
+      () => false,
+    ),
+  );
+});
+
+test('clients of one address past maxConnectionsPerIp get 429, those of others are let in', async () => {
+  const cluster = await roles({
+    events: echo,
+    gatewayOptions: { maxConnectionsPerIp: 1, trustProxy: ['127.0.0.1'] },
+  });
+  const from = (address: string) => ({ headers: { 'x-forwarded-for': address } });
+  const first = await cluster.connect(0, '/', from('9.9.9.1'));
+  await cluster.connect(0, '/', from('9.9.9.2'));
+  expect(await cluster.refusedHandshake(0, '/', from('9.9.9.1'))).toMatchObject({ status: 429 });
+  expect(cluster.gateways[0]?.status().limits['connectionsPerIp']).toBe(1);
+  await first.close();
+  await eventually(() =>
+    cluster.connect(0, '/', from('9.9.9.1')).then(
+      () => true,
+      () => false,
+    ),
+  );
+});
