@@ -169,3 +169,19 @@ test('clients of one address past maxConnectionsPerIp get 429, those of others a
     ),
   );
 });
+
+test('every ping of a burst is answered in its order, and messages go on between them', async () => {
+  const cluster = await roles({ events: echo, gateways: 2, workers: 2 });
+  const client = new WebSocket(`ws://127.0.0.1:${cluster.gateways[0]?.port}/`);
+  await once(client, 'open');
+  const pongs: string[] = [];
+  client.on('pong', (data) => pongs.push(data.toString()));
+  const expected = Array.from({ length: 2000 }, (_, index) => `ping ${index}`);
+  for (const data of expected) client.ping(data);
+  client.send('x');
+  const [answer] = await once(client, 'message');
+  expect(String(answer)).toBe('x');
+  await eventually(() => pongs.length === expected.length);
+  expect(pongs).toEqual(expected);
+  client.terminate();
+});

@@ -66,7 +66,7 @@ export interface GatewayOptions {
   readonly maxMessagesPerSecond?: number;
   /** What happens to a client that is too slow: it is closed, or messages to it are dropped. @default 'close' */
   readonly slowConsumer?: SlowConsumerPolicy;
-  /** Time a client has from its connection until it is let in, in milliseconds, 100 to 3,600,000. @default 10000 */
+  /** Time a client has to send its handshake, and then again time that `onHandshake` has, in milliseconds. @default 10000 */
   readonly handshakeTimeoutMs?: number;
   /** A protocol of your own, for a `listen` of any scheme that is not built in. @default none */
   readonly protocol?: ClientProtocol;

@@ -6,6 +6,16 @@ const FINAL_BINARY = 0x82;
 /** An empty ping, the same for every client. Source: RFC 6455 5.5.2. */
 export const pingFrame: Buffer = Buffer.of(0x89, 0);
 
+const FINAL_PONG = 0x8a;
+
+/** Writes a pong with the data of the ping that it answers, at most 125 bytes. Source: RFC 6455 5.5.3. */
+export function writePong(writer: ByteWriter, data: Buffer): void {
+  writer.ensure(2 + data.length);
+  writer.writeU8(FINAL_PONG);
+  writer.writeU8(data.length);
+  writer.writeBytes(data);
+}
+
 /** Longest header of an unmasked frame. */
 export const MAX_FRAME_HEADER_BYTES = 10;
 

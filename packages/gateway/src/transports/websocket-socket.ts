@@ -6,7 +6,10 @@ import type { RawData, WebSocket } from 'ws';
 import type { LimitCounters } from '../limit-counters.ts';
 import type { FrameDeflater } from './frame-deflater.ts';
 import type { ClientSocket, ClientSocketHandler } from './transport.ts';
-import { pingFrame, writeFrameHeader } from './websocket-frame.ts';
+import { pingFrame, writeFrameHeader, writePong } from './websocket-frame.ts';
+
+/** Unsent bytes past which pings are not answered. */
+const MAX_PENDING_PONG_BYTES = 65_536;
 
 /** What a websocket client is, and what it has in common with the others of its listener. */
 export interface WebsocketSocketOptions {
@@ -63,6 +66,7 @@ export class WebsocketSocket implements ClientSocket {
       // With the default `binaryType` every message is one Buffer.
       if (Buffer.isBuffer(data) && this.#closedBy === undefined) handler.onMessage(data, isBinary);
     });
+    websocket.on('ping', (data) => this.#pong(data));
     websocket.on('error', (error) => {
       const { code }: NodeJS.ErrnoException = error;
       // `ws` names every violation of the protocol by a code of its own; all else is the network's.
@@ -78,6 +82,13 @@ export class WebsocketSocket implements ClientSocket {
       // What the gateway itself said tells more than 1006 for an answer that never came.
       handler.onClose({ by, ...(this.#sentClose ?? { code, reason: reason.toString() }) });
     });
+  }
+
+  #pong(data: Buffer): void {
+    // Who pings and does not read need not be answered each time. Source: RFC 6455 5.5.3.
+    if (this.#closedBy !== undefined || this.pendingBytes > MAX_PENDING_PONG_BYTES) return;
+    const writer = this.#output.writer();
+    writePong(writer, data);
   }
 
   sendFrame(frame: Buffer): void {

@@ -68,6 +68,8 @@ export class WebsocketTransport implements Transport {
     const serverOptions = {
       noServer: true,
       clientTracking: false,
+      // Pongs are gathered with everything else that a client gets.
+      autoPong: false,
       // Without context takeover a frame is compressed once for all, and no client keeps a window.
       perMessageDeflate: this.#deflater !== undefined && {
         serverNoContextTakeover: true,
@@ -117,6 +119,8 @@ export class WebsocketTransport implements Transport {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const accepted = this.#accepted.get(socket);
     if (accepted === undefined) return;
+    // Kept for the handshake only: an idle client should cost little.
+    this.#accepted.delete(socket);
     accepted.settle();
     // Until the websocket takes the socket over, an error here is the client's own.
     socket.on('error', ignoreError);
