@@ -33,6 +33,28 @@ test('a peer that is silent for two heartbeats is gone', async () => {
   expect(reasons).toEqual(['the peer does not answer']);
 });
 
+test('a process that was stopped itself does not take its peers for gone', async () => {
+  const [near, far] = await socketPair();
+  const scheduler = new FlushScheduler();
+  const connection = new FrameConnection(near, scheduler);
+  let isClosed = false;
+  connection.onClose = () => {
+    isClosed = true;
+  };
+  new FrameConnection(far, scheduler);
+  connection.startHeartbeat(50);
+  let pongs = 0;
+  near.on('data', () => {
+    pongs += 1;
+  });
+  await eventually(() => pongs >= 1);
+  const before = pongs;
+  // Nothing of this process runs for ten intervals, its peer neither.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+  await eventually(() => pongs >= before + 3);
+  expect(isClosed).toBe(false);
+});
+
 test('a peer that only answers pings stays', async () => {
   const [near, far] = await socketPair();
   const scheduler = new FlushScheduler();

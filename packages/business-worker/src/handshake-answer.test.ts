@@ -47,6 +47,11 @@ test.each([
   ],
   ['groups that are a string', { accept: true, groups: 'abc' }, TypeError],
   ['an empty group', { accept: true, groups: [''] }, TypeError],
+  [
+    'more groups than fit',
+    { accept: true, groups: Array.from({ length: 20 }, () => 'g'.repeat(60_000)) },
+    RangeError,
+  ],
   ['status 200', { accept: false, status: 200 }, RangeError],
   ['a reason that is no string', { accept: false, reason: 5 }, TypeError],
   ['a reason that is too long', { accept: false, reason: 'x'.repeat(1025) }, RangeError],

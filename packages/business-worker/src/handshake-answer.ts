@@ -4,6 +4,9 @@ import { type HandshakeDecision, isPlainObject } from '@gatewayworker/protocol';
 /** Longest reason of a refusal, in characters. */
 const MAX_REASON_LENGTH = 1024;
 
+/** Longest names of all groups together, in characters. */
+const MAX_GROUPS_LENGTH = 1_000_000;
+
 /** What a client reads whose handshake could not be decided, because `onHandshake` failed. */
 export const failedDecision: HandshakeDecision = Object.freeze(
   refusal(500, 'the handshake failed'),
@@ -21,13 +24,17 @@ export function parseHandshakeAnswer(answer: unknown): HandshakeDecision {
   if (typeof accept !== 'boolean') throw new TypeError('accept is not a boolean');
   if (!accept) return parseRefusal(status, reason);
   if (!Array.isArray(groups)) throw new TypeError('groups is not a list');
+  const names = groups.map(parseGroup);
+  if (names.join().length > MAX_GROUPS_LENGTH) {
+    throw new RangeError(`groups have more than ${MAX_GROUPS_LENGTH} characters together`);
+  }
   return {
     isAccepted: true,
     status: 101,
     reason: '',
     uid: uid === undefined ? undefined : parseUid(uid),
     session: session === undefined ? undefined : packSession('session', session),
-    groups: groups.map(parseGroup),
+    groups: names,
   };
 }
 

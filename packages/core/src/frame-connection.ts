@@ -54,10 +54,9 @@ export class FrameConnection {
   #phase: Phase = Phase.Open;
   #closeReason: Error | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
-  /** True when nothing came since the last beat. */
+  /** True when nothing came since the last ping. */
   #isSilent = false;
-  /** True when the peer was pinged for its silence and nothing came since. */
-  #isPinged = false;
+  #lastBeatAt = 0;
 
   constructor(socket: Socket, scheduler: FlushScheduler) {
     this.#socket = socket;
@@ -125,12 +124,13 @@ export class FrameConnection {
   }
 
   /**
-   * Pings the peer when it has been silent, and closes the link when it stays silent.
+   * Pings the peer, and closes the link when nothing comes.
    *
-   * @param intervalMs - a peer that sends nothing for two of these is gone
+   * @param intervalMs - time between two pings; a peer that stops answering is gone within two of these
    */
   startHeartbeat(intervalMs: number): void {
-    this.#heartbeat = setInterval(() => this.#beat(), intervalMs);
+    this.#lastBeatAt = performance.now();
+    this.#heartbeat = setInterval(() => this.#beat(intervalMs), intervalMs);
   }
 
   /** Sends what is queued, then closes. */
@@ -153,7 +153,6 @@ export class FrameConnection {
 
   #handleData(chunk: Buffer): void {
     this.#isSilent = false;
-    this.#isPinged = false;
     try {
       this.#decoder.push(chunk);
     } catch (error) {
@@ -169,14 +168,17 @@ export class FrameConnection {
     return this.#phase === Phase.Open;
   }
 
-  #beat(): void {
-    if (this.#isPinged) {
+  #beat(intervalMs: number): void {
+    const now = performance.now();
+    // Who was stopped itself, or was busy, has not looked at what came meanwhile.
+    const isLate = now - this.#lastBeatAt > intervalMs * 1.5;
+    this.#lastBeatAt = now;
+    if (this.#isSilent && !isLate) {
       this.#fail(new Error('the peer does not answer'));
-    } else if (this.#isSilent) {
-      this.#isPinged = true;
-      this.signal(Command.Ping);
+      return;
     }
     this.#isSilent = true;
+    this.signal(Command.Ping);
   }
 
   #fail(error: Error): void {

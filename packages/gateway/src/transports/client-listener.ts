@@ -99,6 +99,8 @@ export class ClientListener {
     const timer = setTimeout(() => {
       limits.handshakeTimeout += 1;
       settle();
+      // The farewell may come too late for the client.
+      raw.on('error', ignoreError);
       if (accepted?.onTimeout === undefined) {
         raw.destroy();
         return;
