@@ -98,12 +98,14 @@ class MemoryGateway extends Socket {
   }
 
   say(connection: number, text: string): void {
-    this.sendFrame((writer) => writeClientMessage(writer, connection, Buffer.from(text), false));
+    this.sendFrame((writer) =>
+      writeClientMessage(writer, connection, Buffer.from(text), false, false),
+    );
   }
 
   endClient(connection: number, end: Partial<ClientClosed> = {}): void {
     const { by = 'client', code, reason } = end;
-    this.tell({ type: 'clientClosed', connection, by, code, reason });
+    this.tell({ type: 'clientClosed', isRedelivered: false, connection, by, code, reason });
   }
 
   idOf(connection: number): string {
@@ -127,6 +129,7 @@ class Worker {
     logger: createLogger({ stdout: false }),
     onEvent: (context, event) => this.happened.push({ context, event }),
     decide: undefined,
+    redelivers: false,
   });
 
   constructor() {
@@ -156,7 +159,7 @@ function useFakeClock(): void {
   });
 }
 
-const lost: ClientEvent = { kind: 'closed', closed: { by: 'gateway-lost' } };
+const lost: ClientEvent = { kind: 'closed', closed: { by: 'gateway-lost' }, isRedelivered: false };
 
 test('knows what the gateway says of a client', () => {
   const worker = new Worker();
@@ -195,17 +198,20 @@ test('turns frames into events, in order', () => {
   const worker = new Worker();
   const gateway = worker.link();
   gateway.attach(7);
-  gateway.sendFrame((writer) => writeClientConnected(writer, 7));
+  gateway.sendFrame((writer) => writeClientConnected(writer, 7, false));
   gateway.say(7, 'é');
-  gateway.sendFrame((writer) => writeClientMessage(writer, 7, Uint8Array.of(0, 255), true));
+  gateway.sendFrame((writer) => writeClientMessage(writer, 7, Uint8Array.of(0, 255), true, false));
   gateway.say(7, '');
   gateway.endClient(7, { by: 'server', code: 4000, reason: 'bye' });
   expect(worker.takeEvents()).toEqual([
-    [7, { kind: 'connected' }],
+    [7, { kind: 'connected', isRedelivered: false }],
     [7, { kind: 'message', message: 'é' }],
     [7, { kind: 'message', message: Buffer.from([0, 255]) }],
     [7, { kind: 'message', message: '' }],
-    [7, { kind: 'closed', closed: { by: 'server', code: 4000, reason: 'bye' } }],
+    [
+      7,
+      { kind: 'closed', closed: { by: 'server', code: 4000, reason: 'bye' }, isRedelivered: false },
+    ],
   ]);
 });
 
@@ -214,7 +220,9 @@ test('leaves out what the gateway does not say of an end', () => {
   const gateway = worker.link();
   gateway.attach(7);
   gateway.endClient(7, { by: 'heartbeat' });
-  expect(worker.takeEvents()).toStrictEqual([[7, { kind: 'closed', closed: { by: 'heartbeat' } }]]);
+  expect(worker.takeEvents()).toStrictEqual([
+    [7, { kind: 'closed', closed: { by: 'heartbeat' }, isRedelivered: false }],
+  ]);
 });
 
 test('shows a client what others change of it', () => {
@@ -234,7 +242,7 @@ test('shows a client what others change of it', () => {
 test('ignores what is told of clients that it does not have', () => {
   const worker = new Worker();
   const gateway = worker.link();
-  gateway.sendFrame((writer) => writeClientConnected(writer, 7));
+  gateway.sendFrame((writer) => writeClientConnected(writer, 7, false));
   gateway.say(7, 'x');
   gateway.endClient(7);
   gateway.tell({ type: 'uidChanged', connection: 7, uid: 'bert' });
@@ -344,7 +352,7 @@ test('gives no client a second end', () => {
   seven.closed = { by: 'client' };
   eight.waiting = [
     { kind: 'message', message: 'x' },
-    { kind: 'closed', closed: { by: 'client' } },
+    { kind: 'closed', closed: { by: 'client' }, isRedelivered: false },
   ];
   worker.clients.removeLink(gateway.link);
   vi.advanceTimersByTime(2000);

@@ -44,6 +44,8 @@ export interface AttachedClientsOptions {
   readonly gateway: GatewayClient;
   readonly logger: Logger;
   readonly onEvent: (context: ClientContext, event: ClientEvent) => void;
+  /** See the `redeliver` option. */
+  readonly redelivers: boolean;
   /** Decides which clients are let in; `undefined` leaves that to the gateways. */
   readonly decide: ((candidate: HandshakeCandidate) => Promise<HandshakeDecision>) | undefined;
 }
@@ -133,10 +135,16 @@ export class AttachedClients {
       const context = clients.contexts.get(buffer.readUInt32BE(start));
       if (context === undefined) return;
       const message = readClientMessage(buffer, start, end);
-      this.#options.onEvent(context, { kind: 'message', message });
+      if (isRedelivered(buffer, start)) {
+        this.#options.onEvent(context, { kind: 'message', message, isRedelivered: true });
+      } else {
+        this.#options.onEvent(context, { kind: 'message', message });
+      }
     } else if (command === Command.ClientConnected) {
       const context = clients.contexts.get(buffer.readUInt32BE(start));
-      if (context !== undefined) this.#options.onEvent(context, { kind: 'connected' });
+      if (context === undefined) return;
+      const event = { kind: 'connected', isRedelivered: isRedelivered(buffer, start) } as const;
+      this.#options.onEvent(context, event);
     } else {
       const message = readMessage(command, buffer, start, end);
       if (message !== undefined) this.#handleMessage(link, clients, message);
@@ -173,13 +181,14 @@ export class AttachedClients {
       if (context !== undefined) context.uid = message.uid;
     } else if (message.type === 'clientClosed') {
       const context = contexts.get(message.connection);
-      const { by, code, reason } = message;
+      const { by, code, reason, isRedelivered } = message;
       const closed = {
         by,
         ...(code === undefined ? {} : { code }),
         ...(reason === undefined ? {} : { reason }),
       };
-      if (context !== undefined) this.#options.onEvent(context, { kind: 'closed', closed });
+      if (context === undefined) return;
+      this.#options.onEvent(context, { kind: 'closed', closed, isRedelivered });
     } else if (message.type === 'handshakeAsked') {
       void this.#decide(link, message);
     }
@@ -199,7 +208,11 @@ export class AttachedClients {
   }
 
   #sendReady(link: GatewayLink): void {
-    writeWorkerReady(link.connection.writer(), this.#options.decide !== undefined);
+    const { decide, redelivers } = this.#options;
+    writeWorkerReady(link.connection.writer(), {
+      decidesHandshakes: decide !== undefined,
+      redelivers,
+    });
   }
 
   #takeLost(lost: LostGateway): void {
@@ -217,7 +230,7 @@ export class AttachedClients {
         // One that was closing already has its end among its events.
         if (context.closed !== undefined || hasEndWaiting(context)) continue;
         const closed = { by: ClosedBy.GatewayLost };
-        this.#options.onEvent(context, { kind: 'closed', closed });
+        this.#options.onEvent(context, { kind: 'closed', closed, isRedelivered: false });
       }
       const next = first + LOST_CLIENTS_PER_TURN;
       if (next < contexts.length) setImmediate(endFrom, next);
@@ -228,6 +241,10 @@ export class AttachedClients {
 
 function hasEndWaiting(context: ClientContext): boolean {
   return context.waiting?.some((event) => event.kind === 'closed') ?? false;
+}
+
+function isRedelivered(buffer: Buffer, start: number): boolean {
+  return (buffer.readUInt8(start + MESSAGE_HEADER_BYTES - 1) & PayloadFlag.Redelivered) !== 0;
 }
 
 /** Text is decoded at once and bytes are copied: the buffer they lie in is the link's. */

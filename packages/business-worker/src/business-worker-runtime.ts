@@ -112,6 +112,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       gateway,
       logger: this.#logger,
       onEvent: (context, event) => runner.run(context, event),
+      redelivers: this.#options.redeliver,
       decide: events.onHandshake && ((candidate) => runner.decide(candidate)),
     });
     const instanceId = randomUUID();

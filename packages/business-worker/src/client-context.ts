@@ -5,10 +5,14 @@ import { parseHandshakeRequest } from './handshake-request.ts';
 import { SessionCopy } from './session-copy.ts';
 
 /** An event of a client that waits for the one before it. */
-export type ClientEvent =
+export type ClientEvent = (
   | { readonly kind: 'connected' }
   | { readonly kind: 'message'; readonly message: string | Buffer }
-  | { readonly kind: 'closed'; readonly closed: Closed };
+  | { readonly kind: 'closed'; readonly closed: Closed }
+) & {
+  /** True when an earlier worker may have handled it. */
+  readonly isRedelivered?: boolean;
+};
 
 /** A client that is attached to this worker: what callbacks see of it, and its events. */
 export class ClientContext implements Context {
@@ -20,7 +24,7 @@ export class ClientContext implements Context {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly gatewayPort: number;
-  readonly redelivered = false;
+  redelivered = false;
   readonly sessionCopy: SessionCopy;
   uid: string | undefined;
   closed: Closed | undefined;

@@ -99,6 +99,7 @@ export class EventRunner {
   #start(context: ClientContext, event: ClientEvent): boolean {
     // Busy while a synchronous callback runs too: an event that it causes must not overtake it.
     context.isBusy = true;
+    context.redelivered = event.isRedelivered === true;
     let promise: void | Promise<void> | undefined;
     try {
       promise = this.#call(context, event);

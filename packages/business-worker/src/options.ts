@@ -27,6 +27,11 @@ export interface BusinessWorkerOptions {
   readonly sendToGatewayBufferSize?: number;
   /** Deadline of a query in milliseconds, 1 to 3,600,000. @default 5000 */
   readonly queryTimeoutMs?: number;
+  /**
+   * What a process has not finished when it dies is given to another one, with `ctx.redelivered`: every
+   * event is handled at least once. Otherwise it is lost: at most once. @default false
+   */
+  readonly redeliver?: boolean;
 }
 
 /** Business worker options with every default filled in; `eventHandler` is a `file:` URL. */
@@ -43,6 +48,7 @@ export const businessWorkerDefaults: Omit<ResolvedBusinessWorkerOptions, 'eventH
     secretKey: '',
     sendToGatewayBufferSize: 10_240_000,
     queryTimeoutMs: 5000,
+    redeliver: false,
   });
 
 /**
@@ -69,6 +75,10 @@ export function resolveBusinessWorkerOptions(
   assertInteger('BusinessWorker.sendToGatewayBufferSize', resolved.sendToGatewayBufferSize, bytes);
   const deadline = { min: 1, max: 3_600_000 };
   assertInteger('BusinessWorker.queryTimeoutMs', resolved.queryTimeoutMs, deadline);
+  if (typeof resolved.redeliver !== 'boolean') {
+    const allowed = 'allowed: true or false';
+    throw new OptionError('BusinessWorker.redeliver', resolved.redeliver, allowed);
+  }
   return deepFreeze(resolved);
 }
 

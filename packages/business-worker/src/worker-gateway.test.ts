@@ -60,6 +60,7 @@ function createWorker() {
     logger: createLogger({ stdout: false }),
     onEvent: () => undefined,
     decide: undefined,
+    redelivers: false,
   });
   onTestFinished(() => clients.close());
   clients.addLink(link);

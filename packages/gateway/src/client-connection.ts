@@ -19,11 +19,15 @@ export const PauseReason = {
 } as const;
 export type PauseReason = (typeof PauseReason)[keyof typeof PauseReason];
 
-/** An event that waits for a worker. */
-export type HeldEvent =
+/** An event that waits for a worker, or that a worker has not finished. */
+export type ClientEvent = (
   | { readonly kind: 'connected' }
   | { readonly kind: 'message'; readonly payload: Buffer; readonly isBinary: boolean }
-  | { readonly kind: 'closed'; readonly closure: ClientClosure };
+  | { readonly kind: 'closed'; readonly closure: ClientClosure }
+) & {
+  /** How many workers died before they had finished it. */
+  readonly attempts: number;
+};
 
 const noGroups: ReadonlySet<string> = new Set();
 
@@ -44,7 +48,9 @@ export class ClientConnection implements ConnectionAddress {
   /** Events that were handed to the worker, or are held, and are not handled. */
   eventsInFlight = 0;
   /** Events that wait for a worker, in order. */
-  held: HeldEvent[] | undefined;
+  held: ClientEvent[] | undefined;
+  /** Events that its worker has not finished, in order, when another is to get them should it die. */
+  unfinished: ClientEvent[] | undefined;
   /** True from the moment that its end is decided: nothing is sent to it any more. */
   isClosing = false;
   /** Bytes that had come from it when the heartbeat looked last. */

@@ -4,8 +4,8 @@ import {
   ByteReader,
   Command,
   FrameDecoder,
+  PayloadFlag,
   packValue,
-  readIsBinary,
   readMessage,
 } from '@gatewayworker/protocol';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -77,15 +77,20 @@ class Worker {
 
 function describeFrame(command: number, buffer: Buffer, start: number, end: number): string {
   const reader = new ByteReader().reset(buffer, start, end);
-  if (command === Command.ClientConnected) return `${reader.readU32()} connected`;
+  if (command === Command.ClientConnected) {
+    return `${reader.readU32()} connected${reader.readU8() === 0 ? '' : ' again'}`;
+  }
   if (command === Command.ClientMessage) {
     const connection = reader.readU32();
-    const kind = readIsBinary(reader) ? 'binary' : 'text';
-    return `${connection} ${kind} ${reader.readRestUtf8()}`;
+    const flags = reader.readU8();
+    const kind = (flags & PayloadFlag.Binary) === 0 ? 'text' : 'binary';
+    const again = (flags & PayloadFlag.Redelivered) === 0 ? '' : ' again';
+    return `${connection} ${kind} ${reader.readRestUtf8()}${again}`;
   }
   const message = readMessage(command, buffer, start, end);
   if (message?.type === 'clientAttached') return `${message.connection} attached`;
-  if (message?.type === 'clientClosed') return `${message.connection} closed by ${message.by}`;
+  if (message?.type === 'clientClosed')
+    return `${message.connection} closed by ${message.by}${message.isRedelivered ? ' again' : ''}`;
   return `another command: ${command}`;
 }
 
@@ -402,4 +407,67 @@ test('binds nobody any more when it is closed', () => {
   dispatcher.close();
   endTurn();
   expect(worker.link.clients.size).toBe(bound);
+});
+
+/** A worker whose unfinished events are given to others. */
+class SafeWorker extends Worker {
+  constructor(id: number) {
+    super(id);
+    this.link.redelivers = true;
+  }
+}
+
+test('gives what a worker had not finished to the next one, in order and before newer events', () => {
+  const dispatcher = create();
+  const [first, second] = [new SafeWorker(0), new SafeWorker(1)];
+  dispatcher.addWorker(first.link);
+  const client = new Client(1);
+  dispatcher.dispatchConnected(client);
+  for (const text of ['a', 'b', 'c']) say(dispatcher, client, text);
+  dispatcher.handleFinished(first.link, client, 2);
+  dispatcher.removeWorker(first.link);
+  say(dispatcher, client, 'd');
+  dispatcher.addWorker(second.link);
+  expect(second.take()).toEqual(['1 attached', '1 text b again', '1 text c again', '1 text d']);
+  expect(dispatcher.lostEvents).toBe(0);
+  expect(client.eventsInFlight).toBe(3);
+  dispatcher.handleFinished(second.link, client, 3);
+  expect(dispatcher.eventsInFlight).toBe(0);
+  expect(client.unfinished).toBeUndefined();
+});
+
+test('gives the end of a client to the next worker too', () => {
+  const dispatcher = create();
+  const [first, second] = [new SafeWorker(0), new SafeWorker(1)];
+  dispatcher.addWorker(first.link);
+  const client = new Client(1);
+  dispatcher.dispatchConnected(client);
+  dispatcher.dispatchClosed(client, closure);
+  dispatcher.removeWorker(first.link);
+  dispatcher.addWorker(second.link);
+  expect(second.take()).toEqual(['1 attached', '1 connected again', '1 closed by client again']);
+  dispatcher.handleFinished(second.link, client, 2);
+  expect(second.link.leaving.size).toBe(0);
+  expect(dispatcher.eventsInFlight).toBe(0);
+});
+
+test('drops an event that three workers have died of, and goes on with the next', () => {
+  const dispatcher = create();
+  const client = new Client(1);
+  const workers = Array.from({ length: 4 }, (_, id) => new SafeWorker(id));
+  dispatcher.dispatchConnected(client);
+  for (const worker of workers.slice(0, 3)) {
+    dispatcher.addWorker(worker.link);
+    if (worker === workers[0]) {
+      dispatcher.handleFinished(worker.link, client, 1);
+      say(dispatcher, client, 'poison');
+    }
+    expect(worker.take().at(-1)).toMatch(/poison/);
+    dispatcher.removeWorker(worker.link);
+  }
+  say(dispatcher, client, 'next');
+  const last = workers[3] ?? new SafeWorker(3);
+  dispatcher.addWorker(last.link);
+  expect(last.take()).toEqual(['1 attached', '1 text next']);
+  expect(dispatcher.lostEvents).toBe(1);
 });

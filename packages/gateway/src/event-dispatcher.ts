@@ -1,10 +1,13 @@
 import type { Logger } from '@gatewayworker/core';
 import { FrameError, writeClientConnected, writeClientMessage } from '@gatewayworker/protocol';
-import { type ClientConnection, type HeldEvent, PauseReason } from './client-connection.ts';
+import { type ClientConnection, type ClientEvent, PauseReason } from './client-connection.ts';
 import type { LimitCounters } from './limit-counters.ts';
 import type { ClientClosure } from './transports/transport.ts';
 import type { WorkerLink } from './worker-link.ts';
 import type { WorkerPool } from './worker-pool.ts';
+
+/** Workers that an event may see die before it counts as what kills them. */
+const MAX_ATTEMPTS = 3;
 
 /** What a held event costs beside its payload, in bytes; an estimate that keeps empty ones bounded too. */
 const HELD_EVENT_BYTES = 64;
@@ -73,19 +76,21 @@ export class EventDispatcher {
       this.#bindTo(client, admittedBy);
     }
     const worker = this.#begin(client);
-    if (worker === undefined) this.#hold(client, { kind: 'connected' });
-    else writeClientConnected(worker.connection.writer(), client.connection);
+    const event = { kind: 'connected', attempts: 0 } as const;
+    if (worker === undefined) this.#hold(client, event);
+    else this.#give(client, worker, event);
   }
 
   /** A client sent a message; the payload is read during the call. */
   dispatchMessage(client: ClientConnection, payload: Buffer, isBinary: boolean): void {
     const worker = this.#begin(client);
     if (worker === undefined) {
-      this.#hold(client, { kind: 'message', payload: Buffer.from(payload), isBinary });
+      this.#hold(client, keepMessage(payload, isBinary));
       return;
     }
     const { connection } = worker;
-    writeClientMessage(connection.writer(), client.connection, payload, isBinary);
+    if (worker.redelivers) keepUnfinished(client, keepMessage(payload, isBinary));
+    writeClientMessage(connection.writer(), client.connection, payload, isBinary, false);
     if (connection.output.pendingBytes > this.#options.sendToWorkerBufferSize) {
       // The kernel may have room for what only waits for the end of this turn. When it takes all of
       // that, no drain follows, and nobody would read from the client again.
@@ -99,12 +104,9 @@ export class EventDispatcher {
   /** A client is gone. */
   dispatchClosed(client: ClientConnection, closure: ClientClosure): void {
     const worker = this.#begin(client);
-    if (worker === undefined) {
-      this.#hold(client, { kind: 'closed', closure });
-    } else {
-      worker.clients.delete(client);
-      worker.connection.send({ type: 'clientClosed', connection: client.connection, ...closure });
-    }
+    const event = { kind: 'closed', closure, attempts: 0 } as const;
+    if (worker === undefined) this.#hold(client, event);
+    else this.#give(client, worker, event);
   }
 
   /**
@@ -120,6 +122,11 @@ export class EventDispatcher {
     worker.eventsInFlight -= count;
     if (client?.worker !== worker) return;
     client.eventsInFlight -= count;
+    if (client.unfinished !== undefined) {
+      client.unfinished.splice(0, count);
+      if (client.unfinished.length === 0) client.unfinished = undefined;
+      if (client.unfinished === undefined) worker.leaving.delete(client.connection);
+    }
     if (client.eventsInFlight <= this.#options.maxEventsInFlight >> 1) {
       client.resume(PauseReason.EventsInFlight);
     }
@@ -136,18 +143,28 @@ export class EventDispatcher {
   removeWorker(worker: WorkerLink): void {
     this.#workers.remove(worker);
     worker.resumeClients();
-    if (worker.eventsInFlight > 0) {
-      this.#lostEvents += worker.eventsInFlight;
-      const bound = { worker: `${worker.name}#${worker.id}`, events: worker.eventsInFlight };
-      this.#logger.warn(bound, 'events lost: the worker was gone before it finished them');
-    }
-    for (const client of worker.clients) {
+    let kept = 0;
+    for (const client of [...worker.clients, ...worker.leaving.values()]) {
       client.worker = undefined;
-      client.eventsInFlight = 0;
-      client.resume(PauseReason.EventsInFlight);
+      client.eventsInFlight = this.#takeBack(client);
+      kept += client.eventsInFlight;
+      if (client.eventsInFlight < this.#options.maxEventsInFlight) {
+        client.resume(PauseReason.EventsInFlight);
+      }
       this.#unbound.add(client);
     }
     worker.clients.clear();
+    worker.leaving.clear();
+    const lost = worker.eventsInFlight - kept;
+    const bound = { worker: `${worker.name}#${worker.id}` };
+    if (kept > 0) this.#logger.warn({ ...bound, events: kept }, 'events are redelivered');
+    if (lost > 0) {
+      this.#lostEvents += lost;
+      this.#logger.warn(
+        { ...bound, events: lost },
+        'events lost: the worker was gone before it finished them',
+      );
+    }
     this.#bindUnbound();
   }
 
@@ -194,7 +211,23 @@ export class EventDispatcher {
     this.#release(client, worker);
   }
 
-  #hold(client: ClientConnection, event: HeldEvent): void {
+  /** Holds what a dead worker had not finished, for the next one; answers how many events. */
+  #takeBack(client: ClientConnection): number {
+    const { unfinished = [] } = client;
+    client.unfinished = undefined;
+    for (const event of unfinished) {
+      const attempts = event.attempts + 1;
+      if (attempts < MAX_ATTEMPTS) {
+        this.#hold(client, { ...event, attempts });
+      } else {
+        const bound = { connection: client.connection, event: event.kind, attempts };
+        this.#logger.error(bound, 'event dropped: workers die of it');
+      }
+    }
+    return client.held?.length ?? 0;
+  }
+
+  #hold(client: ClientConnection, event: ClientEvent): void {
     this.#unbound.add(client);
     client.held ??= [];
     client.held.push(event);
@@ -211,18 +244,28 @@ export class EventDispatcher {
     for (const event of events ?? []) {
       this.#heldBytes -= heldBytes(event);
       worker.eventsInFlight += 1;
-      const { connection } = client;
-      if (event.kind === 'connected') {
-        writeClientConnected(worker.connection.writer(), connection);
-      } else if (event.kind === 'message') {
-        const { payload, isBinary } = event;
-        writeClientMessage(worker.connection.writer(), connection, payload, isBinary);
-      } else {
-        worker.clients.delete(client);
-        worker.connection.send({ type: 'clientClosed', connection, ...event.closure });
-      }
+      this.#give(client, worker, event);
     }
     if (this.#heldBytes <= this.#options.maxHeldBytes) this.#resumeHeld();
+  }
+
+  /** Sends an event, and keeps it when it may have to be sent again. */
+  #give(client: ClientConnection, worker: WorkerLink, event: ClientEvent): void {
+    const { connection } = client;
+    const writer = worker.connection.writer();
+    const isRedelivered = event.attempts > 0;
+    if (worker.redelivers) keepUnfinished(client, event);
+    if (event.kind === 'connected') {
+      writeClientConnected(writer, connection, isRedelivered);
+    } else if (event.kind === 'message') {
+      const { payload, isBinary } = event;
+      writeClientMessage(writer, connection, payload, isBinary, isRedelivered);
+    } else {
+      worker.clients.delete(client);
+      if (worker.redelivers) worker.leaving.set(connection, client);
+      const message = { connection, ...event.closure, isRedelivered };
+      worker.connection.send({ type: 'clientClosed', ...message });
+    }
   }
 
   #resumeHeld(): void {
@@ -247,6 +290,16 @@ export class EventDispatcher {
   }
 }
 
-function heldBytes(event: HeldEvent): number {
+/** The payload is copied: the bytes are the socket's. */
+function keepMessage(payload: Buffer, isBinary: boolean): ClientEvent {
+  return { kind: 'message', payload: Buffer.from(payload), isBinary, attempts: 0 };
+}
+
+function keepUnfinished(client: ClientConnection, event: ClientEvent): void {
+  client.unfinished ??= [];
+  client.unfinished.push(event);
+}
+
+function heldBytes(event: ClientEvent): number {
   return HELD_EVENT_BYTES + (event.kind === 'message' ? event.payload.length : 0);
 }

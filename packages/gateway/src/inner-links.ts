@@ -62,10 +62,13 @@ export class InnerLinks {
       handle(this.#state, reader, worker);
     } else if (command === Command.EventsHandled && worker !== undefined) {
       readEventsHandled(reader, (id, count) => {
-        this.#dispatcher.handleFinished(worker, this.#state.clients.get(id), count);
+        const client = this.#state.clients.get(id) ?? worker.leaving.get(id);
+        this.#dispatcher.handleFinished(worker, client, count);
       });
     } else if (command === Command.WorkerReady && worker !== undefined) {
-      worker.decidesHandshakes = readWorkerReady(reader).decidesHandshakes;
+      const { decidesHandshakes, redelivers } = readWorkerReady(reader);
+      worker.decidesHandshakes = decidesHandshakes;
+      worker.redelivers = redelivers;
       this.#dispatcher.addWorker(worker);
     } else if (command === Command.HandshakeDecided && worker !== undefined) {
       const message = readMessage(command, reader.buffer, reader.offset, reader.end);

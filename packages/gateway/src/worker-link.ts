@@ -18,6 +18,10 @@ export class WorkerLink implements RoutableWorker {
   readonly handshakes: RequestTable = new RequestTable();
   /** True when its application decides about handshakes. */
   decidesHandshakes = false;
+  /** True when what it has not finished is given to another worker when it dies. */
+  redelivers = false;
+  /** Clients that are gone and whose last events it has not finished, by connection, if it redelivers. */
+  readonly leaving: Map<number, ClientConnection> = new Map();
   /** Events that it was given and has not finished. */
   eventsInFlight = 0;
   /** Clients that are not read from because this link is full. */

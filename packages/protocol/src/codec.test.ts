@@ -52,7 +52,14 @@ const messages: { readonly [T in Message['type']]: Extract<Message, { readonly t
     uid: '7',
     session: Buffer.from('session'),
   },
-  clientClosed: { type: 'clientClosed', connection: 1, by: 'client', code: 1006, reason: '' },
+  clientClosed: {
+    type: 'clientClosed',
+    connection: 1,
+    by: 'client',
+    code: 1006,
+    reason: '',
+    isRedelivered: false,
+  },
   handshakeAsked: {
     type: 'handshakeAsked',
     requestId: 9,

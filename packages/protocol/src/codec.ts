@@ -250,6 +250,7 @@ function parseClientClosed(body: unknown): ClientClosed {
     by: fields.oneOf('by', ClosedBy),
     code: fields.optionalUnsigned('code'),
     reason: fields.optionalString('reason'),
+    isRedelivered: fields.unknown('isRedelivered') === true,
   };
 }
 

@@ -5,8 +5,10 @@ import { ByteWriter } from './byte-writer.ts';
 import {
   HandledEvents,
   readEventsHandled,
+  readWorkerReady,
   writeClientConnected,
   writeClientMessage,
+  writeWorkerReady,
 } from './event-frame.ts';
 
 function hexOf(write: (writer: ByteWriter) => void): string {
@@ -32,24 +34,48 @@ function readHandled(frame: string): [connection: number, count: number][] {
 }
 
 test('writes that a client is usable', () => {
-  expect(hexOf((writer) => writeClientConnected(writer, 0x01020304))).toBe('000000052101020304');
+  expect(hexOf((writer) => writeClientConnected(writer, 0x01020304, false))).toBe(
+    '00000006210102030400',
+  );
+  expect(hexOf((writer) => writeClientConnected(writer, 0x01020304, true))).toBe(
+    '00000006210102030402',
+  );
 });
 
 test('writes a text message of a client, its bytes untouched', () => {
   const payload = Buffer.from('c328', 'hex');
-  expect(hexOf((writer) => writeClientMessage(writer, 9, payload, false))).toBe(
+  expect(hexOf((writer) => writeClientMessage(writer, 9, payload, false, false))).toBe(
     '00000008220000000900c328',
   );
 });
 
 test('writes a binary message of a client', () => {
-  expect(hexOf((writer) => writeClientMessage(writer, 9, Uint8Array.of(255), true))).toBe(
+  expect(hexOf((writer) => writeClientMessage(writer, 9, Uint8Array.of(255), true, false))).toBe(
     '00000007220000000901ff',
   );
 });
 
+test('marks a message that an earlier worker may have handled', () => {
+  expect(hexOf((writer) => writeClientMessage(writer, 9, Uint8Array.of(255), true, true))).toBe(
+    '00000007220000000903ff',
+  );
+});
+
+test('writes what a worker wishes', () => {
+  for (const decidesHandshakes of [true, false]) {
+    for (const redelivers of [true, false]) {
+      const wishes = { decidesHandshakes, redelivers };
+      const frame = Buffer.from(
+        hexOf((writer) => writeWorkerReady(writer, wishes)),
+        'hex',
+      );
+      expect(readWorkerReady(new ByteReader().reset(frame, 5, frame.length))).toEqual(wishes);
+    }
+  }
+});
+
 test('writes an empty message of a client', () => {
-  expect(hexOf((writer) => writeClientMessage(writer, 9, new Uint8Array(0), false))).toBe(
+  expect(hexOf((writer) => writeClientMessage(writer, 9, new Uint8Array(0), false, false))).toBe(
     '00000006220000000900',
   );
 });

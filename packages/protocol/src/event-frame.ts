@@ -4,10 +4,15 @@ import { Command } from './command.ts';
 import { beginFrame, endFrame } from './frame.ts';
 import { PayloadFlag } from './payload.ts';
 
-/** Writes `| u32 connection |`: the client is usable. */
-export function writeClientConnected(writer: ByteWriter, connection: number): void {
+/** Writes `| u32 connection | u8 flags |`: the client is usable. */
+export function writeClientConnected(
+  writer: ByteWriter,
+  connection: number,
+  isRedelivered: boolean,
+): void {
   const start = beginFrame(writer, Command.ClientConnected);
   writer.writeU32(connection);
+  writer.writeU8(isRedelivered ? PayloadFlag.Redelivered : 0);
   endFrame(writer, start);
 }
 
@@ -17,10 +22,13 @@ export function writeClientMessage(
   connection: number,
   payload: Uint8Array,
   isBinary: boolean,
+  isRedelivered: boolean,
 ): void {
   const start = beginFrame(writer, Command.ClientMessage);
   writer.writeU32(connection);
-  writer.writeU8(isBinary ? PayloadFlag.Binary : 0);
+  writer.writeU8(
+    (isBinary ? PayloadFlag.Binary : 0) | (isRedelivered ? PayloadFlag.Redelivered : 0),
+  );
   writer.writeBytes(payload);
   endFrame(writer, start);
 }
@@ -28,16 +36,32 @@ export function writeClientMessage(
 /** Bit of `WorkerReady`: the application decides about handshakes. */
 const DECIDES_HANDSHAKES = 1;
 
+/** Bit of `WorkerReady`: what the worker has not finished when it dies is given to another. */
+const REDELIVERS = 2;
+
+/** What a worker wants of gateways. */
+export interface WorkerWishes {
+  /** It is asked about handshakes. */
+  readonly decidesHandshakes: boolean;
+  /** Events that it has not finished when it dies are given to another worker. */
+  readonly redelivers: boolean;
+}
+
 /** Writes `| u8 flags |`: the worker takes clients from now on. */
-export function writeWorkerReady(writer: ByteWriter, decidesHandshakes: boolean): void {
+export function writeWorkerReady(writer: ByteWriter, wishes: WorkerWishes): void {
+  const { decidesHandshakes, redelivers } = wishes;
   const start = beginFrame(writer, Command.WorkerReady);
-  writer.writeU8(decidesHandshakes ? DECIDES_HANDSHAKES : 0);
+  writer.writeU8((decidesHandshakes ? DECIDES_HANDSHAKES : 0) | (redelivers ? REDELIVERS : 0));
   endFrame(writer, start);
 }
 
-/** Reads `WorkerReady`: whether the worker is to be asked about handshakes. */
-export function readWorkerReady(reader: ByteReader): { readonly decidesHandshakes: boolean } {
-  return { decidesHandshakes: (reader.readU8() & DECIDES_HANDSHAKES) !== 0 };
+/** Reads `WorkerReady`. */
+export function readWorkerReady(reader: ByteReader): WorkerWishes {
+  const flags = reader.readU8();
+  return {
+    decidesHandshakes: (flags & DECIDES_HANDSHAKES) !== 0,
+    redelivers: (flags & REDELIVERS) !== 0,
+  };
 }
 
 /** Bytes of one entry of `EventsHandled`. */

@@ -39,6 +39,7 @@ export {
   HandledEvents,
   readEventsHandled,
   readWorkerReady,
+  type WorkerWishes,
   writeClientConnected,
   writeClientMessage,
   writeWorkerReady,

@@ -165,6 +165,8 @@ export interface ClientClosed {
   readonly by: ClosedBy;
   readonly code: number | undefined;
   readonly reason: string | undefined;
+  /** True when an earlier worker may have handled it. */
+  readonly isRedelivered: boolean;
 }
 
 /** Somebody else changed the session of a client of this worker. */

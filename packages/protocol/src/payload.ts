@@ -8,6 +8,8 @@ export type Payload = string | Uint8Array;
 export const PayloadFlag = {
   /** The payload is binary; without it, UTF-8 text. */
   Binary: 0x01,
+  /** Of an event: an earlier worker may have handled it. */
+  Redelivered: 0x02,
 } as const;
 
 /** Writes `| u8 flags | payload |`; the payload reaches to the end of its frame. */
