@@ -45,4 +45,11 @@ export {
   rejectUnknownKeys,
 } from './options.ts';
 export { type Clock, RequestTable } from './request-table.ts';
-export { emptyRoleStatus, type RoleRuntime, type RoleStatus } from './role-runtime.ts';
+export {
+  type ConnectionStatus,
+  emptyRoleStatus,
+  quickStop,
+  type RoleRuntime,
+  type RoleStatus,
+  type StopOptions,
+} from './role-runtime.ts';

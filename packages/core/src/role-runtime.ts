@@ -20,14 +20,60 @@ export interface RoleStatus {
   readonly limits: Readonly<Record<string, number>>;
 }
 
+/** One client in the output of `connections`. */
+export interface ConnectionStatus {
+  readonly clientId: string;
+  /** `host:port` of the client, the real one behind a trusted proxy. */
+  readonly remoteAddress: string;
+  /** Null while it is not bound to one. */
+  readonly uid: string | null;
+  readonly groups: readonly string[];
+  /** The worker that handles its events, `name#id`; null while there is none. */
+  readonly worker: string | null;
+  /** Bytes that came from it over its socket. */
+  readonly bytesRead: number;
+  /** Bytes that its socket took. */
+  readonly bytesWritten: number;
+  /** Bytes that wait for it to read. */
+  readonly pendingBytes: number;
+  /** Its events that no worker has finished. */
+  readonly inFlight: number;
+}
+
+/** How a process is to end. */
+export interface StopOptions {
+  /**
+   * True to finish what has begun: no new clients or events, callbacks finish, what is queued leaves.
+   * False to close clients at once; callbacks that run have up to a second.
+   */
+  readonly isGraceful: boolean;
+  /** Time the process may take before it is killed, in milliseconds. Ignored by a stop that is not graceful and done sooner. */
+  readonly timeoutMs: number;
+  /** Time over which a gateway spreads the end of its clients, before `timeoutMs` counts, in milliseconds; 0 closes them together. */
+  readonly drainMs: number;
+}
+
+/** The end of a process that nobody waits for. */
+export const quickStop: StopOptions = Object.freeze({
+  isGraceful: false,
+  timeoutMs: 1000,
+  drainMs: 0,
+});
+
 /** What runs in one process: a register, a gateway, a business worker or a user's own worker. */
 export interface RoleRuntime {
   /** Resolves once the process does its work; rejects when it never can. */
   start(): Promise<void>;
-  /** Ends the work and closes every socket. Safe to call in any phase, and twice. */
-  stop(): Promise<void>;
+  /**
+   * Ends the work and closes every socket. Safe to call in any phase, and twice.
+   *
+   * @param options - by default `quickStop`
+   */
+  stop(options?: StopOptions): Promise<void>;
   /** Answers at once, without I/O. */
   status(): RoleStatus;
+  /** Its clients, some at a time, so that no turn of the event loop lists them all; a process without clients has none. */
+  connections?(): Iterable<readonly ConnectionStatus[]>;
 }
 
 /** Figures of a process that has neither sockets nor messages. */
