@@ -93,10 +93,10 @@ export class AttachedClients {
   addLink(link: GatewayLink): void {
     const handled = new HandledEvents();
     this.#links.set(link, { contexts: new Map(), handled });
-    const { output } = link.connection;
+    const { connection } = link;
     // One frame per turn tells of all events that were finished in it.
-    output.beforeFlush = () => {
-      if (!handled.isEmpty) handled.write(output.writer());
+    connection.beforeFlush = () => {
+      if (!handled.isEmpty) handled.write(connection.writer());
     };
     if (this.#isReady) this.#sendReady(link);
     for (const lost of this.#lost) {

@@ -1,8 +1,9 @@
 import { connect } from 'node:net';
+import type { LinkPosition } from '@gatewayworker/protocol';
 import { backoffDelayMs } from './backoff.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
 import { FrameConnection } from './frame-connection.ts';
-import { LINK_HEARTBEAT_MS } from './frame-server.ts';
+import { LINK_HEARTBEAT_MS, RESUME_GRACE_MS } from './frame-server.ts';
 import { type AcceptorIntroduction, type DialerIdentity, dialHandshake } from './handshake.ts';
 import type { Logger } from './logger.ts';
 import { formatHostPort, type HostPort } from './options.ts';
@@ -24,10 +25,24 @@ export interface DialedLinkOptions {
   readonly onFailed?: (error: Error) => void;
 }
 
-/** A link to one address that is dialed again for ever, with backoff and jitter, until it is closed. */
+/** The link that is up, though its socket may be broken. */
+interface UpLink {
+  readonly connection: FrameConnection;
+  /** Name by which it can be resumed. */
+  readonly linkId: string | undefined;
+}
+
+/**
+ * A link to one address that is dialed again for ever, with backoff and jitter, until it is closed.
+ *
+ * When its socket breaks, the link is resumed over the next one if the peer allows it: nothing that was
+ * sent either way is lost or comes twice, and nobody is told.
+ */
 export class DialedLink {
   readonly #options: DialedLinkOptions;
-  #connection: FrameConnection | undefined;
+  /** A socket that is dialed or on which the peers prove themselves. */
+  #attempted: FrameConnection | undefined;
+  #up: UpLink | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #attempt = 0;
   #isClosed = false;
@@ -42,40 +57,84 @@ export class DialedLink {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#retryTimer);
-    this.#connection?.close();
-    await this.#connection?.closed;
+    const connections = [this.#attempted, this.#up?.connection];
+    for (const connection of connections) connection?.close();
+    await Promise.all(connections.map((connection) => connection?.closed));
+  }
+
+  get #peer(): string {
+    return formatHostPort(this.#options.address.host, this.#options.address.port);
   }
 
   #dial(): void {
     const { address, scheduler, identity, secretKey } = this.#options;
     const socket = connect({ ...address, allowHalfOpen: true });
     const connection = new FrameConnection(socket, scheduler);
-    this.#connection = connection;
-    dialHandshake(connection, identity, secretKey, {
-      onLinked: (acceptor) => this.#handleUp(connection, acceptor),
-      onFailed: (error) => {
+    this.#attempted = connection;
+    const outcome = {
+      onLinked: (acceptor: AcceptorIntroduction) => this.#handleLinked(connection, acceptor),
+      onFailed: (error: Error) => {
+        this.#attempted = undefined;
         this.#warnOnce(error);
         this.#options.onFailed?.(error);
         this.#retry();
       },
-    });
+    };
+    dialHandshake(connection, identity, secretKey, outcome, this.#position());
+  }
+
+  /** Where the link that broke is to go on. */
+  #position(): LinkPosition | undefined {
+    const { connection, linkId } = this.#up ?? {};
+    if (connection === undefined || linkId === undefined) return undefined;
+    return { linkId, received: connection.receivedBytes };
+  }
+
+  #handleLinked(fresh: FrameConnection, acceptor: AcceptorIntroduction): void {
+    const { resumedAt } = acceptor.welcome;
+    this.#attempt = 0;
+    this.#hasWarned = false;
+    if (resumedAt === undefined) {
+      this.#handleUp(fresh, acceptor);
+    } else if (this.#up?.connection.canResumeAt(resumedAt) === true) {
+      this.#options.logger.info({ peer: this.#peer }, 'inner link resumed');
+      this.#up.connection.resumeOver(fresh, resumedAt);
+    } else {
+      // It was given up while the peer answered; the next attempt asks for a new one.
+      fresh.destroy();
+      this.#retry();
+    }
+    this.#attempted = undefined;
   }
 
   #handleUp(connection: FrameConnection, acceptor: AcceptorIntroduction): void {
-    const { address, onUp, onDown } = this.#options;
-    this.#attempt = 0;
-    this.#hasWarned = false;
+    const { linkId } = acceptor.welcome;
+    // The peer knows nothing of the one before any more.
+    this.#up?.connection.giveUp();
+    this.#up = { connection, linkId };
     connection.startHeartbeat(LINK_HEARTBEAT_MS);
-    connection.onClose = (reason) => {
-      if (!this.#isClosed) this.#logDown(formatHostPort(address.host, address.port), reason);
-      onDown(reason);
-      this.#retry();
+    if (linkId !== undefined) connection.makeResumable(RESUME_GRACE_MS);
+    connection.onSuspended = (reason) => {
+      const { logger } = this.#options;
+      logger.warn({ peer: this.#peer, reason: reason.message }, 'inner link broken, dialing on');
+      this.#hasWarned = true;
+      this.#dial();
     };
-    onUp(connection, acceptor);
+    connection.onClose = (reason) => this.#handleDown(connection, reason);
+    this.#options.onUp(connection, acceptor);
   }
 
-  #logDown(peer: string, reason: Error | undefined): void {
+  #handleDown(connection: FrameConnection, reason: Error | undefined): void {
+    if (this.#up?.connection === connection) this.#up = undefined;
+    if (!this.#isClosed) this.#logDown(reason);
+    this.#options.onDown(reason);
+    // While it was broken it was dialed already.
+    if (this.#attempted === undefined && this.#retryTimer === undefined) this.#retry();
+  }
+
+  #logDown(reason: Error | undefined): void {
     const { logger } = this.#options;
+    const peer = this.#peer;
     // A peer that closes in good order stops or restarts, which is nothing to worry about.
     if (reason === undefined) logger.info({ peer }, 'inner link closed by the peer');
     else logger.warn({ peer, reason: reason.message }, 'inner link lost');
@@ -83,7 +142,12 @@ export class DialedLink {
 
   #retry(): void {
     if (this.#isClosed) return;
-    this.#retryTimer = setTimeout(() => this.#dial(), backoffDelayMs(this.#attempt, BACKOFF));
+    clearTimeout(this.#retryTimer);
+    const delayMs = backoffDelayMs(this.#attempt, BACKOFF);
+    this.#retryTimer = setTimeout(() => {
+      this.#retryTimer = undefined;
+      this.#dial();
+    }, delayMs);
     this.#attempt += 1;
   }
 
@@ -91,7 +155,7 @@ export class DialedLink {
   #warnOnce(error: Error): void {
     if (this.#hasWarned || this.#isClosed) return;
     this.#hasWarned = true;
-    const peer = formatHostPort(this.#options.address.host, this.#options.address.port);
-    this.#options.logger.warn({ peer, reason: error.message }, 'inner link not up, dialing on');
+    const bound = { peer: this.#peer, reason: error.message };
+    this.#options.logger.warn(bound, 'inner link not up, dialing on');
   }
 }

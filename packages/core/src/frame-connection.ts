@@ -1,29 +1,41 @@
 import type { Socket } from 'node:net';
 import {
+  ByteReader,
   type ByteWriter,
   beginFrame,
   Command,
   endFrame,
-  FrameDecoder,
+  FRAME_LENGTH_BYTES,
+  FrameError,
   type Message,
+  readReceived,
   writeMessage,
+  writeReceived,
 } from '@gatewayworker/protocol';
-import { toError } from './errors.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
+import { FrameSocket, type FrameSocketOwner } from './frame-socket.ts';
 import { GatheredSocket } from './gathered-socket.ts';
-import { formatHostPort } from './options.ts';
-
-/** Longest frame accepted before the peer has proved itself, in bytes. */
-const MAX_HANDSHAKE_FRAME_BYTES = 4096;
+import { UnconfirmedBytes } from './unconfirmed-bytes.ts';
 
 /** Unread bytes past which a peer gets no further message. Payloads have limits of their own below it. */
 const MAX_PENDING_BYTES = 64 * 1024 * 1024;
 
-/** Phases of a connection, in order. */
-const Phase = { Open: 'open', Closing: 'closing', Closed: 'closed' } as const;
+/** Bytes that may come before the peer is told of them, if nothing else is sent to it. */
+const CONFIRM_BYTES = 65_536;
+
+/** Part of the heartbeat's interval that a peer has to answer. */
+const ANSWER_SHARE = 0.8;
+
+/** Phases of a connection, in order; one that can be resumed may be open again after it was suspended. */
+const Phase = {
+  Open: 'open',
+  Suspended: 'suspended',
+  Closing: 'closing',
+  Closed: 'closed',
+} as const;
 type Phase = (typeof Phase)[keyof typeof Phase];
 
-/** Called for each frame but those of the heartbeat; the body is `buffer[start, end)`, valid during the call. */
+/** Called for each frame but those about the link itself; the body is `buffer[start, end)`, valid during the call. */
 export type LinkFrameHandler = (
   command: number,
   buffer: Buffer,
@@ -31,69 +43,77 @@ export type LinkFrameHandler = (
   end: number,
 ) => void;
 
+/** What a link that can be resumed keeps. */
+interface Resumption {
+  readonly graceMs: number;
+  readonly unconfirmed: UnconfirmedBytes;
+  /** Bytes of frames received. */
+  received: number;
+  /** Bytes of frames that the peer knows to be received. */
+  confirmed: number;
+}
+
 /**
- * One inner link: a TCP socket that carries frames both ways, gathers writes, and notices a peer that
- * no longer answers.
+ * One inner link: it carries frames both ways, gathers writes, and notices a peer that no longer
+ * answers.
  *
- * A frame that breaks the protocol closes the link with the error as its reason; so does a handler
- * that throws.
+ * A link that can be resumed outlives its socket: when that breaks, both ends keep what the other has
+ * not confirmed, and go on over the next socket as if nothing had happened. A link ends when its peer
+ * takes leave or does not come back in time, and when a frame breaks the protocol or its handler throws.
  */
-export class FrameConnection {
-  /** Resolves when the socket is closed. */
+export class FrameConnection implements FrameSocketOwner {
+  /** Resolves when the link has ended. */
   readonly closed: Promise<void>;
   /** Sending side of the link. */
   readonly output: GatheredSocket;
   /** Takes each frame; set before the next turn of the event loop. */
   onFrame: LinkFrameHandler = () => undefined;
-  /** Called once, when the socket is closed; `reason` is `undefined` when it ended as it should. */
+  /** Called once, when the link has ended; `reason` is `undefined` when it ended as it should. */
   onClose: (reason: Error | undefined) => void = () => undefined;
-  readonly #socket: Socket;
-  readonly #decoder: FrameDecoder;
-  /** Kept, because a socket that is closed has none any more. */
-  #remoteAddress = 'unknown';
+  /** Called when the socket broke and the link waits for another. */
+  onSuspended: (reason: Error) => void = () => undefined;
+  /** Called before queued frames leave; may queue more. */
+  beforeFlush: (() => void) | undefined;
+  #frames: FrameSocket;
   #phase: Phase = Phase.Open;
+  #resumption: Resumption | undefined;
+  #graceTimer: NodeJS.Timeout | undefined;
   #closeReason: Error | undefined;
+  #onClosed: () => void = () => undefined;
   #heartbeat: NodeJS.Timeout | undefined;
+  #heartbeatMs = 0;
+  #answerTimer: NodeJS.Timeout | undefined;
   /** True when nothing came since the last ping. */
   #isSilent = false;
   #lastBeatAt = 0;
 
   constructor(socket: Socket, scheduler: FlushScheduler) {
-    this.#socket = socket;
+    this.#frames = new FrameSocket(socket, this);
     this.output = new GatheredSocket(socket, scheduler);
-    this.#decoder = new FrameDecoder(
-      (command, buffer, start, end) => this.#handleFrame(command, buffer, start, end),
-      MAX_HANDSHAKE_FRAME_BYTES,
-    );
-    this.#rememberPeer();
-    socket.once('connect', () => this.#rememberPeer());
-    socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.#handleData(chunk));
-    // Whoever ends its side is done: a link is of no use one way.
-    socket.on('end', () => this.close());
-    socket.on('error', (error) => this.#fail(error));
+    this.output.beforeFlush = () => this.#prepareFlush();
     this.closed = new Promise((resolve) => {
-      socket.on('close', () => {
-        this.#handleClosed();
-        resolve();
-      });
+      this.#onClosed = resolve;
     });
   }
 
   /** Address of the peer, `host:port`, for logs. */
   get remoteAddress(): string {
-    return this.#remoteAddress;
+    return this.#frames.remoteAddress;
   }
 
-  #rememberPeer(): void {
-    const { remoteAddress, remotePort } = this.#socket;
-    if (remoteAddress === undefined || remotePort === undefined) return;
-    this.#remoteAddress = formatHostPort(remoteAddress, remotePort);
-  }
-
-  /** False once the link is closing or closed. */
+  /** True while frames are taken for the peer, though the link may be suspended. */
   get isOpen(): boolean {
-    return this.#phase === Phase.Open;
+    return this.#phase === Phase.Open || this.#phase === Phase.Suspended;
+  }
+
+  /** True while the link waits for a socket. */
+  get isSuspended(): boolean {
+    return this.#phase === Phase.Suspended;
+  }
+
+  /** Bytes of frames received since the link can be resumed. */
+  get receivedBytes(): number {
+    return this.#resumption?.received ?? 0;
   }
 
   /** The writer for one frame, to be filled at once. */
@@ -105,7 +125,7 @@ export class FrameConnection {
   send(message: Message): void {
     if (!this.isOpen) return;
     if (this.output.pendingBytes > MAX_PENDING_BYTES) {
-      this.#fail(new Error(`the peer has left ${this.output.pendingBytes} bytes unread`));
+      this.destroy(new Error(`the peer has left ${this.output.pendingBytes} bytes unread`));
       return;
     }
     writeMessage(this.output.writer(), message);
@@ -120,76 +140,233 @@ export class FrameConnection {
 
   /** Accepts frames of full size: the peer has proved itself. */
   raiseFrameLimit(maxFrameBytes: number): void {
-    this.#decoder.maxFrameBytes = maxFrameBytes;
+    this.#frames.raiseFrameLimit(maxFrameBytes);
   }
 
   /**
-   * Pings the peer, and closes the link when nothing comes.
+   * Pings the peer, and takes the socket for broken when nothing comes.
    *
-   * @param intervalMs - time between two pings; a peer that stops answering is gone within two of these
+   * @param intervalMs - time between two pings; a peer that stops answering is noticed within 1.8 of these
    */
   startHeartbeat(intervalMs: number): void {
-    this.#lastBeatAt = performance.now();
-    this.#heartbeat = setInterval(() => this.#beat(intervalMs), intervalMs);
+    this.#stopHeartbeat();
+    this.#heartbeatMs = intervalMs;
+    this.#heartbeat = setInterval(() => this.#beat(), intervalMs);
   }
 
-  /** Sends what is queued, then closes. */
-  close(): void {
-    if (this.#phase !== Phase.Open) return;
-    this.#phase = Phase.Closing;
+  /**
+   * From the next frame on, both ways, the link can go on over another socket. Both ends call it when
+   * the handshake is done.
+   *
+   * @param graceMs - time the peer has to come back
+   */
+  makeResumable(graceMs: number): void {
+    // What belongs to the handshake leaves first: it is not part of what would be sent again.
     this.output.flushNow();
-    this.#socket.end();
-    // A peer that does not read keeps us no longer than this.
-    this.#socket.setTimeout(1000, () => this.#socket.destroy());
+    const unconfirmed = new UnconfirmedBytes();
+    this.#resumption = { graceMs, unconfirmed, received: 0, confirmed: 0 };
+    this.output.onWrite = (bytes) => unconfirmed.add(bytes);
   }
 
-  /** Closes at once and drops what is queued. */
+  /**
+   * Tells whether the link can go on where the peer says it is. It does not while frames are missing
+   * that nobody has any more.
+   *
+   * @param position - bytes of frames that the peer has received
+   */
+  canResumeAt(position: number): boolean {
+    const kept = this.#resumption?.unconfirmed;
+    return this.isOpen && kept !== undefined && position >= kept.start && position <= kept.end;
+  }
+
+  /**
+   * Goes on over the socket of a link that was just set up, which is of no use afterwards.
+   *
+   * @param position - bytes of frames that the peer has received; `canResumeAt` says whether that can be
+   */
+  resumeOver(fresh: FrameConnection, position: number): void {
+    const resumption = this.#resumption;
+    if (resumption === undefined || !resumption.unconfirmed.confirm(position)) return;
+    this.#abandonSocket();
+    clearTimeout(this.#graceTimer);
+    this.#frames = fresh.#release(this);
+    this.#phase = Phase.Open;
+    resumption.confirmed = resumption.received;
+    if (this.#heartbeatMs > 0) this.startHeartbeat(this.#heartbeatMs);
+    this.output.attach(this.#frames.socket, resumption.unconfirmed.copy());
+  }
+
+  /** Waits no longer for a peer that is known to be gone. */
+  giveUp(): void {
+    if (this.#phase === Phase.Suspended) this.#end();
+  }
+
+  /** Sends what is queued, takes leave and closes. */
+  close(): void {
+    if (this.#phase === Phase.Suspended) this.#end();
+    if (this.#phase !== Phase.Open) return;
+    if (this.#resumption !== undefined) this.signal(Command.Leave);
+    this.#phase = Phase.Closing;
+    const { socket } = this.#frames;
+    this.output.flushNow();
+    socket.end();
+    // A peer that does not read keeps us no longer than this.
+    socket.setTimeout(1000, () => socket.destroy());
+  }
+
+  /** Ends the link at once and drops what is queued. */
   destroy(reason?: Error): void {
     if (this.#phase === Phase.Closed) return;
-    this.#phase = Phase.Closing;
-    this.#closeReason ??= reason;
-    this.#socket.destroy();
-  }
-
-  #handleData(chunk: Buffer): void {
-    this.#isSilent = false;
-    try {
-      this.#decoder.push(chunk);
-    } catch (error) {
-      this.#fail(toError(error));
+    this.#closeReason = reason ?? this.#closeReason;
+    if (this.#phase === Phase.Suspended) {
+      this.#end();
+      return;
     }
+    this.#phase = Phase.Closing;
+    this.#frames.socket.destroy();
   }
 
-  #handleFrame(command: number, buffer: Buffer, start: number, end: number): boolean {
+  /** See `FrameSocketOwner`; called by the socket of the link alone. */
+  handleFrame(command: number, buffer: Buffer, start: number, end: number): boolean {
     // Nothing that comes after the decision to close is acted on.
     if (this.#phase !== Phase.Open) return false;
-    if (command === Command.Ping) this.signal(Command.Pong);
-    else if (command !== Command.Pong) this.onFrame(command, buffer, start, end);
+    // Read before the handler, which may be the one that ends the handshake: that is not counted.
+    const resumption = this.#resumption;
+    if (resumption !== undefined) resumption.received += FRAME_LENGTH_BYTES + 1 + end - start;
+    if (command >= Command.Ping && command <= Command.Leave) {
+      this.#handleLinkFrame(command, buffer, start, end);
+    } else {
+      this.onFrame(command, buffer, start, end);
+    }
     return this.#phase === Phase.Open;
   }
 
-  #beat(intervalMs: number): void {
-    const now = performance.now();
-    // Who was stopped itself, or was busy, has not looked at what came meanwhile.
-    const isLate = now - this.#lastBeatAt > intervalMs * 1.5;
-    this.#lastBeatAt = now;
-    if (this.#isSilent && !isLate) {
-      this.#fail(new Error('the peer does not answer'));
-      return;
-    }
-    this.#isSilent = true;
-    this.signal(Command.Ping);
+  /** See `FrameSocketOwner`. */
+  handleRead(): void {
+    this.#isSilent = false;
+    const resumption = this.#resumption;
+    if (resumption === undefined) return;
+    if (resumption.received - resumption.confirmed >= CONFIRM_BYTES) this.output.schedule();
   }
 
-  #fail(error: Error): void {
+  /** See `FrameSocketOwner`. */
+  handleEnd(): void {
+    if (this.#canWait)
+      this.#suspend(new Error('the peer ended the connection without taking leave'));
+    // Whoever ends its side is done: a link is of no use one way.
+    else this.close();
+  }
+
+  /** See `FrameSocketOwner`. */
+  handleBroken(error: Error): void {
+    if (this.#canWait) this.#suspend(error);
+    else this.destroy(error);
+  }
+
+  /** See `FrameSocketOwner`. A link that went on would get the same frame again. */
+  handleBadFrame(error: Error): void {
     this.destroy(error);
   }
 
-  #handleClosed(): void {
+  /** See `FrameSocketOwner`. */
+  handleClosed(): void {
+    if (this.#canWait) this.#suspend(new Error('the connection broke'));
+    else this.#end();
+  }
+
+  /** True while the link would outlive its socket. */
+  get #canWait(): boolean {
+    return this.#phase === Phase.Open && this.#resumption !== undefined;
+  }
+
+  #handleLinkFrame(command: number, buffer: Buffer, start: number, end: number): void {
+    if (command === Command.Ping) this.signal(Command.Pong);
+    else if (command === Command.Leave) this.close();
+    else if (command === Command.Received) this.#handleReceived(buffer, start, end);
+  }
+
+  #handleReceived(buffer: Buffer, start: number, end: number): void {
+    const reader = new ByteReader();
+    reader.reset(buffer, start, end);
+    const position = readReceived(reader);
+    if (this.#resumption?.unconfirmed.confirm(position) !== false) return;
+    const text = `received: ${position} is more than was sent, or less than before`;
+    throw new FrameError('GW_ERR_FRAME_MALFORMED', text);
+  }
+
+  /** Tells the peer what has come, whenever something is sent to it anyway. */
+  #prepareFlush(): void {
+    this.beforeFlush?.();
+    const resumption = this.#resumption;
+    if (resumption === undefined || resumption.received === resumption.confirmed) return;
+    resumption.confirmed = resumption.received;
+    writeReceived(this.output.writer(), resumption.received);
+  }
+
+  #beat(): void {
+    this.#isSilent = true;
+    this.#lastBeatAt = performance.now();
+    this.signal(Command.Ping);
+    const answerMs = this.#heartbeatMs * ANSWER_SHARE;
+    this.#answerTimer = setTimeout(() => this.#checkAnswer(answerMs), answerMs);
+  }
+
+  #checkAnswer(answerMs: number): void {
+    // Who was stopped itself, or was busy, has not looked at what came meanwhile.
+    const isLate = performance.now() - this.#lastBeatAt > answerMs * 1.5;
+    if (this.#isSilent && !isLate) this.handleBroken(new Error('the peer does not answer'));
+  }
+
+  #stopHeartbeat(): void {
+    clearInterval(this.#heartbeat);
+    clearTimeout(this.#answerTimer);
+  }
+
+  #suspend(reason: Error): void {
+    this.#phase = Phase.Suspended;
+    this.#closeReason = reason;
+    this.#abandonSocket();
+    this.#graceTimer = setTimeout(() => this.#end(), this.#resumption?.graceMs);
+    this.onSuspended(reason);
+  }
+
+  /** Lets go of the socket; what it has not delivered is kept. */
+  #abandonSocket(): void {
+    this.#stopHeartbeat();
+    this.output.detach();
+    this.#frames.owner = abandoned;
+    this.#frames.socket.destroy();
+  }
+
+  /** Gives the socket to another link. */
+  #release(owner: FrameSocketOwner): FrameSocket {
+    this.output.flushNow();
+    this.output.discard();
+    this.output.detach();
+    this.#stopHeartbeat();
+    this.#frames.owner = owner;
+    this.#phase = Phase.Closed;
+    this.#onClosed();
+    return this.#frames;
+  }
+
+  #end(): void {
     if (this.#phase === Phase.Closed) return;
     this.#phase = Phase.Closed;
-    clearInterval(this.#heartbeat);
+    this.#stopHeartbeat();
+    clearTimeout(this.#graceTimer);
     this.output.discard();
     this.onClose(this.#closeReason);
+    this.#onClosed();
   }
 }
+
+/** Owner of a socket that broke and is no link's any more. */
+const abandoned: FrameSocketOwner = {
+  handleFrame: () => false,
+  handleRead: () => undefined,
+  handleEnd: () => undefined,
+  handleBroken: () => undefined,
+  handleBadFrame: () => undefined,
+  handleClosed: () => undefined,
+};

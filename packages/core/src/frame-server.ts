@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { DialerRole, Hello } from '@gatewayworker/protocol';
 import { GatewayWorkerError } from './errors.ts';
@@ -9,9 +10,12 @@ import { formatHostPort, type HostPort } from './options.ts';
 
 /**
  * Interval of the heartbeat on every inner link: a peer that is silent for two of these is gone. A
- * process whose event loop is held up for less than one is not mistaken for a dead one.
+ * process whose event loop is held up for less than 0.8 of one is not mistaken for a dead one.
  */
 export const LINK_HEARTBEAT_MS = 10_000;
+
+/** Time that a peer has to come back over a link that broke, in milliseconds. */
+export const RESUME_GRACE_MS = 2000;
 
 /** What a listener for inner links needs. */
 export interface FrameServerOptions {
@@ -19,6 +23,8 @@ export interface FrameServerOptions {
   readonly secretKey: string;
   /** Who may dial this listener. */
   readonly allowedRoles: readonly DialerRole[];
+  /** Whether links outlive their sockets for a while. @default false */
+  readonly areLinksResumable?: boolean;
   readonly scheduler: FlushScheduler;
   readonly logger: Logger;
   /** Takes a link that is up; sets its `onFrame` and `onClose` within the call. */
@@ -30,13 +36,15 @@ export class FrameServer {
   readonly #options: FrameServerOptions;
   readonly #server: Server;
   readonly #connections = new Set<FrameConnection>();
+  /** Links that can be resumed, by their id. */
+  readonly #resumable = new Map<string, { connection: FrameConnection; dialer: string }>();
 
   constructor(options: FrameServerOptions) {
     this.#options = options;
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
   }
 
-  /** Number of sockets that are open. */
+  /** Number of links, those that are being set up and those that wait to be resumed included. */
   get connectionCount(): number {
     return this.#connections.size;
   }
@@ -65,15 +73,23 @@ export class FrameServer {
 
   #accept(socket: Socket): void {
     const { scheduler, logger, onLink, identity, secretKey, allowedRoles } = this.#options;
+    const { areLinksResumable = false } = this.#options;
     const connection = new FrameConnection(socket, scheduler);
     this.#connections.add(connection);
-    socket.once('close', () => this.#connections.delete(connection));
+    void connection.closed.then(() => this.#connections.delete(connection));
     acceptHandshake(
       connection,
-      { identity, secretKey, allowedRoles },
       {
-        onLinked: (hello) => {
+        identity,
+        secretKey,
+        allowedRoles,
+        findLink: (hello) => this.#findLink(hello),
+        createLinkId: () => (areLinksResumable ? randomUUID() : undefined),
+      },
+      {
+        onLinked: ({ hello, linkId }) => {
           connection.startHeartbeat(LINK_HEARTBEAT_MS);
+          if (linkId !== undefined) this.#makeResumable(connection, hello, linkId);
           onLink(connection, hello);
         },
         onFailed: (error) => {
@@ -84,6 +100,21 @@ export class FrameServer {
         },
       },
     );
+  }
+
+  #makeResumable(connection: FrameConnection, hello: Hello, linkId: string): void {
+    connection.makeResumable(RESUME_GRACE_MS);
+    this.#resumable.set(linkId, { connection, dialer: hello.instanceId });
+    void connection.closed.then(() => this.#resumable.delete(linkId));
+  }
+
+  /** The link that the dialer would go on with, if it is the dialer's and nothing of it is missing. */
+  #findLink({ instanceId, name, id, resume }: Hello): FrameConnection | undefined {
+    const link = this.#resumable.get(resume?.linkId ?? '');
+    if (resume === undefined || link === undefined || link.dialer !== instanceId) return undefined;
+    if (!link.connection.canResumeAt(resume.received)) return undefined;
+    this.#options.logger.info({ peer: `${name}#${id}` }, 'inner link resumed');
+    return link.connection;
   }
 }
 

@@ -22,7 +22,11 @@ export class GatheredSocket implements Flushable {
   beforeFlush: (() => void) | undefined;
   /** Called when everything that was queued has been handed to the kernel after it had been full. */
   onDrain: (() => void) | undefined;
-  readonly #socket: Duplex;
+  /** Called with everything that is handed to the socket; the bytes are valid during the call. */
+  onWrite: ((bytes: Buffer) => void) | undefined;
+  #socket: Duplex;
+  /** True while there is no socket to write to: everything stays queued. */
+  #isDetached = false;
   readonly #scheduler: FlushScheduler;
   readonly #writer = new ByteWriter();
   #shared: Buffer[] = [];
@@ -37,12 +41,37 @@ export class GatheredSocket implements Flushable {
 
   /** Bytes that were queued and that the kernel has not taken. */
   get pendingBytes(): number {
-    return this.#writer.length + this.#sharedBytes + this.#socket.writableLength;
+    const queued = this.#writer.length + this.#sharedBytes;
+    return this.#isDetached ? queued : queued + this.#socket.writableLength;
   }
 
   /** True while the kernel takes no more. */
   get isBlocked(): boolean {
     return this.#isBlocked;
+  }
+
+  /** The socket is broken: what is queued from now on waits for the next one. */
+  detach(): void {
+    this.#isDetached = true;
+    this.#isBlocked = true;
+  }
+
+  /**
+   * Goes on over another socket.
+   *
+   * @param first - bytes that leave before what is queued
+   */
+  attach(socket: Duplex, first: readonly Buffer[]): void {
+    this.#socket = socket;
+    this.#isDetached = false;
+    this.#isBlocked = false;
+    for (const bytes of first) socket.write(bytes);
+    if (socket.writableLength > 0) {
+      this.#awaitDrain();
+      return;
+    }
+    this.#write();
+    if (!this.#isBlocked) this.onDrain?.();
   }
 
   /** The writer to put bytes into at once; it is not to be kept. They leave at the end of this turn. */
@@ -92,12 +121,13 @@ export class GatheredSocket implements Flushable {
   #write(): void {
     const { length, buffer } = this.#writer;
     const socket = this.#socket;
-    if (length === 0 && this.#sharedBytes === 0) return;
+    if (this.#isDetached || (length === 0 && this.#sharedBytes === 0)) return;
     if (!socket.writable) {
-      this.discard();
+      // Whoever looks at what is written may go on over another socket soon.
+      if (this.onWrite === undefined) this.discard();
       return;
     }
-    if (this.#sharedBytes === 0) socket.write(buffer.subarray(0, length));
+    if (this.#sharedBytes === 0) this.#send(buffer.subarray(0, length));
     else this.#writeShared();
     this.#writer.length = 0;
     if (socket.writableLength === 0) {
@@ -115,17 +145,22 @@ export class GatheredSocket implements Flushable {
     const byteLength = this.#sharedBytes;
     const socket = this.#socket;
     if (frames.length === 1) {
-      socket.write(frames[0]);
+      this.#send(frames[0] as Buffer);
     } else if (byteLength <= MAX_JOINED_BYTES) {
-      socket.write(this.#scheduler.join(frames, byteLength));
+      this.#send(this.#scheduler.join(frames, byteLength));
     } else {
       socket.cork();
-      for (const frame of frames) socket.write(frame);
+      for (const frame of frames) this.#send(frame);
       socket.uncork();
     }
     // A new list: the scheduler may still compare with this one.
     this.#shared = [];
     this.#sharedBytes = 0;
+  }
+
+  #send(bytes: Buffer): void {
+    this.onWrite?.(bytes);
+    this.#socket.write(bytes);
   }
 
   /** Puts what is in the writer behind the shared bytes, so that order holds. */
@@ -149,8 +184,11 @@ export class GatheredSocket implements Flushable {
   #awaitDrain(): void {
     if (this.#isBlocked) return;
     this.#isBlocked = true;
+    const socket = this.#socket;
     // `drain` comes only past the high-water mark; an empty write is called back when all before it is out.
-    this.#socket.write(nothing, () => {
+    socket.write(nothing, () => {
+      // It broke, and the link goes on without it.
+      if (this.#isDetached || socket !== this.#socket) return;
       this.#isBlocked = false;
       this.#write();
       if (!this.#isBlocked) this.onDrain?.();

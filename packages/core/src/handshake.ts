@@ -4,6 +4,7 @@ import {
   DEFAULT_MAX_FRAME_BYTES,
   type DialerRole,
   type Hello,
+  type LinkPosition,
   type Message,
   PROTOCOL_VERSION,
   readMessage,
@@ -44,16 +45,27 @@ export interface HandshakeOutcome<T> {
   readonly onFailed: (error: Error) => void;
 }
 
-/** Proves both sides to each other, from the dialer's side: hello, challenge, proof, welcome. */
+/**
+ * Proves both sides to each other, from the dialer's side: hello, challenge, proof, welcome.
+ *
+ * @param resume - where a link that broke is to go on; the welcome tells whether it does
+ */
 export function dialHandshake(
   connection: FrameConnection,
   identity: DialerIdentity,
   secretKey: string,
   outcome: HandshakeOutcome<AcceptorIntroduction>,
+  resume?: LinkPosition,
 ): void {
   const handshake = new Handshake(connection, outcome.onFailed);
   const nonce = randomBytes(NONCE_BYTES);
-  const hello: Hello = { type: 'hello', version: PROTOCOL_VERSION, ...identity, nonce };
+  const hello: Hello = {
+    type: 'hello',
+    version: PROTOCOL_VERSION,
+    ...identity,
+    nonce,
+    ...(resume && { resume }),
+  };
   connection.send(hello);
   handshake.expect('challenge', (challenge) => {
     assertVersion(challenge.version);
@@ -69,19 +81,33 @@ export function dialHandshake(
   });
 }
 
+/** What an acceptor needs. */
+export interface AcceptorOptions {
+  readonly identity: AcceptorIdentity;
+  readonly secretKey: string;
+  /** Who may dial this listener. */
+  readonly allowedRoles: readonly DialerRole[];
+  /** The link that a dialer may go on with, if that is possible. */
+  readonly findLink: (hello: Hello) => FrameConnection | undefined;
+  /** Name by which a new link can be resumed; `undefined` when it cannot. */
+  readonly createLinkId: () => string | undefined;
+}
+
+/** A dialer that has a new link. */
+export interface DialerIntroduction {
+  readonly hello: Hello;
+  /** Name by which its link can be resumed. */
+  readonly linkId: string | undefined;
+}
+
 /**
- * Proves both sides to each other, from the acceptor's side.
- *
- * @param allowedRoles - who may dial this listener
+ * Proves both sides to each other, from the acceptor's side. A link that goes on is not told of: its
+ * owner notices nothing.
  */
 export function acceptHandshake(
   connection: FrameConnection,
-  options: {
-    readonly identity: AcceptorIdentity;
-    readonly secretKey: string;
-    readonly allowedRoles: readonly DialerRole[];
-  },
-  outcome: HandshakeOutcome<Hello>,
+  options: AcceptorOptions,
+  outcome: HandshakeOutcome<DialerIntroduction>,
 ): void {
   const handshake = new Handshake(connection, outcome.onFailed);
   const { role, instanceId, name, id, gatewayToken } = options.identity;
@@ -100,8 +126,16 @@ export function acceptHandshake(
         throw new GatewayWorkerError('GW_ERR_AUTHENTICATION_FAILED');
       }
       handshake.end();
-      connection.send({ type: 'welcome', name, id, gatewayToken });
-      outcome.onLinked(hello);
+      const welcome = { type: 'welcome', name, id, gatewayToken } as const;
+      const link = hello.resume && options.findLink(hello);
+      if (hello.resume !== undefined && link !== undefined) {
+        connection.send({ ...welcome, resumedAt: link.receivedBytes });
+        link.resumeOver(connection, hello.resume.received);
+        return;
+      }
+      const linkId = options.createLinkId();
+      connection.send({ ...welcome, ...(linkId !== undefined && { linkId }) });
+      outcome.onLinked({ hello, linkId });
     });
   });
 }

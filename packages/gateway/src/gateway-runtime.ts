@@ -17,6 +17,7 @@ import {
   ClosedBy,
   DialerRole,
   type GatewayEntry,
+  readMessage,
 } from '@gatewayworker/protocol';
 import { AdmissionControl, type AdmittedAs } from './admission-control.ts';
 import { ClientSender } from './client-sender.ts';
@@ -31,6 +32,7 @@ import type { ResolvedGatewayOptions } from './options.ts';
 import { MembershipIndex } from './subscriptions/membership-index.ts';
 import { createTransport } from './transports/create-transport.ts';
 import type { ClientSocket, ClientSocketHandler, Transport } from './transports/transport.ts';
+import { WorkerCensus } from './worker-census.ts';
 import { WorkerPool } from './worker-pool.ts';
 import { createRouter } from './worker-router.ts';
 
@@ -50,6 +52,7 @@ export class GatewayRuntime implements RoleRuntime {
   readonly #state: GatewayState;
   readonly #dispatcher: EventDispatcher;
   readonly #innerLinks: InnerLinks;
+  readonly #census = new WorkerCensus();
   readonly #innerServer: FrameServer;
   #registerLinks: readonly DialedLink[] = [];
   #innerPort = 0;
@@ -87,7 +90,7 @@ export class GatewayRuntime implements RoleRuntime {
       isAccepting: () => this.#isAccepting,
       onClient: (socket, as) => this.#handleClient(socket, as),
     });
-    this.#innerLinks = new InnerLinks(this.#state, this.#dispatcher);
+    this.#innerLinks = new InnerLinks(this.#state, this.#dispatcher, this.#census);
     this.#innerServer = new FrameServer({
       identity: {
         role: AcceptorRole.Gateway,
@@ -98,6 +101,7 @@ export class GatewayRuntime implements RoleRuntime {
       },
       secretKey: options.secretKey,
       allowedRoles: [DialerRole.Worker, DialerRole.Client],
+      areLinksResumable: true,
       scheduler,
       logger,
       onLink: (connection, hello) => this.#innerLinks.add(connection, hello),
@@ -201,14 +205,28 @@ export class GatewayRuntime implements RoleRuntime {
           scheduler: this.#scheduler,
           logger: this.#logger,
           onUp: (connection) => {
+            connection.onFrame = (...frame) => this.#handleRegisterFrame(address, ...frame);
             connection.send({ type: 'gatewayAnnouncement', gateway });
             resolve();
           },
-          onDown: () => undefined,
+          onDown: () => this.#census.forget(formatHostPort(address.host, address.port)),
           onFailed: () => resolve(),
         });
       });
     });
+  }
+
+  #handleRegisterFrame(
+    { host, port }: HostPort,
+    command: number,
+    buffer: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    const message = readMessage(command, buffer, start, end);
+    if (message?.type !== 'workerList') return;
+    this.#census.update(formatHostPort(host, port), message.instanceIds);
+    this.#innerLinks.dropGone();
   }
 
   #handleClient(socket: ClientSocket, as: AdmittedAs | undefined): ClientSocketHandler {

@@ -14,6 +14,7 @@ import { commandHandlers } from './commands/command-handlers.ts';
 import { answerQuery } from './commands/query.ts';
 import type { EventDispatcher } from './event-dispatcher.ts';
 import type { GatewayState } from './gateway-state.ts';
+import type { WorkerCensus } from './worker-census.ts';
 import { WorkerLink } from './worker-link.ts';
 
 /**
@@ -25,12 +26,15 @@ import { WorkerLink } from './worker-link.ts';
 export class InnerLinks {
   readonly #state: GatewayState;
   readonly #dispatcher: EventDispatcher;
+  readonly #census: WorkerCensus;
+  readonly #workers = new Set<WorkerLink>();
   readonly #reader = new ByteReader();
   #answeredQueries = 0;
 
-  constructor(state: GatewayState, dispatcher: EventDispatcher) {
+  constructor(state: GatewayState, dispatcher: EventDispatcher, census: WorkerCensus) {
     this.#state = state;
     this.#dispatcher = dispatcher;
+    this.#census = census;
   }
 
   /** Queries answered since the start. */
@@ -38,10 +42,18 @@ export class InnerLinks {
     return this.#answeredQueries;
   }
 
+  /** Waits no longer for workers that have died, as the census tells now. */
+  dropGone(): void {
+    for (const { instanceId, connection } of this.#workers) {
+      if (connection.isSuspended && this.#census.isGone(instanceId)) connection.giveUp();
+    }
+  }
+
   /** Takes a link that is up. */
   add(connection: FrameConnection, hello: Hello): void {
     const worker = hello.role === DialerRole.Worker ? new WorkerLink(connection, hello) : undefined;
     const peer = `${hello.name}#${hello.id}`;
+    if (worker !== undefined) this.#addWorker(worker);
     connection.onFrame = (command, buffer, start, end) => {
       this.#reader.reset(buffer, start, end);
       this.#handleFrame(connection, command, worker);
@@ -50,8 +62,23 @@ export class InnerLinks {
       const bound = { peer, address: connection.remoteAddress, reason: reason?.message };
       if (reason !== undefined) this.#state.logger.warn(bound, 'inner link closed');
       if (worker === undefined) return;
+      this.#workers.delete(worker);
       worker.handshakes.rejectAll(new GatewayWorkerError('GW_ERR_LINK_CLOSED'));
       this.#dispatcher.removeWorker(worker);
+    };
+  }
+
+  #addWorker(worker: WorkerLink): void {
+    const { connection, instanceId, name, id } = worker;
+    for (const other of this.#workers) {
+      // It dials anew: for it the link before is over.
+      if (other.instanceId === instanceId) other.connection.destroy(new Error('dialed anew'));
+    }
+    this.#workers.add(worker);
+    connection.onSuspended = (reason) => {
+      const bound = { peer: `${name}#${id}`, reason: reason.message };
+      this.#state.logger.warn(bound, 'inner link broken, waiting for the worker');
+      this.dropGone();
     };
   }
 

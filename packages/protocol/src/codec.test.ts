@@ -28,6 +28,7 @@ const messages: { readonly [T in Message['type']]: Extract<Message, { readonly t
     name: 'chat-worker',
     id: 0,
     nonce: Buffer.alloc(32, 7),
+    resume: { linkId: 'l', received: 2 ** 40 },
   },
   challenge: {
     type: 'challenge',
@@ -38,10 +39,18 @@ const messages: { readonly [T in Message['type']]: Extract<Message, { readonly t
     proof: Buffer.alloc(32, 8),
   },
   proof: { type: 'proof', proof: Buffer.alloc(32, 9) },
-  welcome: { type: 'welcome', name: 'gateway', id: 2, gatewayToken: 2 ** 30 - 1 },
+  welcome: {
+    type: 'welcome',
+    name: 'gateway',
+    id: 2,
+    gatewayToken: 2 ** 30 - 1,
+    linkId: 'l',
+    resumedAt: 2 ** 40,
+  },
   refusal: { type: 'refusal', code: 'GW_ERR_VERSION_MISMATCH', message: 'no' },
   gatewayAnnouncement: { type: 'gatewayAnnouncement', gateway },
   gatewayList: { type: 'gatewayList', gateways: [gateway, { ...gateway, address: '[::1]:1' }] },
+  workerList: { type: 'workerList', instanceIds: ['a', 'b'] },
   clientAttached: {
     type: 'clientAttached',
     ...client,
@@ -93,6 +102,7 @@ const commands: Readonly<Record<Message['type'], number>> = {
   refusal: 0x05,
   gatewayAnnouncement: 0x10,
   gatewayList: 0x11,
+  workerList: 0x12,
   clientAttached: 0x20,
   clientClosed: 0x23,
   sessionChanged: 0x24,
@@ -196,6 +206,7 @@ const required: Readonly<Record<Message['type'], readonly Path[]>> = {
     ['gateways', '1', 'gatewayToken'],
     ['gateways', '1', 'name'],
   ],
+  workerList: [['instanceIds']],
   clientAttached: [
     ['connection'],
     ['nonceHigh'],
@@ -230,6 +241,9 @@ const required: Readonly<Record<Message['type'], readonly Path[]>> = {
 
 /** Fields that may be absent, but not of another type. */
 const optional: readonly (readonly [Message['type'], Path])[] = [
+  ['hello', ['resume']],
+  ['welcome', ['linkId']],
+  ['welcome', ['resumedAt']],
   ['clientAttached', ['request']],
   ['clientAttached', ['uid']],
   ['clientAttached', ['session']],

@@ -18,6 +18,7 @@ import {
   type HandshakeAsked,
   type HandshakeDecided,
   type Hello,
+  type LinkPosition,
   type Proof,
   type QueryAnswer,
   type QueryFailure,
@@ -26,8 +27,10 @@ import {
   type SessionChanged,
   type UidChanged,
   type Welcome,
+  type WorkerList,
 } from './messages.ts';
-import type { AskedQuery, Query } from './query.ts';
+import { parseQuery } from './parse-query.ts';
+import type { AskedQuery } from './query.ts';
 import type { SessionDelta } from './session-delta.ts';
 
 /** Every message whose body is msgpack. */
@@ -39,6 +42,7 @@ export type Message =
   | Refusal
   | GatewayAnnouncement
   | GatewayList
+  | WorkerList
   | ClientAttached
   | ClientClosed
   | HandshakeAsked
@@ -70,6 +74,7 @@ const commandOfType: Readonly<Record<Message['type'], Command>> = {
   refusal: Command.Refusal,
   gatewayAnnouncement: Command.GatewayAnnouncement,
   gatewayList: Command.GatewayList,
+  workerList: Command.WorkerList,
   clientAttached: Command.ClientAttached,
   clientClosed: Command.ClientClosed,
   handshakeAsked: Command.HandshakeAsked,
@@ -149,6 +154,7 @@ const parsers: ReadonlyMap<number, (body: unknown) => Message> = new Map<
   [Command.Refusal, parseRefusal],
   [Command.GatewayAnnouncement, parseGatewayAnnouncement],
   [Command.GatewayList, parseGatewayList],
+  [Command.WorkerList, parseWorkerList],
   [Command.ClientAttached, parseClientAttached],
   [Command.ClientClosed, parseClientClosed],
   [Command.HandshakeAsked, parseHandshakeAsked],
@@ -170,7 +176,12 @@ function parseHello(body: unknown): Hello {
     name: fields.string('name'),
     id: fields.unsigned('id'),
     nonce: fields.bytes('nonce'),
+    resume: parseLinkPosition(fields.optionalObject('resume')),
   };
+}
+
+function parseLinkPosition(fields: Fields | undefined): LinkPosition | undefined {
+  return fields && { linkId: fields.string('linkId'), received: fields.position('received') };
 }
 
 function parseChallenge(body: unknown): Challenge {
@@ -196,6 +207,8 @@ function parseWelcome(body: unknown): Welcome {
     name: fields.string('name'),
     id: fields.unsigned('id'),
     gatewayToken: fields.unsigned('gatewayToken'),
+    linkId: fields.optionalString('linkId'),
+    resumedAt: fields.optionalPosition('resumedAt'),
   };
 }
 
@@ -215,6 +228,13 @@ function parseGatewayList(body: unknown): GatewayList {
     .list('gateways')
     .map((entry) => parseGatewayEntry(new Fields('gatewayList.gateways', entry)));
   return { type: 'gatewayList', gateways };
+}
+
+function parseWorkerList(body: unknown): WorkerList {
+  return {
+    type: 'workerList',
+    instanceIds: new Fields('workerList', body).strings('instanceIds'),
+  };
 }
 
 function parseGatewayEntry(fields: Fields): GatewayEntry {
@@ -303,47 +323,6 @@ function parseQueryMessage(body: unknown): QueryMessage<AskedQuery> {
   const fields = new Fields('query', body);
   const requestId = fields.unsigned('requestId');
   return { type: 'query', requestId, query: parseQuery(fields.object('query')) };
-}
-
-function parseQuery(fields: Fields): AskedQuery {
-  const name = fields.string('kind');
-  const kind = name as Query['kind'];
-  switch (kind) {
-    case 'isOnline':
-    case 'getUidByClientId':
-    case 'getSession': {
-      const client = fields.object('client');
-      const connection = client.unsigned('connection');
-      const nonceHigh = client.unsigned('nonceHigh');
-      return { kind, client: { connection, nonceHigh, nonceLow: client.unsigned('nonceLow') } };
-    }
-    case 'isUidOnline':
-    case 'getClientIdByUid':
-      return { kind, uid: fields.string('uid') };
-    case 'isUidsOnline':
-    case 'batchGetClientIdByUid':
-      return { kind, uids: fields.strings('uids') };
-    case 'getClientIdListByGroup':
-    case 'getClientIdCountByGroup':
-    case 'getClientSessionsByGroup':
-    case 'getUidListByGroup':
-      return { kind, group: fields.string('group') };
-    case 'batchGetClientIdCountByGroup':
-      return { kind, groups: fields.strings('groups') };
-    case 'getAllClientIdCount':
-    case 'getAllClientIdList':
-    case 'getAllClientSessions':
-    case 'getAllUidList':
-    case 'getAllGroupIdList':
-    case 'getAllGroupClientIdList':
-    case 'getAllGroupClientIdCount':
-    case 'getAllGroupUidList':
-      return { kind };
-    default:
-      // A newer peer may ask what this one does not know: that fails the query, not the link.
-      kind satisfies never;
-      return { kind: 'unknown', name };
-  }
 }
 
 function parseQueryAnswer(body: unknown): QueryAnswer {

@@ -14,10 +14,13 @@ export const Command = {
   // Any link, at any time after.
   Ping: 0x08, // either
   Pong: 0x09, // either, in answer to Ping
+  Received: 0x0a, // either, on a link that can be resumed
+  Leave: 0x0b, // either; the sender then closes
 
   // Register links.
   GatewayAnnouncement: 0x10, // gateway -> register
   GatewayList: 0x11, // register -> worker or client
+  WorkerList: 0x12, // register -> gateway
 
   // Events of clients.
   ClientAttached: 0x20, // gateway -> worker

@@ -39,6 +39,19 @@ export class Fields {
     return this.#values[name] == null ? undefined : this.unsigned(name);
   }
 
+  /** An integer from 0 to 2^53 - 1. */
+  position(name: string): number {
+    const value = this.#values[name];
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+      throw this.#error(name, 'a position');
+    }
+    return value;
+  }
+
+  optionalPosition(name: string): number | undefined {
+    return this.#values[name] == null ? undefined : this.position(name);
+  }
+
   bytes(name: string): Uint8Array {
     const value = this.#values[name];
     if (!(value instanceof Uint8Array)) throw this.#error(name, 'bytes');

@@ -53,6 +53,7 @@ export {
   type FrameHandler,
 } from './frame.ts';
 export { FrameError } from './frame-error.ts';
+export { readReceived, writeReceived } from './link-frame.ts';
 export {
   AcceptorRole,
   type Challenge,
@@ -67,6 +68,7 @@ export {
   type HandshakeAsked,
   type HandshakeDecision,
   type Hello,
+  type LinkPosition,
   PROTOCOL_VERSION,
   type Proof,
   type QueryAnswer,
@@ -76,6 +78,7 @@ export {
   type SessionChanged,
   type UidChanged,
   type Welcome,
+  type WorkerList,
 } from './messages.ts';
 export { type Payload, PayloadFlag, readIsBinary } from './payload.ts';
 export type {

@@ -28,6 +28,14 @@ export const ClosedBy = {
 } as const;
 export type ClosedBy = (typeof ClosedBy)[keyof typeof ClosedBy];
 
+/** Where a link that broke is to go on. */
+export interface LinkPosition {
+  /** What the acceptor called the link in its Welcome. */
+  readonly linkId: string;
+  /** Bytes of frames that the dialer has received over the link, those of the handshake not counted. */
+  readonly received: number;
+}
+
 /** First frame of a link: the dialer names itself. */
 export interface Hello {
   readonly type: 'hello';
@@ -41,6 +49,8 @@ export interface Hello {
   readonly id: number;
   /** 32 random bytes. */
   readonly nonce: Uint8Array;
+  /** The link that it would go on with; `undefined` asks for a new one. */
+  readonly resume?: LinkPosition | undefined;
 }
 
 /** The acceptor names itself and proves that it knows the secret key. */
@@ -71,6 +81,10 @@ export interface Welcome {
   readonly id: number;
   /** First field of the ids of its clients; 0 when the acceptor is no gateway. */
   readonly gatewayToken: number;
+  /** Name by which a new link can be resumed when it breaks; `undefined` when it cannot. */
+  readonly linkId?: string | undefined;
+  /** Bytes of frames that the acceptor has received over the link that goes on; `undefined` when this is a new one. */
+  readonly resumedAt?: number | undefined;
 }
 
 /** The link will not be; the sender closes. */
@@ -100,6 +114,13 @@ export interface GatewayAnnouncement {
 export interface GatewayList {
   readonly type: 'gatewayList';
   readonly gateways: readonly GatewayEntry[];
+}
+
+/** The register tells gateways which workers are linked to it; it replaces the list sent before. */
+export interface WorkerList {
+  readonly type: 'workerList';
+  /** Random ids of the processes. */
+  readonly instanceIds: readonly string[];
 }
 
 /** The websocket handshake of a client. */

@@ -9,6 +9,11 @@ export class AddressBook<Link> {
     return this.#entries.size;
   }
 
+  /** The links of the gateways. */
+  get links(): IterableIterator<Link> {
+    return this.#entries.keys();
+  }
+
   /** Stores what a link announces; a second announcement of a link replaces its first. */
   announce(link: Link, gateway: GatewayEntry): void {
     this.#entries.set(link, gateway);

@@ -21,7 +21,8 @@ import { AddressBook } from './address-book.ts';
 import type { ResolvedRegisterOptions } from './options.ts';
 
 /**
- * Tells workers and clients which gateways are alive. A gateway is alive while its link is.
+ * Tells workers and clients which gateways are alive, and gateways which workers are. A process is
+ * alive while its link is.
  *
  * Nothing but addresses passes through it: while it is down, everything that is linked goes on.
  */
@@ -32,6 +33,8 @@ export class RegisterRuntime implements RoleRuntime {
   readonly #addressBook = new AddressBook<FrameConnection>();
   /** Links of workers and clients. */
   readonly #subscribers = new Set<FrameConnection>();
+  /** Random ids of the workers that are linked. */
+  readonly #workers = new Map<FrameConnection, string>();
   #port = 0;
   #isReady = false;
   #received = 0;
@@ -100,10 +103,14 @@ export class RegisterRuntime implements RoleRuntime {
       }
       this.#subscribers.delete(connection);
       if (this.#addressBook.withdraw(connection)) this.#publish();
+      if (this.#workers.delete(connection)) this.#publishWorkers();
     };
     if (isGateway) return;
     this.#subscribers.add(connection);
     this.#sendList(connection);
+    if (hello.role !== DialerRole.Worker) return;
+    this.#workers.set(connection, hello.instanceId);
+    this.#publishWorkers();
   }
 
   #handleAnnouncement(connection: FrameConnection, { gateway }: GatewayAnnouncement): void {
@@ -111,10 +118,20 @@ export class RegisterRuntime implements RoleRuntime {
     this.#addressBook.announce(connection, gateway);
     this.#logger.info({ address: gateway.address, gateway: gateway.name }, 'gateway announced');
     this.#publish();
+    this.#sendWorkers(connection);
   }
 
   #publish(): void {
     for (const subscriber of this.#subscribers) this.#sendList(subscriber);
+  }
+
+  #publishWorkers(): void {
+    for (const gateway of this.#addressBook.links) this.#sendWorkers(gateway);
+  }
+
+  #sendWorkers(gateway: FrameConnection): void {
+    this.#sent += 1;
+    gateway.send({ type: 'workerList', instanceIds: [...new Set(this.#workers.values())] });
   }
 
   #sendList(subscriber: FrameConnection): void {

@@ -1,0 +1,80 @@
+import type { Socket } from 'node:net';
+import { FrameDecoder } from '@gatewayworker/protocol';
+import { toError } from './errors.ts';
+import { formatHostPort } from './options.ts';
+
+/** Longest frame accepted before the peer has proved itself, in bytes. */
+const MAX_HANDSHAKE_FRAME_BYTES = 4096;
+
+/** Who reads from a socket at the moment. */
+export interface FrameSocketOwner {
+  /** Takes a frame; the body is `buffer[start, end)`. Answers false to read no further. */
+  handleFrame(command: number, buffer: Buffer, start: number, end: number): boolean;
+  /** A chunk of frames was read. */
+  handleRead(): void;
+  /** The peer has ended its side. */
+  handleEnd(): void;
+  /** The socket failed. */
+  handleBroken(error: Error): void;
+  /** What came is no frame, or whoever took a frame failed. */
+  handleBadFrame(error: Error): void;
+  /** The socket is closed. */
+  handleClosed(): void;
+}
+
+/** One TCP socket that carries frames, read for its owner, which may change. */
+export class FrameSocket {
+  readonly socket: Socket;
+  owner: FrameSocketOwner;
+  readonly #decoder: FrameDecoder;
+  /** Kept, because a socket that is closed has none any more. */
+  #remoteAddress = 'unknown';
+
+  constructor(socket: Socket, owner: FrameSocketOwner) {
+    this.socket = socket;
+    this.owner = owner;
+    this.#decoder = new FrameDecoder(
+      (command, buffer, start, end) => this.#handleFrame(command, buffer, start, end),
+      MAX_HANDSHAKE_FRAME_BYTES,
+    );
+    this.#rememberPeer();
+    socket.once('connect', () => this.#rememberPeer());
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.#handleData(chunk));
+    socket.on('end', () => this.owner.handleEnd());
+    socket.on('error', (error) => this.owner.handleBroken(error));
+    socket.on('close', () => this.owner.handleClosed());
+  }
+
+  /** Address of the peer, `host:port`, for logs. */
+  get remoteAddress(): string {
+    return this.#remoteAddress;
+  }
+
+  /** Accepts frames of full size: the peer has proved itself. */
+  raiseFrameLimit(maxFrameBytes: number): void {
+    this.#decoder.maxFrameBytes = maxFrameBytes;
+  }
+
+  #rememberPeer(): void {
+    const { remoteAddress, remotePort } = this.socket;
+    if (remoteAddress === undefined || remotePort === undefined) return;
+    this.#remoteAddress = formatHostPort(remoteAddress, remotePort);
+  }
+
+  #handleData(chunk: Buffer): void {
+    try {
+      this.#decoder.push(chunk);
+    } catch (error) {
+      this.owner.handleBadFrame(toError(error));
+    }
+    this.owner.handleRead();
+  }
+
+  #handleFrame(command: number, buffer: Buffer, start: number, end: number): boolean {
+    const { owner } = this;
+    const goesOn = owner.handleFrame(command, buffer, start, end);
+    // The rest of the chunk is the new owner's.
+    return goesOn || owner !== this.owner;
+  }
+}

@@ -1,0 +1,88 @@
+/** Size of the blocks that bytes are kept in. */
+const BLOCK_BYTES = 65_536;
+
+/**
+ * What left over a link and the peer has not said to have: sent again when the link goes on over
+ * another socket.
+ *
+ * Positions count the bytes of the link from its beginning. Bytes are copied, which costs less than
+ * keeping the buffers that they were gathered in from being used again.
+ */
+export class UnconfirmedBytes {
+  #blocks: Buffer[] = [];
+  /** Where in the first block the kept bytes begin. */
+  #offset = 0;
+  /** A block for the next bytes, so that a link in use allots none. */
+  #spare: Buffer | undefined;
+  #start = 0;
+  #end = 0;
+
+  /** Position of the first byte that is kept. */
+  get start(): number {
+    return this.#start;
+  }
+
+  /** Position behind the last byte. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Number of bytes kept. */
+  get length(): number {
+    return this.#end - this.#start;
+  }
+
+  /** Keeps a copy of bytes that leave. */
+  add(bytes: Buffer): void {
+    let done = 0;
+    while (done < bytes.length) {
+      const used = (this.#offset + this.length) % BLOCK_BYTES;
+      if (used === 0) this.#blocks.push(this.#takeBlock());
+      const block = this.#blocks[this.#blocks.length - 1] as Buffer;
+      const copied = bytes.copy(block, used, done);
+      done += copied;
+      this.#end += copied;
+    }
+  }
+
+  /**
+   * Forgets what lies before a position.
+   *
+   * @returns false when no such byte was sent, or was confirmed before
+   */
+  confirm(position: number): boolean {
+    if (position < this.#start || position > this.#end) return false;
+    this.#offset += position - this.#start;
+    this.#start = position;
+    const done = Math.floor(this.#offset / BLOCK_BYTES);
+    if (this.length === 0) {
+      this.#spare ??= this.#blocks[0];
+      this.#blocks.length = 0;
+      this.#offset = 0;
+    } else if (done > 0) {
+      this.#spare ??= this.#blocks[0];
+      this.#blocks.splice(0, done);
+      this.#offset %= BLOCK_BYTES;
+    }
+    return true;
+  }
+
+  /** Copies of everything that is kept, in order. */
+  copy(): Buffer[] {
+    let left = this.length;
+    let offset = this.#offset;
+    return this.#blocks.map((block) => {
+      const end = Math.min(BLOCK_BYTES, offset + left);
+      const bytes = Buffer.from(block.subarray(offset, end));
+      left -= bytes.length;
+      offset = 0;
+      return bytes;
+    });
+  }
+
+  #takeBlock(): Buffer {
+    const block = this.#spare ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    this.#spare = undefined;
+    return block;
+  }
+}

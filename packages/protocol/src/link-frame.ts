@@ -1,0 +1,28 @@
+import type { ByteReader } from './byte-reader.ts';
+import type { ByteWriter } from './byte-writer.ts';
+import { Command } from './command.ts';
+import { beginFrame, endFrame } from './frame.ts';
+import { FrameError } from './frame-error.ts';
+
+/**
+ * Writes `| u32 high | u32 low |`: the peer need not keep what it has sent before this position.
+ *
+ * @param position - bytes of frames received over the link since its handshake, up to 2^53 - 1
+ */
+export function writeReceived(writer: ByteWriter, position: number): void {
+  const start = beginFrame(writer, Command.Received);
+  writer.writeU32(Math.floor(position / 2 ** 32));
+  writer.writeU32(position % 2 ** 32);
+  endFrame(writer, start);
+}
+
+/**
+ * Reads `Received`.
+ *
+ * @throws {GW_ERR_FRAME_MALFORMED} when the position is past 2^53 - 1
+ */
+export function readReceived(reader: ByteReader): number {
+  const position = reader.readU32() * 2 ** 32 + reader.readU32();
+  if (Number.isSafeInteger(position)) return position;
+  throw new FrameError('GW_ERR_FRAME_MALFORMED', 'received: the position is past 2^53');
+}
