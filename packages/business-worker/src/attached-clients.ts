@@ -16,9 +16,6 @@ import { ClientContext, type ClientEvent } from './client-context.ts';
 import type { HandshakeCandidate } from './event-handler.ts';
 import { parseHandshakeRequest } from './handshake-request.ts';
 
-/** Time that a gateway has to come back over a broken link before its clients count as gone. */
-const GATEWAY_LOST_GRACE_MS = 2000;
-
 /** Lost clients whose `onClose` starts in one turn of the event loop. */
 const LOST_CLIENTS_PER_TURN = 64;
 
@@ -31,12 +28,10 @@ interface LinkClients {
   readonly handled: HandledEvents;
 }
 
-/** A gateway whose link is down. */
+/** A gateway whose link is down, though it lives. */
 interface LostGateway {
-  readonly instanceId: string;
-  readonly address: string;
+  readonly link: GatewayLink;
   readonly contexts: readonly ClientContext[];
-  readonly timer: NodeJS.Timeout;
 }
 
 /** What the table needs. */
@@ -44,6 +39,8 @@ export interface AttachedClientsOptions {
   readonly gateway: GatewayClient;
   readonly logger: Logger;
   readonly onEvent: (context: ClientContext, event: ClientEvent) => void;
+  /** Tells whether a gateway whose link is down is known to live. */
+  readonly isAlive: (link: GatewayLink) => boolean;
   /** See the `redeliver` option. */
   readonly redelivers: boolean;
   /** Decides which clients are let in; `undefined` leaves that to the gateways. */
@@ -101,24 +98,27 @@ export class AttachedClients {
     if (this.#isReady) this.#sendReady(link);
     for (const lost of this.#lost) {
       // The same process is back: it has given its clients to the workers that it could reach.
-      if (lost.instanceId === link.instanceId) this.#takeLost(lost);
+      if (lost.link.instanceId === link.instanceId) this.#takeLost(lost);
       // Another process listens there: the one before is gone for sure.
-      else if (lost.address === link.address) this.#endClients(lost);
+      else if (lost.link.address === link.address) this.#endClients(lost);
     }
   }
 
-  /** A gateway link is down. Its clients are kept for a while: the gateway may live. */
+  /**
+   * A gateway link is down, and was not resumed in time. Its clients have their end, unless the gateway
+   * is known to live: then it gives them to the workers that it reaches.
+   */
   removeLink(link: GatewayLink): void {
     const clients = this.#links.get(link);
     this.#links.delete(link);
     if (clients === undefined || clients.contexts.size === 0) return;
-    const lost: LostGateway = {
-      instanceId: link.instanceId,
-      address: link.address,
-      contexts: [...clients.contexts.values()],
-      timer: setTimeout(() => this.#endClients(lost), GATEWAY_LOST_GRACE_MS),
-    };
-    this.#lost = [...this.#lost, lost];
+    this.#lost = [...this.#lost, { link, contexts: [...clients.contexts.values()] }];
+    this.endLost();
+  }
+
+  /** Gives the clients of gateways that are not known to live any more their end. */
+  endLost(): void {
+    for (const lost of this.#lost) if (!this.#options.isAlive(lost.link)) this.#endClients(lost);
   }
 
   /** Takes a frame of a gateway; the body is `buffer[start, end)`. */
@@ -163,7 +163,6 @@ export class AttachedClients {
 
   /** Forgets every client. */
   close(): void {
-    for (const { timer } of this.#lost) clearTimeout(timer);
     this.#lost = [];
     // The links close after this: their clients live on at the gateways and have no end here.
     this.#links.clear();
@@ -216,15 +215,14 @@ export class AttachedClients {
   }
 
   #takeLost(lost: LostGateway): void {
-    clearTimeout(lost.timer);
     this.#lost = this.#lost.filter((other) => other !== lost);
   }
 
   /** Gives the clients of a gateway that is gone their end, a few per turn. */
   #endClients(lost: LostGateway): void {
     this.#takeLost(lost);
-    const { address, contexts } = lost;
-    this.#options.logger.warn({ gateway: address, clients: contexts.length }, 'gateway lost');
+    const { link, contexts } = lost;
+    this.#options.logger.warn({ gateway: link.address, clients: contexts.length }, 'gateway lost');
     const endFrom = (first: number): void => {
       for (const context of contexts.slice(first, first + LOST_CLIENTS_PER_TURN)) {
         // One that was closing already has its end among its events.

@@ -112,6 +112,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       gateway,
       logger: this.#logger,
       onEvent: (context, event) => runner.run(context, event),
+      isAlive: (link) => pool.isAlive(link),
       redelivers: this.#options.redeliver,
       decide: events.onHandshake && ((candidate) => runner.decide(candidate)),
     });
@@ -125,6 +126,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       onFrame: (...frame) => clients.handleFrame(...frame),
       onLinkUp: (link) => clients.addLink(link),
       onLinkDown: (link) => clients.removeLink(link),
+      onDirectory: () => clients.endLost(),
     });
     const info: WorkerInfo = { id: this.#id, name, logger: this.#logger, gateway };
     return { events, pool, clients, runner, info };

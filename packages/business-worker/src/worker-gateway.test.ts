@@ -59,6 +59,7 @@ function createWorker() {
     gateway: api,
     logger: createLogger({ stdout: false }),
     onEvent: () => undefined,
+    isAlive: () => false,
     decide: undefined,
     redelivers: false,
   });

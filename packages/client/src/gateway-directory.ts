@@ -15,7 +15,7 @@ export interface GatewayDirectoryOptions {
   readonly secretKey: string;
   readonly scheduler: FlushScheduler;
   readonly logger: Logger;
-  /** The gateways that are alive, by address, after each change. */
+  /** The gateways that are alive, by address, after each change, and when a register is gone. */
   readonly onChange: (gateways: ReadonlyMap<string, GatewayEntry>) => void;
 }
 
@@ -28,6 +28,8 @@ export class GatewayDirectory {
   readonly #options: GatewayDirectoryOptions;
   readonly #links: readonly DialedLink[];
   readonly #lists = new Map<string, readonly GatewayEntry[]>();
+  /** Registers that are linked now and have told their list. */
+  readonly #telling = new Set<string>();
 
   constructor(options: GatewayDirectoryOptions) {
     this.#options = options;
@@ -37,6 +39,11 @@ export class GatewayDirectory {
   /** True once a register has told which gateways are alive. */
   get isKnown(): boolean {
     return this.#lists.size > 0;
+  }
+
+  /** True while a register that would tell of each change is linked. */
+  get isCurrent(): boolean {
+    return this.#telling.size > 0;
   }
 
   /** Asks the registers no more. */
@@ -59,12 +66,20 @@ export class GatewayDirectory {
           if (message?.type === 'gatewayList') this.#handleList(register, message.gateways);
         };
       },
-      onDown: () => undefined,
+      onDown: () => {
+        this.#telling.delete(register);
+        this.#publish();
+      },
     });
   }
 
   #handleList(register: string, gateways: readonly GatewayEntry[]): void {
     this.#lists.set(register, gateways);
+    this.#telling.add(register);
+    this.#publish();
+  }
+
+  #publish(): void {
     const merged = new Map<string, GatewayEntry>();
     for (const list of this.#lists.values()) {
       for (const gateway of list) merged.set(gateway.address, gateway);

@@ -35,6 +35,8 @@ export interface GatewayPoolOptions {
   readonly onFrame?: GatewayFrameHandler;
   readonly onLinkUp?: (link: GatewayLink) => void;
   readonly onLinkDown?: (link: GatewayLink) => void;
+  /** What the registers tell has changed. */
+  readonly onDirectory?: () => void;
 }
 
 /** A gateway that is dialed. */
@@ -93,6 +95,11 @@ export class GatewayPool {
     return this.#byToken.get(gatewayToken);
   }
 
+  /** True when a register tells that this gateway process, whose link is down, lives. */
+  isAlive({ address, instanceId }: GatewayLink): boolean {
+    return this.#directory.isCurrent && this.#known.get(address)?.instanceId === instanceId;
+  }
+
   /** Resolves once a register has answered and every gateway it named is linked, or was tried in vain. */
   async settled(): Promise<void> {
     while (!this.#isClosed && !this.#isSettled()) {
@@ -125,6 +132,7 @@ export class GatewayPool {
     for (const [address, gateway] of this.#dialed) {
       if (!gateways.has(address) && gateway.up === undefined) this.#forget(address, gateway);
     }
+    this.#options.onDirectory?.();
     this.#wake();
   }
 

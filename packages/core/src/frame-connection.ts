@@ -288,10 +288,10 @@ export class FrameConnection implements FrameSocketOwner {
   #handleReceived(buffer: Buffer, start: number, end: number): void {
     const reader = new ByteReader();
     reader.reset(buffer, start, end);
+    // When frames are sent again, so are those of this kind, which say less than is known by now.
     const position = readReceived(reader);
     if (this.#resumption?.unconfirmed.confirm(position) !== false) return;
-    const text = `received: ${position} is more than was sent, or less than before`;
-    throw new FrameError('GW_ERR_FRAME_MALFORMED', text);
+    throw new FrameError('GW_ERR_FRAME_MALFORMED', `received: ${position} is more than was sent`);
   }
 
   /** Tells the peer what has come, whenever something is sent to it anyway. */

@@ -46,12 +46,13 @@ export class UnconfirmedBytes {
   }
 
   /**
-   * Forgets what lies before a position.
+   * Forgets what lies before a position; one that was confirmed before changes nothing.
    *
-   * @returns false when no such byte was sent, or was confirmed before
+   * @returns false when so much was never sent
    */
   confirm(position: number): boolean {
-    if (position < this.#start || position > this.#end) return false;
+    if (position > this.#end) return false;
+    if (position <= this.#start) return true;
     this.#offset += position - this.#start;
     this.#start = position;
     const done = Math.floor(this.#offset / BLOCK_BYTES);

@@ -28,7 +28,7 @@ import { Heartbeat } from './heartbeat.ts';
 import { InnerLinks } from './inner-links.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { MessageRate } from './message-rate.ts';
-import type { ResolvedGatewayOptions } from './options.ts';
+import { innerListenAddress, type ResolvedGatewayOptions } from './options.ts';
 import { MembershipIndex } from './subscriptions/membership-index.ts';
 import { createTransport } from './transports/create-transport.ts';
 import type { ClientSocket, ClientSocketHandler, Transport } from './transports/transport.ts';
@@ -180,15 +180,17 @@ export class GatewayRuntime implements RoleRuntime {
   }
 
   #innerAddress(): HostPort {
-    const { lanIp, startPort } = this.#options;
-    return { host: lanIp, port: startPort === 0 ? 0 : startPort + this.#id };
+    const { host, port } = innerListenAddress(this.#options);
+    return { host, port: port === 0 ? 0 : port + this.#id };
   }
 
   /** Tells every register where this gateway is. Resolves when one knows, or has failed to answer once. */
   async #announce(): Promise<void> {
-    const { registerAddress, secretKey, name, lanIp } = this.#options;
+    const { registerAddress, secretKey, name, lanIp, startPort } = this.#options;
+    // A port that was taken is the one to dial; one that was given may be mapped to another.
+    const port = startPort === 0 ? this.#innerPort : startPort + this.#id;
     const gateway: GatewayEntry = {
-      address: formatHostPort(lanIp, this.#innerPort),
+      address: formatHostPort(lanIp, port),
       instanceId: this.#instanceId,
       gatewayToken: this.#state.clients.gatewayToken,
       name,

@@ -3,6 +3,7 @@ export { GatewayRuntime } from './gateway-runtime.ts';
 export {
   type GatewayOptions,
   gatewayDefaults,
+  innerListenAddress,
   type ResolvedGatewayOptions,
   resolveGatewayOptions,
 } from './options.ts';

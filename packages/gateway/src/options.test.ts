@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import { type GatewayOptions, gatewayDefaults, resolveGatewayOptions } from './options.ts';
+import {
+  type GatewayOptions,
+  gatewayDefaults,
+  innerListenAddress,
+  resolveGatewayOptions,
+} from './options.ts';
 
 const listen = 'websocket://0.0.0.0:8282';
 
@@ -60,6 +65,9 @@ test.each<[Record<string, unknown>, string]>([
   ],
   [{ lanIp: '::', secretKey: 'x' }, 'option Gateway.lanIp'],
   [{ lanIp: '10.0.0.1' }, 'option Gateway.secretKey is ""; a key is required because 10.0.0.1'],
+  [{ innerListen: 'bogus host' }, 'option Gateway.innerListen is "bogus host"'],
+  [{ innerListen: '127.0.0.1:65535', count: 2 }, 'allowed: a port of 0 to 65534 with count 2'],
+  [{ innerListen: '0.0.0.0' }, 'a key is required because 0.0.0.0 is not a loopback address'],
   [{ secretKey: 7 }, 'option Gateway.secretKey is "number"'],
   [{ startPort: -1 }, 'option Gateway.startPort is -1'],
   [{ startPort: 65_536 }, 'option Gateway.startPort'],
@@ -104,4 +112,21 @@ test.each<Record<string, unknown>>([
 test('names a secret key of no wrong option', () => {
   const options: GatewayOptions = Object.assign({ listen }, { secretkey: 'hunter2' });
   expect(() => resolveGatewayOptions(options)).not.toThrow(/hunter2/);
+});
+
+test.each([
+  [
+    { lanIp: '127.0.0.2', startPort: 3000 },
+    { host: '127.0.0.2', port: 3000 },
+  ],
+  [{ innerListen: '::1' }, { host: '::1', port: 2000 }],
+  [{ innerListen: '127.0.0.1:4000' }, { host: '127.0.0.1', port: 4000 }],
+  [{ innerListen: '[::1]:4000' }, { host: '::1', port: 4000 }],
+])('with %j inner links are accepted on %j', (options, expected) => {
+  expect(innerListenAddress(resolveGatewayOptions({ listen, ...options }))).toEqual(expected);
+});
+
+test('a gateway that others dial needs no key while it listens for them on a loopback address', () => {
+  const behindTunnel = { listen, lanIp: '10.0.0.1', innerListen: '127.0.0.1' };
+  expect(resolveGatewayOptions(behindTunnel).secretKey).toBe('');
 });

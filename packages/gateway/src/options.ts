@@ -8,7 +8,9 @@ import {
   assertString,
   assertZeroOrNumber,
   deepFreeze,
+  type HostPort,
   OptionError,
+  parseHostPort,
   type RegisterAddress,
   rejectUnknownKeys,
   resolveRegisterAddresses,
@@ -39,9 +41,15 @@ export interface GatewayOptions {
    * @default 2000
    */
   readonly startPort?: number;
+  /**
+   * Where inner links are accepted, `host` or `host:port`, when that is not where workers dial:
+   * `0.0.0.0` in a container or behind NAT. Process number `id` takes `port + id`; empty is `lanIp` and
+   * `startPort`. @default ''
+   */
+  readonly innerListen?: string;
   /** Register or registers to announce this gateway to. @default '127.0.0.1:1236' */
   readonly registerAddress?: RegisterAddress;
-  /** Shared by every process of the cluster; required when `lanIp` is not a loopback address. @default '' */
+  /** Shared by every process of the cluster; required when inner links are accepted on an address that is not a loopback one. @default '' */
   readonly secretKey?: string;
   /** Longest message a client may send, in bytes; a longer one closes it with 1009. @default 1048576 */
   readonly maxMessageBytes?: number;
@@ -115,6 +123,7 @@ export const gatewayDefaults: Omit<ResolvedGatewayOptions, 'listen' | 'protocol'
     count: 1,
     lanIp: '127.0.0.1',
     startPort: 2000,
+    innerListen: '',
     registerAddress: '127.0.0.1:1236',
     secretKey: '',
     maxMessageBytes: 1_048_576,
@@ -157,7 +166,7 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
   assertLanIp(resolved.lanIp);
   assertInnerPorts(resolved);
   resolveRegisterAddresses('Gateway.registerAddress', resolved.registerAddress);
-  assertSecretKey('Gateway', resolved.secretKey, resolved.lanIp);
+  assertSecretKey('Gateway', resolved.secretKey, innerListenAddress(resolved).host);
   const bytes = { min: 1024, max: 1_073_741_824 };
   // A message must fit into one inner frame beside its header.
   assertInteger('Gateway.maxMessageBytes', resolved.maxMessageBytes, { min: 1, max: 16_777_216 });
@@ -180,6 +189,24 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
   assertClientOptions(resolved);
   // The application's own objects stay as they are: a protocol may change itself.
   return Object.freeze({ ...deepFreeze(resolved), protocol, tls });
+}
+
+/**
+ * Answers where the first process of a gateway accepts inner links.
+ *
+ * @throws {GW_ERR_OPTION_INVALID} when `innerListen` is neither a host nor `host:port`
+ */
+export function innerListenAddress(
+  options: Pick<ResolvedGatewayOptions, 'innerListen' | 'lanIp' | 'startPort' | 'count'>,
+): HostPort {
+  const { innerListen, lanIp, startPort, count } = options;
+  assertString('Gateway.innerListen', innerListen);
+  if (innerListen === '') return { host: lanIp, port: startPort };
+  if (isHost(innerListen)) return { host: innerListen, port: startPort };
+  const address = parseHostPort('Gateway.innerListen', innerListen);
+  if (address.port + count - 1 <= 65_535) return address;
+  const allowed = `allowed: a port of 0 to ${65_536 - count} with count ${count}`;
+  throw new OptionError('Gateway.innerListen', innerListen, allowed);
 }
 
 function assertLanIp(lanIp: unknown): void {

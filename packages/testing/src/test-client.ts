@@ -52,6 +52,13 @@ export class TestClient {
     return JSON.parse(String(await this.next()));
   }
 
+  /** Resolves when the server has answered a ping, and so read what was sent before. */
+  async ping(): Promise<void> {
+    const answered = once(this.#websocket, 'pong');
+    this.#websocket.ping();
+    await answered;
+  }
+
   /** Stops reading, as a slow client does. */
   pause(): void {
     this.#websocket.pause();

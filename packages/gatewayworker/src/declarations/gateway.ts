@@ -2,6 +2,7 @@ import { parseHostPort } from '@gatewayworker/core';
 import {
   type GatewayOptions,
   GatewayRuntime,
+  innerListenAddress,
   type ResolvedGatewayOptions,
   resolveGatewayOptions,
 } from '@gatewayworker/gateway';
@@ -27,14 +28,13 @@ export class Gateway {
 
 /** All processes share the port for clients; each has its own for inner links. */
 function claimGatewayPorts(options: ResolvedGatewayOptions): PortClaim[] {
-  const { name, listen, lanIp, startPort, count } = options;
+  const { name, listen, innerListen, startPort, count } = options;
+  const inner = innerListenAddress(options);
+  const option = innerListen === '' ? 'Gateway.startPort' : 'Gateway.innerListen';
   const owner = `Gateway "${name}"`;
   const clients = parseHostPort('Gateway.listen', listen.replace(/^[^/]*:\/\//, ''));
   return [
     ...claimPorts({ owner, option: 'Gateway.listen', value: listen, ...clients }, 1),
-    ...claimPorts(
-      { owner, option: 'Gateway.startPort', value: startPort, host: lanIp, port: startPort },
-      count,
-    ),
+    ...claimPorts({ owner, option, value: innerListen || startPort, ...inner }, count),
   ];
 }
