@@ -1,0 +1,163 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import {
+  AcceptorRole,
+  beginFrame,
+  Command,
+  DialerRole,
+  endFrame,
+  writeReceived,
+} from '@gatewayworker/protocol';
+import { captureLogger, eventually, FaultProxy } from '@gatewayworker/testing';
+import { expect, onTestFinished, test } from 'vitest';
+import { DialedLink } from './dialed-link.ts';
+import { FlushScheduler } from './flush-scheduler.ts';
+import { FrameConnection } from './frame-connection.ts';
+import { FrameServer } from './frame-server.ts';
+import { type AcceptorIntroduction, dialHandshake } from './handshake.ts';
+
+const identity = {
+  role: DialerRole.Worker,
+  instanceId: 'worker-1',
+  name: 'worker',
+  id: 0,
+} as const;
+
+/** A listener whose links can be resumed. */
+async function startServer(): Promise<{
+  readonly port: number;
+  readonly links: readonly FrameConnection[];
+  readonly ended: (string | undefined)[];
+}> {
+  const links: FrameConnection[] = [];
+  const ended: (string | undefined)[] = [];
+  const server = new FrameServer({
+    identity: {
+      role: AcceptorRole.Gateway,
+      instanceId: 'gateway-1',
+      name: 'gateway',
+      id: 0,
+      gatewayToken: 1,
+    },
+    secretKey: 'k',
+    allowedRoles: [DialerRole.Worker],
+    areLinksResumable: true,
+    scheduler: new FlushScheduler(),
+    logger: captureLogger().logger,
+    onLink: (connection) => {
+      links.push(connection);
+      connection.onClose = (reason) => void ended.push(reason?.message);
+    },
+  });
+  const port = await server.listen({ host: '127.0.0.1', port: 0 }, 'the test');
+  onTestFinished(() => server.close());
+  return { port, links, ended };
+}
+
+/** Dials and proves itself once. */
+async function dialOnce(
+  port: number,
+  resume?: { linkId: string; received: number },
+  instanceId = 'worker-1',
+): Promise<AcceptorIntroduction & { readonly connection: FrameConnection }> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  await once(socket, 'connect');
+  const connection = new FrameConnection(socket, new FlushScheduler());
+  onTestFinished(() => connection.destroy());
+  return await new Promise((resolve, reject) => {
+    const outcome = {
+      onLinked: (acceptor: AcceptorIntroduction) => resolve({ ...acceptor, connection }),
+      onFailed: reject,
+    };
+    dialHandshake(connection, { ...identity, instanceId }, 'k', outcome, resume);
+  });
+}
+
+test('a link is resumed only by the process whose it is, and only where nothing is missing', async () => {
+  const { port, links } = await startServer();
+  const first = await dialOnce(port);
+  const linkId = first.welcome.linkId ?? '';
+  expect(linkId).not.toBe('');
+  await eventually(() => links.length === 1);
+  const refused = [
+    await dialOnce(port, { linkId, received: 0 }, 'somebody-else'),
+    await dialOnce(port, { linkId: 'unknown', received: 0 }),
+    await dialOnce(port, { linkId, received: 1 }),
+  ];
+  expect(refused.map(({ welcome }) => welcome.resumedAt)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  const again = await dialOnce(port, { linkId, received: 0 });
+  expect(again.welcome).toMatchObject({ resumedAt: 0, linkId: undefined });
+});
+
+test('a peer that confirms what was never sent loses its link', async () => {
+  const { port, ended } = await startServer();
+  const { connection } = await dialOnce(port);
+  writeReceived(connection.writer(), 1_000_000);
+  await eventually(() => ended.length === 1);
+  expect(ended).toEqual(['received: 1000000 is more than was sent']);
+});
+
+test('a link that is not resumed in time ends with what broke it', async () => {
+  const { port, ended } = await startServer();
+  const { connection } = await dialOnce(port);
+  connection.destroy();
+  await eventually(() => ended.length === 1);
+  expect(ended).toEqual(['the peer ended the connection without taking leave']);
+});
+
+test('a peer that takes leave is not waited for', async () => {
+  const { port, links, ended } = await startServer();
+  const { connection, welcome } = await dialOnce(port);
+  expect(welcome.linkId).toBeDefined();
+  connection.makeResumable(60_000);
+  connection.close();
+  await connection.closed;
+  await eventually(() => ended.length === 1);
+  expect(ended).toEqual([undefined]);
+  expect(links[0]?.isOpen).toBe(false);
+});
+
+test('megabytes that the peer has not read when the connection breaks come whole, in order, once', async () => {
+  const { port, links } = await startServer();
+  const proxy = await FaultProxy.start(port);
+  onTestFinished(() => proxy.stop());
+  let isUp = false;
+  const link = new DialedLink({
+    address: { host: '127.0.0.1', port: proxy.port },
+    identity,
+    secretKey: 'k',
+    scheduler: new FlushScheduler(),
+    logger: captureLogger().logger,
+    onUp: (connection) => {
+      isUp = true;
+      connection.onFrame = (_command, buffer, start) => {
+        received.push(buffer.readUInt32BE(start));
+      };
+    },
+    onDown: () => undefined,
+  });
+  onTestFinished(() => link.close());
+  const received: number[] = [];
+  await eventually(() => isUp && links.length === 1);
+  const body = Buffer.alloc(100_000);
+  for (let number = 0; number < 200; number += 1) {
+    body.writeUInt32BE(number);
+    const writer = links[0]?.writer();
+    if (writer === undefined) throw new Error('it is linked');
+    const start = beginFrame(writer, Command.SendToAll);
+    writer.writeBytes(body);
+    endFrame(writer, start);
+    if (number % 40 === 20) {
+      const { accepted } = proxy;
+      proxy.cut();
+      await eventually(() => proxy.accepted > accepted);
+    }
+  }
+  await eventually(() => received.length >= 200);
+  expect(received).toEqual(Array.from({ length: 200 }, (_, number) => number));
+  expect(links).toHaveLength(1);
+});
