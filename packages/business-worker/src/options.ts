@@ -1,14 +1,18 @@
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import {
+  assertInnerTls,
   assertInteger,
   assertName,
   assertOptionsObject,
+  assertSecretKey,
   deepFreeze,
+  type InnerTlsOptions,
   OptionError,
   type RegisterAddress,
   rejectUnknownKeys,
   resolveRegisterAddresses,
+  type SecretKey,
 } from '@gatewayworker/core';
 
 /** Options of a business worker. */
@@ -21,8 +25,10 @@ export interface BusinessWorkerOptions {
   readonly count?: number;
   /** Register or registers to learn the gateways from. @default '127.0.0.1:1236' */
   readonly registerAddress?: RegisterAddress;
-  /** Shared by every process of the cluster. @default '' */
-  readonly secretKey?: string;
+  /** Shared by every process of the cluster; of several keys, one that both peers have is enough. @default '' */
+  readonly secretKey?: SecretKey;
+  /** TLS of inner links; a certificate is needed when gateways and registers ask for one. @default none */
+  readonly innerTls?: InnerTlsOptions;
   /** Unsent bytes per gateway link past which sends are refused and answer false. @default 10240000 */
   readonly sendToGatewayBufferSize?: number;
   /** Deadline of a query in milliseconds, 1 to 3,600,000. @default 5000 */
@@ -35,21 +41,25 @@ export interface BusinessWorkerOptions {
 }
 
 /** Business worker options with every default filled in; `eventHandler` is a `file:` URL. */
-export interface ResolvedBusinessWorkerOptions extends Required<BusinessWorkerOptions> {
+export interface ResolvedBusinessWorkerOptions
+  extends Required<Omit<BusinessWorkerOptions, 'innerTls'>> {
   readonly eventHandler: string;
+  readonly innerTls: InnerTlsOptions | undefined;
 }
 
 /** Defaults of a business worker; `eventHandler` has none. */
-export const businessWorkerDefaults: Omit<ResolvedBusinessWorkerOptions, 'eventHandler'> =
-  Object.freeze({
-    name: 'business-worker',
-    count: 1,
-    registerAddress: '127.0.0.1:1236',
-    secretKey: '',
-    sendToGatewayBufferSize: 10_240_000,
-    queryTimeoutMs: 5000,
-    redeliver: false,
-  });
+export const businessWorkerDefaults: Omit<
+  ResolvedBusinessWorkerOptions,
+  'eventHandler' | 'innerTls'
+> = Object.freeze({
+  name: 'business-worker',
+  count: 1,
+  registerAddress: '127.0.0.1:1236',
+  secretKey: '',
+  sendToGatewayBufferSize: 10_240_000,
+  queryTimeoutMs: 5000,
+  redeliver: false,
+});
 
 /**
  * Merges options with the defaults, checks and freezes them.
@@ -60,17 +70,16 @@ export function resolveBusinessWorkerOptions(
   options: BusinessWorkerOptions,
 ): ResolvedBusinessWorkerOptions {
   assertOptionsObject('BusinessWorker', options);
-  const known = ['eventHandler', ...Object.keys(businessWorkerDefaults)];
+  const known = ['eventHandler', 'innerTls', ...Object.keys(businessWorkerDefaults)];
   rejectUnknownKeys('BusinessWorker', options, known);
   const eventHandler = resolveEventHandler(options.eventHandler);
-  const resolved = { ...businessWorkerDefaults, ...options, eventHandler };
+  const { innerTls, ...rest } = options;
+  const resolved = { ...businessWorkerDefaults, ...rest, eventHandler };
   assertName('BusinessWorker.name', resolved.name);
   assertInteger('BusinessWorker.count', resolved.count, { min: 1, max: 1024 });
   resolveRegisterAddresses('BusinessWorker.registerAddress', resolved.registerAddress);
-  if (typeof resolved.secretKey !== 'string') {
-    const kind = typeof resolved.secretKey;
-    throw new OptionError('BusinessWorker.secretKey', kind, 'allowed: a string');
-  }
+  assertSecretKey('BusinessWorker', resolved.secretKey);
+  assertInnerTls('BusinessWorker', innerTls, false);
   const bytes = { min: 1024, max: 1_073_741_824 };
   assertInteger('BusinessWorker.sendToGatewayBufferSize', resolved.sendToGatewayBufferSize, bytes);
   const deadline = { min: 1, max: 3_600_000 };
@@ -79,7 +88,7 @@ export function resolveBusinessWorkerOptions(
     const allowed = 'allowed: true or false';
     throw new OptionError('BusinessWorker.redeliver', resolved.redeliver, allowed);
   }
-  return deepFreeze(resolved);
+  return Object.freeze({ ...deepFreeze(resolved), innerTls });
 }
 
 function resolveEventHandler(value: unknown): string {

@@ -4,7 +4,9 @@ import {
   type FlushScheduler,
   formatHostPort,
   type HostPort,
+  type InnerTlsOptions,
   type Logger,
+  type SecretKey,
 } from '@gatewayworker/core';
 import { type GatewayEntry, readMessage } from '@gatewayworker/protocol';
 
@@ -12,7 +14,8 @@ import { type GatewayEntry, readMessage } from '@gatewayworker/protocol';
 export interface GatewayDirectoryOptions {
   readonly registers: readonly HostPort[];
   readonly identity: DialerIdentity;
-  readonly secretKey: string;
+  readonly secretKey: SecretKey;
+  readonly innerTls?: InnerTlsOptions | undefined;
   readonly scheduler: FlushScheduler;
   readonly logger: Logger;
   /** The gateways that are alive, by address, after each change, and when a register is gone. */
@@ -52,12 +55,13 @@ export class GatewayDirectory {
   }
 
   #dial(address: HostPort): DialedLink {
-    const { identity, secretKey, scheduler, logger } = this.#options;
+    const { identity, secretKey, innerTls, scheduler, logger } = this.#options;
     const register = formatHostPort(address.host, address.port);
     return new DialedLink({
       address,
       identity,
       secretKey,
+      tls: innerTls,
       scheduler,
       logger,
       onUp: (connection) => {

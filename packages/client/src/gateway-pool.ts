@@ -7,8 +7,10 @@ import {
   fromWire,
   GatewayWorkerError,
   type HostPort,
+  type InnerTlsOptions,
   type Logger,
   parseHostPort,
+  type SecretKey,
 } from '@gatewayworker/core';
 import { Command, type GatewayEntry, readMessage } from '@gatewayworker/protocol';
 import { GatewayDirectory } from './gateway-directory.ts';
@@ -27,7 +29,8 @@ export type GatewayFrameHandler = (
 export interface GatewayPoolOptions {
   readonly registers: readonly HostPort[];
   readonly identity: DialerIdentity;
-  readonly secretKey: string;
+  readonly secretKey: SecretKey;
+  readonly innerTls?: InnerTlsOptions | undefined;
   readonly queryTimeoutMs: number;
   readonly sendToGatewayBufferSize: number;
   readonly scheduler: FlushScheduler;
@@ -69,11 +72,12 @@ export class GatewayPool {
     this.#options = options;
     this.queryTimeoutMs = options.queryTimeoutMs;
     this.sendToGatewayBufferSize = options.sendToGatewayBufferSize;
-    const { registers, identity, secretKey, scheduler, logger } = options;
+    const { registers, identity, secretKey, innerTls, scheduler, logger } = options;
     this.#directory = new GatewayDirectory({
       registers,
       identity,
       secretKey,
+      innerTls,
       scheduler,
       logger,
       onChange: (gateways) => this.#handleDirectory(gateways),
@@ -137,11 +141,12 @@ export class GatewayPool {
   }
 
   #dial(address: string): void {
-    const { identity, secretKey, scheduler, logger } = this.#options;
+    const { identity, secretKey, innerTls, scheduler, logger } = this.#options;
     const link = new DialedLink({
       address: parseHostPort('address of a gateway', address),
       identity,
       secretKey,
+      tls: innerTls,
       scheduler,
       logger,
       onUp: (connection, acceptor) => this.#handleUp(address, connection, acceptor),

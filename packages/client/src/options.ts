@@ -1,20 +1,25 @@
 import {
+  assertInnerTls,
   assertInteger,
   assertName,
   assertOptionsObject,
+  assertSecretKey,
   deepFreeze,
-  OptionError,
+  type InnerTlsOptions,
   type RegisterAddress,
   rejectUnknownKeys,
   resolveRegisterAddresses,
+  type SecretKey,
 } from '@gatewayworker/core';
 
 /** Options of a client of the Gateway API. */
 export interface GatewayClientOptions {
   /** Register or registers to learn the gateways from. @default '127.0.0.1:1236' */
   readonly registerAddress?: RegisterAddress;
-  /** Shared by every process of the cluster. @default '' */
-  readonly secretKey?: string;
+  /** Shared by every process of the cluster; of several keys, one that both peers have is enough. @default '' */
+  readonly secretKey?: SecretKey;
+  /** TLS of inner links; a certificate is needed when gateways and registers ask for one. @default none */
+  readonly innerTls?: InnerTlsOptions;
   /** Names this process in the logs of the cluster. @default 'client' */
   readonly name?: string;
   /** Deadline of a query in milliseconds, 1 to 3,600,000. @default 5000 */
@@ -26,10 +31,13 @@ export interface GatewayClientOptions {
 }
 
 /** Client options with every default filled in. */
-export type ResolvedGatewayClientOptions = Required<GatewayClientOptions>;
+export interface ResolvedGatewayClientOptions
+  extends Required<Omit<GatewayClientOptions, 'innerTls'>> {
+  readonly innerTls: InnerTlsOptions | undefined;
+}
 
 /** Defaults of a client of the Gateway API. */
-export const gatewayClientDefaults: ResolvedGatewayClientOptions = Object.freeze({
+export const gatewayClientDefaults: Omit<ResolvedGatewayClientOptions, 'innerTls'> = Object.freeze({
   registerAddress: '127.0.0.1:1236',
   secretKey: '',
   name: 'client',
@@ -47,18 +55,18 @@ export function resolveGatewayClientOptions(
   options: GatewayClientOptions = {},
 ): ResolvedGatewayClientOptions {
   assertOptionsObject('GatewayClient', options);
-  rejectUnknownKeys('GatewayClient', options, Object.keys(gatewayClientDefaults));
-  const resolved = { ...gatewayClientDefaults, ...options };
+  const known = ['innerTls', ...Object.keys(gatewayClientDefaults)];
+  rejectUnknownKeys('GatewayClient', options, known);
+  const { innerTls, ...rest } = options;
+  const resolved = { ...gatewayClientDefaults, ...rest };
   resolveRegisterAddresses('GatewayClient.registerAddress', resolved.registerAddress);
-  if (typeof resolved.secretKey !== 'string') {
-    const kind = typeof resolved.secretKey;
-    throw new OptionError('GatewayClient.secretKey', kind, 'allowed: a string');
-  }
+  assertSecretKey('GatewayClient', resolved.secretKey);
+  assertInnerTls('GatewayClient', innerTls, false);
   assertName('GatewayClient.name', resolved.name);
   const time = { min: 1, max: 3_600_000 };
   assertInteger('GatewayClient.queryTimeoutMs', resolved.queryTimeoutMs, time);
   assertInteger('GatewayClient.connectTimeoutMs', resolved.connectTimeoutMs, time);
   const bytes = { min: 1024, max: 1_073_741_824 };
   assertInteger('GatewayClient.sendToGatewayBufferSize', resolved.sendToGatewayBufferSize, bytes);
-  return deepFreeze(resolved);
+  return Object.freeze({ ...deepFreeze(resolved), innerTls });
 }

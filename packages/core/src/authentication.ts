@@ -4,13 +4,20 @@ import type { Challenge, Hello } from '@gatewayworker/protocol';
 /** Bytes of the random number that each side of a link contributes. */
 export const NONCE_BYTES = 32;
 
+/**
+ * Secret that every process of a cluster shares. Of several, any that both peers have is enough, so that
+ * a key can be changed while the cluster runs: first each process gets the new one beside the old, then
+ * the new one alone.
+ */
+export type SecretKey = string | readonly string[];
+
 /** Who proves: its name is part of what is signed, so that a proof cannot be sent back to its maker. */
 export type Prover = 'dialer' | 'acceptor';
 
 /** What both sides know of each other before either has proved anything. */
 export interface Transcript {
   readonly hello: Hello;
-  readonly challenge: Omit<Challenge, 'proof'>;
+  readonly challenge: Omit<Challenge, 'proof' | 'otherProofs'>;
 }
 
 /**
@@ -29,6 +36,31 @@ export function computeProof(secretKey: string, prover: Prover, transcript: Tran
   ];
   // JSON separates the parts unambiguously, whatever they contain.
   return createHmac('sha256', secretKey).update(JSON.stringify(parts)).digest();
+}
+
+/** The keys of a process; there is at least one. */
+export function listKeys(secretKey: SecretKey): readonly string[] {
+  return typeof secretKey === 'string' ? [secretKey] : secretKey;
+}
+
+/**
+ * Finds the key by which one of the proofs was made, trying each key of this process with each proof.
+ *
+ * @returns `undefined` when none fits
+ */
+export function findProvenKey(
+  secretKey: SecretKey,
+  prover: Prover,
+  transcript: Transcript,
+  proofs: readonly Uint8Array[],
+): string | undefined {
+  let found: string | undefined;
+  for (const key of listKeys(secretKey)) {
+    for (const proof of proofs) {
+      if (verifyProof(key, prover, transcript, proof)) found = key;
+    }
+  }
+  return found;
 }
 
 /** Checks a proof in constant time. */

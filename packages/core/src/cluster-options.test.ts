@@ -46,7 +46,18 @@ test.each([
 });
 
 test('names a secret key of a wrong type by its type alone', () => {
-  expect(() => assertSecretKey('Gateway', ['hunter2'], '127.0.0.1')).toThrow(
-    'option Gateway.secretKey is "object"; allowed: a string',
+  expect(() => assertSecretKey('Gateway', { key: 'hunter2' }, '127.0.0.1')).toThrow(
+    'option Gateway.secretKey is "object"; allowed: a string, or a list of 1 to 8 strings',
   );
+});
+
+test.each([[[]], [['']], [['a', '']], [[1]], [Array.from({ length: 9 }, () => 'k')]])(
+  'refuses the list of keys %j',
+  (keys) => {
+    expect(() => assertSecretKey('Gateway', keys, '127.0.0.1')).toThrow('is "list"; allowed');
+  },
+);
+
+test('takes several keys', () => {
+  assertSecretKey('Gateway', ['old', 'new'], '10.0.0.1');
 });

@@ -1,3 +1,4 @@
+import type { SecretKey } from './authentication.ts';
 import { OptionError } from './errors.ts';
 import { type HostPort, parseHostPort } from './options.ts';
 
@@ -19,22 +20,35 @@ export function resolveRegisterAddresses(option: string, value: unknown): readon
   });
 }
 
+/** Keys that a process may have at a time. */
+const MAX_KEYS = 8;
+
 /**
- * Checks the `secretKey` of a process that listens for inner links.
+ * Checks a `secretKey`.
  *
- * @throws {GW_ERR_OPTION_INVALID} when the key is empty and the listener can be reached from other machines
+ * @param listenHost - where the process listens for inner links; `undefined` when it only dials
+ * @throws {GW_ERR_OPTION_INVALID} when it is neither a string nor a list of one to eight strings that are
+ * not empty, and when it is empty though the listener can be reached from other machines
  */
-export function assertSecretKey(owner: string, secretKey: unknown, listenHost: string): void {
-  // Named by its type alone: a value of a wrong type may still be the secret.
-  if (typeof secretKey !== 'string') {
-    throw new OptionError(`${owner}.secretKey`, typeof secretKey, 'allowed: a string');
+export function assertSecretKey(owner: string, secretKey: unknown, listenHost?: string): void {
+  const option = `${owner}.secretKey`;
+  if (!isSecretKey(secretKey)) {
+    // Named by its type alone: a value of a wrong type may still be the secret.
+    const type = Array.isArray(secretKey) ? 'list' : typeof secretKey;
+    throw new OptionError(option, type, 'allowed: a string, or a list of 1 to 8 strings');
   }
-  if (secretKey !== '' || isLoopback(listenHost)) return;
+  if (secretKey !== '' || listenHost === undefined || isLoopback(listenHost)) return;
   throw new OptionError(
-    `${owner}.secretKey`,
+    option,
     secretKey,
     `a key is required because ${listenHost} is not a loopback address: whoever reaches it controls the cluster`,
   );
+}
+
+function isSecretKey(value: unknown): value is SecretKey {
+  if (typeof value === 'string') return true;
+  const isList = Array.isArray(value) && value.length >= 1 && value.length <= MAX_KEYS;
+  return isList && value.every((key) => typeof key === 'string' && key !== '');
 }
 
 /** Tells whether a host can be reached from this machine only. */

@@ -1,10 +1,13 @@
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import type { LinkPosition } from '@gatewayworker/protocol';
+import type { SecretKey } from './authentication.ts';
 import { backoffDelayMs } from './backoff.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
 import { FrameConnection } from './frame-connection.ts';
 import { LINK_HEARTBEAT_MS, RESUME_GRACE_MS } from './frame-server.ts';
 import { type AcceptorIntroduction, type DialerIdentity, dialHandshake } from './handshake.ts';
+import type { InnerTlsOptions } from './inner-tls.ts';
 import type { Logger } from './logger.ts';
 import { formatHostPort, type HostPort } from './options.ts';
 
@@ -14,7 +17,9 @@ const BACKOFF = { initialMs: 50, maxMs: 1000, random: Math.random };
 export interface DialedLinkOptions {
   readonly address: HostPort;
   readonly identity: DialerIdentity;
-  readonly secretKey: string;
+  readonly secretKey: SecretKey;
+  /** TLS of the link; `undefined` dials in plain. */
+  readonly tls?: InnerTlsOptions | undefined;
   readonly scheduler: FlushScheduler;
   readonly logger: Logger;
   /** The link is up; sets `connection.onFrame` within the call. */
@@ -67,9 +72,8 @@ export class DialedLink {
   }
 
   #dial(): void {
-    const { address, scheduler, identity, secretKey } = this.#options;
-    const socket = connect({ ...address, allowHalfOpen: true });
-    const connection = new FrameConnection(socket, scheduler);
+    const { scheduler, identity, secretKey } = this.#options;
+    const connection = new FrameConnection(this.#connect(), scheduler);
     this.#attempted = connection;
     const outcome = {
       onLinked: (acceptor: AcceptorIntroduction) => this.#handleLinked(connection, acceptor),
@@ -81,6 +85,12 @@ export class DialedLink {
       },
     };
     dialHandshake(connection, identity, secretKey, outcome, this.#position());
+  }
+
+  #connect(): Socket {
+    const { address, tls } = this.#options;
+    const options = { ...address, allowHalfOpen: true };
+    return tls === undefined ? connect(options) : connectTls({ ...options, ...tls });
   }
 
   /** Where the link that broke is to go on. */

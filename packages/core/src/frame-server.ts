@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import type { DialerRole, Hello } from '@gatewayworker/protocol';
+import type { SecretKey } from './authentication.ts';
 import { GatewayWorkerError } from './errors.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
 import { FrameConnection } from './frame-connection.ts';
 import { type AcceptorIdentity, acceptHandshake } from './handshake.ts';
+import type { InnerTlsOptions } from './inner-tls.ts';
 import type { Logger } from './logger.ts';
 import { formatHostPort, type HostPort } from './options.ts';
 
@@ -14,13 +17,18 @@ import { formatHostPort, type HostPort } from './options.ts';
  */
 export const LINK_HEARTBEAT_MS = 10_000;
 
+/** Time that a peer has for its TLS handshake, in milliseconds. */
+const TLS_TIMEOUT_MS = 5000;
+
 /** Time that a peer has to come back over a link that broke, in milliseconds. */
 export const RESUME_GRACE_MS = 2000;
 
 /** What a listener for inner links needs. */
 export interface FrameServerOptions {
   readonly identity: AcceptorIdentity;
-  readonly secretKey: string;
+  readonly secretKey: SecretKey;
+  /** TLS of the links; `undefined` accepts them in plain. */
+  readonly tls?: InnerTlsOptions | undefined;
   /** Who may dial this listener. */
   readonly allowedRoles: readonly DialerRole[];
   /** Whether links outlive their sockets for a while. @default false */
@@ -36,12 +44,18 @@ export class FrameServer {
   readonly #options: FrameServerOptions;
   readonly #server: Server;
   readonly #connections = new Set<FrameConnection>();
+  /** What lies below TLS connections. */
+  readonly #sockets = new Set<Socket>();
   /** Links that can be resumed, by their id. */
   readonly #resumable = new Map<string, { connection: FrameConnection; dialer: string }>();
 
   constructor(options: FrameServerOptions) {
     this.#options = options;
-    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
+    const { tls } = options;
+    this.#server =
+      tls === undefined
+        ? createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket))
+        : this.#createTlsServer(tls);
   }
 
   /** Number of links, those that are being set up and those that wait to be resumed included. */
@@ -68,7 +82,34 @@ export class FrameServer {
       this.#server.close(() => resolve());
     });
     for (const connection of this.#connections) connection.close();
+    await Promise.all([...this.#connections].map((connection) => connection.closed));
+    // Those that have not finished their TLS handshake are no connections yet.
+    for (const socket of this.#sockets) socket.destroy();
     await closed;
+  }
+
+  #createTlsServer(tls: InnerTlsOptions): Server {
+    const isMutual = tls.ca !== undefined;
+    const server = createTlsServer(
+      {
+        ...tls,
+        allowHalfOpen: true,
+        handshakeTimeout: TLS_TIMEOUT_MS,
+        requestCert: isMutual,
+        rejectUnauthorized: isMutual,
+      },
+      (socket) => this.#accept(socket),
+    );
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    server.on('tlsClientError', (error, socket) => {
+      const peer = formatHostPort(socket.remoteAddress ?? 'unknown', socket.remotePort ?? 0);
+      this.#options.logger.warn({ peer, reason: error.message }, 'inner link refused');
+      socket.destroy();
+    });
+    return server;
   }
 
   #accept(socket: Socket): void {

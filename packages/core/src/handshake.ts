@@ -10,7 +10,13 @@ import {
   readMessage,
   type Welcome,
 } from '@gatewayworker/protocol';
-import { computeProof, NONCE_BYTES, verifyProof } from './authentication.ts';
+import {
+  computeProof,
+  findProvenKey,
+  listKeys,
+  NONCE_BYTES,
+  type SecretKey,
+} from './authentication.ts';
 import { fromWire, GatewayWorkerError, toError, toWire } from './errors.ts';
 import type { FrameConnection } from './frame-connection.ts';
 
@@ -53,7 +59,7 @@ export interface HandshakeOutcome<T> {
 export function dialHandshake(
   connection: FrameConnection,
   identity: DialerIdentity,
-  secretKey: string,
+  secretKey: SecretKey,
   outcome: HandshakeOutcome<AcceptorIntroduction>,
   resume?: LinkPosition,
 ): void {
@@ -70,10 +76,10 @@ export function dialHandshake(
   handshake.expect('challenge', (challenge) => {
     assertVersion(challenge.version);
     const transcript = { hello, challenge };
-    if (!verifyProof(secretKey, 'acceptor', transcript, challenge.proof)) {
-      throw new GatewayWorkerError('GW_ERR_AUTHENTICATION_FAILED');
-    }
-    connection.send({ type: 'proof', proof: computeProof(secretKey, 'dialer', transcript) });
+    const proofs = [challenge.proof, ...challenge.otherProofs];
+    const key = findProvenKey(secretKey, 'acceptor', transcript, proofs);
+    if (key === undefined) throw new GatewayWorkerError('GW_ERR_AUTHENTICATION_FAILED');
+    connection.send({ type: 'proof', proof: computeProof(key, 'dialer', transcript) });
     handshake.expect('welcome', (welcome) => {
       handshake.end();
       outcome.onLinked({ challenge, welcome });
@@ -84,7 +90,7 @@ export function dialHandshake(
 /** What an acceptor needs. */
 export interface AcceptorOptions {
   readonly identity: AcceptorIdentity;
-  readonly secretKey: string;
+  readonly secretKey: SecretKey;
   /** Who may dial this listener. */
   readonly allowedRoles: readonly DialerRole[];
   /** The link that a dialer may go on with, if that is possible. */
@@ -119,10 +125,13 @@ export function acceptHandshake(
     const nonce = randomBytes(NONCE_BYTES);
     const said = { type: 'challenge', version: PROTOCOL_VERSION, role, instanceId, nonce } as const;
     const transcript = { hello, challenge: said };
-    const proof = computeProof(options.secretKey, 'acceptor', transcript);
-    connection.send({ ...said, proof });
+    const [proof = Buffer.alloc(0), ...otherProofs] = listKeys(options.secretKey).map((key) =>
+      computeProof(key, 'acceptor', transcript),
+    );
+    connection.send({ ...said, proof, otherProofs });
     handshake.expect('proof', (answer) => {
-      if (!verifyProof(options.secretKey, 'dialer', transcript, answer.proof)) {
+      const proofs = [answer.proof];
+      if (findProvenKey(options.secretKey, 'dialer', transcript, proofs) === undefined) {
         throw new GatewayWorkerError('GW_ERR_AUTHENTICATION_FAILED');
       }
       handshake.end();

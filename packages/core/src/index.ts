@@ -1,3 +1,4 @@
+export type { SecretKey } from './authentication.ts';
 export { type BackoffOptions, backoffDelayMs } from './backoff.ts';
 export {
   assertSecretKey,
@@ -27,6 +28,7 @@ export {
 } from './frame-server.ts';
 export { GatheredSocket } from './gathered-socket.ts';
 export type { AcceptorIdentity, AcceptorIntroduction, DialerIdentity } from './handshake.ts';
+export { assertInnerTls, type InnerTlsOptions } from './inner-tls.ts';
 export { createLogger, type Logger, type LoggerOptions } from './logger.ts';
 export {
   assertInteger,

@@ -100,6 +100,7 @@ export class GatewayRuntime implements RoleRuntime {
         gatewayToken: clients.gatewayToken,
       },
       secretKey: options.secretKey,
+      tls: options.innerTls,
       allowedRoles: [DialerRole.Worker, DialerRole.Client],
       areLinksResumable: true,
       scheduler,
@@ -186,7 +187,7 @@ export class GatewayRuntime implements RoleRuntime {
 
   /** Tells every register where this gateway is. Resolves when one knows, or has failed to answer once. */
   async #announce(): Promise<void> {
-    const { registerAddress, secretKey, name, lanIp, startPort } = this.#options;
+    const { registerAddress, secretKey, innerTls, name, lanIp, startPort } = this.#options;
     // A port that was taken is the one to dial; one that was given may be mapped to another.
     const port = startPort === 0 ? this.#innerPort : startPort + this.#id;
     const gateway: GatewayEntry = {
@@ -204,6 +205,7 @@ export class GatewayRuntime implements RoleRuntime {
           address,
           identity,
           secretKey,
+          tls: innerTls,
           scheduler: this.#scheduler,
           logger: this.#logger,
           onUp: (connection) => {

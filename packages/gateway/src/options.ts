@@ -1,4 +1,5 @@
 import {
+  assertInnerTls,
   assertInteger,
   assertName,
   assertOneOf,
@@ -9,11 +10,13 @@ import {
   assertZeroOrNumber,
   deepFreeze,
   type HostPort,
+  type InnerTlsOptions,
   OptionError,
   parseHostPort,
   type RegisterAddress,
   rejectUnknownKeys,
   resolveRegisterAddresses,
+  type SecretKey,
 } from '@gatewayworker/core';
 import { type SlowConsumerPolicy, slowConsumerPolicies } from './client-sender.ts';
 import { isHost, parseListenAddress } from './listen-address.ts';
@@ -49,8 +52,10 @@ export interface GatewayOptions {
   readonly innerListen?: string;
   /** Register or registers to announce this gateway to. @default '127.0.0.1:1236' */
   readonly registerAddress?: RegisterAddress;
-  /** Shared by every process of the cluster; required when inner links are accepted on an address that is not a loopback one. @default '' */
-  readonly secretKey?: string;
+  /** Shared by every process of the cluster; required when inner links are accepted on an address that is not a loopback one. Of several keys, one that both peers have is enough. @default '' */
+  readonly secretKey?: SecretKey;
+  /** TLS of inner links; mutual when it has a `ca`. @default none */
+  readonly innerTls?: InnerTlsOptions;
   /** Longest message a client may send, in bytes; a longer one closes it with 1009. @default 1048576 */
   readonly maxMessageBytes?: number;
   /** Unsent bytes per client past which it counts as too slow and is closed with 1013. @default 1024000 */
@@ -111,41 +116,45 @@ export interface GatewayOptions {
 }
 
 /** Gateway options with every default filled in. */
-export interface ResolvedGatewayOptions extends Required<Omit<GatewayOptions, 'protocol' | 'tls'>> {
+export interface ResolvedGatewayOptions
+  extends Required<Omit<GatewayOptions, 'protocol' | 'tls' | 'innerTls'>> {
   readonly protocol: ClientProtocol | undefined;
   readonly tls: TlsOptions | undefined;
+  readonly innerTls: InnerTlsOptions | undefined;
 }
 
 /** Defaults of a gateway; `listen` has none. */
-export const gatewayDefaults: Omit<ResolvedGatewayOptions, 'listen' | 'protocol' | 'tls'> =
-  Object.freeze({
-    name: 'gateway',
-    count: 1,
-    lanIp: '127.0.0.1',
-    startPort: 2000,
-    innerListen: '',
-    registerAddress: '127.0.0.1:1236',
-    secretKey: '',
-    maxMessageBytes: 1_048_576,
-    sendToClientBufferSize: 1_024_000,
-    sendToWorkerBufferSize: 10_240_000,
-    maxEventsInFlight: 64,
-    maxHeldBytes: 67_108_864,
-    pingInterval: 25,
-    pingNotResponseLimit: 2,
-    pingData: '',
-    maxMessagesPerSecond: 0,
-    slowConsumer: 'close',
-    handshakeTimeoutMs: 10_000,
-    perMessageDeflate: false,
-    subprotocols: Object.freeze([]),
-    allowedOrigins: Object.freeze([]),
-    maxConnections: 100_000,
-    maxConnectionsPerIp: 0,
-    trustProxy: false,
-    proxyProtocol: false,
-    router: 'leastConnections',
-  });
+export const gatewayDefaults: Omit<
+  ResolvedGatewayOptions,
+  'listen' | 'protocol' | 'tls' | 'innerTls'
+> = Object.freeze({
+  name: 'gateway',
+  count: 1,
+  lanIp: '127.0.0.1',
+  startPort: 2000,
+  innerListen: '',
+  registerAddress: '127.0.0.1:1236',
+  secretKey: '',
+  maxMessageBytes: 1_048_576,
+  sendToClientBufferSize: 1_024_000,
+  sendToWorkerBufferSize: 10_240_000,
+  maxEventsInFlight: 64,
+  maxHeldBytes: 67_108_864,
+  pingInterval: 25,
+  pingNotResponseLimit: 2,
+  pingData: '',
+  maxMessagesPerSecond: 0,
+  slowConsumer: 'close',
+  handshakeTimeoutMs: 10_000,
+  perMessageDeflate: false,
+  subprotocols: Object.freeze([]),
+  allowedOrigins: Object.freeze([]),
+  maxConnections: 100_000,
+  maxConnectionsPerIp: 0,
+  trustProxy: false,
+  proxyProtocol: false,
+  router: 'leastConnections',
+});
 
 /**
  * Merges options with the defaults, checks and freezes them.
@@ -154,13 +163,14 @@ export const gatewayDefaults: Omit<ResolvedGatewayOptions, 'listen' | 'protocol'
  */
 export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayOptions {
   assertOptionsObject('Gateway', options);
-  const known = ['listen', 'protocol', 'tls', ...Object.keys(gatewayDefaults)];
+  const known = ['listen', 'protocol', 'tls', 'innerTls', ...Object.keys(gatewayDefaults)];
   rejectUnknownKeys('Gateway', options, known);
-  const { protocol, tls, ...rest } = options;
+  const { protocol, tls, innerTls, ...rest } = options;
   const resolved = { ...gatewayDefaults, ...rest };
   assertProtocol(protocol);
   parseListenAddress(resolved.listen, protocol !== undefined);
   if (tls !== undefined) createTlsContext(tls);
+  assertInnerTls('Gateway', innerTls, true);
   assertName('Gateway.name', resolved.name);
   assertInteger('Gateway.count', resolved.count, { min: 1, max: 1024 });
   assertLanIp(resolved.lanIp);
@@ -188,7 +198,7 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
   assertRouter(resolved.router);
   assertClientOptions(resolved);
   // The application's own objects stay as they are: a protocol may change itself.
-  return Object.freeze({ ...deepFreeze(resolved), protocol, tls });
+  return Object.freeze({ ...deepFreeze(resolved), protocol, tls, innerTls });
 }
 
 /**
@@ -228,7 +238,9 @@ function assertProtocol(protocol: unknown): void {
   throw new OptionError('Gateway.protocol', protocol, 'allowed: an object { decode, encode }');
 }
 
-function assertClientOptions(options: Omit<ResolvedGatewayOptions, 'protocol' | 'tls'>): void {
+function assertClientOptions(
+  options: Omit<ResolvedGatewayOptions, 'protocol' | 'tls' | 'innerTls'>,
+): void {
   assertDeflate(options.perMessageDeflate);
   assertStrings('Gateway.subprotocols', options.subprotocols, /^[\w!#$%&'*+.^`|~-]+$/, 'tokens');
   const origin = /^[a-z][a-z0-9+.-]*:\/\/(?:\*\.)?[^/*\s]+$/i;

@@ -37,6 +37,7 @@ const messages: { readonly [T in Message['type']]: Extract<Message, { readonly t
     instanceId: 'abc',
     nonce: Buffer.alloc(32, 7),
     proof: Buffer.alloc(32, 8),
+    otherProofs: [Buffer.alloc(32, 9)],
   },
   proof: { type: 'proof', proof: Buffer.alloc(32, 9) },
   welcome: {
@@ -242,6 +243,7 @@ const required: Readonly<Record<Message['type'], readonly Path[]>> = {
 /** Fields that may be absent, but not of another type. */
 const optional: readonly (readonly [Message['type'], Path])[] = [
   ['hello', ['resume']],
+  ['challenge', ['otherProofs']],
   ['welcome', ['linkId']],
   ['welcome', ['resumedAt']],
   ['clientAttached', ['request']],

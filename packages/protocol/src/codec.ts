@@ -193,6 +193,7 @@ function parseChallenge(body: unknown): Challenge {
     instanceId: fields.string('instanceId'),
     nonce: fields.bytes('nonce'),
     proof: fields.bytes('proof'),
+    otherProofs: fields.optionalByteList('otherProofs'),
   };
 }
 

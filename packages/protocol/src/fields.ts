@@ -62,6 +62,15 @@ export class Fields {
     return this.#values[name] == null ? undefined : this.bytes(name);
   }
 
+  /** A list of bytes; empty when it is absent. */
+  optionalByteList(name: string): Uint8Array[] {
+    if (this.#values[name] == null) return [];
+    return this.list(name).map((entry) => {
+      if (!(entry instanceof Uint8Array)) throw this.#error(name, 'a list of bytes');
+      return entry;
+    });
+  }
+
   oneOf<T extends string>(name: string, allowed: Readonly<Record<string, T>>): T {
     const value = this.#values[name];
     const found = Object.values(allowed).find((entry) => entry === value);

@@ -61,8 +61,10 @@ export interface Challenge {
   readonly instanceId: string;
   /** 32 random bytes. */
   readonly nonce: Uint8Array;
-  /** 32 bytes of HMAC-SHA-256. */
+  /** 32 bytes of HMAC-SHA-256, by the acceptor's first key. */
   readonly proof: Uint8Array;
+  /** The same by its other keys. */
+  readonly otherProofs: readonly Uint8Array[];
 }
 
 /** The dialer proves that it knows the secret key. */

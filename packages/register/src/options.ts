@@ -1,10 +1,13 @@
 import {
+  assertInnerTls,
   assertName,
   assertOptionsObject,
   assertSecretKey,
   deepFreeze,
+  type InnerTlsOptions,
   parseHostPort,
   rejectUnknownKeys,
+  type SecretKey,
 } from '@gatewayworker/core';
 
 /** Options of a register. */
@@ -13,19 +16,22 @@ export interface RegisterOptions {
   readonly listen?: string;
   /** Shown in the status and in logs. @default 'register' */
   readonly name?: string;
-  /** Shared by every process of the cluster; required when `listen` is not a loopback address. @default '' */
-  readonly secretKey?: string;
+  /** Shared by every process of the cluster; required when `listen` is not a loopback address. Of several keys, one that both peers have is enough. @default '' */
+  readonly secretKey?: SecretKey;
+  /** TLS of inner links; mutual when it has a `ca`. @default none */
+  readonly innerTls?: InnerTlsOptions;
 }
 
 /** Register options with every default filled in. */
 export interface ResolvedRegisterOptions {
   readonly listen: string;
   readonly name: string;
-  readonly secretKey: string;
+  readonly secretKey: SecretKey;
+  readonly innerTls: InnerTlsOptions | undefined;
 }
 
 /** Defaults of a register. */
-export const registerDefaults: ResolvedRegisterOptions = Object.freeze({
+export const registerDefaults: Omit<ResolvedRegisterOptions, 'innerTls'> = Object.freeze({
   listen: '127.0.0.1:1236',
   name: 'register',
   secretKey: '',
@@ -38,10 +44,12 @@ export const registerDefaults: ResolvedRegisterOptions = Object.freeze({
  */
 export function resolveRegisterOptions(options: RegisterOptions = {}): ResolvedRegisterOptions {
   assertOptionsObject('Register', options);
-  rejectUnknownKeys('Register', options, Object.keys(registerDefaults));
-  const resolved = { ...registerDefaults, ...options };
+  rejectUnknownKeys('Register', options, ['innerTls', ...Object.keys(registerDefaults)]);
+  const { innerTls, ...rest } = options;
+  const resolved = { ...registerDefaults, ...rest };
   const { host } = parseHostPort('Register.listen', resolved.listen);
   assertName('Register.name', resolved.name);
   assertSecretKey('Register', resolved.secretKey, host);
-  return deepFreeze(resolved);
+  assertInnerTls('Register', innerTls, true);
+  return Object.freeze({ ...deepFreeze(resolved), innerTls });
 }

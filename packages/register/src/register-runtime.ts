@@ -52,6 +52,7 @@ export class RegisterRuntime implements RoleRuntime {
         gatewayToken: 0,
       },
       secretKey: options.secretKey,
+      tls: options.innerTls,
       allowedRoles: Object.values(DialerRole),
       scheduler: new FlushScheduler(),
       logger: context.logger,

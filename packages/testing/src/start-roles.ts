@@ -5,6 +5,7 @@ import {
   resolveBusinessWorkerOptions,
 } from '@gatewayworker/business-worker';
 import { GatewayClient, type GatewayClientOptions } from '@gatewayworker/client';
+import type { InnerTlsOptions, SecretKey } from '@gatewayworker/core';
 import { type GatewayOptions, GatewayRuntime, resolveGatewayOptions } from '@gatewayworker/gateway';
 import { RegisterRuntime, resolveRegisterOptions } from '@gatewayworker/register';
 import type { ClientOptions } from 'ws';
@@ -30,7 +31,9 @@ export interface RolesOptions {
     | Partial<GatewayOptions>
     | ((gatewayId: number) => Partial<GatewayOptions>);
   readonly workerOptions?: Partial<BusinessWorkerOptions>;
-  readonly secretKey?: string;
+  readonly secretKey?: SecretKey;
+  /** TLS of every inner link. */
+  readonly innerTls?: InnerTlsOptions;
 }
 
 /** A register, gateways and workers within this process, on free ports, over real sockets. */
@@ -81,7 +84,7 @@ export class Roles {
 
   /** Starts one more gateway. */
   async startGateway(): Promise<GatewayRuntime> {
-    const { gatewayOptions, secretKey = '' } = this.#options;
+    const { gatewayOptions } = this.#options;
     const { registerAddress } = this;
     const id = this.gateways.length;
     const options = resolveGatewayOptions({
@@ -89,7 +92,7 @@ export class Roles {
       name: 'test-gateway',
       startPort: 0,
       registerAddress,
-      secretKey,
+      ...this.#security,
       ...(typeof gatewayOptions === 'function' ? gatewayOptions(id) : gatewayOptions),
     });
     const gateway = new GatewayRuntime(options, { id, logger: this.#log.logger });
@@ -100,10 +103,10 @@ export class Roles {
 
   /** Starts one more worker; resolves once every gateway has it. */
   async startWorker(): Promise<BusinessWorkerRuntime> {
-    const { events, workerOptions, secretKey = '' } = this.#options;
+    const { events, workerOptions } = this.#options;
     const { registerAddress } = this;
     const eventHandler = '/given/by/the/test';
-    const options = { name: 'test-worker', eventHandler, registerAddress, secretKey };
+    const options = { name: 'test-worker', eventHandler, registerAddress, ...this.#security };
     const resolved = resolveBusinessWorkerOptions({ ...options, ...workerOptions });
     const id = this.workers.length;
     const worker = new BusinessWorkerRuntime(resolved, {
@@ -137,8 +140,7 @@ export class Roles {
   /** Links a client of the Gateway API. */
   async gatewayClient(options: GatewayClientOptions = {}): Promise<GatewayClient> {
     const { registerAddress } = this;
-    const { secretKey = '' } = this.#options;
-    const given = { registerAddress, secretKey, ...options };
+    const given = { registerAddress, ...this.#security, ...options };
     const client = await GatewayClient.connect(given, this.#log.logger);
     this.#gatewayClients.push(client);
     return client;
@@ -153,11 +155,15 @@ export class Roles {
     await this.#register.stop();
   }
 
+  get #security(): { secretKey: SecretKey; innerTls?: InnerTlsOptions } {
+    const { secretKey = '', innerTls } = this.#options;
+    return { secretKey, ...(innerTls && { innerTls }) };
+  }
+
   #makeRegister(): RegisterRuntime {
-    const { secretKey = '' } = this.#options;
     const listen = `127.0.0.1:${this.#registerPort}`;
     const context = { id: 0, logger: this.#log.logger };
-    return new RegisterRuntime(resolveRegisterOptions({ listen, secretKey }), context);
+    return new RegisterRuntime(resolveRegisterOptions({ listen, ...this.#security }), context);
   }
 }
 

@@ -1,0 +1,93 @@
+import {
+  BusinessWorkerRuntime,
+  resolveBusinessWorkerOptions,
+} from '@gatewayworker/business-worker';
+import { GatewayClient } from '@gatewayworker/client';
+import { captureLogger, eventually, makeCertificate, openTcpPeer } from '@gatewayworker/testing';
+import type { EventHandler } from 'gatewayworker';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { roles } from './roles.ts';
+
+const echo: EventHandler = { onMessage: (_id, message, ctx) => void ctx.send(message) };
+
+let own: { cert: string; key: string; ca: string };
+let foreign: { cert: string; key: string; ca: string };
+
+beforeAll(async () => {
+  const [one, other] = await Promise.all([makeCertificate(), makeCertificate()]);
+  own = { ...one, ca: one.cert };
+  foreign = { ...other, ca: other.cert };
+});
+
+test('links between all processes go by TLS when it is asked for, and a megabyte comes whole', async () => {
+  const cluster = await roles({ events: echo, gateways: 2, workers: 2, innerTls: own });
+  const clients = [await cluster.connect(0), await cluster.connect(1)];
+  const text = 'ü'.repeat(500_000);
+  for (const client of clients) {
+    client.send(text);
+    expect(await client.next()).toBe(text);
+  }
+  const api = await cluster.gatewayClient();
+  expect(await api.getAllClientIdCount()).toBe(2);
+});
+
+test.each([
+  ['in plain', undefined],
+  ['without a certificate', 'anonymous'],
+  ['with a certificate of another authority', 'foreign'],
+])('who dials %s is refused, and the others go on', async (_name, kind) => {
+  const cluster = await roles({ events: echo, innerTls: own });
+  const client = await cluster.connect();
+  const tls = kind === 'anonymous' ? { ca: own.ca } : { ...foreign, ca: own.ca };
+  const { secretKey, connectTimeoutMs } = { secretKey: '', connectTimeoutMs: 400 };
+  const { registerAddress } = cluster;
+  const options = { registerAddress, secretKey, connectTimeoutMs };
+  const stranger = GatewayClient.connect(
+    kind === undefined ? options : { ...options, innerTls: tls },
+    captureLogger().logger,
+  );
+  await expect(stranger).rejects.toMatchObject({ code: 'GW_ERR_CONNECT_TIMEOUT' });
+  client.send('x');
+  expect(await client.next()).toBe('x');
+});
+
+test('who dials does not trust a listener whose certificate is of another authority', async () => {
+  const cluster = await roles({
+    events: echo,
+    innerTls: { cert: own.cert, key: own.key, ca: own.ca },
+  });
+  const stranger = cluster.gatewayClient({ innerTls: foreign, connectTimeoutMs: 400 });
+  await expect(stranger).rejects.toMatchObject({ code: 'GW_ERR_CONNECT_TIMEOUT' });
+  expect(cluster.log.some(({ reason }) => /certificate/.test(String(reason)))).toBe(true);
+});
+
+test('a peer that never finishes its TLS handshake holds up nobody, and not the stop either', async () => {
+  const cluster = await roles({ events: echo, innerTls: own });
+  const peer = await openTcpPeer(cluster.gateways[0]?.innerPort ?? 0);
+  onTestFinished(() => peer.destroy());
+  const client = await cluster.connect();
+  client.send('x');
+  expect(await client.next()).toBe('x');
+  await cluster.gateways[0]?.stop();
+  await peer.ended;
+});
+
+test('a key is changed while the cluster runs: who has both is linked with either', async () => {
+  const cluster = await roles({ events: echo, secretKey: ['old', 'new'] });
+  const { registerAddress } = cluster;
+  for (const secretKey of ['old', 'new', ['newer', 'new']]) {
+    const api = await cluster.gatewayClient({ secretKey });
+    expect(await api.getAllClientIdCount()).toBe(0);
+  }
+  const stranger = cluster.gatewayClient({ secretKey: 'newer', connectTimeoutMs: 400 });
+  await expect(stranger).rejects.toMatchObject({ code: 'GW_ERR_CONNECT_TIMEOUT' });
+  const options = { name: 'late', eventHandler: '/given/by/the/test', registerAddress };
+  const late = new BusinessWorkerRuntime(
+    resolveBusinessWorkerOptions({ ...options, secretKey: 'new' }),
+    { id: 0, logger: captureLogger().logger, loadEvents: async () => echo },
+  );
+  onTestFinished(() => late.stop());
+  await late.start();
+  await eventually(() => cluster.gateways[0]?.workerCount === 2);
+  expect(JSON.stringify(cluster.log)).not.toMatch(/"(?:old|new|newer)"/);
+});
