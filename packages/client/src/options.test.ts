@@ -43,7 +43,7 @@ test.each<[Record<string, unknown>, string]>([
 });
 
 test('names a secret key of a wrong type by its type alone', () => {
-  const wrong: Record<string, unknown> = { secretKey: ['hunter2'] };
+  const wrong: Record<string, unknown> = { secretKey: { key: 'hunter2' } };
   expect(() => resolveGatewayClientOptions(Object.assign({}, wrong))).toThrow(
     'option GatewayClient.secretKey is "object"; allowed: a string',
   );
