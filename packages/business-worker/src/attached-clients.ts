@@ -22,6 +22,9 @@ const GATEWAY_LOST_GRACE_MS = 2000;
 /** Lost clients whose `onClose` starts in one turn of the event loop. */
 const LOST_CLIENTS_PER_TURN = 64;
 
+/** Clients that a report of unfinished events names. */
+const NAMED_CLIENTS = 10;
+
 /** Bytes of a client message before its payload: connection and flags. */
 const MESSAGE_HEADER_BYTES = 5;
 
@@ -29,6 +32,18 @@ const MESSAGE_HEADER_BYTES = 5;
 interface LinkClients {
   readonly contexts: Map<number, ClientContext>;
   readonly handled: HandledEvents;
+  /** True when the gateway has said that nothing of this worker is in flight there any more. */
+  isDrained: boolean;
+}
+
+/** What a worker has not finished. */
+export interface UnfinishedEvents {
+  /** Events whose callbacks run or have not begun. */
+  readonly events: number;
+  /** Clients that they are of. */
+  readonly clients: number;
+  /** Ids of the first of these clients. */
+  readonly clientIds: readonly string[];
 }
 
 /** A gateway whose link is down. */
@@ -59,6 +74,7 @@ export class AttachedClients {
   readonly #links = new Map<GatewayLink, LinkClients>();
   #lost: readonly LostGateway[] = [];
   #isReady = false;
+  #isDraining = false;
 
   constructor(options: AttachedClientsOptions) {
     this.#options = options;
@@ -86,19 +102,52 @@ export class AttachedClients {
   /** Tells every gateway, and those that come, that it may attach clients. */
   setReady(): void {
     this.#isReady = true;
-    for (const link of this.#links.keys()) this.#sendReady(link);
+    for (const link of this.#links.keys()) this.#greet(link);
+  }
+
+  /** Tells every gateway, and those that come, that this worker takes no new events. */
+  drain(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    for (const link of this.#links.keys()) this.#greet(link);
+  }
+
+  /** True when no linked gateway has anything of this worker in flight after `drain`. */
+  get isDrained(): boolean {
+    return [...this.#links.values()].every(({ isDrained }) => isDrained);
+  }
+
+  /** True while it is not certain whether a gateway is gone: its clients may have to get their end here. */
+  get hasLost(): boolean {
+    return this.#lost.length > 0;
+  }
+
+  /** What is not finished of the clients that it has. */
+  get unfinished(): UnfinishedEvents {
+    let events = 0;
+    let clients = 0;
+    const clientIds: string[] = [];
+    for (const { contexts } of this.#links.values()) {
+      for (const { clientId, isBusy, waiting } of contexts.values()) {
+        if (!isBusy) continue;
+        events += 1 + (waiting?.length ?? 0);
+        clients += 1;
+        if (clientIds.length < NAMED_CLIENTS) clientIds.push(clientId);
+      }
+    }
+    return { events, clients, clientIds };
   }
 
   /** A gateway is linked. */
   addLink(link: GatewayLink): void {
     const handled = new HandledEvents();
-    this.#links.set(link, { contexts: new Map(), handled });
+    this.#links.set(link, { contexts: new Map(), handled, isDrained: false });
     const { output } = link.connection;
     // One frame per turn tells of all events that were finished in it.
     output.beforeFlush = () => {
       if (!handled.isEmpty) handled.write(output.writer());
     };
-    if (this.#isReady) this.#sendReady(link);
+    this.#greet(link);
     for (const lost of this.#lost) {
       // The same process is back: it has given its clients to the workers that it could reach.
       if (lost.instanceId === link.instanceId) this.#takeLost(lost);
@@ -145,6 +194,10 @@ export class AttachedClients {
       if (context === undefined) return;
       const event = { kind: 'connected', isRedelivered: isRedelivered(buffer, start) } as const;
       this.#options.onEvent(context, event);
+    } else if (command === Command.ClientDetached) {
+      clients.contexts.delete(buffer.readUInt32BE(start));
+    } else if (command === Command.WorkerDrained) {
+      clients.isDrained = this.#isDraining;
     } else {
       const message = readMessage(command, buffer, start, end);
       if (message !== undefined) this.#handleMessage(link, clients, message);
@@ -207,7 +260,13 @@ export class AttachedClients {
     link.connection.send({ type: 'handshakeDecided', requestId, ...decision });
   }
 
-  #sendReady(link: GatewayLink): void {
+  /** Tells a gateway what this worker takes, if anything. */
+  #greet(link: GatewayLink): void {
+    if (this.#isDraining) {
+      link.connection.signal(Command.WorkerDraining);
+      return;
+    }
+    if (!this.#isReady) return;
     const { decide, redelivers } = this.#options;
     writeWorkerReady(link.connection.writer(), {
       decidesHandshakes: decide !== undefined,

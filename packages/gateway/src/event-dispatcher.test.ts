@@ -122,12 +122,20 @@ class Client extends ClientConnection {
   }
 }
 
-function create(options: Partial<EventDispatcherOptions> = {}): EventDispatcher {
-  const limits = { maxEventsInFlight: 64, maxHeldBytes: 100_000, sendToWorkerBufferSize: 100_000 };
+function create(
+  options: Partial<EventDispatcherOptions> = {},
+  limits: LimitCounters = new LimitCounters(),
+): EventDispatcher {
+  const bounds = {
+    maxEventsInFlight: 64,
+    maxHeldBytes: 100_000,
+    maxHeldMs: 0,
+    sendToWorkerBufferSize: 100_000,
+  };
   const logger = createLogger({ stdout: false });
   const workers = new WorkerPool(new LeastConnectionsRouter());
-  const context = { workers, limits: new LimitCounters(), logger };
-  return new EventDispatcher({ ...limits, ...options }, context);
+  const context = { workers, limits, logger, onExpired: () => undefined };
+  return new EventDispatcher({ ...bounds, ...options }, context);
 }
 
 function say(dispatcher: EventDispatcher, client: ClientConnection, text: string): void {
@@ -325,7 +333,8 @@ test('stays paused while one of several reasons holds', async () => {
 });
 
 test('moves the clients of a worker that is gone to another, without a second onConnect', () => {
-  const dispatcher = create({ maxEventsInFlight: 2 });
+  const limits = new LimitCounters();
+  const dispatcher = create({ maxEventsInFlight: 2 }, limits);
   const [first, second] = [new Worker(0), new Worker(1)];
   dispatcher.addWorker(first.link);
   const client = new Client(1);
@@ -335,7 +344,7 @@ test('moves the clients of a worker that is gone to another, without a second on
   dispatcher.addWorker(second.link);
   dispatcher.removeWorker(first.link);
   expect(client.pauses).toEqual([true, false]);
-  expect(dispatcher.lostEvents).toBe(2);
+  expect(limits.lostEvents).toBe(2);
   say(dispatcher, client, 'next');
   expect(second.take()).toEqual(['1 attached', '1 text next']);
   expect(dispatcher.eventsInFlight).toBe(1);
@@ -345,7 +354,8 @@ test('moves the clients of a worker that is gone to another, without a second on
 });
 
 test('keeps the clients of the last worker that is gone, and holds their events', () => {
-  const dispatcher = create();
+  const limits = new LimitCounters();
+  const dispatcher = create({}, limits);
   const [first, second] = [new Worker(0), new Worker(1)];
   dispatcher.addWorker(first.link);
   const client = new Client(1);
@@ -356,7 +366,7 @@ test('keeps the clients of the last worker that is gone, and holds their events'
   expect(dispatcher.eventsInFlight).toBe(1);
   dispatcher.addWorker(second.link);
   expect(second.take()).toEqual(['1 attached', '1 text held']);
-  expect(dispatcher.lostEvents).toBe(0);
+  expect(limits.lostEvents).toBe(0);
 });
 
 test('reads on from clients that waited for room on the link of a worker that is gone', () => {
@@ -418,7 +428,8 @@ class SafeWorker extends Worker {
 }
 
 test('gives what a worker had not finished to the next one, in order and before newer events', () => {
-  const dispatcher = create();
+  const limits = new LimitCounters();
+  const dispatcher = create({}, limits);
   const [first, second] = [new SafeWorker(0), new SafeWorker(1)];
   dispatcher.addWorker(first.link);
   const client = new Client(1);
@@ -429,7 +440,7 @@ test('gives what a worker had not finished to the next one, in order and before 
   say(dispatcher, client, 'd');
   dispatcher.addWorker(second.link);
   expect(second.take()).toEqual(['1 attached', '1 text b again', '1 text c again', '1 text d']);
-  expect(dispatcher.lostEvents).toBe(0);
+  expect(limits.lostEvents).toBe(0);
   expect(client.eventsInFlight).toBe(3);
   dispatcher.handleFinished(second.link, client, 3);
   expect(dispatcher.eventsInFlight).toBe(0);
@@ -452,7 +463,8 @@ test('gives the end of a client to the next worker too', () => {
 });
 
 test('drops an event that three workers have died of, and goes on with the next', () => {
-  const dispatcher = create();
+  const limits = new LimitCounters();
+  const dispatcher = create({}, limits);
   const client = new Client(1);
   const workers = Array.from({ length: 4 }, (_, id) => new SafeWorker(id));
   dispatcher.dispatchConnected(client);
@@ -469,5 +481,5 @@ test('drops an event that three workers have died of, and goes on with the next'
   const last = workers[3] ?? new SafeWorker(3);
   dispatcher.addWorker(last.link);
   expect(last.take()).toEqual(['1 attached', '1 text next']);
-  expect(dispatcher.lostEvents).toBe(1);
+  expect(limits.lostEvents).toBe(1);
 });
