@@ -99,7 +99,8 @@ export class ClientConnection implements ConnectionAddress {
   /** Stops reading from it for a reason. Answers false when that reason held before. */
   pause(reason: PauseReason): boolean {
     if ((this.#pauseReasons & reason) !== 0) return false;
-    if (this.#pauseReasons === 0) this.socket.setPaused(true);
+    // From one that is closing, its answer to the close must still be read.
+    if (this.#pauseReasons === 0 && !this.isClosing) this.socket.setPaused(true);
     this.#pauseReasons |= reason;
     return true;
   }
