@@ -51,7 +51,7 @@ export interface GatewayOptions {
   readonly sendToWorkerBufferSize?: number;
   /** Events of one client that may wait for their handlers; past it reading from the client pauses. @default 64 */
   readonly maxEventsInFlight?: number;
-  /** Bytes of client events held while no worker is linked; past it reading from clients pauses. @default 67108864 */
+  /** Bytes of client events held while no worker takes them; past it reading from clients pauses. @default 67108864 */
   readonly maxHeldBytes?: number;
   /**
    * Time that events of a client wait while no worker is linked, in milliseconds, 0 to 86,400,000; then it
