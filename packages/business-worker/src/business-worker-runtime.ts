@@ -107,6 +107,8 @@ export class BusinessWorkerRuntime implements RoleRuntime {
     if (!(await clock.waitUntil(isDone, isGraceful ? Math.min(END_MS, timeoutMs / 4) : 0))) {
       this.#logUnfinished(worker);
     }
+    // Nothing begins beside `onWorkerStop` or after it: what is left is lost, or another worker's.
+    runner.close();
     try {
       await events.onWorkerStop?.(info);
     } catch (error) {
