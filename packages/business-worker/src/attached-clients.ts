@@ -73,6 +73,8 @@ export class AttachedClients {
   readonly #options: AttachedClientsOptions;
   readonly #links = new Map<GatewayLink, LinkClients>();
   #lost: readonly LostGateway[] = [];
+  /** Gateways that are gone and whose clients do not all have their end. */
+  #ending = 0;
   #isReady = false;
   #isDraining = false;
 
@@ -117,9 +119,9 @@ export class AttachedClients {
     return [...this.#links.values()].every(({ isDrained }) => isDrained);
   }
 
-  /** True while it is not certain whether a gateway is gone: its clients may have to get their end here. */
+  /** True while clients of a gateway that is gone, or may be, have yet to get their end here. */
   get hasLost(): boolean {
-    return this.#lost.length > 0;
+    return this.#lost.length > 0 || this.#ending > 0;
   }
 
   /** What is not finished of the clients that it has. */
@@ -293,7 +295,9 @@ export class AttachedClients {
       }
       const next = first + LOST_CLIENTS_PER_TURN;
       if (next < contexts.length) setImmediate(endFrom, next);
+      else this.#ending -= 1;
     };
+    this.#ending += 1;
     endFrom(0);
   }
 }

@@ -43,6 +43,7 @@ export class HeldEvents {
   /** Clients that are being closed and whose end nobody is to be told of. */
   readonly #untold = new Set<ClientConnection>();
   #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
   #bytes = 0;
   #count = 0;
 
@@ -85,7 +86,8 @@ export class HeldEvents {
   /** A client has lost its worker: the time of what is held for it runs. */
   startTime(client: ClientConnection): void {
     const { maxHeldMs } = this.#options;
-    if (maxHeldMs === 0 || client.held === undefined || this.#since.has(client)) return;
+    if (maxHeldMs === 0 || this.#isClosed || client.held === undefined || this.#since.has(client))
+      return;
     this.#since.set(client, performance.now());
     if (this.#timer !== undefined) return;
     const { min, max } = LOOK_MS;
@@ -100,8 +102,8 @@ export class HeldEvents {
 
   /** Looks at the time no more. */
   close(): void {
+    this.#isClosed = true;
     clearInterval(this.#timer);
-    this.#timer = undefined;
   }
 
   #handleAdded(client: ClientConnection, event: ClientEvent): void {
@@ -120,7 +122,8 @@ export class HeldEvents {
 
   #look(): void {
     if (this.#since.size === 0) {
-      this.close();
+      clearInterval(this.#timer);
+      this.#timer = undefined;
       return;
     }
     if (this.#context.hasWorker()) return;
