@@ -153,6 +153,7 @@ class World {
     const event = worker?.unfinished.get(id)?.shift();
     if (worker === undefined || event === undefined) return false;
     this.finished[id]?.push(event);
+    if (event === 'closed') worker.unfinished.delete(id);
     const client = this.clients[id];
     // As the links find it: by the table of clients, in which one that is gone is not.
     const known = client?.isClosing === false ? client : worker.link.leaving.get(id);
@@ -257,7 +258,9 @@ test.each([false, true])(
       expect(missing).toBe(world.limits.lostEvents);
       expect(world.eventsInFlight).toBe(0);
       for (const [id, { isClosing, eventsInFlight }] of world.clients.entries()) {
-        if (!isClosing) expect([eventsInFlight, world.isPaused[id]]).toEqual([0, false]);
+        const owners = world.workers.filter(({ unfinished }) => unfinished.has(id)).length;
+        if (isClosing) expect(owners).toBe(0);
+        else expect([owners, eventsInFlight, world.isPaused[id]]).toEqual([1, 0, false]);
       }
       const draining = world.workers.filter(({ link }) => link.isDraining);
       expect(draining.every(({ isDrained }) => isDrained)).toBe(true);
