@@ -63,7 +63,6 @@ const plans: readonly GatewayPlan[] = [
     pingInterval: 0.05,
     pingNotResponseLimit: 0,
     pingData: 'ping',
-    router: 'random',
   },
   {
     scheme: 'websocket',
@@ -72,7 +71,9 @@ const plans: readonly GatewayPlan[] = [
     sendToWorkerBufferSize: 65_536,
     maxHeldBytes: 65_536,
     maxEventsInFlight: 65_536,
+    router: 'random',
   },
+  { scheme: 'websocket', name: 'impatient', count: 1, maxHeldMs: 500 },
 ];
 
 let row: EveryRow;
@@ -312,7 +313,7 @@ test('router: in turns, by a function, and at random', async () => {
   }
   // By chance it is one of them for twenty in a row once in half a million times.
   const byChance = new Set<number>();
-  for (let index = 0; index < 20; index += 1) byChance.add((await open('patient')).worker);
+  for (let index = 0; index < 20; index += 1) byChance.add((await open('narrow')).worker);
   expect(byChance.size).toBe(2);
 });
 
@@ -351,6 +352,23 @@ test('maxHeldBytes: while no worker is there, what is held is bounded, and nothi
   expect(member.client.isOpen).toBe(true);
 });
 
+test('maxHeldMs: while no worker is there, a client whose events wait for too long is closed with 1013', async () => {
+  const [talking, idle] = [await open('impatient'), await open('impatient')];
+  await writeFile(row.holdFile, '');
+  for (const { pid } of await row.processes('business-worker')) process.kill(pid, 'SIGKILL');
+  await eventually(async () => {
+    expect((await requestRefusedHandshake(portOf('impatient'))).status).toBe(503);
+    return true;
+  });
+  sendNotes(talking, 3);
+  expect(await talking.client.ended).toEqual({ code: 1013, reason: 'no worker is ready' });
+  await rm(row.holdFile);
+  expectLimit('impatient', 'heldTime', 1);
+  await eventually(() => open('impatient'));
+  sendNotes(idle, 5);
+  await awaitNotes(idle, 5);
+});
+
 test('status shows how often each limit has taken effect, and every one has', async () => {
   const gateways = await row.processes('gateway');
   const sums: Record<string, Record<string, number>> = {};
@@ -364,7 +382,7 @@ test('status shows how often each limit has taken effect, and every one has', as
     }
   }
   expect(sums).toMatchObject(expectedLimits);
-  expect(Object.keys(total)).toHaveLength(12);
+  expect(Object.keys(total)).toHaveLength(14);
   expect(Object.entries(total).filter(([, count]) => count === 0)).toEqual([]);
 });
 

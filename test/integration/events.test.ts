@@ -1,16 +1,7 @@
 import type { Context, EventErrorInfo, EventHandler } from '@gatewayworker/business-worker';
 import { eventually } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
-import { roles } from './roles.ts';
-
-/** A promise and the function that settles it. */
-function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
-  let open = (): void => undefined;
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
-}
+import { gate, roles } from './roles.ts';
 
 test('a client has onConnect, then its messages in order, then onClose once', async () => {
   const seen: string[] = [];

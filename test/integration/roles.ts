@@ -7,3 +7,18 @@ export async function roles(options: RolesOptions): Promise<Roles> {
   onTestFinished(() => started.stop());
   return started;
 }
+
+/** Something that callbacks wait for. */
+export interface Gate {
+  readonly opened: Promise<void>;
+  readonly open: () => void;
+}
+
+/** Makes a gate that is closed. */
+export function gate(): Gate {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}

@@ -10,8 +10,10 @@ import {
 import {
   ByteReader,
   ByteWriter,
+  beginFrame,
   type ClientClosed,
   Command,
+  endFrame,
   FrameDecoder,
   formatClientId,
   type Message,
@@ -19,6 +21,7 @@ import {
   readEventsHandled,
   replaceSession,
   writeClientConnected,
+  writeClientDetached,
   writeClientMessage,
   writeMessage,
 } from '@gatewayworker/protocol';
@@ -30,7 +33,7 @@ import type { ClientContext, ClientEvent } from './client-context.ts';
 class MemoryGateway extends Socket {
   readonly link: GatewayLink;
   readonly #clients: AttachedClients;
-  /** What the worker has told since the last look: `ready`, or the connection and count of events. */
+  /** What the worker has told since the last look: `ready`, `draining`, or the connection and count of events. */
   #told: unknown[] = [];
 
   constructor(clients: AttachedClients, gateway: { instanceId: string; port?: number }) {
@@ -53,6 +56,7 @@ class MemoryGateway extends Socket {
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     new FrameDecoder((command, buffer, start, end) => {
       if (command === Command.WorkerReady) this.#told.push('ready');
+      else if (command === Command.WorkerDraining) this.#told.push('draining');
       else if (command === Command.EventsHandled) {
         const reader = new ByteReader().reset(buffer, start, end);
         readEventsHandled(reader, (connection, count) => this.#told.push([connection, count]));
@@ -101,6 +105,11 @@ class MemoryGateway extends Socket {
     this.sendFrame((writer) =>
       writeClientMessage(writer, connection, Buffer.from(text), false, false),
     );
+  }
+
+  /** Says that nothing of the worker is in flight any more. */
+  sayDrained(): void {
+    this.sendFrame((writer) => endFrame(writer, beginFrame(writer, Command.WorkerDrained)));
   }
 
   endClient(connection: number, end: Partial<ClientClosed> = {}): void {
@@ -410,4 +419,86 @@ test('gives no client its end once the worker has stopped', () => {
   worker.clients.endLost();
   expect(worker.takeEvents()).toEqual([]);
   expect(worker.clients.size).toBe(0);
+});
+
+test('tells every gateway that it takes no new events, those that come later too', () => {
+  const worker = new Worker();
+  const first = worker.link('a', 1);
+  worker.clients.setReady();
+  worker.clients.drain();
+  worker.clients.drain();
+  const second = worker.link('b', 2);
+  expect(first.takeTold()).toEqual(['ready', 'draining']);
+  expect(second.takeTold()).toEqual(['draining']);
+});
+
+test('is never ready any more once it drains', () => {
+  const worker = new Worker();
+  const gateway = worker.link();
+  worker.clients.drain();
+  worker.clients.setReady();
+  expect(gateway.takeTold()).not.toContain('ready');
+});
+
+test('is drained when every gateway that is linked has said so', () => {
+  const worker = new Worker();
+  const gateways = [worker.link('a', 1), worker.link('b', 2), worker.link('c', 3)] as const;
+  // Said before it was asked for, it means nothing.
+  gateways[0].sayDrained();
+  worker.clients.drain();
+  gateways[1].sayDrained();
+  expect(worker.clients.isDrained).toBe(false);
+  gateways[0].sayDrained();
+  expect(worker.clients.isDrained).toBe(false);
+  worker.clients.removeLink(gateways[2].link);
+  expect(worker.clients.isDrained).toBe(true);
+});
+
+test('forgets a client that another worker has', () => {
+  useFakeClock();
+  const worker = new Worker();
+  const gateway = worker.link();
+  gateway.attach(7);
+  const context = worker.clients.find(gateway.idOf(7));
+  gateway.sendFrame((writer) => writeClientDetached(writer, 7));
+  gateway.sendFrame((writer) => writeClientDetached(writer, 8));
+  expect(worker.clients.size).toBe(0);
+  expect(worker.clients.find(gateway.idOf(7))).toBeUndefined();
+  gateway.tell({ type: 'uidChanged', connection: 7, uid: 'bert' });
+  expect(context?.uid).toBe('anna');
+  // Its end is the other worker's.
+  worker.clients.removeLink(gateway.link);
+  vi.advanceTimersByTime(10_000);
+  expect(worker.takeEvents()).toEqual([]);
+});
+
+test('counts what is not finished, and names the first ten clients', () => {
+  const worker = new Worker();
+  const gateway = worker.link();
+  for (let connection = 0; connection < 20; connection++) {
+    gateway.attach(connection);
+    const context = worker.clients.find(gateway.idOf(connection));
+    if (context === undefined) throw new Error('it is attached');
+    context.isBusy = connection % 4 !== 0;
+    if (connection === 1) context.waiting = [{ kind: 'connected' }, { kind: 'connected' }];
+  }
+  const { events, clients, clientIds } = worker.clients.unfinished;
+  expect([events, clients, clientIds.length]).toEqual([17, 15, 10]);
+  expect(clientIds[0]).toBe(gateway.idOf(1));
+});
+
+test('says whether clients of a gateway that may be gone have no end yet', () => {
+  useFakeClock();
+  const worker = new Worker();
+  const gateway = worker.link();
+  for (let connection = 0; connection < 100; connection++) gateway.attach(connection);
+  expect(worker.clients.hasLost).toBe(false);
+  worker.alive.add(gateway.link.instanceId);
+  worker.clients.removeLink(gateway.link);
+  expect(worker.clients.hasLost).toBe(true);
+  worker.alive.clear();
+  worker.clients.endLost();
+  expect([worker.takeEvents().length, worker.clients.hasLost]).toEqual([64, true]);
+  vi.advanceTimersToNextTimer();
+  expect([worker.takeEvents().length, worker.clients.hasLost]).toEqual([36, false]);
 });

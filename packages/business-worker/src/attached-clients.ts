@@ -19,6 +19,9 @@ import { parseHandshakeRequest } from './handshake-request.ts';
 /** Lost clients whose `onClose` starts in one turn of the event loop. */
 const LOST_CLIENTS_PER_TURN = 64;
 
+/** Clients that a report of unfinished events names. */
+const NAMED_CLIENTS = 10;
+
 /** Bytes of a client message before its payload: connection and flags. */
 const MESSAGE_HEADER_BYTES = 5;
 
@@ -26,6 +29,18 @@ const MESSAGE_HEADER_BYTES = 5;
 interface LinkClients {
   readonly contexts: Map<number, ClientContext>;
   readonly handled: HandledEvents;
+  /** True when the gateway has said that nothing of this worker is in flight there any more. */
+  isDrained: boolean;
+}
+
+/** What a worker has not finished. */
+export interface UnfinishedEvents {
+  /** Events whose callbacks run or have not begun. */
+  readonly events: number;
+  /** Clients that they are of. */
+  readonly clients: number;
+  /** Ids of the first of these clients. */
+  readonly clientIds: readonly string[];
 }
 
 /** A gateway whose link is down, though it lives. */
@@ -55,7 +70,10 @@ export class AttachedClients {
   readonly #options: AttachedClientsOptions;
   readonly #links = new Map<GatewayLink, LinkClients>();
   #lost: readonly LostGateway[] = [];
+  /** Gateways that are gone and whose clients do not all have their end. */
+  #ending = 0;
   #isReady = false;
+  #isDraining = false;
 
   constructor(options: AttachedClientsOptions) {
     this.#options = options;
@@ -83,19 +101,52 @@ export class AttachedClients {
   /** Tells every gateway, and those that come, that it may attach clients. */
   setReady(): void {
     this.#isReady = true;
-    for (const link of this.#links.keys()) this.#sendReady(link);
+    for (const link of this.#links.keys()) this.#greet(link);
+  }
+
+  /** Tells every gateway, and those that come, that this worker takes no new events. */
+  drain(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    for (const link of this.#links.keys()) this.#greet(link);
+  }
+
+  /** True when no linked gateway has anything of this worker in flight after `drain`. */
+  get isDrained(): boolean {
+    return [...this.#links.values()].every(({ isDrained }) => isDrained);
+  }
+
+  /** True while clients of a gateway that is gone, or may be, have yet to get their end here. */
+  get hasLost(): boolean {
+    return this.#lost.length > 0 || this.#ending > 0;
+  }
+
+  /** What is not finished of the clients that it has. */
+  get unfinished(): UnfinishedEvents {
+    let events = 0;
+    let clients = 0;
+    const clientIds: string[] = [];
+    for (const { contexts } of this.#links.values()) {
+      for (const { clientId, isBusy, waiting } of contexts.values()) {
+        if (!isBusy) continue;
+        events += 1 + (waiting?.length ?? 0);
+        clients += 1;
+        if (clientIds.length < NAMED_CLIENTS) clientIds.push(clientId);
+      }
+    }
+    return { events, clients, clientIds };
   }
 
   /** A gateway is linked. */
   addLink(link: GatewayLink): void {
     const handled = new HandledEvents();
-    this.#links.set(link, { contexts: new Map(), handled });
+    this.#links.set(link, { contexts: new Map(), handled, isDrained: false });
     const { connection } = link;
     // One frame per turn tells of all events that were finished in it.
     connection.beforeFlush = () => {
       if (!handled.isEmpty) handled.write(connection.writer());
     };
-    if (this.#isReady) this.#sendReady(link);
+    this.#greet(link);
     for (const lost of this.#lost) {
       // The same process is back: it has given its clients to the workers that it could reach.
       if (lost.link.instanceId === link.instanceId) this.#takeLost(lost);
@@ -145,6 +196,10 @@ export class AttachedClients {
       if (context === undefined) return;
       const event = { kind: 'connected', isRedelivered: isRedelivered(buffer, start) } as const;
       this.#options.onEvent(context, event);
+    } else if (command === Command.ClientDetached) {
+      clients.contexts.delete(buffer.readUInt32BE(start));
+    } else if (command === Command.WorkerDrained) {
+      clients.isDrained = this.#isDraining;
     } else {
       const message = readMessage(command, buffer, start, end);
       if (message !== undefined) this.#handleMessage(link, clients, message);
@@ -206,7 +261,13 @@ export class AttachedClients {
     link.connection.send({ type: 'handshakeDecided', requestId, ...decision });
   }
 
-  #sendReady(link: GatewayLink): void {
+  /** Tells a gateway what this worker takes, if anything. */
+  #greet(link: GatewayLink): void {
+    if (this.#isDraining) {
+      link.connection.signal(Command.WorkerDraining);
+      return;
+    }
+    if (!this.#isReady) return;
     const { decide, redelivers } = this.#options;
     writeWorkerReady(link.connection.writer(), {
       decidesHandshakes: decide !== undefined,
@@ -232,7 +293,9 @@ export class AttachedClients {
       }
       const next = first + LOST_CLIENTS_PER_TURN;
       if (next < contexts.length) setImmediate(endFrom, next);
+      else this.#ending -= 1;
     };
+    this.#ending += 1;
     endFrom(0);
   }
 }

@@ -4,9 +4,12 @@ import {
   emptyRoleStatus,
   FlushScheduler,
   type Logger,
+  quickStop,
   type RoleRuntime,
   type RoleStatus,
   resolveRegisterAddresses,
+  StopClock,
+  type StopOptions,
 } from '@gatewayworker/core';
 import { DialerRole } from '@gatewayworker/protocol';
 import { AttachedClients } from './attached-clients.ts';
@@ -17,8 +20,11 @@ import { setWorkerProcess } from './gateway.ts';
 import type { ResolvedBusinessWorkerOptions } from './options.ts';
 import { WorkerGateway } from './worker-gateway.ts';
 
-/** Time that running callbacks have to finish when the worker stops, in milliseconds. */
-const STOP_GRACE_MS = 1000;
+/** Time that running callbacks have to finish when the stop is not graceful, in milliseconds. */
+const QUICK_STOP_MS = 1000;
+
+/** Longest part of the time of a graceful stop that is kept for `onWorkerStop` and the flush, in milliseconds. */
+const END_MS = 2000;
 
 /** The parts of a worker that has started. */
 interface StartedWorker {
@@ -46,6 +52,8 @@ export class BusinessWorkerRuntime implements RoleRuntime {
   readonly #loadEvents: (eventHandler: string) => Promise<EventHandler>;
   #worker: StartedWorker | undefined;
   #isReady = false;
+  #clock: StopClock | undefined;
+  #stopped: Promise<void> | undefined;
 
   constructor(options: ResolvedBusinessWorkerOptions, context: BusinessWorkerContext) {
     this.#options = options;
@@ -62,26 +70,18 @@ export class BusinessWorkerRuntime implements RoleRuntime {
     await worker.pool.settled();
     await events.onWorkerStart?.(worker.info);
     worker.clients.setReady();
-    this.#isReady = true;
+    this.#isReady = this.#stopped === undefined;
   }
 
-  async stop(): Promise<void> {
+  async stop(options: StopOptions = quickStop): Promise<void> {
     const worker = this.#worker;
-    this.#isReady = false;
-    this.#worker = undefined;
     if (worker === undefined) return;
-    const deadline = performance.now() + STOP_GRACE_MS;
-    while (worker.runner.running > 0 && performance.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    try {
-      await worker.events.onWorkerStop?.(worker.info);
-    } catch (error) {
-      worker.runner.report(error, 'onWorkerStop', undefined);
-    }
-    worker.clients.close();
-    await worker.pool.close();
-    setWorkerProcess(undefined);
+    const { isGraceful, timeoutMs } = options;
+    const timeMs = isGraceful ? timeoutMs : Math.min(timeoutMs, QUICK_STOP_MS);
+    this.#clock ??= new StopClock(timeMs);
+    this.#clock.shorten(timeMs);
+    this.#stopped ??= this.#end(worker, this.#clock, options);
+    await this.#stopped;
   }
 
   status(): RoleStatus {
@@ -95,6 +95,38 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       received: worker?.runner.handled ?? 0,
       failedSends: worker?.pool.refusedCommands ?? 0,
     };
+  }
+
+  async #end(worker: StartedWorker, clock: StopClock, options: StopOptions): Promise<void> {
+    const { clients, events, info, pool, runner } = worker;
+    this.#isReady = false;
+    clients.drain();
+    const { isGraceful, timeoutMs } = options;
+    const isDone = (): boolean =>
+      runner.running === 0 && clients.isDrained && !(isGraceful && clients.hasLost);
+    if (!(await clock.waitUntil(isDone, isGraceful ? Math.min(END_MS, timeoutMs / 4) : 0))) {
+      this.#logUnfinished(worker);
+    }
+    // Nothing begins beside `onWorkerStop` or after it: what is left is lost, or another worker's.
+    runner.close();
+    try {
+      await events.onWorkerStop?.(info);
+    } catch (error) {
+      runner.report(error, 'onWorkerStop', undefined);
+    }
+    clients.close();
+    await pool.close();
+    this.#worker = undefined;
+    setWorkerProcess(undefined);
+  }
+
+  #logUnfinished({ clients, runner }: StartedWorker): void {
+    const { unfinished } = clients;
+    if (unfinished.events === 0 && runner.running === 0) return;
+    this.#logger.warn(
+      { ...unfinished, callbacks: runner.running },
+      'the worker stops before these events are finished',
+    );
   }
 
   #assemble(events: EventHandler): StartedWorker {

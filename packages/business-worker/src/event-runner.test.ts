@@ -268,6 +268,25 @@ test('lets an event that a synchronous callback causes wait for its end', () => 
   ]);
 });
 
+test('begins nothing once it is closed, and finishes what runs', async () => {
+  const gate = new Gate();
+  const fixture = new Fixture((log) => ({
+    onMessage: async (_id, message) => {
+      log.push(`begin ${String(message)}`);
+      await gate.promise;
+    },
+  }));
+  const [busy, other] = [fixture.client(1), fixture.client(2)];
+  fixture.say(busy, 'a');
+  fixture.say(busy, 'b');
+  fixture.runner.close();
+  fixture.say(other, 'c');
+  gate.open();
+  await settle();
+  expect(fixture.log).toEqual(['begin a', '1 message done']);
+  expect(fixture.runner.running).toBe(0);
+});
+
 test('survives thousands of events that wait', async () => {
   const gate = new Gate();
   let handled = 0;

@@ -28,6 +28,7 @@ export class EventRunner {
   readonly #onFinished: EventRunnerOptions['onFinished'];
   #running = 0;
   #handled = 0;
+  #isClosed = false;
 
   constructor(options: EventRunnerOptions) {
     this.#events = options.events;
@@ -47,12 +48,17 @@ export class EventRunner {
 
   /** Runs the callback of an event now, or after those of the client that came before it. */
   run(context: ClientContext, event: ClientEvent): void {
-    if (context.isBusy) {
+    if (context.isBusy || this.#isClosed) {
       context.waiting ??= [];
       context.waiting.push(event);
       return;
     }
     if (this.#start(context, event)) this.#runWaiting(context);
+  }
+
+  /** Begins no event any more. Callbacks that run go on, and are told of when they are finished. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   /** Asks the application whether a client is let in. Never rejects: an error refuses it. */
@@ -90,6 +96,7 @@ export class EventRunner {
 
   /** Runs events until one of them is not finished at once. */
   #runWaiting(context: ClientContext): void {
+    if (this.#isClosed) return;
     let next = context.waiting?.shift();
     while (next !== undefined && this.#start(context, next)) next = context.waiting?.shift();
     if (context.waiting?.length === 0) context.waiting = undefined;

@@ -43,7 +43,10 @@ test.each<[Record<string, unknown>, string]>([
   [{ count: 0 }, 'option BusinessWorker.count is 0; allowed: an integer from 1 to 1024'],
   [{ count: 1025 }, 'option BusinessWorker.count'],
   [{ registerAddress: 'x' }, 'option BusinessWorker.registerAddress is "x"'],
-  [{ secretKey: { key: 'hunter2' } }, 'option BusinessWorker.secretKey is "object"; allowed: a string'],
+  [
+    { secretKey: { key: 'hunter2' } },
+    'option BusinessWorker.secretKey is "object"; allowed: a string',
+  ],
   [{ sendToGatewayBufferSize: 1 }, 'option BusinessWorker.sendToGatewayBufferSize is 1'],
   [{ queryTimeoutMs: 0 }, 'option BusinessWorker.queryTimeoutMs is 0'],
   [{ eventHandlers: 'x' }, 'there is no such option; did you mean eventHandler?'],

@@ -55,3 +55,4 @@ export {
   type RoleStatus,
   type StopOptions,
 } from './role-runtime.ts';
+export { StopClock } from './stop-clock.ts';

@@ -34,6 +34,8 @@ export interface AdmissionControlOptions {
   /** False before the start and from the stop on. */
   readonly isAccepting: () => boolean;
   readonly onClient: (socket: ClientSocket, as: AdmittedAs | undefined) => ClientSocketHandler;
+  /** A worker has decided about a handshake, or is not asked any more. */
+  readonly onDecided: (worker: WorkerLink) => void;
 }
 
 /**
@@ -107,6 +109,7 @@ export class AdmissionControl {
       return refuse(503, isLate ? 'the decision took too long' : 'the worker is gone');
     } finally {
       this.#asked -= 1;
+      this.#options.onDecided(worker);
     }
   }
 }

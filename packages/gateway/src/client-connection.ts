@@ -14,8 +14,10 @@ export const PauseReason = {
   EventsInFlight: 1,
   /** The link to its worker is full. */
   WorkerLinkFull: 2,
-  /** Too many bytes of events are held, because no worker is there. */
+  /** Too many bytes of events are held, because no worker takes them. */
   HeldBytes: 4,
+  /** The gateway stops, and takes no more events. */
+  Stopping: 8,
 } as const;
 export type PauseReason = (typeof PauseReason)[keyof typeof PauseReason];
 
@@ -47,7 +49,7 @@ export class ClientConnection implements ConnectionAddress {
   appliedChanges = 0;
   /** Events that were handed to the worker, or are held, and are not handled. */
   eventsInFlight = 0;
-  /** Events that wait for a worker, in order. */
+  /** Events that wait for a worker, or for its worker to finish and hand over to another one, in order. */
   held: ClientEvent[] | undefined;
   /** Events that its worker has not finished, in order, when another is to get them should it die. */
   unfinished: ClientEvent[] | undefined;
@@ -97,7 +99,8 @@ export class ClientConnection implements ConnectionAddress {
   /** Stops reading from it for a reason. Answers false when that reason held before. */
   pause(reason: PauseReason): boolean {
     if ((this.#pauseReasons & reason) !== 0) return false;
-    if (this.#pauseReasons === 0) this.socket.setPaused(true);
+    // From one that is closing, its answer to the close must still be read.
+    if (this.#pauseReasons === 0 && !this.isClosing) this.socket.setPaused(true);
     this.#pauseReasons |= reason;
     return true;
   }

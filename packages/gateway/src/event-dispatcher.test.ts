@@ -80,6 +80,8 @@ function describeFrame(command: number, buffer: Buffer, start: number, end: numb
   if (command === Command.ClientConnected) {
     return `${reader.readU32()} connected${reader.readU8() === 0 ? '' : ' again'}`;
   }
+  if (command === Command.ClientDetached) return `${reader.readU32()} detached`;
+  if (command === Command.WorkerDrained) return 'drained';
   if (command === Command.ClientMessage) {
     const connection = reader.readU32();
     const flags = reader.readU8();
@@ -122,12 +124,23 @@ class Client extends ClientConnection {
   }
 }
 
-function create(options: Partial<EventDispatcherOptions> = {}): EventDispatcher {
-  const limits = { maxEventsInFlight: 64, maxHeldBytes: 100_000, sendToWorkerBufferSize: 100_000 };
+function create(
+  options: Partial<EventDispatcherOptions> = {},
+  limits: LimitCounters = new LimitCounters(),
+): EventDispatcher {
+  const bounds = {
+    maxEventsInFlight: 64,
+    maxHeldBytes: 100_000,
+    maxHeldMs: 0,
+    sendToWorkerBufferSize: 100_000,
+  };
   const logger = createLogger({ stdout: false });
   const workers = new WorkerPool(new LeastConnectionsRouter());
-  const context = { workers, limits: new LimitCounters(), logger };
-  return new EventDispatcher({ ...limits, ...options }, context);
+  const onExpired = (client: ClientConnection): void => {
+    client.isClosing = true;
+  };
+  const context = { workers, limits, logger, onExpired };
+  return new EventDispatcher({ ...bounds, ...options }, context);
 }
 
 function say(dispatcher: EventDispatcher, client: ClientConnection, text: string): void {
@@ -325,7 +338,8 @@ test('stays paused while one of several reasons holds', async () => {
 });
 
 test('moves the clients of a worker that is gone to another, without a second onConnect', () => {
-  const dispatcher = create({ maxEventsInFlight: 2 });
+  const limits = new LimitCounters();
+  const dispatcher = create({ maxEventsInFlight: 2 }, limits);
   const [first, second] = [new Worker(0), new Worker(1)];
   dispatcher.addWorker(first.link);
   const client = new Client(1);
@@ -335,7 +349,7 @@ test('moves the clients of a worker that is gone to another, without a second on
   dispatcher.addWorker(second.link);
   dispatcher.removeWorker(first.link);
   expect(client.pauses).toEqual([true, false]);
-  expect(dispatcher.lostEvents).toBe(2);
+  expect(limits.lostEvents).toBe(2);
   say(dispatcher, client, 'next');
   expect(second.take()).toEqual(['1 attached', '1 text next']);
   expect(dispatcher.eventsInFlight).toBe(1);
@@ -345,7 +359,8 @@ test('moves the clients of a worker that is gone to another, without a second on
 });
 
 test('keeps the clients of the last worker that is gone, and holds their events', () => {
-  const dispatcher = create();
+  const limits = new LimitCounters();
+  const dispatcher = create({}, limits);
   const [first, second] = [new Worker(0), new Worker(1)];
   dispatcher.addWorker(first.link);
   const client = new Client(1);
@@ -356,7 +371,7 @@ test('keeps the clients of the last worker that is gone, and holds their events'
   expect(dispatcher.eventsInFlight).toBe(1);
   dispatcher.addWorker(second.link);
   expect(second.take()).toEqual(['1 attached', '1 text held']);
-  expect(dispatcher.lostEvents).toBe(0);
+  expect(limits.lostEvents).toBe(0);
 });
 
 test('reads on from clients that waited for room on the link of a worker that is gone', () => {
@@ -418,7 +433,8 @@ class SafeWorker extends Worker {
 }
 
 test('gives what a worker had not finished to the next one, in order and before newer events', () => {
-  const dispatcher = create();
+  const limits = new LimitCounters();
+  const dispatcher = create({}, limits);
   const [first, second] = [new SafeWorker(0), new SafeWorker(1)];
   dispatcher.addWorker(first.link);
   const client = new Client(1);
@@ -429,7 +445,7 @@ test('gives what a worker had not finished to the next one, in order and before 
   say(dispatcher, client, 'd');
   dispatcher.addWorker(second.link);
   expect(second.take()).toEqual(['1 attached', '1 text b again', '1 text c again', '1 text d']);
-  expect(dispatcher.lostEvents).toBe(0);
+  expect(limits.lostEvents).toBe(0);
   expect(client.eventsInFlight).toBe(3);
   dispatcher.handleFinished(second.link, client, 3);
   expect(dispatcher.eventsInFlight).toBe(0);
@@ -452,7 +468,8 @@ test('gives the end of a client to the next worker too', () => {
 });
 
 test('drops an event that three workers have died of, and goes on with the next', () => {
-  const dispatcher = create();
+  const limits = new LimitCounters();
+  const dispatcher = create({}, limits);
   const client = new Client(1);
   const workers = Array.from({ length: 4 }, (_, id) => new SafeWorker(id));
   dispatcher.dispatchConnected(client);
@@ -469,5 +486,268 @@ test('drops an event that three workers have died of, and goes on with the next'
   const last = workers[3] ?? new SafeWorker(3);
   dispatcher.addWorker(last.link);
   expect(last.take()).toEqual(['1 attached', '1 text next']);
-  expect(dispatcher.lostEvents).toBe(1);
+  expect(limits.lostEvents).toBe(1);
+});
+
+/** Two workers, the first of which has the client. */
+function withTwo(
+  options: Partial<EventDispatcherOptions> = {},
+  limits?: LimitCounters,
+): { dispatcher: EventDispatcher; first: Worker; second: Worker; client: Client } {
+  const dispatcher = create(options, limits);
+  const [first, second, client] = [new Worker(0), new Worker(1), new Client(1)];
+  dispatcher.addWorker(first.link);
+  dispatcher.dispatchConnected(client);
+  dispatcher.handleFinished(first.link, client, 1);
+  dispatcher.addWorker(second.link);
+  first.take();
+  return { dispatcher, first, second, client };
+}
+
+test('moves idle clients of a worker that drains at once, and tells it that it is drained', () => {
+  const { dispatcher, first, second, client } = withTwo();
+  dispatcher.drainWorker(first.link);
+  dispatcher.drainWorker(first.link);
+  say(dispatcher, client, 'a');
+  expect(first.take()).toEqual(['1 detached', 'drained']);
+  expect(second.take()).toEqual(['1 attached', '1 text a']);
+  expect(first.link.clients.size).toBe(0);
+  dispatcher.addWorker(first.link);
+  dispatcher.dispatchConnected(new Client(2), first.link);
+  expect(first.take()).toEqual([]);
+});
+
+test('tells a worker that drains and has nothing that it is drained', () => {
+  const dispatcher = create();
+  const worker = new Worker(0);
+  dispatcher.drainWorker(worker.link);
+  expect(worker.take()).toEqual(['drained']);
+});
+
+test('moves a client of a worker that drains when its last event is finished, and its newer ones with it', () => {
+  const { dispatcher, first, second, client } = withTwo();
+  for (const text of ['a', 'b']) say(dispatcher, client, text);
+  dispatcher.drainWorker(first.link);
+  for (const text of ['c', 'd']) say(dispatcher, client, text);
+  expect([first.take(), second.take()]).toEqual([['1 text a', '1 text b'], []]);
+  dispatcher.handleFinished(first.link, client, 1);
+  say(dispatcher, client, 'e');
+  expect([first.take(), second.take()]).toEqual([[], []]);
+  expect(dispatcher.eventsInFlight).toBe(4);
+  dispatcher.handleFinished(first.link, client, 1);
+  expect(first.take()).toEqual(['1 detached', 'drained']);
+  expect(second.take()).toEqual(['1 attached', '1 text c', '1 text d', '1 text e']);
+  dispatcher.handleFinished(second.link, client, 3);
+  expect([dispatcher.eventsInFlight, client.eventsInFlight]).toEqual([0, 0]);
+});
+
+test('gives the end of a client to the next worker, when the one that drains has finished with it', () => {
+  const { dispatcher, first, second, client } = withTwo();
+  say(dispatcher, client, 'a');
+  dispatcher.drainWorker(first.link);
+  dispatcher.dispatchClosed(client, closure);
+  expect(first.take()).toEqual(['1 text a']);
+  const found = first.link.leaving.get(1);
+  dispatcher.handleFinished(first.link, found, 1);
+  expect(first.take()).toEqual(['1 detached', 'drained']);
+  expect(second.take()).toEqual(['1 attached', '1 closed by client']);
+  dispatcher.handleFinished(second.link, undefined, 1);
+  expect([second.link.clients.size, dispatcher.eventsInFlight]).toEqual([0, 0]);
+});
+
+test('waits for the end that a worker had before it drained', () => {
+  const { dispatcher, first, second, client } = withTwo();
+  dispatcher.dispatchClosed(client, closure);
+  dispatcher.drainWorker(first.link);
+  expect(first.take()).toEqual(['1 closed by client']);
+  dispatcher.handleFinished(first.link, undefined, 1);
+  expect(first.take()).toEqual(['drained']);
+  expect(second.take()).toEqual([]);
+});
+
+test('waits for the handshakes that a worker was asked about', async () => {
+  const { dispatcher, first } = withTwo();
+  const { requestId, answer } = first.link.handshakes.add(1000);
+  dispatcher.drainWorker(first.link);
+  expect(first.take()).toEqual(['1 detached']);
+  first.link.handshakes.resolve(requestId, 'yes');
+  expect(await answer).toBe('yes');
+  dispatcher.handleDecided(first.link);
+  expect(first.take()).toEqual(['drained']);
+});
+
+test('holds the events of clients whose worker drains while there is no other', () => {
+  const dispatcher = create();
+  const [first, second, client, idle] = [
+    new Worker(0),
+    new Worker(1),
+    new Client(1),
+    new Client(2),
+  ];
+  dispatcher.addWorker(first.link);
+  for (const one of [client, idle]) say(dispatcher, one, 'a');
+  dispatcher.handleFinished(first.link, idle, 1);
+  dispatcher.drainWorker(first.link);
+  for (const one of [client, idle]) say(dispatcher, one, 'b');
+  dispatcher.handleFinished(first.link, client, 1);
+  expect(first.take().slice(-3)).toEqual(['2 detached', '1 detached', 'drained']);
+  expect(dispatcher.hasWorker).toBe(false);
+  dispatcher.addWorker(second.link);
+  expect(second.take()).toEqual(['2 attached', '2 text b', '1 attached', '1 text b']);
+});
+
+test.each([false, true])(
+  'moves the clients of a worker that dies while it drains, redelivering: %j',
+  (redelivers) => {
+    const limits = new LimitCounters();
+    const { dispatcher, first, second, client } = withTwo({}, limits);
+    first.link.redelivers = redelivers;
+    const leaving = new Client(2);
+    for (const one of [client, leaving]) dispatcher.dispatchConnected(one, first.link);
+    dispatcher.drainWorker(first.link);
+    for (const one of [client, leaving]) say(dispatcher, one, 'held');
+    dispatcher.dispatchClosed(leaving, closure);
+    dispatcher.removeWorker(first.link);
+    const again = (connection: number): string[] =>
+      redelivers ? [`${connection} connected again`] : [];
+    expect(second.take()).toEqual([
+      '1 attached',
+      ...again(1),
+      '1 text held',
+      '2 attached',
+      ...again(2),
+      '2 text held',
+      '2 closed by client',
+    ]);
+    expect(limits.lostEvents).toBe(redelivers ? 0 : 2);
+    expect(dispatcher.eventsInFlight).toBe(redelivers ? 5 : 3);
+    expect(client.eventsInFlight).toBe(redelivers ? 2 : 1);
+  },
+);
+
+test('moves clients to a third worker when two drain one after the other, or the other one dies', () => {
+  const { dispatcher, first, second, client } = withTwo();
+  const third = new Worker(2);
+  say(dispatcher, client, 'a');
+  dispatcher.drainWorker(first.link);
+  say(dispatcher, client, 'b');
+  dispatcher.removeWorker(second.link);
+  dispatcher.handleFinished(first.link, client, 1);
+  dispatcher.addWorker(third.link);
+  dispatcher.drainWorker(third.link);
+  say(dispatcher, client, 'c');
+  const last = new Worker(3);
+  dispatcher.addWorker(last.link);
+  dispatcher.handleFinished(third.link, client, 1);
+  expect(third.take()).toEqual(['1 attached', '1 text b', '1 detached', 'drained']);
+  expect(last.take()).toEqual(['1 attached', '1 text c']);
+});
+
+test('reads on from a client that waited for room on the link of a worker that drains', () => {
+  const { dispatcher, first, client } = withTwo({ sendToWorkerBufferSize: 1024 });
+  first.socket.isFull = true;
+  say(dispatcher, client, 'x'.repeat(2000));
+  dispatcher.drainWorker(first.link);
+  expect(client.pauses).toEqual([true]);
+  dispatcher.handleFinished(first.link, client, 1);
+  expect(client.pauses).toEqual([true, false]);
+});
+
+test('counts the events that wait for a worker that drains among those in flight of a client', () => {
+  const { dispatcher, first, second, client } = withTwo({ maxEventsInFlight: 4 });
+  say(dispatcher, client, 'a');
+  dispatcher.drainWorker(first.link);
+  for (const text of ['b', 'c', 'd']) say(dispatcher, client, text);
+  expect(client.pauses).toEqual([true]);
+  dispatcher.handleFinished(first.link, client, 1);
+  expect(client.pauses).toEqual([true]);
+  dispatcher.handleFinished(second.link, client, 1);
+  expect(client.pauses).toEqual([true, false]);
+});
+
+test('moves many idle clients over several turns, and each at once that has an event', () => {
+  const endTurn = holdTurn();
+  const dispatcher = create();
+  const [first, second] = [new Worker(0), new Worker(1)];
+  dispatcher.addWorker(first.link);
+  const clients = Array.from({ length: 1000 }, (_, i) => new Client(i));
+  for (const client of clients) {
+    dispatcher.dispatchConnected(client);
+    dispatcher.handleFinished(first.link, client, 1);
+  }
+  dispatcher.addWorker(second.link);
+  dispatcher.drainWorker(first.link);
+  expect(second.link.clients.size).toBeGreaterThan(0);
+  expect(second.link.clients.size).toBeLessThan(500);
+  say(dispatcher, clients[999] ?? new Client(0), 'hurry');
+  expect(second.take().slice(-2)).toEqual(['999 attached', '999 text hurry']);
+  expect(first.take()).not.toContain('drained');
+  for (let turn = 0; turn < 10; turn++) endTurn();
+  expect(second.link.clients.size).toBe(1000);
+  expect(first.take().at(-1)).toBe('drained');
+});
+
+/** A clock that the test turns. */
+function useFakeClock(): void {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+}
+
+test('gives clients up whose events have waited too long without any worker', () => {
+  useFakeClock();
+  const limits = new LimitCounters();
+  const dispatcher = create({ maxHeldMs: 1000 }, limits);
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const [known, gone, idle, unknown] = [1, 2, 3, 4].map((id) => new Client(id)) as [
+    Client,
+    Client,
+    Client,
+    Client,
+  ];
+  for (const client of [known, gone, idle]) {
+    dispatcher.dispatchConnected(client);
+    dispatcher.handleFinished(worker.link, client, 1);
+  }
+  dispatcher.removeWorker(worker.link);
+  for (const client of [known, gone]) say(dispatcher, client, 'x');
+  gone.isClosing = true;
+  dispatcher.dispatchClosed(gone, closure);
+  dispatcher.dispatchConnected(unknown);
+  vi.advanceTimersByTime(900);
+  expect([known.isClosing, unknown.isClosing]).toEqual([false, false]);
+  vi.advanceTimersByTime(300);
+  expect([known.isClosing, unknown.isClosing, idle.isClosing]).toEqual([true, true, false]);
+  expect([limits.heldTime, limits.lostEvents]).toEqual([2, 3]);
+  for (const client of [known, unknown]) dispatcher.dispatchClosed(client, closure);
+  expect(dispatcher.eventsInFlight).toBe(2);
+  vi.advanceTimersByTime(10_000);
+  expect([limits.heldTime, limits.lostEvents]).toEqual([2, 3]);
+  expect(vi.getTimerCount()).toBe(0);
+  const next = new Worker(1);
+  dispatcher.addWorker(next.link);
+  expect(next.take().toSorted()).toEqual([
+    '1 attached',
+    '1 closed by client',
+    '2 attached',
+    '2 closed by client',
+    '3 attached',
+  ]);
+});
+
+test('gives nobody up while a worker is there, or whose events found one', () => {
+  useFakeClock();
+  const dispatcher = create({ maxHeldMs: 1000 });
+  const { dispatcher: other, first, client } = withTwo({ maxHeldMs: 1000 });
+  say(other, client, 'a');
+  other.drainWorker(first.link);
+  say(other, client, 'b');
+  const [early, late] = [new Client(2), new Client(3)];
+  say(dispatcher, early, 'x');
+  dispatcher.addWorker(new Worker(0).link);
+  vi.advanceTimersByTime(5000);
+  say(dispatcher, late, 'x');
+  expect([client.isClosing, early.isClosing, late.isClosing]).toEqual([false, false, false]);
 });

@@ -1,24 +1,22 @@
 import type { Logger } from '@gatewayworker/core';
 import { FrameError, writeClientConnected, writeClientMessage } from '@gatewayworker/protocol';
 import { type ClientConnection, type ClientEvent, PauseReason } from './client-connection.ts';
+import { HeldEvents, type HeldEventsOptions } from './held-events.ts';
 import type { LimitCounters } from './limit-counters.ts';
 import type { ClientClosure } from './transports/transport.ts';
+import { WorkerDrains } from './worker-drains.ts';
 import type { WorkerLink } from './worker-link.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 /** Workers that an event may see die before it counts as what kills them. */
 const MAX_ATTEMPTS = 3;
 
-/** What a held event costs beside its payload, in bytes; an estimate that keeps empty ones bounded too. */
-const HELD_EVENT_BYTES = 64;
-
-/** Clients bound in one turn of the event loop when a worker comes or goes. */
+/** Clients bound in one turn of the event loop when a worker comes, goes or drains. */
 const BINDS_PER_TURN = 256;
 
 /** Limits of the dispatcher. */
-export interface EventDispatcherOptions {
+export interface EventDispatcherOptions extends HeldEventsOptions {
   readonly maxEventsInFlight: number;
-  readonly maxHeldBytes: number;
   readonly sendToWorkerBufferSize: number;
 }
 
@@ -33,11 +31,9 @@ export class EventDispatcher {
   readonly #logger: Logger;
   /** Clients without a worker, those that closed meanwhile included. */
   readonly #unbound = new Set<ClientConnection>();
-  /** Clients that are not read from until held events have found a worker. */
-  readonly #waitingForHeld = new Set<ClientConnection>();
-  #heldBytes = 0;
+  readonly #held: HeldEvents;
+  readonly #drains: WorkerDrains;
   #bindTimer: NodeJS.Immediate | undefined;
-  #lostEvents = 0;
 
   constructor(
     options: EventDispatcherOptions,
@@ -45,25 +41,35 @@ export class EventDispatcher {
       readonly workers: WorkerPool;
       readonly limits: LimitCounters;
       readonly logger: Logger;
+      /** Closes a client whose events have waited for too long. */
+      readonly onExpired: (client: ClientConnection) => void;
     },
   ) {
     this.#options = options;
     this.#workers = context.workers;
     this.#limits = context.limits;
     this.#logger = context.logger;
-  }
-
-  /** Events that workers had not finished when they died. */
-  get lostEvents(): number {
-    return this.#lostEvents;
+    this.#held = new HeldEvents(options, {
+      ...context,
+      hasWorker: () => this.#workers.size > 0,
+      onForgotten: (client) => this.#unbound.delete(client),
+    });
+    this.#drains = new WorkerDrains((client) => {
+      if (this.#bind(client) === undefined) this.#unbind(client);
+    });
   }
 
   /** Events that were handed to workers or are held, and are not finished. */
   get eventsInFlight(): number {
-    let count = 0;
+    let count = this.#held.count;
     for (const worker of this.#workers.links) count += worker.eventsInFlight;
-    for (const client of this.#unbound) count += client.held?.length ?? 0;
+    for (const worker of this.#drains.links) count += worker.eventsInFlight;
     return count;
+  }
+
+  /** True while a worker is linked that handles events, be it only those that it has. */
+  get hasWorker(): boolean {
+    return this.#workers.size > 0 || this.#drains.areUnderWay;
   }
 
   /**
@@ -75,10 +81,7 @@ export class EventDispatcher {
     if (admittedBy !== undefined && this.#workers.links.includes(admittedBy)) {
       this.#bindTo(client, admittedBy);
     }
-    const worker = this.#begin(client);
-    const event = { kind: 'connected', attempts: 0 } as const;
-    if (worker === undefined) this.#hold(client, event);
-    else this.#give(client, worker, event);
+    this.#dispatch(client, { kind: 'connected', attempts: 0 });
   }
 
   /** A client sent a message; the payload is read during the call. */
@@ -103,10 +106,8 @@ export class EventDispatcher {
 
   /** A client is gone. */
   dispatchClosed(client: ClientConnection, closure: ClientClosure): void {
-    const worker = this.#begin(client);
-    const event = { kind: 'closed', closure, attempts: 0 } as const;
-    if (worker === undefined) this.#hold(client, event);
-    else this.#give(client, worker, event);
+    if (this.#held.takeUntold(client)) return;
+    this.#dispatch(client, { kind: 'closed', closure, attempts: 0 });
   }
 
   /**
@@ -120,38 +121,44 @@ export class EventDispatcher {
       throw new FrameError('GW_ERR_FRAME_MALFORMED', text);
     }
     worker.eventsInFlight -= count;
-    if (client?.worker !== worker) return;
-    client.eventsInFlight -= count;
-    if (client.unfinished !== undefined) {
-      client.unfinished.splice(0, count);
-      if (client.unfinished.length === 0) client.unfinished = undefined;
-      if (client.unfinished === undefined) worker.leaving.delete(client.connection);
-    }
-    if (client.eventsInFlight <= this.#options.maxEventsInFlight >> 1) {
-      client.resume(PauseReason.EventsInFlight);
-    }
+    if (client?.worker === worker) this.#handleFinishedOf(client, worker, count);
+    if (worker.isDraining) this.#drains.check(worker);
   }
 
   /** A worker is ready: clients that wait for one are bound. */
   addWorker(worker: WorkerLink): void {
-    if (this.#workers.links.includes(worker)) return;
+    if (worker.isDraining || this.#workers.links.includes(worker)) return;
     this.#workers.add(worker);
-    this.#bindUnbound();
+    this.#bindMore();
+  }
+
+  /** A worker is to end: it finishes what it has, and its clients move to others. */
+  drainWorker(worker: WorkerLink): void {
+    if (worker.isDraining) return;
+    this.#workers.remove(worker);
+    this.#drains.add(worker);
+    this.#bindMore();
+  }
+
+  /** A worker was asked about a handshake and is not any more. */
+  handleDecided(worker: WorkerLink): void {
+    if (worker.isDraining) this.#drains.check(worker);
   }
 
   /** A worker is gone: its clients are bound to others, and what it had not finished is lost. */
   removeWorker(worker: WorkerLink): void {
     this.#workers.remove(worker);
+    this.#drains.remove(worker);
     worker.resumeClients();
     let kept = 0;
     for (const client of [...worker.clients, ...worker.leaving.values()]) {
-      client.worker = undefined;
-      client.eventsInFlight = this.#takeBack(client);
-      kept += client.eventsInFlight;
+      kept += this.#takeBack(client);
+      client.eventsInFlight = client.held?.length ?? 0;
       if (client.eventsInFlight < this.#options.maxEventsInFlight) {
         client.resume(PauseReason.EventsInFlight);
       }
-      this.#unbound.add(client);
+      // Of a client that is gone, only its events are left.
+      if (worker.clients.has(client) || client.held !== undefined) this.#unbind(client);
     }
     worker.clients.clear();
     worker.leaving.clear();
@@ -159,29 +166,69 @@ export class EventDispatcher {
     const bound = { worker: `${worker.name}#${worker.id}` };
     if (kept > 0) this.#logger.warn({ ...bound, events: kept }, 'events are redelivered');
     if (lost > 0) {
-      this.#lostEvents += lost;
+      this.#limits.lostEvents += lost;
       this.#logger.warn(
         { ...bound, events: lost },
         'events lost: the worker was gone before it finished them',
       );
     }
-    this.#bindUnbound();
+    this.#bindMore();
   }
 
   /** Stops the work that is under way. */
   close(): void {
     clearImmediate(this.#bindTimer);
+    this.#held.close();
   }
 
-  /** Counts an event and answers the worker it goes to. */
+  #dispatch(client: ClientConnection, event: ClientEvent): void {
+    const worker = this.#begin(client);
+    if (worker === undefined) this.#hold(client, event);
+    else this.#give(client, worker, event);
+  }
+
+  /** Counts an event and answers the worker it goes to; without one it is to be held. */
   #begin(client: ClientConnection): WorkerLink | undefined {
-    const worker = client.worker ?? this.#bind(client);
+    let worker = client.worker ?? this.#bind(client);
+    if (worker?.isDraining) worker = this.#drains.leave(worker, client) ? client.worker : undefined;
     client.eventsInFlight += 1;
     if (worker !== undefined) worker.eventsInFlight += 1;
     if (client.eventsInFlight >= this.#options.maxEventsInFlight) {
       if (client.pause(PauseReason.EventsInFlight)) this.#limits.eventsInFlight += 1;
     }
     return worker;
+  }
+
+  #handleFinishedOf(client: ClientConnection, worker: WorkerLink, count: number): void {
+    client.eventsInFlight -= count;
+    if (client.unfinished !== undefined) {
+      client.unfinished.splice(0, count);
+      if (client.unfinished.length === 0) client.unfinished = undefined;
+      if (client.unfinished === undefined) worker.leaving.delete(client.connection);
+    }
+    if (worker.isDraining) this.#drains.leave(worker, client);
+    if (client.eventsInFlight <= this.#options.maxEventsInFlight >> 1) {
+      client.resume(PauseReason.EventsInFlight);
+    }
+  }
+
+  /** Holds an event of a client that has no worker, or one that takes no new events. */
+  #hold(client: ClientConnection, event: ClientEvent): void {
+    const { worker } = client;
+    if (worker === undefined) {
+      this.#unbound.add(client);
+    } else if (event.kind === 'closed') {
+      worker.clients.delete(client);
+      worker.leaving.set(client.connection, client);
+    }
+    this.#held.add(client, event);
+  }
+
+  /** A client is without a worker until there is one. */
+  #unbind(client: ClientConnection): void {
+    client.worker = undefined;
+    this.#unbound.add(client);
+    this.#held.startTime(client);
   }
 
   /** Binds a client to a worker and gives that everything it must know of it. */
@@ -215,38 +262,26 @@ export class EventDispatcher {
   #takeBack(client: ClientConnection): number {
     const { unfinished = [] } = client;
     client.unfinished = undefined;
+    const kept: ClientEvent[] = [];
     for (const event of unfinished) {
       const attempts = event.attempts + 1;
       if (attempts < MAX_ATTEMPTS) {
-        this.#hold(client, { ...event, attempts });
+        kept.push({ ...event, attempts });
       } else {
         const bound = { connection: client.connection, event: event.kind, attempts };
         this.#logger.error(bound, 'event dropped: workers die of it');
       }
     }
-    return client.held?.length ?? 0;
-  }
-
-  #hold(client: ClientConnection, event: ClientEvent): void {
-    this.#unbound.add(client);
-    client.held ??= [];
-    client.held.push(event);
-    this.#heldBytes += heldBytes(event);
-    if (this.#heldBytes <= this.#options.maxHeldBytes) return;
-    this.#waitingForHeld.add(client);
-    if (client.pause(PauseReason.HeldBytes)) this.#limits.heldBytes += 1;
+    this.#held.putBack(client, kept);
+    return kept.length;
   }
 
   /** Gives the worker the events that were held for it. */
   #release(client: ClientConnection, worker: WorkerLink): void {
-    const events = client.held;
-    client.held = undefined;
-    for (const event of events ?? []) {
-      this.#heldBytes -= heldBytes(event);
+    for (const event of this.#held.take(client)) {
       worker.eventsInFlight += 1;
       this.#give(client, worker, event);
     }
-    if (this.#heldBytes <= this.#options.maxHeldBytes) this.#resumeHeld();
   }
 
   /** Sends an event, and keeps it when it may have to be sent again. */
@@ -268,25 +303,25 @@ export class EventDispatcher {
     }
   }
 
-  #resumeHeld(): void {
-    for (const client of this.#waitingForHeld) client.resume(PauseReason.HeldBytes);
-    this.#waitingForHeld.clear();
+  /** Binds a part of the clients that need a worker, and the rest in later turns. */
+  #bindMore(): void {
+    if (this.#bindTimer !== undefined) return;
+    const left = this.#drains.moveIdle(this.#bindUnbound(BINDS_PER_TURN));
+    if (left > 0) return;
+    this.#bindTimer = setImmediate(() => {
+      this.#bindTimer = undefined;
+      this.#bindMore();
+    });
   }
 
-  /** Binds a part of the clients without a worker, and the rest in later turns. */
-  #bindUnbound(): void {
-    if (this.#bindTimer !== undefined) return;
-    let left = BINDS_PER_TURN;
+  /** Binds clients without a worker; answers how many fewer than `limit` there were. */
+  #bindUnbound(limit: number): number {
+    let left = limit;
     for (const client of this.#unbound) {
-      if (this.#bind(client) === undefined) return;
+      if (left === 0 || this.#bind(client) === undefined) break;
       left -= 1;
-      if (left > 0) continue;
-      this.#bindTimer = setImmediate(() => {
-        this.#bindTimer = undefined;
-        this.#bindUnbound();
-      });
-      return;
     }
+    return left;
   }
 }
 
@@ -298,8 +333,4 @@ function keepMessage(payload: Buffer, isBinary: boolean): ClientEvent {
 function keepUnfinished(client: ClientConnection, event: ClientEvent): void {
   client.unfinished ??= [];
   client.unfinished.push(event);
-}
-
-function heldBytes(event: ClientEvent): number {
-  return HELD_EVENT_BYTES + (event.kind === 'message' ? event.payload.length : 0);
 }

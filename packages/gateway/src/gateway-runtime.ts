@@ -7,9 +7,11 @@ import {
   formatHostPort,
   type HostPort,
   type Logger,
+  quickStop,
   type RoleRuntime,
   type RoleStatus,
   resolveRegisterAddresses,
+  type StopOptions,
 } from '@gatewayworker/core';
 import {
   AcceptorRole,
@@ -24,6 +26,7 @@ import { ClientSender } from './client-sender.ts';
 import { ClientTable } from './client-table.ts';
 import { EventDispatcher } from './event-dispatcher.ts';
 import { equipClient, forgetClient, type GatewayState } from './gateway-state.ts';
+import { GatewayStop } from './gateway-stop.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { InnerLinks } from './inner-links.ts';
 import { LimitCounters } from './limit-counters.ts';
@@ -36,8 +39,8 @@ import { WorkerCensus } from './worker-census.ts';
 import { WorkerPool } from './worker-pool.ts';
 import { createRouter } from './worker-router.ts';
 
-/** Time that clients and workers have to take leave when the gateway stops, in milliseconds. */
-const STOP_GRACE_MS = 1000;
+/** How a client ends whose events have waited for too long. */
+const expired = [ClosedBy.Server, CloseCode.TryAgainLater, 'no worker is ready'] as const;
 
 /** One gateway process: it holds client sockets and runs none of the application's code. */
 export class GatewayRuntime implements RoleRuntime {
@@ -57,7 +60,8 @@ export class GatewayRuntime implements RoleRuntime {
   #registerLinks: readonly DialedLink[] = [];
   #innerPort = 0;
   #isAccepting = false;
-  #isStopped = false;
+  #stop: GatewayStop | undefined;
+  #stopped: Promise<void> | undefined;
   #heartbeat: Heartbeat | undefined;
   #received = 0;
 
@@ -80,7 +84,12 @@ export class GatewayRuntime implements RoleRuntime {
       logger,
     };
     const workers = this.#workers;
-    this.#dispatcher = new EventDispatcher(options, { workers, limits, logger });
+    this.#dispatcher = new EventDispatcher(options, {
+      workers,
+      limits,
+      logger,
+      onExpired: (client) => this.#state.sender.close(client, ...expired),
+    });
     this.#admission = new AdmissionControl({
       ...this.#state,
       workers,
@@ -89,6 +98,7 @@ export class GatewayRuntime implements RoleRuntime {
       port: () => this.#transport.port,
       isAccepting: () => this.#isAccepting,
       onClient: (socket, as) => this.#handleClient(socket, as),
+      onDecided: (worker) => this.#dispatcher.handleDecided(worker),
     });
     this.#innerLinks = new InnerLinks(this.#state, this.#dispatcher, this.#census);
     this.#innerServer = new FrameServer({
@@ -116,7 +126,7 @@ export class GatewayRuntime implements RoleRuntime {
 
   /** True once it was told to stop. */
   get isStopped(): boolean {
-    return this.#isStopped;
+    return this.#stop !== undefined;
   }
 
   /** Port for inner links, once started. */
@@ -143,25 +153,19 @@ export class GatewayRuntime implements RoleRuntime {
     await this.#announce();
   }
 
-  async stop(): Promise<void> {
-    if (this.#isStopped) return;
-    this.#isStopped = true;
-    this.#isAccepting = false;
-    this.#heartbeat?.stop();
-    // Unlisted first, so that no worker dials a gateway that is about to go.
-    await Promise.all(this.#registerLinks.map((link) => link.close()));
-    this.#transport.stopAccepting();
-    for (const client of this.#state.clients.all()) {
-      this.#state.sender.close(client, ClosedBy.Server, CloseCode.GoingAway, 'the server stops');
+  async stop(options: StopOptions = quickStop): Promise<void> {
+    if (this.#stop === undefined) {
+      this.#stop = new GatewayStop(options, {
+        ...this.#state,
+        dispatcher: this.#dispatcher,
+        stopAccepting: () => this.#stopAccepting(),
+        withdraw: () => this.#withdraw(),
+      });
+      this.#stopped = this.#end(this.#stop);
+    } else {
+      this.#stop.hurry(options);
     }
-    const deadline = performance.now() + STOP_GRACE_MS;
-    await this.#waitUntil(() => this.#state.clients.size === 0, deadline);
-    for (const client of this.#state.clients.all()) client.socket.destroy(ClosedBy.Server);
-    const areEventsHandled = (): boolean =>
-      this.#workers.size === 0 || this.#dispatcher.eventsInFlight === 0;
-    await this.#waitUntil(areEventsHandled, deadline);
-    this.#dispatcher.close();
-    await this.#innerServer.close();
+    await this.#stopped;
   }
 
   status(): RoleStatus {
@@ -178,6 +182,22 @@ export class GatewayRuntime implements RoleRuntime {
       requests: this.#innerLinks.answeredQueries,
       limits: { ...this.#state.limits },
     };
+  }
+
+  async #end(stop: GatewayStop): Promise<void> {
+    await stop.run();
+    this.#heartbeat?.stop();
+    this.#dispatcher.close();
+    await this.#innerServer.close();
+  }
+
+  #stopAccepting(): void {
+    this.#isAccepting = false;
+    this.#transport.stopAccepting();
+  }
+
+  async #withdraw(): Promise<void> {
+    await Promise.all(this.#registerLinks.map((link) => link.close()));
   }
 
   #innerAddress(): HostPort {
@@ -260,11 +280,5 @@ export class GatewayRuntime implements RoleRuntime {
         this.#dispatcher.dispatchClosed(client, closure);
       },
     };
-  }
-
-  async #waitUntil(isDone: () => boolean, deadline: number): Promise<void> {
-    while (!isDone() && performance.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
   }
 }

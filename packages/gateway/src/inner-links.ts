@@ -97,6 +97,8 @@ export class InnerLinks {
       worker.decidesHandshakes = decidesHandshakes;
       worker.redelivers = redelivers;
       this.#dispatcher.addWorker(worker);
+    } else if (command === Command.WorkerDraining && worker !== undefined) {
+      this.#dispatcher.drainWorker(worker);
     } else if (command === Command.HandshakeDecided && worker !== undefined) {
       const message = readMessage(command, reader.buffer, reader.offset, reader.end);
       if (message?.type === 'handshakeDecided') {

@@ -23,8 +23,12 @@ export class LimitCounters {
   eventsInFlight = 0;
   /** Times that reading from a client was paused because the link to its worker was full. */
   workerLinkFull = 0;
-  /** Times that reading from a client was paused because too much was held while no worker was there. */
+  /** Times that reading from a client was paused because too many bytes of events were held. */
   heldBytes = 0;
+  /** Clients closed because their events had waited for `maxHeldMs` without a worker. */
+  heldTime = 0;
+  /** Events that a worker had not finished when it was gone, or for which none came within `maxHeldMs`. */
+  lostEvents = 0;
   /** Updates refused because the session would have become too large. */
   sessionTooLarge = 0;
 }

@@ -80,6 +80,7 @@ test.each<[Record<string, unknown>, string]>([
   [{ sendToWorkerBufferSize: Infinity }, 'option Gateway.sendToWorkerBufferSize is Infinity'],
   [{ maxEventsInFlight: 0 }, 'option Gateway.maxEventsInFlight'],
   [{ maxHeldBytes: '1' }, 'option Gateway.maxHeldBytes is "1"'],
+  [{ maxHeldMs: -1 }, 'option Gateway.maxHeldMs is -1; allowed: an integer from 0 to 86400000'],
   [{ maxHeldByte: 1 }, 'there is no such option; did you mean maxHeldBytes?'],
 ])('refuses %j', (wrong, message) => {
   const options: GatewayOptions = Object.assign({ listen }, wrong);
@@ -103,6 +104,7 @@ test.each<Record<string, unknown>>([
   { allowedOrigins: ['https://example.com', 'https://*.example.com:8443'] },
   { perMessageDeflate: { threshold: 0 }, subprotocols: ['chat.v2'] },
   { pingInterval: 0 },
+  { maxHeldMs: 0 },
   { router: () => undefined },
 ])('accepts %j', (given) => {
   const options: GatewayOptions = Object.assign({ listen }, given);

@@ -64,8 +64,14 @@ export interface GatewayOptions {
   readonly sendToWorkerBufferSize?: number;
   /** Events of one client that may wait for their handlers; past it reading from the client pauses. @default 64 */
   readonly maxEventsInFlight?: number;
-  /** Bytes of client events held while no worker is linked; past it reading from clients pauses. @default 67108864 */
+  /** Bytes of client events held while no worker takes them; past it reading from clients pauses. @default 67108864 */
   readonly maxHeldBytes?: number;
+  /**
+   * Time that events of a client wait while no worker is linked, in milliseconds, 0 to 86,400,000; then it
+   * is closed with 1013. 0 sets no limit.
+   * @default 30000
+   */
+  readonly maxHeldMs?: number;
   /** Seconds between two looks at a client for signs of life, 0.05 to 86,400; 0 never looks. @default 25 */
   readonly pingInterval?: number;
   /**
@@ -140,6 +146,7 @@ export const gatewayDefaults: Omit<
   sendToWorkerBufferSize: 10_240_000,
   maxEventsInFlight: 64,
   maxHeldBytes: 67_108_864,
+  maxHeldMs: 30_000,
   pingInterval: 25,
   pingNotResponseLimit: 2,
   pingData: '',
@@ -184,6 +191,7 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
   assertInteger('Gateway.sendToWorkerBufferSize', resolved.sendToWorkerBufferSize, bytes);
   assertInteger('Gateway.maxEventsInFlight', resolved.maxEventsInFlight, { min: 1, max: 65_536 });
   assertInteger('Gateway.maxHeldBytes', resolved.maxHeldBytes, bytes);
+  assertInteger('Gateway.maxHeldMs', resolved.maxHeldMs, { min: 0, max: 86_400_000 });
   assertZeroOrNumber('Gateway.pingInterval', resolved.pingInterval, { min: 0.05, max: 86_400 });
   assertInteger('Gateway.pingNotResponseLimit', resolved.pingNotResponseLimit, {
     min: 0,

@@ -20,7 +20,14 @@ export class WorkerLink implements RoutableWorker {
   decidesHandshakes = false;
   /** True when what it has not finished is given to another worker when it dies. */
   redelivers = false;
-  /** Clients that are gone and whose last events it has not finished, by connection, if it redelivers. */
+  /** True when it takes no new events, because it is to end. */
+  isDraining = false;
+  /** True when it was told that nothing of it is in flight any more. */
+  isDrained = false;
+  /**
+   * Clients that are gone and have events that it has not finished, by connection: if it redelivers, and
+   * those whose end waits because it drains.
+   */
   readonly leaving: Map<number, ClientConnection> = new Map();
   /** Events that it was given and has not finished. */
   eventsInFlight = 0;
@@ -38,6 +45,14 @@ export class WorkerLink implements RoutableWorker {
   /** Number of the clients whose events it handles. */
   get connections(): number {
     return this.clients.size;
+  }
+
+  /** Another worker gets this client: nothing of it waits for this link any more. */
+  release(client: ClientConnection): void {
+    this.clients.delete(client);
+    this.leaving.delete(client.connection);
+    if (this.#waitingClients.delete(client)) client.resume(PauseReason.WorkerLinkFull);
+    client.worker = undefined;
   }
 
   /** Stops reading from a client until the link has room. Answers false when it had been told so before. */

@@ -30,9 +30,12 @@ export const Command = {
   SessionChanged: 0x24, // gateway -> worker
   UidChanged: 0x25, // gateway -> worker
   HandshakeAsked: 0x26, // gateway -> worker
+  ClientDetached: 0x27, // gateway -> worker
   EventsHandled: 0x28, // worker -> gateway
   WorkerReady: 0x29, // worker -> gateway
   HandshakeDecided: 0x2a, // worker -> gateway
+  WorkerDraining: 0x2b, // worker -> gateway
+  WorkerDrained: 0x2c, // gateway -> worker, in answer to WorkerDraining
 
   // Commands, from a worker or a client of the Gateway API to a gateway.
   SendToClient: 0x40,

@@ -7,6 +7,7 @@ import {
   readEventsHandled,
   readWorkerReady,
   writeClientConnected,
+  writeClientDetached,
   writeClientMessage,
   writeWorkerReady,
 } from './event-frame.ts';
@@ -40,6 +41,10 @@ test('writes that a client is usable', () => {
   expect(hexOf((writer) => writeClientConnected(writer, 0x01020304, true))).toBe(
     '00000006210102030402',
   );
+});
+
+test('writes that another worker has a client', () => {
+  expect(hexOf((writer) => writeClientDetached(writer, 0x01020304))).toBe('000000052701020304');
 });
 
 test('writes a text message of a client, its bytes untouched', () => {

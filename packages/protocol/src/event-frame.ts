@@ -33,6 +33,13 @@ export function writeClientMessage(
   endFrame(writer, start);
 }
 
+/** Writes `| u32 connection |`: another worker has the client from now on. */
+export function writeClientDetached(writer: ByteWriter, connection: number): void {
+  const start = beginFrame(writer, Command.ClientDetached);
+  writer.writeU32(connection);
+  endFrame(writer, start);
+}
+
 /** Bit of `WorkerReady`: the application decides about handshakes. */
 const DECIDES_HANDSHAKES = 1;
 

@@ -41,6 +41,7 @@ export {
   readWorkerReady,
   type WorkerWishes,
   writeClientConnected,
+  writeClientDetached,
   writeClientMessage,
   writeWorkerReady,
 } from './event-frame.ts';

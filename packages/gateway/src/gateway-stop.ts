@@ -1,0 +1,114 @@
+import { type Logger, StopClock, type StopOptions } from '@gatewayworker/core';
+import { CloseCode, ClosedBy } from '@gatewayworker/protocol';
+import { PauseReason } from './client-connection.ts';
+import type { ClientSender } from './client-sender.ts';
+import type { ClientTable } from './client-table.ts';
+import type { EventDispatcher } from './event-dispatcher.ts';
+
+/** Time that clients and workers have to take leave when the stop is not graceful, in milliseconds. */
+const QUICK_STOP_MS = 1000;
+
+/** Longest part of the time of a graceful stop that is kept for each of its later steps, in milliseconds. */
+const STEP_MS = 2000;
+
+/** How often clients are closed while that is spread, in milliseconds. */
+const SPREAD_TICK_MS = 10;
+
+/**
+ * Close reason of a client that may come back at once, to another process or a new one: a random wait
+ * within these seconds keeps all clients from coming together.
+ */
+const RETRY_REASON = 'retry in 1-5 s';
+
+/** What the stop of a gateway works on. */
+export interface GatewayStopContext {
+  readonly clients: ClientTable;
+  readonly sender: ClientSender;
+  readonly dispatcher: EventDispatcher;
+  readonly logger: Logger;
+  /** Lets no new client in. */
+  readonly stopAccepting: () => void;
+  /** Tells the registers that this gateway is gone: no worker dials it any more. */
+  readonly withdraw: () => Promise<void>;
+}
+
+/** The end of a gateway: what becomes of its clients and of their events. */
+export class GatewayStop {
+  readonly #context: GatewayStopContext;
+  readonly #options: StopOptions;
+  readonly #clock: StopClock;
+  readonly #stepMs: number;
+  #isHurried = false;
+
+  constructor(options: StopOptions, context: GatewayStopContext) {
+    this.#context = context;
+    this.#options = options;
+    const { isGraceful, timeoutMs, drainMs } = options;
+    this.#clock = new StopClock(isGraceful ? drainMs + timeoutMs : quickTimeMs(options));
+    this.#stepMs = isGraceful ? Math.min(STEP_MS, timeoutMs / 4) : 0;
+  }
+
+  /** Makes a graceful stop that is under way a quick one. */
+  hurry(options: StopOptions): void {
+    if (options.isGraceful) return;
+    this.#isHurried = true;
+    this.#clock.shorten(quickTimeMs(options));
+  }
+
+  /** Resolves when no client is left and the workers know of the end of each, or the time is over. */
+  async run(): Promise<void> {
+    const { clients, sender, dispatcher, stopAccepting, withdraw } = this.#context;
+    const { isGraceful, drainMs } = this.#options;
+    stopAccepting();
+    if (isGraceful) {
+      if (drainMs > 0) {
+        await withdraw();
+        await this.#spreadEnds(drainMs);
+      }
+      await this.#finishEvents();
+    }
+    // Unlisted first, so that no worker dials a gateway that is about to go.
+    await withdraw();
+    for (const client of clients.all()) {
+      sender.close(client, ClosedBy.Server, CloseCode.GoingAway, 'the server stops');
+    }
+    await this.#clock.waitUntil(() => clients.size === 0, this.#stepMs);
+    for (const client of clients.all()) client.socket.destroy(ClosedBy.Server);
+    const isHandled = (): boolean => !dispatcher.hasWorker || dispatcher.eventsInFlight === 0;
+    await this.#clock.waitUntil(isHandled, this.#stepMs / 2);
+  }
+
+  /** Closes the clients one after the other, so that they come back elsewhere as evenly. */
+  async #spreadEnds(drainMs: number): Promise<void> {
+    const { clients, sender } = this.#context;
+    const staying = [...clients.all()];
+    const startedAt = performance.now();
+    let ended = 0;
+    const endSome = (): boolean => {
+      const part = Math.min(1, (performance.now() - startedAt) / drainMs);
+      for (; ended < Math.ceil(part * staying.length); ended += 1) {
+        const client = staying[ended];
+        if (client === undefined) continue;
+        sender.close(client, ClosedBy.Server, CloseCode.ServiceRestart, RETRY_REASON);
+      }
+      return this.#isHurried || clients.size === 0 || ended === staying.length;
+    };
+    while (!endSome()) await new Promise((resolve) => setTimeout(resolve, SPREAD_TICK_MS));
+  }
+
+  /** Reads nothing more, and waits until what was read is handled. */
+  async #finishEvents(): Promise<void> {
+    const { clients, dispatcher, logger } = this.#context;
+    for (const client of clients.all()) client.pause(PauseReason.Stopping);
+    // Without a register entry no worker comes any more.
+    const isHopeless = (): boolean => this.#options.drainMs > 0 && !dispatcher.hasWorker;
+    const isDone = (): boolean => dispatcher.eventsInFlight === 0 || isHopeless();
+    await this.#clock.waitUntil(isDone, this.#stepMs * 2);
+    const events = dispatcher.eventsInFlight;
+    if (events > 0) logger.warn({ events }, 'the gateway stops before these events are handled');
+  }
+}
+
+function quickTimeMs({ timeoutMs }: StopOptions): number {
+  return Math.min(timeoutMs, QUICK_STOP_MS);
+}

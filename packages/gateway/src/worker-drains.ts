@@ -1,0 +1,76 @@
+import { Command, writeClientDetached } from '@gatewayworker/protocol';
+import type { ClientConnection } from './client-connection.ts';
+import type { WorkerLink } from './worker-link.ts';
+
+/**
+ * The workers that take no new events because they are to end, and their clients that leave them: one
+ * without events in flight when its turn comes, any other when its last event is finished.
+ */
+export class WorkerDrains {
+  /** Each with those of its clients that were not looked at for the first time. */
+  readonly #clientsLeft = new Map<WorkerLink, Iterator<ClientConnection>>();
+  readonly #onLeft: (client: ClientConnection) => void;
+
+  /** @param onLeft - finds another worker for a client that has none now, and may have held events */
+  constructor(onLeft: (client: ClientConnection) => void) {
+    this.#onLeft = onLeft;
+  }
+
+  /** The workers. */
+  get links(): Iterable<WorkerLink> {
+    return this.#clientsLeft.keys();
+  }
+
+  /** True while one of them has something to finish. */
+  get areUnderWay(): boolean {
+    return [...this.#clientsLeft.keys()].some((worker) => !worker.isDrained);
+  }
+
+  /** A worker takes no new events. */
+  add(worker: WorkerLink): void {
+    worker.isDraining = true;
+    this.#clientsLeft.set(worker, worker.clients.values());
+  }
+
+  /** A worker is gone. */
+  remove(worker: WorkerLink): void {
+    this.#clientsLeft.delete(worker);
+  }
+
+  /** Moves clients without events in flight; answers how many fewer than `limit` there were. */
+  moveIdle(limit: number): number {
+    let left = limit;
+    for (const [worker, clients] of this.#clientsLeft) {
+      while (left > 0) {
+        const next = clients.next();
+        if (next.done === true) break;
+        if (this.leave(worker, next.value)) left -= 1;
+      }
+      this.check(worker);
+    }
+    return left;
+  }
+
+  /** Takes a client from its worker, unless the worker has not finished with it. */
+  leave(worker: WorkerLink, client: ClientConnection): boolean {
+    const heldEvents = client.held?.length ?? 0;
+    if (client.eventsInFlight > heldEvents) return false;
+    // The worker had the end of this client.
+    if (heldEvents === 0 && !worker.clients.has(client)) return false;
+    worker.release(client);
+    if (worker.connection.isOpen) {
+      writeClientDetached(worker.connection.writer(), client.connection);
+    }
+    this.#onLeft(client);
+    return true;
+  }
+
+  /** Tells a worker, once, when nothing of it is in flight any more. */
+  check(worker: WorkerLink): void {
+    if (!this.#clientsLeft.has(worker) || worker.isDrained) return;
+    const { eventsInFlight, clients, handshakes } = worker;
+    if (eventsInFlight > 0 || clients.size > 0 || handshakes.size > 0) return;
+    worker.isDrained = true;
+    worker.connection.signal(Command.WorkerDrained);
+  }
+}

@@ -1,0 +1,161 @@
+import type { StopOptions } from '@gatewayworker/core';
+import { eventually, openTcpPeer } from '@gatewayworker/testing';
+import { expect, test } from 'vitest';
+import { gate, roles } from './roles.ts';
+
+const graceful: StopOptions = { isGraceful: true, timeoutMs: 10_000, drainMs: 0 };
+
+test('a graceful stop of a gateway handles what has come, sends the answers, and closes with 1001', async () => {
+  const slow = gate();
+  const seen: string[] = [];
+  const cluster = await roles({
+    events: {
+      onMessage: async (_id, message, ctx) => {
+        await slow.opened;
+        ctx.send(`answer to ${String(message)}`);
+      },
+      onClose: (_id, ctx) => void seen.push(`${ctx.closed?.by} ${ctx.closed?.code}`),
+    },
+  });
+  const clients = await Promise.all(Array.from({ length: 5 }, () => cluster.connect()));
+  const [gateway] = cluster.gateways;
+  await eventually(() => gateway?.status().inFlight === 0);
+  for (const client of clients) for (const text of ['a', 'b']) client.send(text);
+  await eventually(() => gateway?.status().inFlight === 10);
+  const stopped = gateway?.stop(graceful);
+  await expect(cluster.connect()).rejects.toThrow();
+  // Nothing more is read: this one stays without an answer.
+  for (const client of clients) client.send('late');
+  expect(clients.every(({ isOpen }) => isOpen)).toBe(true);
+  slow.open();
+  await stopped;
+  for (const client of clients) {
+    expect(await client.ended).toEqual({ code: 1001, reason: 'the server stops' });
+    expect(client.messages).toEqual(['answer to a', 'answer to b']);
+  }
+  expect(seen).toEqual(Array.from({ length: 5 }, () => 'server 1001'));
+});
+
+test('events that are held are handed out before a gateway stops gracefully', async () => {
+  const cluster = await roles({
+    events: { onMessage: (_id, message, ctx) => void ctx.send(message) },
+  });
+  const client = await cluster.connect();
+  await cluster.workers[0]?.stop(graceful);
+  client.send('held');
+  const [gateway] = cluster.gateways;
+  await eventually(() => gateway?.status().inFlight === 1);
+  const stopped = gateway?.stop(graceful);
+  // It is still listed, so that a worker finds it.
+  await cluster.startWorker().catch(() => undefined);
+  await stopped;
+  expect(await client.next()).toBe('held');
+  expect(await client.ended).toMatchObject({ code: 1001 });
+});
+
+test('a callback that never settles holds a gateway up for no longer than its time', async () => {
+  const cluster = await roles({
+    events: { onMessage: () => new Promise<void>(() => undefined) },
+  });
+  const client = await cluster.connect();
+  client.send('x');
+  const [gateway] = cluster.gateways;
+  await eventually(() => cluster.workers[0]?.status().inFlight === 1);
+  const startedAt = performance.now();
+  await gateway?.stop({ ...graceful, timeoutMs: 400 });
+  expect(performance.now() - startedAt).toBeLessThan(3000);
+  expect(await client.ended).toMatchObject({ code: 1001 });
+  const line = cluster.log.find(({ msg }) => String(msg).startsWith('the gateway stops'));
+  expect(line).toMatchObject({ events: 1 });
+});
+
+test('a stop without grace ends one with grace that is under way', async () => {
+  const cluster = await roles({
+    events: { onMessage: () => new Promise<void>(() => undefined) },
+  });
+  const client = await cluster.connect();
+  client.send('x');
+  const [gateway] = cluster.gateways;
+  await eventually(() => cluster.workers[0]?.status().inFlight === 1);
+  const stopped = Promise.all([gateway?.stop(graceful), cluster.workers[0]?.stop(graceful)]);
+  await Promise.all([
+    gateway?.stop({ isGraceful: false, timeoutMs: 100, drainMs: 0 }),
+    cluster.workers[0]?.stop({ isGraceful: false, timeoutMs: 100, drainMs: 0 }),
+  ]);
+  await stopped;
+  expect(await client.ended).toMatchObject({ code: 1001 });
+});
+
+test('a gateway in maintenance sends its clients away one after the other, and told when to come back', async () => {
+  const ends: unknown[] = [];
+  const cluster = await roles({
+    events: {
+      onMessage: (_id, message, ctx) => void ctx.send(message),
+      onClose: (_id, ctx) => void ends.push([ctx.closed?.by, ctx.closed?.code]),
+    },
+    gateways: 2,
+  });
+  const clients = await Promise.all(Array.from({ length: 40 }, () => cluster.connect(0)));
+  const other = await cluster.connect(1);
+  const endedAt: number[] = [];
+  for (const client of clients) void client.ended.then(() => endedAt.push(performance.now()));
+  const startedAt = performance.now();
+  const stopped = cluster.gateways[0]?.stop({ ...graceful, drainMs: 1000 });
+  await expect(cluster.connect(0)).rejects.toThrow();
+  // Those whose turn has not come go on as before.
+  await eventually(() => endedAt.length >= 5, { intervalMs: 5 });
+  const last = clients.at(-1);
+  last?.send('still here');
+  expect(await last?.next()).toBe('still here');
+  await stopped;
+  await eventually(() => endedAt.length === 40);
+  for (const client of clients) {
+    const end = await client.ended;
+    expect(end.code).toBe(1012);
+    expect(end.reason).toMatch(/^retry in \d+-\d+ s$/);
+  }
+  expect(ends).toEqual(Array.from({ length: 40 }, () => ['server', 1012]));
+  const halves = endedAt.map((at) => at - startedAt < 500);
+  expect(halves.filter(Boolean).length).toBeGreaterThan(10);
+  expect(halves.filter(Boolean).length).toBeLessThan(30);
+  expect(other.isOpen).toBe(true);
+});
+
+test('a client of a byte stream just has its end in a maintenance', async () => {
+  const ends: unknown[] = [];
+  const cluster = await roles({
+    events: { onClose: (_id, ctx) => void ends.push(ctx.closed) },
+    gatewayOptions: { listen: 'text://127.0.0.1:0' },
+  });
+  const [gateway] = cluster.gateways;
+  const peer = await openTcpPeer(gateway?.port ?? 0);
+  await eventually(() => gateway?.status().connections === 2);
+  await gateway?.stop({ ...graceful, drainMs: 50 });
+  await peer.ended;
+  expect(ends).toEqual([{ by: 'server' }]);
+});
+
+test('clients whose events wait for too long are closed with 1013, and keep the ends that workers know of', async () => {
+  const seen: string[] = [];
+  const cluster = await roles({
+    events: (workerId) => ({
+      onConnect: () => void seen.push(`${workerId} connect`),
+      onMessage: (_id, message) => void seen.push(`${workerId} message ${String(message)}`),
+      onClose: (_id, ctx) => void seen.push(`${workerId} close ${ctx.closed?.by}`),
+    }),
+    gatewayOptions: { maxHeldMs: 200 },
+  });
+  const [waiting, idle] = [await cluster.connect(), await cluster.connect()];
+  await eventually(() => seen.length === 2);
+  await cluster.workers[0]?.stop(graceful);
+  for (const text of ['a', 'b', 'c']) waiting.send(text);
+  expect(await waiting.ended).toEqual({ code: 1013, reason: 'no worker is ready' });
+  const [gateway] = cluster.gateways;
+  expect(gateway?.status().limits).toMatchObject({ heldTime: 1, lostEvents: 3 });
+  expect(cluster.log.filter(({ msg }) => String(msg).startsWith('no worker came'))).toHaveLength(1);
+  expect(idle.isOpen).toBe(true);
+  idle.send('d');
+  await cluster.startWorker();
+  await eventually(() => seen.length === 4);
+  expect(seen.slice(2).toSorted()).toEqual(['1 close server', '1 message d']);
+});
