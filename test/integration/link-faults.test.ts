@@ -154,15 +154,23 @@ test('a living gateway that a worker cannot reach for long ends no client, and t
   expect(new Set(ends.map(([id]) => id)).size).toBe(clients.length);
 });
 
-test('a gateway of which nothing is known any more has left its clients with one end each', async () => {
+test('a gateway that was taken for gone has left its clients with one end each, and closes them when it is seen to live', async () => {
   const { cluster, proxy, ends } = await startFaulty(echo, 1);
-  await openMany(cluster, 6);
+  const clients = await openMany(cluster, 6);
   await cluster.stopRegister();
   proxy.refuse(true);
   proxy.cut();
   await eventually(() => ends.length === 6, { timeoutMs: 10_000 });
   expect(new Set(ends.map(([, by]) => by))).toEqual(new Set(['gateway-lost']));
   expect(new Set(ends.map(([id]) => id)).size).toBe(6);
+  proxy.refuse(false);
+  for (const client of clients) {
+    expect(await client.ended).toEqual({ code: 1012, reason: 'retry in 1-5 s' });
+  }
+  const again = await cluster.connect();
+  again.send('1');
+  expect(await again.next()).toBe('1');
+  expect(ends).toHaveLength(6);
 });
 
 test('one link that hangs holds up nobody of another', async () => {

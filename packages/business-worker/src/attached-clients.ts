@@ -10,6 +10,7 @@ import {
   PayloadFlag,
   parseClientId,
   readMessage,
+  writeClientsEnded,
   writeWorkerReady,
 } from '@gatewayworker/protocol';
 import { ClientContext, type ClientEvent } from './client-context.ts';
@@ -21,6 +22,9 @@ const LOST_CLIENTS_PER_TURN = 64;
 
 /** Clients that a report of unfinished events names. */
 const NAMED_CLIENTS = 10;
+
+/** Gateways taken for gone of which it is remembered which clients they had. */
+const REMEMBERED_GATEWAYS = 8;
 
 /** Bytes of a client message before its payload: connection and flags. */
 const MESSAGE_HEADER_BYTES = 5;
@@ -70,6 +74,8 @@ export class AttachedClients {
   readonly #options: AttachedClientsOptions;
   readonly #links = new Map<GatewayLink, LinkClients>();
   #lost: readonly LostGateway[] = [];
+  /** Clients that had their end here because their gateway was taken for gone, by its random id. */
+  readonly #ended = new Map<string, readonly number[]>();
   /** Gateways that are gone and whose clients do not all have their end. */
   #ending = 0;
   #isReady = false;
@@ -146,6 +152,7 @@ export class AttachedClients {
     connection.beforeFlush = () => {
       if (!handled.isEmpty) handled.write(connection.writer());
     };
+    this.#tellEnded(link);
     this.#greet(link);
     for (const lost of this.#lost) {
       // The same process is back: it has given its clients to the workers that it could reach.
@@ -275,6 +282,26 @@ export class AttachedClients {
     });
   }
 
+  /** A gateway that was taken for gone lives: what its clients were told here must be true there. */
+  #tellEnded(link: GatewayLink): void {
+    const connections = this.#ended.get(link.instanceId);
+    this.#ended.delete(link.instanceId);
+    if (connections === undefined) return;
+    this.#options.logger.warn(
+      { gateway: link.address, clients: connections.length },
+      'the gateway lives, but its clients were told to be gone: it closes them',
+    );
+    writeClientsEnded(link.connection.writer(), connections);
+  }
+
+  #rememberEnded({ link, contexts }: LostGateway): void {
+    const connections = contexts.map(({ connection }) => connection);
+    this.#ended.set(link.instanceId, connections);
+    if (this.#ended.size <= REMEMBERED_GATEWAYS) return;
+    const [oldest = ''] = this.#ended.keys();
+    this.#ended.delete(oldest);
+  }
+
   #takeLost(lost: LostGateway): void {
     this.#lost = this.#lost.filter((other) => other !== lost);
   }
@@ -282,6 +309,7 @@ export class AttachedClients {
   /** Gives the clients of a gateway that is gone their end, a few per turn. */
   #endClients(lost: LostGateway): void {
     this.#takeLost(lost);
+    this.#rememberEnded(lost);
     const { link, contexts } = lost;
     this.#options.logger.warn({ gateway: link.address, clients: contexts.length }, 'gateway lost');
     const endFrom = (first: number): void => {

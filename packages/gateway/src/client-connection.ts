@@ -16,6 +16,8 @@ export const PauseReason = {
   WorkerLinkFull: 2,
   /** Too many bytes of events are held, because no worker takes them. */
   HeldBytes: 4,
+  /** Its worker has too many events, of all clients, that are not handled. */
+  WorkerBusy: 8,
   /** The gateway stops, and takes no more events. */
   Stopping: 8,
 } as const;
@@ -55,6 +57,8 @@ export class ClientConnection implements ConnectionAddress {
   unfinished: ClientEvent[] | undefined;
   /** True from the moment that its end is decided: nothing is sent to it any more. */
   isClosing = false;
+  /** True when the application has had its end: nothing more is told of it. */
+  isSilent = false;
   /** Bytes that had come from it when the heartbeat looked last. */
   seenBytes = -1;
   /** How often in a row the heartbeat found that nothing had come. */

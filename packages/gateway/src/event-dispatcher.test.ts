@@ -130,6 +130,7 @@ function create(
 ): EventDispatcher {
   const bounds = {
     maxEventsInFlight: 64,
+    maxEventsInFlightPerWorker: 1000,
     maxHeldBytes: 100_000,
     maxHeldMs: 0,
     sendToWorkerBufferSize: 100_000,
@@ -272,6 +273,46 @@ test('stops reading from a client with too many events, and reads on when half a
   dispatcher.handleFinished(worker.link, busy, 1);
   expect(busy.pauses).toEqual([true, false]);
   expect(other.pauses).toEqual([]);
+});
+
+test('stops reading from those who send to a worker with too many events, until half are finished', () => {
+  const limits = new LimitCounters();
+  const dispatcher = create({ maxEventsInFlightPerWorker: 4 }, limits);
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const [one, two, three] = [new Client(1), new Client(2), new Client(3)];
+  for (const client of [one, two, one, two, three]) say(dispatcher, client, 'x');
+  expect([one.pauses, two.pauses, three.pauses]).toEqual([[], [true], [true]]);
+  expect(limits.eventsInFlight).toBe(2);
+  dispatcher.handleFinished(worker.link, one, 2);
+  expect([two.pauses, three.pauses]).toEqual([[true], [true]]);
+  dispatcher.handleFinished(worker.link, two, 1);
+  expect(two.pauses.concat(three.pauses)).toEqual([true, false, true, false]);
+  for (let count = 0; count < 3; count += 1) say(dispatcher, one, 'x');
+  dispatcher.removeWorker(worker.link);
+  expect(one.pauses).toEqual([true, false]);
+});
+
+test('tells nothing more of a client that is silenced, whatever it does and wherever it is', () => {
+  const dispatcher = create();
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const client = new Client(1);
+  dispatcher.dispatchConnected(client);
+  worker.take();
+  dispatcher.silence(client);
+  dispatcher.handleFinished(worker.link, client, 1);
+  dispatcher.dispatchClosed(client, closure);
+  expect(worker.take()).toEqual(['1 detached']);
+  dispatcher.removeWorker(worker.link);
+  const held = new Client(2);
+  say(dispatcher, held, 'x');
+  dispatcher.silence(held);
+  dispatcher.dispatchClosed(held, closure);
+  const next = new Worker(1);
+  dispatcher.addWorker(next.link);
+  expect(next.take()).toEqual([]);
+  expect(dispatcher.eventsInFlight).toBe(0);
 });
 
 test('stops reading from those whose events no longer fit while no worker is there', () => {

@@ -1,5 +1,10 @@
 import type { Logger } from '@gatewayworker/core';
-import { FrameError, writeClientConnected, writeClientMessage } from '@gatewayworker/protocol';
+import {
+  FrameError,
+  writeClientConnected,
+  writeClientDetached,
+  writeClientMessage,
+} from '@gatewayworker/protocol';
 import { type ClientConnection, type ClientEvent, PauseReason } from './client-connection.ts';
 import { HeldEvents, type HeldEventsOptions } from './held-events.ts';
 import type { LimitCounters } from './limit-counters.ts';
@@ -17,6 +22,7 @@ const BINDS_PER_TURN = 256;
 /** Limits of the dispatcher. */
 export interface EventDispatcherOptions extends HeldEventsOptions {
   readonly maxEventsInFlight: number;
+  readonly maxEventsInFlightPerWorker: number;
   readonly sendToWorkerBufferSize: number;
 }
 
@@ -94,6 +100,9 @@ export class EventDispatcher {
     const { connection } = worker;
     if (worker.redelivers) keepUnfinished(client, keepMessage(payload, isBinary));
     writeClientMessage(connection.writer(), client.connection, payload, isBinary, false);
+    if (worker.eventsInFlight >= this.#options.maxEventsInFlightPerWorker) {
+      if (worker.holdUpClient(client)) this.#limits.eventsInFlight += 1;
+    }
     if (connection.output.pendingBytes > this.#options.sendToWorkerBufferSize) {
       // The kernel may have room for what only waits for the end of this turn. When it takes all of
       // that, no drain follows, and nobody would read from the client again.
@@ -106,8 +115,20 @@ export class EventDispatcher {
 
   /** A client is gone. */
   dispatchClosed(client: ClientConnection, closure: ClientClosure): void {
-    if (this.#held.takeUntold(client)) return;
+    if (client.isSilent || this.#held.takeUntold(client)) return;
     this.#dispatch(client, { kind: 'closed', closure, attempts: 0 });
+  }
+
+  /** The application has had the end of a client that lives: it is told of nothing more. */
+  silence(client: ClientConnection): void {
+    const { worker } = client;
+    client.isSilent = true;
+    client.unfinished = undefined;
+    this.#held.take(client);
+    this.#unbound.delete(client);
+    if (worker === undefined) return;
+    worker.release(client);
+    writeClientDetached(worker.connection.writer(), client.connection);
   }
 
   /**
@@ -121,6 +142,9 @@ export class EventDispatcher {
       throw new FrameError('GW_ERR_FRAME_MALFORMED', text);
     }
     worker.eventsInFlight -= count;
+    if (worker.eventsInFlight <= this.#options.maxEventsInFlightPerWorker >> 1) {
+      worker.resumeHeldUp();
+    }
     if (client?.worker === worker) this.#handleFinishedOf(client, worker, count);
     if (worker.isDraining) this.#drains.check(worker);
   }
@@ -150,6 +174,7 @@ export class EventDispatcher {
     this.#workers.remove(worker);
     this.#drains.remove(worker);
     worker.resumeClients();
+    worker.resumeHeldUp();
     let kept = 0;
     for (const client of [...worker.clients, ...worker.leaving.values()]) {
       kept += this.#takeBack(client);

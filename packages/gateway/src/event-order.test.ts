@@ -94,7 +94,13 @@ class World {
   constructor(redelivers: boolean) {
     this.#redelivers = redelivers;
     this.#dispatcher = new EventDispatcher(
-      { maxEventsInFlight: 4, maxHeldBytes: 1024, maxHeldMs: 0, sendToWorkerBufferSize: 100_000 },
+      {
+        maxEventsInFlight: 4,
+        maxEventsInFlightPerWorker: 6,
+        maxHeldBytes: 1024,
+        maxHeldMs: 0,
+        sendToWorkerBufferSize: 100_000,
+      },
       {
         workers: new WorkerPool(new LeastConnectionsRouter()),
         limits: this.limits,

@@ -4,6 +4,7 @@ import { PauseReason } from './client-connection.ts';
 import type { ClientSender } from './client-sender.ts';
 import type { ClientTable } from './client-table.ts';
 import type { EventDispatcher } from './event-dispatcher.ts';
+import { RETRY_HINT } from './retry-hint.ts';
 
 /** Time that clients and workers have to take leave when the stop is not graceful, in milliseconds. */
 const QUICK_STOP_MS = 1000;
@@ -13,12 +14,6 @@ const STEP_MS = 2000;
 
 /** How often clients are closed while that is spread, in milliseconds. */
 const SPREAD_TICK_MS = 10;
-
-/**
- * Close reason of a client that may come back at once, to another process or a new one: a random wait
- * within these seconds keeps all clients from coming together.
- */
-const RETRY_REASON = 'retry in 1-5 s';
 
 /** What the stop of a gateway works on. */
 export interface GatewayStopContext {
@@ -89,7 +84,7 @@ export class GatewayStop {
       for (; ended < Math.ceil(part * staying.length); ended += 1) {
         const client = staying[ended];
         if (client === undefined) continue;
-        sender.close(client, ClosedBy.Server, CloseCode.ServiceRestart, RETRY_REASON);
+        sender.close(client, ClosedBy.Server, CloseCode.ServiceRestart, RETRY_HINT);
       }
       return this.#isHurried || clients.size === 0 || ended === staying.length;
     };

@@ -2,10 +2,13 @@ import { type FrameConnection, GatewayWorkerError, toWire } from '@gatewayworker
 import {
   type AskedQuery,
   ByteReader,
+  CloseCode,
+  ClosedBy,
   Command,
   DialerRole,
   type Hello,
   type QueryMessage,
+  readClientsEnded,
   readEventsHandled,
   readMessage,
   readWorkerReady,
@@ -14,6 +17,7 @@ import { commandHandlers } from './commands/command-handlers.ts';
 import { answerQuery } from './commands/query.ts';
 import type { EventDispatcher } from './event-dispatcher.ts';
 import type { GatewayState } from './gateway-state.ts';
+import { RETRY_HINT } from './retry-hint.ts';
 import type { WorkerCensus } from './worker-census.ts';
 import { WorkerLink } from './worker-link.ts';
 
@@ -92,6 +96,8 @@ export class InnerLinks {
         const client = this.#state.clients.get(id) ?? worker.leaving.get(id);
         this.#dispatcher.handleFinished(worker, client, count);
       });
+    } else if (command === Command.ClientsEnded && worker !== undefined) {
+      readClientsEnded(reader, (id) => this.#endClient(id));
     } else if (command === Command.WorkerReady && worker !== undefined) {
       const { decidesHandshakes, redelivers } = readWorkerReady(reader);
       worker.decidesHandshakes = decidesHandshakes;
@@ -109,6 +115,14 @@ export class InnerLinks {
       if (message?.type === 'query') this.#answer(connection, message);
     }
     // Other numbers are those of a newer version, which this one ignores.
+  }
+
+  /** The worker took this process for gone, and has told the application so: its clients come anew. */
+  #endClient(connection: number): void {
+    const client = this.#state.clients.get(connection);
+    if (client === undefined) return;
+    this.#dispatcher.silence(client);
+    this.#state.sender.close(client, ClosedBy.Server, CloseCode.ServiceRestart, RETRY_HINT);
   }
 
   #answer(connection: FrameConnection, message: QueryMessage<AskedQuery>): void {

@@ -19,7 +19,7 @@ export class LimitCounters {
   slowConsumer = 0;
   /** Clients gone because they were silent for too long. */
   heartbeat = 0;
-  /** Times that reading from a client was paused for its events in flight. */
+  /** Times that reading from a client was paused for its events in flight, or for those of its worker. */
   eventsInFlight = 0;
   /** Times that reading from a client was paused because the link to its worker was full. */
   workerLinkFull = 0;

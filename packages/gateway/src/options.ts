@@ -64,6 +64,8 @@ export interface GatewayOptions {
   readonly sendToWorkerBufferSize?: number;
   /** Events of one client that may wait for their handlers; past it reading from the client pauses. @default 64 */
   readonly maxEventsInFlight?: number;
+  /** Events of all clients that one worker may have in flight; past it reading pauses from those who send more. @default 65536 */
+  readonly maxEventsInFlightPerWorker?: number;
   /** Bytes of client events held while no worker takes them; past it reading from clients pauses. @default 67108864 */
   readonly maxHeldBytes?: number;
   /**
@@ -145,6 +147,7 @@ export const gatewayDefaults: Omit<
   sendToClientBufferSize: 1_024_000,
   sendToWorkerBufferSize: 10_240_000,
   maxEventsInFlight: 64,
+  maxEventsInFlightPerWorker: 65_536,
   maxHeldBytes: 67_108_864,
   maxHeldMs: 30_000,
   pingInterval: 25,
@@ -190,6 +193,12 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
   assertInteger('Gateway.sendToClientBufferSize', resolved.sendToClientBufferSize, bytes);
   assertInteger('Gateway.sendToWorkerBufferSize', resolved.sendToWorkerBufferSize, bytes);
   assertInteger('Gateway.maxEventsInFlight', resolved.maxEventsInFlight, { min: 1, max: 65_536 });
+  const perWorker = { min: 1, max: 16_777_216 };
+  assertInteger(
+    'Gateway.maxEventsInFlightPerWorker',
+    resolved.maxEventsInFlightPerWorker,
+    perWorker,
+  );
   assertInteger('Gateway.maxHeldBytes', resolved.maxHeldBytes, bytes);
   assertInteger('Gateway.maxHeldMs', resolved.maxHeldMs, { min: 0, max: 86_400_000 });
   assertZeroOrNumber('Gateway.pingInterval', resolved.pingInterval, { min: 0.05, max: 86_400 });

@@ -33,6 +33,8 @@ export class WorkerLink implements RoutableWorker {
   eventsInFlight = 0;
   /** Clients that are not read from because this link is full. */
   readonly #waitingClients = new Set<ClientConnection>();
+  /** Clients that are not read from because the worker has too many events. */
+  readonly #heldUpClients = new Set<ClientConnection>();
 
   constructor(connection: FrameConnection, hello: Hello) {
     this.connection = connection;
@@ -52,6 +54,7 @@ export class WorkerLink implements RoutableWorker {
     this.clients.delete(client);
     this.leaving.delete(client.connection);
     if (this.#waitingClients.delete(client)) client.resume(PauseReason.WorkerLinkFull);
+    if (this.#heldUpClients.delete(client)) client.resume(PauseReason.WorkerBusy);
     client.worker = undefined;
   }
 
@@ -59,6 +62,19 @@ export class WorkerLink implements RoutableWorker {
   pauseClient(client: ClientConnection): boolean {
     this.#waitingClients.add(client);
     return client.pause(PauseReason.WorkerLinkFull);
+  }
+
+  /** Stops reading from a client until the worker has handled events. Answers false when it had been told so before. */
+  holdUpClient(client: ClientConnection): boolean {
+    this.#heldUpClients.add(client);
+    return client.pause(PauseReason.WorkerBusy);
+  }
+
+  /** Reads on from the clients that waited for the worker to handle events. */
+  resumeHeldUp(): void {
+    if (this.#heldUpClients.size === 0) return;
+    for (const client of this.#heldUpClients) client.resume(PauseReason.WorkerBusy);
+    this.#heldUpClients.clear();
   }
 
   /** Reads on from the clients that waited for room on the link. */

@@ -34,6 +34,7 @@ export const Command = {
   EventsHandled: 0x28, // worker -> gateway
   WorkerReady: 0x29, // worker -> gateway
   HandshakeDecided: 0x2a, // worker -> gateway
+  ClientsEnded: 0x2d, // worker -> gateway
   WorkerDraining: 0x2b, // worker -> gateway
   WorkerDrained: 0x2c, // gateway -> worker, in answer to WorkerDraining
 

@@ -40,6 +40,21 @@ export function writeClientDetached(writer: ByteWriter, connection: number): voi
   endFrame(writer, start);
 }
 
+/**
+ * Writes `| u32 connection * n |`: these clients have had their end at the worker, which took the gateway
+ * for gone.
+ */
+export function writeClientsEnded(writer: ByteWriter, connections: readonly number[]): void {
+  const start = beginFrame(writer, Command.ClientsEnded);
+  for (const connection of connections) writer.writeU32(connection);
+  endFrame(writer, start);
+}
+
+/** Reads `ClientsEnded`, calling back for each client. */
+export function readClientsEnded(reader: ByteReader, onEnded: (connection: number) => void): void {
+  while (reader.offset < reader.end) onEnded(reader.readU32());
+}
+
 /** Bit of `WorkerReady`: the application decides about handshakes. */
 const DECIDES_HANDSHAKES = 1;
 

@@ -37,12 +37,14 @@ export { Command } from './command.ts';
 export { type ErrorCode, type ErrorCodeEntry, errorCodes, isErrorCode } from './error-code.ts';
 export {
   HandledEvents,
+  readClientsEnded,
   readEventsHandled,
   readWorkerReady,
   type WorkerWishes,
   writeClientConnected,
   writeClientDetached,
   writeClientMessage,
+  writeClientsEnded,
   writeWorkerReady,
 } from './event-frame.ts';
 export {
