@@ -13,7 +13,7 @@ import {
   writeWorkerReady,
 } from '@gatewayworker/protocol';
 import { ClientContext, type ClientEvent } from './client-context.ts';
-import type { HandshakeCandidate } from './event-handler.ts';
+import type { HandshakeCandidate, HandshakeRequest } from './event-handler.ts';
 import { parseHandshakeRequest } from './handshake-request.ts';
 
 /** Time that a gateway has to come back over a broken link before its clients count as gone. */
@@ -190,14 +190,20 @@ export class AttachedClients {
       if (context === undefined) return;
       this.#options.onEvent(context, { kind: 'closed', closed, isRedelivered });
     } else if (message.type === 'handshakeAsked') {
-      void this.#decide(link, message);
+      // Read here: a request that is none breaks the link, and a promise would reject unseen.
+      const request = parseHandshakeRequest(message.request);
+      void this.#decide(link, message, request);
     }
   }
 
-  async #decide(link: GatewayLink, asked: HandshakeAsked): Promise<void> {
-    const { requestId, remoteAddress, remotePort, gatewayPort, request } = asked;
+  async #decide(
+    link: GatewayLink,
+    asked: HandshakeAsked,
+    request: HandshakeRequest,
+  ): Promise<void> {
+    const { requestId, remoteAddress, remotePort, gatewayPort } = asked;
     const decision = await this.#options.decide?.({
-      ...parseHandshakeRequest(request),
+      ...request,
       remoteAddress,
       remotePort,
       gatewayName: link.name,
