@@ -3,6 +3,7 @@ import type { Logger } from '@gatewayworker/core';
 import {
   ClosedBy,
   Command,
+  FrameError,
   HandledEvents,
   type HandshakeAsked,
   type HandshakeDecision,
@@ -22,8 +23,8 @@ const GATEWAY_LOST_GRACE_MS = 2000;
 /** Lost clients whose `onClose` starts in one turn of the event loop. */
 const LOST_CLIENTS_PER_TURN = 64;
 
-/** Bytes of a client message before its payload: connection and flags. */
-const MESSAGE_HEADER_BYTES = 5;
+/** Bytes of an event before its payload: connection and flags. */
+const EVENT_HEADER_BYTES = 5;
 
 /** The clients of one gateway link. */
 interface LinkClients {
@@ -132,6 +133,7 @@ export class AttachedClients {
     const clients = this.#links.get(link);
     if (clients === undefined) return;
     if (command === Command.ClientMessage) {
+      assertEventHeader(start, end);
       const context = clients.contexts.get(buffer.readUInt32BE(start));
       if (context === undefined) return;
       const message = readClientMessage(buffer, start, end);
@@ -141,6 +143,7 @@ export class AttachedClients {
         this.#options.onEvent(context, { kind: 'message', message });
       }
     } else if (command === Command.ClientConnected) {
+      assertEventHeader(start, end);
       const context = clients.contexts.get(buffer.readUInt32BE(start));
       if (context === undefined) return;
       const event = { kind: 'connected', isRedelivered: isRedelivered(buffer, start) } as const;
@@ -249,14 +252,20 @@ function hasEndWaiting(context: ClientContext): boolean {
   return context.waiting?.some((event) => event.kind === 'closed') ?? false;
 }
 
+/** What lies behind a frame that is too short belongs to the next one, or to nobody. */
+function assertEventHeader(start: number, end: number): void {
+  if (end - start >= EVENT_HEADER_BYTES) return;
+  throw new FrameError('GW_ERR_FRAME_MALFORMED', 'a frame ends within a field');
+}
+
 function isRedelivered(buffer: Buffer, start: number): boolean {
-  return (buffer.readUInt8(start + MESSAGE_HEADER_BYTES - 1) & PayloadFlag.Redelivered) !== 0;
+  return (buffer.readUInt8(start + EVENT_HEADER_BYTES - 1) & PayloadFlag.Redelivered) !== 0;
 }
 
 /** Text is decoded at once and bytes are copied: the buffer they lie in is the link's. */
 function readClientMessage(buffer: Buffer, start: number, end: number): string | Buffer {
-  const isBinary = (buffer.readUInt8(start + MESSAGE_HEADER_BYTES - 1) & PayloadFlag.Binary) !== 0;
-  const payloadStart = start + MESSAGE_HEADER_BYTES;
+  const isBinary = (buffer.readUInt8(start + EVENT_HEADER_BYTES - 1) & PayloadFlag.Binary) !== 0;
+  const payloadStart = start + EVENT_HEADER_BYTES;
   if (!isBinary) return buffer.toString('utf8', payloadStart, end);
   return Buffer.from(buffer.subarray(payloadStart, end));
 }
