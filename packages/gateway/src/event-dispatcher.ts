@@ -115,12 +115,15 @@ export class EventDispatcher {
    * @throws {GW_ERR_FRAME_MALFORMED} when the worker was not given so many
    */
   handleFinished(worker: WorkerLink, client: ClientConnection | undefined, count: number): void {
-    if (count > worker.eventsInFlight) {
-      const text = `${count} events are finished of ${worker.eventsInFlight} in flight`;
+    const isOwn = client?.worker === worker;
+    // Of its own clients too: one that owes events would never be paused again.
+    const inFlight = Math.min(worker.eventsInFlight, isOwn ? client.eventsInFlight : count);
+    if (count > inFlight) {
+      const text = `${count} events are finished of ${inFlight} in flight`;
       throw new FrameError('GW_ERR_FRAME_MALFORMED', text);
     }
     worker.eventsInFlight -= count;
-    if (client?.worker !== worker) return;
+    if (!isOwn) return;
     client.eventsInFlight -= count;
     if (client.unfinished !== undefined) {
       client.unfinished.splice(0, count);
