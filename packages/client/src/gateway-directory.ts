@@ -5,6 +5,7 @@ import {
   formatHostPort,
   type HostPort,
   type Logger,
+  parseHostPort,
 } from '@gatewayworker/core';
 import { type GatewayEntry, readMessage } from '@gatewayworker/protocol';
 
@@ -64,6 +65,8 @@ export class GatewayDirectory {
   }
 
   #handleList(register: string, gateways: readonly GatewayEntry[]): void {
+    // All of a list counts, or nothing: one that breaks the link must leave no trace.
+    for (const { address } of gateways) parseHostPort('gatewayList.address', address);
     this.#lists.set(register, gateways);
     const merged = new Map<string, GatewayEntry>();
     for (const list of this.#lists.values()) {
