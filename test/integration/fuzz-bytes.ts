@@ -269,8 +269,29 @@ export const acceptorHandshakes: Bytes = linkFrames(
   ],
 );
 
-/** What a worker or a client of the Gateway API may send to a gateway that has this client. */
-export function framesToGateway(client: ConnectionAddress): Bytes {
+/** Stands in frames for the address of a client that is known only when they are sent. */
+const placeholder: ConnectionAddress = {
+  connection: 0x11_22_33_44,
+  nonceHigh: 0x22_33_44_55,
+  nonceLow: 0x33_44_55_66,
+};
+
+/** Puts the address of a client where `framesToGateway` speaks of one. */
+export function addressedTo(client: ConnectionAddress, bytes: Buffer): Buffer {
+  const addressed = Buffer.from(bytes);
+  for (const name of ['connection', 'nonceHigh', 'nonceLow'] as const) {
+    const stand = Buffer.alloc(4);
+    stand.writeUInt32BE(placeholder[name]);
+    for (let at = addressed.indexOf(stand); at >= 0; at = addressed.indexOf(stand, at + 4)) {
+      addressed.writeUInt32BE(client[name], at);
+    }
+  }
+  return addressed;
+}
+
+/** What a worker or a client of the Gateway API may send to a gateway. */
+export const framesToGateway: Bytes = (() => {
+  const client = placeholder;
   const close = { code: 4000, reason: 'bye', payload: 'last' };
   const oddClose = { code: 1005, reason: 'r'.repeat(200), payload: undefined };
   const session = packValue({ a: { b: [1] } });
@@ -321,7 +342,7 @@ export function framesToGateway(client: ConnectionAddress): Bytes {
     { type: 'query', requestId: 2, query: { kind: 'isUidsOnline', uids: ['u', ''] } },
     { type: 'query', requestId: 3, query: { kind: 'getAllGroupClientIdList' } },
   ]);
-}
+})();
 
 /** What a worker may say first of itself; the gateway then gives it clients. */
 export const workerReady: Buffer = written((writer) => {
@@ -382,6 +403,12 @@ const addresses = [
   '\0:1',
   'a:1:2',
 ];
+
+/** Tells a register of a gateway. */
+export function announcement(address: string): Buffer {
+  const gateway = { ...entry, address };
+  return written((writer) => writeMessage(writer, { type: 'gatewayAnnouncement', gateway }));
+}
 
 /** What a gateway may tell a register. */
 export const framesToRegister: Bytes = linkFrames(

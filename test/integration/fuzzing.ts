@@ -1,7 +1,16 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
-import { DialedLink, FlushScheduler, type FrameConnection } from '@gatewayworker/core';
-import type { DialerRole } from '@gatewayworker/protocol';
+import { connect, createServer, type Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { GatewayClient } from '@gatewayworker/client';
+import {
+  boundPort,
+  DialedLink,
+  FlushScheduler,
+  type FrameConnection,
+  FrameServer,
+} from '@gatewayworker/core';
+import { type AcceptorRole, DialerRole } from '@gatewayworker/protocol';
 import { captureLogger, eventually, type LogLine, type Roles } from '@gatewayworker/testing';
 import fc from 'fast-check';
 import { expect, onTestFinished } from 'vitest';
@@ -14,7 +23,7 @@ const INPUTS_PER_RUN = 10;
 const SEED = 20_261_121;
 
 /** Runs of each test: quick by default, as many as wanted by `FUZZ_RUNS`. */
-const runs = Number(process.env['FUZZ_RUNS'] ?? 10);
+const runs = Number(process.env['FUZZ_RUNS'] ?? 25);
 
 /**
  * Throws batches of inputs, and checks after each that all is well.
@@ -90,7 +99,8 @@ async function openBystander(port: number, speech: Speech): Promise<Bystander> {
   return await new Bystander(socket, speech).opened();
 }
 
-async function openTcp(port: number): Promise<Socket> {
+/** Connects to a loopback port. */
+export async function openTcp(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
   await once(socket, 'connect');
   return socket;
@@ -123,6 +133,7 @@ export function faultsIn(log: readonly LogLine[]): readonly LogLine[] {
 /** Roles that are fuzzed, and how it is known that they are well. */
 export interface FuzzedRoles {
   readonly cluster: Roles;
+  readonly api: GatewayClient;
   /** Checks that clients are served, nothing was thrown and every table is as it was at first. */
   readonly expectWell: () => Promise<void>;
 }
@@ -158,6 +169,7 @@ export async function fuzzedRoles(
   const before = await tables();
   return {
     cluster,
+    api,
     expectWell: async () => {
       await eventually(async () => expect(await tables()).toEqual(before), { intervalMs: 2 });
       await bystander.expectEcho();
@@ -210,6 +222,8 @@ export async function throwBytes(
 
 /** A proved link over which any bytes can be sent. */
 export interface ProvedLink {
+  /** Frames that came by it. */
+  readonly received: number;
   send(bytes: Buffer): void;
   /** Sends what is queued and waits until the other side has read that and let go. */
   close(): Promise<void>;
@@ -218,6 +232,7 @@ export interface ProvedLink {
 /** Dials a port for inner links and proves itself. */
 export async function openProvedLink(port: number, role: DialerRole): Promise<ProvedLink> {
   let connection: FrameConnection | undefined;
+  let received = 0;
   const link = new DialedLink({
     address: { host: '127.0.0.1', port },
     identity: { role, instanceId: 'fuzz', name: 'fuzz', id: 0 },
@@ -226,6 +241,9 @@ export async function openProvedLink(port: number, role: DialerRole): Promise<Pr
     logger: captureLogger().logger,
     onUp: (up) => {
       connection = up;
+      up.onFrame = () => {
+        received += 1;
+      };
     },
     // A link that was closed for what came over it is not dialed again.
     onDown: () => void link.close(),
@@ -233,7 +251,76 @@ export async function openProvedLink(port: number, role: DialerRole): Promise<Pr
   onTestFinished(() => link.close());
   const up = await eventually(() => connection, { intervalMs: 1 });
   return {
+    get received() {
+      return received;
+    },
     send: (bytes) => up.output.append(bytes),
     close: () => link.close(),
   };
+}
+
+/** An acceptor of inner links that says the same to everybody who dials it. */
+export interface FakeAcceptor {
+  readonly address: string;
+  /** Links that it has said everything to and that are closed. */
+  readonly served: number;
+  close(): Promise<void>;
+}
+
+/** Listens, proves itself to whoever dials, sends the bytes and closes. */
+export async function openFakeAcceptor(role: AcceptorRole, bytes: Buffer): Promise<FakeAcceptor> {
+  let served = 0;
+  const server = new FrameServer({
+    identity: { role, instanceId: 'fake', name: 'fake', id: 0, gatewayToken: 5 },
+    secretKey: '',
+    allowedRoles: Object.values(DialerRole),
+    scheduler: new FlushScheduler(),
+    logger: captureLogger().logger,
+    onLink: (connection) => {
+      connection.onClose = () => {
+        served += 1;
+      };
+      connection.output.append(bytes);
+      // The welcome and these bytes leave first.
+      connection.close();
+    },
+  });
+  const port = await server.listen({ host: '127.0.0.1', port: 0 }, 'a fake');
+  return {
+    address: `127.0.0.1:${port}`,
+    get served() {
+      return served;
+    },
+    close: () => server.close(),
+  };
+}
+
+/** Listens, says the bytes to whoever connects, and closes. */
+export async function openFakeListener(bytes: Buffer): Promise<FakeAcceptor> {
+  let served = 0;
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      served += 1;
+    });
+    socket.resume().end(bytes);
+  });
+  const port = await new Promise<number>((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve(boundPort(server)));
+  });
+  return {
+    address: `127.0.0.1:${port}`,
+    get served() {
+      return served;
+    },
+    close: () => new Promise((resolve) => void server.close(() => resolve())),
+  };
+}
+
+/** Bytes of memory in use, buffers among them, after everything that can go has gone. */
+export function usedBytes(): number {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
