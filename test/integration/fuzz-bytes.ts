@@ -329,6 +329,8 @@ export const framesToGateway: Bytes = (() => {
   } as const;
   return linkFrames(frames, [
     { ...decided, reason: '', uid: 'u', session, groups: ['g'] },
+    { ...decided, reason: '', uid: '', session: packValue([1]), groups: [''] },
+    { ...decided, reason: '', uid: 'u', session: Buffer.of(0x81), groups: [] },
     {
       ...decided,
       isAccepted: false,

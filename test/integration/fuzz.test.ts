@@ -42,8 +42,8 @@ import {
   openProvedLink,
   type Speech,
   throwBytes,
-  usedBytes,
 } from './fuzzing.ts';
+import { usedBytes } from './used-bytes.ts';
 import { frame, goodHandshake, Opcode } from './websocket-frames.ts';
 
 const websocket: Speech = {

@@ -1,7 +1,5 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import type { GatewayClient } from '@gatewayworker/client';
 import {
   boundPort,
@@ -315,12 +313,4 @@ export async function openFakeListener(bytes: Buffer): Promise<FakeAcceptor> {
     },
     close: () => new Promise((resolve) => void server.close(() => resolve())),
   };
-}
-
-/** Bytes of memory in use, buffers among them, after everything that can go has gone. */
-export function usedBytes(): number {
-  setFlagsFromString('--expose-gc');
-  runInNewContext('gc')();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
 }
