@@ -1,6 +1,15 @@
-import { eventually, openTcpPeer, type Roles, type TcpPeer } from '@gatewayworker/testing';
+import { deflateRawSync } from 'node:zlib';
+import {
+  eventually,
+  openTcpPeer,
+  type Roles,
+  type TcpPeer,
+  type TestClient,
+} from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 import { roles } from './roles.ts';
+import { usedBytes } from './used-bytes.ts';
+import { frame, goodHandshake, Opcode, openRaw } from './websocket-frames.ts';
 
 const upgrade =
   'GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
@@ -72,4 +81,103 @@ test('a client that drops its connection has its end, with 1006', async () => {
   client.terminate();
   await eventually(() => ends.length === 1);
   expect(ends).toMatchObject([{ by: 'client', code: 1006 }]);
+});
+
+const echo = {
+  onMessage: (
+    _id: string,
+    message: string | Buffer,
+    ctx: { send(data: string | Buffer): boolean },
+  ) => void ctx.send(message),
+};
+
+/** Has ten messages at a time come back in their order, until something is over and once after. */
+async function expectEchoesUntil(client: TestClient, isOver: () => boolean): Promise<void> {
+  let wasOver = false;
+  for (let round = 0; !wasOver; round += 1) {
+    wasOver = isOver();
+    const sent = Array.from({ length: 10 }, (_, index) => `round ${round}, message ${index}`);
+    for (const message of sent) client.send(message);
+    await eventually(() => client.messages.length >= sent.length, { intervalMs: 1 });
+    expect(client.messages.splice(0)).toEqual(sent);
+  }
+}
+
+test.each([
+  ['one byte', Buffer.from('x')],
+  ['nothing', Buffer.alloc(0)],
+])(
+  'a message in a million fragments of %s is closed with 1008 and not kept',
+  async (_name, payload) => {
+    const ends: unknown[] = [];
+    const cluster = await roles({
+      events: {
+        ...echo,
+        onClose: (_id, ctx) => void ends.push([ctx.closed?.by, ctx.closed?.code]),
+      },
+      gatewayOptions: { maxMessageBytes: 16_777_216 },
+    });
+    const other = await cluster.connect();
+    const part = { isFinal: false };
+    const first = frame(Opcode.Text, payload, part);
+    const fragments = Buffer.alloc(
+      first.length * 999_999,
+      frame(Opcode.Continuation, payload, part),
+    );
+    const raw = await openRaw(cluster.gateways[0]?.port ?? 0);
+    const before = usedBytes();
+    await raw.send(first);
+    await raw.send(fragments);
+    await expectEchoesUntil(other, () => raw.frames.length > 0 || raw.isEnded);
+    expect(raw.frames).toEqual(['close 1008']);
+    // A million Buffers take more than a hundred.
+    expect(usedBytes() - before).toBeLessThan(30_000_000);
+    await eventually(() => ends.length === 1);
+    expect(ends).toEqual([['protocol', 1008]]);
+  },
+);
+
+test('deflate bombs are closed with 1009 while another client is served', async () => {
+  const cluster = await roles({
+    events: echo,
+    gatewayOptions: { perMessageDeflate: true, maxMessageBytes: 100_000 },
+  });
+  const { port = 0 } = cluster.gateways[0] ?? {};
+  const other = await cluster.connect();
+  // 90 KB on the wire would be 90 MB.
+  const bomb = frame(Opcode.Binary, deflateRawSync(Buffer.alloc(90_000_000)), { reserved: 4 });
+  const head = goodHandshake.replace(
+    /\r\n$/,
+    'Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n',
+  );
+  const attackers = await Promise.all(Array.from({ length: 10 }, () => openRaw(port, head)));
+  const before = usedBytes();
+  for (const attacker of attackers) await attacker.send(bomb);
+  await expectEchoesUntil(other, () => attackers.every(({ frames }) => frames.length > 0));
+  expect(attackers.map(({ frames }) => frames)).toEqual(attackers.map(() => ['close 1009']));
+  expect(usedBytes() - before).toBeLessThan(30_000_000);
+  expect(cluster.gateways[0]?.status().limits['messageTooBig']).toBe(10);
+});
+
+test('a handshake that comes byte by byte and never ends is answered with 408', async () => {
+  const cluster = await roles({ events: echo, gatewayOptions: { handshakeTimeoutMs: 500 } });
+  const other = await cluster.connect();
+  const peer = await openTcpPeer(cluster.gateways[0]?.port ?? 0);
+  peer.send('GET / HTTP/1.1\r\nHost: ');
+  await expectEchoesUntil(other, () => {
+    peer.send('x');
+    return peer.received.length > 0;
+  });
+  expect(String(await peer.ended)).toMatch(/^HTTP\/1\.1 408 /);
+  expect(cluster.gateways[0]?.status().limits['handshakeTimeout']).toBe(1);
+});
+
+test('100 KB of headers are answered with 431', async () => {
+  const cluster = await roles({ events: echo });
+  const other = await cluster.connect();
+  const peer = await openTcpPeer(cluster.gateways[0]?.port ?? 0);
+  const headers = Array.from({ length: 1000 }, (_, index) => `X-${index}: ${'x'.repeat(92)}\r\n`);
+  peer.send(`GET / HTTP/1.1\r\n${headers.join('')}`);
+  await expectEchoesUntil(other, () => peer.received.length > 0);
+  expect(String(await peer.ended)).toMatch(/^HTTP\/1\.1 431 /);
 });

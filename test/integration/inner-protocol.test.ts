@@ -1,5 +1,7 @@
-import { DialedLink, FlushScheduler, type FrameConnection } from '@gatewayworker/core';
+import { GatewayClient } from '@gatewayworker/client';
+import { DialedLink, FlushScheduler, type FrameConnection, FrameServer } from '@gatewayworker/core';
 import {
+  AcceptorRole,
   beginFrame,
   Command,
   DialerRole,
@@ -113,3 +115,35 @@ test.each([
     expect(await client.next()).toBe('x');
   },
 );
+
+test('of a list of gateways in which one address is none, nothing counts', async () => {
+  const cluster = await roles({ events: quiet });
+  const links: FrameConnection[] = [];
+  const register = new FrameServer({
+    identity: { role: AcceptorRole.Register, instanceId: 'r', name: 'r', id: 0, gatewayToken: 0 },
+    secretKey: '',
+    allowedRoles: [DialerRole.Client],
+    scheduler: new FlushScheduler(),
+    logger: captureLogger().logger,
+    onLink: (connection) => {
+      links.push(connection);
+      if (links.length === 1) connection.send({ type: 'gatewayList', gateways: [gateway] });
+    },
+  });
+  const port = await register.listen({ host: '127.0.0.1', port: 0 }, 'a register');
+  onTestFinished(() => register.close());
+  const gateway = {
+    address: `127.0.0.1:${cluster.gateways[0]?.innerPort}`,
+    instanceId: 'g',
+    gatewayToken: 1,
+    name: 'g',
+  };
+  const { logger, lines } = captureLogger();
+  const api = await GatewayClient.connect({ registerAddress: `127.0.0.1:${port}` }, logger);
+  onTestFinished(() => api.close());
+  const nowhere = { ...gateway, address: 'nowhere' };
+  links[0]?.send({ type: 'gatewayList', gateways: [gateway, nowhere] });
+  await eventually(() => links.length === 2);
+  expect(lines).toMatchObject([{ reason: expect.stringContaining('gatewayList.address') }]);
+  expect(await api.getAllClientIdCount()).toBe(0);
+});

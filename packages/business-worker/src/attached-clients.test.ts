@@ -264,6 +264,36 @@ test('ignores what is told of clients that it does not have', () => {
   expect(worker.clients.size).toBe(0);
 });
 
+test('refuses a handshake whose request is none, at once', () => {
+  const worker = new Worker();
+  const gateway = worker.link();
+  const ask = (request: Uint8Array): void => {
+    const from = { remoteAddress: '::1', remotePort: 1, gatewayPort: 8282 };
+    gateway.tell({ type: 'handshakeAsked', requestId: 1, ...from, request });
+  };
+  ask(packValue({ url: '/', headers: {} }));
+  for (const request of [Buffer.of(0xc1), packValue({ url: 1, headers: {} }), Buffer.alloc(0)]) {
+    expect(() => ask(request)).toThrow(expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' }));
+  }
+});
+
+test.each([Command.ClientConnected, Command.ClientMessage])(
+  'refuses an event %i that ends within its header, whatever lies behind it',
+  (command) => {
+    const worker = new Worker();
+    const { link } = worker.link();
+    for (const length of [0, 3, 4]) {
+      for (const behind of [0, 8]) {
+        const buffer = Buffer.alloc(5 + length + behind);
+        const handle = (): void => {
+          worker.clients.handleFrame(link, command, buffer, 5, 5 + length);
+        };
+        expect(handle).toThrow(expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' }));
+      }
+    }
+  },
+);
+
 test('tells clients of the same number at two gateways apart', () => {
   const worker = new Worker();
   const gateways = [worker.link('a', 1), worker.link('b', 2)] as const;

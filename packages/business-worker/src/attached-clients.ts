@@ -3,6 +3,7 @@ import type { Logger } from '@gatewayworker/core';
 import {
   ClosedBy,
   Command,
+  FrameError,
   HandledEvents,
   type HandshakeAsked,
   type HandshakeDecision,
@@ -14,7 +15,7 @@ import {
   writeWorkerReady,
 } from '@gatewayworker/protocol';
 import { ClientContext, type ClientEvent } from './client-context.ts';
-import type { HandshakeCandidate } from './event-handler.ts';
+import type { HandshakeCandidate, HandshakeRequest } from './event-handler.ts';
 import { parseHandshakeRequest } from './handshake-request.ts';
 
 /** Lost clients whose `onClose` starts in one turn of the event loop. */
@@ -26,8 +27,8 @@ const NAMED_CLIENTS = 10;
 /** Gateways taken for gone of which it is remembered which clients they had. */
 const REMEMBERED_GATEWAYS = 8;
 
-/** Bytes of a client message before its payload: connection and flags. */
-const MESSAGE_HEADER_BYTES = 5;
+/** Bytes of an event before its payload: connection and flags. */
+const EVENT_HEADER_BYTES = 5;
 
 /** The clients of one gateway link. */
 interface LinkClients {
@@ -190,6 +191,7 @@ export class AttachedClients {
     const clients = this.#links.get(link);
     if (clients === undefined) return;
     if (command === Command.ClientMessage) {
+      assertEventHeader(start, end);
       const context = clients.contexts.get(buffer.readUInt32BE(start));
       if (context === undefined) return;
       const message = readClientMessage(buffer, start, end);
@@ -199,6 +201,7 @@ export class AttachedClients {
         this.#options.onEvent(context, { kind: 'message', message });
       }
     } else if (command === Command.ClientConnected) {
+      assertEventHeader(start, end);
       const context = clients.contexts.get(buffer.readUInt32BE(start));
       if (context === undefined) return;
       const event = { kind: 'connected', isRedelivered: isRedelivered(buffer, start) } as const;
@@ -251,14 +254,20 @@ export class AttachedClients {
       if (context === undefined) return;
       this.#options.onEvent(context, { kind: 'closed', closed, isRedelivered });
     } else if (message.type === 'handshakeAsked') {
-      void this.#decide(link, message);
+      // Read here: a request that is none breaks the link, and a promise would reject unseen.
+      const request = parseHandshakeRequest(message.request);
+      void this.#decide(link, message, request);
     }
   }
 
-  async #decide(link: GatewayLink, asked: HandshakeAsked): Promise<void> {
-    const { requestId, remoteAddress, remotePort, gatewayPort, request } = asked;
+  async #decide(
+    link: GatewayLink,
+    asked: HandshakeAsked,
+    request: HandshakeRequest,
+  ): Promise<void> {
+    const { requestId, remoteAddress, remotePort, gatewayPort } = asked;
     const decision = await this.#options.decide?.({
-      ...parseHandshakeRequest(request),
+      ...request,
       remoteAddress,
       remotePort,
       gatewayName: link.name,
@@ -332,14 +341,20 @@ function hasEndWaiting(context: ClientContext): boolean {
   return context.waiting?.some((event) => event.kind === 'closed') ?? false;
 }
 
+/** What lies behind a frame that is too short belongs to the next one, or to nobody. */
+function assertEventHeader(start: number, end: number): void {
+  if (end - start >= EVENT_HEADER_BYTES) return;
+  throw new FrameError('GW_ERR_FRAME_MALFORMED', 'a frame ends within a field');
+}
+
 function isRedelivered(buffer: Buffer, start: number): boolean {
-  return (buffer.readUInt8(start + MESSAGE_HEADER_BYTES - 1) & PayloadFlag.Redelivered) !== 0;
+  return (buffer.readUInt8(start + EVENT_HEADER_BYTES - 1) & PayloadFlag.Redelivered) !== 0;
 }
 
 /** Text is decoded at once and bytes are copied: the buffer they lie in is the link's. */
 function readClientMessage(buffer: Buffer, start: number, end: number): string | Buffer {
-  const isBinary = (buffer.readUInt8(start + MESSAGE_HEADER_BYTES - 1) & PayloadFlag.Binary) !== 0;
-  const payloadStart = start + MESSAGE_HEADER_BYTES;
+  const isBinary = (buffer.readUInt8(start + EVENT_HEADER_BYTES - 1) & PayloadFlag.Binary) !== 0;
+  const payloadStart = start + EVENT_HEADER_BYTES;
   if (!isBinary) return buffer.toString('utf8', payloadStart, end);
   return Buffer.from(buffer.subarray(payloadStart, end));
 }

@@ -6,6 +6,7 @@ import {
   type HostPort,
   type InnerTlsOptions,
   type Logger,
+  parseHostPort,
   type SecretKey,
 } from '@gatewayworker/core';
 import { type GatewayEntry, readMessage } from '@gatewayworker/protocol';
@@ -78,6 +79,8 @@ export class GatewayDirectory {
   }
 
   #handleList(register: string, gateways: readonly GatewayEntry[]): void {
+    // All of a list counts, or nothing: one that breaks the link must leave no trace.
+    for (const { address } of gateways) parseHostPort('gatewayList.address', address);
     this.#lists.set(register, gateways);
     this.#telling.add(register);
     this.#publish();

@@ -257,6 +257,24 @@ test('counts what is not finished, and forgets what is', () => {
   expect(dispatcher.eventsInFlight).toBe(0);
 });
 
+test('refuses that more events of a client are finished than it has', () => {
+  const dispatcher = create();
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const [one, other] = [new Client(1), new Client(2)];
+  say(dispatcher, one, 'a');
+  for (const text of ['b', 'c']) say(dispatcher, other, text);
+  const finish = (client: Client | undefined, count: number): void => {
+    dispatcher.handleFinished(worker.link, client, count);
+  };
+  const malformed = expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' });
+  expect(() => finish(one, 2)).toThrow(malformed);
+  expect(() => finish(undefined, 4)).toThrow(malformed);
+  expect([dispatcher.eventsInFlight, one.eventsInFlight]).toEqual([3, 1]);
+  finish(one, 1);
+  expect([dispatcher.eventsInFlight, one.eventsInFlight]).toEqual([2, 0]);
+});
+
 test('stops reading from a client with too many events, and reads on when half are finished', () => {
   const dispatcher = create({ maxEventsInFlight: 4 });
   const worker = new Worker(0);

@@ -137,15 +137,18 @@ export class EventDispatcher {
    * @throws {GW_ERR_FRAME_MALFORMED} when the worker was not given so many
    */
   handleFinished(worker: WorkerLink, client: ClientConnection | undefined, count: number): void {
-    if (count > worker.eventsInFlight) {
-      const text = `${count} events are finished of ${worker.eventsInFlight} in flight`;
+    const isOwn = client?.worker === worker;
+    // Of its own clients too: one that owes events would never be paused again.
+    const inFlight = Math.min(worker.eventsInFlight, isOwn ? client.eventsInFlight : count);
+    if (count > inFlight) {
+      const text = `${count} events are finished of ${inFlight} in flight`;
       throw new FrameError('GW_ERR_FRAME_MALFORMED', text);
     }
     worker.eventsInFlight -= count;
     if (worker.eventsInFlight <= this.#options.maxEventsInFlightPerWorker >> 1) {
       worker.resumeHeldUp();
     }
-    if (client?.worker === worker) this.#handleFinishedOf(client, worker, count);
+    if (isOwn) this.#handleFinishedOf(client, worker, count);
     if (worker.isDraining) this.#drains.check(worker);
   }
 

@@ -17,6 +17,7 @@ import { commandHandlers } from './commands/command-handlers.ts';
 import { answerQuery } from './commands/query.ts';
 import type { EventDispatcher } from './event-dispatcher.ts';
 import type { GatewayState } from './gateway-state.ts';
+import { assertDecision } from './handshake-decision.ts';
 import { RETRY_HINT } from './retry-hint.ts';
 import type { WorkerCensus } from './worker-census.ts';
 import { WorkerLink } from './worker-link.ts';
@@ -108,6 +109,7 @@ export class InnerLinks {
     } else if (command === Command.HandshakeDecided && worker !== undefined) {
       const message = readMessage(command, reader.buffer, reader.offset, reader.end);
       if (message?.type === 'handshakeDecided') {
+        assertDecision(message);
         worker.handshakes.resolve(message.requestId, message);
       }
     } else if (command === Command.Query) {

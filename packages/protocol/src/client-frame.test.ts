@@ -103,8 +103,8 @@ test('gives back code, reason and payload of a close', () => {
     nil: undefined,
   });
   const close = fc.record({
-    code: fc.nat(65_535),
-    reason: fc.string({ unit, maxLength: 40 }),
+    code: fc.oneof(fc.constantFrom(1000, 1003, 1014), fc.integer({ min: 3000, max: 4999 })),
+    reason: fc.string({ unit, maxLength: 30 }),
     payload,
   });
   fc.assert(
@@ -131,3 +131,15 @@ test.each(['', '03', '03e8', '03e80000', '03e800036162', '03e8ffff6162'])(
     expect(() => readClose(reader)).toThrow(malformed);
   },
 );
+
+test.each([
+  ['a code that is never sent', 1005, ''],
+  ['a code that is none', 0, ''],
+  ['a reason that fits no close frame', 1000, 'é'.repeat(62)],
+])('refuses a close with %s', (_what, code, reason) => {
+  const request = { code, reason, payload: undefined };
+  const buffer = write((writer) => writeCloseClient(writer, client, request));
+  const reader = new ByteReader().reset(buffer, 5 + 12, buffer.length);
+  const malformed = expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' });
+  expect(() => readClose(reader)).toThrow(malformed);
+});

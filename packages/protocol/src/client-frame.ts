@@ -1,7 +1,9 @@
 import type { ByteReader } from './byte-reader.ts';
 import type { ByteWriter } from './byte-writer.ts';
+import { isSendableCloseCode, MAX_CLOSE_REASON_BYTES } from './close-code.ts';
 import { Command } from './command.ts';
 import { beginFrame, endFrame } from './frame.ts';
+import { FrameError } from './frame-error.ts';
 import { type Payload, writePayload } from './payload.ts';
 import type { ConnectionAddress } from './query.ts';
 import { writeAddress } from './send-frame.ts';
@@ -43,7 +45,11 @@ function writeClose(writer: ByteWriter, { code, reason, payload }: CloseRequest)
   if (payload !== undefined) writePayload(writer, payload);
 }
 
-/** Reads the code and the reason of a close, and whether a payload follows. */
+/**
+ * Reads the code and the reason of a close, and whether a payload follows.
+ *
+ * @throws {GW_ERR_FRAME_MALFORMED} also when no close frame may carry them
+ */
 export function readClose(reader: ByteReader): {
   readonly code: number;
   readonly reason: string;
@@ -51,6 +57,12 @@ export function readClose(reader: ByteReader): {
 } {
   const code = reader.readU16();
   const reason = reader.readShortString();
+  if (!isSendableCloseCode(code)) {
+    throw new FrameError('GW_ERR_FRAME_MALFORMED', `a client cannot be closed with ${code}`);
+  }
+  if (Buffer.byteLength(reason) > MAX_CLOSE_REASON_BYTES) {
+    throw new FrameError('GW_ERR_FRAME_MALFORMED', 'the reason of a close is too long');
+  }
   return { code, reason, hasPayload: reader.readU8() !== 0 };
 }
 

@@ -57,6 +57,11 @@ export class Roles {
     return this.#log.lines;
   }
 
+  /** The register that runs now. */
+  get register(): RegisterRuntime {
+    return this.#register;
+  }
+
   /** Address of the register. */
   get registerAddress(): string {
     return `127.0.0.1:${this.#registerPort}`;

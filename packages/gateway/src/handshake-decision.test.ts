@@ -1,0 +1,44 @@
+import { packValue } from '@gatewayworker/protocol';
+import { expect, test } from 'vitest';
+import { assertDecision } from './handshake-decision.ts';
+
+const accepted = {
+  isAccepted: true,
+  status: 101,
+  reason: '',
+  uid: 'anna',
+  session: packValue({ name: 'Anna' }),
+  groups: ['g'],
+};
+const refused = {
+  isAccepted: false,
+  status: 403,
+  reason: 'no',
+  uid: undefined,
+  session: undefined,
+  groups: [],
+};
+
+test('takes what a worker decides', () => {
+  for (const decision of [accepted, { ...accepted, uid: undefined, session: undefined }, refused]) {
+    expect(() => assertDecision(decision)).not.toThrow();
+  }
+});
+
+test.each([
+  ['a session that is no msgpack', { ...accepted, session: Buffer.of(0x81) }, 'FRAME_MALFORMED'],
+  ['a session that is no object', { ...accepted, session: packValue([1]) }, 'SESSION_INVALID'],
+  [
+    'a session of more than 1 MiB',
+    { ...accepted, session: packValue({ a: 'x'.repeat(1024 * 1024) }) },
+    'SESSION_INVALID',
+  ],
+  ['an empty uid', { ...accepted, uid: '' }, 'FRAME_MALFORMED'],
+  ['an empty group', { ...accepted, groups: ['g', ''] }, 'FRAME_MALFORMED'],
+  ['a refusal with the status of an upgrade', { ...refused, status: 101 }, 'FRAME_MALFORMED'],
+  ['a refusal with a status that is none', { ...refused, status: 600 }, 'FRAME_MALFORMED'],
+])('refuses %s', (_what, decision, code) => {
+  expect(() => assertDecision(decision)).toThrow(
+    expect.objectContaining({ code: `GW_ERR_${code}` }),
+  );
+});

@@ -1,0 +1,316 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import type { GatewayClient } from '@gatewayworker/client';
+import {
+  boundPort,
+  DialedLink,
+  FlushScheduler,
+  type FrameConnection,
+  FrameServer,
+} from '@gatewayworker/core';
+import { type AcceptorRole, DialerRole } from '@gatewayworker/protocol';
+import { captureLogger, eventually, type LogLine, type Roles } from '@gatewayworker/testing';
+import fc from 'fast-check';
+import { expect, onTestFinished } from 'vitest';
+import { roles } from './roles.ts';
+
+/** Inputs that are thrown at once in each run, each over a connection of its own. */
+const INPUTS_PER_RUN = 10;
+
+/** Chosen once, so that a failure is the same at the next try. `FUZZ_RUNS` goes further from there. */
+const SEED = 20_261_121;
+
+/** Runs of each test: quick by default, as many as wanted by `FUZZ_RUNS`. */
+const runs = Number(process.env['FUZZ_RUNS'] ?? 25);
+
+/**
+ * Throws batches of inputs, and checks after each that all is well.
+ *
+ * What fails is not made smaller: a role that is broken once stays so.
+ */
+export async function fuzz<T>(
+  input: fc.Arbitrary<T>,
+  throwOne: (input: T) => Promise<void>,
+  expectWell: () => Promise<void>,
+): Promise<void> {
+  const batch = fc.array(input, { minLength: INPUTS_PER_RUN, maxLength: INPUTS_PER_RUN });
+  const run = async (inputs: T[]): Promise<void> => {
+    await Promise.all(inputs.map(throwOne));
+    await expectWell();
+  };
+  const parameters = { seed: SEED, numRuns: runs, endOnFailure: true };
+  await fc.assert(fc.asyncProperty(batch, run), parameters);
+}
+
+/** How a client of a protocol says something that it gets back. */
+export interface Speech {
+  /** What it sends before anything else. */
+  readonly opening?: string | Buffer;
+  /** Opens the connection. @default TCP */
+  readonly open?: (port: number) => Promise<Socket>;
+  readonly say: (text: string) => Buffer;
+}
+
+/** A client that harms nobody and is to be served whatever others do. */
+class Bystander {
+  readonly #socket: Socket;
+  readonly #speech: Speech;
+  #received = Buffer.alloc(0);
+  #said = 0;
+
+  constructor(socket: Socket, speech: Speech) {
+    this.#socket = socket;
+    this.#speech = speech;
+    socket.on('data', (chunk: Buffer) => {
+      this.#received = Buffer.concat([this.#received, chunk]);
+    });
+    socket.on('error', () => undefined);
+    if (speech.opening !== undefined) socket.write(speech.opening);
+  }
+
+  /** Says something and waits until it comes back. */
+  async expectEcho(): Promise<void> {
+    this.#said += 1;
+    const text = `echo ${this.#said} of a bystander\n`;
+    this.#socket.write(this.#speech.say(text));
+    await eventually(() => this.#received.includes(text.trim()), { intervalMs: 1 });
+    this.#received = Buffer.alloc(0);
+  }
+
+  /** Waits for the answer to what it said first. */
+  async opened(): Promise<this> {
+    const isWebsocket = this.#speech.opening?.includes('Upgrade') === true;
+    if (isWebsocket) {
+      await eventually(() => this.#received.includes('\r\n\r\n'), { intervalMs: 1 });
+    }
+    return this;
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
+
+async function openBystander(port: number, speech: Speech): Promise<Bystander> {
+  const socket = await (speech.open ?? openTcp)(port);
+  onTestFinished(() => void socket.destroy());
+  return await new Bystander(socket, speech).opened();
+}
+
+/** Connects to a loopback port. */
+export async function openTcp(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** What nobody has caught, from now to the end of the test. */
+function watchUncaught(): readonly unknown[] {
+  const uncaught: unknown[] = [];
+  const keep = (error: unknown): void => void uncaught.push(error);
+  process.on('unhandledRejection', keep);
+  process.on('uncaughtException', keep);
+  onTestFinished(() => {
+    process.off('unhandledRejection', keep);
+    process.off('uncaughtException', keep);
+  });
+  return uncaught;
+}
+
+/** Errors of the language or of Node.js: our own name what the peer did wrong. */
+const nativeError =
+  /TypeError|RangeError|ReferenceError|Cannot (?:read|set)|is not (?:a function|iterable|defined)|ERR_(?!FRAME|SESSION)|outside buffer|valid error code/;
+
+/** Lines of the log that speak of a fault of ours, not of the peer. */
+export function faultsIn(log: readonly LogLine[]): readonly LogLine[] {
+  return log.filter(
+    (line) => Number(line['level']) >= 40 && nativeError.test(JSON.stringify(line)),
+  );
+}
+
+/** Roles that are fuzzed, and how it is known that they are well. */
+export interface FuzzedRoles {
+  readonly cluster: Roles;
+  readonly api: GatewayClient;
+  /** Checks that clients are served, nothing was thrown and every table is as it was at first. */
+  readonly expectWell: () => Promise<void>;
+}
+
+/** Starts roles whose every client gets back what it says, with a bystander at each gateway. */
+export async function fuzzedRoles(
+  options: Omit<Parameters<typeof roles>[0], 'events'> & Partial<Parameters<typeof roles>[0]>,
+  speech: Speech,
+): Promise<FuzzedRoles> {
+  const uncaught = watchUncaught();
+  const events = {
+    onMessage: (_id: string, text: string | Buffer, ctx: Echoing) => void ctx.send(text),
+  };
+  const cluster = await roles({ events, ...options });
+  const api = await cluster.gatewayClient();
+  const ports = cluster.gateways.map((gateway) => gateway.port);
+  const bystander = await openBystander(ports.at(-1) ?? 0, speech);
+  await bystander.expectEcho();
+  const tables = async (): Promise<unknown> => [
+    cluster.gateways.map((gateway) => {
+      const { connections, inFlight } = gateway.status();
+      return { connections, inFlight, workers: gateway.workerCount };
+    }),
+    cluster.workers.map((worker) => {
+      const { connections, inFlight } = worker.status();
+      return { connections, inFlight };
+    }),
+    cluster.register.status().connections,
+    await api.getAllClientIdCount(),
+    await api.getAllUidList(),
+    await api.getAllGroupIdList(),
+  ];
+  const before = await tables();
+  return {
+    cluster,
+    api,
+    expectWell: async () => {
+      await eventually(async () => expect(await tables()).toEqual(before), { intervalMs: 2 });
+      await bystander.expectEcho();
+      for (const port of ports) {
+        const fresh = await openBystander(port, speech);
+        await fresh.expectEcho();
+        fresh.close();
+      }
+      expect(faultsIn(cluster.log)).toEqual([]);
+      expect(uncaught).toEqual([]);
+    },
+  };
+}
+
+interface Echoing {
+  send(data: string | Buffer): boolean;
+}
+
+/** How a client leaves that has sent its bytes. */
+export const leaving = fc.constantFrom('end', 'reset');
+
+/** Sends bytes to a port in packets of at most so many bytes, leaves, and waits until the port has let go. */
+export async function throwBytes(
+  port: number,
+  bytes: Buffer,
+  how: { readonly leave: string; readonly opening?: string; readonly packetBytes?: number },
+): Promise<void> {
+  const socket = await openTcp(port);
+  // What is answered is read and dropped: a peer that does not read is another test.
+  let received = '';
+  socket.on('data', (chunk: Buffer) => {
+    received = `${received}${chunk.toString('latin1')}`.slice(-4);
+  });
+  socket.on('error', () => undefined);
+  const closed = once(socket, 'close');
+  if (how.opening !== undefined) {
+    socket.write(how.opening);
+    await eventually(() => received !== '', { intervalMs: 1 });
+  }
+  // More packets than these find nothing new, and take their time.
+  const packetBytes = Math.max(how.packetBytes ?? 4096, Math.ceil(bytes.length / 100));
+  for (let offset = 0; offset < bytes.length; offset += packetBytes) {
+    socket.write(bytes.subarray(offset, offset + packetBytes));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  if (how.leave === 'reset') socket.resetAndDestroy();
+  else socket.end();
+  await closed;
+}
+
+/** A proved link over which any bytes can be sent. */
+export interface ProvedLink {
+  /** Frames that came by it. */
+  readonly received: number;
+  send(bytes: Buffer): void;
+  /** Sends what is queued and waits until the other side has read that and let go. */
+  close(): Promise<void>;
+}
+
+/** Dials a port for inner links and proves itself. */
+export async function openProvedLink(port: number, role: DialerRole): Promise<ProvedLink> {
+  let connection: FrameConnection | undefined;
+  let received = 0;
+  const link = new DialedLink({
+    address: { host: '127.0.0.1', port },
+    identity: { role, instanceId: 'fuzz', name: 'fuzz', id: 0 },
+    secretKey: '',
+    scheduler: new FlushScheduler(),
+    logger: captureLogger().logger,
+    onUp: (up) => {
+      connection = up;
+      up.onFrame = () => {
+        received += 1;
+      };
+    },
+    // A link that was closed for what came over it is not dialed again.
+    onDown: () => void link.close(),
+  });
+  onTestFinished(() => link.close());
+  const up = await eventually(() => connection, { intervalMs: 1 });
+  return {
+    get received() {
+      return received;
+    },
+    send: (bytes) => up.output.append(bytes),
+    close: () => link.close(),
+  };
+}
+
+/** An acceptor of inner links that says the same to everybody who dials it. */
+export interface FakeAcceptor {
+  readonly address: string;
+  /** Links that it has said everything to and that are closed. */
+  readonly served: number;
+  close(): Promise<void>;
+}
+
+/** Listens, proves itself to whoever dials, sends the bytes and closes. */
+export async function openFakeAcceptor(role: AcceptorRole, bytes: Buffer): Promise<FakeAcceptor> {
+  let served = 0;
+  const server = new FrameServer({
+    identity: { role, instanceId: 'fake', name: 'fake', id: 0, gatewayToken: 5 },
+    secretKey: '',
+    allowedRoles: Object.values(DialerRole),
+    scheduler: new FlushScheduler(),
+    logger: captureLogger().logger,
+    onLink: (connection) => {
+      connection.onClose = () => {
+        served += 1;
+      };
+      connection.output.append(bytes);
+      // The welcome and these bytes leave first.
+      connection.close();
+    },
+  });
+  const port = await server.listen({ host: '127.0.0.1', port: 0 }, 'a fake');
+  return {
+    address: `127.0.0.1:${port}`,
+    get served() {
+      return served;
+    },
+    close: () => server.close(),
+  };
+}
+
+/** Listens, says the bytes to whoever connects, and closes. */
+export async function openFakeListener(bytes: Buffer): Promise<FakeAcceptor> {
+  let served = 0;
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      served += 1;
+    });
+    socket.resume().end(bytes);
+  });
+  const port = await new Promise<number>((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve(boundPort(server)));
+  });
+  return {
+    address: `127.0.0.1:${port}`,
+    get served() {
+      return served;
+    },
+    close: () => new Promise((resolve) => void server.close(() => resolve())),
+  };
+}
