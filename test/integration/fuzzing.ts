@@ -14,7 +14,7 @@ import fc from 'fast-check';
 import { expect, onTestFinished } from 'vitest';
 import { roles } from './roles.ts';
 
-/** Inputs that are thrown at once in each run, each over a connection of its own. */
+/** Inputs that are thrown at once in each run, each over a connection of its own, unless it takes long to be well. */
 const INPUTS_PER_RUN = 10;
 
 /** Chosen once, so that a failure is the same at the next try. `FUZZ_RUNS` goes further from there. */
@@ -32,13 +32,14 @@ export async function fuzz<T>(
   input: fc.Arbitrary<T>,
   throwOne: (input: T) => Promise<void>,
   expectWell: () => Promise<void>,
+  inputsPerRun: number = INPUTS_PER_RUN,
 ): Promise<void> {
-  const batch = fc.array(input, { minLength: INPUTS_PER_RUN, maxLength: INPUTS_PER_RUN });
+  const batch = fc.array(input, { minLength: inputsPerRun, maxLength: inputsPerRun });
   const run = async (inputs: T[]): Promise<void> => {
     await Promise.all(inputs.map(throwOne));
     await expectWell();
   };
-  const parameters = { seed: SEED, numRuns: runs, endOnFailure: true };
+  const parameters = { seed: SEED, numRuns: Math.ceil((runs * INPUTS_PER_RUN) / inputsPerRun), endOnFailure: true };
   await fc.assert(fc.asyncProperty(batch, run), parameters);
 }
 

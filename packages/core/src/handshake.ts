@@ -76,7 +76,7 @@ export function dialHandshake(
   handshake.expect('challenge', (challenge) => {
     assertVersion(challenge.version);
     const transcript = { hello, challenge };
-    const proofs = [challenge.proof, ...challenge.otherProofs];
+    const proofs = [challenge.proof, ...(challenge.otherProofs ?? [])];
     const key = findProvenKey(secretKey, 'acceptor', transcript, proofs);
     if (key === undefined) throw new GatewayWorkerError('GW_ERR_AUTHENTICATION_FAILED');
     connection.send({ type: 'proof', proof: computeProof(key, 'dialer', transcript) });

@@ -64,7 +64,7 @@ export interface Challenge {
   /** 32 bytes of HMAC-SHA-256, by the acceptor's first key. */
   readonly proof: Uint8Array;
   /** The same by its other keys. */
-  readonly otherProofs: readonly Uint8Array[];
+  readonly otherProofs?: readonly Uint8Array[] | undefined;
 }
 
 /** The dialer proves that it knows the secret key. */
