@@ -12,7 +12,7 @@ import {
   type TcpPeer,
 } from '@gatewayworker/testing';
 import fc from 'fast-check';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import {
   acceptorHandshakes,
   addressedTo,
@@ -33,6 +33,7 @@ import {
 } from './fuzz-bytes.ts';
 import {
   type FakeAcceptor,
+  FUZZ_RUNS,
   faultsIn,
   fuzz,
   fuzzedRoles,
@@ -45,6 +46,9 @@ import {
 } from './fuzzing.ts';
 import { usedBytes } from './used-bytes.ts';
 import { frame, goodHandshake, Opcode } from './websocket-frames.ts';
+
+// As long as a run may take at its slowest.
+vi.setConfig({ testTimeout: 30_000 + 1000 * FUZZ_RUNS });
 
 const websocket: Speech = {
   opening: goodHandshake,
@@ -120,7 +124,7 @@ async function clientHello(): Promise<Buffer> {
   return hello;
 }
 
-test('wss: broken bytes before and within TLS leave nothing behind', async () => {
+test('wss: broken bytes in place of a TLS handshake, or within it, leave nothing behind', async () => {
   const certificate = await makeCertificate();
   const gatewayOptions = { tls: certificate, handshakeTimeoutMs };
   const { cluster, expectWell } = await fuzzedRoles(

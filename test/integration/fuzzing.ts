@@ -21,7 +21,7 @@ const INPUTS_PER_RUN = 10;
 const SEED = 20_261_121;
 
 /** Runs of each test: quick by default, as many as wanted by `FUZZ_RUNS`. */
-const runs = Number(process.env['FUZZ_RUNS'] ?? 25);
+export const FUZZ_RUNS: number = Number(process.env['FUZZ_RUNS'] ?? 20);
 
 /**
  * Throws batches of inputs, and checks after each that all is well.
@@ -38,7 +38,7 @@ export async function fuzz<T>(
     await Promise.all(inputs.map(throwOne));
     await expectWell();
   };
-  const parameters = { seed: SEED, numRuns: runs, endOnFailure: true };
+  const parameters = { seed: SEED, numRuns: FUZZ_RUNS, endOnFailure: true };
   await fc.assert(fc.asyncProperty(batch, run), parameters);
 }
 
