@@ -14,6 +14,15 @@ import {
 import fc from 'fast-check';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import {
+  lengthFrames,
+  lines,
+  mutated,
+  noise,
+  proxyHeaders,
+  websocketFrames,
+  websocketHandshakes,
+} from './fuzz-bytes.ts';
+import {
   acceptorHandshakes,
   addressedTo,
   announcement,
@@ -22,28 +31,17 @@ import {
   framesOfRegister,
   framesToGateway,
   framesToRegister,
-  lengthFrames,
-  lines,
-  mutated,
-  noise,
-  proxyHeaders,
-  websocketFrames,
-  websocketHandshakes,
   workerReady,
-} from './fuzz-bytes.ts';
+} from './fuzz-frames.ts';
 import {
   type FakeAcceptor,
-  FUZZ_RUNS,
-  faultsIn,
-  fuzz,
-  fuzzedRoles,
   leaving,
   openFakeAcceptor,
   openFakeListener,
   openProvedLink,
-  type Speech,
   throwBytes,
-} from './fuzzing.ts';
+} from './fuzz-peers.ts';
+import { FUZZ_RUNS, faultsIn, fuzz, fuzzedRoles, type Speech } from './fuzzing.ts';
 import { usedBytes } from './used-bytes.ts';
 import { frame, goodHandshake, Opcode } from './websocket-frames.ts';
 
