@@ -13,7 +13,7 @@ const INPUTS_PER_RUN = 10;
 const SEED = 20_261_121;
 
 /** Runs of each test: quick by default, as many as wanted by `FUZZ_RUNS`. */
-export const FUZZ_RUNS: number = Number(process.env['FUZZ_RUNS'] ?? 15);
+export const FUZZ_RUNS: number = Number(process.env['FUZZ_RUNS'] ?? 10);
 
 /**
  * Throws batches of inputs, and checks after each that all is well.
