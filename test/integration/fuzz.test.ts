@@ -12,7 +12,16 @@ import {
   type TcpPeer,
 } from '@gatewayworker/testing';
 import fc from 'fast-check';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import {
+  lengthFrames,
+  lines,
+  mutated,
+  noise,
+  proxyHeaders,
+  websocketFrames,
+  websocketHandshakes,
+} from './fuzz-bytes.ts';
 import {
   acceptorHandshakes,
   addressedTo,
@@ -22,29 +31,22 @@ import {
   framesOfRegister,
   framesToGateway,
   framesToRegister,
-  lengthFrames,
-  lines,
-  mutated,
-  noise,
-  proxyHeaders,
-  websocketFrames,
-  websocketHandshakes,
   workerReady,
-} from './fuzz-bytes.ts';
+} from './fuzz-frames.ts';
 import {
   type FakeAcceptor,
-  faultsIn,
-  fuzz,
-  fuzzedRoles,
   leaving,
   openFakeAcceptor,
   openFakeListener,
   openProvedLink,
-  type Speech,
   throwBytes,
-} from './fuzzing.ts';
+} from './fuzz-peers.ts';
+import { FUZZ_RUNS, faultsIn, fuzz, fuzzedRoles, type Speech } from './fuzzing.ts';
 import { usedBytes } from './used-bytes.ts';
 import { frame, goodHandshake, Opcode } from './websocket-frames.ts';
+
+// As long as a run may take at its slowest.
+vi.setConfig({ testTimeout: 30_000 + 1000 * FUZZ_RUNS });
 
 const websocket: Speech = {
   opening: goodHandshake,
@@ -120,7 +122,7 @@ async function clientHello(): Promise<Buffer> {
   return hello;
 }
 
-test('wss: broken bytes before and within TLS leave nothing behind', async () => {
+test('wss: broken bytes in place of a TLS handshake, or within it, leave nothing behind', async () => {
   const certificate = await makeCertificate();
   const gatewayOptions = { tls: certificate, handshakeTimeoutMs };
   const { cluster, expectWell } = await fuzzedRoles(
