@@ -20,12 +20,13 @@ const roles = ['register', 'gateway', 'business-worker'];
 const allowed: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
   core: ['protocol'],
+  discovery: ['core', 'protocol'],
   register: ['core', 'protocol'],
-  gateway: ['core', 'protocol'],
-  client: ['core', 'protocol'],
+  gateway: ['core', 'discovery', 'protocol'],
+  client: ['core', 'discovery', 'protocol'],
   supervisor: ['core', 'protocol'],
-  'business-worker': ['client', 'core', 'protocol'],
-  gatewayworker: [...roles, 'client', 'core', 'protocol', 'supervisor'],
+  'business-worker': ['client', 'core', 'discovery', 'protocol'],
+  gatewayworker: [...roles, 'client', 'core', 'discovery', 'protocol', 'supervisor'],
   testing: [...roles, 'client', 'core', 'protocol', 'supervisor'],
 };
 

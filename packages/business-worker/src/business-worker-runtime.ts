@@ -7,10 +7,10 @@ import {
   quickStop,
   type RoleRuntime,
   type RoleStatus,
-  resolveRegisterAddresses,
   StopClock,
   type StopOptions,
 } from '@gatewayworker/core';
+import { parseDiscoveryAddress } from '@gatewayworker/discovery';
 import { DialerRole } from '@gatewayworker/protocol';
 import { AttachedClients } from './attached-clients.ts';
 import type { EventHandler, WorkerInfo } from './event-handler.ts';
@@ -151,7 +151,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
     const instanceId = randomUUID();
     const pool: GatewayPool = new GatewayPool({
       ...this.#options,
-      registers: resolveRegisterAddresses('BusinessWorker.registerAddress', registerAddress),
+      address: parseDiscoveryAddress('BusinessWorker.registerAddress', registerAddress),
       identity: { role: DialerRole.Worker, instanceId, name, id: this.#id },
       scheduler: new FlushScheduler(),
       logger: this.#logger,

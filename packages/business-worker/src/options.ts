@@ -9,11 +9,10 @@ import {
   deepFreeze,
   type InnerTlsOptions,
   OptionError,
-  type RegisterAddress,
   rejectUnknownKeys,
-  resolveRegisterAddresses,
   type SecretKey,
 } from '@gatewayworker/core';
+import { parseDiscoveryAddress, type RegisterAddress } from '@gatewayworker/discovery';
 
 /** Options of a business worker. */
 export interface BusinessWorkerOptions {
@@ -23,7 +22,7 @@ export interface BusinessWorkerOptions {
   readonly name?: string;
   /** Number of processes, 1 to 1024. @default 1 */
   readonly count?: number;
-  /** Register or registers to learn the gateways from. @default '127.0.0.1:1236' */
+  /** Register, registers or etcd to learn the gateways from. @default '127.0.0.1:1236' */
   readonly registerAddress?: RegisterAddress;
   /** Shared by every process of the cluster; of several keys, one that both peers have is enough. @default '' */
   readonly secretKey?: SecretKey;
@@ -77,7 +76,7 @@ export function resolveBusinessWorkerOptions(
   const resolved = { ...businessWorkerDefaults, ...rest, eventHandler };
   assertName('BusinessWorker.name', resolved.name);
   assertInteger('BusinessWorker.count', resolved.count, { min: 1, max: 1024 });
-  resolveRegisterAddresses('BusinessWorker.registerAddress', resolved.registerAddress);
+  parseDiscoveryAddress('BusinessWorker.registerAddress', resolved.registerAddress);
   assertSecretKey('BusinessWorker', resolved.secretKey);
   assertInnerTls('BusinessWorker', innerTls, false);
   const bytes = { min: 1024, max: 1_073_741_824 };

@@ -27,7 +27,7 @@ class LinkedPool extends GatewayPool {
 
   constructor(links: readonly GatewayLink[]) {
     super({
-      registers: [],
+      address: { kind: 'registers', registers: [] },
       identity: { role: 'worker', instanceId: 'instance', name: 'test', id: 0 },
       secretKey: '',
       queryTimeoutMs: 5000,

@@ -62,7 +62,7 @@ class LinkedPool extends GatewayPool {
 
   constructor(gatewayTokens: readonly number[]) {
     super({
-      registers: [],
+      address: { kind: 'registers', registers: [] },
       identity: { role: 'client', instanceId: 'instance', name: 'test', id: 0 },
       secretKey: '',
       queryTimeoutMs: 5000,

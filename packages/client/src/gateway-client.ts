@@ -1,11 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import {
-  createLogger,
-  FlushScheduler,
-  GatewayWorkerError,
-  type Logger,
-  resolveRegisterAddresses,
-} from '@gatewayworker/core';
+import { createLogger, FlushScheduler, GatewayWorkerError, type Logger } from '@gatewayworker/core';
+import { parseDiscoveryAddress } from '@gatewayworker/discovery';
 import {
   DialerRole,
   type Payload,
@@ -83,7 +78,7 @@ export class GatewayClient extends GatewayQueries {
     const { registerAddress, secretKey, name, connectTimeoutMs } = resolved;
     const pool = new GatewayPool({
       ...resolved,
-      registers: resolveRegisterAddresses('GatewayClient.registerAddress', registerAddress),
+      address: parseDiscoveryAddress('GatewayClient.registerAddress', registerAddress),
       identity: { role: DialerRole.Client, instanceId: randomUUID(), name, id: 0 },
       secretKey,
       scheduler: new FlushScheduler(),

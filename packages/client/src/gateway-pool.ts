@@ -6,14 +6,13 @@ import {
   type FrameConnection,
   fromWire,
   GatewayWorkerError,
-  type HostPort,
   type InnerTlsOptions,
   type Logger,
   parseHostPort,
   type SecretKey,
 } from '@gatewayworker/core';
+import { createDiscovery, type Directory, type DiscoveryAddress } from '@gatewayworker/discovery';
 import { Command, type GatewayEntry, readMessage } from '@gatewayworker/protocol';
-import { GatewayDirectory } from './gateway-directory.ts';
 import { GatewayLink } from './gateway-link.ts';
 
 /** Takes frames of a gateway that are no answers to queries; the body is valid during the call. */
@@ -27,7 +26,8 @@ export type GatewayFrameHandler = (
 
 /** What the pool needs. */
 export interface GatewayPoolOptions {
-  readonly registers: readonly HostPort[];
+  /** How gateways are found. */
+  readonly address: DiscoveryAddress;
   readonly identity: DialerIdentity;
   readonly secretKey: SecretKey;
   readonly innerTls?: InnerTlsOptions | undefined;
@@ -60,7 +60,7 @@ export class GatewayPool {
   /** Commands refused because a link was closing or full. */
   refusedCommands = 0;
   readonly #options: GatewayPoolOptions;
-  readonly #directory: GatewayDirectory;
+  readonly #directory: Directory;
   readonly #dialed = new Map<string, DialedGateway>();
   readonly #byToken = new Map<number, GatewayLink>();
   #known: ReadonlyMap<string, GatewayEntry> = new Map();
@@ -72,16 +72,8 @@ export class GatewayPool {
     this.#options = options;
     this.queryTimeoutMs = options.queryTimeoutMs;
     this.sendToGatewayBufferSize = options.sendToGatewayBufferSize;
-    const { registers, identity, secretKey, innerTls, scheduler, logger } = options;
-    this.#directory = new GatewayDirectory({
-      registers,
-      identity,
-      secretKey,
-      innerTls,
-      scheduler,
-      logger,
-      onChange: (gateways) => this.#handleDirectory(gateways),
-    });
+    const discovery = createDiscovery(options.address, options);
+    this.#directory = discovery.follow((gateways) => this.#handleDirectory(gateways));
   }
 
   /** The links that are up. */

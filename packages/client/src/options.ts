@@ -6,15 +6,14 @@ import {
   assertSecretKey,
   deepFreeze,
   type InnerTlsOptions,
-  type RegisterAddress,
   rejectUnknownKeys,
-  resolveRegisterAddresses,
   type SecretKey,
 } from '@gatewayworker/core';
+import { parseDiscoveryAddress, type RegisterAddress } from '@gatewayworker/discovery';
 
 /** Options of a client of the Gateway API. */
 export interface GatewayClientOptions {
-  /** Register or registers to learn the gateways from. @default '127.0.0.1:1236' */
+  /** Register, registers or etcd to learn the gateways from. @default '127.0.0.1:1236' */
   readonly registerAddress?: RegisterAddress;
   /** Shared by every process of the cluster; of several keys, one that both peers have is enough. @default '' */
   readonly secretKey?: SecretKey;
@@ -59,7 +58,7 @@ export function resolveGatewayClientOptions(
   rejectUnknownKeys('GatewayClient', options, known);
   const { innerTls, ...rest } = options;
   const resolved = { ...gatewayClientDefaults, ...rest };
-  resolveRegisterAddresses('GatewayClient.registerAddress', resolved.registerAddress);
+  parseDiscoveryAddress('GatewayClient.registerAddress', resolved.registerAddress);
   assertSecretKey('GatewayClient', resolved.secretKey);
   assertInnerTls('GatewayClient', innerTls, false);
   assertName('GatewayClient.name', resolved.name);

@@ -68,7 +68,7 @@ class LinkedPool extends GatewayPool {
 
   constructor(gateways: readonly MemoryGateway[], unlinked: readonly string[] = []) {
     super({
-      registers: [],
+      address: { kind: 'registers', registers: [] },
       identity: { role: 'client', instanceId: 'instance', name: 'test', id: 0 },
       secretKey: '',
       queryTimeoutMs: 5000,

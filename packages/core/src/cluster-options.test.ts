@@ -1,27 +1,5 @@
 import { expect, test } from 'vitest';
-import { assertSecretKey, isLoopback, resolveRegisterAddresses } from './cluster-options.ts';
-
-test('reads one register address or several, in order', () => {
-  expect(resolveRegisterAddresses('x', '127.0.0.1:1236')).toEqual([
-    { host: '127.0.0.1', port: 1236 },
-  ]);
-  expect(resolveRegisterAddresses('x', ['a:1', '[::1]:2'])).toEqual([
-    { host: 'a', port: 1 },
-    { host: '::1', port: 2 },
-  ]);
-});
-
-test.each([
-  [[], 'allowed: at least one host:port'],
-  ['', 'allowed: host:port'],
-  [undefined, 'allowed: host:port'],
-  [['a:1', 7], 'allowed: host:port'],
-  [[['a:1']], 'allowed: host:port'],
-  ['a:0', 'allowed: a port from 1 to 65535'],
-  [['a:1', 'b:0'], 'option Gateway.registerAddress is "b:0"'],
-])('refuses the register addresses %j', (value, message) => {
-  expect(() => resolveRegisterAddresses('Gateway.registerAddress', value)).toThrow(message);
-});
+import { assertSecretKey, isLoopback } from './cluster-options.ts';
 
 test.each(['127.0.0.1', '127.1.2.3', '::1', 'localhost'])('takes %s for this machine', (host) => {
   expect(isLoopback(host)).toBe(true);

@@ -1,24 +1,5 @@
 import type { SecretKey } from './authentication.ts';
 import { OptionError } from './errors.ts';
-import { type HostPort, parseHostPort } from './options.ts';
-
-/** One register address (`host:port`) or several. */
-export type RegisterAddress = string | readonly string[];
-
-/**
- * Reads the `registerAddress` option that gateways, workers and clients share.
- *
- * @throws {GW_ERR_OPTION_INVALID} when it is empty or an entry is not `host:port` with a port from 1
- */
-export function resolveRegisterAddresses(option: string, value: unknown): readonly HostPort[] {
-  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  if (list.length === 0) throw new OptionError(option, value, 'allowed: at least one host:port');
-  return list.map((entry) => {
-    const address = parseHostPort(option, entry);
-    if (address.port === 0) throw new OptionError(option, entry, 'allowed: a port from 1 to 65535');
-    return address;
-  });
-}
 
 /** Keys that a process may have at a time. */
 const MAX_KEYS = 8;

@@ -3,8 +3,6 @@ export { type BackoffOptions, backoffDelayMs } from './backoff.ts';
 export {
   assertSecretKey,
   isLoopback,
-  type RegisterAddress,
-  resolveRegisterAddresses,
 } from './cluster-options.ts';
 export { DialedLink, type DialedLinkOptions } from './dialed-link.ts';
 export {

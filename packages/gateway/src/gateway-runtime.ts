@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import {
-  DialedLink,
   emptyRoleStatus,
   FlushScheduler,
   FrameServer,
@@ -10,17 +9,14 @@ import {
   quickStop,
   type RoleRuntime,
   type RoleStatus,
-  resolveRegisterAddresses,
   type StopOptions,
 } from '@gatewayworker/core';
 import {
-  AcceptorRole,
-  CloseCode,
-  ClosedBy,
-  DialerRole,
-  type GatewayEntry,
-  readMessage,
-} from '@gatewayworker/protocol';
+  type Announcement,
+  createDiscovery,
+  parseDiscoveryAddress,
+} from '@gatewayworker/discovery';
+import { AcceptorRole, CloseCode, ClosedBy, DialerRole } from '@gatewayworker/protocol';
 import { AdmissionControl, type AdmittedAs } from './admission-control.ts';
 import { ClientSender } from './client-sender.ts';
 import { ClientTable } from './client-table.ts';
@@ -57,7 +53,7 @@ export class GatewayRuntime implements RoleRuntime {
   readonly #innerLinks: InnerLinks;
   readonly #census = new WorkerCensus();
   readonly #innerServer: FrameServer;
-  #registerLinks: readonly DialedLink[] = [];
+  #announcement: Announcement | undefined;
   #innerPort = 0;
   #isAccepting = false;
   #stop: GatewayStop | undefined;
@@ -197,7 +193,7 @@ export class GatewayRuntime implements RoleRuntime {
   }
 
   async #withdraw(): Promise<void> {
-    await Promise.all(this.#registerLinks.map((link) => link.close()));
+    await this.#announcement?.close();
   }
 
   #innerAddress(): HostPort {
@@ -205,52 +201,34 @@ export class GatewayRuntime implements RoleRuntime {
     return { host, port: port === 0 ? 0 : port + this.#id };
   }
 
-  /** Tells every register where this gateway is. Resolves when one knows, or has failed to answer once. */
+  /** Makes this gateway known. Resolves when somebody knows it, or a first attempt has failed. */
   async #announce(): Promise<void> {
-    const { registerAddress, secretKey, innerTls, name, lanIp, startPort } = this.#options;
+    const { registerAddress, name, lanIp, startPort } = this.#options;
     // A port that was taken is the one to dial; one that was given may be mapped to another.
     const port = startPort === 0 ? this.#innerPort : startPort + this.#id;
-    const gateway: GatewayEntry = {
-      address: formatHostPort(lanIp, port),
-      instanceId: this.#instanceId,
-      gatewayToken: this.#state.clients.gatewayToken,
-      name,
-    };
-    const { instanceId } = gateway;
-    const identity = { role: DialerRole.Gateway, instanceId, name, id: this.#id };
-    const addresses = resolveRegisterAddresses('Gateway.registerAddress', registerAddress);
-    await new Promise<void>((resolve) => {
-      this.#registerLinks = addresses.map((address) => {
-        return new DialedLink({
-          address,
-          identity,
-          secretKey,
-          tls: innerTls,
-          scheduler: this.#scheduler,
-          logger: this.#logger,
-          onUp: (connection) => {
-            connection.onFrame = (...frame) => this.#handleRegisterFrame(address, ...frame);
-            connection.send({ type: 'gatewayAnnouncement', gateway });
-            resolve();
-          },
-          onDown: () => this.#census.forget(formatHostPort(address.host, address.port)),
-          onFailed: () => resolve(),
-        });
-      });
-    });
-  }
-
-  #handleRegisterFrame(
-    { host, port }: HostPort,
-    command: number,
-    buffer: Buffer,
-    start: number,
-    end: number,
-  ): void {
-    const message = readMessage(command, buffer, start, end);
-    if (message?.type !== 'workerList') return;
-    this.#census.update(formatHostPort(host, port), message.instanceIds);
-    this.#innerLinks.dropGone();
+    const instanceId = this.#instanceId;
+    const discovery = createDiscovery(
+      parseDiscoveryAddress('Gateway.registerAddress', registerAddress),
+      {
+        ...this.#options,
+        identity: { role: DialerRole.Gateway, instanceId, name, id: this.#id },
+        scheduler: this.#scheduler,
+        logger: this.#logger,
+      },
+    );
+    const address = formatHostPort(lanIp, port);
+    const { gatewayToken } = this.#state.clients;
+    this.#announcement = discovery.announce(
+      { address, instanceId, gatewayToken, name },
+      {
+        onWorkers: (source, instanceIds) => {
+          this.#census.update(source, instanceIds);
+          this.#innerLinks.dropGone();
+        },
+        onSourceLost: (source) => this.#census.forget(source),
+      },
+    );
+    await this.#announcement.settled;
   }
 
   #handleClient(socket: ClientSocket, as: AdmittedAs | undefined): ClientSocketHandler {

@@ -13,11 +13,10 @@ import {
   type InnerTlsOptions,
   OptionError,
   parseHostPort,
-  type RegisterAddress,
   rejectUnknownKeys,
-  resolveRegisterAddresses,
   type SecretKey,
 } from '@gatewayworker/core';
+import { parseDiscoveryAddress, type RegisterAddress } from '@gatewayworker/discovery';
 import { type SlowConsumerPolicy, slowConsumerPolicies } from './client-sender.ts';
 import { isHost, parseListenAddress } from './listen-address.ts';
 import { createTlsContext, type TlsOptions } from './tls-options.ts';
@@ -50,7 +49,7 @@ export interface GatewayOptions {
    * `startPort`. @default ''
    */
   readonly innerListen?: string;
-  /** Register or registers to announce this gateway to. @default '127.0.0.1:1236' */
+  /** Register, registers or etcd to announce this gateway to. @default '127.0.0.1:1236' */
   readonly registerAddress?: RegisterAddress;
   /** Shared by every process of the cluster; required when inner links are accepted on an address that is not a loopback one. Of several keys, one that both peers have is enough. @default '' */
   readonly secretKey?: SecretKey;
@@ -185,7 +184,7 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
   assertInteger('Gateway.count', resolved.count, { min: 1, max: 1024 });
   assertLanIp(resolved.lanIp);
   assertInnerPorts(resolved);
-  resolveRegisterAddresses('Gateway.registerAddress', resolved.registerAddress);
+  parseDiscoveryAddress('Gateway.registerAddress', resolved.registerAddress);
   assertSecretKey('Gateway', resolved.secretKey, innerListenAddress(resolved).host);
   const bytes = { min: 1024, max: 1_073_741_824 };
   // A message must fit into one inner frame beside its header.

@@ -22,8 +22,8 @@ export {
   type Logger,
   OptionError,
   PartialResultError,
-  type RegisterAddress,
 } from '@gatewayworker/core';
+export type { RegisterAddress } from '@gatewayworker/discovery';
 export type {
   ClientProtocol,
   DecodedMessage,

@@ -11,6 +11,7 @@ export {
   type StatusProcess,
   startCluster,
 } from './start-cluster.ts';
+export { type Etcd, hasEtcd, startEtcd } from './start-etcd.ts';
 export { Roles, type RolesOptions, startRoles } from './start-roles.ts';
 export { openTcpPeer, TcpPeer } from './tcp-peer.ts';
 export { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';

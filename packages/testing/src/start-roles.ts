@@ -32,6 +32,8 @@ export interface RolesOptions {
     | ((gatewayId: number) => Partial<GatewayOptions>);
   readonly workerOptions?: Partial<BusinessWorkerOptions>;
   readonly secretKey?: SecretKey;
+  /** Where all find each other, instead of a register of their own. */
+  readonly registerAddress?: string;
   /** TLS of every inner link. */
   readonly innerTls?: InnerTlsOptions;
 }
@@ -62,9 +64,9 @@ export class Roles {
     return this.#register;
   }
 
-  /** Address of the register. */
+  /** Where all find each other. */
   get registerAddress(): string {
-    return `127.0.0.1:${this.#registerPort}`;
+    return this.#options.registerAddress ?? `127.0.0.1:${this.#registerPort}`;
   }
 
   /** Starts everything; resolves once every gateway has every worker. */

@@ -1,0 +1,67 @@
+import { type HostPort, OptionError, parseHostPort } from '@gatewayworker/core';
+
+/**
+ * Where the processes of a cluster find each other: one register (`host:port`) or several, or an etcd,
+ * `etcd://host:port,host:port/prefix`, by TLS `etcds://`, with `user:password@` before the hosts if it asks for them.
+ */
+export type RegisterAddress = string | readonly string[];
+
+/** An etcd, read from its address. */
+export interface EtcdAddress {
+  readonly kind: 'etcd';
+  /** `http://host:port` or `https://host:port`, at least one. */
+  readonly endpoints: readonly string[];
+  /** Under which every key stands; it begins with a slash and ends without one. */
+  readonly prefix: string;
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+}
+
+/** Where the processes of a cluster find each other, read from the option. */
+export type DiscoveryAddress =
+  | { readonly kind: 'registers'; readonly registers: readonly HostPort[] }
+  | EtcdAddress;
+
+const defaultPrefix = '/gatewayworker';
+
+/**
+ * Reads a `registerAddress` option.
+ *
+ * @throws {GW_ERR_OPTION_INVALID} when it is empty, an entry is not `host:port` with a port from 1, or the
+ * address of an etcd is not of its form; a password is not shown
+ */
+export function parseDiscoveryAddress(option: string, value: unknown): DiscoveryAddress {
+  if (typeof value === 'string' && /^etcds?:/.test(value)) return parseEtcd(option, value);
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (list.length === 0) throw new OptionError(option, value, 'allowed: at least one host:port');
+  return { kind: 'registers', registers: list.map((entry) => parsePort(option, entry)) };
+}
+
+function parsePort(option: string, value: unknown): HostPort {
+  const address = parseHostPort(option, value);
+  if (address.port === 0) throw new OptionError(option, value, 'allowed: a port from 1 to 65535');
+  return address;
+}
+
+function parseEtcd(option: string, value: string): EtcdAddress {
+  const match =
+    /^etcd(?<tls>s?):\/\/(?:(?<user>[^:@/]+):(?<password>[^@/]*)@)?(?<hosts>[^/@]+)(?<prefix>\/[\w./-]*)?$/.exec(
+      value,
+    );
+  const { tls, user, password, hosts = '', prefix } = match?.groups ?? {};
+  if (match === null) {
+    const shown = value.replace(/\/\/[^@/]*@/, '//hidden@');
+    throw new OptionError(option, shown, 'allowed: etcd://host:port,host:port/prefix');
+  }
+  const endpoints = hosts.split(',').map((entry) => {
+    parsePort(option, entry);
+    return `http${tls ?? ''}://${entry}`;
+  });
+  return {
+    kind: 'etcd',
+    endpoints,
+    prefix: prefix?.replace(/\/+$/, '') || defaultPrefix,
+    user: user && decodeURIComponent(user),
+    password: password && decodeURIComponent(password),
+  };
+}

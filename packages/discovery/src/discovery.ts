@@ -1,0 +1,68 @@
+import type {
+  DialerIdentity,
+  FlushScheduler,
+  InnerTlsOptions,
+  Logger,
+  SecretKey,
+} from '@gatewayworker/core';
+import type { GatewayEntry } from '@gatewayworker/protocol';
+import type { DiscoveryAddress } from './discovery-address.ts';
+import { EtcdDiscovery } from './etcd-discovery.ts';
+import { RegisterDiscovery } from './register-discovery.ts';
+
+/** Who discovers, and by what means. */
+export interface DiscoveryOptions {
+  readonly identity: DialerIdentity;
+  readonly secretKey: SecretKey;
+  readonly innerTls?: InnerTlsOptions | undefined;
+  readonly scheduler: FlushScheduler;
+  readonly logger: Logger;
+}
+
+/** What a gateway is told of workers. */
+export interface AnnouncementHandler {
+  /** The random ids of the workers that a source knows to be alive. */
+  onWorkers(source: string, instanceIds: readonly string[]): void;
+  /** A source tells no more: what it told last may be out of date. */
+  onSourceLost(source: string): void;
+}
+
+/** A gateway that others can find. */
+export interface Announcement {
+  /** Resolves once somebody knows of it, or a first attempt has failed; attempts go on. */
+  readonly settled: Promise<void>;
+  /** Nobody is to find it any more. */
+  close(): Promise<void>;
+}
+
+/** The gateways that are alive, as far as is known. */
+export interface Directory {
+  /** True once somebody has told which gateways are alive. */
+  readonly isKnown: boolean;
+  /** True while somebody would tell of each change. */
+  readonly isCurrent: boolean;
+  /** Asks no more. */
+  close(): Promise<void>;
+}
+
+/** The gateways that are alive, by address. */
+export type GatewayMap = ReadonlyMap<string, GatewayEntry>;
+
+/** How the processes of a cluster find each other. */
+export interface Discovery {
+  /** Makes a gateway known until it is closed or dies. */
+  announce(gateway: GatewayEntry, handler: AnnouncementHandler): Announcement;
+  /**
+   * Follows which gateways are alive; a worker makes itself known at the same time.
+   *
+   * @param onChange - called after each change, and when somebody tells no more
+   */
+  follow(onChange: (gateways: GatewayMap) => void): Directory;
+}
+
+/** Makes the discovery that the `registerAddress` option asks for. */
+export function createDiscovery(address: DiscoveryAddress, options: DiscoveryOptions): Discovery {
+  return address.kind === 'registers'
+    ? new RegisterDiscovery(address.registers, options)
+    : new EtcdDiscovery(address, options);
+}

@@ -1,0 +1,109 @@
+import { GatewayWorkerError, toError } from '@gatewayworker/core';
+import type { EtcdAddress } from './discovery-address.ts';
+
+/** Time that an etcd has to answer a call, in milliseconds. */
+const CALL_TIMEOUT_MS = 3000;
+
+/**
+ * The v3 API of etcd as JSON over HTTP, which every etcd offers, so that no client library is needed.
+ *
+ * Source: https://etcd.io/docs/v3.4/dev-guide/api_grpc_gateway/
+ */
+export class EtcdClient {
+  readonly #address: EtcdAddress;
+  #endpoint = 0;
+  #token: string | undefined;
+
+  constructor(address: EtcdAddress) {
+    this.#address = address;
+  }
+
+  /**
+   * Makes one call, such as `/v3/kv/put`. After a failure the next call goes to the next endpoint.
+   *
+   * @throws {GW_ERR_CONNECT_TIMEOUT} when the etcd cannot be reached, does not answer in time or refuses
+   */
+  async call(path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
+    return await this.#attempt(async () => {
+      const response = await this.#post(path, body, deadline);
+      return await response.json();
+    });
+  }
+
+  /**
+   * Makes a call that is answered by a stream of JSON lines. Resolves when the stream ends.
+   *
+   * @throws {GW_ERR_CONNECT_TIMEOUT} when the etcd cannot be reached, or the stream breaks
+   */
+  async stream(
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+    onLine: (line: unknown) => void,
+  ): Promise<void> {
+    await this.#attempt(async () => {
+      const response = await this.#post(path, body, signal);
+      const decoder = new TextDecoder();
+      let rest = '';
+      for await (const chunk of response.body ?? []) {
+        const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) if (line !== '') onLine(JSON.parse(line));
+      }
+    });
+  }
+
+  async #attempt<T>(action: () => Promise<T>): Promise<T> {
+    try {
+      return await action();
+    } catch (thrown) {
+      const endpoint = this.#address.endpoints[this.#endpoint] ?? '';
+      this.#endpoint = (this.#endpoint + 1) % this.#address.endpoints.length;
+      const cause = toError(thrown);
+      // `fetch` says only that it failed; its cause says why.
+      const why = cause.cause === undefined ? cause.message : toError(cause.cause).message;
+      throw new GatewayWorkerError('GW_ERR_CONNECT_TIMEOUT', `etcd at ${endpoint}: ${why}`, {
+        cause,
+      });
+    }
+  }
+
+  async #post(path: string, body: unknown, signal: AbortSignal): Promise<Response> {
+    const { user, password } = this.#address;
+    if (user !== undefined) this.#token ??= await this.#authenticate(user, password ?? '', signal);
+    const response = await this.#fetch(path, body, signal);
+    if (response.ok) return response;
+    // A token expires; the next call asks for another.
+    this.#token = undefined;
+    throw new Error(`${path} is refused with status ${response.status}`);
+  }
+
+  async #authenticate(name: string, password: string, signal: AbortSignal): Promise<string> {
+    const response = await this.#fetch('/v3/auth/authenticate', { name, password }, signal);
+    const answer: unknown = await response.json();
+    const token: unknown = Reflect.get(Object(answer), 'token');
+    if (typeof token === 'string') return token;
+    throw new Error('the user or the password is refused');
+  }
+
+  #fetch(path: string, body: unknown, signal: AbortSignal): Promise<Response> {
+    const endpoint = this.#address.endpoints[this.#endpoint] ?? '';
+    return fetch(`${endpoint}${path}`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: this.#token === undefined ? {} : { authorization: this.#token },
+      signal,
+    });
+  }
+}
+
+/** Keys and values travel in base64. */
+export function toBase64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
+/** Reads a key or a value. */
+export function fromBase64(text: unknown): string {
+  return typeof text === 'string' ? Buffer.from(text, 'base64').toString() : '';
+}

@@ -1,0 +1,14 @@
+export {
+  type Announcement,
+  type AnnouncementHandler,
+  createDiscovery,
+  type Directory,
+  type Discovery,
+  type DiscoveryOptions,
+  type GatewayMap,
+} from './discovery.ts';
+export {
+  type DiscoveryAddress,
+  parseDiscoveryAddress,
+  type RegisterAddress,
+} from './discovery-address.ts';

@@ -1,0 +1,103 @@
+import {
+  DialedLink,
+  type DialedLinkOptions,
+  formatHostPort,
+  type HostPort,
+  parseHostPort,
+} from '@gatewayworker/core';
+import { type GatewayEntry, readMessage } from '@gatewayworker/protocol';
+import type {
+  Announcement,
+  AnnouncementHandler,
+  Directory,
+  Discovery,
+  DiscoveryOptions,
+  GatewayMap,
+} from './discovery.ts';
+import { MergedLists } from './merged-lists.ts';
+
+/** Discovery by registers: a link to each, any one of which is enough. */
+export class RegisterDiscovery implements Discovery {
+  readonly #registers: readonly HostPort[];
+  readonly #options: DiscoveryOptions;
+
+  constructor(registers: readonly HostPort[], options: DiscoveryOptions) {
+    this.#registers = registers;
+    this.#options = options;
+  }
+
+  announce(gateway: GatewayEntry, handler: AnnouncementHandler): Announcement {
+    let links: readonly DialedLink[] = [];
+    const settled = new Promise<void>((resolve) => {
+      links = this.#registers.map((address) => {
+        const register = formatHostPort(address.host, address.port);
+        return this.#dial(address, {
+          onUp: (connection) => {
+            connection.onFrame = (command, buffer, start, end) => {
+              const message = readMessage(command, buffer, start, end);
+              if (message?.type === 'workerList') handler.onWorkers(register, message.instanceIds);
+            };
+            connection.send({ type: 'gatewayAnnouncement', gateway });
+            resolve();
+          },
+          onDown: () => handler.onSourceLost(register),
+          onFailed: () => resolve(),
+        });
+      });
+    });
+    return { settled, close: () => closeAll(links) };
+  }
+
+  follow(onChange: (gateways: GatewayMap) => void): Directory {
+    const lists = new MergedLists(onChange);
+    const links = this.#registers.map((address) => {
+      const register = formatHostPort(address.host, address.port);
+      return this.#dial(address, {
+        onUp: (connection) => {
+          connection.onFrame = (command, buffer, start, end) => {
+            const message = readMessage(command, buffer, start, end);
+            if (message?.type !== 'gatewayList') return;
+            // All of a list counts, or nothing: one that breaks the link must leave no trace.
+            for (const { address: gateway } of message.gateways) {
+              parseHostPort('gatewayList.address', gateway);
+            }
+            lists.update(register, message.gateways);
+          };
+        },
+        onDown: () => lists.lose(register),
+      });
+    });
+    return {
+      get isKnown() {
+        return lists.isKnown;
+      },
+      get isCurrent() {
+        return lists.isCurrent;
+      },
+      close: async () => {
+        lists.close();
+        await closeAll(links);
+      },
+    };
+  }
+
+  #dial(
+    address: HostPort,
+    handlers: Pick<DialedLinkOptions, 'onUp' | 'onDown' | 'onFailed'>,
+  ): DialedLink {
+    const { identity, secretKey, innerTls, scheduler, logger } = this.#options;
+    return new DialedLink({
+      address,
+      identity,
+      secretKey,
+      tls: innerTls,
+      scheduler,
+      logger,
+      ...handlers,
+    });
+  }
+}
+
+async function closeAll(links: readonly DialedLink[]): Promise<void> {
+  await Promise.all(links.map((link) => link.close()));
+}

@@ -1,0 +1,137 @@
+import { GatewayClient } from '@gatewayworker/client';
+import {
+  captureLogger,
+  type Etcd,
+  eventually,
+  hasEtcd,
+  type Roles,
+  startEtcd,
+} from '@gatewayworker/testing';
+import type { EventHandler } from 'gatewayworker';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { roles } from './roles.ts';
+
+const echo: EventHandler = { onMessage: (_id, message, ctx) => void ctx.send(message) };
+
+/** A way to find each other, and what can happen to it. */
+interface Means {
+  /** `registerAddress` of every process; `undefined` when the cluster has a register of its own. */
+  readonly address: string | undefined;
+  stop(cluster: Roles): Promise<void>;
+  start(cluster: Roles): Promise<void>;
+}
+
+let etcd: Etcd | undefined;
+const reason = hasEtcd() ? '' : ' (skipped: etcd is not installed)';
+
+beforeAll(async () => {
+  if (hasEtcd()) etcd = await startEtcd();
+});
+
+afterAll(() => etcd?.dispose());
+
+const register: () => Means = () => ({
+  address: undefined,
+  stop: (cluster) => cluster.stopRegister(),
+  start: (cluster) => cluster.startRegister(),
+});
+
+let prefixes = 0;
+
+/** The one etcd of this file, and a prefix in it that no other test has. */
+const store: () => Means = () => {
+  prefixes += 1;
+  return {
+    address: `${etcd?.address ?? ''}/${prefixes}`,
+    stop: async () => etcd?.kill(),
+    start: async () => etcd?.start(),
+  };
+};
+
+async function start(means: Means, counts: { gateways?: number; workers?: number } = {}) {
+  const { address } = means;
+  return await roles({
+    events: echo,
+    ...counts,
+    ...(address !== undefined && { registerAddress: address }),
+  });
+}
+
+describe.each([
+  ['a register', register, false],
+  [`an etcd${reason}`, store, !hasEtcd()],
+])('by %s', (_name, makeMeans, isSkipped) => {
+  test.skipIf(isSkipped)(
+    'gateways and workers find each other in whatever order they come',
+    async () => {
+      const cluster = await start(makeMeans(), { gateways: 1, workers: 1 });
+      await cluster.startGateway();
+      await eventually(() => cluster.gateways.every(({ workerCount }) => workerCount === 1));
+      await cluster.startWorker();
+      await eventually(() => cluster.gateways.every(({ workerCount }) => workerCount === 2));
+      for (const index of [0, 1]) {
+        const client = await cluster.connect(index);
+        client.send('x');
+        expect(await client.next()).toBe('x');
+      }
+      const api = await cluster.gatewayClient();
+      expect(await api.getAllClientIdCount()).toBe(2);
+    },
+  );
+
+  test.skipIf(isSkipped)('a gateway that stops is dialed no more', async () => {
+    const cluster = await start(makeMeans(), { gateways: 2 });
+    const api = await cluster.gatewayClient();
+    await cluster.gateways[0]?.stop();
+    await eventually(async () => (await api.getAllClientIdCount().catch(() => -1)) === 0);
+  });
+
+  test.skipIf(isSkipped)(
+    'while it is away everything goes on, and what starts then joins later',
+    async () => {
+      const means = makeMeans();
+      const cluster = await start(means, { gateways: 2 });
+      const client = await cluster.connect();
+      const api = await cluster.gatewayClient();
+      await means.stop(cluster);
+      client.send('x');
+      expect(await client.next()).toBe('x');
+      const starting = cluster.startGateway();
+      await means.start(cluster);
+      await starting;
+      await eventually(() => cluster.gateways.every(({ workerCount }) => workerCount === 1), {
+        timeoutMs: 15_000,
+      });
+      client.send('y');
+      expect(await client.next()).toBe('y');
+      await eventually(async () => (await api.getAllClientIdCount()) === 1);
+    },
+  );
+
+  test.skipIf(isSkipped)('who cannot reach it is told so in the time it gave', async () => {
+    const means = makeMeans();
+    const cluster = await start(means);
+    const { registerAddress } = cluster;
+    await means.stop(cluster);
+    onTestFinished(() => means.start(cluster));
+    const connecting = GatewayClient.connect(
+      { registerAddress, connectTimeoutMs: 300 },
+      captureLogger().logger,
+    );
+    await expect(connecting).rejects.toMatchObject({ code: 'GW_ERR_CONNECT_TIMEOUT' });
+  });
+});
+
+test.skipIf(!hasEtcd())(
+  'clusters with different prefixes of one etcd know nothing of each other',
+  async () => {
+    const [one, other] = [await start(store()), await start(store(), { gateways: 0, workers: 0 })];
+    await one.connect();
+    const api = await one.gatewayClient();
+    expect(await api.getAllClientIdCount()).toBe(1);
+    const stranger = await other.gatewayClient();
+    await expect(stranger.getAllClientIdCount()).rejects.toMatchObject({
+      code: 'GW_ERR_NOT_CONNECTED',
+    });
+  },
+);
