@@ -221,15 +221,6 @@ test('takes over what somebody else changed though the session was frozen', () =
   expect(copy.value).toEqual({ a: 2 });
 });
 
-test('takes over what somebody else changed where an object of a class stood', () => {
-  const copy = copyOf(undefined);
-  copy.value = { user: new User(), bare: Object.assign(Object.create(null), { x: 1 }) };
-  copy.takeChange();
-  copy.applyForeignChange(set({ user: { name: 'Tim' }, bare: { x: 2 } }), 2);
-  expect(copy.value).toEqual({ user: { name: 'Tim' }, bare: { x: 2 } });
-  expect(copy.takeChange()).toBeUndefined();
-});
-
 test('throws nothing at a foreign change while what a callback set cannot be packed', () => {
   const copy = copyOf({ a: 1 });
   objectOf(copy)['bad'] = Symbol('s');

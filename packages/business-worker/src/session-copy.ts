@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { packSession } from '@gatewayworker/client';
+import { repackSession } from '@gatewayworker/client';
 import {
   applySessionDelta,
   diffSession,
@@ -99,7 +99,8 @@ export class SessionCopy {
 
   #packChecked(): Buffer | undefined {
     try {
-      return this.#value === undefined ? undefined : packSession('ctx.session', this.#value);
+      const value = this.#value;
+      return value && repackSession('ctx.session', value, this.#packed);
     } catch (error) {
       this.#isLoaded = false;
       throw error;

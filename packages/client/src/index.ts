@@ -1,4 +1,4 @@
-export { type CloseOptions, packSession, parseGroup, parseUid } from './arguments.ts';
+export { type CloseOptions, parseGroupList, parseUid } from './arguments.ts';
 export {
   GatewayClient,
   type SendToAllOptions,
@@ -12,3 +12,4 @@ export {
   type ResolvedGatewayClientOptions,
   resolveGatewayClientOptions,
 } from './options.ts';
+export { packSession, repackSession } from './session-argument.ts';
