@@ -120,7 +120,7 @@ export interface EventHandler<Session = Record<string, unknown>> {
   ): HandshakeAnswer<Session> | Promise<HandshakeAnswer<Session>>;
   /** The client is usable. */
   onConnect?(clientId: string, ctx: Context<Session>): void | Promise<void>;
-  /** Directly after `onConnect`, websocket only; `request` is `ctx.request`. */
+  /** Directly after `onConnect`, websocket only, even if that failed; `request` is `ctx.request`. */
   onWebSocketConnect?(
     clientId: string,
     request: HandshakeRequest,

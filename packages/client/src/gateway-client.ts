@@ -93,22 +93,16 @@ export class GatewayClient extends GatewayQueries {
       logger: logger ?? createLogger({ fields: { role: 'client', name }, level: 'warn' }),
     });
     let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<never>((_resolve, reject) => {
-      const late = new GatewayWorkerError(
-        'GW_ERR_CONNECT_TIMEOUT',
-        `no register at ${String(registerAddress)} answered within ${connectTimeoutMs} ms`,
-      );
-      timer = setTimeout(() => reject(late), connectTimeoutMs);
+    const deadline = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, connectTimeoutMs);
     });
-    try {
-      await Promise.race([pool.settled(), deadline]);
-    } catch (error) {
-      await pool.close();
-      throw error;
-    } finally {
-      clearTimeout(timer);
-    }
-    return new GatewayClient(() => pool);
+    await Promise.race([pool.settled(), deadline]);
+    clearTimeout(timer);
+    // A gateway that hangs keeps nobody from the others: queries tell that it is missing.
+    if (pool.isKnown) return new GatewayClient(() => pool);
+    await pool.close();
+    const text = `no register at ${String(registerAddress)} answered within ${connectTimeoutMs} ms`;
+    throw new GatewayWorkerError('GW_ERR_CONNECT_TIMEOUT', text);
   }
 
   /**

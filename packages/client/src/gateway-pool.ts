@@ -90,6 +90,18 @@ export class GatewayPool {
     return [...this.#known.keys()].filter((address) => this.#dialed.get(address)?.up === undefined);
   }
 
+  /** True once a register has told which gateways are alive. */
+  get isKnown(): boolean {
+    return this.#directory.isKnown;
+  }
+
+  /** Address of the gateway with this token, if it is alive but not linked. */
+  unlinkedAddressOf(gatewayToken: number): string | undefined {
+    return this.unlinkedAddresses.find(
+      (address) => this.#known.get(address)?.gatewayToken === gatewayToken,
+    );
+  }
+
   /** The link to the gateway with this token. */
   linkOf(gatewayToken: number): GatewayLink | undefined {
     return this.#byToken.get(gatewayToken);
