@@ -17,18 +17,13 @@ export class WorkerGateway extends GatewayClient {
 
   override bindUid(clientId: string, uid: string | number): boolean {
     const isHanded = super.bindUid(clientId, uid);
-    if (isHanded) this.#setUid(clientId, String(uid));
+    if (isHanded) this.#clients().find(clientId)?.changeUid(String(uid));
     return isHanded;
   }
 
   override unbindUid(clientId: string): boolean {
     const isHanded = super.unbindUid(clientId);
-    if (isHanded) this.#setUid(clientId, undefined);
+    if (isHanded) this.#clients().find(clientId)?.changeUid(undefined);
     return isHanded;
-  }
-
-  #setUid(clientId: string, uid: string | undefined): void {
-    const context = this.#clients().find(clientId);
-    if (context !== undefined) context.uid = uid;
   }
 }

@@ -88,7 +88,7 @@ const messages: { readonly [T in Message['type']]: Extract<Message, { readonly t
     groups: ['g'],
   },
   sessionChanged: { type: 'sessionChanged', connection: 1, appliedChanges: 3, delta },
-  uidChanged: { type: 'uidChanged', connection: 1, uid: 'u' },
+  uidChanged: { type: 'uidChanged', connection: 1, appliedChanges: 2, uid: 'u' },
   query: { type: 'query', requestId: 9, query: { kind: 'isOnline', client } },
   queryAnswer: { type: 'queryAnswer', requestId: 9, answer: ['a', null] },
   queryFailure: { type: 'queryFailure', requestId: 9, code: 'GW_ERR_INTERNAL', message: 'm' },
@@ -143,8 +143,13 @@ test.each(everyMessage.map((message) => [message.type, message] as const))(
 );
 
 test('writes the body as a plain msgpack map, which any language can read', () => {
-  expect(frameOf({ type: 'uidChanged', connection: 1, uid: 'u' }).toString('hex')).toBe(
-    ['00000016', '25', 'de0002', 'aa636f6e6e656374696f6e', '01', 'a3756964', 'a175'].join(''),
+  expect(
+    frameOf({ type: 'uidChanged', connection: 1, appliedChanges: 2, uid: 'u' }).toString('hex'),
+  ).toBe(
+    [
+      ...['00000026', '25', 'de0003', 'aa636f6e6e656374696f6e', '01'],
+      ...['ae6170706c6965644368616e676573', '02', 'a3756964', 'a175'],
+    ].join(''),
   );
 });
 
@@ -223,7 +228,7 @@ const required: Readonly<Record<Message['type'], readonly Path[]>> = {
     ['delta', 'remove'],
     ['delta', 'set'],
   ],
-  uidChanged: [['connection']],
+  uidChanged: [['connection'], ['appliedChanges']],
   handshakeAsked: [['requestId'], ['remoteAddress'], ['remotePort'], ['gatewayPort'], ['request']],
   handshakeDecided: [['requestId'], ['status'], ['reason'], ['groups']],
   query: [

@@ -315,6 +315,7 @@ function parseUidChanged(body: unknown): UidChanged {
   return {
     type: 'uidChanged',
     connection: fields.unsigned('connection'),
+    appliedChanges: fields.unsigned('appliedChanges'),
     uid: fields.optionalString('uid'),
   };
 }

@@ -203,6 +203,8 @@ export interface SessionChanged {
 export interface UidChanged {
   readonly type: 'uidChanged';
   readonly connection: number;
+  /** How many of this worker's own changes of it the gateway applied up to this one. */
+  readonly appliedChanges: number;
   readonly uid: string | undefined;
 }
 
