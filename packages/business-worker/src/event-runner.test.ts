@@ -14,6 +14,7 @@ import {
   ByteReader,
   Command,
   FrameDecoder,
+  keepSession,
   packValue,
   type SessionDelta,
   unpackSessionDelta,
@@ -137,7 +138,7 @@ class Fixture {
 }
 
 function set(values: Record<string, unknown>): SessionDelta {
-  return { unset: false, clear: false, remove: [], set: values };
+  return { ...keepSession(), set: values };
 }
 
 const closed = { by: 'client', code: 1000 } as const;

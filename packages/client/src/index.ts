@@ -1,4 +1,10 @@
-export { type CloseOptions, parseGroupList, parseUid } from './arguments.ts';
+export {
+  type CloseOptions,
+  parseClientIdArgument,
+  parseGroupList,
+  parseUid,
+} from './arguments.ts';
+export { handToClient } from './delivery.ts';
 export {
   GatewayClient,
   type SendToAllOptions,

@@ -161,6 +161,21 @@ test('attaches a client before its first event, once, and keeps the order of its
   ]);
 });
 
+test('counts the changes of a client anew for each worker that has it', () => {
+  const dispatcher = create();
+  const [first, second] = [new Worker(0), new Worker(1)];
+  dispatcher.addWorker(first.link);
+  const client = new Client(1);
+  dispatcher.dispatchConnected(client);
+  client.appliedChanges = 5;
+  client.appliedUidChanges = 6;
+  dispatcher.addWorker(second.link);
+  dispatcher.removeWorker(first.link);
+  say(dispatcher, client, 'x');
+  expect(client.worker).toBe(second.link);
+  expect([client.appliedChanges, client.appliedUidChanges]).toEqual([0, 0]);
+});
+
 test('tells the worker all that it must know of a client', () => {
   const dispatcher = create();
   const worker = new Worker(0);

@@ -15,7 +15,13 @@ import { Command } from './command.ts';
 import { FrameError } from './frame-error.ts';
 
 const gateway = { address: '127.0.0.1:2000', instanceId: 'i', gatewayToken: 5, name: 'gateway' };
-const delta = { unset: false, clear: true, remove: ['a'], set: { b: [1] } };
+const delta = {
+  unset: false,
+  clear: true,
+  remove: ['a'],
+  set: { b: [1] },
+  merge: { c: { remove: ['d'], set: { e: 1 }, merge: { f: { remove: [], set: {}, merge: {} } } } },
+};
 const client = { connection: 1, nonceHigh: 2, nonceLow: 3 };
 
 /** One of each message, every optional field present. */
@@ -227,6 +233,11 @@ const required: Readonly<Record<Message['type'], readonly Path[]>> = {
     ['delta'],
     ['delta', 'remove'],
     ['delta', 'set'],
+    ['delta', 'merge'],
+    ['delta', 'merge', 'c'],
+    ['delta', 'merge', 'c', 'remove'],
+    ['delta', 'merge', 'c', 'set'],
+    ['delta', 'merge', 'c', 'merge'],
   ],
   uidChanged: [['connection'], ['appliedChanges']],
   handshakeAsked: [['requestId'], ['remoteAddress'], ['remotePort'], ['gatewayPort'], ['request']],
@@ -445,8 +456,10 @@ test('gives back a session delta', () => {
 test.each([
   {},
   { delta: 1 },
-  { delta: { remove: [1], set: {} } },
-  { delta: { remove: [], set: [] } },
+  { delta: { remove: [1], set: {}, merge: {} } },
+  { delta: { remove: [], set: [], merge: {} } },
+  { delta: { remove: [], set: {} } },
+  { delta: { remove: [], set: {}, merge: { a: 1 } } },
 ])('refuses %j as a session delta', (value) => {
   expect(() => unpackSessionDelta(packValue(value))).toThrow(/^sessionDelta/);
 });

@@ -4,6 +4,7 @@ import {
   ByteReader,
   ByteWriter,
   FrameDecoder,
+  keepSession,
   type Message,
   packSessionDelta,
   packValue,
@@ -182,5 +183,17 @@ test('gives the worker of a client back the session that stays when its own chan
       appliedChanges: 1,
       delta: replaceSession({ kept: true }),
     },
+  ]);
+});
+
+test('tells the worker of a client now and then that it has its own changes', () => {
+  const fixture = new Fixture();
+  const { owner, client } = fixture;
+  for (let count = 0; count < 600; count += 1) fixture.changeSession(owner, { count });
+  const { connection } = client;
+  const told = { type: 'sessionChanged', connection, delta: keepSession() };
+  expect(owner.takeTold()).toEqual([
+    { ...told, appliedChanges: 256 },
+    { ...told, appliedChanges: 512 },
   ]);
 });
