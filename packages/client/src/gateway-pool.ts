@@ -174,7 +174,7 @@ export class GatewayPool {
     this.#byToken.set(gatewayToken, link);
     this.#links = [...this.#links, link];
     connection.onFrame = (command, buffer, start, end) => {
-      if (command === Command.QueryAnswer || command === Command.QueryFailure) {
+      if (command >= Command.QueryAnswer && command <= Command.QueryPart) {
         handleAnswer(link, command, buffer, start, end);
       } else {
         this.#options.onFrame?.(link, command, buffer, start, end);
@@ -225,6 +225,8 @@ function handleAnswer(
   const message = readMessage(command, buffer, start, end);
   if (message?.type === 'queryAnswer') {
     link.requests.resolve(message.requestId, message.answer);
+  } else if (message?.type === 'queryPart') {
+    link.requests.addPart(message.requestId, message.part);
   } else if (message?.type === 'queryFailure') {
     link.requests.reject(message.requestId, fromWire(message));
   } else {

@@ -97,6 +97,7 @@ const messages: { readonly [T in Message['type']]: Extract<Message, { readonly t
   uidChanged: { type: 'uidChanged', connection: 1, appliedChanges: 2, uid: 'u' },
   query: { type: 'query', requestId: 9, query: { kind: 'isOnline', client } },
   queryAnswer: { type: 'queryAnswer', requestId: 9, answer: ['a', null] },
+  queryPart: { type: 'queryPart', requestId: 9, part: ['a', 1] },
   queryFailure: { type: 'queryFailure', requestId: 9, code: 'GW_ERR_INTERNAL', message: 'm' },
 };
 
@@ -117,6 +118,7 @@ const commands: Readonly<Record<Message['type'], number>> = {
   handshakeDecided: 0x2a,
   query: 0x60,
   queryAnswer: 0x61,
+  queryPart: 0x63,
   queryFailure: 0x62,
 };
 
@@ -252,6 +254,7 @@ const required: Readonly<Record<Message['type'], readonly Path[]>> = {
     ['query', 'client', 'nonceLow'],
   ],
   queryAnswer: [['requestId']],
+  queryPart: [['requestId']],
   queryFailure: [['requestId'], ['code'], ['message']],
 };
 
@@ -315,6 +318,13 @@ test.each(requiredFields)('names the field of %s that is missing: %s', (type, pa
 
 // No field of any message may be a date, a number below zero or a fraction, or a list of such.
 const wrongValues = [new Date(0), -1, 1.5, [new Date(0)]];
+
+test('names the part of an answer that is no list', () => {
+  for (const part of [undefined, null, 'x', {}, 7]) {
+    const error = errorOf('queryPart', { ...messages.queryPart, part });
+    expect(error).toEqual(naming('queryPart', ['part']));
+  }
+});
 
 test.each([...requiredFields, ...optional])(
   'names the field of %s that is of a wrong type: %s',

@@ -74,6 +74,7 @@ export {
   type QueryAnswer,
   type QueryFailure,
   type QueryMessage,
+  type QueryPart,
   type Refusal,
   type SessionChanged,
   type UidChanged,

@@ -222,6 +222,13 @@ export interface QueryAnswer {
   readonly answer: unknown;
 }
 
+/** A part of an answer that is a list; `QueryAnswer` has the last one. */
+export interface QueryPart {
+  readonly type: 'queryPart';
+  readonly requestId: number;
+  readonly part: readonly unknown[];
+}
+
 /** The gateway could not answer a query. */
 export interface QueryFailure {
   readonly type: 'queryFailure';
