@@ -44,12 +44,19 @@ beforeEach(() => {
   });
 });
 
-function open(): { asker: Asker; answers: PartedAnswers; turn: () => void } {
+interface Opened {
+  readonly asker: Asker;
+  readonly answers: PartedAnswers;
+  readonly connection: FrameConnection;
+  readonly turn: () => void;
+}
+
+function open(): Opened {
   const asker = new Asker();
   const connection = new FrameConnection(asker, new FlushScheduler());
   const answers = new PartedAnswers(connection);
   connection.output.onDrain = () => answers.resume();
-  return { asker, answers, turn: () => vi.runOnlyPendingTimers() };
+  return { asker, answers, connection, turn: () => vi.runOnlyPendingTimers() };
 }
 
 /** A list that takes about so many parts. */
@@ -89,11 +96,12 @@ test('sends a long list in parts, one per turn, and other answers in between', (
 });
 
 test('waits while the link is full', async () => {
-  const { asker, answers, turn } = open();
+  const { asker, answers, connection, turn } = open();
   asker.isFull = true;
   answers.send(1, listOf(4));
   for (let turns = 0; turns < 10; turns += 1) turn();
   expect(asker.got).toEqual([]);
+  expect(connection.output.pendingBytes).toBeLessThan(2.5 * 1024 * 1024);
   await asker.accept();
   for (let turns = 0; turns < 10; turns += 1) turn();
   expect(asker.types).toEqual(['queryPart', 'queryPart', 'queryPart', 'queryAnswer']);
