@@ -53,9 +53,9 @@ export function listSources(folder = '[^/]+'): string[] {
   return listFiles(new RegExp(`^packages/${folder}/src/.*\\.ts$`)).filter((path) => !isTest(path));
 }
 
-/** Tells a test from a source by its name. */
+/** Tells a test, or what tests share, from a source by its name. */
 export function isTest(path: string): boolean {
-  return path.endsWith('.test.ts');
+  return /\.(?:test|fixture)\.ts$/.test(path);
 }
 
 /** Every package of `packages/`. */

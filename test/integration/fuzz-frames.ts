@@ -150,7 +150,7 @@ export const framesToGateway: Bytes = (() => {
   const close = { code: 4000, reason: 'bye', payload: 'last' };
   const oddClose = { code: 1005, reason: 'r'.repeat(200), payload: undefined };
   const session = packValue({ a: { b: [1] } });
-  const delta = { unset: false, clear: false, remove: ['a'], set: { b: 1 } };
+  const delta = { unset: false, clear: false, remove: ['a'], merge: {}, set: { b: 1 } };
   const receivers = { groups: ['g', 'h'], excluded: [client] };
   const handled = new HandledEvents();
   handled.add(client.connection);
@@ -221,7 +221,7 @@ export const framesOfGateway: Bytes = (() => {
     uid: 'u',
     session: packValue({ a: 1 }),
   } as const;
-  const delta = { unset: false, clear: true, remove: ['a'], set: { b: { c: 1 } } };
+  const delta = { unset: false, clear: true, remove: ['a'], merge: {}, set: { b: { c: 1 } } };
   const asked = { type: 'handshakeAsked', requestId: 1, remoteAddress: '::1' } as const;
   const frames = [
     (writer: ByteWriter) => writeClientConnected(writer, 1, false),
@@ -231,7 +231,7 @@ export const framesOfGateway: Bytes = (() => {
     attached,
     { ...attached, request: undefined, uid: undefined, session: undefined },
     { type: 'sessionChanged', connection: 1, appliedChanges: 0, delta },
-    { type: 'uidChanged', connection: 1, uid: undefined },
+    { type: 'uidChanged', connection: 1, appliedChanges: 0, uid: undefined },
     {
       type: 'clientClosed',
       connection: 1,

@@ -1,5 +1,5 @@
-import { eventually } from '@gatewayworker/testing';
-import { expect, test } from 'vitest';
+import { eventually, FaultProxy, freePorts } from '@gatewayworker/testing';
+import { expect, onTestFinished, test } from 'vitest';
 import { roles } from './roles.ts';
 
 test('every query answers for the whole cluster', async () => {
@@ -126,19 +126,65 @@ test('connect rejects in time when no register answers', async () => {
   });
 });
 
-test('an answer that is too large fails its query, and the link goes on', async () => {
+test('a gateway that hangs keeps nobody from the others, and its clients are not taken for offline', async () => {
+  const [innerPort = 0] = await freePorts(1);
+  const proxy = await FaultProxy.start(innerPort);
+  onTestFinished(() => proxy.stop());
+  const ids: string[] = [];
+  const hanging = { startPort: proxy.port, innerListen: `127.0.0.1:${innerPort}` };
+  const cluster = await roles({
+    events: { onConnect: (id) => void ids.push(id) },
+    gateways: 2,
+    gatewayOptions: (gatewayId) => (gatewayId === 0 ? hanging : {}),
+  });
+  await cluster.connect(0);
+  await eventually(() => ids.length === 1);
+  await cluster.connect(1);
+  await eventually(() => ids.length === 2);
+  proxy.set({ isBlackHole: true });
+  const api = await cluster.gatewayClient({ connectTimeoutMs: 300 });
+  const [hidden = '', reached = ''] = ids;
+  expect(await api.isOnline(reached)).toBe(true);
+  const missing = [`127.0.0.1:${proxy.port}`];
+  await expect(api.isOnline(hidden)).rejects.toMatchObject({ missing });
+  await expect(api.getSession(hidden)).rejects.toMatchObject({ missing });
+  await expect(api.getUidByClientId(hidden)).rejects.toMatchObject({ missing });
+  await expect(api.getAllClientIdCount()).rejects.toMatchObject({ missing, partial: 1 });
+});
+
+test('more questions than a link has room for fail alone, and the link goes on', async () => {
+  const cluster = await roles({ events: { onConnect: () => undefined } });
+  const api = await cluster.gatewayClient({ sendToGatewayBufferSize: 1_000_000 });
+  const uids = Array.from({ length: 15 }, (_, index) => String(index).padStart(65_000, 'x'));
+  const asked = await Promise.allSettled(Array.from({ length: 80 }, () => api.isUidsOnline(uids)));
+  const full = asked.filter(({ status }) => status === 'rejected');
+  expect(full.length).toBeGreaterThan(70);
+  for (const failure of full) {
+    expect(failure).toMatchObject({ reason: { cause: { code: 'GW_ERR_LINK_FULL' } } });
+  }
+  expect(asked[0]).toMatchObject({ status: 'fulfilled' });
+  expect(await api.getAllClientIdCount()).toBe(0);
+  expect(cluster.log.filter(({ msg }) => msg === 'inner link lost')).toEqual([]);
+});
+
+test('an answer of any length comes whole, and holds nothing else up', async () => {
   const ids: string[] = [];
   const cluster = await roles({ events: { onConnect: (id) => void ids.push(id) } });
   const api = await cluster.gatewayClient();
-  for (let index = 0; index < 34; index += 1) await cluster.connect();
-  await eventually(() => ids.length === 34);
+  for (let index = 0; index < 40; index += 1) await cluster.connect();
+  await eventually(() => ids.length === 40);
   for (const id of ids) {
-    api.setSession(id, { data: 'x'.repeat(1_048_000) });
+    api.setSession(id, { id, data: 'x'.repeat(1_048_000) });
     // Waits until the gateway has it: a link takes only so much at once.
     expect(await api.isOnline(id)).toBe(true);
   }
-  await expect(api.getAllClientSessions()).rejects.toMatchObject({
-    cause: { code: 'GW_ERR_FRAME_TOO_LARGE' },
-  });
-  expect(await api.getAllClientIdCount()).toBe(34);
+  const order: string[] = [];
+  const [sessions] = await Promise.all([
+    api.getAllClientSessions().finally(() => order.push('sessions')),
+    api.getAllClientIdCount().finally(() => order.push('count')),
+  ]);
+  expect(order).toEqual(['count', 'sessions']);
+  expect([...sessions.keys()].sort()).toEqual(ids.sort());
+  for (const [id, session] of sessions) expect(session?.['id']).toBe(id);
+  expect(cluster.log.filter(({ msg }) => msg === 'inner link lost')).toEqual([]);
 });

@@ -180,3 +180,29 @@ test('a closed client leaves its uid and its groups', async () => {
   expect(await api.isUidOnline('u')).toBe(false);
   expect(await api.getClientIdListByGroup('g')).toEqual([]);
 });
+
+test('ctx.uid never goes back to an older uid that its worker has bound', async () => {
+  const seen: (string | undefined)[] = [];
+  let api: GatewayClient | undefined;
+  const cluster = await roles({
+    events: {
+      onWorkerStart: ({ gateway }) => {
+        api = gateway;
+      },
+      onMessage: async (id, message, ctx) => {
+        for (let index = 0; index < 100; index += 1) {
+          api?.bindUid(id, `u${index}`);
+          await new Promise((resolve) => {
+            setImmediate(resolve);
+          });
+          seen.push(ctx.uid);
+        }
+        ctx.send(message);
+      },
+    },
+  });
+  const client = await cluster.connect();
+  client.send('x');
+  await client.next();
+  expect(seen).toEqual(Array.from({ length: 100 }, (_, index) => `u${index}`));
+});

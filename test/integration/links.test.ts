@@ -1,8 +1,10 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
 import { GatewayClient } from '@gatewayworker/client';
 import { GatewayRuntime, resolveGatewayOptions } from '@gatewayworker/gateway';
 import { ByteWriter, type Hello, PROTOCOL_VERSION, writeMessage } from '@gatewayworker/protocol';
 import { captureLogger, eventually, openTcpPeer } from '@gatewayworker/testing';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { roles } from './roles.ts';
 
 function helloFrame(change: Partial<Hello> = {}): Buffer {
@@ -70,6 +72,31 @@ test('a gateway that stops ends its clients, and those of other gateways notice 
   expect(ends).toMatchObject([{ by: 'server', code: 1001 }]);
   second.send('x');
   expect(await second.next()).toBe('x');
+});
+
+test('a gateway that has gone in good order is dialed no more', async () => {
+  const cluster = await roles({ events: echo });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+  const { innerPort } = cluster.gateways[0] ?? { innerPort: 0 };
+  await cluster.gateways[0]?.stop();
+  await eventually(() => cluster.log.some(({ msg }) => msg === 'inner link closed by the peer'));
+  const accepted: Socket[] = [];
+  const server = createServer((socket) => void accepted.push(socket)).listen(innerPort);
+  onTestFinished(() => {
+    for (const socket of accepted) socket.destroy();
+    server.close();
+  });
+  await once(server, 'listening');
+  // Longer than the longest pause between two attempts. Who dials then comes before the last one.
+  vi.advanceTimersByTime(2000);
+  const last = connect(innerPort, '127.0.0.1');
+  onTestFinished(() => void last.destroy());
+  await once(last, 'connect');
+  await eventually(() => accepted.some(({ remotePort }) => remotePort === last.localPort));
+  expect(accepted).toHaveLength(1);
 });
 
 test('links need the secret key, on both sides', async () => {

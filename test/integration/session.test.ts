@@ -1,3 +1,4 @@
+import type { GatewayClient } from '@gatewayworker/client';
 import { eventually } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 import { roles } from './roles.ts';
@@ -78,6 +79,76 @@ test('what others change is seen by the next event, and what the callback change
   expect(await outside.getSession(id)).toEqual({ only: true });
   client.send('show');
   expect(await client.nextJson()).toEqual({ only: true });
+});
+
+test('what a callback and others change within one object is all there, wherever the callback holds it', async () => {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const ids: string[] = [];
+  const cluster = await roles({
+    events: {
+      onConnect: (id, ctx) => {
+        ids.push(id);
+        ctx.session = { cart: { a: 1, deep: { x: 1 } } };
+      },
+      onMessage: async (_id, message, ctx) => {
+        if (message === 'change') {
+          const cart = Object(ctx.session?.['cart']);
+          cart.before = 2;
+          ctx.send('running');
+          await released;
+          cart.after = cart.c;
+          cart.deep.y = 2;
+        } else {
+          ctx.send(JSON.stringify(ctx.session));
+        }
+      },
+    },
+  });
+  const outside = await cluster.gatewayClient();
+  const client = await cluster.connect();
+  client.send('change');
+  expect(await client.next()).toBe('running');
+  const [id = ''] = ids;
+  outside.updateSession(id, { cart: { c: 3, deep: { z: 3 } }, ready: true });
+  await outside.isOnline(id);
+  client.send('show');
+  release();
+  const all = {
+    cart: { a: 1, before: 2, c: 3, after: 3, deep: { x: 1, y: 2, z: 3 } },
+    ready: true,
+  };
+  expect(await client.nextJson()).toEqual(all);
+  expect(await outside.getSession(id)).toEqual(all);
+});
+
+test('what a worker changes of the session of its own client is seen at once and by the next event', async () => {
+  let api: GatewayClient | undefined;
+  const cluster = await roles({
+    events: {
+      onWorkerStart: ({ gateway }) => {
+        api = gateway;
+      },
+      onMessage: (id, message, ctx) => {
+        const count = Number(ctx.session?.['count'] ?? 0);
+        if (message === 'count') api?.updateSession(id, { count: count + 1 });
+        if (message === 'replace') api?.setSession(id, { count, replaced: true });
+        ctx.send(JSON.stringify(ctx.session));
+      },
+    },
+  });
+  const client = await cluster.connect();
+  for (let index = 0; index < 20; index += 1) client.send('count');
+  client.send('replace');
+  client.send('count');
+  for (let count = 1; count <= 20; count += 1) expect(await client.nextJson()).toEqual({ count });
+  expect(await client.nextJson()).toEqual({ count: 20, replaced: true });
+  expect(await client.nextJson()).toEqual({ count: 21, replaced: true });
+  const outside = await cluster.gatewayClient();
+  const sessions = await outside.getAllClientSessions();
+  expect([...sessions.values()]).toEqual([{ count: 21, replaced: true }]);
 });
 
 test('a session of a wrong type fails in its callback alone', async () => {

@@ -242,10 +242,18 @@ test('shows a client what others change of it', () => {
   const gateway = worker.link();
   gateway.attach(7, { room: 1 });
   const context = worker.clients.find(gateway.idOf(7));
-  gateway.tell({ type: 'uidChanged', connection: 7, uid: 'bert' });
+  gateway.tell({ type: 'uidChanged', connection: 7, appliedChanges: 0, uid: 'bert' });
   expect(context?.uid).toBe('bert');
-  gateway.tell({ type: 'uidChanged', connection: 7, uid: undefined });
+  gateway.tell({ type: 'uidChanged', connection: 7, appliedChanges: 0, uid: undefined });
   expect(context?.uid).toBeUndefined();
+  // What the gateway tells of before it has the worker's own changes is older than these.
+  context?.changeUid('first');
+  context?.changeUid('second');
+  gateway.tell({ type: 'uidChanged', connection: 7, appliedChanges: 0, uid: 'older' });
+  gateway.tell({ type: 'uidChanged', connection: 7, appliedChanges: 1, uid: 'first' });
+  expect(context?.uid).toBe('second');
+  gateway.tell({ type: 'uidChanged', connection: 7, appliedChanges: 2, uid: 'newer' });
+  expect(context?.uid).toBe('newer');
   const delta = replaceSession({ room: 2 });
   gateway.tell({ type: 'sessionChanged', connection: 7, appliedChanges: 0, delta });
   expect(context?.session).toEqual({ room: 2 });
@@ -257,7 +265,7 @@ test('ignores what is told of clients that it does not have', () => {
   gateway.sendFrame((writer) => writeClientConnected(writer, 7, false));
   gateway.say(7, 'x');
   gateway.endClient(7);
-  gateway.tell({ type: 'uidChanged', connection: 7, uid: 'bert' });
+  gateway.tell({ type: 'uidChanged', connection: 7, appliedChanges: 0, uid: 'bert' });
   const delta = replaceSession({});
   gateway.tell({ type: 'sessionChanged', connection: 7, appliedChanges: 0, delta });
   expect(worker.takeEvents()).toEqual([]);
@@ -494,7 +502,7 @@ test('forgets a client that another worker has', () => {
   gateway.sendFrame((writer) => writeClientDetached(writer, 8));
   expect(worker.clients.size).toBe(0);
   expect(worker.clients.find(gateway.idOf(7))).toBeUndefined();
-  gateway.tell({ type: 'uidChanged', connection: 7, uid: 'bert' });
+  gateway.tell({ type: 'uidChanged', connection: 7, appliedChanges: 0, uid: 'bert' });
   expect(context?.uid).toBe('anna');
   // Its end is the other worker's.
   worker.clients.removeLink(gateway.link);

@@ -241,8 +241,7 @@ export class AttachedClients {
       const context = contexts.get(message.connection);
       context?.sessionCopy.applyForeignChange(message.delta, message.appliedChanges);
     } else if (message.type === 'uidChanged') {
-      const context = contexts.get(message.connection);
-      if (context !== undefined) context.uid = message.uid;
+      contexts.get(message.connection)?.applyUidChange(message.uid, message.appliedChanges);
     } else if (message.type === 'clientClosed') {
       const context = contexts.get(message.connection);
       const { by, code, reason, isRedelivered } = message;

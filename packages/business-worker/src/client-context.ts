@@ -26,12 +26,14 @@ export class ClientContext implements Context {
   readonly gatewayPort: number;
   redelivered = false;
   readonly sessionCopy: SessionCopy;
-  uid: string | undefined;
   closed: Closed | undefined;
   /** True while a callback about it runs. */
   isBusy = false;
   /** Events that wait for the running callback, in order. */
   waiting: ClientEvent[] | undefined;
+  #uid: string | undefined;
+  /** Changes of the uid that this worker has made. */
+  #ownUidChanges = 0;
   readonly #gateway: GatewayClient;
   readonly #packedRequest: Uint8Array | undefined;
 
@@ -46,7 +48,7 @@ export class ClientContext implements Context {
     this.remoteAddress = client.remoteAddress;
     this.remotePort = client.remotePort;
     this.gatewayPort = client.gatewayPort;
-    this.uid = client.uid;
+    this.#uid = client.uid;
     this.sessionCopy = new SessionCopy(client.session);
     this.#packedRequest = client.request;
     this.#gateway = gateway;
@@ -54,6 +56,25 @@ export class ClientContext implements Context {
 
   get gatewayName(): string {
     return this.link.name;
+  }
+
+  get uid(): string | undefined {
+    return this.#uid;
+  }
+
+  /** Takes over a change of the uid that this worker has sent to the gateway. */
+  changeUid(uid: string | undefined): void {
+    this.#ownUidChanges += 1;
+    this.#uid = uid;
+  }
+
+  /**
+   * Takes over what the gateway tells of the uid, unless this worker has changed it since.
+   *
+   * @param applied - how many of this worker's own changes the gateway has applied
+   */
+  applyUidChange(uid: string | undefined, applied: number): void {
+    if (applied >= this.#ownUidChanges) this.#uid = uid;
   }
 
   get session(): Record<string, unknown> | undefined {

@@ -59,7 +59,7 @@ export interface Context<Session = Record<string, unknown>> {
   readonly uid: string | undefined;
   /**
    * A plain object that is kept at the gateway; `undefined` until it is set. Change it or replace it
-   * within a callback: the keys that changed are stored when the callback settles.
+   * within a callback: what changed, at whatever depth, is stored when the callback settles.
    *
    * @throws {TypeError} when it is set to anything but a plain object or `undefined`
    */
@@ -120,7 +120,7 @@ export interface EventHandler<Session = Record<string, unknown>> {
   ): HandshakeAnswer<Session> | Promise<HandshakeAnswer<Session>>;
   /** The client is usable. */
   onConnect?(clientId: string, ctx: Context<Session>): void | Promise<void>;
-  /** Directly after `onConnect`, websocket only; `request` is `ctx.request`. */
+  /** Directly after `onConnect`, websocket only, even if that failed; `request` is `ctx.request`. */
   onWebSocketConnect?(
     clientId: string,
     request: HandshakeRequest,

@@ -14,6 +14,7 @@ import {
   ByteReader,
   Command,
   FrameDecoder,
+  keepSession,
   packValue,
   type SessionDelta,
   unpackSessionDelta,
@@ -82,7 +83,11 @@ class Fixture {
     });
   }
 
-  client(connection: number, session?: Record<string, unknown>): ClientContext {
+  client(
+    connection: number,
+    session?: Record<string, unknown>,
+    request?: Uint8Array,
+  ): ClientContext {
     const attached = {
       type: 'clientAttached',
       connection,
@@ -91,7 +96,7 @@ class Fixture {
       remoteAddress: '::1',
       remotePort: 1,
       gatewayPort: 8282,
-      request: undefined,
+      request,
       uid: undefined,
       session: session === undefined ? undefined : packValue(session),
     } as const;
@@ -133,7 +138,7 @@ class Fixture {
 }
 
 function set(values: Record<string, unknown>): SessionDelta {
-  return { unset: false, clear: false, remove: [], set: values };
+  return { ...keepSession(), set: values };
 }
 
 const closed = { by: 'client', code: 1000 } as const;
@@ -352,6 +357,44 @@ test.each(failures)('tells onError when a callback %s, and logs nothing', async 
   ]);
   expect(fixture.logLines()).toEqual([]);
 });
+
+test.each(failures)(
+  'names the callback that %s of the two about a new client',
+  async (_what, fail) => {
+    const calls: string[] = [];
+    const errors: unknown[][] = [];
+    const fixture = new Fixture(() => ({
+      onConnect: (id) => {
+        calls.push('onConnect');
+        return id === both.clientId || id === first.clientId ? fail() : undefined;
+      },
+      onWebSocketConnect: (id) => {
+        calls.push('onWebSocketConnect');
+        return id === both.clientId || id === second.clientId ? fail() : undefined;
+      },
+      onError: (_error, { event, clientId }) => void errors.push([event, clientId]),
+    }));
+    const request = packValue({ url: '/', headers: {} });
+    const [first, second, both] = [1, 2, 3].map((id) => fixture.client(id, undefined, request)) as [
+      ClientContext,
+      ClientContext,
+      ClientContext,
+    ];
+    for (const client of [first, second, both]) {
+      fixture.runner.run(client, { kind: 'connected' });
+      await settle();
+    }
+    expect(calls).toEqual(Array(3).fill(['onConnect', 'onWebSocketConnect']).flat());
+    expect(errors).toEqual([
+      ['onConnect', first.clientId],
+      ['onWebSocketConnect', second.clientId],
+      ['onConnect', both.clientId],
+      ['onWebSocketConnect', both.clientId],
+    ]);
+    expect(fixture.runner.running).toBe(0);
+    expect(fixture.log.filter((line) => line.endsWith('connected done'))).toHaveLength(3);
+  },
+);
 
 test.each(failures)('logs both errors when onError %s too', async (_what, fail) => {
   const fixture = new Fixture(() => ({

@@ -111,7 +111,7 @@ export class EventRunner {
     try {
       promise = this.#call(context, event);
     } catch (error) {
-      this.report(error, callbackNameOf[event.kind], context.clientId);
+      this.report(error, this.#nameOf(context, event), context.clientId);
     }
     if (!isThenable(promise)) {
       this.#finish(context, event);
@@ -122,7 +122,7 @@ export class EventRunner {
     Promise.resolve(promise).then(
       () => this.#finishLater(context, event),
       (error: unknown) => {
-        this.report(error, callbackNameOf[event.kind], context.clientId);
+        this.report(error, this.#nameOf(context, event), context.clientId);
         this.#finishLater(context, event);
       },
     );
@@ -147,10 +147,21 @@ export class EventRunner {
   #connect(context: ClientContext): void | Promise<void> {
     const { onConnect, onWebSocketConnect } = this.#events;
     const { clientId, request } = context;
-    const connected = onConnect?.(clientId, context);
-    if (onWebSocketConnect === undefined || request === undefined) return connected;
+    if (onWebSocketConnect === undefined || request === undefined) {
+      return onConnect?.(clientId, context);
+    }
+    // Each of the two is told of the client, whatever becomes of the other.
+    const reportFirst = (error: unknown): void => this.report(error, 'onConnect', clientId);
+    let connected: void | Promise<void> | undefined;
+    try {
+      connected = onConnect?.(clientId, context);
+    } catch (error) {
+      reportFirst(error);
+    }
     if (!isThenable(connected)) return onWebSocketConnect(clientId, request, context);
-    return Promise.resolve(connected).then(() => onWebSocketConnect(clientId, request, context));
+    return Promise.resolve(connected)
+      .then(undefined, reportFirst)
+      .then(() => onWebSocketConnect(clientId, request, context));
   }
 
   #finishLater(context: ClientContext, event: ClientEvent): void {
@@ -174,16 +185,23 @@ export class EventRunner {
       const delta = packSessionDelta(change);
       writeApplySessionDelta(connection.writer(), context, delta);
     } catch (error) {
-      this.report(error, callbackNameOf[event.kind], context.clientId);
+      this.report(error, this.#nameOf(context, event), context.clientId);
     }
+  }
+
+  /** Name of the callback of an event, of two of them the last. */
+  #nameOf(context: ClientContext, event: ClientEvent): keyof EventHandler {
+    if (event.kind !== 'connected') return callbackNameOf[event.kind];
+    const { onWebSocketConnect } = this.#events;
+    const isLast = onWebSocketConnect !== undefined && context.request !== undefined;
+    return isLast ? 'onWebSocketConnect' : 'onConnect';
   }
 }
 
 const callbackNameOf = {
-  connected: 'onConnect',
   message: 'onMessage',
   closed: 'onClose',
-} as const satisfies Record<ClientEvent['kind'], keyof EventHandler>;
+} as const satisfies Record<Exclude<ClientEvent['kind'], 'connected'>, keyof EventHandler>;
 
 function isThenable(value: unknown): value is Promise<void> {
   return typeof value === 'object' && value !== null && 'then' in value;

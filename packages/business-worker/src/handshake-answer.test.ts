@@ -32,6 +32,9 @@ test('a refusal is 403 unless it says otherwise', () => {
   });
 });
 
+const sparse: string[] = [];
+sparse[1] = 'g';
+
 test.each([
   ['nothing', undefined, TypeError],
   ['true', true, TypeError],
@@ -46,10 +49,16 @@ test.each([
     RangeError,
   ],
   ['groups that are a string', { accept: true, groups: 'abc' }, TypeError],
+  ['an unknown key', { accept: true, group: ['a'] }, TypeError],
+  ['a uid that is no integer', { accept: true, uid: 1.5 }, TypeError],
+  ['groups with a hole', { accept: true, groups: sparse }, TypeError],
   ['an empty group', { accept: true, groups: [''] }, TypeError],
   [
     'more groups than fit',
-    { accept: true, groups: Array.from({ length: 20 }, () => 'g'.repeat(60_000)) },
+    {
+      accept: true,
+      groups: Array.from({ length: 20 }, (_, index) => String(index).padEnd(60_000, 'g')),
+    },
     RangeError,
   ],
   ['status 200', { accept: false, status: 200 }, RangeError],

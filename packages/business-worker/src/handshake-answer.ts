@@ -1,4 +1,4 @@
-import { packSession, parseGroup, parseUid } from '@gatewayworker/client';
+import { packSession, parseGroupList, parseUid } from '@gatewayworker/client';
 import { type HandshakeDecision, isPlainObject } from '@gatewayworker/protocol';
 
 /** Longest reason of a refusal, in characters. */
@@ -6,6 +6,9 @@ const MAX_REASON_LENGTH = 1024;
 
 /** Longest names of all groups together, in characters. */
 const MAX_GROUPS_LENGTH = 1_000_000;
+
+/** What `onHandshake` may answer. */
+const answerKeys = ['accept', 'uid', 'session', 'groups', 'status', 'reason'];
 
 /** What a client reads whose handshake could not be decided, because `onHandshake` failed. */
 export const failedDecision: HandshakeDecision = Object.freeze(
@@ -15,16 +18,17 @@ export const failedDecision: HandshakeDecision = Object.freeze(
 /**
  * Checks what `onHandshake` answered.
  *
- * @throws {TypeError} when a part is of a wrong type
+ * @throws {TypeError} when a part is unknown or of a wrong type
  * @throws {RangeError} when the status is not within 400 to 599, or a part is too large
  */
 export function parseHandshakeAnswer(answer: unknown): HandshakeDecision {
   if (!isPlainObject(answer)) throw new TypeError('onHandshake answered no plain object');
+  const unknown = Object.keys(answer).find((key) => !answerKeys.includes(key));
+  if (unknown !== undefined) throw new TypeError(`${unknown} is unknown`);
   const { accept, uid, session, groups = [], status = 403, reason = 'refused' } = answer;
   if (typeof accept !== 'boolean') throw new TypeError('accept is not a boolean');
   if (!accept) return parseRefusal(status, reason);
-  if (!Array.isArray(groups)) throw new TypeError('groups is not a list');
-  const names = groups.map(parseGroup);
+  const names = parseGroupList('groups', groups);
   if (names.join().length > MAX_GROUPS_LENGTH) {
     throw new RangeError(`groups have more than ${MAX_GROUPS_LENGTH} characters together`);
   }

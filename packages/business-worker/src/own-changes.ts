@@ -1,54 +1,118 @@
-import type { SessionData, SessionDelta } from '@gatewayworker/protocol';
+import {
+  applySessionDelta,
+  isPlainObject,
+  type ObjectDelta,
+  ownValue,
+  type SessionData,
+  type SessionDelta,
+} from '@gatewayworker/protocol';
 
-/**
- * Which keys of a session this worker has changed, and with which of its changes.
- *
- * A change that the gateway had not applied when it told of somebody else's comes after that one: of
- * the keys in both, the worker's own value is the one that stays.
- */
-export class OwnChanges {
-  #count = 0;
-  readonly #lastByKey = new Map<string, number>();
-  /** The change that made the session as if it had never been set; 0 when there was none. */
-  #lastUnset = 0;
+/** A place in a session: a key of a key of a key. Changes have numbers, from 1. */
+class ChangedPlace {
+  /** Last own change here or further in. */
+  last: number;
+  /** Last own change that put the whole value here, or took it away; 0 when there was none. */
+  whole = 0;
+  /** Places further in that were changed since. */
+  readonly inner = new Map<string, ChangedPlace>();
 
-  /** Adds a change that is sent to the gateway. */
-  add(delta: SessionDelta): void {
-    this.#count += 1;
-    if (delta.unset) {
-      this.#lastUnset = this.#count;
-      this.#lastByKey.clear();
-    }
-    for (const key of [...delta.remove, ...Object.keys(delta.set)]) {
-      this.#lastByKey.set(key, this.#count);
+  constructor(last: number) {
+    this.last = last;
+  }
+
+  /** Notes a change of the whole value. */
+  setWhole(change: number): void {
+    this.last = change;
+    this.whole = change;
+    this.inner.clear();
+  }
+
+  /** Notes a change of what an object holds. */
+  add(delta: ObjectDelta, change: number): void {
+    this.last = change;
+    for (const key of delta.remove) this.#at(key, change).setWhole(change);
+    for (const key of Object.keys(delta.set)) this.#at(key, change).setWhole(change);
+    for (const [key, inner] of Object.entries(delta.merge))
+      this.#at(key, change).add(inner, change);
+  }
+
+  /** Forgets changes up to this one. */
+  forget(change: number): void {
+    for (const [key, place] of this.inner) {
+      if (place.last <= change) this.inner.delete(key);
+      else place.forget(change);
     }
   }
 
   /**
-   * Answers what is left of somebody else's change beside the own changes that come after it.
+   * Puts own values back over an object in which somebody else has changed them. Those of changes that
+   * do not count are forgotten already.
    *
-   * @param applied - how many of the own changes came before it
-   * @param session - the session as this worker knows it
-   * @returns `undefined` when nothing is left
+   * @param own - the object with the own values
+   * @param applied - own changes up to this one do not count
    */
-  yieldTo(
+  restore(
+    changed: Readonly<SessionData>,
+    own: Readonly<SessionData>,
+    applied: number,
+  ): SessionData {
+    const result = new Map(Object.entries(changed));
+    for (const [key, place] of this.inner) {
+      const value = ownValue(own, key);
+      if (place.whole <= applied && isPlainObject(value)) {
+        const held = result.get(key);
+        result.set(key, place.restore(isPlainObject(held) ? held : {}, value, applied));
+      } else if (Object.hasOwn(own, key)) {
+        result.set(key, value);
+      } else {
+        result.delete(key);
+      }
+    }
+    return Object.fromEntries(result);
+  }
+
+  #at(key: string, change: number): ChangedPlace {
+    const place = this.inner.get(key) ?? new ChangedPlace(change);
+    this.inner.set(key, place);
+    return place;
+  }
+}
+
+/**
+ * Which places of a session this worker has changed, and with which of its changes.
+ *
+ * A change that the gateway had not applied when it told of somebody else's comes after that one: of
+ * the places in both, the worker's own value is the one that stays.
+ */
+export class OwnChanges {
+  #count = 0;
+  readonly #session = new ChangedPlace(0);
+
+  /** Adds a change that is sent to the gateway. */
+  add(delta: SessionDelta): void {
+    this.#count += 1;
+    if (delta.unset || delta.clear) this.#session.setWhole(this.#count);
+    this.#session.add(delta, this.#count);
+  }
+
+  /**
+   * Applies somebody else's change beside the own changes that come after it.
+   *
+   * @param session - the session as this worker knows it
+   * @param applied - how many of the own changes came before it
+   * @returns the session that both sides end with
+   */
+  applyForeign(
+    session: SessionData | undefined,
     delta: SessionDelta,
     applied: number,
-    session: Readonly<SessionData> | undefined,
-  ): SessionDelta | undefined {
-    if (this.#lastUnset > applied) return undefined;
-    for (const [key, change] of this.#lastByKey) if (change <= applied) this.#lastByKey.delete(key);
-    if (this.#count <= applied) return delta;
-    // A change that comes after it leaves a session behind, an empty one at the least, and its keys,
-    // which are those that the map still has.
-    const isOpen = (key: string): boolean => !this.#lastByKey.has(key);
-    const removed = delta.clear ? Object.keys(session ?? {}) : delta.remove;
-    const set = Object.entries(delta.set).filter(([key]) => isOpen(key));
-    return {
-      unset: false,
-      clear: false,
-      remove: removed.filter(isOpen),
-      set: Object.fromEntries(set),
-    };
+  ): SessionData | undefined {
+    // A change of the whole that comes after it leaves nothing of it.
+    if (this.#session.whole > applied) return session;
+    this.#session.forget(applied);
+    const changed = applySessionDelta(session, delta);
+    if (this.#count <= applied) return changed;
+    // A change that comes after it leaves a session behind, an empty one at the least.
+    return this.#session.restore(changed ?? {}, session ?? {}, applied);
   }
 }

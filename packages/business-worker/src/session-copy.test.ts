@@ -1,5 +1,8 @@
 import {
   applySessionDelta,
+  diffSession,
+  isPlainObject,
+  keepSession,
   mergeSession,
   packValue,
   replaceSession,
@@ -23,7 +26,7 @@ function objectOf(copy: SessionCopy): SessionData {
 }
 
 function set(values: SessionData, remove: readonly string[] = []): SessionDelta {
-  return { unset: false, clear: false, remove, set: values };
+  return { ...keepSession(), remove, set: values };
 }
 
 class User {
@@ -74,8 +77,8 @@ test('tells the keys that a callback changed in place, and no others', () => {
   session['changed'] = { deep: [1, 2] };
   session['added'] = true;
   delete session['removed'];
-  const changed = { changed: { deep: [1, 2] }, added: true };
-  expect(copy.takeChange()).toEqual(set(changed, ['removed']));
+  const merge = { changed: { remove: [], set: { deep: [1, 2] }, merge: {} } };
+  expect(copy.takeChange()).toEqual({ ...set({ added: true }, ['removed']), merge });
 });
 
 test('tells what changed deep within', () => {
@@ -143,7 +146,7 @@ test('shows that somebody else replaced, unset or first set the session', () => 
   expect(copy.value).toEqual({ b: 1 });
   copy.applyForeignChange(unsetSession(), 2);
   expect(copy.value).toBeUndefined();
-  copy.applyForeignChange(mergeSession(undefined, { c: 1 }), 3);
+  copy.applyForeignChange(mergeSession({ c: 1 }), 3);
   expect(copy.value).toEqual({ c: 1 });
   expect(copy.takeChange()).toBeUndefined();
 });
@@ -210,7 +213,8 @@ test('stores what a callback changes in an object that it took before somebody e
   expect(session).toEqual({ user: { name: 'Tom' }, count: 1, theirs: 1 });
   session['count'] = 2;
   user.name = 'Tim';
-  expect(copy.takeChange()).toEqual(set({ user: { name: 'Tim' }, count: 2 }));
+  const merge = { user: { remove: [], set: { name: 'Tim' }, merge: {} } };
+  expect(copy.takeChange()).toEqual({ ...set({ count: 2 }), merge });
 });
 
 test('takes over what somebody else changed though the session was frozen', () => {
@@ -221,12 +225,63 @@ test('takes over what somebody else changed though the session was frozen', () =
   expect(copy.value).toEqual({ a: 2 });
 });
 
-test('takes over what somebody else changed where an object of a class stood', () => {
+test('changes the objects that a callback holds, at any depth', () => {
+  const copy = copyOf({ cart: { a: 1, deep: { x: 1 } }, list: [{ y: 1 }] });
+  const session = objectOf(copy);
+  const cart = Object(session['cart']);
+  const { deep } = cart;
+  copy.applyForeignChange(mergeSession({ cart: { b: 2, deep: { z: 2 } }, list: [{ y: 2 }] }), 1);
+  expect(copy.value).toBe(session);
+  expect(session['cart']).toBe(cart);
+  expect(cart.deep).toBe(deep);
+  expect(session).toEqual({ cart: { a: 1, b: 2, deep: { x: 1, z: 2 } }, list: [{ y: 2 }] });
+  cart.b = 3;
+  deep.x = 3;
+  const change = copy.takeChange() ?? unsetSession();
+  expect(change).toEqual(
+    diffSession({ cart: { b: 2, deep: { x: 1 } } }, { cart: { b: 3, deep: { x: 3 } } }),
+  );
+});
+
+test('keeps what a running callback has changed within an object that somebody else takes away', () => {
+  for (const foreign of [set({}, ['cart']), set({ cart: 5 })]) {
+    const copy = copyOf({ cart: { a: 1, b: 1 }, kept: 1 });
+    const cart = Object(objectOf(copy)['cart']);
+    cart.b = 2;
+    copy.applyForeignChange(foreign, 1);
+    expect(copy.value).toEqual({ cart: { b: 2 }, kept: 1 });
+    expect(copy.value?.['cart']).toBe(cart);
+  }
+});
+
+test('puts an object in the place of a frozen one', () => {
   const copy = copyOf(undefined);
-  copy.value = { user: new User(), bare: Object.assign(Object.create(null), { x: 1 }) };
+  copy.value = { cart: Object.freeze({ a: 1 }) };
   copy.takeChange();
-  copy.applyForeignChange(set({ user: { name: 'Tim' }, bare: { x: 2 } }), 2);
-  expect(copy.value).toEqual({ user: { name: 'Tim' }, bare: { x: 2 } });
+  copy.applyForeignChange(mergeSession({ cart: { b: 2 } }), 2);
+  expect(copy.value).toEqual({ cart: { a: 1, b: 2 } });
+});
+
+test('takes what came back as other bytes for what it was', () => {
+  const copy = copyOf(undefined);
+  copy.value = { bytes: Uint8Array.of(1) };
+  copy.takeChange();
+  copy.applyForeignChange(set({ bytes: Buffer.of(2) }), 2);
+  expect(copy.value).toEqual({ bytes: Buffer.of(2) });
+});
+
+test('shows a change that its worker makes by itself, beside what the callback has changed', () => {
+  const copy = copyOf({ n: 1, mine: 1 });
+  objectOf(copy)['mine'] = 2;
+  copy.applyOwnChange(mergeSession({ n: 2 }));
+  expect(copy.value).toEqual({ n: 2, mine: 2 });
+  // The gateway had applied nothing of it when somebody else changed the same.
+  copy.applyForeignChange(set({ n: 7, other: 7 }), 0);
+  expect(copy.value).toEqual({ n: 2, mine: 2, other: 7 });
+  expect(copy.takeChange()).toEqual(set({ mine: 2 }));
+  copy.applyOwnChange(replaceSession({ only: 1 }));
+  copy.applyForeignChange(set({ late: 1 }), 2);
+  expect(copy.value).toEqual({ only: 1 });
   expect(copy.takeChange()).toBeUndefined();
 });
 
@@ -278,6 +333,12 @@ class Pair {
   settle(): void {
     const delta = this.copy.takeChange();
     if (delta !== undefined) this.#up.push(delta);
+  }
+
+  /** The worker changes the session by itself, as `gateway.updateSession` does. */
+  changeBySelf(delta: SessionDelta): void {
+    this.copy.applyOwnChange(delta);
+    this.#up.push(delta);
   }
 
   /** Somebody else changes the session. */
@@ -370,5 +431,136 @@ test('never shows an older value of a key that nobody else changes', () => {
       expect(pair.session?.['mine'] ?? 0).toBe(count);
     }),
     { numRuns: 500 },
+  );
+});
+
+/** The session of a copy, an empty one if there was none. */
+function madeIn(copy: SessionCopy): SessionData {
+  copy.value ??= {};
+  return objectOf(copy);
+}
+
+type Place = readonly string[];
+
+const place = fc.array(fc.constantFrom('a', 'b'), { minLength: 1, maxLength: 3 });
+const held = fc.oneof(
+  fc.nat(3),
+  fc.constantFrom({}, [1], [2], null),
+  fc.dictionary(fc.constantFrom('a', 'b'), fc.nat(2)),
+);
+
+/** Sets a value deep in an object, making the objects on the way; `undefined` takes the key away. */
+function edit(object: SessionData, [key = '', ...rest]: Place, value: unknown): void {
+  if (rest.length > 0) {
+    if (!isPlainObject(object[key])) object[key] = {};
+    const inner = object[key];
+    if (isPlainObject(inner)) edit(inner, rest, value);
+  } else if (value === undefined) delete object[key];
+  else object[key] = structuredClone(value);
+}
+
+function nested(path: Place, value: unknown): SessionData {
+  const object = {};
+  edit(object, path, value);
+  return object;
+}
+
+test('ends with the session of the gateway, whatever both sides change at any depth', () => {
+  const edits = { place, value: fc.option(held, { nil: undefined }) };
+  const step = fc.oneof(
+    fc.record({ what: fc.constant('own' as const), ...edits }),
+    fc.record({ what: fc.constant('hold' as const), key }),
+    fc.record({ what: fc.constant('editHeld' as const), ...edits }),
+    fc.record({ what: fc.constant('ownUpdate' as const), place, value: held }),
+    fc.record({ what: fc.constant('ownReplace' as const), place, value: held }),
+    fc.constant({ what: 'ownUnset' as const }),
+    fc.record({ what: fc.constant('foreign' as const), place, value: held }),
+    fc.record({ what: fc.constant('foreignDelta' as const), ...edits }),
+    fc.record({ what: fc.constant('foreignReplace' as const), place, value: held }),
+    fc.constant({ what: 'foreignUnset' as const }),
+    ...traffic,
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const pair = new Pair();
+      const { copy } = pair;
+      let object: SessionData = {};
+      for (const entry of steps) {
+        if (entry.what === 'own') edit(madeIn(copy), entry.place, entry.value);
+        else if (entry.what === 'hold') {
+          const found = copy.value?.[entry.key];
+          if (isPlainObject(found)) object = found;
+        } else if (entry.what === 'editHeld') {
+          // A callback looks at its session before it changes what it holds of it.
+          if (copy.value !== undefined) edit(object, entry.place, entry.value);
+        } else if (entry.what === 'ownUpdate') {
+          pair.changeBySelf(mergeSession(nested(entry.place, entry.value)));
+        } else if (entry.what === 'ownReplace') {
+          pair.changeBySelf(replaceSession(nested(entry.place, entry.value)));
+        } else if (entry.what === 'ownUnset') copy.value = undefined;
+        else if (entry.what === 'foreign') {
+          pair.changeForeign(mergeSession(nested(entry.place, entry.value)));
+        } else if (entry.what === 'foreignDelta') {
+          const after = structuredClone(pair.session ?? {});
+          edit(after, entry.place, entry.value);
+          pair.changeForeign(diffSession(pair.session, after) ?? keepSession());
+        } else if (entry.what === 'foreignReplace') {
+          pair.changeForeign(replaceSession(nested(entry.place, entry.value)));
+        } else if (entry.what === 'foreignUnset') pair.changeForeign(unsetSession());
+        else pair[entry.what]();
+      }
+      pair.finish();
+      expect(copy.value).toEqual(pair.session);
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test('loses no change of either side to a key that the other side leaves alone', () => {
+  const parent = fc.constantFrom<Place>([], ['x'], ['y'], ['x', 'u'], ['x', 'v']);
+  const step = fc.oneof(
+    fc.record({ what: fc.constant('own' as const), parent, leaf: fc.constantFrom('m', 'n') }),
+    fc.record({ what: fc.constant('hold' as const), key: fc.constantFrom('x', 'y') }),
+    fc.record({ what: fc.constant('editHeld' as const), leaf: fc.constantFrom('m', 'n') }),
+    fc.record({ what: fc.constant('foreign' as const), parent, leaf: fc.constantFrom('s', 't') }),
+    fc.record({ what: fc.constant('ownUpdate' as const), parent, leaf: fc.constantFrom('m', 'n') }),
+    ...traffic,
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const pair = new Pair();
+      const { copy } = pair;
+      const expected = {};
+      let count = 0;
+      let object: { readonly key: string; readonly value: SessionData } | undefined;
+      for (const entry of steps) {
+        count += 1;
+        if (entry.what === 'own') {
+          edit(madeIn(copy), [...entry.parent, entry.leaf], count);
+          edit(expected, [...entry.parent, entry.leaf], count);
+        } else if (entry.what === 'hold') {
+          const value = copy.value?.[entry.key];
+          if (isPlainObject(value)) object = { key: entry.key, value };
+        } else if (entry.what === 'editHeld') {
+          if (object === undefined) continue;
+          expect(copy.value?.[object.key]).toBe(object.value);
+          object.value[entry.leaf] = count;
+          edit(expected, [object.key, entry.leaf], count);
+        } else if (entry.what === 'foreign' || entry.what === 'ownUpdate') {
+          const delta = mergeSession(nested([...entry.parent, entry.leaf], count));
+          if (entry.what === 'foreign') pair.changeForeign(delta);
+          // What a callback has changed and not stored yet is changed after this.
+          else {
+            pair.settle();
+            pair.changeBySelf(delta);
+          }
+          edit(expected, [...entry.parent, entry.leaf], count);
+        } else pair[entry.what]();
+      }
+      pair.finish();
+      expect(pair.session ?? {}).toEqual(expected);
+      expect(copy.value ?? {}).toEqual(expected);
+    }),
+    { numRuns: 2000 },
   );
 });

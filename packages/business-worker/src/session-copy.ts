@@ -1,15 +1,15 @@
-import { isDeepStrictEqual } from 'node:util';
-import { packSession } from '@gatewayworker/client';
+import { repackSession } from '@gatewayworker/client';
 import {
   applySessionDelta,
   diffSession,
   isPlainObject,
+  isSameValue,
   packValue,
   type SessionData,
   type SessionDelta,
   unpackValue,
-  unsetSession,
 } from '@gatewayworker/protocol';
+import { mergeForeign } from './merge-foreign.ts';
 import { OwnChanges } from './own-changes.ts';
 
 /**
@@ -63,43 +63,42 @@ export class SessionCopy {
     this.#isTouched = false;
     const packed = this.#packChecked();
     if (isSameBytes(packed, this.#packed)) return undefined;
-    const delta = makeDelta(parseSession(this.#packed), parseSession(packed));
+    const delta = diffSession(parseSession(this.#packed), parseSession(packed));
     this.#packed = packed;
     if (delta !== undefined) this.#ownChanges.add(delta);
     return delta;
   }
 
   /**
-   * Takes over what somebody else changed. Keys that a running callback has changed and not yet
-   * stored keep its value: it is the later writer. The object stays the same one where it can, because
-   * a callback may hold it over an `await`.
+   * Takes over what somebody else changed. What a running callback has changed and not yet stored
+   * stays: it is the later writer. Objects stay the same ones, because a callback may hold them over an
+   * `await`.
    *
    * @param applied - how many of this worker's own changes the gateway applied before it
    */
-  applyForeignChange(foreignDelta: SessionDelta, applied: number): void {
+  applyForeignChange(delta: SessionDelta, applied: number): void {
     const before = parseSession(this.#packed);
-    const delta = this.#ownChanges.yieldTo(foreignDelta, applied, before);
-    if (delta === undefined) return;
-    const after = applySessionDelta(before, delta);
+    this.#takeOver(before, this.#ownChanges.applyForeign(before, delta, applied));
+  }
+
+  /** Takes over a change that this worker has sent to the gateway beside what callbacks change. */
+  applyOwnChange(delta: SessionDelta): void {
+    const before = parseSession(this.#packed);
+    this.#ownChanges.add(delta);
+    this.#takeOver(before, applySessionDelta(before, delta));
+  }
+
+  /** The state at the gateway becomes another. */
+  #takeOver(before: SessionData | undefined, after: SessionData | undefined): void {
+    if (after === before) return;
     this.#packed = after === undefined ? undefined : packValue(after);
-    if (!this.#isLoaded) return;
-    const held = this.#value;
-    const own = makeDelta(before, asPacked(held));
-    const merged = own === undefined ? after : applySessionDelta(after, own);
-    if (held === undefined || merged === undefined || !Object.isExtensible(held)) {
-      this.#value = merged;
-      return;
-    }
-    const foreign = diffSession(before ?? {}, after ?? {}, isDeepStrictEqual);
-    for (const key of foreign?.remove ?? []) if (!isChanged(own, key)) delete held[key];
-    for (const [key, value] of Object.entries(foreign?.set ?? {})) {
-      if (!isChanged(own, key)) setKey(held, key, value);
-    }
+    if (this.#isLoaded) this.#value = mergeState(this.#value, before, after);
   }
 
   #packChecked(): Buffer | undefined {
     try {
-      return this.#value === undefined ? undefined : packSession('ctx.session', this.#value);
+      const value = this.#value;
+      return value && repackSession('ctx.session', value, this.#packed);
     } catch (error) {
       this.#isLoaded = false;
       throw error;
@@ -107,39 +106,21 @@ export class SessionCopy {
   }
 }
 
+/** What a callback has when the state that it began with becomes another. */
+function mergeState(
+  held: SessionData | undefined,
+  before: SessionData | undefined,
+  after: SessionData | undefined,
+): SessionData | undefined {
+  // It was never set, or the callback has unset it.
+  if (held === undefined) return before === undefined ? after : undefined;
+  if (after === undefined && before !== undefined && isSameValue(before, held)) return undefined;
+  return mergeForeign(held, before ?? {}, after ?? {});
+}
+
 function parseSession(packed: Uint8Array | undefined): SessionData | undefined {
   const session = packed === undefined ? undefined : unpackValue(packed);
   return isPlainObject(session) ? session : undefined;
-}
-
-function makeDelta(
-  before: SessionData | undefined,
-  after: SessionData | undefined,
-): SessionDelta | undefined {
-  if (after === undefined) return before === undefined ? undefined : unsetSession();
-  // Not a replacement: somebody else may set other keys of a session that nobody had set.
-  if (before === undefined) return { unset: false, clear: false, remove: [], set: after };
-  return diffSession(before, after, isDeepStrictEqual);
-}
-
-/** The session as the gateway would have it: objects of classes as plain ones. */
-function asPacked(value: SessionData | undefined): SessionData | undefined {
-  try {
-    return value === undefined ? undefined : parseSession(packValue(value));
-  } catch {
-    // `takeChange` reports what cannot be packed.
-    return value;
-  }
-}
-
-function isChanged(delta: SessionDelta | undefined, key: string): boolean {
-  return delta !== undefined && (delta.remove.includes(key) || Object.hasOwn(delta.set, key));
-}
-
-/** Sets an own key, `__proto__` like any other. */
-function setKey(session: SessionData, key: string, value: unknown): void {
-  const field = { value, configurable: true, enumerable: true, writable: true };
-  Object.defineProperty(session, key, field);
 }
 
 function isSameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import { type GatewayLink, GatewayPool } from '@gatewayworker/client';
 import { createLogger, FlushScheduler, FrameConnection, RequestTable } from '@gatewayworker/core';
-import { ByteWriter, formatClientId, writeMessage } from '@gatewayworker/protocol';
+import { ByteWriter, Command, formatClientId, writeMessage } from '@gatewayworker/protocol';
 import { expect, onTestFinished, test } from 'vitest';
 import { AttachedClients } from './attached-clients.ts';
 import { gateway, setWorkerProcess } from './gateway.ts';
@@ -81,7 +81,8 @@ function createWorker() {
   const { buffer, length } = attached;
   clients.handleFrame(link, buffer.readUInt8(4), buffer, 5, length);
   const uidOf = (clientId: string): string | undefined => clients.find(clientId)?.uid;
-  return { api, pool, link, clients, uidOf };
+  const sessionOf = (clientId: string): unknown => clients.find(clientId)?.session;
+  return { api, pool, link, clients, uidOf, sessionOf };
 }
 
 const clientId = formatClientId({ gatewayToken: 1, connection: 7, nonceHigh: 5, nonceLow: 6 });
@@ -138,6 +139,50 @@ test('leaves the uid as it is when the new one is wrong', () => {
   expect(() => api.bindUid(clientId, Number.NaN)).toThrow(TypeError);
   expect(() => api.bindUid(clientId, 'x'.repeat(65_536))).toThrow(RangeError);
   expect(uidOf(clientId)).toBe('anna');
+});
+
+test('shows a client of this worker the session that it is given at once', () => {
+  const { api, sessionOf } = createWorker();
+  const given = { cart: { a: 1 }, list: [1] };
+  expect(api.setSession(clientId, given)).toBe(true);
+  expect(sessionOf(clientId)).toEqual(given);
+  expect(api.updateSession(clientId, { cart: { b: 2 } })).toBe(true);
+  expect(sessionOf(clientId)).toEqual({ cart: { a: 1, b: 2 }, list: [1] });
+  given.list.push(2);
+  expect(sessionOf(clientId)).toHaveProperty('list', [1]);
+});
+
+test('tells the gateway of such a session once, as of what a callback has changed', () => {
+  const { api, link, clients } = createWorker();
+  const { output } = link.connection;
+  api.updateSession(clientId, { a: 1 });
+  expect(clients.find(clientId)?.sessionCopy.takeChange()).toBeUndefined();
+  const writer = output.writer();
+  expect(writer.buffer.readUInt8(4)).toBe(Command.ApplySessionDelta);
+  expect(writer.length).toBe(4 + writer.buffer.readUInt32BE(0));
+});
+
+test('leaves the session as it is when the gateway cannot be told, or the new one is wrong', () => {
+  const { api, sessionOf } = createWorker();
+  api.setSession(clientId, { a: 1 });
+  expect(() => api.setSession(clientId, { a: new Map() })).toThrow(
+    'session.a: a Map cannot be kept',
+  );
+  expect(() => api.updateSession(clientId, [])).toThrow(TypeError);
+  expect(() => Reflect.apply(api.setSession, api, [7, { a: 2 }])).toThrow(/^clientId is 7/);
+  api.sendToClient(clientId, 'x'.repeat(1024));
+  expect(api.setSession(clientId, { a: 2 })).toBe(false);
+  expect(api.updateSession(clientId, { a: 2 })).toBe(false);
+  expect(sessionOf(clientId)).toEqual({ a: 1 });
+});
+
+test('leaves the session of a client of another worker to its gateway', () => {
+  const { api, link, sessionOf } = createWorker();
+  const other = formatClientId({ gatewayToken: 1, connection: 8, nonceHigh: 5, nonceLow: 6 });
+  expect(api.setSession(other, { a: 1 })).toBe(true);
+  expect(api.updateSession(other, { a: 1 })).toBe(true);
+  expect(link.connection.output.writer().buffer.readUInt8(4)).toBe(Command.SetSession);
+  expect(sessionOf(clientId)).toBeUndefined();
 });
 
 test('answers false for text that is no client id', () => {

@@ -1,5 +1,22 @@
-import { GatewayClient, type GatewayPool } from '@gatewayworker/client';
+import {
+  GatewayClient,
+  type GatewayPool,
+  handToClient,
+  packSession,
+  parseClientIdArgument,
+} from '@gatewayworker/client';
+import {
+  mergeSession,
+  packSessionDelta,
+  parseClientId,
+  replaceSession,
+  type SessionData,
+  type SessionDelta,
+  unpackValue,
+  writeApplySessionDelta,
+} from '@gatewayworker/protocol';
 import type { AttachedClients } from './attached-clients.ts';
+import type { ClientContext } from './client-context.ts';
 
 /**
  * The Gateway API inside a worker.
@@ -8,27 +25,56 @@ import type { AttachedClients } from './attached-clients.ts';
  * once, not only when the gateway has told of it.
  */
 export class WorkerGateway extends GatewayClient {
+  readonly #pool: () => GatewayPool;
   readonly #clients: () => AttachedClients;
 
   constructor(pool: () => GatewayPool, clients: () => AttachedClients) {
     super(pool);
+    this.#pool = pool;
     this.#clients = clients;
   }
 
   override bindUid(clientId: string, uid: string | number): boolean {
     const isHanded = super.bindUid(clientId, uid);
-    if (isHanded) this.#setUid(clientId, String(uid));
+    if (isHanded) this.#clients().find(clientId)?.changeUid(String(uid));
     return isHanded;
+  }
+
+  override setSession(clientId: string, session: object): boolean {
+    const packed = packSession('session', session);
+    parseClientIdArgument('clientId', clientId);
+    const context = this.#clients().find(clientId);
+    if (context === undefined) return super.setSession(clientId, session);
+    return this.#changeSession(context, replaceSession(unpackSession(packed)));
+  }
+
+  override updateSession(clientId: string, partial: object): boolean {
+    const packed = packSession('partial', partial);
+    parseClientIdArgument('clientId', clientId);
+    const context = this.#clients().find(clientId);
+    if (context === undefined) return super.updateSession(clientId, partial);
+    return this.#changeSession(context, mergeSession(unpackSession(packed)));
   }
 
   override unbindUid(clientId: string): boolean {
     const isHanded = super.unbindUid(clientId);
-    if (isHanded) this.#setUid(clientId, undefined);
+    if (isHanded) this.#clients().find(clientId)?.changeUid(undefined);
     return isHanded;
   }
 
-  #setUid(clientId: string, uid: string | undefined): void {
-    const context = this.#clients().find(clientId);
-    if (context !== undefined) context.uid = uid;
+  /** Sends a change as one of a callback is sent: the gateway counts it and does not tell of it. */
+  #changeSession(context: ClientContext, delta: SessionDelta): boolean {
+    const { clientId, sessionCopy } = context;
+    const packed = packSessionDelta(delta);
+    const isHanded = handToClient(this.#pool(), parseClientId(clientId), (writer, address) => {
+      writeApplySessionDelta(writer, address, packed);
+    });
+    if (isHanded) sessionCopy.applyOwnChange(delta);
+    return isHanded;
   }
+}
+
+/** What the gateway will have: it shares nothing with what the caller goes on to change. */
+function unpackSession(packed: Uint8Array): SessionData {
+  return unpackValue(packed) as SessionData;
 }

@@ -1,14 +1,13 @@
-import { formatClientId, unpackValue } from '@gatewayworker/protocol';
+import { formatClientId } from '@gatewayworker/protocol';
 import { expect, test } from 'vitest';
 import {
-  assertPayload,
-  packSession,
   parseClientIdArgument,
   parseClientIdsArgument,
   parseClose,
   parseGroup,
   parseGroupList,
   parseGroups,
+  parsePayload,
   parseUid,
   parseUidList,
   parseUids,
@@ -39,28 +38,33 @@ test('reads a list of client ids or one, and leaves out those of nobody', () => 
   expect(parseClientIdsArgument('only', clientId)).toEqual([address]);
   expect(parseClientIdsArgument('only', [])).toEqual([]);
   expect(() => parseClientIdsArgument('only', [clientId, ''])).toThrow(TypeError);
-  expect(() => parseClientIdsArgument('only', [[clientId]])).toThrow(TypeError);
+  expect(() => parseClientIdsArgument('only', [[clientId]])).toThrow(/^only\[0\] is /);
 });
 
 test.each<[unknown, string]>([
   ['7', '7'],
   [7, '7'],
   [0, '0'],
-  [-1.5, '-1.5'],
+  [-7, '-7'],
+  [Number.MAX_SAFE_INTEGER, '9007199254740991'],
   ['é', 'é'],
   [' ', ' '],
 ])('reads the uid %j', (value, expected) => {
   expect(parseUid(value)).toBe(expected);
 });
 
-test.each(['', ...noStrings])('throws a TypeError for the uid %s', (value) => {
-  expect(() => parseUid(value)).toThrow(TypeError);
-  expect(() => parseUids(['ok', value])).toThrow(/^uid is .*; allowed: a non-empty string$/);
-});
+test.each(['', 1.5, 2 ** 53, 1e21, '\ud800', 'a\udc00b', ...noStrings])(
+  'throws a TypeError for the uid %s',
+  (value) => {
+    expect(() => parseUid(value)).toThrow(TypeError);
+    expect(() => parseUids(['ok', value])).toThrow(/^uid\[1\] (?:is|has) .*; allowed: /);
+    expect(() => parseUid(value)).toThrow(/^uid (?:is|has) /);
+  },
+);
 
-test.each(['', 7, ...noStrings])('throws a TypeError for the group %s', (value) => {
+test.each(['', 7, '\ud800', ...noStrings])('throws a TypeError for the group %s', (value) => {
   expect(() => parseGroup(value)).toThrow(TypeError);
-  expect(() => parseGroups(['ok', value])).toThrow(/^group is /);
+  expect(() => parseGroups(['ok', value])).toThrow(/^group\[1\] (?:is|has) /);
 });
 
 test('reads lists of uids and groups, or one', () => {
@@ -69,6 +73,27 @@ test('reads lists of uids and groups, or one', () => {
   expect(parseUids([])).toEqual([]);
   expect(parseGroups(['a', 'b'])).toEqual(['a', 'b']);
   expect(parseGroups('a')).toEqual(['a']);
+  expect([parseUids([7, '7']), parseGroups(['a', 'a'])]).toEqual([['7'], ['a']]);
+});
+
+test('sees the holes of a list', () => {
+  const sparse: unknown[] = [clientId];
+  sparse[2] = clientId;
+  expect(() => parseUids(sparse)).toThrow('uid[1] is undefined; allowed: ');
+  expect(() => parseGroups(sparse)).toThrow('group[1] is undefined; allowed: ');
+  expect(() => parseGroups(new Array(3))).toThrow('group[0] is undefined');
+  expect(() => parseClientIdsArgument('only', sparse)).toThrow('only[1] is undefined');
+});
+
+test('throws a RangeError for receivers that leave no room for a message in the frame', () => {
+  const names = Array.from({ length: 128 }, (_, index) => String(index).padStart(65_531, 'x'));
+  expect(parseUids(names)).toHaveLength(128);
+  expect(() => parseUids([...names, 'y'])).toThrow(/^uid takes 8388614 bytes/);
+  expect(() => parseGroups([...names, 'y'])).toThrow(RangeError);
+  const ids = new Array(500_001).fill('nobody');
+  expect(() => parseClientIdsArgument('exclude', ids)).toThrow(RangeError);
+  expect(() => parseClientIdsArgument('exclude', ids)).toThrow('exclude has 500001 entries');
+  expect(parseClientIdsArgument('exclude', ids.slice(1))).toEqual([]);
 });
 
 test('reads lists of what is asked for, each once', () => {
@@ -124,7 +149,27 @@ test.each<[string, unknown]>([
   ['a Buffer', Buffer.from('x')],
   ['bytes', Uint8Array.of(1)],
 ])('lets %s be sent', (_what, value) => {
-  assertPayload(value);
+  expect(parsePayload(value)).toBe(value);
+});
+
+test('takes bytes of a class of the application by the length that they have', () => {
+  class Lying extends Uint8Array {
+    override get length(): number {
+      throw new Error('the length is unknown');
+    }
+    override get byteLength(): number {
+      return 1000;
+    }
+    override subarray(): Uint8Array<ArrayBuffer> {
+      return new Uint8Array();
+    }
+  }
+  const lying = new Lying([1, 2, 3]);
+  expect(parsePayload(lying)).toEqual(Uint8Array.of(1, 2, 3));
+  const shadowed = Object.defineProperty(Uint8Array.of(4, 5), 'length', { value: 100 });
+  expect(parsePayload(shadowed)).toEqual(Uint8Array.of(4, 5));
+  expect(() => parsePayload(new Proxy(Uint8Array.of(1), {}))).toThrow(TypeError);
+  expect(() => parsePayload(Object.create(Uint8Array.prototype))).toThrow(TypeError);
 });
 
 test.each([
@@ -134,17 +179,17 @@ test.each([
   new Uint16Array(1),
   new DataView(new ArrayBuffer(1)),
 ])('throws a TypeError when %s is to be sent', (value) => {
-  expect(() => assertPayload(value)).toThrow(TypeError);
-  expect(() => assertPayload(value)).toThrow('allowed: a string, a Buffer or a Uint8Array');
+  expect(() => parsePayload(value)).toThrow(TypeError);
+  expect(() => parsePayload(value)).toThrow('allowed: a string, a Buffer or a Uint8Array');
 });
 
 test('lets 16 MiB be sent and not a byte more', () => {
   const most = 16 * 1024 * 1024;
-  assertPayload(Buffer.alloc(most));
-  assertPayload('x'.repeat(most));
-  expect(() => assertPayload(Buffer.alloc(most + 1))).toThrow(RangeError);
-  expect(() => assertPayload('x'.repeat(most + 1))).toThrow(RangeError);
-  expect(() => assertPayload('é'.repeat(most / 2 + 1))).toThrow('data takes 16777218 bytes');
+  parsePayload(Buffer.alloc(most));
+  parsePayload('x'.repeat(most));
+  expect(() => parsePayload(Buffer.alloc(most + 1))).toThrow(RangeError);
+  expect(() => parsePayload('x'.repeat(most + 1))).toThrow(RangeError);
+  expect(() => parsePayload('é'.repeat(most / 2 + 1))).toThrow('data takes 16777218 bytes');
 });
 
 test('closes with 1000, no reason and no last message unless told otherwise', () => {
@@ -175,44 +220,21 @@ test('takes a reason of up to 123 bytes', () => {
   expect(() => parseClose(undefined, Object.assign({}, wrong))).toThrow(TypeError);
 });
 
+test.each<[string, unknown, string]>([
+  ['a list', [clientId], 'options is '],
+  ['null', null, 'options is null; allowed: an object with code, reason'],
+  ['text', 'x', 'options is '],
+  [
+    'of an unknown key',
+    { code: 1000, why: 'x' },
+    'options.why is unknown; allowed: an object with',
+  ],
+])('throws a TypeError for options that are %s', (_what, options, text) => {
+  const close = (): unknown => Reflect.apply(parseClose, undefined, ['bye', options]);
+  expect(close).toThrow(TypeError);
+  expect(close).toThrow(text);
+});
+
 test('throws a TypeError for a last message of a wrong type', () => {
   expect(() => parseClose(7)).toThrow(TypeError);
-});
-
-test('packs a session', () => {
-  const session = { name: 'Tom', list: [1, { a: null }], at: new Date(0), bytes: Buffer.from('x') };
-  expect(unpackValue(packSession('session', session))).toEqual(session);
-});
-
-class Player {
-  readonly name = 'Tom';
-}
-
-test.each<[string, unknown]>([
-  ['undefined', undefined],
-  ['null', null],
-  ['a string', 'x'],
-  ['a list', []],
-  ['a map', new Map()],
-  ['an object of a class', new Player()],
-])('throws a TypeError when the session is %s', (_what, session) => {
-  expect(() => packSession('session', session)).toThrow(TypeError);
-  expect(() => packSession('partial', session)).toThrow(/^partial is .*; allowed: a plain object$/);
-});
-
-const circular: Record<string, unknown> = {};
-circular['self'] = circular;
-
-test.each<[string, Record<string, unknown>]>([
-  ['itself', circular],
-  ['a symbol', { a: Symbol('s') }],
-])('throws a TypeError when the session holds %s', (_what, session) => {
-  expect(() => packSession('session', session)).toThrow(TypeError);
-  expect(() => packSession('session', session)).toThrow('session cannot be serialised');
-});
-
-test('throws a RangeError for a session of more than 1 MiB', () => {
-  const most = 1024 * 1024;
-  expect(packSession('session', { a: 'x'.repeat(most - 20) }).length).toBeLessThanOrEqual(most);
-  expect(() => packSession('session', { a: 'x'.repeat(most) })).toThrow(RangeError);
 });

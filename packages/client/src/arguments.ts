@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { describeValue } from '@gatewayworker/core';
 import {
   type ClientAddress,
@@ -6,9 +7,7 @@ import {
   isPlainObject,
   isSendableCloseCode,
   MAX_CLOSE_REASON_BYTES,
-  MAX_SESSION_BYTES,
   type Payload,
-  packValue,
   parseClientId,
 } from '@gatewayworker/protocol';
 
@@ -21,8 +20,17 @@ const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024;
 /** Most bytes that the names of one query take, in the frame with their lengths. */
 const MAX_NAMES_BYTES = 16 * 1024 * 1024;
 
+/** Most bytes that the names of one send take: they share their frame with a message and client ids. */
+const MAX_SEND_NAMES_BYTES = 8 * 1024 * 1024;
+
+/** Most client ids that one send names: as many take 6 MB of its frame. */
+const MAX_CLIENT_IDS = 500_000;
+
 /** Bytes that a name takes in a frame beside its own, at the most. */
 const NAME_HEADER_BYTES = 5;
+
+const UID = 'a non-empty string or a safe integer';
+const GROUP = 'a non-empty string';
 
 /**
  * Reads a client id.
@@ -40,26 +48,41 @@ export function parseClientIdArgument(argument: string, value: unknown): ClientA
  * Reads a list of client ids, or one; those that are no client ids are left out.
  *
  * @throws {TypeError} when an entry is no string or empty
+ * @throws {RangeError} when there are more than 500,000
  */
 export function parseClientIdsArgument(argument: string, value: unknown): ClientAddress[] {
-  return toList(value)
-    .map((entry) => parseClientIdArgument(argument, entry))
-    .filter((address) => address !== undefined);
+  if (!Array.isArray(value)) {
+    const address = parseClientIdArgument(argument, value);
+    return address === undefined ? [] : [address];
+  }
+  if (value.length > MAX_CLIENT_IDS) {
+    const text = `${argument} has ${value.length} entries; allowed: up to ${MAX_CLIENT_IDS}`;
+    throw new RangeError(text);
+  }
+  // Not `map`, which passes over the holes of a list.
+  return Array.from(value, (id, index) =>
+    parseClientIdArgument(`${argument}[${index}]`, id),
+  ).filter((address) => address !== undefined);
 }
 
 /**
  * Reads a uid; a number stands for its decimal string.
  *
- * @throws {TypeError} when it is anything else, or empty
+ * @throws {TypeError} when it is anything else, empty, no safe integer or no well-formed Unicode
  * @throws {RangeError} when it is longer than 65,535 bytes
  */
 export function parseUid(value: unknown): string {
-  return parseName('uid', uidText(value));
+  return parseName('uid', uidText(value), UID);
 }
 
-/** Reads one uid or a list of them. @throws as `parseUid` */
+/**
+ * Reads one uid or a list of them; each is in the result once.
+ *
+ * @throws as `parseUid`, and a RangeError when all of them take more than 8 MiB
+ */
 export function parseUids(value: unknown): string[] {
-  return toList(value).map(parseUid);
+  if (!Array.isArray(value)) return [parseUid(value)];
+  return parseNameList('uid', value, MAX_SEND_NAMES_BYTES, parseUidEntry);
 }
 
 /**
@@ -69,45 +92,89 @@ export function parseUids(value: unknown): string[] {
  * @throws {RangeError} when an entry is longer than 65,535 bytes, or all of them take more than 16 MiB
  */
 export function parseUidList(argument: string, value: unknown): string[] {
-  return parseNameList(argument, value, uidText);
+  return parseNameList(argument, value, MAX_NAMES_BYTES, parseUidEntry);
 }
 
 /**
  * Reads a group.
  *
- * @throws {TypeError} when it is no string or empty
+ * @throws {TypeError} when it is no string, empty or no well-formed Unicode
  * @throws {RangeError} when it is longer than 65,535 bytes
  */
 export function parseGroup(value: unknown): string {
-  return parseName('group', value);
+  return parseName('group', value, GROUP);
 }
 
-/** Reads one group or a list of them. @throws as `parseGroup` */
+/** Reads one group or a list of them; each is in the result once. @throws as `parseUids` */
 export function parseGroups(value: unknown): string[] {
-  return toList(value).map(parseGroup);
+  if (!Array.isArray(value)) return [parseGroup(value)];
+  return parseNameList('group', value, MAX_SEND_NAMES_BYTES, parseGroupEntry);
 }
 
 /** Reads a list of groups; each is in the result once. @throws as `parseUidList` */
 export function parseGroupList(argument: string, value: unknown): string[] {
-  return parseNameList(argument, value, (entry) => entry);
+  return parseNameList(argument, value, MAX_NAMES_BYTES, parseGroupEntry);
 }
 
 /**
- * Checks what is sent.
+ * Reads what is sent.
  *
+ * @returns bytes of a class of the application's own as plain ones: it may tell another length than
+ * it has
  * @throws {TypeError} when it is neither a string nor bytes
  * @throws {RangeError} when it is larger than 16 MiB
  */
-export function assertPayload(value: unknown): asserts value is Payload {
+export function parsePayload(value: unknown): Payload {
   if (typeof value === 'string') {
     // Three bytes a unit is the most UTF-8 takes: only huge strings need a count.
-    if (value.length * 3 <= MAX_PAYLOAD_BYTES) return;
-    assertSize('data', Buffer.byteLength(value), MAX_PAYLOAD_BYTES);
-  } else if (value instanceof Uint8Array) {
-    assertSize('data', value.byteLength, MAX_PAYLOAD_BYTES);
-  } else {
+    if (value.length * 3 > MAX_PAYLOAD_BYTES) {
+      assertSize('data', Buffer.byteLength(value), MAX_PAYLOAD_BYTES);
+    }
+    return value;
+  }
+  if (!types.isUint8Array(value)) {
     throw wrongType('data', value, 'a string, a Buffer or a Uint8Array');
   }
+  const bytes = isOrdinary(value) ? value : plainBytes(value);
+  assertSize('data', bytes.byteLength, MAX_PAYLOAD_BYTES);
+  return bytes;
+}
+
+/** Tells whether the length of bytes is what the runtime says: they are of no class of the application's. */
+export function isOrdinary(bytes: Uint8Array): boolean {
+  const prototype: unknown = Object.getPrototypeOf(bytes);
+  if (prototype !== Buffer.prototype && prototype !== Uint8Array.prototype) return false;
+  return !(Object.hasOwn(bytes, 'length') || Object.hasOwn(bytes, 'byteLength'));
+}
+
+const typedArray: unknown = Object.getPrototypeOf(Uint8Array.prototype);
+
+/** What the runtime says of bytes, whatever their class says. */
+function trueValue(bytes: Uint8Array, name: 'buffer' | 'byteOffset' | 'byteLength'): unknown {
+  return Object.getOwnPropertyDescriptor(typedArray, name)?.get?.call(bytes);
+}
+
+function plainBytes(bytes: Uint8Array): Uint8Array {
+  const buffer = trueValue(bytes, 'buffer') as ArrayBuffer;
+  const byteOffset = trueValue(bytes, 'byteOffset') as number;
+  return new Uint8Array(buffer, byteOffset, trueValue(bytes, 'byteLength') as number);
+}
+
+/**
+ * Checks the options of a call.
+ *
+ * @throws {TypeError} when it is no plain object, or has a key that is not allowed
+ */
+export function assertCallOptions<Options extends object>(
+  options: Options,
+  allowed: readonly (keyof Options & string)[],
+): void {
+  const expected = `an object with ${allowed.join(', ')}`;
+  if (!isPlainObject(options)) throw wrongType('options', options, expected);
+  const names: readonly string[] = allowed;
+  const unknown = Object.keys(options).find((key) => !names.includes(key));
+  if (unknown === undefined) return;
+  throw new TypeError(`options.${unknown} is unknown; allowed: ${expected}`);
 }
 
 /** Options of a close. */
@@ -125,8 +192,9 @@ export interface CloseOptions {
  * @throws {RangeError} when the code may not be sent or the reason is too long
  */
 export function parseClose(data: unknown, options: CloseOptions = {}): CloseRequest {
+  assertCallOptions(options, ['code', 'reason']);
   const { code = CloseCode.Normal, reason = '' } = options;
-  if (data !== undefined && data !== null) assertPayload(data);
+  const payload = data === undefined || data === null ? undefined : parsePayload(data);
   if (!isSendableCloseCode(code)) {
     const allowed = '1000 to 1014 but for the reserved ones, or 3000 to 4999';
     throw new RangeError(`code is ${describeValue(code)}; allowed: ${allowed}`);
@@ -135,39 +203,33 @@ export function parseClose(data: unknown, options: CloseOptions = {}): CloseRequ
   if (Buffer.byteLength(reason) > MAX_CLOSE_REASON_BYTES) {
     throw new RangeError(`reason is longer than ${MAX_CLOSE_REASON_BYTES} bytes`);
   }
-  return { code, reason, payload: data ?? undefined };
+  return { code, reason, payload };
 }
 
-/**
- * Packs a session.
- *
- * @throws {TypeError} when it is no plain object or holds what msgpack cannot carry
- * @throws {RangeError} when it takes more than 1 MiB
- */
-export function packSession(argument: string, session: unknown): Buffer {
-  if (!isPlainObject(session)) throw wrongType(argument, session, 'a plain object');
-  let packed: Buffer;
-  try {
-    packed = packValue(session);
-  } catch (error) {
-    throw notSerialisable(argument, error);
-  }
-  assertSize(argument, packed.byteLength, MAX_SESSION_BYTES);
-  return packed;
-}
-
-function assertSize(argument: string, byteLength: number, max: number): void {
+/** @throws {RangeError} naming the argument, when it is too large */
+export function assertSize(argument: string, byteLength: number, max: number): void {
   if (byteLength <= max) return;
   throw new RangeError(`${argument} takes ${byteLength} bytes; allowed: up to ${max}`);
 }
 
-function notSerialisable(argument: string, cause: unknown): TypeError {
-  return new TypeError(`${argument} cannot be serialised`, { cause });
+/** The error for an argument of a wrong type. */
+export function wrongType(argument: string, value: unknown, allowed: string): TypeError {
+  return new TypeError(`${argument} is ${describeValue(value)}; allowed: ${allowed}`);
 }
 
-function parseName(argument: string, value: unknown): string {
-  if (typeof value !== 'string' || value === '')
-    throw wrongType(argument, value, 'a non-empty string');
+function parseUidEntry(argument: string, value: unknown): string {
+  return parseName(argument, uidText(value), UID);
+}
+
+function parseGroupEntry(argument: string, value: unknown): string {
+  return parseName(argument, value, GROUP);
+}
+
+function parseName(argument: string, value: unknown, allowed: string): string {
+  if (typeof value !== 'string' || value === '') throw wrongType(argument, value, allowed);
+  if (!value.isWellFormed()) {
+    throw new TypeError(`${argument} has half a surrogate pair; allowed: well-formed Unicode`);
+  }
   // Three bytes a unit is the most UTF-8 takes: short names need no count.
   if (value.length * 3 > MAX_NAME_BYTES && Buffer.byteLength(value) > MAX_NAME_BYTES) {
     throw new RangeError(`${argument} is longer than ${MAX_NAME_BYTES} bytes`);
@@ -178,30 +240,24 @@ function parseName(argument: string, value: unknown): string {
 function parseNameList(
   argument: string,
   value: unknown,
-  toText: (entry: unknown) => unknown,
+  maxBytes: number,
+  parse: (argument: string, entry: unknown) => string,
 ): string[] {
   if (!Array.isArray(value)) throw wrongType(argument, value, 'a list');
   const names = new Set<string>();
   let byteLength = 0;
   for (const [index, entry] of value.entries()) {
-    const name = parseName(`${argument}[${index}]`, toText(entry));
+    const name = parse(`${argument}[${index}]`, entry);
     if (names.has(name)) continue;
     names.add(name);
     byteLength += Buffer.byteLength(name) + NAME_HEADER_BYTES;
+    // At once: V8 takes long for a set of many long strings of one length.
+    assertSize(argument, byteLength, maxBytes);
   }
-  assertSize(argument, byteLength, MAX_NAMES_BYTES);
   return [...names];
 }
 
 /** A number stands for its decimal string. */
 function uidText(value: unknown): unknown {
-  return typeof value === 'number' && Number.isFinite(value) ? String(value) : value;
-}
-
-function toList(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [value];
-}
-
-function wrongType(argument: string, value: unknown, allowed: string): TypeError {
-  return new TypeError(`${argument} is ${describeValue(value)}; allowed: ${allowed}`);
+  return Number.isSafeInteger(value) ? String(value) : value;
 }

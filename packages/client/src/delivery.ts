@@ -13,9 +13,8 @@ export function handToClient(
   write: (writer: ByteWriter, address: ClientAddress) => void,
 ): boolean {
   const link = address === undefined ? undefined : pool.linkOf(address.gatewayToken);
-  if (address === undefined || link === undefined || !takeRoom(pool, link)) return false;
-  write(link.connection.writer(), address);
-  return true;
+  if (address === undefined || link === undefined) return false;
+  return handToLink(pool, link, write, address);
 }
 
 /**
@@ -27,20 +26,49 @@ export function handToAll(pool: GatewayPool, write: (writer: ByteWriter) => void
   const { links } = pool;
   const [first] = links;
   if (first === undefined) return false;
-  if (links.length === 1) {
-    if (!takeRoom(pool, first)) return false;
-    write(first.connection.writer());
-    return true;
-  }
+  if (links.length === 1) return handToLink(pool, first, write, undefined);
   const encoded = new ByteWriter();
   write(encoded);
   let isComplete = true;
   for (const link of links) {
-    if (takeRoom(pool, link))
-      link.connection.writer().writeBytes(encoded.buffer, 0, encoded.length);
-    else isComplete = false;
+    if (!handToLink(pool, link, writeEncoded, encoded)) isComplete = false;
   }
   return isComplete;
+}
+
+function writeEncoded(writer: ByteWriter, encoded: ByteWriter): void {
+  writer.writeBytes(encoded.buffer, 0, encoded.length);
+}
+
+/**
+ * Hands one command to a link: the whole of it, or nothing when it cannot be written. A peer that
+ * reads slowly makes nothing grow: past its limit a link takes no more.
+ *
+ * @param what - given to `write`
+ * @returns false when the link is closing or full
+ */
+export function handToLink<T>(
+  pool: GatewayPool,
+  link: GatewayLink,
+  write: (writer: ByteWriter, what: T) => void,
+  what: T,
+): boolean {
+  const { connection } = link;
+  if (!connection.isOpen || connection.output.pendingBytes >= pool.sendToGatewayBufferSize) {
+    pool.refusedCommands += 1;
+    return false;
+  }
+  const writer = connection.writer();
+  const { length } = writer;
+  try {
+    write(writer, what);
+  } catch (error) {
+    // Half a frame would take the frames behind it for its own rest.
+    writer.length = length;
+    throw error;
+  }
+  pool.handedCommands += 1;
+  return true;
 }
 
 /** Sorts addresses by the gateway that holds them; those of gateways without a link are left out. */
@@ -57,17 +85,4 @@ export function groupByLink(
     else group.push(address);
   }
   return groups;
-}
-
-/**
- * Asks for room on a link for one command, and counts the command as handed or refused. A peer that
- * reads slowly makes nothing grow: past its limit a link takes no more.
- */
-export function takeRoom(pool: GatewayPool, link: GatewayLink): boolean {
-  const { connection } = link;
-  const isHanded =
-    connection.isOpen && connection.output.pendingBytes < pool.sendToGatewayBufferSize;
-  if (isHanded) pool.handedCommands += 1;
-  else pool.refusedCommands += 1;
-  return isHanded;
 }

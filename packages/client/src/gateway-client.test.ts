@@ -21,6 +21,7 @@ import {
   writeUpdateSession,
 } from '@gatewayworker/protocol';
 import { expect, test } from 'vitest';
+import { handToAll, handToClient } from './delivery.ts';
 import { GatewayClient } from './gateway-client.ts';
 import { GatewayLink } from './gateway-link.ts';
 import { GatewayPool } from './gateway-pool.ts';
@@ -285,6 +286,25 @@ test('refuses what goes to a link that is closing', () => {
   expect(pool.takeSent()).toEqual([hex((w) => writeSendToAll(w, [], 'x')), '']);
 });
 
+test('hands over nothing of a command that cannot be written', () => {
+  const { api, pool } = openApi(2);
+  const fail = (writer: ByteWriter): void => {
+    writeUngroup(writer, 'half');
+    throw new Error('it cannot be written');
+  };
+  api.sendToAll('before');
+  expect(() => handToAll(pool, fail)).toThrow('it cannot be written');
+  expect(() => handToClient(pool, client, fail)).toThrow('it cannot be written');
+  api.sendToAll('after');
+  expect(pool.takeSent()).toEqual([
+    hex((w) => {
+      writeSendToAll(w, [], 'before');
+      writeSendToAll(w, [], 'after');
+    }),
+  ]);
+  expect(pool.handedCommands).toBe(2);
+});
+
 test('keeps the order of the calls', () => {
   const { api, pool } = openApi(2);
   api.joinGroup(clientId, 'g');
@@ -304,15 +324,32 @@ function callUntyped(api: GatewayClient, method: string, args: readonly unknown[
   return Reflect.apply(Reflect.get(api, method), api, args);
 }
 
+/** A list whose first entry is missing. */
+const sparse: string[] = [];
+sparse[1] = clientId;
+
 test.each<[string, unknown[]]>([
   ['sendToAll', [undefined]],
   ['sendToAll', ['x', { exclude: [7] }]],
   ['sendToAll', ['x', { only: [''] }]],
   ['sendToAll', ['x', { only: null }]],
+  ['sendToAll', ['x', { only: undefined }]],
+  ['sendToAll', ['x', { exclude: undefined }]],
+  ['sendToAll', ['x', [clientId]]],
+  ['sendToAll', ['x', { onyl: [clientId] }]],
+  ['sendToAll', ['x', null]],
+  ['sendToAll', ['x', { only: sparse }]],
   ['sendToClient', [7, 'x']],
   ['sendToClient', [clientId, { text: 'x' }]],
   ['sendToUid', ['', 'x']],
   ['sendToUid', [[Number.NaN], 'x']],
+  ['sendToUid', [sparse, 'x']],
+  ['sendToUid', ['\ud800', 'x']],
+  ['sendToGroup', [sparse, 'x']],
+  ['sendToGroup', ['g', 'x', [clientId]]],
+  ['sendToGroup', ['g', 'x', { exclude: undefined }]],
+  ['closeClient', [clientId, null, null]],
+  ['closeClient', [clientId, null, { cod: 1000 }]],
   ['sendToGroup', [7, 'x']],
   ['sendToGroup', ['g', 'x', { exclude: [null] }]],
   ['closeClient', [undefined]],
@@ -327,6 +364,7 @@ test.each<[string, unknown[]]>([
   ['ungroup', [undefined]],
   ['setSession', [clientId, []]],
   ['updateSession', [clientId, undefined]],
+  ['updateSession', [clientId, { a: new Map() }]],
   ['isOnline', [7]],
   ['getUidByClientId', ['']],
   ['getSession', [undefined]],
@@ -373,6 +411,11 @@ test('throws a RangeError at the call for what is too large, before anything is 
   expect(() => api.sendToAll(Buffer.alloc(16 * 1024 * 1024 + 1))).toThrow(RangeError);
   expect(() => api.bindUid(clientId, long)).toThrow(RangeError);
   expect(() => api.sendToGroup(['g', long], 'x')).toThrow(RangeError);
+  const names = Array.from({ length: 600 }, (_, index) => String(index).padStart(65_000, 'x'));
+  expect(() => api.sendToUid(names, 'x')).toThrow(RangeError);
+  const ids = new Array(3_000_000).fill(clientId);
+  expect(() => api.sendToAll('x', { exclude: ids })).toThrow(RangeError);
+  expect(() => api.sendToAll('x', { only: ids })).toThrow(RangeError);
   expect(() => api.closeClient(clientId, null, { code: 1005 })).toThrow(RangeError);
   expect(() => api.setSession(clientId, { text: 'x'.repeat(1024 * 1024) })).toThrow(RangeError);
   expect(() => api.isUidsOnline([long])).toThrow(RangeError);

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { createLogger, FlushScheduler, GatewayWorkerError, type Logger } from '@gatewayworker/core';
 import { parseDiscoveryAddress } from '@gatewayworker/discovery';
 import {
+  type ClientAddress,
   DialerRole,
+  formatClientId,
   type Payload,
   writeBindUid,
   writeCloseClient,
@@ -16,14 +18,14 @@ import {
   writeUpdateSession,
 } from '@gatewayworker/protocol';
 import {
-  assertPayload,
+  assertCallOptions,
   type CloseOptions,
-  packSession,
   parseClientIdArgument,
   parseClientIdsArgument,
   parseClose,
   parseGroup,
   parseGroups,
+  parsePayload,
   parseUid,
   parseUids,
 } from './arguments.ts';
@@ -32,6 +34,7 @@ import { GatewayPool } from './gateway-pool.ts';
 import { GatewayQueries } from './gateway-queries.ts';
 import { type GatewayClientOptions, resolveGatewayClientOptions } from './options.ts';
 import { sendToAll, sendToClient, sendToGroups, sendToOnly, sendToUids } from './send.ts';
+import { packSession } from './session-argument.ts';
 
 /** Receivers of `sendToAll`. */
 export interface SendToAllOptions {
@@ -85,22 +88,16 @@ export class GatewayClient extends GatewayQueries {
       logger: logger ?? createLogger({ fields: { role: 'client', name }, level: 'warn' }),
     });
     let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<never>((_resolve, reject) => {
-      const late = new GatewayWorkerError(
-        'GW_ERR_CONNECT_TIMEOUT',
-        `no register at ${String(registerAddress)} answered within ${connectTimeoutMs} ms`,
-      );
-      timer = setTimeout(() => reject(late), connectTimeoutMs);
+    const deadline = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, connectTimeoutMs);
     });
-    try {
-      await Promise.race([pool.settled(), deadline]);
-    } catch (error) {
-      await pool.close();
-      throw error;
-    } finally {
-      clearTimeout(timer);
-    }
-    return new GatewayClient(() => pool);
+    await Promise.race([pool.settled(), deadline]);
+    clearTimeout(timer);
+    // A gateway that hangs keeps nobody from the others: queries tell that it is missing.
+    if (pool.isKnown) return new GatewayClient(() => pool);
+    await pool.close();
+    const text = `no register at ${String(registerAddress)} answered within ${connectTimeoutMs} ms`;
+    throw new GatewayWorkerError('GW_ERR_CONNECT_TIMEOUT', text);
   }
 
   /**
@@ -112,37 +109,38 @@ export class GatewayClient extends GatewayQueries {
   }
 
   /** Sends to every client of the cluster. */
-  sendToAll(data: Payload, { only, exclude = [] }: SendToAllOptions = {}): boolean {
-    assertPayload(data);
-    const excluded = parseClientIdsArgument('exclude', exclude);
-    if (only === undefined) return sendToAll(this.#pool(), excluded, data);
-    // A lone id, of untyped code, counts as a list of one here too: a Set would take it apart.
-    const excludedIds = new Set([exclude].flat());
-    const receivers = [...new Set([only].flat())].filter((clientId) => !excludedIds.has(clientId));
-    return sendToOnly(this.#pool(), parseClientIdsArgument('only', receivers), data);
+  sendToAll(data: Payload, options: SendToAllOptions = {}): boolean {
+    const payload = parsePayload(data);
+    assertCallOptions(options, ['only', 'exclude']);
+    const excluded = parseExclude(options);
+    // Here too a key that holds `undefined` is wrong: taken for one that is not there, it would send
+    // to everybody what was meant for a few.
+    if (!('only' in options)) return sendToAll(this.#pool(), excluded, payload);
+    const receivers = withoutTwins(parseClientIdsArgument('only', options.only), excluded);
+    return sendToOnly(this.#pool(), receivers, payload);
   }
 
   /** Sends to one client. */
   sendToClient(clientId: string, data: Payload): boolean {
-    assertPayload(data);
-    return sendToClient(this.#pool(), parseClientIdArgument('clientId', clientId), data);
+    const payload = parsePayload(data);
+    return sendToClient(this.#pool(), parseClientIdArgument('clientId', clientId), payload);
   }
 
   /** Sends to every client of one uid or of several. */
   sendToUid(uid: string | number | readonly (string | number)[], data: Payload): boolean {
-    assertPayload(data);
-    return sendToUids(this.#pool(), parseUids(uid), data);
+    const payload = parsePayload(data);
+    return sendToUids(this.#pool(), parseUids(uid), payload);
   }
 
   /** Sends to every member of one group or of several; a client in two of them gets it once. */
   sendToGroup(
     group: string | readonly string[],
     data: Payload,
-    { exclude = [] }: SendToGroupOptions = {},
+    options: SendToGroupOptions = {},
   ): boolean {
-    assertPayload(data);
-    const excluded = parseClientIdsArgument('exclude', exclude);
-    return sendToGroups(this.#pool(), parseGroups(group), excluded, data);
+    const payload = parsePayload(data);
+    assertCallOptions(options, ['exclude']);
+    return sendToGroups(this.#pool(), parseGroups(group), parseExclude(options), payload);
   }
 
   /** Sends a last message, if there is one, and closes the client when it has taken everything. */
@@ -213,4 +211,22 @@ export class GatewayClient extends GatewayQueries {
       writeUpdateSession(writer, to, packed);
     });
   }
+}
+
+function parseExclude(options: SendToGroupOptions): ClientAddress[] {
+  return 'exclude' in options ? parseClientIdsArgument('exclude', options.exclude) : [];
+}
+
+/** Each of these clients once, but for the excluded ones. */
+function withoutTwins(
+  addresses: readonly ClientAddress[],
+  excluded: readonly ClientAddress[],
+): ClientAddress[] {
+  const seen = new Set(excluded.map(formatClientId));
+  return addresses.filter((address) => {
+    const clientId = formatClientId(address);
+    if (seen.has(clientId)) return false;
+    seen.add(clientId);
+    return true;
+  });
 }

@@ -1,5 +1,5 @@
 import { type FrameConnection, GatewayWorkerError, RequestTable } from '@gatewayworker/core';
-import type { Query } from '@gatewayworker/protocol';
+import { type Query, writeMessage } from '@gatewayworker/protocol';
 
 /** A link to one gateway process that is up. */
 export class GatewayLink {
@@ -29,7 +29,8 @@ export class GatewayLink {
   /** Asks the gateway; commands sent before over this link are carried out first. */
   ask(query: Query, timeoutMs: number): Promise<unknown> {
     const { requestId, answer } = this.requests.add(timeoutMs);
-    this.connection.send({ type: 'query', requestId, query });
+    const { connection } = this;
+    if (connection.isOpen) writeMessage(connection.writer(), { type: 'query', requestId, query });
     return answer;
   }
 

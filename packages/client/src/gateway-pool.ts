@@ -86,6 +86,18 @@ export class GatewayPool {
     return [...this.#known.keys()].filter((address) => this.#dialed.get(address)?.up === undefined);
   }
 
+  /** True once a register has told which gateways are alive. */
+  get isKnown(): boolean {
+    return this.#directory.isKnown;
+  }
+
+  /** Address of the gateway with this token, if it is alive but not linked. */
+  unlinkedAddressOf(gatewayToken: number): string | undefined {
+    return this.unlinkedAddresses.find(
+      (address) => this.#known.get(address)?.gatewayToken === gatewayToken,
+    );
+  }
+
   /** The link to the gateway with this token. */
   linkOf(gatewayToken: number): GatewayLink | undefined {
     return this.#byToken.get(gatewayToken);
@@ -159,7 +171,7 @@ export class GatewayPool {
     this.#byToken.set(gatewayToken, link);
     this.#links = [...this.#links, link];
     connection.onFrame = (command, buffer, start, end) => {
-      if (command === Command.QueryAnswer || command === Command.QueryFailure) {
+      if (command >= Command.QueryAnswer && command <= Command.QueryPart) {
         handleAnswer(link, command, buffer, start, end);
       } else {
         this.#options.onFrame?.(link, command, buffer, start, end);
@@ -210,6 +222,8 @@ function handleAnswer(
   const message = readMessage(command, buffer, start, end);
   if (message?.type === 'queryAnswer') {
     link.requests.resolve(message.requestId, message.answer);
+  } else if (message?.type === 'queryPart') {
+    link.requests.addPart(message.requestId, message.part);
   } else if (message?.type === 'queryFailure') {
     link.requests.reject(message.requestId, fromWire(message));
   } else {

@@ -1,4 +1,10 @@
-export { type CloseOptions, packSession, parseGroup, parseUid } from './arguments.ts';
+export {
+  type CloseOptions,
+  parseClientIdArgument,
+  parseGroupList,
+  parseUid,
+} from './arguments.ts';
+export { handToClient } from './delivery.ts';
 export {
   GatewayClient,
   type SendToAllOptions,
@@ -12,3 +18,4 @@ export {
   type ResolvedGatewayClientOptions,
   resolveGatewayClientOptions,
 } from './options.ts';
+export { packSession, repackSession } from './session-argument.ts';

@@ -7,7 +7,12 @@ import {
   PartialResultError,
   type RequestTable,
 } from '@gatewayworker/core';
-import { type AskedQuery, FrameDecoder, readMessage } from '@gatewayworker/protocol';
+import {
+  type AskedQuery,
+  FrameDecoder,
+  readMessage,
+  writeSendToAll,
+} from '@gatewayworker/protocol';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { parseBoolean, parseCount, parseStrings } from './answer.ts';
 import { GatewayLink } from './gateway-link.ts';
@@ -38,7 +43,8 @@ class MemoryGateway extends Socket {
     super();
     this.#decoder = new FrameDecoder((...frame) => {
       const message = readMessage(...frame);
-      if (message?.type !== 'query') throw new Error('a frame that is no query');
+      if (message === undefined) return undefined;
+      if (message.type !== 'query') throw new Error('a frame that is no query');
       this.asked.push(message.query);
       react(this.link.requests, message.requestId);
       return undefined;
@@ -65,6 +71,8 @@ class MemoryGateway extends Socket {
 class LinkedPool extends GatewayPool {
   readonly #gateways: readonly MemoryGateway[];
   readonly #unlinked: readonly string[];
+  /** Tokens of gateways that live but are not linked, with their addresses. */
+  readonly unlinkedTokens = new Map<number, string>();
 
   constructor(gateways: readonly MemoryGateway[], unlinked: readonly string[] = []) {
     super({
@@ -86,6 +94,10 @@ class LinkedPool extends GatewayPool {
 
   override get unlinkedAddresses(): string[] {
     return [...this.#unlinked];
+  }
+
+  override unlinkedAddressOf(gatewayToken: number): string | undefined {
+    return this.unlinkedTokens.get(gatewayToken);
   }
 
   override linkOf(gatewayToken: number): GatewayLink | undefined {
@@ -138,6 +150,31 @@ test('gives the answer of a client that is not connected, without asking, for an
   await expect(isOnline(pool, undefined)).resolves.toBe(false);
   await expect(isOnline(pool, 2)).resolves.toBe(false);
   expect(gateway.asked).toEqual([]);
+});
+
+test('names the gateway of a client that lives but is not linked', async () => {
+  const gateway = new MemoryGateway(1, answers(true));
+  const pool = new LinkedPool([gateway]);
+  pool.unlinkedTokens.set(2, '10.0.0.2:2900');
+  const error = await rejectionOf(isOnline(pool, 2));
+  expect(error).toBeInstanceOf(PartialResultError);
+  expect(error).toMatchObject({ partial: undefined, missing: ['10.0.0.2:2900'] });
+  await expect(isOnline(pool, 1)).resolves.toBe(true);
+});
+
+test('asks nothing by a link that is full, and leaves the link as it is', async () => {
+  const full = new MemoryGateway(1, answers(2));
+  const pool = new LinkedPool([full, new MemoryGateway(2, answers(3))]);
+  writeSendToAll(full.link.connection.writer(), [], 'x'.repeat(1024));
+  const both = Promise.all([rejectionOf(isOnline(pool, 1)), rejectionOf(countAll(pool))]);
+  const cause = expect.objectContaining({ code: 'GW_ERR_LINK_FULL' });
+  const missing = ['10.0.0.1:2900'];
+  expect(await both).toMatchObject([
+    { missing, partial: undefined, cause },
+    { missing, partial: 3, cause },
+  ]);
+  expect(full.link.connection.isOpen).toBe(true);
+  expect(full.link.requests.size).toBe(0);
 });
 
 test('fails when no gateway is linked, whatever is asked', async () => {

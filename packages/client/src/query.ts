@@ -1,6 +1,7 @@
 import { GatewayWorkerError, PartialResultError, toError } from '@gatewayworker/core';
-import type { ClientAddress, ClientQuery, ClusterQuery } from '@gatewayworker/protocol';
+import type { ClientAddress, ClientQuery, ClusterQuery, Query } from '@gatewayworker/protocol';
 import { parseList } from './answer.ts';
+import type { GatewayLink } from './gateway-link.ts';
 import type { GatewayPool } from './gateway-pool.ts';
 import { type Join, joinByKey } from './join.ts';
 
@@ -9,7 +10,7 @@ import { type Join, joinByKey } from './join.ts';
  *
  * @param parse - checks the answer
  * @param offline - the answer for an id that is none, or whose gateway is gone
- * @throws {GW_ERR_PARTIAL_RESULT} when its gateway does not answer in time
+ * @throws {GW_ERR_PARTIAL_RESULT} when its gateway is alive but not linked, or does not answer in time
  */
 export async function askGatewayOf<T>(
   pool: GatewayPool,
@@ -18,12 +19,17 @@ export async function askGatewayOf<T>(
   { parse, offline }: { readonly parse: (answer: unknown) => T; readonly offline: T },
 ): Promise<T> {
   assertLinked(pool);
-  const link = address === undefined ? undefined : pool.linkOf(address.gatewayToken);
-  if (address === undefined || link === undefined) return offline;
-  const { connection, nonceHigh, nonceLow } = address;
+  if (address === undefined) return offline;
+  const { gatewayToken, connection, nonceHigh, nonceLow } = address;
+  const link = pool.linkOf(gatewayToken);
+  if (link === undefined) {
+    const unlinked = pool.unlinkedAddressOf(gatewayToken);
+    if (unlinked === undefined) return offline;
+    throw new PartialResultError(undefined, [unlinked]);
+  }
   const query = { kind, client: { connection, nonceHigh, nonceLow } };
   try {
-    return parse(await link.ask(query, pool.queryTimeoutMs));
+    return parse(await ask(pool, link, query));
   } catch (error) {
     throw new PartialResultError(undefined, [link.address], { cause: toError(error) });
   }
@@ -50,7 +56,7 @@ export async function askEveryGateway<T, R>(
   await Promise.all(
     pool.links.map(async (link) => {
       try {
-        answers.push(parse(await link.ask(query, pool.queryTimeoutMs)));
+        answers.push(parse(await ask(pool, link, query)));
       } catch (error) {
         missing.push(link.address);
         cause ??= toError(error);
@@ -78,6 +84,18 @@ export async function askAboutKeys<T, R>(
 ): Promise<Map<string, R>> {
   if (keys.length === 0) return new Map();
   return askEveryGateway(pool, query, parseList(parse, keys.length), joinByKey(keys, join));
+}
+
+/**
+ * Asks one gateway.
+ *
+ * @throws {GW_ERR_LINK_FULL} when so much is unsent that it would not be asked soon
+ */
+function ask(pool: GatewayPool, link: GatewayLink, query: Query): Promise<unknown> {
+  if (link.connection.output.pendingBytes < pool.sendToGatewayBufferSize) {
+    return link.ask(query, pool.queryTimeoutMs);
+  }
+  return Promise.reject(new GatewayWorkerError('GW_ERR_LINK_FULL'));
 }
 
 function assertLinked(pool: GatewayPool): void {

@@ -1,4 +1,5 @@
 import {
+  type ByteWriter,
   type ClientAddress,
   type Payload,
   writeSendToAll,
@@ -7,7 +8,7 @@ import {
   writeSendToGroups,
   writeSendToUids,
 } from '@gatewayworker/protocol';
-import { groupByLink, handToAll, handToClient, takeRoom } from './delivery.ts';
+import { groupByLink, handToAll, handToClient, handToLink } from './delivery.ts';
 import type { GatewayPool } from './gateway-pool.ts';
 
 const nobody: readonly ClientAddress[] = [];
@@ -31,12 +32,10 @@ export function sendToAll(
   // Each gateway is told of its own clients only.
   const byLink = groupByLink(pool, excluded);
   let isComplete = pool.links.length > 0;
+  const write = (writer: ByteWriter, own: readonly ClientAddress[]): void =>
+    writeSendToAll(writer, own, data);
   for (const link of pool.links) {
-    if (takeRoom(pool, link)) {
-      writeSendToAll(link.connection.writer(), byLink.get(link) ?? nobody, data);
-    } else {
-      isComplete = false;
-    }
+    if (!handToLink(pool, link, write, byLink.get(link) ?? nobody)) isComplete = false;
   }
   return isComplete;
 }
@@ -48,9 +47,10 @@ export function sendToOnly(
   data: Payload,
 ): boolean {
   let isComplete = pool.links.length > 0;
+  const write = (writer: ByteWriter, own: readonly ClientAddress[]): void =>
+    writeSendToClients(writer, own, data);
   for (const [link, addresses] of groupByLink(pool, only)) {
-    if (takeRoom(pool, link)) writeSendToClients(link.connection.writer(), addresses, data);
-    else isComplete = false;
+    if (!handToLink(pool, link, write, addresses)) isComplete = false;
   }
   return isComplete;
 }
@@ -72,13 +72,10 @@ export function sendToGroups(
   }
   const byLink = groupByLink(pool, excluded);
   let isComplete = pool.links.length > 0;
+  const write = (writer: ByteWriter, own: readonly ClientAddress[]): void =>
+    writeSendToGroups(writer, { groups, excluded: own }, data);
   for (const link of pool.links) {
-    if (takeRoom(pool, link)) {
-      const receivers = { groups, excluded: byLink.get(link) ?? nobody };
-      writeSendToGroups(link.connection.writer(), receivers, data);
-    } else {
-      isComplete = false;
-    }
+    if (!handToLink(pool, link, write, byLink.get(link) ?? nobody)) isComplete = false;
   }
   return isComplete;
 }

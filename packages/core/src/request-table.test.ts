@@ -28,6 +28,22 @@ test('resolves each request with its own answer, in whatever order answers come'
   expect(table.size).toBe(0);
 });
 
+test('joins the parts of an answer that is a list, each with those of its own request', async () => {
+  const table = createTable();
+  const [first, second, third] = [table.add(1000), table.add(1000), table.add(1000)];
+  table.addPart(first.requestId, ['a']);
+  table.addPart(second.requestId, [1, 2]);
+  table.addPart(first.requestId, ['b', 'c']);
+  table.resolve(second.requestId, []);
+  table.resolve(third.requestId, ['alone']);
+  table.resolve(first.requestId, [['d']]);
+  expect(await first.answer).toEqual(['a', 'b', 'c', ['d']]);
+  expect(await second.answer).toEqual([1, 2]);
+  expect(await third.answer).toEqual(['alone']);
+  table.addPart(first.requestId, ['late']);
+  expect(table.size).toBe(0);
+});
+
 test('rejects a request', async () => {
   const table = createTable();
   const { requestId, answer } = table.add(1000);

@@ -4,6 +4,8 @@ interface PendingRequest {
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: Error) => void;
   readonly deadline: number;
+  /** What has come of an answer that is a list. */
+  parts: unknown[] | undefined;
 }
 
 /** Milliseconds of a clock that never steps back. */
@@ -41,15 +43,30 @@ export class RequestTable {
   add(timeoutMs: number): { readonly requestId: number; readonly answer: Promise<unknown> } {
     const requestId = this.#nextId();
     const answer = new Promise<unknown>((resolve, reject) => {
-      this.#pending.set(requestId, { resolve, reject, deadline: this.#clock() + timeoutMs });
+      this.#pending.set(requestId, {
+        resolve,
+        reject,
+        deadline: this.#clock() + timeoutMs,
+        parts: undefined,
+      });
     });
     this.#timer ??= setInterval(() => this.expire(), this.#tickMs);
     return { requestId, answer };
   }
 
-  /** Resolves a request; an id that is unknown or expired is ignored. */
+  /** Adds a part of an answer that is a list; an id that is unknown or expired is ignored. */
+  addPart(requestId: number, part: readonly unknown[]): void {
+    const request = this.#pending.get(requestId);
+    if (request === undefined) return;
+    request.parts ??= [];
+    for (const entry of part) request.parts.push(entry);
+  }
+
+  /** Resolves a request, with the parts that came before; an id that is unknown or expired is ignored. */
   resolve(requestId: number, answer: unknown): void {
-    this.#take(requestId)?.resolve(answer);
+    const request = this.#take(requestId);
+    const isRest = request?.parts !== undefined && Array.isArray(answer);
+    request?.resolve(isRest ? request.parts?.concat(answer) : answer);
   }
 
   /** Rejects a request; an id that is unknown or expired is ignored. */

@@ -49,6 +49,8 @@ export class ClientConnection implements ConnectionAddress {
   worker: WorkerLink | undefined;
   /** Changes of the session that its worker has made since it has the client. */
   appliedChanges = 0;
+  /** Changes of the uid that its worker has made since it has the client. */
+  appliedUidChanges = 0;
   /** Events that were handed to the worker, or are held, and are not handled. */
   eventsInFlight = 0;
   /** Events that wait for a worker, or for its worker to finish and hand over to another one, in order. */

@@ -1,161 +1,15 @@
-import { Socket } from 'node:net';
-import { createLogger, FlushScheduler, FrameConnection } from '@gatewayworker/core';
-import {
-  ByteReader,
-  Command,
-  FrameDecoder,
-  PayloadFlag,
-  packValue,
-  readMessage,
-} from '@gatewayworker/protocol';
+import { Command, packValue, readMessage } from '@gatewayworker/protocol';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { ClientConnection } from './client-connection.ts';
-import { EventDispatcher, type EventDispatcherOptions } from './event-dispatcher.ts';
+import {
+  Client,
+  closure,
+  create,
+  holdTurn,
+  say,
+  Worker,
+  withTwo,
+} from './event-dispatcher.fixture.ts';
 import { LimitCounters } from './limit-counters.ts';
-import { WorkerLink } from './worker-link.ts';
-import { WorkerPool } from './worker-pool.ts';
-import { LeastConnectionsRouter } from './worker-router.ts';
-
-const closure = { by: 'client', code: 1000, reason: 'bye' } as const;
-
-/** A socket in memory. Its kernel takes everything at once, or nothing while it is full. */
-class MemorySocket extends Socket {
-  readonly written: Buffer[] = [];
-  isFull = false;
-  #waiting: (() => void) | undefined;
-
-  override _read(): void {}
-
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    const finish = (): void => {
-      this.written.push(Buffer.from(chunk));
-      done();
-    };
-    if (this.isFull) this.#waiting = finish;
-    else finish();
-  }
-
-  async accept(): Promise<void> {
-    this.isFull = false;
-    this.#waiting?.();
-    await new Promise((resolve) => process.nextTick(() => process.nextTick(resolve)));
-  }
-}
-
-/** A worker at the other end of a socket in memory. */
-class Worker {
-  readonly socket = new MemorySocket();
-  readonly link: WorkerLink;
-  #consumed = 0;
-
-  constructor(id: number) {
-    this.link = new WorkerLink(new FrameConnection(this.socket, new FlushScheduler()), {
-      type: 'hello',
-      version: 1,
-      role: 'worker',
-      instanceId: `instance-${id}`,
-      name: 'worker',
-      id,
-      nonce: Buffer.alloc(32),
-    });
-  }
-
-  /** What it was sent since the last call, one short line per frame. */
-  take(): string[] {
-    this.link.connection.output.flush();
-    const lines: string[] = [];
-    const decoder = new FrameDecoder((command, buffer, start, end) => {
-      lines.push(describeFrame(command, buffer, start, end));
-      return undefined;
-    });
-    const all = Buffer.concat(this.socket.written);
-    decoder.push(all.subarray(this.#consumed));
-    this.#consumed = all.length;
-    return lines;
-  }
-}
-
-function describeFrame(command: number, buffer: Buffer, start: number, end: number): string {
-  const reader = new ByteReader().reset(buffer, start, end);
-  if (command === Command.ClientConnected) {
-    return `${reader.readU32()} connected${reader.readU8() === 0 ? '' : ' again'}`;
-  }
-  if (command === Command.ClientDetached) return `${reader.readU32()} detached`;
-  if (command === Command.WorkerDrained) return 'drained';
-  if (command === Command.ClientMessage) {
-    const connection = reader.readU32();
-    const flags = reader.readU8();
-    const kind = (flags & PayloadFlag.Binary) === 0 ? 'text' : 'binary';
-    const again = (flags & PayloadFlag.Redelivered) === 0 ? '' : ' again';
-    return `${connection} ${kind} ${reader.readRestUtf8()}${again}`;
-  }
-  const message = readMessage(command, buffer, start, end);
-  if (message?.type === 'clientAttached') return `${message.connection} attached`;
-  if (message?.type === 'clientClosed')
-    return `${message.connection} closed by ${message.by}${message.isRedelivered ? ' again' : ''}`;
-  return `another command: ${command}`;
-}
-
-/** A client whose socket tells only whether it is read from. */
-class Client extends ClientConnection {
-  readonly pauses: boolean[];
-
-  constructor(connection: number, request?: { url: string; headers: Record<string, string> }) {
-    const pauses: boolean[] = [];
-    super(
-      { connection, nonceHigh: 7, nonceLow: 8 },
-      {
-        remoteAddress: '10.0.0.9',
-        remotePort: 5555,
-        listenPort: 8282,
-        request,
-        pendingBytes: 0,
-        bytesRead: 0,
-        ping: () => undefined,
-        sendFrame: () => undefined,
-        sendMessage: () => undefined,
-        flush: () => undefined,
-        setPaused: (isPaused) => pauses.push(isPaused),
-        close: () => undefined,
-        destroy: () => undefined,
-      },
-    );
-    this.pauses = pauses;
-  }
-}
-
-function create(
-  options: Partial<EventDispatcherOptions> = {},
-  limits: LimitCounters = new LimitCounters(),
-): EventDispatcher {
-  const bounds = {
-    maxEventsInFlight: 64,
-    maxEventsInFlightPerWorker: 1000,
-    maxHeldBytes: 100_000,
-    maxHeldMs: 0,
-    sendToWorkerBufferSize: 100_000,
-  };
-  const logger = createLogger({ stdout: false });
-  const workers = new WorkerPool(new LeastConnectionsRouter());
-  const onExpired = (client: ClientConnection): void => {
-    client.isClosing = true;
-  };
-  const context = { workers, limits, logger, onExpired };
-  return new EventDispatcher({ ...bounds, ...options }, context);
-}
-
-function say(dispatcher: EventDispatcher, client: ClientConnection, text: string): void {
-  dispatcher.dispatchMessage(client, Buffer.from(text), false);
-}
-
-/** Fakes the end of a turn: clients are bound a few per turn. */
-function holdTurn(): () => void {
-  vi.useFakeTimers({ toFake: ['setImmediate', 'clearImmediate'] });
-  onTestFinished(() => {
-    vi.useRealTimers();
-  });
-  return () => vi.runOnlyPendingTimers();
-}
 
 test('attaches a client before its first event, once, and keeps the order of its events', () => {
   const dispatcher = create();
@@ -173,6 +27,21 @@ test('attaches a client before its first event, once, and keeps the order of its
     '1 binary b',
     '1 closed by client',
   ]);
+});
+
+test('counts the changes of a client anew for each worker that has it', () => {
+  const dispatcher = create();
+  const [first, second] = [new Worker(0), new Worker(1)];
+  dispatcher.addWorker(first.link);
+  const client = new Client(1);
+  dispatcher.dispatchConnected(client);
+  client.appliedChanges = 5;
+  client.appliedUidChanges = 6;
+  dispatcher.addWorker(second.link);
+  dispatcher.removeWorker(first.link);
+  say(dispatcher, client, 'x');
+  expect(client.worker).toBe(second.link);
+  expect([client.appliedChanges, client.appliedUidChanges]).toEqual([0, 0]);
 });
 
 test('tells the worker all that it must know of a client', () => {
@@ -546,204 +415,6 @@ test('drops an event that three workers have died of, and goes on with the next'
   dispatcher.addWorker(last.link);
   expect(last.take()).toEqual(['1 attached', '1 text next']);
   expect(limits.lostEvents).toBe(1);
-});
-
-/** Two workers, the first of which has the client. */
-function withTwo(
-  options: Partial<EventDispatcherOptions> = {},
-  limits?: LimitCounters,
-): { dispatcher: EventDispatcher; first: Worker; second: Worker; client: Client } {
-  const dispatcher = create(options, limits);
-  const [first, second, client] = [new Worker(0), new Worker(1), new Client(1)];
-  dispatcher.addWorker(first.link);
-  dispatcher.dispatchConnected(client);
-  dispatcher.handleFinished(first.link, client, 1);
-  dispatcher.addWorker(second.link);
-  first.take();
-  return { dispatcher, first, second, client };
-}
-
-test('moves idle clients of a worker that drains at once, and tells it that it is drained', () => {
-  const { dispatcher, first, second, client } = withTwo();
-  dispatcher.drainWorker(first.link);
-  dispatcher.drainWorker(first.link);
-  say(dispatcher, client, 'a');
-  expect(first.take()).toEqual(['1 detached', 'drained']);
-  expect(second.take()).toEqual(['1 attached', '1 text a']);
-  expect(first.link.clients.size).toBe(0);
-  dispatcher.addWorker(first.link);
-  dispatcher.dispatchConnected(new Client(2), first.link);
-  expect(first.take()).toEqual([]);
-});
-
-test('tells a worker that drains and has nothing that it is drained', () => {
-  const dispatcher = create();
-  const worker = new Worker(0);
-  dispatcher.drainWorker(worker.link);
-  expect(worker.take()).toEqual(['drained']);
-});
-
-test('moves a client of a worker that drains when its last event is finished, and its newer ones with it', () => {
-  const { dispatcher, first, second, client } = withTwo();
-  for (const text of ['a', 'b']) say(dispatcher, client, text);
-  dispatcher.drainWorker(first.link);
-  for (const text of ['c', 'd']) say(dispatcher, client, text);
-  expect([first.take(), second.take()]).toEqual([['1 text a', '1 text b'], []]);
-  dispatcher.handleFinished(first.link, client, 1);
-  say(dispatcher, client, 'e');
-  expect([first.take(), second.take()]).toEqual([[], []]);
-  expect(dispatcher.eventsInFlight).toBe(4);
-  dispatcher.handleFinished(first.link, client, 1);
-  expect(first.take()).toEqual(['1 detached', 'drained']);
-  expect(second.take()).toEqual(['1 attached', '1 text c', '1 text d', '1 text e']);
-  dispatcher.handleFinished(second.link, client, 3);
-  expect([dispatcher.eventsInFlight, client.eventsInFlight]).toEqual([0, 0]);
-});
-
-test('gives the end of a client to the next worker, when the one that drains has finished with it', () => {
-  const { dispatcher, first, second, client } = withTwo();
-  say(dispatcher, client, 'a');
-  dispatcher.drainWorker(first.link);
-  dispatcher.dispatchClosed(client, closure);
-  expect(first.take()).toEqual(['1 text a']);
-  const found = first.link.leaving.get(1);
-  dispatcher.handleFinished(first.link, found, 1);
-  expect(first.take()).toEqual(['1 detached', 'drained']);
-  expect(second.take()).toEqual(['1 attached', '1 closed by client']);
-  dispatcher.handleFinished(second.link, undefined, 1);
-  expect([second.link.clients.size, dispatcher.eventsInFlight]).toEqual([0, 0]);
-});
-
-test('waits for the end that a worker had before it drained', () => {
-  const { dispatcher, first, second, client } = withTwo();
-  dispatcher.dispatchClosed(client, closure);
-  dispatcher.drainWorker(first.link);
-  expect(first.take()).toEqual(['1 closed by client']);
-  dispatcher.handleFinished(first.link, undefined, 1);
-  expect(first.take()).toEqual(['drained']);
-  expect(second.take()).toEqual([]);
-});
-
-test('waits for the handshakes that a worker was asked about', async () => {
-  const { dispatcher, first } = withTwo();
-  const { requestId, answer } = first.link.handshakes.add(1000);
-  dispatcher.drainWorker(first.link);
-  expect(first.take()).toEqual(['1 detached']);
-  first.link.handshakes.resolve(requestId, 'yes');
-  expect(await answer).toBe('yes');
-  dispatcher.handleDecided(first.link);
-  expect(first.take()).toEqual(['drained']);
-});
-
-test('holds the events of clients whose worker drains while there is no other', () => {
-  const dispatcher = create();
-  const [first, second, client, idle] = [
-    new Worker(0),
-    new Worker(1),
-    new Client(1),
-    new Client(2),
-  ];
-  dispatcher.addWorker(first.link);
-  for (const one of [client, idle]) say(dispatcher, one, 'a');
-  dispatcher.handleFinished(first.link, idle, 1);
-  dispatcher.drainWorker(first.link);
-  for (const one of [client, idle]) say(dispatcher, one, 'b');
-  dispatcher.handleFinished(first.link, client, 1);
-  expect(first.take().slice(-3)).toEqual(['2 detached', '1 detached', 'drained']);
-  expect(dispatcher.hasWorker).toBe(false);
-  dispatcher.addWorker(second.link);
-  expect(second.take()).toEqual(['2 attached', '2 text b', '1 attached', '1 text b']);
-});
-
-test.each([false, true])(
-  'moves the clients of a worker that dies while it drains, redelivering: %j',
-  (redelivers) => {
-    const limits = new LimitCounters();
-    const { dispatcher, first, second, client } = withTwo({}, limits);
-    first.link.redelivers = redelivers;
-    const leaving = new Client(2);
-    for (const one of [client, leaving]) dispatcher.dispatchConnected(one, first.link);
-    dispatcher.drainWorker(first.link);
-    for (const one of [client, leaving]) say(dispatcher, one, 'held');
-    dispatcher.dispatchClosed(leaving, closure);
-    dispatcher.removeWorker(first.link);
-    const again = (connection: number): string[] =>
-      redelivers ? [`${connection} connected again`] : [];
-    expect(second.take()).toEqual([
-      '1 attached',
-      ...again(1),
-      '1 text held',
-      '2 attached',
-      ...again(2),
-      '2 text held',
-      '2 closed by client',
-    ]);
-    expect(limits.lostEvents).toBe(redelivers ? 0 : 2);
-    expect(dispatcher.eventsInFlight).toBe(redelivers ? 5 : 3);
-    expect(client.eventsInFlight).toBe(redelivers ? 2 : 1);
-  },
-);
-
-test('moves clients to a third worker when two drain one after the other, or the other one dies', () => {
-  const { dispatcher, first, second, client } = withTwo();
-  const third = new Worker(2);
-  say(dispatcher, client, 'a');
-  dispatcher.drainWorker(first.link);
-  say(dispatcher, client, 'b');
-  dispatcher.removeWorker(second.link);
-  dispatcher.handleFinished(first.link, client, 1);
-  dispatcher.addWorker(third.link);
-  dispatcher.drainWorker(third.link);
-  say(dispatcher, client, 'c');
-  const last = new Worker(3);
-  dispatcher.addWorker(last.link);
-  dispatcher.handleFinished(third.link, client, 1);
-  expect(third.take()).toEqual(['1 attached', '1 text b', '1 detached', 'drained']);
-  expect(last.take()).toEqual(['1 attached', '1 text c']);
-});
-
-test('reads on from a client that waited for room on the link of a worker that drains', () => {
-  const { dispatcher, first, client } = withTwo({ sendToWorkerBufferSize: 1024 });
-  first.socket.isFull = true;
-  say(dispatcher, client, 'x'.repeat(2000));
-  dispatcher.drainWorker(first.link);
-  expect(client.pauses).toEqual([true]);
-  dispatcher.handleFinished(first.link, client, 1);
-  expect(client.pauses).toEqual([true, false]);
-});
-
-test('counts the events that wait for a worker that drains among those in flight of a client', () => {
-  const { dispatcher, first, second, client } = withTwo({ maxEventsInFlight: 4 });
-  say(dispatcher, client, 'a');
-  dispatcher.drainWorker(first.link);
-  for (const text of ['b', 'c', 'd']) say(dispatcher, client, text);
-  expect(client.pauses).toEqual([true]);
-  dispatcher.handleFinished(first.link, client, 1);
-  expect(client.pauses).toEqual([true]);
-  dispatcher.handleFinished(second.link, client, 1);
-  expect(client.pauses).toEqual([true, false]);
-});
-
-test('moves many idle clients over several turns, and each at once that has an event', () => {
-  const endTurn = holdTurn();
-  const dispatcher = create();
-  const [first, second] = [new Worker(0), new Worker(1)];
-  dispatcher.addWorker(first.link);
-  const clients = Array.from({ length: 1000 }, (_, i) => new Client(i));
-  for (const client of clients) {
-    dispatcher.dispatchConnected(client);
-    dispatcher.handleFinished(first.link, client, 1);
-  }
-  dispatcher.addWorker(second.link);
-  dispatcher.drainWorker(first.link);
-  expect(second.link.clients.size).toBeGreaterThan(0);
-  expect(second.link.clients.size).toBeLessThan(500);
-  say(dispatcher, clients[999] ?? new Client(0), 'hurry');
-  expect(second.take().slice(-2)).toEqual(['999 attached', '999 text hurry']);
-  expect(first.take()).not.toContain('drained');
-  for (let turn = 0; turn < 10; turn++) endTurn();
-  expect(second.link.clients.size).toBe(1000);
-  expect(first.take().at(-1)).toBe('drained');
 });
 
 /** A clock that the test turns. */

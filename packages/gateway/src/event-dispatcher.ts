@@ -270,6 +270,7 @@ export class EventDispatcher {
     this.#unbound.delete(client);
     client.worker = worker;
     client.appliedChanges = 0;
+    client.appliedUidChanges = 0;
     worker.clients.add(client);
     worker.connection.send({
       type: 'clientAttached',

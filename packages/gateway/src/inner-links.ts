@@ -1,13 +1,11 @@
 import { type FrameConnection, GatewayWorkerError, toWire } from '@gatewayworker/core';
 import {
-  type AskedQuery,
   ByteReader,
   CloseCode,
   ClosedBy,
   Command,
   DialerRole,
   type Hello,
-  type QueryMessage,
   readClientsEnded,
   readEventsHandled,
   readMessage,
@@ -18,6 +16,7 @@ import { answerQuery } from './commands/query.ts';
 import type { EventDispatcher } from './event-dispatcher.ts';
 import type { GatewayState } from './gateway-state.ts';
 import { assertDecision } from './handshake-decision.ts';
+import { PartedAnswers } from './parted-answers.ts';
 import { RETRY_HINT } from './retry-hint.ts';
 import type { WorkerCensus } from './worker-census.ts';
 import { WorkerLink } from './worker-link.ts';
@@ -59,11 +58,18 @@ export class InnerLinks {
     const worker = hello.role === DialerRole.Worker ? new WorkerLink(connection, hello) : undefined;
     const peer = `${hello.name}#${hello.id}`;
     if (worker !== undefined) this.#addWorker(worker);
+    const answers = new PartedAnswers(connection);
+    connection.output.onDrain = () => {
+      worker?.resumeClients();
+      answers.resume();
+    };
     connection.onFrame = (command, buffer, start, end) => {
       this.#reader.reset(buffer, start, end);
-      this.#handleFrame(connection, command, worker);
+      if (command === Command.Query) this.#answer(connection, answers);
+      else this.#handleFrame(command, worker);
     };
     connection.onClose = (reason) => {
+      answers.close();
       const bound = { peer, address: connection.remoteAddress, reason: reason?.message };
       if (reason !== undefined) this.#state.logger.warn(bound, 'inner link closed');
       if (worker === undefined) return;
@@ -87,7 +93,7 @@ export class InnerLinks {
     };
   }
 
-  #handleFrame(connection: FrameConnection, command: number, worker: WorkerLink | undefined): void {
+  #handleFrame(command: number, worker: WorkerLink | undefined): void {
     const reader = this.#reader;
     const handle = commandHandlers.get(command);
     if (handle !== undefined) {
@@ -112,9 +118,6 @@ export class InnerLinks {
         assertDecision(message);
         worker.handshakes.resolve(message.requestId, message);
       }
-    } else if (command === Command.Query) {
-      const message = readMessage(command, reader.buffer, reader.offset, reader.end);
-      if (message?.type === 'query') this.#answer(connection, message);
     }
     // Other numbers are those of a newer version, which this one ignores.
   }
@@ -127,12 +130,14 @@ export class InnerLinks {
     this.#state.sender.close(client, ClosedBy.Server, CloseCode.ServiceRestart, RETRY_HINT);
   }
 
-  #answer(connection: FrameConnection, message: QueryMessage<AskedQuery>): void {
+  #answer(connection: FrameConnection, answers: PartedAnswers): void {
+    const { buffer, offset, end } = this.#reader;
+    const message = readMessage(Command.Query, buffer, offset, end);
+    if (message?.type !== 'query') return;
     const { requestId } = message;
     this.#answeredQueries += 1;
     try {
-      const answer = answerQuery(this.#state, message.query);
-      connection.send({ type: 'queryAnswer', requestId, answer });
+      answers.send(requestId, answerQuery(this.#state, message.query));
     } catch (error) {
       const { code, message: text } = toWire(error);
       connection.send({ type: 'queryFailure', requestId, code, message: text });

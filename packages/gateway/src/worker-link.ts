@@ -41,6 +41,7 @@ export class WorkerLink implements RoutableWorker {
     this.instanceId = hello.instanceId;
     this.name = hello.name;
     this.id = hello.id;
+    // Who else waits for room on the link sets it anew.
     connection.output.onDrain = () => this.resumeClients();
   }
 

@@ -15,7 +15,13 @@ import { Command } from './command.ts';
 import { FrameError } from './frame-error.ts';
 
 const gateway = { address: '127.0.0.1:2000', instanceId: 'i', gatewayToken: 5, name: 'gateway' };
-const delta = { unset: false, clear: true, remove: ['a'], set: { b: [1] } };
+const delta = {
+  unset: false,
+  clear: true,
+  remove: ['a'],
+  set: { b: [1] },
+  merge: { c: { remove: ['d'], set: { e: 1 }, merge: { f: { remove: [], set: {}, merge: {} } } } },
+};
 const client = { connection: 1, nonceHigh: 2, nonceLow: 3 };
 
 /** One of each message, every optional field present. */
@@ -89,9 +95,10 @@ const messages: { readonly [T in Message['type']]: Extract<Message, { readonly t
     groups: ['g'],
   },
   sessionChanged: { type: 'sessionChanged', connection: 1, appliedChanges: 3, delta },
-  uidChanged: { type: 'uidChanged', connection: 1, uid: 'u' },
+  uidChanged: { type: 'uidChanged', connection: 1, appliedChanges: 2, uid: 'u' },
   query: { type: 'query', requestId: 9, query: { kind: 'isOnline', client } },
   queryAnswer: { type: 'queryAnswer', requestId: 9, answer: ['a', null] },
+  queryPart: { type: 'queryPart', requestId: 9, part: ['a', 1] },
   queryFailure: { type: 'queryFailure', requestId: 9, code: 'GW_ERR_INTERNAL', message: 'm' },
 };
 
@@ -112,6 +119,7 @@ const commands: Readonly<Record<Message['type'], number>> = {
   handshakeDecided: 0x2a,
   query: 0x60,
   queryAnswer: 0x61,
+  queryPart: 0x63,
   queryFailure: 0x62,
 };
 
@@ -144,8 +152,13 @@ test.each(everyMessage.map((message) => [message.type, message] as const))(
 );
 
 test('writes the body as a plain msgpack map, which any language can read', () => {
-  expect(frameOf({ type: 'uidChanged', connection: 1, uid: 'u' }).toString('hex')).toBe(
-    ['00000016', '25', 'de0002', 'aa636f6e6e656374696f6e', '01', 'a3756964', 'a175'].join(''),
+  expect(
+    frameOf({ type: 'uidChanged', connection: 1, appliedChanges: 2, uid: 'u' }).toString('hex'),
+  ).toBe(
+    [
+      ...['00000026', '25', 'de0003', 'aa636f6e6e656374696f6e', '01'],
+      ...['ae6170706c6965644368616e676573', '02', 'a3756964', 'a175'],
+    ].join(''),
   );
 });
 
@@ -223,8 +236,13 @@ const required: Readonly<Record<Message['type'], readonly Path[]>> = {
     ['delta'],
     ['delta', 'remove'],
     ['delta', 'set'],
+    ['delta', 'merge'],
+    ['delta', 'merge', 'c'],
+    ['delta', 'merge', 'c', 'remove'],
+    ['delta', 'merge', 'c', 'set'],
+    ['delta', 'merge', 'c', 'merge'],
   ],
-  uidChanged: [['connection']],
+  uidChanged: [['connection'], ['appliedChanges']],
   handshakeAsked: [['requestId'], ['remoteAddress'], ['remotePort'], ['gatewayPort'], ['request']],
   handshakeDecided: [['requestId'], ['status'], ['reason'], ['groups']],
   query: [
@@ -237,6 +255,7 @@ const required: Readonly<Record<Message['type'], readonly Path[]>> = {
     ['query', 'client', 'nonceLow'],
   ],
   queryAnswer: [['requestId']],
+  queryPart: [['requestId']],
   queryFailure: [['requestId'], ['code'], ['message']],
 };
 
@@ -301,6 +320,13 @@ test.each(requiredFields)('names the field of %s that is missing: %s', (type, pa
 
 // No field of any message may be a date, a number below zero or a fraction, or a list of such.
 const wrongValues = [new Date(0), -1, 1.5, [new Date(0)]];
+
+test('names the part of an answer that is no list', () => {
+  for (const part of [undefined, null, 'x', {}, 7]) {
+    const error = errorOf('queryPart', { ...messages.queryPart, part });
+    expect(error).toEqual(naming('queryPart', ['part']));
+  }
+});
 
 test.each([...requiredFields, ...optional])(
   'names the field of %s that is of a wrong type: %s',
@@ -442,8 +468,10 @@ test('gives back a session delta', () => {
 test.each([
   {},
   { delta: 1 },
-  { delta: { remove: [1], set: {} } },
-  { delta: { remove: [], set: [] } },
+  { delta: { remove: [1], set: {}, merge: {} } },
+  { delta: { remove: [], set: [], merge: {} } },
+  { delta: { remove: [], set: {} } },
+  { delta: { remove: [], set: {}, merge: { a: 1 } } },
 ])('refuses %j as a session delta', (value) => {
   expect(() => unpackSessionDelta(packValue(value))).toThrow(/^sessionDelta/);
 });

@@ -23,6 +23,7 @@ import {
   type QueryAnswer,
   type QueryFailure,
   type QueryMessage,
+  type QueryPart,
   type Refusal,
   type SessionChanged,
   type UidChanged,
@@ -51,6 +52,7 @@ export type Message =
   | UidChanged
   | QueryMessage<AskedQuery>
   | QueryAnswer
+  | QueryPart
   | QueryFailure;
 
 // Records are a msgpackr extension that other languages cannot read; plain maps are msgpack.
@@ -83,6 +85,7 @@ const commandOfType: Readonly<Record<Message['type'], Command>> = {
   uidChanged: Command.UidChanged,
   query: Command.Query,
   queryAnswer: Command.QueryAnswer,
+  queryPart: Command.QueryPart,
   queryFailure: Command.QueryFailure,
 };
 
@@ -163,6 +166,7 @@ const parsers: ReadonlyMap<number, (body: unknown) => Message> = new Map<
   [Command.UidChanged, parseUidChanged],
   [Command.Query, parseQueryMessage],
   [Command.QueryAnswer, parseQueryAnswer],
+  [Command.QueryPart, parseQueryPart],
   [Command.QueryFailure, parseQueryFailure],
 ]);
 
@@ -316,6 +320,7 @@ function parseUidChanged(body: unknown): UidChanged {
   return {
     type: 'uidChanged',
     connection: fields.unsigned('connection'),
+    appliedChanges: fields.unsigned('appliedChanges'),
     uid: fields.optionalString('uid'),
   };
 }
@@ -330,6 +335,15 @@ function parseQueryAnswer(body: unknown): QueryAnswer {
   const fields = new Fields('queryAnswer', body);
   const requestId = fields.unsigned('requestId');
   return { type: 'queryAnswer', requestId, answer: fields.unknown('answer') };
+}
+
+function parseQueryPart(body: unknown): QueryPart {
+  const fields = new Fields('queryPart', body);
+  return {
+    type: 'queryPart',
+    requestId: fields.unsigned('requestId'),
+    part: fields.list('part'),
+  };
 }
 
 function parseQueryFailure(body: unknown): QueryFailure {

@@ -60,6 +60,7 @@ export const Command = {
   Query: 0x60,
   QueryAnswer: 0x61, // gateway -> asker
   QueryFailure: 0x62, // gateway -> asker
+  QueryPart: 0x63, // gateway -> asker, before QueryAnswer
 } as const;
 
 /** First byte of a frame. */

@@ -23,6 +23,10 @@ const table = {
   GW_ERR_HANDSHAKE_FAILED: { message: 'The handshake of an inner link failed', retryable: true },
   GW_ERR_INTERNAL: { message: 'An unexpected error', retryable: false },
   GW_ERR_LINK_CLOSED: { message: 'The link closed before the answer came', retryable: true },
+  GW_ERR_LINK_FULL: {
+    message: 'The link to a gateway takes no more at the moment',
+    retryable: true,
+  },
   GW_ERR_LISTEN_FAILED: { message: 'A listening socket could not be opened', retryable: false },
   GW_ERR_NOT_CONNECTED: { message: 'No link to any gateway is up', retryable: true },
   GW_ERR_NOT_IN_WORKER: {

@@ -1,5 +1,5 @@
 import { FrameError } from './frame-error.ts';
-import { isPlainObject, type SessionDelta } from './session-delta.ts';
+import { isPlainObject, type ObjectDelta, type SessionDelta } from './session-delta.ts';
 
 /**
  * Reads the fields of a structured message that came from a peer, checking each.
@@ -112,14 +112,20 @@ export class Fields {
 
   sessionDelta(name: string): SessionDelta {
     const fields = this.object(name);
-    const set = fields.unknown('set');
-    if (!isPlainObject(set)) throw this.#error(`${name}.set`, 'an object');
     return {
+      ...fields.#objectDelta(),
       unset: fields.unknown('unset') === true,
       clear: fields.unknown('clear') === true,
-      remove: fields.strings('remove'),
-      set,
     };
+  }
+
+  #objectDelta(): ObjectDelta {
+    const remove = this.strings('remove');
+    const set = this.unknown('set');
+    if (!isPlainObject(set)) throw this.#error('set', 'an object');
+    const inner = this.object('merge');
+    const merge = Object.keys(inner.#values).map((key) => [key, inner.object(key).#objectDelta()]);
+    return { remove, set, merge: Object.fromEntries(merge) };
   }
 
   unknown(name: string): unknown {

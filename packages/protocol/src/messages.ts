@@ -205,6 +205,8 @@ export interface SessionChanged {
 export interface UidChanged {
   readonly type: 'uidChanged';
   readonly connection: number;
+  /** How many of this worker's own changes of it the gateway applied up to this one. */
+  readonly appliedChanges: number;
   readonly uid: string | undefined;
 }
 
@@ -220,6 +222,13 @@ export interface QueryAnswer {
   readonly type: 'queryAnswer';
   readonly requestId: number;
   readonly answer: unknown;
+}
+
+/** A part of an answer that is a list; `QueryAnswer` has the last one. */
+export interface QueryPart {
+  readonly type: 'queryPart';
+  readonly requestId: number;
+  readonly part: readonly unknown[];
 }
 
 /** The gateway could not answer a query. */

@@ -5,6 +5,8 @@ import {
   applySessionDelta,
   diffSession,
   isPlainObject,
+  isSameValue,
+  keepSession,
   mergeSession,
   replaceSession,
   type SessionData,
@@ -35,10 +37,6 @@ function sessionOf(names: readonly string[]): fc.Arbitrary<SessionData> {
   return objectOf(names, value);
 }
 
-function diff(before: SessionData, after: SessionData): SessionDelta | undefined {
-  return diffSession(before, after, isDeepStrictEqual);
-}
-
 function apply(before: SessionData | undefined, delta: SessionDelta | undefined): unknown {
   return delta === undefined ? before : applySessionDelta(before, delta);
 }
@@ -51,7 +49,7 @@ function withProtoKey(held: unknown): SessionData {
 test('a diff that is applied to the first state gives the second', () => {
   fc.assert(
     fc.property(sessionOf(keys), sessionOf(keys), (before, after) => {
-      expect(isDeepStrictEqual(apply(before, diff(before, after)), after)).toBe(true);
+      expect(isDeepStrictEqual(apply(before, diffSession(before, after)), after)).toBe(true);
     }),
   );
 });
@@ -59,7 +57,7 @@ test('a diff that is applied to the first state gives the second', () => {
 test('there is no diff between equal states', () => {
   fc.assert(
     fc.property(sessionOf(keys), (session) => {
-      expect(diff(session, structuredClone(session))).toBeUndefined();
+      expect(diffSession(session, structuredClone(session))).toBeUndefined();
     }),
   );
 });
@@ -67,17 +65,51 @@ test('there is no diff between equal states', () => {
 test('a diff names only the keys that changed', () => {
   const before = { kept: { deep: [1] }, changed: 1, removed: true };
   const after = { kept: { deep: [1] }, changed: 2, added: 'x' };
-  expect(diff(before, after)).toEqual({
+  expect(diffSession(before, after)).toEqual({
     unset: false,
     clear: false,
     remove: ['removed'],
     set: { changed: 2, added: 'x' },
+    merge: {},
   });
 });
 
+test('a diff names the keys that changed at any depth, and lists as a whole', () => {
+  const before = { cart: { a: 1, list: [1], gone: 1, deep: { x: 1 } }, text: 'x', kept: { y: 1 } };
+  const after = { cart: { a: 2, list: [1, 2], deep: { x: 1 } }, text: { z: 1 }, kept: { y: 1 } };
+  expect(diffSession(before, after)).toEqual({
+    unset: false,
+    clear: false,
+    remove: [],
+    set: { text: { z: 1 } },
+    merge: { cart: { remove: ['gone'], set: { a: 2, list: [1, 2] }, merge: {} } },
+  });
+});
+
+test('a diff merges an object that is new, an empty one too', () => {
+  const merge = { cart: { remove: [], set: { b: 1 }, merge: {} } };
+  expect(diffSession({}, { cart: { b: 1 } })).toMatchObject({ set: {}, merge });
+  const delta = diffSession({}, { cart: {} });
+  expect(apply({}, delta)).toEqual({ cart: {} });
+  expect(apply({ cart: { c: 1 } }, delta)).toEqual({ cart: { c: 1 } });
+});
+
+test('a diff knows a session that was never set from an empty one', () => {
+  expect(diffSession(undefined, undefined)).toBeUndefined();
+  expect(apply(undefined, diffSession(undefined, {}))).toEqual({});
+  expect(diffSession({}, undefined)).toEqual(unsetSession());
+});
+
+test('a delta of what a key holds begins with an empty object where there is none', () => {
+  const delta = diffSession({ cart: { a: 1, b: 1 } }, { cart: { a: 1, b: 2 } });
+  for (const before of [{}, { cart: 5 }, { cart: [1] }, { cart: null }]) {
+    expect(apply(before, delta)).toEqual({ cart: { b: 2 } });
+  }
+});
+
 test('a key that holds undefined differs from a key that is not there', () => {
-  expect(diff({}, { a: undefined })?.set).toHaveProperty('a');
-  expect(diff({ a: undefined }, {})?.remove).toEqual(['a']);
+  expect(diffSession({}, { a: undefined })?.set).toHaveProperty('a');
+  expect(diffSession({ a: undefined }, {})?.remove).toEqual(['a']);
 });
 
 test('deltas of two writers who change different keys commute and lose nothing', () => {
@@ -88,8 +120,8 @@ test('deltas of two writers who change different keys commute and lose nothing',
       sessionOf(['a', 'b', '__proto__']),
       sessionOf(['c', 'd']),
       (base, p, q) => {
-        const first = { unset: false, clear: false, remove: ['toString'], set: p };
-        const second = { unset: false, clear: false, remove: ['constructor'], set: q };
+        const first = { ...keepSession(), remove: ['toString'], set: p };
+        const second = { ...keepSession(), remove: ['constructor'], set: q };
         const oneWay = applySessionDelta(applySessionDelta(base, first), second);
         const otherWay = applySessionDelta(applySessionDelta(base, second), first);
         expect(isDeepStrictEqual(oneWay, otherWay)).toBe(true);
@@ -104,7 +136,7 @@ test('deltas of two writers who change different keys commute and lose nothing',
 test('applying a delta changes neither the session nor the delta', () => {
   fc.assert(
     fc.property(sessionOf(keys), sessionOf(keys), (before, after) => {
-      const delta = diff(before, after);
+      const delta = diffSession(before, after);
       const copies = structuredClone({ before, delta });
       apply(before, delta);
       expect(isDeepStrictEqual({ before, delta }, copies)).toBe(true);
@@ -123,12 +155,12 @@ test('a session that is unset is as if it had never been set', () => {
 });
 
 test('a delta of a session that was never set makes one', () => {
-  const delta = { unset: false, clear: false, remove: ['x'], set: {} };
+  const delta = { ...keepSession(), remove: ['x'] };
   expect(applySessionDelta(undefined, delta)).toEqual({});
 });
 
 test('a delta clears first, then removes, then sets', () => {
-  const delta = { unset: false, clear: true, remove: ['a', 'b'], set: { a: 2 } };
+  const delta = { ...keepSession(), clear: true, remove: ['a', 'b'], set: { a: 2 } };
   expect(applySessionDelta({ a: 1, b: 1, c: 1 }, delta)).toEqual({ a: 2 });
 });
 
@@ -155,14 +187,14 @@ test.each<[string, SessionData | undefined, SessionData, SessionData]>([
   ['takes nothing away', { a: 1 }, {}, { a: 1 }],
 ])('a merge %s', (_what, session, partial, expected) => {
   const copies = structuredClone({ session, partial });
-  expect(applySessionDelta(session, mergeSession(session, partial))).toEqual(expected);
+  expect(applySessionDelta(session, mergeSession(partial))).toEqual(expected);
   expect({ session, partial }).toEqual(copies);
 });
 
 test('a merge of what is there already changes nothing', () => {
   fc.assert(
     fc.property(sessionOf(keys), (session) => {
-      const merged = applySessionDelta(session, mergeSession(session, session));
+      const merged = applySessionDelta(session, mergeSession(session));
       expect(isDeepStrictEqual(merged, session)).toBe(true);
     }),
   );
@@ -171,8 +203,8 @@ test('a merge of what is there already changes nothing', () => {
 test('merges of different keys commute', () => {
   fc.assert(
     fc.property(sessionOf(keys), sessionOf(['a', 'b']), sessionOf(['c', 'd']), (base, p, q) => {
-      const first = mergeSession(base, p);
-      const second = mergeSession(base, q);
+      const first = mergeSession(p);
+      const second = mergeSession(q);
       const oneWay = applySessionDelta(applySessionDelta(base, first), second);
       expect(
         isDeepStrictEqual(oneWay, applySessionDelta(applySessionDelta(base, second), first)),
@@ -186,21 +218,21 @@ test('a key __proto__ is a key like any other and gives no object a prototype', 
   const nested = { user: hostile };
   for (const result of [
     applySessionDelta({}, replaceSession(hostile)),
-    applySessionDelta({}, mergeSession({}, hostile)),
-    applySessionDelta(hostile, mergeSession(hostile, hostile)),
-    apply({}, diff({}, hostile)),
+    applySessionDelta({}, mergeSession(hostile)),
+    applySessionDelta(hostile, mergeSession(hostile)),
+    apply({}, diffSession({}, hostile)),
   ]) {
     expect(result).not.toHaveProperty('isAdmin');
     expect(Object.getPrototypeOf(result)).toBe(Object.prototype);
   }
-  const merged = applySessionDelta({ user: { name: 'Tom' } }, mergeSession({ user: {} }, nested));
+  const merged = applySessionDelta({ user: { name: 'Tom' } }, mergeSession(nested));
   expect(merged?.['user']).not.toHaveProperty('isAdmin');
   expect({}).not.toHaveProperty('isAdmin');
 });
 
 test('a merge does not read what a session inherits', () => {
-  const delta = mergeSession({}, { constructor: { x: 1 }, toString: { y: 1 } });
-  expect(delta.set).toEqual({ constructor: { x: 1 }, toString: { y: 1 } });
+  const delta = mergeSession({ constructor: { x: 1 }, toString: { y: 1 } });
+  expect(applySessionDelta({}, delta)).toEqual({ constructor: { x: 1 }, toString: { y: 1 } });
   expect(Object).not.toHaveProperty('x');
 });
 
@@ -223,4 +255,31 @@ test.each<[string, unknown, boolean]>([
   ['an object of a class', new Point(), false],
 ])('tells whether %s is a plain object', (_what, candidate, expected) => {
   expect(isPlainObject(candidate)).toBe(expected);
+});
+
+test.each<[string, unknown, unknown, boolean]>([
+  ['numbers', 1, 1, true],
+  ['no numbers', Number.NaN, Number.NaN, true],
+  ['zeros', 0, -0, true],
+  ['a number and a bigint', 1, 1n, false],
+  ['bytes of two kinds', Uint8Array.of(1), Buffer.of(1), true],
+  ['other bytes', Buffer.of(1), Buffer.of(2), false],
+  ['dates', new Date(5), new Date(5), true],
+  ['other dates', new Date(5), new Date(6), false],
+  ['a date and an object', new Date(5), {}, false],
+  ['lists', [1, { a: [2] }], [1, { a: [2] }], true],
+  ['lists of other lengths', [1], [1, undefined], false],
+  ['a list and an object', [], {}, false],
+  ['objects in another order', { a: 1, b: { c: 2 } }, { b: { c: 2 }, a: 1 }, true],
+  [
+    'objects with and without a prototype',
+    { a: 1 },
+    Object.assign(Object.create(null), { a: 1 }),
+    true,
+  ],
+  ['other keys', { a: undefined }, { b: undefined }, false],
+  ['more keys', { a: 1 }, { a: 1, b: 1 }, false],
+  ['null and an object', null, {}, false],
+])('compares %s', (_what, a, b, expected) => {
+  expect([isSameValue(a, b), isSameValue(b, a)]).toEqual([expected, expected]);
 });

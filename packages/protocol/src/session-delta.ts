@@ -5,44 +5,64 @@ export const MAX_SESSION_BYTES: number = 1024 * 1024;
 export type SessionData = Record<string, unknown>;
 
 /**
- * What changed in a session, key by key, so that two processes that change different keys lose nothing.
+ * What changed in an object, key by key and at any depth, so that two processes that change different
+ * keys lose nothing.
  *
- * Applied in this order: `clear` drops every key, `remove` drops those keys, `set` stores those values.
- * `unset` makes the session as if it had never been set.
+ * Applied in this order: `remove` drops those keys, `set` stores those values, and `merge` applies a
+ * delta to the object that a key holds. Where a key holds none, that begins with an empty one.
  */
-export interface SessionDelta {
-  readonly unset: boolean;
-  readonly clear: boolean;
+export interface ObjectDelta {
   readonly remove: readonly string[];
   readonly set: Readonly<SessionData>;
+  readonly merge: Readonly<Record<string, ObjectDelta>>;
 }
+
+/**
+ * What changed in a session.
+ *
+ * `unset` makes the session as if it had never been set. Otherwise `clear` drops every key before the
+ * rest is applied.
+ */
+export interface SessionDelta extends ObjectDelta {
+  readonly unset: boolean;
+  readonly clear: boolean;
+}
+
+const noDelta: ObjectDelta = Object.freeze({ remove: [], set: {}, merge: {} });
 
 /** The delta that makes any session into this one. */
 export function replaceSession(session: Readonly<SessionData>): SessionDelta {
-  return { unset: false, clear: true, remove: [], set: session };
+  return { ...noDelta, unset: false, clear: true, set: session };
 }
 
 /** The delta that makes any session as if it had never been set. */
 export function unsetSession(): SessionDelta {
-  return { unset: true, clear: true, remove: [], set: {} };
+  return { ...noDelta, unset: true, clear: true };
+}
+
+/** The delta that changes nothing in a session that there is. */
+export function keepSession(): SessionDelta {
+  return { ...noDelta, unset: false, clear: false };
 }
 
 /**
- * Finds what changed between two states of a session, or `undefined` when nothing did.
- *
- * @param isEqual - compares two values of a key deeply
+ * The delta that merges a partial session deeply: plain objects key by key, everything else (lists
+ * too) replaces what stood there.
  */
+export function mergeSession(partial: Readonly<SessionData>): SessionDelta {
+  return { ...diffObject({}, partial), unset: false, clear: false };
+}
+
+/** Finds what changed between two states of a session, or `undefined` when nothing did. */
 export function diffSession(
-  before: Readonly<SessionData>,
-  after: Readonly<SessionData>,
-  isEqual: (a: unknown, b: unknown) => boolean,
+  before: Readonly<SessionData> | undefined,
+  after: Readonly<SessionData> | undefined,
 ): SessionDelta | undefined {
-  const remove = Object.keys(before).filter((key) => !Object.hasOwn(after, key));
-  const changed = Object.entries(after).filter(
-    ([key, value]) => !(Object.hasOwn(before, key) && isEqual(before[key], value)),
-  );
-  if (remove.length === 0 && changed.length === 0) return undefined;
-  return { unset: false, clear: false, remove, set: Object.fromEntries(changed) };
+  if (after === undefined) return before === undefined ? undefined : unsetSession();
+  const delta = diffObject(before ?? {}, after);
+  // An empty session that was never set before is a change all the same.
+  if (before !== undefined && isEmpty(delta)) return undefined;
+  return { ...delta, unset: false, clear: false };
 }
 
 /** Applies a delta to a session and answers the new state; neither argument is changed. */
@@ -51,35 +71,17 @@ export function applySessionDelta(
   delta: SessionDelta,
 ): SessionData | undefined {
   if (delta.unset) return undefined;
-  const result = new Map(delta.clear ? [] : Object.entries(session ?? {}));
-  for (const key of delta.remove) result.delete(key);
-  for (const [key, value] of Object.entries(delta.set)) result.set(key, value);
-  return Object.fromEntries(result);
+  return applyDelta(delta.clear || session === undefined ? {} : session, delta);
 }
 
-/**
- * Merges a partial session into a session deeply: plain objects are merged key by key, everything
- * else (arrays too) replaces what stood there.
- *
- * @returns the delta of top-level keys that has this effect
- */
-export function mergeSession(
-  session: Readonly<SessionData> | undefined,
-  partial: Readonly<SessionData>,
-): SessionDelta {
-  const set = Object.entries(partial).map(([key, value]) => [
-    key,
-    mergeValue(
-      session !== undefined && Object.hasOwn(session, key) ? session[key] : undefined,
-      value,
-    ),
-  ]);
-  return { unset: false, clear: false, remove: [], set: Object.fromEntries(set) };
-}
-
-function mergeValue(before: unknown, partial: unknown): unknown {
-  if (!(isPlainObject(before) && isPlainObject(partial))) return partial;
-  return applySessionDelta(before, mergeSession(before, partial));
+/** Tells whether two values are the same to whoever keeps them as msgpack. */
+export function isSameValue(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b) || a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a)) return Array.isArray(b) && isSameList(a, b);
+  if (a instanceof Date) return b instanceof Date && Object.is(a.getTime(), b.getTime());
+  if (a instanceof Uint8Array) return b instanceof Uint8Array && Buffer.compare(a, b) === 0;
+  return isPlainObject(a) && isPlainObject(b) && isSameObject(a, b);
 }
 
 /** Tells whether a value is an object made by a literal, by msgpack or by `Object.create(null)`. */
@@ -87,4 +89,53 @@ export function isPlainObject(value: unknown): value is SessionData {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
+}
+
+/** The value of an own key. */
+export function ownValue<T>(object: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
+}
+
+function diffObject(before: Readonly<SessionData>, after: Readonly<SessionData>): ObjectDelta {
+  const remove = Object.keys(before).filter((key) => !Object.hasOwn(after, key));
+  const set: [string, unknown][] = [];
+  const merge: [string, ObjectDelta][] = [];
+  for (const [key, value] of Object.entries(after)) {
+    const isNew = !Object.hasOwn(before, key);
+    const old = isNew ? {} : before[key];
+    if (isPlainObject(value) && isPlainObject(old)) {
+      // A new object is merged too: somebody else may make one there at the same time.
+      const delta = diffObject(old, value);
+      if (isNew || !isEmpty(delta)) merge.push([key, delta]);
+    } else if (isNew || !isSameValue(old, value)) {
+      set.push([key, value]);
+    }
+  }
+  return { remove, set: Object.fromEntries(set), merge: Object.fromEntries(merge) };
+}
+
+function applyDelta(object: Readonly<SessionData>, delta: ObjectDelta): SessionData {
+  const result = new Map(Object.entries(object));
+  for (const key of delta.remove) result.delete(key);
+  for (const [key, value] of Object.entries(delta.set)) result.set(key, value);
+  for (const [key, inner] of Object.entries(delta.merge)) {
+    const held = result.get(key);
+    result.set(key, applyDelta(isPlainObject(held) ? held : {}, inner));
+  }
+  return Object.fromEntries(result);
+}
+
+function isEmpty({ remove, set, merge }: ObjectDelta): boolean {
+  if (remove.length > 0) return false;
+  return Object.keys(set).length === 0 && Object.keys(merge).length === 0;
+}
+
+function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((value, index) => isSameValue(value, b[index]));
+}
+
+function isSameObject(a: Readonly<SessionData>, b: Readonly<SessionData>): boolean {
+  const keys = Object.keys(a);
+  if (keys.length !== Object.keys(b).length) return false;
+  return keys.every((key) => Object.hasOwn(b, key) && isSameValue(a[key], b[key]));
 }

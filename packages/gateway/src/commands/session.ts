@@ -1,10 +1,19 @@
 import { toError } from '@gatewayworker/core';
-import { type ByteReader, type SessionDelta, unpackSessionDelta } from '@gatewayworker/protocol';
+import {
+  type ByteReader,
+  keepSession,
+  type SessionDelta,
+  unpackSessionDelta,
+  unsetSession,
+} from '@gatewayworker/protocol';
 import type { ClientConnection } from '../client-connection.ts';
 import type { GatewayState } from '../gateway-state.ts';
 import { parseSession } from '../subscriptions/session-store.ts';
 import type { WorkerLink } from '../worker-link.ts';
 import { readClient } from './send.ts';
+
+/** Own changes of a worker after which it is told of them: it keeps in mind those that it was not told of. */
+const CONFIRMED_CHANGES = 256;
 
 /** Replaces the session of a client. */
 export function setSession(state: GatewayState, reader: ByteReader): void {
@@ -46,7 +55,11 @@ export function applySessionDelta(
     refuse(state, client, error);
     // The worker has made the change in its own copy.
     tellWorker(client, client.session.whole());
+    return;
   }
+  if (client.appliedChanges % CONFIRMED_CHANGES !== 0) return;
+  const isSet = client.session.packed !== undefined;
+  tellWorker(client, isSet ? keepSession() : unsetSession());
 }
 
 /** Changes a session and tells the worker that has the client. */

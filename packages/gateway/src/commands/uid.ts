@@ -1,18 +1,37 @@
 import type { ByteReader } from '@gatewayworker/protocol';
 import type { ClientConnection } from '../client-connection.ts';
 import type { GatewayState } from '../gateway-state.ts';
+import type { WorkerLink } from '../worker-link.ts';
 import { readClient } from './send.ts';
 
 /** Binds a client to a uid; the last bind wins. */
-export function bindUid(state: GatewayState, reader: ByteReader): void {
+export function bindUid(
+  state: GatewayState,
+  reader: ByteReader,
+  worker: WorkerLink | undefined,
+): void {
   const client = readClient(state, reader);
-  if (client !== undefined) setUid(state, client, reader.readRestName());
+  if (client === undefined) return;
+  const uid = reader.readRestName();
+  countChange(client, worker);
+  setUid(state, client, uid);
 }
 
 /** Unbinds a client from its uid. */
-export function unbindUid(state: GatewayState, reader: ByteReader): void {
+export function unbindUid(
+  state: GatewayState,
+  reader: ByteReader,
+  worker: WorkerLink | undefined,
+): void {
   const client = readClient(state, reader);
-  if (client !== undefined) setUid(state, client, undefined);
+  if (client === undefined) return;
+  countChange(client, worker);
+  setUid(state, client, undefined);
+}
+
+/** The worker that has the client has made the change in its own copy, and later ones perhaps. */
+function countChange(client: ClientConnection, worker: WorkerLink | undefined): void {
+  if (worker !== undefined && client.worker === worker) client.appliedUidChanges += 1;
 }
 
 function setUid(state: GatewayState, client: ClientConnection, uid: string | undefined): void {
@@ -20,5 +39,6 @@ function setUid(state: GatewayState, client: ClientConnection, uid: string | und
   if (client.uid !== undefined) state.uids.remove(client.uid, client);
   client.uid = uid;
   if (uid !== undefined) state.uids.add(uid, client);
-  client.worker?.connection.send({ type: 'uidChanged', connection: client.connection, uid });
+  const { connection, appliedUidChanges: appliedChanges } = client;
+  client.worker?.connection.send({ type: 'uidChanged', connection, appliedChanges, uid });
 }

@@ -1,4 +1,4 @@
-import { packValue, unpackValue, unsetSession } from '@gatewayworker/protocol';
+import { keepSession, packValue, unpackValue, unsetSession } from '@gatewayworker/protocol';
 import { expect, test } from 'vitest';
 import { parseSession, SessionStore } from './session-store.ts';
 
@@ -19,11 +19,12 @@ test('is replaced by a whole session, and tells of the change', () => {
     clear: true,
     remove: [],
     set: { b: { c: [1] } },
+    merge: {},
   });
   expect(read(store)).toEqual({ b: { c: [1] } });
 });
 
-test('is merged deeply, and tells of the keys that changed at the top', () => {
+test('is merged deeply, and tells of the keys that changed', () => {
   const store = new SessionStore();
   store.replace({ user: { name: 'Tom', age: 1 }, room: 'r1' });
   const delta = store.merge({ user: { age: 2 } });
@@ -31,7 +32,8 @@ test('is merged deeply, and tells of the keys that changed at the top', () => {
     unset: false,
     clear: false,
     remove: [],
-    set: { user: { name: 'Tom', age: 2 } },
+    set: {},
+    merge: { user: { remove: [], set: { age: 2 }, merge: {} } },
   });
   expect(read(store)).toEqual({ user: { name: 'Tom', age: 2 }, room: 'r1' });
 });
@@ -45,7 +47,7 @@ test('is made by a merge where there was none', () => {
 test('takes what a callback changed, and keeps the rest', () => {
   const store = new SessionStore();
   store.replace({ a: 1, b: 2, c: 3 });
-  store.apply({ unset: false, clear: false, remove: ['a'], set: { b: 5 } });
+  store.apply({ ...keepSession(), remove: ['a'], set: { b: 5 } });
   expect(read(store)).toEqual({ b: 5, c: 3 });
 });
 

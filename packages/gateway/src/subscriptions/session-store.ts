@@ -31,7 +31,7 @@ export class SessionStore {
 
   /** Merges a partial session deeply and answers what changed. */
   merge(partial: SessionData): SessionDelta {
-    return this.apply(mergeSession(this.#read(), partial));
+    return this.apply(mergeSession(partial));
   }
 
   /**

@@ -1,0 +1,104 @@
+import { packValue, unpackValue } from '@gatewayworker/protocol';
+import { expect, test } from 'vitest';
+import { packSession, repackSession } from './session-argument.ts';
+
+class Player {
+  readonly name = 'Tom';
+}
+
+test('packs a session so that it comes back as it was', () => {
+  const session = {
+    text: 'é\u{1f600}',
+    numbers: [0, -1, 1.5, 2 ** 60, Number.NaN, -Infinity],
+    big: [5n, 2n ** 64n - 1n, -(2n ** 63n)],
+    none: [null, undefined, true],
+    dates: [new Date(0), new Date(-1), new Date(8.64e15), new Date(Number.NaN)],
+    bytes: Buffer.from('x'),
+    deep: { er: { list: [{ a: 1 }] } },
+    '': 1,
+  };
+  expect(unpackValue(packSession('session', session))).toEqual(session);
+  const bytes = unpackValue(packSession('session', { bytes: Uint8Array.of(1) }));
+  expect(bytes).toEqual({ bytes: Buffer.of(1) });
+});
+
+test.each<[string, unknown]>([
+  ['undefined', undefined],
+  ['null', null],
+  ['a string', 'x'],
+  ['a list', []],
+  ['a map', new Map()],
+  ['an object of a class', new Player()],
+])('throws a TypeError when the session is %s', (_what, session) => {
+  expect(() => packSession('session', session)).toThrow(TypeError);
+  expect(() => packSession('partial', session)).toThrow(/^partial is .*; allowed: a plain object$/);
+});
+
+const circular: Record<string, unknown> = {};
+circular['self'] = circular;
+
+class OwnBytes extends Uint8Array {}
+
+test.each<[string, unknown]>([
+  ['a Map', new Map()],
+  ['a Set', new Set()],
+  ['a RegExp', /x/g],
+  ['a TypeError', new TypeError('x')],
+  ['a Promise', Promise.resolve()],
+  ['a WeakMap', new WeakMap()],
+  ['a String', Object('x')],
+  ['a BigInt', Object(1n)],
+  ['a Player', new Player()],
+  ['a OwnBytes', new OwnBytes(1)],
+  ['a Float32Array', new Float32Array(1)],
+  ['a ArrayBuffer', new ArrayBuffer(1)],
+  ['a DataView', new DataView(new ArrayBuffer(1))],
+  ['this object', Object.create({ constructor: undefined })],
+  ['a function', () => 1],
+  ['a symbol', Symbol('s')],
+  ['a bigint of more than 64 bits', 2n ** 64n],
+  ['half a surrogate pair', '\ud800'],
+])('throws a TypeError naming where the session holds %s', (what, value) => {
+  const session = { cart: { items: [0, 1, 2, value] } };
+  const text = `session.cart.items[3]: ${what} cannot be kept`;
+  expect(() => packSession('session', session)).toThrow(new TypeError(text));
+  expect(() => repackSession('session', session, undefined)).toThrow(new TypeError(text));
+});
+
+test('throws a TypeError for a key that cannot be kept', () => {
+  const proto = JSON.parse('{"a":{"__proto__":1}}');
+  expect(() => packSession('session', proto)).toThrow('session.a.__proto__: a key of this name');
+  const half = { a: { '\ud800': 1 } };
+  expect(() => packSession('session', half)).toThrow('session.a.\ufffd: half a surrogate pair');
+});
+
+test('throws a TypeError for a session that holds itself', () => {
+  const text = 'more than 100 levels cannot be kept';
+  expect(() => packSession('session', circular)).toThrow(TypeError);
+  expect(() => packSession('session', circular)).toThrow(text);
+  expect(() => repackSession('session', circular, undefined)).toThrow(text);
+});
+
+test('throws a TypeError for what fails while it is read', () => {
+  const failing = Object.defineProperty({}, 'a', {
+    enumerable: true,
+    get: () => {
+      throw new Error('not now');
+    },
+  });
+  expect(() => packSession('session', failing)).toThrow();
+});
+
+test('throws a RangeError for a session of more than 1 MiB', () => {
+  const most = 1024 * 1024;
+  expect(packSession('session', { a: 'x'.repeat(most - 20) }).length).toBeLessThanOrEqual(most);
+  expect(() => packSession('session', { a: 'x'.repeat(most) })).toThrow(RangeError);
+  const large = { a: 'x'.repeat(most) };
+  expect(() => repackSession('session', large, undefined)).toThrow(RangeError);
+});
+
+test('packs a session again, the same or another', () => {
+  const before = packValue({ a: 1 });
+  expect(repackSession('session', { a: 1 }, before)).toEqual(before);
+  expect(unpackValue(repackSession('session', { a: 2 }, before))).toEqual({ a: 2 });
+});

@@ -1,0 +1,129 @@
+import { types } from 'node:util';
+import { isPlainObject, MAX_SESSION_BYTES, packValue } from '@gatewayworker/protocol';
+import { assertSize, isOrdinary, wrongType } from './arguments.ts';
+
+/** Deepest nesting of a session: neither side runs out of stack over it. */
+const MAX_DEPTH = 100;
+
+/** Largest and smallest integers of 64 bits, all that msgpack has room for. */
+const MAX_BIGINT = 2n ** 64n - 1n;
+const MIN_BIGINT = -(2n ** 63n);
+
+/**
+ * Packs a session.
+ *
+ * @throws {TypeError} when it is no plain object or holds what would not come back as it was, naming
+ * where: `session.cart.items[3]: a Map cannot be kept`
+ * @throws {RangeError} when it takes more than 1 MiB
+ */
+export function packSession(argument: string, session: unknown): Buffer {
+  if (!isPlainObject(session)) throw wrongType(argument, session, 'a plain object');
+  assertKept(argument, session);
+  return packKept(argument, session);
+}
+
+/**
+ * Packs a session that may be the one that was packed before: then nobody need look what it holds.
+ *
+ * @param before - what it was packed to
+ * @throws as `packSession`
+ */
+export function repackSession(
+  argument: string,
+  session: Record<string, unknown>,
+  before: Uint8Array | undefined,
+): Buffer {
+  let packed: Buffer;
+  try {
+    packed = packValue(session);
+  } catch (error) {
+    // Tells where the fault is, if it can be told.
+    assertKept(argument, session);
+    throw notSerialisable(argument, error);
+  }
+  if (before !== undefined && packed.equals(before)) return packed;
+  assertKept(argument, session);
+  assertSize(argument, packed.byteLength, MAX_SESSION_BYTES);
+  return packed;
+}
+
+function packKept(argument: string, session: Record<string, unknown>): Buffer {
+  let packed: Buffer;
+  try {
+    packed = packValue(session);
+  } catch (error) {
+    throw notSerialisable(argument, error);
+  }
+  assertSize(argument, packed.byteLength, MAX_SESSION_BYTES);
+  return packed;
+}
+
+function notSerialisable(argument: string, cause: unknown): TypeError {
+  return new TypeError(`${argument} cannot be serialised`, { cause });
+}
+
+/** @throws {TypeError} naming the first value that would not come back as it was */
+function assertKept(argument: string, session: unknown): void {
+  const fault = findFault(session, 0);
+  if (fault !== undefined) throw new TypeError(`${argument}${fault.path}: ${fault.text}`);
+}
+
+/** What cannot be kept, and where: a path such as `.cart.items[3]`. */
+interface Fault {
+  readonly path: string;
+  readonly text: string;
+}
+
+// A path is made for a fault alone, from the inside out: a session without one costs no strings.
+function findFault(value: unknown, depth: number): Fault | undefined {
+  switch (typeof value) {
+    case 'string':
+      return value.isWellFormed() ? undefined : fault('half a surrogate pair cannot be kept');
+    case 'bigint':
+      if (value <= MAX_BIGINT && value >= MIN_BIGINT) return undefined;
+      return fault('a bigint of more than 64 bits cannot be kept');
+    case 'function':
+    case 'symbol':
+      return fault(`a ${typeof value} cannot be kept`);
+    case 'object':
+      return value === null ? undefined : findFaultIn(value, depth);
+    default:
+      return undefined;
+  }
+}
+
+function findFaultIn(value: object, depth: number): Fault | undefined {
+  if (depth >= MAX_DEPTH) return fault(`more than ${MAX_DEPTH} levels cannot be kept`);
+  if (Array.isArray(value)) return findFaultInList(value, depth);
+  if (isPlainObject(value)) return findFaultInObject(value, depth);
+  if (Object.getPrototypeOf(value) === Date.prototype) return undefined;
+  if (types.isUint8Array(value) && isOrdinary(value)) return undefined;
+  const made: unknown = Reflect.get(value, 'constructor');
+  const name = typeof made === 'function' && made.name !== '' ? `a ${made.name}` : 'this object';
+  return fault(`${name} cannot be kept`);
+}
+
+function findFaultInList(list: readonly unknown[], depth: number): Fault | undefined {
+  for (let index = 0; index < list.length; index += 1) {
+    const found = findFault(list[index], depth + 1);
+    if (found !== undefined) return { ...found, path: `[${index}]${found.path}` };
+  }
+  return undefined;
+}
+
+function findFaultInObject(object: Record<string, unknown>, depth: number): Fault | undefined {
+  for (const key of Object.keys(object)) {
+    const found = findFaultInKey(key) ?? findFault(object[key], depth + 1);
+    if (found !== undefined) return { ...found, path: `.${key.toWellFormed()}${found.path}` };
+  }
+  return undefined;
+}
+
+function findFaultInKey(key: string): Fault | undefined {
+  if (key === '__proto__') return fault('a key of this name cannot be kept');
+  return key.isWellFormed() ? undefined : fault('half a surrogate pair cannot be kept');
+}
+
+function fault(text: string): Fault {
+  return { path: '', text };
+}
