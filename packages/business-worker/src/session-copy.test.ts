@@ -294,6 +294,15 @@ test('throws nothing at a foreign change while what a callback set cannot be pac
   expect(copy.value).toEqual({ a: 2 });
 });
 
+test('throws nothing at a foreign change while what a callback set cannot be read', () => {
+  const copy = copyOf({ a: 1 });
+  const failing = { enumerable: true, get: () => expect.unreachable('it cannot be read') };
+  Object.defineProperty(objectOf(copy), 'a', failing);
+  copy.applyForeignChange(set({ a: 2 }), 1);
+  expect(() => copy.takeChange()).toThrow();
+  expect(copy.value).toEqual({ a: 2 });
+});
+
 test('takes a key __proto__ of somebody else for a key', () => {
   const copy = copyOf({ a: 1 });
   const session = objectOf(copy);

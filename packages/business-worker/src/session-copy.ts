@@ -92,7 +92,12 @@ export class SessionCopy {
   #takeOver(before: SessionData | undefined, after: SessionData | undefined): void {
     if (after === before) return;
     this.#packed = after === undefined ? undefined : packValue(after);
-    if (this.#isLoaded) this.#value = mergeState(this.#value, before, after);
+    if (!this.#isLoaded) return;
+    try {
+      this.#value = mergeState(this.#value, before, after);
+    } catch {
+      // Reading it ran code of the application. `takeChange` reports what cannot be read.
+    }
   }
 
   #packChecked(): Buffer | undefined {

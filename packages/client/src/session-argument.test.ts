@@ -49,13 +49,14 @@ test.each<[string, unknown]>([
   ['a String', Object('x')],
   ['a BigInt', Object(1n)],
   ['a Player', new Player()],
-  ['a OwnBytes', new OwnBytes(1)],
+  ['an OwnBytes', new OwnBytes(1)],
   ['a Float32Array', new Float32Array(1)],
-  ['a ArrayBuffer', new ArrayBuffer(1)],
+  ['an ArrayBuffer', new ArrayBuffer(1)],
   ['a DataView', new DataView(new ArrayBuffer(1))],
   ['this object', Object.create({ constructor: undefined })],
   ['a function', () => 1],
   ['a symbol', Symbol('s')],
+  ['a symbol', { [Symbol('key')]: 1 }],
   ['a bigint of more than 64 bits', 2n ** 64n],
   ['half a surrogate pair', '\ud800'],
 ])('throws a TypeError naming where the session holds %s', (what, value) => {
@@ -86,7 +87,13 @@ test('throws a TypeError for what fails while it is read', () => {
       throw new Error('not now');
     },
   });
-  expect(() => packSession('session', failing)).toThrow();
+  const wrong = expect.objectContaining({
+    name: 'TypeError',
+    message: 'session cannot be serialised',
+    cause: new Error('not now'),
+  });
+  expect(() => packSession('session', failing)).toThrow(wrong);
+  expect(() => repackSession('session', failing, undefined)).toThrow(wrong);
 });
 
 test('throws a RangeError for a session of more than 1 MiB', () => {

@@ -64,7 +64,13 @@ function notSerialisable(argument: string, cause: unknown): TypeError {
 
 /** @throws {TypeError} naming the first value that would not come back as it was */
 function assertKept(argument: string, session: unknown): void {
-  const fault = findFault(session, 0);
+  let fault: Fault | undefined;
+  try {
+    fault = findFault(session, 0);
+  } catch (error) {
+    // Reading a value ran code of the application.
+    throw notSerialisable(argument, error);
+  }
   if (fault !== undefined) throw new TypeError(`${argument}${fault.path}: ${fault.text}`);
 }
 
@@ -99,8 +105,9 @@ function findFaultIn(value: object, depth: number): Fault | undefined {
   if (Object.getPrototypeOf(value) === Date.prototype) return undefined;
   if (types.isUint8Array(value) && isOrdinary(value)) return undefined;
   const made: unknown = Reflect.get(value, 'constructor');
-  const name = typeof made === 'function' && made.name !== '' ? `a ${made.name}` : 'this object';
-  return fault(`${name} cannot be kept`);
+  const name = typeof made === 'function' ? made.name : '';
+  if (name === '') return fault('this object cannot be kept');
+  return fault(`${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name} cannot be kept`);
 }
 
 function findFaultInList(list: readonly unknown[], depth: number): Fault | undefined {
@@ -112,6 +119,7 @@ function findFaultInList(list: readonly unknown[], depth: number): Fault | undef
 }
 
 function findFaultInObject(object: Record<string, unknown>, depth: number): Fault | undefined {
+  if (Object.getOwnPropertySymbols(object).length > 0) return fault('a symbol cannot be kept');
   for (const key of Object.keys(object)) {
     const found = findFaultInKey(key) ?? findFault(object[key], depth + 1);
     if (found !== undefined) return { ...found, path: `.${key.toWellFormed()}${found.path}` };
