@@ -23,7 +23,12 @@ import { AdmissionControl, type AdmittedAs } from './admission-control.ts';
 import { ClientSender } from './client-sender.ts';
 import { ClientTable } from './client-table.ts';
 import { EventDispatcher } from './event-dispatcher.ts';
-import { equipClient, forgetClient, type GatewayState } from './gateway-state.ts';
+import {
+  type ClientTables,
+  equipClient,
+  forgetClient,
+  type GatewayState,
+} from './gateway-state.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { InnerLinks } from './inner-links.ts';
 import { LimitCounters } from './limit-counters.ts';
@@ -71,11 +76,14 @@ export class GatewayRuntime implements RoleRuntime {
     const limits = new LimitCounters();
     this.#workers = new WorkerPool(createRouter(options.router, logger));
     this.#transport = createTransport(options, { scheduler, limits, logger });
-    this.#state = {
+    const tables: ClientTables = {
       clients,
       uids: new MembershipIndex(),
       groups: new MembershipIndex(),
-      sender: new ClientSender(this.#transport, options, limits),
+    };
+    this.#state = {
+      ...tables,
+      sender: new ClientSender(options, { transport: this.#transport, tables, limits }),
       limits,
       logger,
     };
@@ -155,7 +163,8 @@ export class GatewayRuntime implements RoleRuntime {
     }
     const deadline = performance.now() + STOP_GRACE_MS;
     await this.#waitUntil(() => this.#state.clients.size === 0, deadline);
-    for (const client of this.#state.clients.all()) client.socket.destroy(ClosedBy.Server);
+    for (const client of this.#state.clients.all())
+      this.#state.sender.destroy(client, ClosedBy.Server);
     const areEventsHandled = (): boolean =>
       this.#workers.size === 0 || this.#dispatcher.eventsInFlight === 0;
     await this.#waitUntil(areEventsHandled, deadline);
@@ -253,7 +262,6 @@ export class GatewayRuntime implements RoleRuntime {
         this.#dispatcher.dispatchMessage(client, payload, isBinary);
       },
       onClose: (closure) => {
-        client.isClosing = true;
         forgetClient(this.#state, client);
         this.#dispatcher.dispatchClosed(client, closure);
       },

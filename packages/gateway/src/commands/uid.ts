@@ -19,6 +19,6 @@ function setUid(state: GatewayState, client: ClientConnection, uid: string | und
   if (client.uid === uid) return;
   if (client.uid !== undefined) state.uids.remove(client.uid, client);
   client.uid = uid;
-  if (uid !== undefined) state.uids.add(uid, client);
+  if (uid !== undefined && !client.isClosing) state.uids.add(uid, client);
   client.worker?.connection.send({ type: 'uidChanged', connection: client.connection, uid });
 }
