@@ -2,6 +2,7 @@ import { eventually, openTcpPeer } from '@gatewayworker/testing';
 import type { HandshakeCandidate } from 'gatewayworker';
 import { expect, test } from 'vitest';
 import { roles } from './roles.ts';
+import { goodHandshake, openRaw } from './websocket-frames.ts';
 
 test('onHandshake sees the whole request before the client has a socket', async () => {
   const seen: HandshakeCandidate[] = [];
@@ -80,6 +81,34 @@ test('a client that is refused gets the status and the reason, and no event is h
   expect(events).toBe(0);
   await cluster.connect(0, '/?token=1');
   await eventually(() => events === 1);
+});
+
+test.each([
+  ['no key', goodHandshake.replace('Sec-WebSocket-Key', 'X-Key'), 400],
+  ['a key that is none', goodHandshake.replace('dGhl', '!!!!'), 400],
+  ['no version', goodHandshake.replace('Sec-WebSocket-Version', 'X-Version'), 426],
+  ['version 8', goodHandshake.replace(': 13', ': 8'), 426],
+  ['another upgrade', goodHandshake.replace(': websocket', ': h2c'), 400],
+  ['POST', goodHandshake.replace('GET', 'POST'), 405],
+  [
+    'subprotocols that are none',
+    goodHandshake.replace('\r\n\r\n', '\r\nSec-WebSocket-Protocol: a, a\r\n\r\n'),
+    400,
+  ],
+])('onHandshake is not asked about a request with %s', async (_name, request, status) => {
+  let asked = 0;
+  const cluster = await roles({
+    events: {
+      onHandshake: () => {
+        asked += 1;
+        return { accept: true };
+      },
+    },
+  });
+  const { response } = await openRaw(cluster.gateways[0]?.port ?? 0, request);
+  expect(response).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  expect(response.includes('\r\nSec-WebSocket-Version: 13\r\n')).toBe(status === 426);
+  expect(asked).toBe(0);
 });
 
 test('an error in onHandshake refuses with 500 and is told to onError', async () => {

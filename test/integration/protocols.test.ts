@@ -156,6 +156,32 @@ test('what an own protocol cannot encode is not sent, and everything else is', a
   expect(failures).toHaveLength(2);
 });
 
+test('an own protocol that answers promises closes who speaks it, and nobody else', async () => {
+  const reject = (): never => Promise.reject(new Error('later')) as never;
+  const protocols = [
+    { decode: reject, encode: (data: string | Buffer) => data },
+    { decode: semicolons.decode, encode: reject },
+  ];
+  const cluster = await roles({
+    events: echo,
+    gateways: 2,
+    gatewayOptions: (id) => ({
+      listen: 'own://127.0.0.1:0',
+      protocol: protocols[id] ?? semicolons,
+    }),
+  });
+  const refused = await open(cluster, 0);
+  refused.send('a;');
+  await refused.ended;
+  const deaf = await open(cluster, 1);
+  deaf.send('a;');
+  await eventually(() =>
+    cluster.log.some((line) => line['msg'] === 'a message could not be encoded'),
+  );
+  const lines = cluster.log.filter((line) => /answered a promise/.test(String(line['msg'])));
+  expect(lines.map((line) => line['method'])).toEqual(['decode', 'encode']);
+});
+
 test('closeClient sends what is queued first, destroyClient does not wait', async () => {
   const ends: unknown[] = [];
   const ids: string[] = [];

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { deflateRawSync } from 'node:zlib';
-import { eventually, openTcpPeer } from '@gatewayworker/testing';
+import { eventually, openTcpPeer, type TestClient } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { roles } from './roles.ts';
+import { frame, goodHandshake, Opcode, openRaw } from './websocket-frames.ts';
 
 const echo = {
   onMessage: (
@@ -66,6 +68,56 @@ test('permessage-deflate: what is long enough takes fewer bytes, what is short i
   expect(frames.length).toBeLessThan(101 + 1000);
   peer.destroy();
 });
+
+test('permessage-deflate: a client gets messages that fit the window that it asks for', async () => {
+  const cluster = await roles({
+    events: echo,
+    gateways: 2,
+    workers: 2,
+    gatewayOptions: { perMessageDeflate: { threshold: 0 } },
+  });
+  const api = await cluster.gatewayClient();
+  // Repeats lie 20 KB apart, further than the smaller windows reach.
+  const block = randomBytes(10_000).toString('hex');
+  const message = block + block;
+  const bits = [9, 10, 14, 15, undefined];
+  const clients: TestClient[] = [];
+  for (const serverMaxWindowBits of bits) {
+    const perMessageDeflate = serverMaxWindowBits === undefined ? {} : { serverMaxWindowBits };
+    clients.push(await cluster.connect(0, '/', { perMessageDeflate }));
+  }
+  for (const client of clients) {
+    client.send(message);
+    expect(await client.next()).toBe(message);
+  }
+  api.sendToAll(message);
+  for (const client of clients) expect(await client.next()).toBe(message);
+});
+
+test.each([
+  ['permessage-deflate; server_max_window_bits=9', 'server_max_window_bits=9'],
+  ['permessage-deflate; server_max_window_bits=8, permessage-deflate', 'permessage-deflate'],
+  ['permessage-deflate; server_max_window_bits=8', undefined],
+  ['permessage-deflate; mystery', undefined],
+  ['=;,"', undefined],
+])(
+  'permessage-deflate: to the offer %j it answers %j, and lets the client in',
+  async (offer, answer) => {
+    const cluster = await roles({ events: echo, gatewayOptions: { perMessageDeflate: true } });
+    const header = `\r\nSec-WebSocket-Extensions: ${offer}\r\n\r\n`;
+    const raw = await openRaw(
+      cluster.gateways[0]?.port ?? 0,
+      goodHandshake.replace('\r\n\r\n', header),
+    );
+    expect(raw.response).toMatch(/^HTTP\/1\.1 101 /);
+    const extensions = /^Sec-WebSocket-Extensions: (.*)$/m.exec(raw.response)?.[1];
+    if (answer === undefined) expect(extensions).toBeUndefined();
+    else expect(extensions).toContain(answer);
+    expect(extensions?.includes('=8')).not.toBe(true);
+    await raw.send(frame(Opcode.Text, 'short'));
+    await raw.expect(['text short']);
+  },
+);
 
 test('a deflate bomb is closed with 1009, and nobody else is harmed', async () => {
   const ends: unknown[] = [];

@@ -1,5 +1,6 @@
 import { CloseCode, ClosedBy } from '@gatewayworker/protocol';
 import type { ClientConnection } from './client-connection.ts';
+import { type ClientTables, endClient } from './gateway-state.ts';
 import type { LimitCounters } from './limit-counters.ts';
 import type { Transport } from './transports/transport.ts';
 
@@ -17,20 +18,29 @@ export interface ClientSenderOptions {
   readonly slowConsumer: SlowConsumerPolicy;
 }
 
+/** What the sender works on. */
+export interface ClientSenderContext {
+  readonly transport: Transport;
+  readonly tables: ClientTables;
+  readonly limits: LimitCounters;
+}
+
 /** Sends to clients, frames each message once, and deals with the one that reads too slowly. */
 export class ClientSender {
-  readonly #transport: Transport;
   readonly #options: ClientSenderOptions;
+  readonly #transport: Transport;
+  readonly #tables: ClientTables;
   readonly #limits: LimitCounters;
   /** Messages handed to sockets. */
   sent = 0;
   /** Messages that were not sent because the client was too slow. */
   failed = 0;
 
-  constructor(transport: Transport, options: ClientSenderOptions, limits: LimitCounters) {
-    this.#transport = transport;
+  constructor(options: ClientSenderOptions, context: ClientSenderContext) {
     this.#options = options;
-    this.#limits = limits;
+    this.#transport = context.transport;
+    this.#tables = context.tables;
+    this.#limits = context.limits;
   }
 
   /** Frames a message for any number of clients. */
@@ -60,9 +70,13 @@ export class ClientSender {
 
   /** Closes a client with a goodbye; what was sent before leaves first. */
   close(client: ClientConnection, by: ClosedBy, code: number, reason: string): void {
-    if (client.isClosing) return;
-    client.isClosing = true;
-    client.socket.close(by, code, reason);
+    if (endClient(this.#tables, client)) client.socket.close(by, code, reason);
+  }
+
+  /** Drops a client at once, one that is being closed too. */
+  destroy(client: ClientConnection, by: ClosedBy): void {
+    endClient(this.#tables, client);
+    client.socket.destroy(by);
   }
 
   #hasRoom(client: ClientConnection): boolean {

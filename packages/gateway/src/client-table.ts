@@ -15,13 +15,19 @@ export class ClientTable {
   readonly gatewayToken: number = randomInt(1, CLIENT_ID_FIELD_LIMIT);
   readonly #parts = Array.from({ length: TABLE_PARTS }, () => new Map<number, ClientConnection>());
   #size = 0;
+  #hiddenSize = 0;
   #lastConnection = 0;
   #random = Buffer.alloc(0);
   #randomOffset = 0;
 
-  /** Number of clients. */
+  /** Number of clients, those whose end is decided included. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Number of clients whose end is not decided. */
+  get onlineCount(): number {
+    return this.#size - this.#hiddenSize;
   }
 
   /** Adds a client under a number that no other has. */
@@ -54,12 +60,26 @@ export class ClientTable {
     return this.find(address.connection, address.nonceHigh, address.nonceLow);
   }
 
-  /** Removes a client. */
-  remove(client: ClientConnection): void {
-    if (this.#partOf(client.connection).delete(client.connection)) this.#size -= 1;
+  /** Leaves a client whose end is decided out of those that are online. */
+  hide(client: ClientConnection): void {
+    if (client.isClosing) return;
+    client.isClosing = true;
+    this.#hiddenSize += 1;
   }
 
-  /** Every client. */
+  /** Removes a client. */
+  remove(client: ClientConnection): void {
+    if (!this.#partOf(client.connection).delete(client.connection)) return;
+    this.#size -= 1;
+    if (client.isClosing) this.#hiddenSize -= 1;
+  }
+
+  /** Every client whose end is not decided. */
+  *online(): IterableIterator<ClientConnection> {
+    for (const client of this.all()) if (!client.isClosing) yield client;
+  }
+
+  /** Every client, those whose end is decided included. */
   *all(): IterableIterator<ClientConnection> {
     for (const part of this.#parts) yield* part.values();
   }

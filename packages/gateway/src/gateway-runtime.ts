@@ -21,7 +21,12 @@ import { AdmissionControl, type AdmittedAs } from './admission-control.ts';
 import { ClientSender } from './client-sender.ts';
 import { ClientTable } from './client-table.ts';
 import { EventDispatcher } from './event-dispatcher.ts';
-import { equipClient, forgetClient, type GatewayState } from './gateway-state.ts';
+import {
+  type ClientTables,
+  equipClient,
+  forgetClient,
+  type GatewayState,
+} from './gateway-state.ts';
 import { GatewayStop } from './gateway-stop.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { InnerLinks } from './inner-links.ts';
@@ -71,11 +76,14 @@ export class GatewayRuntime implements RoleRuntime {
     const limits = new LimitCounters();
     this.#workers = new WorkerPool(createRouter(options.router, logger));
     this.#transport = createTransport(options, { scheduler, limits, logger });
-    this.#state = {
+    const tables: ClientTables = {
       clients,
       uids: new MembershipIndex(),
       groups: new MembershipIndex(),
-      sender: new ClientSender(this.#transport, options, limits),
+    };
+    this.#state = {
+      ...tables,
+      sender: new ClientSender(options, { transport: this.#transport, tables, limits }),
       limits,
       logger,
     };
@@ -253,7 +261,6 @@ export class GatewayRuntime implements RoleRuntime {
         this.#dispatcher.dispatchMessage(client, payload, isBinary);
       },
       onClose: (closure) => {
-        client.isClosing = true;
         forgetClient(this.#state, client);
         this.#dispatcher.dispatchClosed(client, closure);
       },

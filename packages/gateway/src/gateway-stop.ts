@@ -68,7 +68,7 @@ export class GatewayStop {
       sender.close(client, ClosedBy.Server, CloseCode.GoingAway, 'the server stops');
     }
     await this.#clock.waitUntil(() => clients.size === 0, this.#stepMs);
-    for (const client of clients.all()) client.socket.destroy(ClosedBy.Server);
+    for (const client of clients.all()) sender.destroy(client, ClosedBy.Server);
     const isHandled = (): boolean => !dispatcher.hasWorker || dispatcher.eventsInFlight === 0;
     await this.#clock.waitUntil(isHandled, this.#stepMs / 2);
   }

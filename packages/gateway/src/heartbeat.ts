@@ -71,8 +71,7 @@ export class Heartbeat {
       return;
     }
     this.#context.limits.heartbeat += 1;
-    client.isClosing = true;
-    socket.destroy(ClosedBy.Heartbeat);
+    this.#context.sender.destroy(client, ClosedBy.Heartbeat);
   }
 
   #ping(client: ClientConnection): void {

@@ -104,9 +104,9 @@ export interface GatewayOptions {
    * others get 403. An empty list lets all in. @default []
    */
   readonly allowedOrigins?: readonly string[];
-  /** Clients that one process takes, 1 to 10,000,000; past it websockets get 503, others are closed. @default 100000 */
+  /** Clients that one process takes, 1 to 10,000,000; past it websockets get 503, others are closed. 1,024 more may be in their handshake; further connections are closed at once. @default 100000 */
   readonly maxConnections?: number;
-  /** Clients that one process takes from one address; past it websockets get 429, others are closed. 0 sets no limit. @default 0 */
+  /** Connections that one process takes from one address, those in their handshake included; past it websockets get 429, others are closed. 0 sets no limit. @default 0 */
   readonly maxConnectionsPerIp?: number;
   /**
    * Proxies whose `X-Forwarded-For` and PROXY header count: all, none, or addresses and networks.

@@ -64,3 +64,20 @@ test('asks its router', () => {
   for (const worker of workers) pool.add(worker);
   expect(pool.choose(somebody)).toBe(workers[1]);
 });
+
+test('a router cannot take workers out of the pool', () => {
+  const pool = new WorkerPool({
+    choose: (links) => {
+      Reflect.apply(Array.prototype.pop, links, []);
+      return undefined;
+    },
+  });
+  expect(() => pool.choose(somebody)).toThrow(TypeError);
+  pool.add(createWorker(0));
+  pool.add(createWorker(1));
+  expect(() => pool.choose(somebody)).toThrow(TypeError);
+  const [first] = pool.links;
+  if (first !== undefined) pool.remove(first);
+  expect(() => pool.choose(somebody)).toThrow(TypeError);
+  expect(pool.size).toBe(1);
+});

@@ -4,7 +4,8 @@ import type { RoutableClient, WorkerRouter } from './worker-router.ts';
 /** The business workers that are linked to this gateway and ready for clients. */
 export class WorkerPool {
   readonly #router: WorkerRouter;
-  #links: readonly WorkerLink[] = [];
+  /** Frozen: a router function of the application's own is given it. */
+  #links: readonly WorkerLink[] = Object.freeze([]);
 
   constructor(router: WorkerRouter) {
     this.#router = router;
@@ -27,12 +28,12 @@ export class WorkerPool {
 
   /** Adds a worker. */
   add(link: WorkerLink): void {
-    this.#links = [...this.#links, link];
+    this.#links = Object.freeze([...this.#links, link]);
   }
 
   /** Removes a worker; one that is not there is ignored. */
   remove(link: WorkerLink): void {
-    this.#links = this.#links.filter((other) => other !== link);
+    this.#links = Object.freeze(this.#links.filter((other) => other !== link));
   }
 
   /** Chooses a worker for a client; `undefined` while none is ready. */

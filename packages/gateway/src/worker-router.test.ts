@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import { createLogger, FlushScheduler, FrameConnection } from '@gatewayworker/core';
+import { captureLogger } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 import { ClientConnection } from './client-connection.ts';
 import { WorkerLink } from './worker-link.ts';
@@ -119,4 +120,13 @@ test('a function that throws, or answers a stranger, gives way to least connecti
   }, logger);
   expect(failing.choose(workers, somebody)?.id).toBe(1);
   expect(createRouter(() => stranger, logger).choose(workers, somebody)?.id).toBe(1);
+});
+
+test('a function that answers promises gives way to least connections, and that is logged once', () => {
+  const { logger: captured, lines } = captureLogger();
+  const workers = [createWorker(0, 5), createWorker(1, 1)];
+  const router = createRouter(() => Promise.reject(new Error('later')) as never, captured);
+  for (let round = 0; round < 3; round += 1) expect(router.choose(workers, somebody)?.id).toBe(1);
+  expect(lines).toHaveLength(1);
+  expect(lines[0]?.['msg']).toMatch(/answered a promise/);
 });

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { type Logger, toError } from '@gatewayworker/core';
 import type { ClientRequest } from '@gatewayworker/protocol';
+import { isWrongPromise } from './wrong-promise.ts';
 
 /** A worker, as a router sees it. */
 export interface RoutableWorker {
@@ -24,7 +25,7 @@ export interface RoutableClient {
   readonly request: ClientRequest | undefined;
 }
 
-/** Chooses one of the workers, of which there is at least one, for a client. */
+/** Chooses one of the workers, of which there is at least one, for a client; at once, not by a promise. */
 export type RouterFunction = (
   workers: readonly RoutableWorker[],
   client: RoutableClient,
@@ -97,6 +98,7 @@ class FunctionRouter implements WorkerRouter {
   readonly #router: RouterFunction;
   readonly #logger: Logger;
   readonly #fallback = new LeastConnectionsRouter();
+  #hasAnsweredPromise = false;
 
   constructor(router: RouterFunction, logger: Logger) {
     this.#router = router;
@@ -112,10 +114,18 @@ class FunctionRouter implements WorkerRouter {
       const choice = this.#router(workers, client);
       const chosen = workers.find((worker) => worker === choice);
       if (chosen !== undefined) return chosen;
-      this.#logger.error('the router function answered none of the workers it was given');
+      if (isWrongPromise(choice)) this.#reportPromise();
+      else this.#logger.error('the router function answered none of the workers it was given');
     } catch (thrown) {
       this.#logger.error({ err: toError(thrown) }, 'the router function failed');
     }
     return this.#fallback.choose(workers);
+  }
+
+  /** An `async` function answers one every time: that is said once. */
+  #reportPromise(): void {
+    if (this.#hasAnsweredPromise) return;
+    this.#hasAnsweredPromise = true;
+    this.#logger.error('the router function answered a promise: it must answer a worker, at once');
   }
 }

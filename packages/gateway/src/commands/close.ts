@@ -18,9 +18,7 @@ export function closeUid(state: GatewayState, reader: ByteReader): void {
 /** Drops a client at once. */
 export function destroyClient(state: GatewayState, reader: ByteReader): void {
   const client = readClient(state, reader);
-  if (client === undefined) return;
-  client.isClosing = true;
-  client.socket.destroy(ClosedBy.Server);
+  if (client !== undefined) state.sender.destroy(client, ClosedBy.Server);
 }
 
 function close(

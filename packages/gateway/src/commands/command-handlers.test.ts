@@ -92,11 +92,14 @@ class Fixture {
   constructor() {
     const limits = new LimitCounters();
     const policy = { sendToClientBufferSize: 1024, slowConsumer: 'close' } as const;
-    this.state = {
+    const tables = {
       clients: new ClientTable(),
-      uids: new MembershipIndex(),
-      groups: new MembershipIndex(),
-      sender: new ClientSender(transport, policy, limits),
+      uids: new MembershipIndex<ClientConnection>(),
+      groups: new MembershipIndex<ClientConnection>(),
+    };
+    this.state = {
+      ...tables,
+      sender: new ClientSender(policy, { transport, tables, limits }),
       limits,
       logger: createLogger({ stdout: false }),
     };

@@ -8,7 +8,7 @@ export function joinGroup(state: GatewayState, reader: ByteReader): void {
   if (client === undefined) return;
   const group = reader.readRestName();
   client.addGroup(group);
-  state.groups.add(group, client);
+  if (!client.isClosing) state.groups.add(group, client);
 }
 
 /** Takes a client out of a group; one that is not in it stays out. */

@@ -1,5 +1,5 @@
 import { createLogger } from '@gatewayworker/core';
-import type { ClusterQuery } from '@gatewayworker/protocol';
+import type { AskedQuery, ClusterQuery } from '@gatewayworker/protocol';
 import { expect, test } from 'vitest';
 import type { ClientConnection } from '../client-connection.ts';
 import { ClientSender } from '../client-sender.ts';
@@ -41,11 +41,14 @@ function createState() {
   const clients = new ClientTable();
   const limits = new LimitCounters();
   const policy = { sendToClientBufferSize: 1024, slowConsumer: 'close' } as const;
-  const state: GatewayState = {
+  const tables = {
     clients,
-    uids: new MembershipIndex(),
-    groups: new MembershipIndex(),
-    sender: new ClientSender(transport, policy, limits),
+    uids: new MembershipIndex<ClientConnection>(),
+    groups: new MembershipIndex<ClientConnection>(),
+  };
+  const state: GatewayState = {
+    ...tables,
+    sender: new ClientSender(policy, { transport, tables, limits }),
     limits,
     logger: createLogger({ stdout: false }),
   };
@@ -113,6 +116,47 @@ test.each<ClusterQuery>([
   const { state, members } = createState();
   for (const client of members) forgetClient(state, client);
   expect(answerQuery(state, query)).toEqual([]);
+});
+
+test('answers every query as if a client had gone once its end is decided', () => {
+  const { state, members } = createState();
+  for (const client of members) state.sender.close(client, 'server', 1000, '');
+  const [{ connection, nonceHigh, nonceLow }] = members;
+  const client = { connection, nonceHigh, nonceLow };
+  const given: readonly (readonly [AskedQuery, unknown])[] = [
+    [{ kind: 'isOnline', client }, false],
+    [{ kind: 'getUidByClientId', client }, null],
+    [{ kind: 'getSession', client }, null],
+    [{ kind: 'isUidOnline', uid: 'anna' }, false],
+    [{ kind: 'isUidsOnline', uids: ['anna'] }, [false]],
+    [{ kind: 'getClientIdByUid', uid: 'anna' }, []],
+    [{ kind: 'batchGetClientIdByUid', uids: ['anna'] }, [[]]],
+    [{ kind: 'getClientIdListByGroup', group: 'g' }, []],
+    [{ kind: 'getClientIdCountByGroup', group: 'g' }, 0],
+    [{ kind: 'batchGetClientIdCountByGroup', groups: ['g', 'h'] }, [0, 0]],
+    [{ kind: 'getClientSessionsByGroup', group: 'g' }, []],
+    [{ kind: 'getUidListByGroup', group: 'g' }, []],
+    [{ kind: 'getAllClientIdCount' }, 0],
+    [{ kind: 'getAllClientIdList' }, []],
+    [{ kind: 'getAllClientSessions' }, []],
+    [{ kind: 'getAllUidList' }, []],
+    [{ kind: 'getAllGroupIdList' }, []],
+    [{ kind: 'getAllGroupClientIdList' }, []],
+    [{ kind: 'getAllGroupClientIdCount' }, []],
+    [{ kind: 'getAllGroupUidList' }, []],
+  ];
+  for (const [query, answer] of given) {
+    expect([query.kind, answerQuery(state, query)]).toEqual([query.kind, answer]);
+  }
+  // Their sockets have not closed: they take room, and their worker is still to get their end.
+  expect(state.clients.size).toBe(3);
+  expect(members.map(({ uid, groups }) => [uid, [...groups]])).toEqual([
+    ['anna', ['g']],
+    ['anna', ['g']],
+    [undefined, ['g', 'h']],
+  ]);
+  for (const one of members) forgetClient(state, one);
+  expect([state.clients.size, state.clients.onlineCount]).toEqual([0, 0]);
 });
 
 test('says that it does not know a query', () => {

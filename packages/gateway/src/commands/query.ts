@@ -1,5 +1,10 @@
 import { GatewayWorkerError } from '@gatewayworker/core';
-import type { AskedQuery, QueryAnswers, SessionOfClient } from '@gatewayworker/protocol';
+import type {
+  AskedQuery,
+  ConnectionAddress,
+  QueryAnswers,
+  SessionOfClient,
+} from '@gatewayworker/protocol';
 import type { ClientConnection } from '../client-connection.ts';
 import type { GatewayState } from '../gateway-state.ts';
 
@@ -14,11 +19,11 @@ export function answerQuery(
 ): QueryAnswers[keyof QueryAnswers] {
   switch (query.kind) {
     case 'isOnline':
-      return isOnline(state.clients.at(query.client));
+      return online(state, query.client) !== undefined;
     case 'getUidByClientId':
-      return state.clients.at(query.client)?.uid ?? null;
+      return online(state, query.client)?.uid ?? null;
     case 'getSession': {
-      const client = state.clients.at(query.client);
+      const client = online(state, query.client);
       return client === undefined ? null : { session: client.session.packed };
     }
     case 'isUidOnline':
@@ -40,11 +45,11 @@ export function answerQuery(
     case 'getUidListByGroup':
       return uids(state.groups.get(query.group) ?? []);
     case 'getAllClientIdCount':
-      return state.clients.size;
+      return state.clients.onlineCount;
     case 'getAllClientIdList':
-      return clientIds(state, state.clients.all());
+      return clientIds(state, state.clients.online());
     case 'getAllClientSessions':
-      return sessions(state, state.clients.all());
+      return sessions(state, state.clients.online());
     case 'getAllUidList':
       return [...state.uids.names()];
     case 'getAllGroupIdList':
@@ -63,8 +68,9 @@ export function answerQuery(
 }
 
 /** A client whose end is decided is not online any more, though its socket may take a moment to close. */
-function isOnline(client: ClientConnection | undefined): boolean {
-  return client !== undefined && !client.isClosing;
+function online(state: GatewayState, address: ConnectionAddress): ClientConnection | undefined {
+  const client = state.clients.at(address);
+  return client?.isClosing === true ? undefined : client;
 }
 
 function clientIds(state: GatewayState, clients: Iterable<ClientConnection>): string[] {

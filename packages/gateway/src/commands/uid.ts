@@ -38,7 +38,7 @@ function setUid(state: GatewayState, client: ClientConnection, uid: string | und
   if (client.uid === uid) return;
   if (client.uid !== undefined) state.uids.remove(client.uid, client);
   client.uid = uid;
-  if (uid !== undefined) state.uids.add(uid, client);
+  if (uid !== undefined && !client.isClosing) state.uids.add(uid, client);
   const { connection, appliedUidChanges: appliedChanges } = client;
   client.worker?.connection.send({ type: 'uidChanged', connection, appliedChanges, uid });
 }

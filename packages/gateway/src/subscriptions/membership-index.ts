@@ -21,7 +21,7 @@ export class MembershipIndex<Member> {
     return this.#members.entries();
   }
 
-  /** The members of a name; `undefined` when there are none. Do not change the index while walking it. */
+  /** The members of a name; `undefined` when there are none. Add none while walking them. */
   get(name: string): ReadonlySet<Member> | undefined {
     return this.#members.get(name);
   }

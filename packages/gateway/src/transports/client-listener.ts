@@ -4,13 +4,15 @@ import { boundPort, type Logger, listen, toError } from '@gatewayworker/core';
 import type { LimitCounters } from '../limit-counters.ts';
 import type { ListenAddress } from '../listen-address.ts';
 import { plainAddress, type TrustedProxies } from '../trusted-proxies.ts';
+import { AcceptedSocket, type AcceptedSocketContext } from './accepted-socket.ts';
+import { ConnectionsPerAddress } from './connections-per-address.ts';
 import { parseProxyHeader } from './proxy-header.ts';
 
-/** Time a peer has to read a farewell before its socket is dropped, in milliseconds. */
-const FAREWELL_MS = 1000;
-
-/** Connections over the limit for clients that may be in their handshake. */
+/** Connections over the limit for clients, of those that are in their handshake or are refused. */
 const HANDSHAKE_ROOM = 1024;
+
+/** Connections of one address that are told at a time that it has too many; others are just closed. */
+const REFUSED_PER_ADDRESS = 8;
 
 /** What the listener needs. */
 export interface ClientListenerOptions {
@@ -23,35 +25,9 @@ export interface ClientListenerOptions {
   readonly trustedProxies: TrustedProxies;
   readonly handshakeTimeoutMs: number;
   readonly maxConnections: number;
+  readonly maxConnectionsPerIp: number;
   readonly limits: LimitCounters;
   readonly logger: Logger;
-}
-
-/** A connection that is ready for the protocol of its listener. */
-export class AcceptedSocket {
-  readonly socket: Socket;
-  /** Who it comes from, as the PROXY header says if there is one. */
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  /** Takes leave of a client whose time is over, and closes; without it the socket is just closed. */
-  onTimeout: (() => void) | undefined;
-  readonly #settle: () => void;
-
-  constructor(
-    socket: Socket,
-    source: { readonly address: string; readonly port: number },
-    settle: () => void,
-  ) {
-    this.socket = socket;
-    this.remoteAddress = source.address;
-    this.remotePort = source.port;
-    this.#settle = settle;
-  }
-
-  /** The client has sent its handshake: its time runs no more. */
-  settle(): void {
-    this.#settle();
-  }
 }
 
 /**
@@ -60,17 +36,38 @@ export class AcceptedSocket {
  */
 export class ClientListener {
   readonly #options: ClientListenerOptions;
+  readonly #isHttp: boolean;
+  readonly #onSocket: (accepted: AcceptedSocket) => void;
   readonly #server: Server;
-  readonly #inHandshake = new Set<Socket>();
+  readonly #context: AcceptedSocketContext;
+  /** Connections that are not closed, those of clients included. */
+  #open = 0;
 
-  /** @param onSocket - takes each connection; it answers errors of the socket from then on */
-  constructor(options: ClientListenerOptions, onSocket: (accepted: AcceptedSocket) => void) {
+  /**
+   * @param handler.isHttp - true when the client may name its address by a header, and can be told why it
+   * is refused
+   * @param handler.onSocket - takes each connection; it answers errors of the socket once it has settled
+   */
+  constructor(
+    options: ClientListenerOptions,
+    handler: {
+      readonly isHttp: boolean;
+      readonly onSocket: (accepted: AcceptedSocket) => void;
+    },
+  ) {
     this.#options = options;
-    this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket, onSocket));
-    this.#server.maxConnections = options.maxConnections + HANDSHAKE_ROOM;
-    this.#server.on('drop', () => {
-      options.limits.connections += 1;
-    });
+    this.#isHttp = handler.isHttp;
+    this.#onSocket = handler.onSocket;
+    this.#context = {
+      handshakeTimeoutMs: options.handshakeTimeoutMs,
+      limits: options.limits,
+      perAddress: new ConnectionsPerAddress(options.maxConnectionsPerIp),
+      refused: new ConnectionsPerAddress(REFUSED_PER_ADDRESS),
+      inHandshake: new Set(),
+    };
+    // No `maxConnections`: a process that refuses a connection by it gives that back to the master, which
+    // offers it to the processes again, without end.
+    this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
   }
 
   /** Port it listens on; 0 before `listen`. */
@@ -90,43 +87,46 @@ export class ClientListener {
   /** Takes no connection any more, and ends those that are in their handshake. */
   close(): void {
     this.#server.close();
-    for (const socket of this.#inHandshake) socket.destroy();
+    for (const socket of this.#context.inHandshake) socket.destroy();
   }
 
-  #accept(raw: Socket, onSocket: (accepted: AcceptedSocket) => void): void {
-    const { handshakeTimeoutMs, limits, proxyProtocol } = this.#options;
-    let accepted: AcceptedSocket | undefined;
-    const timer = setTimeout(() => {
-      limits.handshakeTimeout += 1;
-      settle();
-      // The farewell may come too late for the client.
-      raw.on('error', ignoreError);
-      if (accepted?.onTimeout === undefined) {
-        raw.destroy();
-        return;
+  #accept(raw: Socket): void {
+    const { limits, maxConnections, proxyProtocol } = this.#options;
+    if (this.#open >= maxConnections + HANDSHAKE_ROOM) {
+      limits.connections += 1;
+      raw.destroy();
+      return;
+    }
+    this.#open += 1;
+    raw.once('close', this.#handleClosed);
+    const accepted = new AcceptedSocket(raw, plainAddress(raw.remoteAddress ?? ''), this.#context);
+    if (!proxyProtocol) {
+      this.#takePlace(raw, accepted);
+      return;
+    }
+    this.#takeProxyHeader(raw, (source) => {
+      if (source !== undefined) {
+        accepted.remoteAddress = source.address;
+        accepted.remotePort = source.port;
       }
-      accepted.onTimeout();
-      setTimeout(() => raw.destroy(), FAREWELL_MS).unref();
-    }, handshakeTimeoutMs);
-    const settle = (): void => {
-      clearTimeout(timer);
-      raw.off('close', settle);
-      raw.off('error', ignoreError);
-      this.#inHandshake.delete(raw);
-    };
-    this.#inHandshake.add(raw);
-    raw.on('close', settle);
-    // Until the protocol takes over, an error is the client's own: the socket closes by itself.
-    raw.on('error', ignoreError);
-    const peer = { address: plainAddress(raw.remoteAddress ?? ''), port: raw.remotePort ?? 0 };
-    const secure = (source: typeof peer): void => {
-      this.#secure(raw, (socket) => {
-        accepted = new AcceptedSocket(socket, source, settle);
-        onSocket(accepted);
-      });
-    };
-    if (proxyProtocol) this.#takeProxyHeader(raw, (source) => secure(source ?? peer));
-    else secure(peer);
+      this.#takePlace(raw, accepted);
+    });
+  }
+
+  readonly #handleClosed = (): void => {
+    this.#open -= 1;
+  };
+
+  /** Counts the connection for its address, where that is known for sure, and goes on with it. */
+  #takePlace(raw: Socket, accepted: AcceptedSocket): void {
+    const { remoteAddress } = accepted;
+    const mayBeForwarded = this.#isHttp && this.#options.trustedProxies.includes(remoteAddress);
+    if (!mayBeForwarded && !accepted.take(remoteAddress) && !this.#isHttp) raw.destroy();
+    if (raw.destroyed) return;
+    this.#secure(raw, (socket) => {
+      accepted.socket = socket;
+      this.#onSocket(accepted);
+    });
   }
 
   #takeProxyHeader(raw: Socket, onSource: (source: Source | undefined) => void): void {
@@ -181,7 +181,3 @@ export class ClientListener {
 }
 
 type Source = { readonly address: string; readonly port: number };
-
-function ignoreError(): void {
-  // The socket closes by itself.
-}

@@ -8,7 +8,8 @@ export interface DecodedMessage {
 
 /**
  * A protocol of your own: it splits the byte stream of a client into messages, and turns what is sent
- * to it into bytes. It runs in the gateway processes, so it should be quick and keep nothing.
+ * to it into bytes. It runs in the gateway processes, so it should be quick and keep nothing. A promise
+ * is an answer that is none.
  */
 export interface ClientProtocol {
   /**

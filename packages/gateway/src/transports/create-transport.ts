@@ -32,7 +32,9 @@ export function createTransport(
     trustedProxies: new TrustedProxies(trustProxy),
   };
   const stream: StreamProtocol | undefined =
-    protocol === undefined ? streamProtocols.get(address.scheme) : adaptClientProtocol(protocol);
+    protocol === undefined
+      ? streamProtocols.get(address.scheme)
+      : adaptClientProtocol(protocol, context.logger);
   if (stream === undefined) return new WebsocketTransport(common);
   return new StreamTransport({ ...common, protocol: stream });
 }

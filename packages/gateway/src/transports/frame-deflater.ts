@@ -16,12 +16,17 @@ const TAIL_BYTES = 4;
  */
 export class FrameDeflater {
   readonly #threshold: number;
+  readonly #windowBits: number;
   #plain: Buffer | undefined;
   #compressed: Buffer | undefined;
 
-  /** @param threshold - payloads shorter than this many bytes are left as they are */
-  constructor(threshold: number) {
+  /**
+   * @param threshold - payloads shorter than this many bytes are left as they are
+   * @param windowBits - the window that a client needs to read them, as its power of two, 9 to 15
+   */
+  constructor(threshold: number, windowBits: number) {
     this.#threshold = threshold;
+    this.#windowBits = windowBits;
   }
 
   /** Answers the frame to send in place of an uncompressed, unmasked data frame. */
@@ -38,7 +43,10 @@ export class FrameDeflater {
     const headerBytes = shortLength < 126 ? 2 : shortLength === 126 ? 4 : 10;
     const payload = frame.subarray(headerBytes);
     if (payload.length < this.#threshold) return frame;
-    const flushed = deflateRawSync(payload, { finishFlush: constants.Z_SYNC_FLUSH });
+    const flushed = deflateRawSync(payload, {
+      finishFlush: constants.Z_SYNC_FLUSH,
+      windowBits: this.#windowBits,
+    });
     const compressed = flushed.subarray(0, flushed.length - TAIL_BYTES);
     const writer = new ByteWriter();
     writeFrameHeader(writer, compressed.length, (frame.readUInt8(0) & 0x0f) === 2);

@@ -1,4 +1,6 @@
+import { createLogger } from '@gatewayworker/core';
 import { ByteWriter } from '@gatewayworker/protocol';
+import { captureLogger } from '@gatewayworker/testing';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { StreamDecoder } from './stream-decoder.ts';
@@ -15,15 +17,20 @@ function builtIn(scheme: string): StreamProtocol {
   return protocol;
 }
 
+const silent = createLogger({ stdout: false });
+
 /** Two digits of length, then that many characters. */
-const counted = adaptClientProtocol({
-  decode(buffer) {
-    const byteLength = 2 + Number(buffer.toString('latin1', 0, 2));
-    if (buffer.length < Math.max(2, byteLength)) return undefined;
-    return { message: buffer.toString('utf8', 2, byteLength), byteLength };
+const counted = adaptClientProtocol(
+  {
+    decode(buffer) {
+      const byteLength = 2 + Number(buffer.toString('latin1', 0, 2));
+      if (buffer.length < Math.max(2, byteLength)) return undefined;
+      return { message: buffer.toString('utf8', 2, byteLength), byteLength };
+    },
+    encode: (data) => `${String(Buffer.byteLength(data)).padStart(2, '0')}${data.toString()}`,
   },
-  encode: (data) => `${String(Buffer.byteLength(data)).padStart(2, '0')}${data.toString()}`,
-});
+  silent,
+);
 
 function encode(protocol: StreamProtocol, payloads: readonly Buffer[], isBinary: boolean): Buffer {
   const writer = new ByteWriter();
@@ -125,24 +132,49 @@ test.each([
   ['half a byte', { message: 'x', byteLength: 0.5 }],
   ['a message that is a number', { message: 5, byteLength: 1 }],
 ])('an own protocol that answers %s breaks off', (_name, answer) => {
-  const protocol = adaptClientProtocol({
-    decode: () => answer as never,
-    encode: (data) => data,
-  });
+  const protocol = adaptClientProtocol(
+    {
+      decode: () => answer as never,
+      encode: (data) => data,
+    },
+    silent,
+  );
   const decoder = new StreamDecoder(protocol, 100);
   decoder.append(Buffer.from('abc'));
   expect(() => decoder.next()).toThrow();
 });
 
+test('an own protocol that answers promises breaks off, and that is logged once a method', () => {
+  const { logger, lines } = captureLogger();
+  const reject = (): never => Promise.reject(new Error('later')) as never;
+  const async = adaptClientProtocol({ decode: reject, encode: reject }, logger);
+  const inner = adaptClientProtocol(
+    { decode: () => ({ message: reject(), byteLength: 0 }), encode: (data) => data },
+    logger,
+  );
+  for (let round = 0; round < 3; round += 1) {
+    for (const protocol of [async, inner]) {
+      const decoder = new StreamDecoder(protocol, 100);
+      decoder.append(Buffer.from('abc'));
+      expect(() => decoder.next()).toThrow('decode answered a promise');
+    }
+    expect(() => encode(async, [Buffer.from('x')], false)).toThrow('encode answered a promise');
+  }
+  expect(lines.map((line) => line['method'])).toEqual(['decode', 'decode', 'encode']);
+});
+
 test('an own protocol may answer bytes, and gets text as a string and binary as a Buffer', () => {
   const given: unknown[] = [];
-  const protocol = adaptClientProtocol({
-    decode: (buffer) => ({ message: Uint8Array.from(buffer), byteLength: buffer.length }),
-    encode: (data) => {
-      given.push(data);
-      return new Uint8Array([1, 2]);
+  const protocol = adaptClientProtocol(
+    {
+      decode: (buffer) => ({ message: Uint8Array.from(buffer), byteLength: buffer.length }),
+      encode: (data) => {
+        given.push(data);
+        return new Uint8Array([1, 2]);
+      },
     },
-  });
+    silent,
+  );
   expect(decode(new StreamDecoder(protocol, 100), Buffer.from('a'), [1])).toEqual(['binary 61']);
   expect(encode(protocol, [Buffer.from('x')], false)).toEqual(Buffer.of(1, 2));
   encode(protocol, [Buffer.from('y')], true);

@@ -1,5 +1,7 @@
 import { isUtf8 } from 'node:buffer';
+import type { Logger } from '@gatewayworker/core';
 import type { ByteWriter } from '@gatewayworker/protocol';
+import { isWrongPromise } from '../wrong-promise.ts';
 import type { ClientProtocol } from './client-protocol.ts';
 
 /** The first message of the bytes that came from a client. */
@@ -84,12 +86,27 @@ export const streamProtocols: ReadonlyMap<string, StreamProtocol> = new Map([
 ]);
 
 /** A protocol of the application's own, each of its answers checked. */
-export function adaptClientProtocol(protocol: ClientProtocol): StreamProtocol {
+export function adaptClientProtocol(protocol: ClientProtocol, logger: Logger): StreamProtocol {
+  const reported = new Set<string>();
+  /** @throws {Error} when it is a promise: an `async` method answers one every time, which is logged once */
+  const refusePromise = (method: string, answer: unknown): void => {
+    if (!isWrongPromise(answer)) return;
+    if (!reported.has(method)) {
+      reported.add(method);
+      logger.error(
+        { method },
+        'a method of the protocol answered a promise: it must answer at once',
+      );
+    }
+    throw new Error(`${method} answered a promise`);
+  };
   return {
     decode(bytes) {
       const decoded = protocol.decode(bytes);
       if (decoded === undefined || decoded === null) return undefined;
+      refusePromise('decode', decoded);
       const { message, byteLength } = decoded;
+      refusePromise('decode', message);
       if (!Number.isInteger(byteLength) || byteLength < 1 || byteLength > bytes.length) {
         throw new Error(`decode answered a byteLength of ${String(byteLength)}`);
       }
@@ -97,7 +114,9 @@ export function adaptClientProtocol(protocol: ClientProtocol): StreamProtocol {
     },
     encode(writer, payload, isBinary) {
       const data = isBinary ? Buffer.from(payload) : payload.toString('utf8');
-      writer.writeBytes(toPayload('encode', protocol.encode(data)).payload);
+      const encoded = protocol.encode(data);
+      refusePromise('encode', encoded);
+      writer.writeBytes(toPayload('encode', encoded).payload);
     },
   };
 }

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { type FlushScheduler, GatheredSocket, type Logger, toError } from '@gatewayworker/core';
 import { ClosedBy } from '@gatewayworker/protocol';
 import type { LimitCounters } from '../limit-counters.ts';
-import type { AcceptedSocket } from './client-listener.ts';
+import type { AcceptedSocket } from './accepted-socket.ts';
 import { StreamDecoder } from './stream-decoder.ts';
 import { MessageTooBigError, type StreamProtocol } from './stream-protocol.ts';
 import type { ClientSocket, ClientSocketHandler } from './transport.ts';

@@ -1,12 +1,8 @@
 import { type FlushScheduler, type Logger, toError } from '@gatewayworker/core';
 import { ByteWriter } from '@gatewayworker/protocol';
 import type { LimitCounters } from '../limit-counters.ts';
-import {
-  type AcceptedSocket,
-  ClientListener,
-  type ClientListenerOptions,
-} from './client-listener.ts';
-import { ConnectionsPerAddress } from './connections-per-address.ts';
+import type { AcceptedSocket } from './accepted-socket.ts';
+import { ClientListener, type ClientListenerOptions } from './client-listener.ts';
 import type { StreamProtocol } from './stream-protocol.ts';
 import { StreamSocket } from './stream-socket.ts';
 import type { Transport, TransportHandler } from './transport.ts';
@@ -15,7 +11,6 @@ import type { Transport, TransportHandler } from './transport.ts';
 export interface StreamTransportOptions extends ClientListenerOptions {
   readonly protocol: StreamProtocol;
   readonly maxMessageBytes: number;
-  readonly maxConnectionsPerIp: number;
   readonly scheduler: FlushScheduler;
   readonly limits: LimitCounters;
   readonly logger: Logger;
@@ -25,13 +20,14 @@ export interface StreamTransportOptions extends ClientListenerOptions {
 export class StreamTransport implements Transport {
   readonly #options: StreamTransportOptions;
   readonly #listener: ClientListener;
-  readonly #perAddress: ConnectionsPerAddress;
   #handler: TransportHandler | undefined;
 
   constructor(options: StreamTransportOptions) {
     this.#options = options;
-    this.#perAddress = new ConnectionsPerAddress(options.maxConnectionsPerIp);
-    this.#listener = new ClientListener(options, (accepted) => this.#accept(accepted));
+    this.#listener = new ClientListener(options, {
+      isHttp: false,
+      onSocket: (accepted) => this.#accept(accepted),
+    });
   }
 
   get port(): number {
@@ -61,11 +57,6 @@ export class StreamTransport implements Transport {
   #accept(accepted: AcceptedSocket): void {
     const { remoteAddress, remotePort, socket } = accepted;
     accepted.settle();
-    if (!this.#perAddress.take(remoteAddress, socket)) {
-      this.#options.limits.connectionsPerIp += 1;
-      socket.destroy();
-      return;
-    }
     const candidate = { remoteAddress, remotePort, request: undefined };
     this.#handler?.admit(candidate, (decision) => {
       if (!decision.isAccepted) {

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { type FlushScheduler, GatheredSocket } from '@gatewayworker/core';
 import { ByteWriter, type ClientRequest, CloseCode, ClosedBy } from '@gatewayworker/protocol';
@@ -149,13 +148,4 @@ function closeCodeOf(code: string): number {
   if (code === 'WS_ERR_INVALID_UTF8') return CloseCode.InvalidPayload;
   if (code === 'WS_ERR_TOO_MANY_BUFFERED_PARTS') return CloseCode.PolicyViolation;
   return CloseCode.ProtocolError;
-}
-
-/** The parts of a handshake that applications see. */
-export function readRequest(request: IncomingMessage): ClientRequest {
-  const headers = Object.entries(request.headers).map(([name, value]): [string, string] => [
-    name,
-    Array.isArray(value) ? value.join(', ') : (value ?? ''),
-  ]);
-  return { url: request.url ?? '/', headers: Object.fromEntries(headers) };
 }

@@ -1,22 +1,28 @@
-import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FlushScheduler } from '@gatewayworker/core';
-import { ByteWriter } from '@gatewayworker/protocol';
+import { ByteWriter, type ClientRequest } from '@gatewayworker/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
-import {
-  type AcceptedSocket,
-  ClientListener,
-  type ClientListenerOptions,
-} from './client-listener.ts';
-import { ConnectionsPerAddress } from './connections-per-address.ts';
+import type { AcceptedSocket } from './accepted-socket.ts';
+import { ClientListener, type ClientListenerOptions } from './client-listener.ts';
+import { chooseDeflateOffer, formatDeflateOffer } from './deflate-offer.ts';
 import { FrameDeflater } from './frame-deflater.ts';
 import { OriginList } from './origin-list.ts';
-import type { Refusal, Transport, TransportHandler } from './transport.ts';
+import type { Admission, ClientCandidate, Transport, TransportHandler } from './transport.ts';
 import { writeFrameHeader } from './websocket-frame.ts';
-import { readRequest, WebsocketSocket } from './websocket-socket.ts';
+import {
+  checkHandshake,
+  formatRefusal,
+  type HandshakeRefusal,
+  readRequest,
+} from './websocket-handshake.ts';
+import { WebsocketSocket } from './websocket-socket.ts';
 
 /** Time a client has to answer a close frame, in milliseconds; then its socket is closed for it. */
 const CLOSE_TIMEOUT_MS = 5000;
+
+/** Window of a client that sets no limit, as its power of two. */
+const MAX_WINDOW_BITS = 15;
 
 /** Payloads shorter than this are not compressed, in bytes. */
 const DEFAULT_DEFLATE_THRESHOLD = 1024;
@@ -30,7 +36,6 @@ export interface DeflateOptions {
 /** What the websocket listener needs. */
 export interface WebsocketTransportOptions extends ClientListenerOptions {
   readonly maxMessageBytes: number;
-  readonly maxConnectionsPerIp: number;
   readonly perMessageDeflate: boolean | DeflateOptions;
   readonly subprotocols: readonly string[];
   readonly allowedOrigins: readonly string[];
@@ -50,20 +55,21 @@ export class WebsocketTransport implements Transport {
   readonly #http: Server;
   readonly #websockets: WebSocketServer;
   readonly #accepted = new WeakMap<Duplex, AcceptedSocket>();
-  readonly #perAddress: ConnectionsPerAddress;
   readonly #origins: OriginList;
-  readonly #deflater: FrameDeflater | undefined;
+  /** Payloads shorter than this are not compressed, in bytes; `undefined` compresses nothing. */
+  readonly #deflateThreshold: number | undefined;
+  /** By the window that their clients have. */
+  readonly #deflaters = new Map<number, FrameDeflater>();
   #handler: TransportHandler | undefined;
 
   constructor(options: WebsocketTransportOptions) {
     this.#options = options;
     const { perMessageDeflate, subprotocols } = options;
-    this.#perAddress = new ConnectionsPerAddress(options.maxConnectionsPerIp);
     this.#origins = new OriginList(options.allowedOrigins);
     if (perMessageDeflate !== false) {
       const { threshold = DEFAULT_DEFLATE_THRESHOLD } =
         perMessageDeflate === true ? {} : perMessageDeflate;
-      this.#deflater = new FrameDeflater(threshold);
+      this.#deflateThreshold = threshold;
     }
     const serverOptions = {
       noServer: true,
@@ -71,7 +77,7 @@ export class WebsocketTransport implements Transport {
       // Pongs are gathered with everything else that a client gets.
       autoPong: false,
       // Without context takeover a frame is compressed once for all, and no client keeps a window.
-      perMessageDeflate: this.#deflater !== undefined && {
+      perMessageDeflate: this.#deflateThreshold !== undefined && {
         serverNoContextTakeover: true,
         clientNoContextTakeover: true,
       },
@@ -89,10 +95,17 @@ export class WebsocketTransport implements Transport {
       response.end('This port speaks websocket.\n');
     });
     this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
-    this.#listener = new ClientListener(options, (accepted) => {
-      accepted.onTimeout = () => refuse(accepted.socket, timeout);
-      this.#accepted.set(accepted.socket, accepted);
-      this.#http.emit('connection', accepted.socket);
+    this.#listener = new ClientListener(options, {
+      isHttp: true,
+      onSocket: (accepted) => {
+        accepted.onTimeout = () => {
+          // The rest of the handshake may still come.
+          this.#accepted.delete(accepted.socket);
+          accepted.refuse(formatRefusal(timeout));
+        };
+        this.#accepted.set(accepted.socket, accepted);
+        this.#http.emit('connection', accepted.socket);
+      },
     });
   }
 
@@ -121,9 +134,6 @@ export class WebsocketTransport implements Transport {
     if (accepted === undefined) return;
     // Kept for the handshake only: an idle client should cost little.
     this.#accepted.delete(socket);
-    accepted.settle();
-    // Until the websocket takes the socket over, an error here is the client's own.
-    socket.on('error', ignoreError);
     const handshake = readRequest(request);
     const remoteAddress = this.#options.trustedProxies.clientOf(
       accepted.remoteAddress,
@@ -131,61 +141,96 @@ export class WebsocketTransport implements Transport {
     );
     // The port of a client that came by an HTTP proxy is not known.
     const isForwarded = remoteAddress !== accepted.remoteAddress;
-    const origin = { remoteAddress, remotePort: isForwarded ? 0 : accepted.remotePort };
+    const remotePort = isForwarded ? 0 : accepted.remotePort;
+    const candidate = { remoteAddress, remotePort, request: handshake };
     const refusal = this.#refusal(request, accepted, remoteAddress);
+    accepted.settle();
     if (refusal !== undefined) {
-      refuse(socket, refusal);
+      accepted.refuse(formatRefusal(refusal));
       return;
     }
-    this.#handler?.admit({ ...origin, request: handshake }, (decision) => {
-      if (socket.destroyed) return;
-      if (!decision.isAccepted) {
-        refuse(socket, decision);
-        return;
-      }
-      this.#websockets.handleUpgrade(request, socket, head, (websocket: WebSocket) => {
-        socket.off('error', ignoreError);
-        const client = new WebsocketSocket(websocket, accepted.socket, {
-          ...origin,
-          request: handshake,
-          listenPort: this.port,
-          scheduler: this.#options.scheduler,
-          limits: this.#options.limits,
-          deflater: websocket.extensions === '' ? undefined : this.#deflater,
-        });
-        client.start(decision.onClient(client));
-      });
+    // Until the websocket takes the socket over, an error here is the client's own.
+    socket.on('error', ignoreError);
+    this.#handler?.admit(candidate, (decision) => {
+      socket.off('error', ignoreError);
+      if (decision.isAccepted) this.#complete(request, head, { accepted, candidate, decision });
+      else accepted.refuse(formatRefusal(decision));
     });
+  }
+
+  /** Answers the handshake of a client that is let in. */
+  #complete(
+    request: IncomingMessage,
+    head: Buffer,
+    { accepted, candidate, decision }: AdmittedHandshake,
+  ): void {
+    const { socket } = accepted;
+    const deflater = this.#negotiate(request);
+    let isOpen = false;
+    this.#websockets.handleUpgrade(request, socket, head, (websocket: WebSocket) => {
+      isOpen = true;
+      const client = new WebsocketSocket(websocket, socket, {
+        ...candidate,
+        listenPort: this.port,
+        scheduler: this.#options.scheduler,
+        limits: this.#options.limits,
+        deflater,
+      });
+      client.start(decision.onClient(client));
+    });
+    if (!isOpen) accepted.dropSoon();
+  }
+
+  /** Agrees with a client about compression: `ws` is left with the one offer that it is to accept. */
+  #negotiate({ headers }: IncomingMessage): FrameDeflater | undefined {
+    const offered = headers['sec-websocket-extensions'];
+    delete headers['sec-websocket-extensions'];
+    const offer = chooseDeflateOffer(offered);
+    if (this.#deflateThreshold === undefined || offer === undefined) return undefined;
+    headers['sec-websocket-extensions'] = formatDeflateOffer(offer);
+    const { windowBits = MAX_WINDOW_BITS } = offer;
+    const known = this.#deflaters.get(windowBits);
+    if (known !== undefined) return known;
+    const deflater = new FrameDeflater(this.#deflateThreshold, windowBits);
+    this.#deflaters.set(windowBits, deflater);
+    return deflater;
   }
 
   #refusal(
     request: IncomingMessage,
-    { socket }: AcceptedSocket,
+    accepted: AcceptedSocket,
     remoteAddress: string,
-  ): Refusal | undefined {
-    const { limits } = this.#options;
+  ): HandshakeRefusal | undefined {
+    if (accepted.isOverLimit) return tooMany;
+    const refusal = checkHandshake(request);
+    if (refusal !== undefined) return refusal;
     if (!this.#origins.allows(request.headers.origin)) {
-      limits.origin += 1;
+      this.#options.limits.origin += 1;
       return { isAccepted: false, status: 403, reason: 'this origin is not allowed' };
     }
-    if (this.#perAddress.take(remoteAddress, socket)) return undefined;
-    limits.connectionsPerIp += 1;
-    return { isAccepted: false, status: 429, reason: 'too many connections from this address' };
+    return accepted.take(remoteAddress) ? undefined : tooMany;
   }
 }
 
-const timeout: Refusal = { isAccepted: false, status: 408, reason: 'the handshake took too long' };
+/** A client that is let in, before its handshake is answered. */
+interface AdmittedHandshake {
+  readonly accepted: AcceptedSocket;
+  readonly candidate: ClientCandidate & { readonly request: ClientRequest };
+  readonly decision: Admission;
+}
+
+const timeout = {
+  isAccepted: false,
+  status: 408,
+  reason: 'the handshake took too long',
+} as const;
+
+const tooMany = {
+  isAccepted: false,
+  status: 429,
+  reason: 'too many connections from this address',
+} as const;
 
 function ignoreError(): void {
   // The socket closes by itself.
-}
-
-function refuse(socket: Duplex, refusal: Refusal): void {
-  const { status, reason } = refusal;
-  const body = `${reason}\n`;
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\n` +
-      `Connection: close\r\nRetry-After: 1\r\nContent-Type: text/plain; charset=utf-8\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
 }

@@ -1,0 +1,65 @@
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { ClientRequest } from '@gatewayworker/protocol';
+import type { Refusal } from './transport.ts';
+
+/** A refusal with headers of its own. */
+export interface HandshakeRefusal extends Refusal {
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const key = /^[+/0-9A-Za-z]{22}==$/;
+const token = /^[\w!#$%&'*+.^`|~-]+$/;
+
+/**
+ * Tells why a request is no handshake of a websocket; `undefined` when it is one.
+ *
+ * Source: RFC 6455 4.2.1, 4.4.
+ */
+export function checkHandshake(request: IncomingMessage): HandshakeRefusal | undefined {
+  const { method, headers } = request;
+  if (method !== 'GET') return refuse(405, 'a handshake is a GET', { Allow: 'GET' });
+  if (headers.upgrade?.toLowerCase() !== 'websocket') {
+    return refuse(400, 'this port speaks websocket');
+  }
+  if (!key.test(headers['sec-websocket-key'] ?? '')) {
+    return refuse(400, 'a handshake has a Sec-WebSocket-Key of 16 bytes');
+  }
+  if (headers['sec-websocket-version'] !== '13') {
+    return refuse(426, 'this port speaks version 13', { 'Sec-WebSocket-Version': '13' });
+  }
+  const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? [];
+  if (offered.every((name) => token.test(name)) && new Set(offered).size === offered.length) {
+    return undefined;
+  }
+  return refuse(400, 'Sec-WebSocket-Protocol is a list of different tokens');
+}
+
+function refuse(
+  status: number,
+  reason: string,
+  headers: Readonly<Record<string, string>> = {},
+): HandshakeRefusal {
+  return { isAccepted: false, status, reason, headers };
+}
+
+/** A refusal as the answer to a handshake. */
+export function formatRefusal({ status, reason, headers = {} }: HandshakeRefusal): string {
+  const body = `${reason}\n`;
+  const lines = Object.entries({
+    Connection: 'close',
+    'Retry-After': '1',
+    ...headers,
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': Buffer.byteLength(body),
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\n${lines.join('')}\r\n${body}`;
+}
+
+/** The parts of a handshake that applications see. */
+export function readRequest(request: IncomingMessage): ClientRequest {
+  const headers = Object.entries(request.headers).map(([name, value]): [string, string] => [
+    name,
+    Array.isArray(value) ? value.join(', ') : (value ?? ''),
+  ]);
+  return { url: request.url ?? '/', headers: Object.fromEntries(headers) };
+}
