@@ -109,6 +109,7 @@ class Client extends ClientConnection {
         request,
         pendingBytes: 0,
         bytesRead: 0,
+        bytesWritten: 0,
         ping: () => undefined,
         sendFrame: () => undefined,
         sendMessage: () => undefined,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  type ConnectionStatus,
   DialedLink,
   emptyRoleStatus,
   FlushScheduler,
@@ -21,6 +22,7 @@ import {
 import { AdmissionControl, type AdmittedAs } from './admission-control.ts';
 import { ClientSender } from './client-sender.ts';
 import { ClientTable } from './client-table.ts';
+import { listConnections } from './connection-list.ts';
 import { EventDispatcher } from './event-dispatcher.ts';
 import { equipClient, forgetClient, type GatewayState } from './gateway-state.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -173,6 +175,10 @@ export class GatewayRuntime implements RoleRuntime {
       requests: this.#innerLinks.answeredQueries,
       limits: { ...this.#state.limits },
     };
+  }
+
+  connections(): Iterable<readonly ConnectionStatus[]> {
+    return listConnections(this.#state.clients);
   }
 
   #innerAddress(): HostPort {
