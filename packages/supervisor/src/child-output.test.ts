@@ -26,7 +26,9 @@ test('passes on what a child prints and keeps the last 4 KB of it from a whole l
 test('keeps the lines of the inspector that the master has opened to itself', async () => {
   const { stderr, output, passedOn } = openOutput();
   const address = output.awaitInspector(new AbortController().signal);
-  stderr.write('before\nDebugger listening on ws://127.0.0.1:4000/abc\nFor help, see: https://nodejs.org/en/docs/inspector\n');
+  stderr.write(
+    'before\nDebugger listening on ws://127.0.0.1:4000/abc\nFor help, see: https://nodejs.org/en/docs/inspector\n',
+  );
   stderr.write('Debugger attached.\nafter\n');
   expect(await address).toBe('ws://127.0.0.1:4000/abc');
   await eventually(() => passedOn() === 'before\nafter\n');
@@ -44,8 +46,14 @@ test('waits for the inspector no longer than it is told', async () => {
 });
 
 test.each([
-  ['file:///srv/start.ts:3\n  oops(\n\nSyntaxError: Unexpected token\n    at x\n\nNode.js v20\n', 'SyntaxError: Unexpected token'],
-  ['<--- Last few GCs --->\nFATAL ERROR: Reached heap limit\n----- Native stack trace -----\n', 'FATAL ERROR: Reached heap limit'],
+  [
+    'file:///srv/start.ts:3\n  oops(\n\nSyntaxError: Unexpected token\n    at x\n\nNode.js v20\n',
+    'SyntaxError: Unexpected token',
+  ],
+  [
+    '<--- Last few GCs --->\nFATAL ERROR: Reached heap limit\n----- Native stack trace -----\n',
+    'FATAL ERROR: Reached heap limit',
+  ],
   ['just some words\n', undefined],
   ['', undefined],
 ])('finds in %j the reason %j', (tail, reason) => {

@@ -26,7 +26,9 @@ test('writes one aligned row for each client', () => {
 
 test('shortens many groups and a long one', () => {
   const groups = Array.from({ length: 100 }, (_, index) => `group-${index}`);
-  expect(formatConnections([{ ...row, groups }])).toContain('group-0, group-1, group-2, group-3 +96 ');
+  expect(formatConnections([{ ...row, groups }])).toContain(
+    'group-0, group-1, group-2, group-3 +96 ',
+  );
   const [, line] = formatConnections([{ ...row, groups: ['x'.repeat(1_000)] }]).split('\n');
   expect(line?.length).toBeLessThan(200);
 });

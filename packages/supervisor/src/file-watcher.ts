@@ -13,7 +13,7 @@ export interface FileWatcherOptions {
 
 const extensions = new Set(['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs', '.json']);
 /** An editor and a version control system write several files for one change. */
-const debounceMs = 100;
+const gatheringMs = 100;
 
 /** Watches the sources in a folder and all folders in it, but for `node_modules` and those with a dot. */
 export class FileWatcher {
@@ -85,11 +85,12 @@ export class FileWatcher {
   #note(paths: readonly string[]): void {
     for (const path of paths) this.#changed.add(path);
     if (this.#changed.size === 0 || this.#isReporting) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#report(), debounceMs);
+    // Not put off by further changes: a file that is written all the time must not hide the others.
+    this.#timer ??= setTimeout(() => void this.#report(), gatheringMs);
   }
 
   async #report(): Promise<void> {
+    this.#timer = undefined;
     const paths = [...this.#changed];
     this.#changed.clear();
     this.#isReporting = true;

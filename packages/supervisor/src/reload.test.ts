@@ -20,7 +20,11 @@ test('writes each step in one line, the names as wide as the widest', () => {
 });
 
 test('reads the steps of a master', () => {
-  const steps = [replaced, { ...replaced, oldPid: null }, { step: 'killed', process: 'web #0', oldPid: 1 }];
+  const steps = [
+    replaced,
+    { ...replaced, oldPid: null },
+    { step: 'killed', process: 'web #0', oldPid: 1 },
+  ];
   expect(steps.map(parseReloadStep)).toEqual(steps);
   const others = [undefined, {}, { step: 'replaced' }, { step: 'exploded', process: 'web #0' }];
   expect(others.map(parseReloadStep).filter(Boolean)).toEqual([]);
