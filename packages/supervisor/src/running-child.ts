@@ -52,7 +52,9 @@ export interface ChildSurroundings {
 const channelGraceMs = 500;
 /** A child keeps its own deadline, and so has time to log what it did not finish. */
 const killMarginMs = 250;
-const stackTimeoutMs = 500;
+const stackTimeoutMs = 1_000;
+/** A child that answers within this time hangs in no loop. */
+const aliveTimeoutMs = 200;
 
 /** One living process, from the master's side. */
 export class RunningChild {
@@ -166,7 +168,7 @@ export class RunningChild {
     }
   }
 
-  /** Reads what its JavaScript is doing, in half a second; `undefined` when Node.js cannot tell. */
+  /** Reads what its JavaScript is doing, in a second at most; `undefined` when Node.js cannot tell. */
   stack(): Promise<string | undefined> {
     this.#stack ??= this.#readStack().finally(() => {
       this.#stack = undefined;
@@ -189,7 +191,8 @@ export class RunningChild {
   }
 
   async #killLate(timeMs: number): Promise<void> {
-    const stack = await this.stack();
+    const isAlive = (await this.report(aliveTimeoutMs)) !== undefined;
+    const stack = isAlive ? undefined : await this.stack();
     if (this.#exit !== undefined) return;
     this.#wasKilled = true;
     this.#logger.warn({ stack }, `killed: it did not stop within ${timeMs} ms`);

@@ -84,7 +84,7 @@ export class Supervisor {
     for (const handle of this.#handles) handle.reopenLog();
   }
 
-  /** Asks every child for its figures, for at most 1 s, and busy ones for what they do, for half a second more. */
+  /** Asks every child for its figures, for at most 1 s, and busy ones for what they do, for at most 1 s more. */
   async status(): Promise<ProcessStatus[]> {
     const rows = await Promise.all(this.#handles.map((handle) => handle.status(statusTimeoutMs)));
     return rows.flat();
