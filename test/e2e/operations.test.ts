@@ -73,9 +73,9 @@ test('restart leaves what runs alone when the start file can never start', async
   expect(await cluster.status()).toHaveLength(2);
 });
 
-test.each([['start'], ['start', '-d']])(
-  'SIGHUP opens the log again in every process, for %s %s',
-  async (...args) => {
+test.each([{ args: ['start'] }, { args: ['start', '-d'] }])(
+  'SIGHUP opens the log again in every process, for $args',
+  async ({ args }) => {
     const { file, path } = await writeStartFile(loud);
     const isDaemon = args.length > 1;
     if (isDaemon) await runCommand(file, args);
@@ -141,9 +141,9 @@ run();
   expect(cluster.output()).toContain('FATAL ERROR: out of luck\n');
 });
 
-test.each([['start'], ['start', '-d'], ['status']])(
-  'a start file that throws ends %s %s with 1 and where it is',
-  async (...args) => {
+test.each([{ args: ['start'] }, { args: ['start', '-d'] }, { args: ['status'] }])(
+  'a start file that throws ends $args with 1 and where it is',
+  async ({ args }) => {
     const { file } = await writeStartFile(
       "function load() {\n  throw new Error('no settings');\n}\nload();\n",
     );
@@ -153,9 +153,9 @@ test.each([['start'], ['start', '-d'], ['status']])(
   },
 );
 
-test.each([['start'], ['start', '-d']])(
-  'a start file that throws only in its processes ends %s %s with 1 and where it is',
-  async (...args) => {
+test.each([{ args: ['start'] }, { args: ['start', '-d'] }])(
+  'a start file that throws only in its processes ends $args with 1 and where it is',
+  async ({ args }) => {
     const { file } = await writeStartFile(`
 import { run, Worker } from 'gatewayworker';
 new Worker({ name: 'web' });

@@ -15,7 +15,7 @@ export interface RunOptions {
   readonly logFile?: string;
   /** Time a process has to stop by itself before it is killed, in milliseconds, 1 to 86,400,000. @default 5000 */
   readonly stopTimeoutMs?: number;
-  /** Time `start` waits for the processes of each kind to be ready before it goes on, in milliseconds, 1 to 86,400,000. @default 10000 */
+  /** Time `start` waits for the processes of each kind to be ready before it goes on, and that a new process has in a `reload`, in milliseconds, 1 to 86,400,000. @default 10000 */
   readonly readyTimeoutMs?: number;
 }
 
