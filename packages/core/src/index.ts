@@ -27,7 +27,13 @@ export {
 export { GatheredSocket } from './gathered-socket.ts';
 export type { AcceptorIdentity, AcceptorIntroduction, DialerIdentity } from './handshake.ts';
 export { assertInnerTls, type InnerTlsOptions } from './inner-tls.ts';
-export { createLogger, type Logger, type LoggerOptions } from './logger.ts';
+export {
+  createLogger,
+  type Logger,
+  type LoggerOptions,
+  openLog,
+  type ProcessLog,
+} from './logger.ts';
 export {
   assertInteger,
   assertName,

@@ -9,6 +9,7 @@ const socket = {
   request: undefined,
   pendingBytes: 0,
   bytesRead: 0,
+  bytesWritten: 0,
   ping: () => undefined,
   sendFrame: () => undefined,
   sendMessage: () => undefined,

@@ -110,6 +110,7 @@ export class Client extends ClientConnection {
         request,
         pendingBytes: 0,
         bytesRead: 0,
+        bytesWritten: 0,
         ping: () => undefined,
         sendFrame: () => undefined,
         sendMessage: () => undefined,

@@ -187,6 +187,7 @@ class World {
       request: undefined,
       pendingBytes: 0,
       bytesRead: 0,
+      bytesWritten: 0,
       ping: () => undefined,
       sendFrame: () => undefined,
       sendMessage: () => undefined,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  type ConnectionStatus,
   emptyRoleStatus,
   FlushScheduler,
   FrameServer,
@@ -20,6 +21,7 @@ import { AcceptorRole, CloseCode, ClosedBy, DialerRole } from '@gatewayworker/pr
 import { AdmissionControl, type AdmittedAs } from './admission-control.ts';
 import { ClientSender } from './client-sender.ts';
 import { ClientTable } from './client-table.ts';
+import { listConnections } from './connection-list.ts';
 import { EventDispatcher } from './event-dispatcher.ts';
 import {
   type ClientTables,
@@ -186,6 +188,10 @@ export class GatewayRuntime implements RoleRuntime {
       requests: this.#innerLinks.answeredQueries,
       limits: { ...this.#state.limits },
     };
+  }
+
+  connections(): Iterable<readonly ConnectionStatus[]> {
+    return listConnections(this.#state.clients);
   }
 
   async #end(stop: GatewayStop): Promise<void> {

@@ -13,6 +13,7 @@ const silentSocket = {
   request: undefined,
   pendingBytes: 0,
   bytesRead: 0,
+  bytesWritten: 0,
   ping: () => undefined,
   sendFrame: () => undefined,
   sendMessage: () => undefined,

@@ -35,6 +35,7 @@ const socket: ClientSocket = {
   request: undefined,
   pendingBytes: 0,
   bytesRead: 0,
+  bytesWritten: 0,
   sendFrame: () => undefined,
   sendMessage: () => undefined,
   flush: () => undefined,

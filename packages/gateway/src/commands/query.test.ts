@@ -16,6 +16,7 @@ const socket = {
   request: undefined,
   pendingBytes: 0,
   bytesRead: 0,
+  bytesWritten: 0,
   sendFrame: () => undefined,
   sendMessage: () => undefined,
   flush: () => undefined,

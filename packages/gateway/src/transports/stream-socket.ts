@@ -55,6 +55,10 @@ export class StreamSocket implements ClientSocket {
     return this.#socket.bytesRead;
   }
 
+  get bytesWritten(): number {
+    return this.#socket.bytesWritten - this.#socket.writableLength;
+  }
+
   /** Passes on what the client sends, from now on. */
   start(handler: ClientSocketHandler): void {
     this.#handler = handler;

@@ -28,6 +28,8 @@ export interface ClientSocket {
   readonly pendingBytes: number;
   /** Bytes that came from the client, of the protocol's own too. */
   readonly bytesRead: number;
+  /** Bytes that the socket took for the client, of the protocol's own too. */
+  readonly bytesWritten: number;
   /** Sends bytes that the transport framed with `frame`; they may be shared and never change. */
   sendFrame(frame: Buffer): void;
   /** Frames and sends `source[start, end)`, which may change after the call. */

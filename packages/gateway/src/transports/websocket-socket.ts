@@ -58,6 +58,10 @@ export class WebsocketSocket implements ClientSocket {
     return this.#socket.bytesRead;
   }
 
+  get bytesWritten(): number {
+    return this.#socket.bytesWritten - this.#socket.writableLength;
+  }
+
   /** Passes on what the client sends, from now on. */
   start(handler: ClientSocketHandler): void {
     const websocket = this.#websocket;
