@@ -27,7 +27,13 @@ export {
 } from './frame-server.ts';
 export { GatheredSocket } from './gathered-socket.ts';
 export type { AcceptorIdentity, AcceptorIntroduction, DialerIdentity } from './handshake.ts';
-export { createLogger, type Logger, type LoggerOptions } from './logger.ts';
+export {
+  createLogger,
+  type Logger,
+  type LoggerOptions,
+  openLog,
+  type ProcessLog,
+} from './logger.ts';
 export {
   assertInteger,
   assertName,

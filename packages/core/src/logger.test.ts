@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { createLogger } from './logger.ts';
+import { createLogger, openLog } from './logger.ts';
 
 /** A path for a log file that is gone after the test. */
 function temporaryLogFile(): string {
@@ -157,4 +157,16 @@ test('writes nothing to the standard output when told so', () => {
   const stdout = captureStdout(false);
   createLogger({ file: temporaryLogFile(), stdout: false }).info('hello');
   expect(stdout.text()).toBe('');
+});
+
+test('writes to a new file after the old one was moved away and it was told to open it again', () => {
+  const file = temporaryLogFile();
+  const log = openLog({ file, stdout: false });
+  log.logger.info('one');
+  fs.renameSync(file, `${file}.1`);
+  log.logger.info('two');
+  log.reopen();
+  log.logger.info('three');
+  expect(readLines(`${file}.1`)).toMatchObject([{ msg: 'one' }, { msg: 'two' }]);
+  expect(readLines(file)).toMatchObject([{ msg: 'three' }]);
 });

@@ -18,8 +18,24 @@ export interface LoggerOptions {
 /** Where a `secretKey` may stand: at the top of what is logged, or up to four objects or lists deep. */
 const secretPaths = ['', '*.', '*.*.', '*.*.*.', '*.*.*.*.'].map((owner) => `${owner}secretKey`);
 
+/** The logger of a process, whose file can be moved away while it writes. */
+export interface ProcessLog {
+  readonly logger: Logger;
+  /**
+   * Opens the file by its name again, which makes it anew after it was moved away.
+   *
+   * @throws when it cannot be opened; the old one stays in use
+   */
+  reopen(): void;
+}
+
 /** Creates the logger of a process. No secret key reaches a line: it is redacted wherever it stands. */
 export function createLogger(options: LoggerOptions = {}): Logger {
+  return openLog(options).logger;
+}
+
+/** Creates the logger of a process, as `createLogger` does, for a process whose log is rotated. */
+export function openLog(options: LoggerOptions = {}): ProcessLog {
   const streams: { level: string; stream: DestinationStream }[] = [];
   const level = options.level ?? 'info';
   if (options.stdout ?? true) {
@@ -28,14 +44,13 @@ export function createLogger(options: LoggerOptions = {}): Logger {
       : pino.destination({ dest: 1, sync: true });
     streams.push({ level, stream });
   }
-  if (options.file !== undefined) {
-    // Synchronous, so that the last lines before a crash are in the file.
-    streams.push({
-      level,
-      stream: pino.destination({ dest: options.file, append: true, sync: true }),
-    });
-  }
-  return pino(
+  // Synchronous, so that the last lines before a crash are in the file.
+  const file =
+    options.file === undefined
+      ? undefined
+      : pino.destination({ dest: options.file, append: true, sync: true });
+  if (file !== undefined) streams.push({ level, stream: file });
+  const logger = pino(
     {
       level,
       base: { pid: process.pid, ...options.fields },
@@ -44,6 +59,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     },
     multistream(streams),
   );
+  return { logger, reopen: () => file?.reopen() };
 }
 
 const levelNames: Readonly<Record<number, string>> = {
