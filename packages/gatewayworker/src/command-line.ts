@@ -1,14 +1,27 @@
 import { basename } from 'node:path';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import type { CommandContext } from './commands/command-context.ts';
+import { type ConnectionsFlags, connections } from './commands/connections.ts';
+import { type DrainFlags, drain, parseSeconds } from './commands/drain.ts';
+import { reload } from './commands/reload.ts';
+import { type RestartFlags, restart } from './commands/restart.ts';
 import { type StartFlags, start } from './commands/start.ts';
 import { type StatusFlags, status } from './commands/status.ts';
-import { stop } from './commands/stop.ts';
+import { type StopFlags, stop } from './commands/stop.ts';
 import { print, printError } from './terminal.ts';
 import { readVersion } from './version.ts';
 
 /** Exit codes of the command line; the third, 1 for a command that failed, belongs to whoever catches. */
 const exitCodes = { done: 0, wrongUsage: 2 } as const;
+
+const gracefulFlag = ['-g, --graceful', 'let every process finish what it has begun'] as const;
+
+/** Stands below the commands in the help. */
+const notes = `
+Signals of the master: SIGINT and SIGTERM stop, SIGQUIT stops gracefully, SIGUSR1 reloads,
+SIGHUP opens the log file again. Its pid stands in the pid file beside the start file.
+Exit codes: 0 done, 1 failed, 2 wrong usage.
+`;
 
 /**
  * Carries out the command of a command line; answers the exit code, 2 for wrong usage.
@@ -30,26 +43,60 @@ export async function runCommandLine(
     // Both are handed down to the commands that are added below.
     .exitOverride()
     .configureOutput({ writeOut: print, writeErr: printError })
-    .showHelpAfterError();
+    .showHelpAfterError()
+    .addHelpText('after', notes);
   program
     .command('start')
     .description('start everything; Ctrl+C stops it')
-    .option('-d, --daemon', 'go on in the background')
+    .addOption(new Option('-d, --daemon', 'go on in the background').conflicts('watch'))
+    .option('--watch', 'for development: reload when a source is saved')
     .action(async (flags: StartFlags) => {
       exitCode = await start(context, flags, isDaemon);
     });
   program
     .command('stop')
     .description('stop everything')
+    .option(...gracefulFlag)
+    .action(async (flags: StopFlags) => {
+      exitCode = await stop(context, flags);
+    });
+  program
+    .command('restart')
+    .description('stop everything and start it anew, here or in the background')
+    .option('-d, --daemon', 'go on in the background')
+    .option(...gracefulFlag)
+    .action(async (flags: RestartFlags) => {
+      exitCode = await restart(context, flags);
+    });
+  program
+    .command('reload')
+    .description('replace the workers by new code, one by one; clients stay')
+    .option('-g, --graceful', 'no difference: a reload always finishes what has begun')
     .action(async () => {
-      exitCode = await stop(context);
+      exitCode = await reload(context);
     });
   program
     .command('status')
     .description('print the figures of every process')
     .option('--json', 'print them for programs')
+    .option('--watch', 'print them again each second; Ctrl+C ends it')
     .action(async (flags: StatusFlags) => {
       exitCode = await status(context, flags);
+    });
+  program
+    .command('connections')
+    .description('print the clients of every gateway')
+    .option('--json', 'print them for programs')
+    .action(async (flags: ConnectionsFlags) => {
+      exitCode = await connections(context, flags);
+    });
+  program
+    .command('drain')
+    .description('close the clients of a gateway little by little, and end it')
+    .argument('[gateway]', 'name of a gateway, or name#id for one process; all when absent')
+    .option('--over <seconds>', 'time over which clients are closed', parseSeconds, 30)
+    .action(async (gateway: string | undefined, flags: DrainFlags) => {
+      exitCode = await drain(context, gateway, flags);
     });
   try {
     await program.parseAsync(args, { from: 'user' });

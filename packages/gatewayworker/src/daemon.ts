@@ -48,7 +48,7 @@ export async function runDaemon(master: Master): Promise<number> {
     await tell({ type: 'started', report });
   } catch (error) {
     // The master has logged it; the message is for the terminal.
-    await tell({ type: 'failed', text: formatError(error) });
+    await tell({ type: 'failed', text: formatError(error, { withOutput: true }) });
     return 1;
   }
   await master.ended;

@@ -15,7 +15,7 @@ import { formatError } from './error-text.ts';
 import { exitAfterPrinting, printError } from './terminal.ts';
 
 /**
- * Carries out the command in `process.argv`: `start`, `stop`, `status`, `--help` or `--version`.
+ * Carries out the command in `process.argv`, such as `start` or `status`; `--help` lists them.
  *
  * Comes last in a start file, after all declarations. It ends the process with 0 when the command is
  * done, 1 when it failed and 2 when it was wrong. In the processes that `start` makes the same file

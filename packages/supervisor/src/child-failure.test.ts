@@ -29,3 +29,16 @@ test('leaves out a stack that never leaves Node.js', () => {
 test('takes whatever is thrown', () => {
   expect(describeFailure('no').error.message).toBe('no');
 });
+
+test('tells where the error of the application is that made one of the framework', () => {
+  const cause = new SyntaxError('Unexpected token');
+  cause.stack =
+    'file:///srv/events.mjs:2\n  oops(\n      ^\n\nSyntaxError: Unexpected token\n    at node:internal/x:1:1';
+  const error = new GatewayWorkerError('GW_ERR_EVENT_HANDLER_INVALID', 'cannot be imported', {
+    cause,
+  });
+  expect(describeFailure(error)).toEqual({
+    error: { code: 'GW_ERR_EVENT_HANDLER_INVALID', message: 'cannot be imported' },
+    stack: 'file:///srv/events.mjs:2\n  oops(\n      ^',
+  });
+});

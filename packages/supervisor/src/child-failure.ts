@@ -4,14 +4,29 @@ import type { ChildFailure } from './child-messages.ts';
 /**
  * Turns what ended a process into what its master is told.
  *
- * The message of an error of the framework says it all. Of other errors the stack goes along, as far
- * as it leads through code of the application: the insides of Node.js help nobody.
+ * The message of an error of the framework says it all, unless it has one of the application as its
+ * cause. Of those the stack goes along, as far as it leads through code of the application: the insides
+ * of Node.js help nobody.
  */
 export function describeFailure(thrown: unknown): ChildFailure {
   const error = toWire(thrown);
-  if (thrown instanceof GatewayWorkerError) return { error };
-  const frames = (toError(thrown).stack ?? '').split('\n').filter(isApplicationFrame);
+  const source = findSource(thrown);
+  if (source === undefined) return { error };
+  const lines = (source.stack ?? '').split('\n');
+  const frames = [...excerpt(lines, source), ...lines.filter(isApplicationFrame)];
   return frames.length === 0 ? { error } : { error, stack: frames.join('\n') };
+}
+
+/** The error of the application behind an error; `undefined` for one that is the framework's own. */
+function findSource(thrown: unknown): Error | undefined {
+  if (!(thrown instanceof GatewayWorkerError)) return toError(thrown);
+  return thrown.cause === undefined ? undefined : findSource(thrown.cause);
+}
+
+/** What stands before the message: for a syntax error, where it is and the line itself. */
+function excerpt(lines: readonly string[], { name, message }: Error): readonly string[] {
+  const messageAt = lines.findIndex((line) => line.includes(message.split('\n')[0] ?? name));
+  return lines.slice(0, Math.max(0, messageAt)).filter((line) => line !== '');
 }
 
 function isApplicationFrame(line: string): boolean {

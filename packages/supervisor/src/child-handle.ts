@@ -1,19 +1,41 @@
 import type { Worker } from 'node:cluster';
-import { GatewayWorkerError, type Logger, toWire } from '@gatewayworker/core';
+import {
+  type ConnectionStatus,
+  GatewayWorkerError,
+  type Logger,
+  type StopOptions,
+  toWire,
+} from '@gatewayworker/core';
 import type { ChildReport } from './child-messages.ts';
+import { describeChild, ExitRecord } from './child-status.ts';
 import { describeProcess, type ProcessDeclaration } from './process-declaration.ts';
 import { describeEnd, ProcessFailedError } from './process-failed-error.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { type ChildEnd, RunningChild } from './running-child.ts';
-import { type LastExit, ProcessState, type ProcessStatus } from './status-report.ts';
+import { ProcessState, type ProcessStatus } from './status-report.ts';
 
 /** What a handle needs from its supervisor. */
 export interface ChildHandleOptions {
   readonly declaration: ProcessDeclaration;
   readonly id: number;
   readonly logger: Logger;
+  /** Time that a process has which somebody else asks to end. */
+  readonly stopTimeoutMs: number;
   /** Makes the process. */
   readonly fork: () => Worker;
+  /** Gets what the process prints on its error output. */
+  readonly printError: (text: string) => void;
+}
+
+/** A process that took the place of another one. */
+export interface Replacement {
+  /** Null when the process was down. */
+  readonly oldPid: number | null;
+  readonly newPid: number;
+  /** Time from its start until it was ready, in milliseconds. */
+  readonly afterMs: number;
+  /** Resolves once the predecessor is gone, with whether it had to be killed. */
+  readonly left: Promise<boolean>;
 }
 
 // SIGTERM for the whole process group reaches the master within this time too, if it was for the group.
@@ -24,30 +46,38 @@ interface FirstStart {
   reject(error: Error): void;
 }
 
-/** Keeps one process of a declaration running: the first start, restarts with the same id, and the end. */
+/** A process that is to take the place of another one once it is ready. */
+interface Successor {
+  readonly child: RunningChild;
+  onReady(report: ChildReport): void;
+  onEnd(end: ChildEnd): void;
+}
+
+/** Keeps one process of a declaration running: the first start, restarts and successors with the same id, and the end. */
 export class ChildHandle {
   readonly declaration: ProcessDeclaration;
   readonly id: number;
+  readonly #options: ChildHandleOptions;
   readonly #logger: Logger;
-  readonly #fork: () => Worker;
   readonly #policy = new RestartPolicy();
   #state: ProcessState = ProcessState.stopped;
   #child: RunningChild | undefined;
-  #startedAt = 0;
+  #successor: Successor | undefined;
+  /** Predecessors that finish what they have. */
+  readonly #leaving = new Set<RunningChild>();
   /** Set until the process was ready, or was left to start in its own time. */
   #firstStart: FirstStart | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
   #restarts = 0;
-  #lastExit: LastExit | null = null;
+  readonly #exits = new ExitRecord();
   #listen: string;
   /** Set once the process is not to run any more. */
   #down = false;
-  #onStopped: (() => void) | undefined;
 
   constructor(options: ChildHandleOptions) {
     this.declaration = options.declaration;
     this.id = options.id;
-    this.#fork = options.fork;
+    this.#options = options;
     this.#listen = options.declaration.listen;
     const { role, name } = options.declaration;
     this.#logger = options.logger.child({ process: describeProcess(role, name, options.id) });
@@ -60,6 +90,11 @@ export class ChildHandle {
 
   get state(): ProcessState {
     return this.#state;
+  }
+
+  /** Name and number as tables show them, such as `chat-worker #0`. */
+  get label(): string {
+    return `${this.declaration.name} #${this.id}`;
   }
 
   /**
@@ -80,113 +115,208 @@ export class ChildHandle {
     this.#firstStart = undefined;
   }
 
+  /**
+   * Starts a successor of the process, which leaves once the successor is ready. If it never is, the
+   * process goes on as if nothing had been tried.
+   *
+   * @param readyTimeoutMs - time that the successor has
+   * @param stop - how the predecessor ends
+   * @throws {GW_ERR_PROCESS_FAILED} when the successor ends before, or takes longer
+   * @throws {GW_ERR_PHASE} when the process is stopped
+   */
+  async replace(readyTimeoutMs: number, stop: StopOptions): Promise<Replacement> {
+    if (this.#down) throw stoppedMeanwhile();
+    clearTimeout(this.#restartTimer);
+    let child: RunningChild;
+    try {
+      child = this.#spawn();
+    } catch (error) {
+      throw this.#notReplaced(couldNotBeMade(error));
+    }
+    let lateness: Pick<ChildEnd, 'failure'> = {};
+    const timer = setTimeout(async () => {
+      lateness = await describeLateness(child, readyTimeoutMs);
+      if (this.#successor?.child === child) child.kill();
+    }, readyTimeoutMs);
+    return await new Promise<Replacement>((resolve, reject) => {
+      this.#successor = {
+        child,
+        onReady: (report) => resolve(this.#takeOver(child, report, stop)),
+        onEnd: (end) => reject(this.#notReplaced({ ...end, ...lateness })),
+      };
+    }).finally(() => clearTimeout(timer));
+  }
+
   /** Leaves the process as it is, but does not start it again when it ends. */
   keepDown(): void {
     this.#down = true;
     clearTimeout(this.#restartTimer);
   }
 
-  /** Ends the process: asks it to, and kills it when it is not gone within `timeoutMs`. */
-  stop(timeoutMs: number): Promise<void> {
-    this.keepDown();
-    const child = this.#child;
-    if (child === undefined) {
-      this.#state = ProcessState.stopped;
-      return Promise.resolve();
-    }
-    this.#state = ProcessState.stopping;
-    child.requestStop();
-    const killTimer = setTimeout(() => {
-      this.#logger.warn(`killed: it did not stop within ${timeoutMs} ms`);
-      child.kill();
-    }, timeoutMs);
-    return new Promise((resolve) => {
-      this.#onStopped = () => {
-        clearTimeout(killTimer);
-        resolve();
-      };
-    });
+  /** Ends the process: asks it to, and kills it when it is not gone in its time. */
+  async stop(options: StopOptions): Promise<void> {
+    await this.#stopAll(options);
+    this.#state = ProcessState.stopped;
+  }
+
+  /** Ends the process as `stop` does, to stay away while the others go on; answers whether it had to be killed. */
+  async drain(options: StopOptions): Promise<boolean> {
+    const wasKilled = await this.#stopAll(options);
+    this.#state = ProcessState.drained;
+    return wasKilled;
   }
 
   /** Ends the process at once, whatever it is doing. */
   kill(): void {
     this.keepDown();
-    this.#state = this.#child === undefined ? ProcessState.stopped : ProcessState.stopping;
-    this.#child?.kill();
+    const children = this.#children();
+    this.#state = children.length === 0 ? ProcessState.stopped : ProcessState.stopping;
+    for (const child of children) child.kill();
   }
 
-  /** Asks the process for its figures; one that does not answer in time is shown as busy. */
-  async status(timeoutMs: number): Promise<ProcessStatus> {
-    const report = await this.#child?.report(timeoutMs);
-    return {
-      pid: this.#child?.pid ?? null,
-      role: this.declaration.role,
-      name: this.declaration.name,
-      id: this.id,
-      state: this.#reportedState(report),
-      listen: report?.listen || this.#listen,
-      memory: report?.memory ?? null,
-      connections: report?.connections ?? null,
-      inFlight: report?.inFlight ?? null,
-      sent: report?.sent ?? null,
-      received: report?.received ?? null,
-      failedSends: report?.failedSends ?? null,
-      requests: report?.requests ?? null,
-      limits: report?.limits ?? null,
-      qps: report?.qps ?? null,
-      eventLoopLagMs: report?.eventLoopLagMs ?? null,
-      uptimeSeconds: this.#child === undefined ? null : this.#livedMs() / 1_000,
-      restarts: this.#restarts,
-      lastExit: this.#lastExit,
-    };
+  /** Tells the process that its log file was moved away. */
+  reopenLog(): void {
+    for (const child of this.#children()) child.reopenLog();
+  }
+
+  /** Asks the process for its clients; none when there is no process. See `RunningChild.connections`. */
+  async *connections(
+    timeoutMs: number,
+  ): AsyncGenerator<{ pid: number; connections: readonly ConnectionStatus[] }> {
+    const child = this.#child;
+    if (child?.pid === undefined) return;
+    for await (const connections of child.connections(timeoutMs)) {
+      yield { pid: child.pid, connections };
+    }
+  }
+
+  /** Asks for the figures of the process, and of those that come and go for it. */
+  status(timeoutMs: number): Promise<ProcessStatus[]> {
+    const { declaration, id } = this;
+    const facts = { declaration, id, listen: this.#listen, restarts: this.#restarts };
+    const describe = (child: RunningChild | undefined, state: ProcessState) =>
+      describeChild(child, { ...facts, state, exits: this.#exits }, timeoutMs);
+    const coming = this.#successor?.child;
+    const rows = [...this.#leaving].map((child) => describe(child, ProcessState.stopping));
+    if (coming !== undefined) rows.unshift(describe(coming, ProcessState.starting));
+    if (coming === undefined || this.#child !== undefined) {
+      rows.unshift(describe(this.#child, this.#state));
+    }
+    return Promise.all(rows);
+  }
+
+  #children(): RunningChild[] {
+    const current = this.#child === undefined ? [] : [this.#child];
+    const coming = this.#successor === undefined ? [] : [this.#successor.child];
+    return [...current, ...coming, ...this.#leaving];
+  }
+
+  async #stopAll(options: StopOptions): Promise<boolean> {
+    this.keepDown();
+    const children = this.#children();
+    if (children.length > 0) this.#state = ProcessState.stopping;
+    const killed = await Promise.all(children.map((child) => child.stop(options)));
+    return killed.includes(true);
   }
 
   #launch(): void {
     this.#state = ProcessState.starting;
-    this.#startedAt = performance.now();
     try {
-      this.#child = new RunningChild(this.#fork(), {
-        onReady: (report) => this.#onReady(report),
-        onTerminate: () => this.#onTerminate(),
-        onEnd: (end) => this.#onEnd(end),
-      });
+      this.#child = this.#spawn();
     } catch (error) {
-      this.#onEnd({ code: null, signal: null, failure: { error: toWire(error) } });
+      this.#onEnd(undefined, couldNotBeMade(error));
     }
   }
 
-  #onReady(report: ChildReport): void {
-    if (this.#state !== ProcessState.starting) return;
+  #spawn(): RunningChild {
+    const child: RunningChild = new RunningChild(
+      this.#options.fork(),
+      {
+        onReady: (report) => this.#onReady(child, report),
+        onTerminate: () => this.#onTerminate(child),
+        onEnd: (end) => this.#onEnd(child, end),
+      },
+      { logger: this.#logger, printError: this.#options.printError },
+    );
+    return child;
+  }
+
+  #onReady(child: RunningChild, report: ChildReport): void {
+    if (this.#successor?.child === child) {
+      // The end has begun meanwhile: it is told to stop itself.
+      if (!this.#down) this.#successor.onReady(report);
+      return;
+    }
+    if (child !== this.#child || this.#state !== ProcessState.starting) return;
     this.#state = ProcessState.ready;
     this.#listen = report.listen || this.#listen;
-    const afterMs = Math.round(performance.now() - this.#startedAt);
+    const afterMs = Math.round(child.livedMs);
     if (this.#restarts === 0) this.#logger.debug({ afterMs }, 'ready');
     else this.#logger.info({ afterMs, restarts: this.#restarts }, 'ready again');
     this.keepTrying();
   }
 
-  #onTerminate(): void {
-    const child = this.#child;
+  /** Puts a successor that is ready into its place, and lets the predecessor go. */
+  #takeOver(child: RunningChild, report: ChildReport, stop: StopOptions): Replacement {
+    const predecessor = this.#child;
+    this.#successor = undefined;
+    this.#child = child;
+    this.#state = ProcessState.ready;
+    this.#listen = report.listen || this.#listen;
+    if (predecessor !== undefined) this.#leaving.add(predecessor);
+    const oldPid = predecessor?.pid ?? null;
+    const newPid = child.pid ?? 0;
+    const afterMs = Math.round(child.livedMs);
+    this.#logger.info({ oldPid, newPid, afterMs }, 'replaced');
+    const left = predecessor?.stop(stop) ?? Promise.resolve(false);
+    return { oldPid, newPid, afterMs, left };
+  }
+
+  #onTerminate(child: RunningChild): void {
     setTimeout(() => {
-      if (!this.#down) child?.requestStop();
+      if (this.#down) return;
+      if (child === this.#child) this.#state = ProcessState.stopping;
+      void child.stop({ isGraceful: true, timeoutMs: this.#options.stopTimeoutMs, drainMs: 0 });
     }, groupSignalMs);
   }
 
-  #onEnd(end: ChildEnd): void {
-    this.#child = undefined;
-    if (this.#down) {
-      this.#endFirstStart(new GatewayWorkerError('GW_ERR_PHASE', 'stopped before it was ready'));
-      this.#state = ProcessState.stopped;
-      this.#onStopped?.();
+  #onEnd(child: RunningChild | undefined, end: ChildEnd): void {
+    if (child !== undefined && this.#leaving.delete(child)) return;
+    const successor = this.#successor;
+    if (child !== undefined && successor?.child === child) {
+      this.#onSuccessorEnd(successor, end);
       return;
     }
-    this.#lastExit = { code: end.code, signal: end.signal };
+    this.#child = undefined;
+    if (this.#down) {
+      this.#endFirstStart(stoppedMeanwhile());
+      return;
+    }
+    this.#exits.note(end);
     if (this.#firstStart !== undefined) {
       this.#state = ProcessState.stopped;
       this.#endFirstStart(new ProcessFailedError(this.declaration, this.id, end));
       return;
     }
-    this.#restart(end);
+    if (successor === undefined) {
+      this.#restart(end, child?.livedMs ?? 0);
+      return;
+    }
+    this.#state = ProcessState.starting;
+    this.#restarts += 1;
+    this.#logEnd(end, 'its successor is starting');
+  }
+
+  #onSuccessorEnd(successor: Successor, end: ChildEnd): void {
+    this.#successor = undefined;
+    successor.onEnd(end);
+    // Nobody is left in its place, since its predecessor was down or has died meanwhile.
+    if (this.#child === undefined && !this.#down) this.#restart(end, successor.child.livedMs);
+  }
+
+  #notReplaced(end: ChildEnd): Error {
+    if (this.#down) return stoppedMeanwhile();
+    return new ProcessFailedError(this.declaration, this.id, end, 'was not replaced');
   }
 
   #endFirstStart(error: Error): void {
@@ -194,13 +324,10 @@ export class ChildHandle {
     this.#firstStart = undefined;
   }
 
-  #restart(end: ChildEnd): void {
-    const delayMs = this.#policy.nextDelayMs(this.#livedMs());
+  #restart(end: ChildEnd, livedMs: number): void {
+    const delayMs = this.#policy.nextDelayMs(livedMs);
     this.#restarts += 1;
-    const when = delayMs === 0 ? 'at once' : `in ${delayMs} ms`;
-    const stack = end.failure?.stack;
-    const details = { exitCode: end.code, signal: end.signal, restarts: this.#restarts, stack };
-    this.#logger.error(details, `${describeEnd(end)}; it is started again ${when}`);
+    this.#logEnd(end, `it is started again ${delayMs === 0 ? 'at once' : `in ${delayMs} ms`}`);
     if (delayMs === 0) {
       this.#launch();
       return;
@@ -209,13 +336,28 @@ export class ChildHandle {
     this.#restartTimer = setTimeout(() => this.#launch(), delayMs);
   }
 
-  #livedMs(): number {
-    return performance.now() - this.#startedAt;
+  #logEnd(end: ChildEnd, consequence: string): void {
+    const { code, signal, failure } = end;
+    const output = failure === undefined ? end.output : undefined;
+    const details = { exitCode: code, signal, restarts: this.#restarts, stack: failure?.stack };
+    this.#logger.error({ ...details, output }, `${describeEnd(end)}; ${consequence}`);
   }
+}
 
-  #reportedState(report: ChildReport | undefined): ProcessState {
-    if (this.#state !== ProcessState.ready) return this.#state;
-    if (report === undefined) return ProcessState.busy;
-    return report.ready ? ProcessState.ready : ProcessState.unready;
-  }
+async function describeLateness(
+  child: RunningChild,
+  readyTimeoutMs: number,
+): Promise<Pick<ChildEnd, 'failure'>> {
+  const stack = await child.stack();
+  const message = `it was not ready within ${readyTimeoutMs} ms`;
+  const error = { code: 'GW_ERR_PROCESS_FAILED', message };
+  return { failure: { error, ...(stack === undefined ? {} : { stack }) } };
+}
+
+function couldNotBeMade(error: unknown): ChildEnd {
+  return { code: null, signal: null, failure: { error: toWire(error) } };
+}
+
+function stoppedMeanwhile(): GatewayWorkerError {
+  return new GatewayWorkerError('GW_ERR_PHASE', 'stopped before it was ready');
 }

@@ -7,7 +7,11 @@ const report = { ...emptyRoleStatus, memory: 1, qps: 2, eventLoopLagMs: 3 };
 test('reads back every message of the master', () => {
   const messages = [
     { type: 'gatewayworker:report', request: 7 },
-    { type: 'gatewayworker:stop' },
+    { type: 'gatewayworker:stop', isGraceful: true, timeoutMs: 5_000, drainMs: 0 },
+    { type: 'gatewayworker:connections', request: 8 },
+    { type: 'gatewayworker:forget', request: 8 },
+    { type: 'gatewayworker:reopenLog' },
+    { type: 'gatewayworker:closeInspector' },
   ] as const;
   expect(messages.map(parseMasterMessage)).toEqual(messages);
 });
@@ -20,6 +24,7 @@ test('reads back every message of a child', () => {
     { type: 'gatewayworker:failed', failure: { error } },
     { type: 'gatewayworker:failed', failure: { error, stack: 'Error: no\n    at here' } },
     { type: 'gatewayworker:report', request: 7, report },
+    { type: 'gatewayworker:connections', request: 8, page: { connections: [], isLast: true } },
   ] as const;
   expect(messages.map(parseChildMessage)).toEqual(messages);
 });
@@ -32,6 +37,7 @@ test('passes over what the application itself sends', () => {
 
 test('passes over a message that lacks a field', () => {
   expect(parseMasterMessage({ type: 'gatewayworker:report' })).toBe(undefined);
+  expect(parseMasterMessage({ type: 'gatewayworker:stop', isGraceful: true })).toBe(undefined);
   const failure = { error: { code: 'GW_ERR_INTERNAL' } };
   expect(parseChildMessage({ type: 'gatewayworker:failed', failure })).toBe(undefined);
   const { sent: _, ...withoutSent } = report;

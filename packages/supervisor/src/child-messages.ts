@@ -1,4 +1,4 @@
-import type { RoleStatus, WireError } from '@gatewayworker/core';
+import type { ConnectionStatus, RoleStatus, StopOptions, WireError } from '@gatewayworker/core';
 import { readBoolean, readField, readNumber, readString } from './json-value.ts';
 
 /** What a child reports about itself when it is asked. */
@@ -18,12 +18,25 @@ export interface ChildFailure {
   readonly stack?: string;
 }
 
+/** Some of the clients of a child. */
+export interface ConnectionPage {
+  readonly connections: readonly ConnectionStatus[];
+  /** Whether these were the last. */
+  readonly isLast: boolean;
+}
+
 // The prefix keeps these apart from what a user's own code sends over the same channel.
 
 /** What the master sends to a child. */
 export type MasterMessage =
   | { readonly type: 'gatewayworker:report'; readonly request: number }
-  | { readonly type: 'gatewayworker:stop' };
+  | ({ readonly type: 'gatewayworker:stop' } & StopOptions)
+  /** Asks for the first or next page of a list; the child holds the place until it ends or is forgotten. */
+  | { readonly type: 'gatewayworker:connections'; readonly request: number }
+  | { readonly type: 'gatewayworker:forget'; readonly request: number }
+  | { readonly type: 'gatewayworker:reopenLog' }
+  /** Ends the inspector that the master has started in it. */
+  | { readonly type: 'gatewayworker:closeInspector' };
 
 /** What a child sends to the master. */
 export type ChildMessage =
@@ -35,14 +48,32 @@ export type ChildMessage =
       readonly type: 'gatewayworker:report';
       readonly request: number;
       readonly report: ChildReport;
+    }
+  | {
+      readonly type: 'gatewayworker:connections';
+      readonly request: number;
+      readonly page: ConnectionPage;
     };
 
 /** Reads a message of the master; `undefined` when it is none of ours. */
 export function parseMasterMessage(value: unknown): MasterMessage | undefined {
   const type = readString(value, 'type');
-  if (type === 'gatewayworker:stop') return { type };
+  if (type === 'gatewayworker:reopenLog' || type === 'gatewayworker:closeInspector') {
+    return { type };
+  }
+  if (type === 'gatewayworker:stop') {
+    const stop = parseStop(value);
+    return stop && { type, ...stop };
+  }
   const request = readNumber(value, 'request');
-  if (type === 'gatewayworker:report' && request !== undefined) return { type, request };
+  if (request === undefined) return undefined;
+  if (
+    type === 'gatewayworker:report' ||
+    type === 'gatewayworker:connections' ||
+    type === 'gatewayworker:forget'
+  ) {
+    return { type, request };
+  }
   return undefined;
 }
 
@@ -54,12 +85,27 @@ export function parseChildMessage(value: unknown): ChildMessage | undefined {
     const failure = parseFailure(readField(value, 'failure'));
     return failure && { type, failure };
   }
+  const request = readNumber(value, 'request');
+  if (request === undefined) return undefined;
   if (type === 'gatewayworker:report') {
-    const request = readNumber(value, 'request');
     const report = parseReport(readField(value, 'report'));
-    return request === undefined || report === undefined ? undefined : { type, request, report };
+    return report && { type, request, report };
+  }
+  if (type === 'gatewayworker:connections') {
+    const page = parsePage(readField(value, 'page'));
+    return page && { type, request, page };
   }
   return undefined;
+}
+
+function parseStop(value: unknown): StopOptions | undefined {
+  const isGraceful = readBoolean(value, 'isGraceful');
+  const timeoutMs = readNumber(value, 'timeoutMs');
+  const drainMs = readNumber(value, 'drainMs');
+  if (isGraceful === undefined || timeoutMs === undefined || drainMs === undefined) {
+    return undefined;
+  }
+  return { isGraceful, timeoutMs, drainMs };
 }
 
 function parseFailure(value: unknown): ChildFailure | undefined {
@@ -69,6 +115,13 @@ function parseFailure(value: unknown): ChildFailure | undefined {
   if (code === undefined || message === undefined) return undefined;
   const stack = readString(value, 'stack');
   return { error: { code, message }, ...(stack === undefined ? {} : { stack }) };
+}
+
+/** The rows are passed on as they are: who prints them looks at them. */
+function parsePage(value: unknown): ConnectionPage | undefined {
+  const connections = readField(value, 'connections');
+  const isLast = readBoolean(value, 'isLast');
+  return Array.isArray(connections) && isLast !== undefined ? { connections, isLast } : undefined;
 }
 
 const reportNumbers = [

@@ -1,14 +1,18 @@
 import cluster from 'node:cluster';
+import inspector from 'node:inspector';
 import { setImmediate } from 'node:timers/promises';
 import {
-  createLogger,
   GatewayWorkerError,
   type Logger,
+  openLog,
+  type ProcessLog,
   type RoleRuntime,
+  type StopOptions,
 } from '@gatewayworker/core';
 import type { ChildAssignment } from './child-assignment.ts';
 import { describeFailure } from './child-failure.ts';
 import { type ChildMessage, parseMasterMessage } from './child-messages.ts';
+import { ConnectionPages } from './connection-pages.ts';
 import { describeProcess, type ProcessDeclaration, Role } from './process-declaration.ts';
 import { ProcessSampler } from './process-sampler.ts';
 
@@ -28,7 +32,9 @@ export async function runChildProcess(
 
 class ChildProcess {
   readonly #assignment: ChildAssignment;
+  readonly #log: ProcessLog;
   readonly #logger: Logger;
+  readonly #pages = new ConnectionPages();
   readonly #sampler: ProcessSampler;
   #runtime: RoleRuntime | undefined;
   #isStarted = false;
@@ -39,7 +45,8 @@ class ChildProcess {
   constructor(assignment: ChildAssignment) {
     const { role, name, id, logFile, logToStdout } = assignment;
     this.#assignment = assignment;
-    this.#logger = createLogger({ fields: { role, name, id }, file: logFile, stdout: logToStdout });
+    this.#log = openLog({ fields: { role, name, id }, file: logFile, stdout: logToStdout });
+    this.#logger = this.#log.logger;
     this.#sampler = new ProcessSampler(() => {
       const status = this.#runtime?.status();
       return status === undefined ? 0 : status.received + status.requests;
@@ -63,14 +70,19 @@ class ChildProcess {
     // master's to keep: it decides whether this process alone is to end.
     process.on('SIGTERM', () => void send({ type: 'gatewayworker:terminated' }));
     // Ctrl+C reaches every process of the terminal: the master alone decides what it means.
-    process.on('SIGINT', () => {});
+    for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP']) process.on(signal, () => {});
+    // What a daemon's children print goes through their master. When that is dead there is nobody to read it.
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+    // The master may ask Node.js what a process is doing that does not answer: any free port will do.
+    process.debugPort = 0;
     // The channel closes when the master is killed. node:cluster ends a worker then and there, which
     // is what keeps orphans away, unless the worker counts as let go: that buys the time to stop well.
     cluster.worker?.on('disconnect', () => {
       if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
       this.#logger.warn('the master is gone: stopping');
-      setTimeout(() => process.exit(1), this.#assignment.stopTimeoutMs);
-      void this.#stop();
+      const { stopTimeoutMs } = this.#assignment;
+      setTimeout(() => process.exit(1), stopTimeoutMs);
+      void this.#stop({ isGraceful: true, timeoutMs: stopTimeoutMs, drainMs: 0 });
     });
   }
 
@@ -97,13 +109,35 @@ class ChildProcess {
       case undefined:
         return;
       case 'gatewayworker:stop':
-        void this.#stop();
+        void this.#stop(message);
         return;
       case 'gatewayworker:report':
         if (this.#runtime !== undefined) this.#report(message.request, this.#runtime);
         return;
+      case 'gatewayworker:connections': {
+        const page = this.#pages.next(message.request, () => this.#runtime?.connections?.() ?? []);
+        void send({ type: 'gatewayworker:connections', request: message.request, page });
+        return;
+      }
+      case 'gatewayworker:forget':
+        this.#pages.forget(message.request);
+        return;
+      case 'gatewayworker:reopenLog':
+        this.#reopenLog();
+        return;
+      case 'gatewayworker:closeInspector':
+        inspector.close();
+        return;
       default:
         message satisfies never;
+    }
+  }
+
+  #reopenLog(): void {
+    try {
+      this.#log.reopen();
+    } catch (error) {
+      this.#logger.error(error, 'cannot open the log again; the old file stays in use');
     }
   }
 
@@ -113,11 +147,11 @@ class ChildProcess {
     void send({ type: 'gatewayworker:report', request, report });
   }
 
-  async #stop(): Promise<void> {
-    if (this.#ending) return;
+  /** A second call may give less time than the first; how the two go together the runtime knows. */
+  async #stop({ isGraceful, timeoutMs, drainMs }: StopOptions): Promise<void> {
     this.#ending = true;
     try {
-      await this.#runtime?.stop();
+      await this.#runtime?.stop({ isGraceful, timeoutMs, drainMs });
       process.exit(0);
     } catch (error) {
       this.#logger.error(error, 'could not stop well');

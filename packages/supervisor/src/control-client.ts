@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { fromWire, GatewayWorkerError } from '@gatewayworker/core';
 import {
-  type ControlCommand,
+  type ControlOrder,
   type ControlRequest,
   type ControlResponse,
   parseControlResponse,
@@ -11,6 +11,8 @@ import { LineReader } from './line-reader.ts';
 interface PendingRequest {
   resolve(result: unknown): void;
   reject(error: Error): void;
+  /** Takes a part of the answer, or a sign of life, which is `undefined`. */
+  onPart(part: unknown): void;
 }
 
 const maxLineCharacters = 64 * 1_048_576;
@@ -61,20 +63,33 @@ export class ControlClient {
   /**
    * Sends a command and resolves with the answer.
    *
-   * @throws {GW_ERR_QUERY_TIMEOUT} when no answer comes within `timeoutMs`
+   * @param onPart - gets each part of the answer before
+   * @throws {GW_ERR_QUERY_TIMEOUT} when the master says nothing for `timeoutMs`
    * @throws {GW_ERR_LINK_CLOSED} when the master ends first
    */
-  async request(command: ControlCommand, timeoutMs: number): Promise<unknown> {
+  async request(
+    order: ControlOrder,
+    timeoutMs: number,
+    onPart: (part: unknown) => void = () => {},
+  ): Promise<unknown> {
     this.#lastRequest += 1;
     const request = this.#lastRequest;
-    const message: ControlRequest = { request, command };
+    const message: ControlRequest = { request, order };
     let timer: NodeJS.Timeout | undefined;
     try {
       return await new Promise((resolve, reject) => {
         const late = `the master did not answer within ${timeoutMs} ms`;
         const onTimeout = () => reject(new GatewayWorkerError('GW_ERR_QUERY_TIMEOUT', late));
         timer = setTimeout(onTimeout, timeoutMs);
-        this.#pending.set(request, { resolve, reject });
+        const takePart = (part: unknown) => {
+          timer?.refresh();
+          try {
+            if (part !== undefined) onPart(part);
+          } catch (error) {
+            reject(error);
+          }
+        };
+        this.#pending.set(request, { resolve, reject, onPart: takePart });
         if (this.#socket.writable) this.#socket.write(`${JSON.stringify(message)}\n`);
         else this.#rejectPending();
       });
@@ -93,6 +108,8 @@ export class ControlClient {
     if (response === undefined) return;
     const pending = this.#pending.get(response.request);
     if ('error' in response) pending?.reject(fromWire(response.error));
+    else if ('part' in response) pending?.onPart(response.part);
+    else if ('isPending' in response) pending?.onPart(undefined);
     else pending?.resolve(response.result);
   }
 

@@ -1,19 +1,35 @@
 import { expect, test } from 'vitest';
 import { parseControlRequest, parseControlResponse } from './control-messages.ts';
 
-test('reads a request', () => {
-  const request = { request: 1, command: 'status' } as const;
+test.each([
+  { command: 'status' },
+  { command: 'stop', isGraceful: true },
+  { command: 'drain', drainMs: 30_000 },
+  { command: 'drain', drainMs: 0, gateway: 'chat#1' },
+])('reads a request to $command', (order) => {
+  const request = { request: 1, order };
   expect(parseControlRequest(JSON.stringify(request))).toEqual(request);
 });
 
 test('refuses a request that is not JSON, lacks a field or has an unknown command', () => {
-  const lines = ['', 'stop', 'null', '{"command":"stop"}', '{"request":1,"command":"explode"}'];
+  const lines = [
+    '',
+    'stop',
+    'null',
+    '{"order":{"command":"stop"}}',
+    '{"request":1,"order":{"command":"explode"}}',
+    '{"request":1,"order":{"command":"drain"}}',
+    '{"request":1,"order":{"command":"drain","drainMs":-1}}',
+    '{"request":1,"order":{"command":"drain","drainMs":1e300}}',
+  ];
   expect(lines.map(parseControlRequest).filter(Boolean)).toEqual([]);
 });
 
-test('reads an answer and an error', () => {
+test('reads an answer, its parts, a sign of life and an error', () => {
   const responses = [
     { request: 1, result: { pid: 7 } },
+    { request: 1, part: { step: 'replaced' } },
+    { request: 1, isPending: true },
     { request: 2, error: { code: 'GW_ERR_INTERNAL', message: 'no' } },
   ];
   expect(responses.map((response) => parseControlResponse(JSON.stringify(response)))).toEqual(

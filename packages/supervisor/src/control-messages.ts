@@ -1,5 +1,5 @@
 import type { WireError } from '@gatewayworker/core';
-import { parseJson, readField, readNumber, readString } from './json-value.ts';
+import { parseJson, readBoolean, readField, readNumber, readString } from './json-value.ts';
 
 /** What the command line asks of a running master; one JSON line each, over the control socket. */
 export const ControlCommand = {
@@ -9,29 +9,71 @@ export const ControlCommand = {
   status: 'status',
   /** Answers `{ pid, timeoutMs }` at once; the socket closes when everything has stopped. */
   stop: 'stop',
+  /** Has a `ReloadStep` for each part; answers when all is replaced. */
+  reload: 'reload',
+  /** Has a `ConnectionPart` for each part; answers `{ missing }`, the gateways that have not told all. */
+  connections: 'connections',
+  /** Has a `DrainStep` for each part; answers when all are gone. */
+  drain: 'drain',
 } as const;
 export type ControlCommand = (typeof ControlCommand)[keyof typeof ControlCommand];
+
+/** A command with what it needs. */
+export type ControlOrder =
+  | {
+      readonly command: Exclude<ControlCommand, 'stop' | 'drain'>;
+    }
+  | { readonly command: typeof ControlCommand.stop; readonly isGraceful: boolean }
+  | {
+      readonly command: typeof ControlCommand.drain;
+      /** Name of a declaration, or `name#id`; absent for every gateway. */
+      readonly gateway?: string;
+      /** Time over which clients are closed. */
+      readonly drainMs: number;
+    };
 
 /** A line from the command line to the master. */
 export interface ControlRequest {
   /** Chosen by the asker; the answer carries it too. */
   readonly request: number;
-  readonly command: ControlCommand;
+  readonly order: ControlOrder;
 }
 
-/** A line from the master to the command line. */
+/** A line from the master to the command line: any number of parts and signs of life, then a result or an error. */
 export type ControlResponse =
   | { readonly request: number; readonly result: unknown }
+  | { readonly request: number; readonly part: unknown }
+  | { readonly request: number; readonly isPending: true }
   | { readonly request: number; readonly error: WireError };
+
+/** A day; a timer of Node.js takes no more than 24. */
+const maxDrainMs = 86_400_000;
 
 /** Reads a request; `undefined` when the line is not one. */
 export function parseControlRequest(line: string): ControlRequest | undefined {
   const value = parseJson(line);
   const request = readNumber(value, 'request');
-  const command = Object.values(ControlCommand).find(
-    (known) => known === readString(value, 'command'),
-  );
-  return request === undefined || command === undefined ? undefined : { request, command };
+  const order = parseOrder(readField(value, 'order'));
+  return request === undefined || order === undefined ? undefined : { request, order };
+}
+
+function parseOrder(value: unknown): ControlOrder | undefined {
+  const name = readString(value, 'command');
+  const command = Object.values(ControlCommand).find((known) => known === name);
+  switch (command) {
+    case undefined:
+      return undefined;
+    case ControlCommand.stop:
+      return { command, isGraceful: readBoolean(value, 'isGraceful') ?? false };
+    case ControlCommand.drain: {
+      const drainMs = readNumber(value, 'drainMs');
+      const gateway = readString(value, 'gateway');
+      if (drainMs === undefined || drainMs < 0 || drainMs > maxDrainMs) return undefined;
+      return { command, drainMs, ...(gateway === undefined ? {} : { gateway }) };
+    }
+    default:
+      return { command };
+  }
 }
 
 /** Reads a response; `undefined` when the line is not one. */
@@ -39,6 +81,9 @@ export function parseControlResponse(line: string): ControlResponse | undefined 
   const value = parseJson(line);
   const request = readNumber(value, 'request');
   if (request === undefined) return undefined;
+  if (readBoolean(value, 'isPending') === true) return { request, isPending: true };
+  const part = readField(value, 'part');
+  if (part !== undefined) return { request, part };
   const error = readField(value, 'error');
   if (error === undefined) return { request, result: readField(value, 'result') };
   const code = readString(error, 'code');

@@ -3,16 +3,25 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { GatewayWorkerError, toWire } from '@gatewayworker/core';
 import {
-  type ControlCommand,
+  type ControlOrder,
   type ControlResponse,
   parseControlRequest,
 } from './control-messages.ts';
 import { LineReader } from './line-reader.ts';
 
+/**
+ * Gives the asker a part of the answer, as JSON; resolves once it is on its way.
+ *
+ * @returns false when the asker is gone, and nobody waits for more
+ */
+export type SendPart = (part: unknown) => Promise<boolean>;
+
 /** Carries out a command; what it resolves with goes to the asker as JSON. */
-export type ControlHandler = (command: ControlCommand) => Promise<unknown>;
+export type ControlHandler = (order: ControlOrder, sendPart: SendPart) => Promise<unknown>;
 
 const maxLineCharacters = 65_536;
+/** While a command is carried out its asker hears this often that somebody is there. */
+const signOfLifeMs = 1_000;
 
 /** The unix socket on which a master takes commands from its own user. */
 export class ControlServer {
@@ -85,13 +94,25 @@ export class ControlServer {
       socket.destroy();
       return;
     }
-    const { request, command } = message;
-    const response: ControlResponse = await this.#handler(command).then(
-      (result) => ({ request, result }),
-      (error: unknown) => ({ request, error: toWire(error) }),
-    );
-    if (socket.writable) socket.write(`${JSON.stringify(response)}\n`);
+    const { request, order } = message;
+    const send = (response: ControlResponse) => writeLine(socket, response);
+    const signs = setInterval(() => void send({ request, isPending: true }), signOfLifeMs);
+    const response: ControlResponse = await this.#handler(order, (part) => send({ request, part }))
+      .then(
+        (result) => ({ request, result }),
+        (error: unknown) => ({ request, error: toWire(error) }),
+      )
+      .finally(() => clearInterval(signs));
+    await send(response);
   }
+}
+
+/** Resolves once the kernel has the line, so that a slow reader holds back who writes; false when there is no reader. */
+function writeLine(socket: Socket, response: ControlResponse): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (!socket.writable) return resolve(false);
+    socket.write(`${JSON.stringify(response)}\n`, (error) => resolve(error == null));
+  });
 }
 
 function listenFailed(path: string, cause: unknown): GatewayWorkerError {

@@ -1,5 +1,7 @@
 export { type ChildAssignment, childVariable, parseChildAssignment } from './child-assignment.ts';
 export { runChildProcess } from './child-process.ts';
+export { type ConnectionRow, formatConnections } from './connection-report.ts';
+export type { DrainStep } from './drain.ts';
 export { alreadyRunning, Master, type MasterOptions } from './master.ts';
 export {
   type ResolvedRunOptions,
@@ -10,7 +12,15 @@ export {
 export { readPidFile, removePidFile } from './pid-file.ts';
 export { type ProcessContext, type ProcessDeclaration, Role } from './process-declaration.ts';
 export { ProcessFailedError } from './process-failed-error.ts';
-export { findMaster, requestStatus, requestStop } from './running-master.ts';
+export { formatReloadStep, type ReloadStep } from './reload.ts';
+export {
+  findMaster,
+  requestConnections,
+  requestDrain,
+  requestReload,
+  requestStatus,
+  requestStop,
+} from './running-master.ts';
 export {
   describeUnready,
   formatStart,

@@ -6,7 +6,7 @@ test('puts the pid and log file beside the start file, whatever the working dire
     startFile: '/srv/chat/start.ts',
     pidFile: '/srv/chat/start.pid',
     logFile: '/srv/chat/start.log',
-    stopTimeoutMs: 2_000,
+    stopTimeoutMs: 5_000,
     readyTimeoutMs: 10_000,
   });
 });

@@ -13,9 +13,9 @@ export interface RunOptions {
   readonly pidFile?: string;
   /** File that gets JSON lines from every process. @default the start file with `.log` for its extension */
   readonly logFile?: string;
-  /** Time a process has to stop by itself before it is killed, in milliseconds, 1 to 86,400,000. @default 2000 */
+  /** Time a process has to stop by itself before it is killed, in milliseconds, 1 to 86,400,000. @default 5000 */
   readonly stopTimeoutMs?: number;
-  /** Time `start` waits for the processes of each kind to be ready before it goes on, in milliseconds, 1 to 86,400,000. @default 10000 */
+  /** Time `start` waits for the processes of each kind to be ready before it goes on, and that a new process has in a `reload`, in milliseconds, 1 to 86,400,000. @default 10000 */
   readonly readyTimeoutMs?: number;
 }
 
@@ -27,7 +27,7 @@ export interface ResolvedRunOptions extends Required<RunOptions> {
 
 /** Defaults of `run`; those of the two files follow from the start file. */
 export const runDefaults: Omit<ResolvedRunOptions, 'startFile' | 'pidFile' | 'logFile'> =
-  Object.freeze({ stopTimeoutMs: 2_000, readyTimeoutMs: 10_000 });
+  Object.freeze({ stopTimeoutMs: 5_000, readyTimeoutMs: 10_000 });
 
 /**
  * Merges options with the defaults, checks and freezes them. Relative paths count from the working directory.

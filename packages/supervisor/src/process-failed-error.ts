@@ -1,25 +1,48 @@
 import { GatewayWorkerError } from '@gatewayworker/core';
+import { findReason } from './child-output.ts';
 import { describeProcess, type ProcessDeclaration } from './process-declaration.ts';
 import type { ChildEnd } from './running-child.ts';
 
 /** Says in a few words how a process ended, with the reason it gave. */
 export function describeEnd(end: ChildEnd): string {
-  const reason = end.failure === undefined ? '' : `: ${end.failure.error.message}`;
+  const said = end.failure?.error.message ?? findReason(end.output ?? '');
+  const reason = said === undefined ? '' : `: ${said}`;
   if (end.signal !== null) return `ended by ${end.signal}${reason}`;
   if (end.code !== null) return `ended with exit code ${end.code}${reason}`;
   return `could not be made${reason}`;
 }
 
-/** Thrown by a start one of whose processes ended before it was ready. */
+/** Thrown by a start or a reload one of whose processes ended before it was ready. */
 export class ProcessFailedError extends GatewayWorkerError {
   override readonly name = 'ProcessFailedError';
   /** The stack of the child, when the failure is not one of the framework's own and so needs one. */
   readonly childStack: string | undefined;
+  /** What the child printed last, when it died without a message. */
+  readonly childOutput: string | undefined;
 
-  constructor(declaration: ProcessDeclaration, id: number, end: ChildEnd) {
+  /** @param outcome - what did not happen. @default 'could not start' */
+  constructor(
+    declaration: ProcessDeclaration,
+    id: number,
+    end: ChildEnd,
+    outcome = 'could not start',
+  ) {
     const process = describeProcess(declaration.role, declaration.name, id);
-    const reason = end.failure?.error.message ?? `${describeEnd(end)} before it was ready`;
-    super('GW_ERR_PROCESS_FAILED', `${process} could not start: ${reason}`);
+    const reason = end.failure?.error.message ?? describeSilentEnd(end);
+    super('GW_ERR_PROCESS_FAILED', `${process} ${outcome}: ${reason}`);
     this.childStack = end.failure?.stack;
+    this.childOutput = end.failure === undefined ? end.output : undefined;
   }
+
+  /** The message with all that tells where it happened, for those who do not see what the process prints. */
+  describe(): string {
+    return [this.message, this.childStack ?? this.childOutput]
+      .filter((part) => part !== undefined)
+      .join('\n');
+  }
+}
+
+function describeSilentEnd(end: ChildEnd): string {
+  const reason = findReason(end.output ?? '');
+  return reason ?? `${describeEnd(end)} before it was ready`;
 }

@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayWorkerError } from '@gatewayworker/core';
+import { type ConnectionRow, parseConnectionPart } from './connection-report.ts';
 import { ControlClient } from './control-client.ts';
-import { ControlCommand } from './control-messages.ts';
+import { ControlCommand, type ControlOrder } from './control-messages.ts';
 import { controlPath } from './control-path.ts';
-import { readNumber } from './json-value.ts';
+import { type DrainStep, parseDrainStep } from './drain.ts';
+import { readField, readNumber } from './json-value.ts';
+import { parseReloadStep, type ReloadStep } from './reload.ts';
 import { parseStatusReport, type StatusReport } from './status-report.ts';
 
 const answerTimeoutMs = 5_000;
@@ -19,7 +22,10 @@ const lastStepsMs = 5_000;
  */
 export function findMaster(pidFile: string): Promise<number | undefined> {
   return askMaster(pidFile, async (client) => {
-    const pid = readNumber(await client.request(ControlCommand.ping, answerTimeoutMs), 'pid');
+    const pid = readNumber(
+      await client.request({ command: ControlCommand.ping }, answerTimeoutMs),
+      'pid',
+    );
     if (pid === undefined) throw unexpectedAnswer();
     return pid;
   });
@@ -28,7 +34,7 @@ export function findMaster(pidFile: string): Promise<number | undefined> {
 /** Asks the running master for its report; `undefined` when none runs. */
 export function requestStatus(pidFile: string): Promise<StatusReport | undefined> {
   return askMaster(pidFile, async (client) => {
-    const answer = await client.request(ControlCommand.status, answerTimeoutMs);
+    const answer = await client.request({ command: ControlCommand.status }, answerTimeoutMs);
     const report = parseStatusReport(answer);
     if (report === undefined) throw unexpectedAnswer();
     return report;
@@ -38,11 +44,13 @@ export function requestStatus(pidFile: string): Promise<StatusReport | undefined
 /**
  * Stops the running master with all its processes, and answers its pid; `undefined` when none runs.
  *
+ * @param isGraceful - whether they finish what has begun
  * @throws {GW_ERR_QUERY_TIMEOUT} when it has not ended within the time it gave itself
  */
-export function requestStop(pidFile: string): Promise<number | undefined> {
+export function requestStop(pidFile: string, isGraceful: boolean): Promise<number | undefined> {
   return askMaster(pidFile, async (client) => {
-    const answer = await client.request(ControlCommand.stop, answerTimeoutMs);
+    const order = { command: ControlCommand.stop, isGraceful };
+    const answer = await client.request(order, answerTimeoutMs);
     const pid = readNumber(answer, 'pid');
     const timeoutMs = readNumber(answer, 'timeoutMs');
     if (pid === undefined || timeoutMs === undefined) throw unexpectedAnswer();
@@ -53,6 +61,71 @@ export function requestStop(pidFile: string): Promise<number | undefined> {
     await untilGone(pid);
     return pid;
   });
+}
+
+/**
+ * Reloads, and answers the pid of the master; `undefined` when none runs.
+ *
+ * @throws {GW_ERR_PHASE} when the master is starting, stopping or reloading
+ * @throws {GW_ERR_PROCESS_FAILED} when a new process does not become ready; the old one goes on
+ */
+export function requestReload(
+  pidFile: string,
+  onStep: (step: ReloadStep) => void,
+): Promise<number | undefined> {
+  return askInParts(pidFile, { command: ControlCommand.reload }, (part) => {
+    onStep(parseReloadStep(part) ?? fail());
+  }).then((answer) => answer && (readNumber(answer.result, 'pid') ?? fail()));
+}
+
+/**
+ * Asks for the clients of every gateway, and answers the gateways that have not told all; `undefined` when none runs.
+ *
+ * @param onRows - gets some of them at a time
+ */
+export function requestConnections(
+  pidFile: string,
+  onRows: (rows: readonly ConnectionRow[]) => void,
+): Promise<readonly string[] | undefined> {
+  return askInParts(pidFile, { command: ControlCommand.connections }, (part) => {
+    onRows(parseConnectionPart(part) ?? fail());
+  }).then((answer) => {
+    if (answer === undefined) return undefined;
+    const missing = readField(answer.result, 'missing');
+    return Array.isArray(missing) ? missing.map(String) : fail();
+  });
+}
+
+/**
+ * Drains gateways, and answers the pid of the master; `undefined` when none runs.
+ *
+ * @param gateway - name of a declaration, or `name#id`; every gateway when it is absent
+ * @throws {GW_ERR_PHASE} when the master is starting or stopping
+ * @throws {GW_ERR_PROCESS_FAILED} when there is no such gateway
+ */
+export function requestDrain(
+  pidFile: string,
+  { gateway, drainMs }: { readonly gateway: string | undefined; readonly drainMs: number },
+  onStep: (step: DrainStep) => void,
+): Promise<number | undefined> {
+  const order = {
+    command: ControlCommand.drain,
+    drainMs,
+    ...(gateway === undefined ? {} : { gateway }),
+  };
+  return askInParts(pidFile, order, (part) => onStep(parseDrainStep(part) ?? fail())).then(
+    (answer) => answer && (readNumber(answer.result, 'pid') ?? fail()),
+  );
+}
+
+function askInParts(
+  pidFile: string,
+  order: ControlOrder,
+  onPart: (part: unknown) => void,
+): Promise<{ readonly result: unknown } | undefined> {
+  return askMaster(pidFile, async (client) => ({
+    result: await client.request(order, answerTimeoutMs, onPart),
+  }));
 }
 
 async function askMaster<T>(
@@ -89,6 +162,10 @@ async function settlesWithin(promise: Promise<void>, timeoutMs: number): Promise
     timer = setTimeout(() => resolve(false), timeoutMs);
   });
   return await Promise.race([promise.then(() => true), late]).finally(() => clearTimeout(timer));
+}
+
+function fail(): never {
+  throw unexpectedAnswer();
 }
 
 function unexpectedAnswer(): GatewayWorkerError {

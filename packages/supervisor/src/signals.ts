@@ -1,9 +1,13 @@
-/** What a master does on the signals that end it. */
-export interface StopSignalHandlers {
-  /** The first SIGINT or SIGTERM. */
-  onStop(signal: NodeJS.Signals): void;
+/** What a master does on the signals that are for it. */
+export interface MasterSignalHandlers {
+  /** The first SIGINT, SIGTERM or, to finish what has begun, SIGQUIT. */
+  onStop(signal: NodeJS.Signals, isGraceful: boolean): void;
   /** A second one. */
   onKill(signal: NodeJS.Signals): void;
+  /** SIGUSR1. */
+  onReload(): void;
+  /** SIGHUP. */
+  onHangup(): void;
 }
 
 /**
@@ -12,22 +16,21 @@ export interface StopSignalHandlers {
  */
 const sameWishMs = 100;
 
-/** Takes the signals that ask this process to end; answers a function that gives them back. */
-export function handleStopSignals(handlers: StopSignalHandlers): () => void {
+/** Takes the signals that a master reacts to. */
+export function handleMasterSignals(handlers: MasterSignalHandlers): void {
   let firstAt: number | undefined;
   const listener = (signal: NodeJS.Signals) => {
     const now = performance.now();
     if (firstAt === undefined) {
       firstAt = now;
-      handlers.onStop(signal);
+      handlers.onStop(signal, signal === 'SIGQUIT');
     } else if (now - firstAt >= sameWishMs) {
       handlers.onKill(signal);
     }
   };
   process.on('SIGINT', listener);
   process.on('SIGTERM', listener);
-  return () => {
-    process.off('SIGINT', listener);
-    process.off('SIGTERM', listener);
-  };
+  process.on('SIGQUIT', listener);
+  process.on('SIGUSR1', () => handlers.onReload());
+  process.on('SIGHUP', () => handlers.onHangup());
 }

@@ -21,6 +21,8 @@ const well: ProcessStatus = {
   uptimeSeconds: 3_725,
   restarts: 0,
   lastExit: null,
+  exits: {},
+  stack: null,
 };
 
 const unknown = { memory: null, connections: null, inFlight: null, sent: null, received: null };
@@ -65,6 +67,13 @@ test.each([
 test('shows an exit code', () => {
   const lastExit = { code: 1, signal: null };
   expect(formatStatus({ processes: [{ ...well, lastExit }] })).toContain('code 1');
+});
+
+test('shows below the table what a busy process is doing', () => {
+  const stack = '    at spin (file:///srv/chat/events.ts:7:5)';
+  expect(formatStatus({ processes: [well, { ...busy, stack }] })).toMatch(
+    /\[busy\]\n\nweb #10 \(88\) does not answer; it is\n {4}at spin \(file:\/\/\/srv\/chat\/events\.ts:7:5\)\n$/,
+  );
 });
 
 test('reads a report only from an object with a list of processes', () => {

@@ -14,6 +14,8 @@ export const ProcessState = {
   waiting: 'waiting',
   stopping: 'stopping',
   stopped: 'stopped',
+  /** Stopped by `drain`, while others go on. */
+  drained: 'drained',
 } as const;
 export type ProcessState = (typeof ProcessState)[keyof typeof ProcessState];
 
@@ -49,6 +51,10 @@ export interface ProcessStatus {
   readonly uptimeSeconds: number | null;
   readonly restarts: number;
   readonly lastExit: LastExit | null;
+  /** How often it ended by each exit code or signal; only in `--json`. */
+  readonly exits: Readonly<Record<string, number>>;
+  /** What a busy process is doing, lines that begin with `    at `; null when it is not busy or Node.js cannot tell. */
+  readonly stack: string | null;
 }
 
 /** What `status --json` prints. */
@@ -85,7 +91,10 @@ const columns: readonly Column[] = [
 
 /** Writes a report as a table for a person. */
 export function formatStatus(report: StatusReport): string {
-  return formatTable(columns, report.processes.map(formatProcess));
+  const stacks = report.processes.flatMap(({ pid, name, id, stack }) =>
+    stack === null ? [] : [`\n${name} #${id} (${pid}) does not answer; it is\n${stack}\n`],
+  );
+  return formatTable(columns, report.processes.map(formatProcess)) + stacks.join('');
 }
 
 function formatProcess(process: ProcessStatus): string[] {

@@ -1,15 +1,10 @@
 import cluster, { type Worker } from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GatewayWorkerError, type Logger } from '@gatewayworker/core';
+import { GatewayWorkerError, type Logger, type StopOptions } from '@gatewayworker/core';
 import { type ChildAssignment, childVariable } from './child-assignment.ts';
 import { ChildHandle } from './child-handle.ts';
 import type { ResolvedRunOptions } from './options.ts';
-import {
-  type ProcessDeclaration,
-  type Role,
-  startOrder,
-  stopOrder,
-} from './process-declaration.ts';
+import { type ProcessDeclaration, Role, startOrder, stopOrder } from './process-declaration.ts';
 import type { StartRow } from './start-report.ts';
 import { ProcessState, type ProcessStatus } from './status-report.ts';
 
@@ -18,6 +13,8 @@ export interface SupervisorOptions extends ResolvedRunOptions {
   readonly logger: Logger;
   /** Whether children log to the standard output as well as to the log file. */
   readonly logToStdout: boolean;
+  /** Gets what children print and the terminal does not show by itself. */
+  readonly printChildOutput: (text: string) => void;
 }
 
 const statusTimeoutMs = 1_000;
@@ -27,6 +24,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #declarations: readonly ProcessDeclaration[];
   readonly #handles: readonly ChildHandle[];
+  #isStarted = false;
   #stopping: Promise<void> | undefined;
 
   constructor(declarations: readonly ProcessDeclaration[], options: SupervisorOptions) {
@@ -37,6 +35,16 @@ export class Supervisor {
         this.#createHandle(index, declaration, id),
       ),
     );
+  }
+
+  /** The processes that run the application's code, in the order in which a reload replaces them. */
+  get replaceable(): readonly ChildHandle[] {
+    return [...this.#ofRole(Role.businessWorker), ...this.#ofRole(Role.worker)];
+  }
+
+  /** The gateway processes, in the order of their declarations. */
+  get gateways(): readonly ChildHandle[] {
+    return this.#ofRole(Role.gateway);
   }
 
   /**
@@ -52,12 +60,17 @@ export class Supervisor {
     // processes that share a port; the kernel's own choice favours few of them.
     cluster.schedulingPolicy = cluster.SCHED_RR;
     for (const role of startOrder) await this.#startStage(role);
+    this.#isStarted = true;
     return this.#describeStart();
   }
 
-  /** Stops all children, kind after kind; safe to call in any phase, and twice. */
-  stop(): Promise<void> {
-    this.#stopping ??= this.#stopStages();
+  /** Stops all children, kind after kind; safe to call in any phase, and twice: the first call says how. */
+  stop(isGraceful: boolean): Promise<void> {
+    this.#stopping ??= this.#stopStages({
+      isGraceful,
+      timeoutMs: this.#options.stopTimeoutMs,
+      drainMs: 0,
+    });
     return this.#stopping;
   }
 
@@ -66,9 +79,29 @@ export class Supervisor {
     for (const handle of this.#handles) handle.kill();
   }
 
-  /** Asks every child for its figures, for at most 1 s. */
-  status(): Promise<ProcessStatus[]> {
-    return Promise.all(this.#handles.map((handle) => handle.status(statusTimeoutMs)));
+  /** Tells all children that the log file was moved away. */
+  reopenLogs(): void {
+    for (const handle of this.#handles) handle.reopenLog();
+  }
+
+  /** Asks every child for its figures, for at most 1 s, and busy ones for what they do, for at most 1 s more. */
+  async status(): Promise<ProcessStatus[]> {
+    const rows = await Promise.all(this.#handles.map((handle) => handle.status(statusTimeoutMs)));
+    return rows.flat();
+  }
+
+  /**
+   * Throws unless all is started and nothing is being stopped.
+   *
+   * @throws {GW_ERR_PHASE} naming what was wanted
+   */
+  assertRunning(what: string): void {
+    if (this.#stopping !== undefined) {
+      throw new GatewayWorkerError('GW_ERR_PHASE', `cannot ${what}: it is being stopped`);
+    }
+    if (!this.#isStarted) {
+      throw new GatewayWorkerError('GW_ERR_PHASE', `cannot ${what}: it is still being started`);
+    }
   }
 
   async #startStage(role: Role): Promise<void> {
@@ -87,11 +120,10 @@ export class Supervisor {
     await deadline;
   }
 
-  async #stopStages(): Promise<void> {
-    const { stopTimeoutMs } = this.#options;
+  async #stopStages(options: StopOptions): Promise<void> {
     for (const handle of this.#handles) handle.keepDown();
     for (const role of stopOrder) {
-      await Promise.all(this.#ofRole(role).map((handle) => handle.stop(stopTimeoutMs)));
+      await Promise.all(this.#ofRole(role).map((handle) => handle.stop(options)));
     }
   }
 
@@ -109,7 +141,7 @@ export class Supervisor {
   }
 
   #createHandle(index: number, declaration: ProcessDeclaration, id: number): ChildHandle {
-    const { logFile, logToStdout, stopTimeoutMs, logger } = this.#options;
+    const { logFile, logToStdout, stopTimeoutMs, logger, printChildOutput } = this.#options;
     const { role, name } = declaration;
     const assignment: ChildAssignment = {
       declaration: index,
@@ -120,13 +152,28 @@ export class Supervisor {
       logToStdout,
       stopTimeoutMs,
     };
-    return new ChildHandle({ declaration, id, logger, fork: () => this.#forkChild(assignment) });
+    const fork = () => this.#forkChild(assignment);
+    return new ChildHandle({
+      declaration,
+      id,
+      logger,
+      stopTimeoutMs,
+      fork,
+      printError: printChildOutput,
+    });
   }
 
   #forkChild(assignment: ChildAssignment): Worker {
+    const { startFile, logToStdout, printChildOutput } = this.#options;
     // The arguments only tell processes apart in `ps`; a child learns what it is from the variable.
     const args = [assignment.role, assignment.name, `#${assignment.id}`];
-    cluster.setupPrimary({ exec: this.#options.startFile, args, execArgv: process.execArgv });
-    return cluster.fork({ [childVariable]: JSON.stringify(assignment) });
+    // What a daemon's children print has to follow the log file when that is moved away.
+    const stdio: ('inherit' | 'ignore' | 'pipe' | 'ipc')[] = logToStdout
+      ? ['inherit', 'inherit', 'pipe', 'ipc']
+      : ['ignore', 'pipe', 'pipe', 'ipc'];
+    cluster.setupPrimary({ exec: startFile, args, execArgv: process.execArgv, stdio });
+    const worker = cluster.fork({ [childVariable]: JSON.stringify(assignment) });
+    worker.process.stdout?.setEncoding('utf8').on('data', printChildOutput);
+    return worker;
   }
 }

@@ -2,6 +2,7 @@ export { type CapturedLogger, captureLogger, type LogLine } from './captured-log
 export { type Certificate, makeCertificate } from './certificate.ts';
 export { type EventuallyOptions, eventually } from './eventually.ts';
 export { freePorts } from './free-ports.ts';
+export { nodeFlags } from './node-flags.ts';
 export { childPids, endDaemon, endProcess, isAlive } from './processes.ts';
 export { type CommandOptions, type CommandResult, runCommand } from './run-command.ts';
 export {

@@ -18,6 +18,8 @@ import { type CommandContext, describeStale } from './command-context.ts';
 export interface StartFlags {
   /** Go on in the background. */
   readonly daemon?: true;
+  /** Reload when a source changes. */
+  readonly watch?: true;
 }
 
 /**
@@ -35,27 +37,35 @@ export async function start(
 ): Promise<number> {
   const { options, declared } = context;
   if (isDaemon) return await runDaemon(new Master(declared, { ...options, logToStdout: false }));
-  await assertCanStart(context);
+  assertCanStart(context);
+  const running = await findMaster(options.pidFile);
+  if (running !== undefined) throw alreadyRunning(running);
   if (flags.daemon === true) {
     printReport(await startDaemon(options), options.pidFile);
     print(`Running in the background. To stop it: ${basename(options.startFile)} stop\n`);
     return 0;
   }
-  const master = new Master(declared, { ...options, logToStdout: true });
+  const watch = flags.watch === true;
+  const master = new Master(declared, { ...options, logToStdout: true, watch });
   printReport(await master.start(), options.pidFile);
+  if (watch) print('Changed sources are loaded as soon as they are saved.\n');
   print('Press Ctrl+C to stop.\n');
   await master.ended;
   return master.exitCode;
 }
 
-async function assertCanStart({ options, declared }: CommandContext): Promise<void> {
+/**
+ * Throws when what is declared can never start.
+ *
+ * @throws {GW_ERR_OPTION_INVALID} when two declarations want one port
+ * @throws {GW_ERR_PROCESS_FAILED} when nothing is declared
+ */
+export function assertCanStart({ options, declared }: CommandContext): void {
   if (declared.length === 0) {
     const message = `${basename(options.startFile)} declares nothing to start; create a Register, Gateway, BusinessWorker or Worker before run()`;
     throw new GatewayWorkerError('GW_ERR_PROCESS_FAILED', message);
   }
   assertPortsDiffer(declared.flatMap(({ ports }) => ports));
-  const running = await findMaster(options.pidFile);
-  if (running !== undefined) throw alreadyRunning(running);
 }
 
 function printReport(report: StartReport, pidFile: string): void {

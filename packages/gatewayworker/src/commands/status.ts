@@ -1,20 +1,48 @@
-import { formatStatus, requestStatus } from '@gatewayworker/supervisor';
-import { print } from '../terminal.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatStatus, requestStatus, type StatusReport } from '@gatewayworker/supervisor';
+import { clearTerminal, isTerminal, print } from '../terminal.ts';
 import { askRunning, type CommandContext } from './command-context.ts';
 
 /** Flags of `status`. */
 export interface StatusFlags {
   /** Print the report for programs. */
   readonly json?: true;
+  /** Print it again each second. */
+  readonly watch?: true;
 }
+
+const watchIntervalMs = 1_000;
 
 /**
  * Prints the figures of every process; answers the exit code.
  *
- * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when nothing runs
+ * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when nothing runs, or no longer
  */
-export async function status({ options }: CommandContext, flags: StatusFlags): Promise<number> {
-  const report = await askRunning(options, requestStatus);
-  print(flags.json === true ? `${JSON.stringify(report)}\n` : formatStatus(report));
+export async function status(context: CommandContext, flags: StatusFlags): Promise<number> {
+  if (flags.watch === true) return await watch(context, flags);
+  print(format(await askRunning(context.options, requestStatus), flags));
   return 0;
+}
+
+/** Goes on until Ctrl+C, or nobody reads any more. */
+async function watch({ options }: CommandContext, flags: StatusFlags): Promise<number> {
+  const ending = new AbortController();
+  process.once('SIGINT', () => ending.abort());
+  process.stdout.on('error', () => ending.abort());
+  const redraws = flags.json !== true && isTerminal();
+  while (!ending.signal.aborted) {
+    const startedAt = performance.now();
+    const text = format(await askRunning(options, requestStatus), flags);
+    if (ending.signal.aborted) break;
+    if (redraws) clearTerminal();
+    print(redraws || flags.json === true ? text : `${text}\n`);
+    // A busy process makes its master wait for it: the rest of the second is what is left.
+    const restMs = Math.max(0, watchIntervalMs - (performance.now() - startedAt));
+    await sleep(restMs, undefined, { signal: ending.signal }).catch(() => {});
+  }
+  return 0;
+}
+
+function format(report: StatusReport, flags: StatusFlags): string {
+  return flags.json === true ? `${JSON.stringify(report)}\n` : formatStatus(report);
 }

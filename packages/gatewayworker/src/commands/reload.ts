@@ -1,0 +1,48 @@
+import { basename } from 'node:path';
+import { GatewayWorkerError } from '@gatewayworker/core';
+import { formatReloadStep, Role, requestReload } from '@gatewayworker/supervisor';
+import { print } from '../terminal.ts';
+import { askRunning, type CommandContext } from './command-context.ts';
+
+/**
+ * Replaces the processes that run the application's code, one after another; answers the exit code.
+ *
+ * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when nothing runs
+ * @throws {GW_ERR_PHASE} when it is starting, stopping or reloading
+ * @throws {GW_ERR_PROCESS_FAILED} when a new process does not become ready; the old one goes on
+ */
+export async function reload({ options, declared }: CommandContext): Promise<number> {
+  const labels = declared
+    .filter(({ role }) => role === Role.businessWorker || role === Role.worker)
+    .map(({ name, count }) => `${name} #${count - 1}`.length);
+  const width = Math.max(0, ...labels);
+  let replaced = 0;
+  try {
+    await askRunning(options, (pidFile) =>
+      requestReload(pidFile, (step) => {
+        if (step.step === 'replaced') replaced += 1;
+        print(`${formatReloadStep(step, width)}\n`);
+      }),
+    );
+  } catch (error) {
+    throw toReloadError(error, replaced);
+  }
+  if (replaced > 0) print('Reloaded.\n');
+  else
+    print(
+      `Nothing to reload: ${basename(options.startFile)} declares no BusinessWorker and no Worker.\n`,
+    );
+  return 0;
+}
+
+/** Says what the failure has left behind. */
+function toReloadError(error: unknown, replaced: number): unknown {
+  if (!(error instanceof GatewayWorkerError) || error.code !== 'GW_ERR_PROCESS_FAILED')
+    return error;
+  const rest =
+    replaced === 0
+      ? 'Nothing was replaced: the old code goes on.'
+      : `${replaced} ${replaced === 1 ? 'process was' : 'processes were'} replaced before; the others go on with the old code.`;
+  const message = `${error.message}\n${rest}`;
+  return new GatewayWorkerError(error.code, message, { cause: error });
+}

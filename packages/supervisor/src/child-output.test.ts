@@ -1,0 +1,61 @@
+import { PassThrough } from 'node:stream';
+import { eventually } from '@gatewayworker/testing';
+import { expect, test } from 'vitest';
+import { ChildOutput, findReason } from './child-output.ts';
+
+function openOutput() {
+  const stderr = new PassThrough();
+  let passedOn = '';
+  const output = new ChildOutput(stderr, (text) => {
+    passedOn += text;
+  });
+  return { stderr, output, passedOn: () => passedOn };
+}
+
+test('passes on what a child prints and keeps the last 4 KB of it from a whole line on', async () => {
+  const { stderr, output, passedOn } = openOutput();
+  const lines = Array.from({ length: 1_000 }, (_, index) => `line ${index}\n`).join('');
+  stderr.end(lines);
+  await output.ended;
+  expect(passedOn()).toBe(lines);
+  expect(output.tail.length).toBeGreaterThan(4_000);
+  expect(output.tail.length).toBeLessThanOrEqual(4_096);
+  expect(output.tail).toMatch(/^line \d+\n[\s\S]*line 999\n$/);
+});
+
+test('keeps the lines of the inspector that the master has opened to itself', async () => {
+  const { stderr, output, passedOn } = openOutput();
+  const address = output.awaitInspector(new AbortController().signal);
+  stderr.write(
+    'before\nDebugger listening on ws://127.0.0.1:4000/abc\nFor help, see: https://nodejs.org/en/docs/inspector\n',
+  );
+  stderr.write('Debugger attached.\nafter\n');
+  expect(await address).toBe('ws://127.0.0.1:4000/abc');
+  await eventually(() => passedOn() === 'before\nafter\n');
+});
+
+test('passes on the lines of an inspector that somebody else has opened', async () => {
+  const { stderr, passedOn } = openOutput();
+  stderr.write('Debugger listening on ws://127.0.0.1:4000/abc\n');
+  await eventually(() => passedOn().startsWith('Debugger listening'));
+});
+
+test('waits for the inspector no longer than it is told', async () => {
+  const { output } = openOutput();
+  expect(await output.awaitInspector(AbortSignal.timeout(1))).toBe(undefined);
+});
+
+test.each([
+  [
+    'file:///srv/start.ts:3\n  oops(\n\nSyntaxError: Unexpected token\n    at x\n\nNode.js v20\n',
+    'SyntaxError: Unexpected token',
+  ],
+  [
+    '<--- Last few GCs --->\nFATAL ERROR: Reached heap limit\n----- Native stack trace -----\n',
+    'FATAL ERROR: Reached heap limit',
+  ],
+  ['just some words\n', undefined],
+  ['', undefined],
+])('finds in %j the reason %j', (tail, reason) => {
+  expect(findReason(tail)).toBe(reason);
+});

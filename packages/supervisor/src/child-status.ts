@@ -1,0 +1,79 @@
+import type { ChildReport } from './child-messages.ts';
+import type { ProcessDeclaration } from './process-declaration.ts';
+import type { ChildEnd, RunningChild } from './running-child.ts';
+import { type LastExit, ProcessState, type ProcessStatus } from './status-report.ts';
+
+/** How the processes of one number have ended so far, other than by the master's wish. */
+export class ExitRecord {
+  #lastExit: LastExit | null = null;
+  readonly #counts = new Map<string, number>();
+
+  get lastExit(): LastExit | null {
+    return this.#lastExit;
+  }
+
+  /** How often by each signal or exit code. */
+  get counts(): Record<string, number> {
+    return Object.fromEntries(this.#counts);
+  }
+
+  note({ code, signal }: ChildEnd): void {
+    this.#lastExit = { code, signal };
+    const key = signal ?? String(code);
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
+  }
+}
+
+/** What a master knows of a process without asking it. */
+export interface ProcessFacts {
+  readonly declaration: ProcessDeclaration;
+  readonly id: number;
+  readonly state: ProcessState;
+  readonly listen: string;
+  readonly restarts: number;
+  readonly exits: ExitRecord;
+}
+
+/**
+ * Asks a process for its figures. One that does not answer in time is shown as busy, with what it is doing.
+ *
+ * @param child - `undefined` while there is no process
+ */
+export async function describeChild(
+  child: RunningChild | undefined,
+  facts: ProcessFacts,
+  timeoutMs: number,
+): Promise<ProcessStatus> {
+  const report = await child?.report(timeoutMs);
+  const state = refineState(facts.state, report);
+  const stack = state === ProcessState.busy ? await child?.stack() : undefined;
+  return {
+    pid: child?.pid ?? null,
+    role: facts.declaration.role,
+    name: facts.declaration.name,
+    id: facts.id,
+    state,
+    listen: report?.listen || facts.listen,
+    memory: report?.memory ?? null,
+    connections: report?.connections ?? null,
+    inFlight: report?.inFlight ?? null,
+    sent: report?.sent ?? null,
+    received: report?.received ?? null,
+    failedSends: report?.failedSends ?? null,
+    requests: report?.requests ?? null,
+    limits: report?.limits ?? null,
+    qps: report?.qps ?? null,
+    eventLoopLagMs: report?.eventLoopLagMs ?? null,
+    uptimeSeconds: child === undefined ? null : child.livedMs / 1_000,
+    restarts: facts.restarts,
+    lastExit: facts.exits.lastExit,
+    exits: facts.exits.counts,
+    stack: stack ?? null,
+  };
+}
+
+function refineState(state: ProcessState, report: ChildReport | undefined): ProcessState {
+  if (state !== ProcessState.ready) return state;
+  if (report === undefined) return ProcessState.busy;
+  return report.ready ? ProcessState.ready : ProcessState.unready;
+}

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { type ConnectionRow, formatConnections, parseConnectionPart } from './connection-report.ts';
+
+const client = {
+  clientId: 'abcdefghij0123456789',
+  remoteAddress: '127.0.0.1:50000',
+  uid: 'tom',
+  groups: ['r1', 'r2'],
+  worker: 'chat-worker#0',
+  bytesRead: 12,
+  bytesWritten: 3_456,
+  pendingBytes: 0,
+  inFlight: 1,
+};
+const row: ConnectionRow = { ...client, pid: 4711, gateway: 'chat#0' };
+
+test('writes one aligned row for each client', () => {
+  const other = { ...row, uid: null, groups: [], worker: null };
+  expect(formatConnections([row, other]).split('\n')).toEqual([
+    'client id             gateway   pid  worker         address          uid  groups  read  written  pending  in flight',
+    'abcdefghij0123456789  chat#0   4711  chat-worker#0  127.0.0.1:50000  tom  r1, r2    12     3456        0          1',
+    'abcdefghij0123456789  chat#0   4711  -              127.0.0.1:50000                 12     3456        0          1',
+    '',
+  ]);
+});
+
+test('shortens many groups and a long one', () => {
+  const groups = Array.from({ length: 100 }, (_, index) => `group-${index}`);
+  expect(formatConnections([{ ...row, groups }])).toContain(
+    'group-0, group-1, group-2, group-3 +96 ',
+  );
+  const [, line] = formatConnections([{ ...row, groups: ['x'.repeat(1_000)] }]).split('\n');
+  expect(line?.length).toBeLessThan(200);
+});
+
+test('reads a part of a master, and leaves out what is no client', () => {
+  const part = { pid: 4711, gateway: 'chat#0', connections: [client, {}, null] };
+  expect(parseConnectionPart(part)).toEqual([row]);
+  expect([undefined, {}, { pid: 1, gateway: 'x' }].map(parseConnectionPart)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});

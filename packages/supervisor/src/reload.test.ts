@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { formatReloadStep, parseReloadStep, type ReloadStep } from './reload.ts';
+
+const replaced: ReloadStep = {
+  step: 'replaced',
+  process: 'chat-worker #0',
+  oldPid: 4711,
+  newPid: 4723,
+  afterMs: 512,
+};
+
+test('writes each step in one line, the names as wide as the widest', () => {
+  expect(formatReloadStep(replaced)).toBe('chat-worker #0: 4711 -> 4723, ready after 512 ms');
+  expect(formatReloadStep({ ...replaced, oldPid: null }, 16)).toBe(
+    'chat-worker #0:   down -> 4723, ready after 512 ms',
+  );
+  expect(formatReloadStep({ step: 'killed', process: 'web #0', oldPid: 4711 })).toBe(
+    'web #0: 4711 was killed: it did not finish in time',
+  );
+});
+
+test('reads the steps of a master', () => {
+  const steps = [
+    replaced,
+    { ...replaced, oldPid: null },
+    { step: 'killed', process: 'web #0', oldPid: 1 },
+  ];
+  expect(steps.map(parseReloadStep)).toEqual(steps);
+  const others = [undefined, {}, { step: 'replaced' }, { step: 'exploded', process: 'web #0' }];
+  expect(others.map(parseReloadStep).filter(Boolean)).toEqual([]);
+});

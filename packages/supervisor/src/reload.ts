@@ -1,0 +1,71 @@
+import { GatewayWorkerError } from '@gatewayworker/core';
+import type { ChildHandle } from './child-handle.ts';
+import { readNumber, readString } from './json-value.ts';
+
+/** A step of a reload, for whoever waits for it. */
+export type ReloadStep =
+  | {
+      readonly step: 'replaced';
+      /** Such as `chat-worker #0`. */
+      readonly process: string;
+      /** Null when the process was down. */
+      readonly oldPid: number | null;
+      readonly newPid: number;
+      readonly afterMs: number;
+    }
+  /** The predecessor had not finished at the deadline. */
+  | { readonly step: 'killed'; readonly process: string; readonly oldPid: number };
+
+/** Times of a reload. */
+export interface ReloadTimes {
+  readonly readyTimeoutMs: number;
+  readonly stopTimeoutMs: number;
+}
+
+/**
+ * Replaces processes one after another, each by one that is ready before it leaves.
+ *
+ * The first that fails ends the reload: with code that does not run, nothing is replaced.
+ *
+ * @throws {GW_ERR_PROCESS_FAILED} when a successor does not become ready; its predecessor goes on
+ */
+export async function reloadProcesses(
+  handles: readonly ChildHandle[],
+  { readyTimeoutMs, stopTimeoutMs }: ReloadTimes,
+  onStep: (step: ReloadStep) => void,
+): Promise<void> {
+  const stop = { isGraceful: true, timeoutMs: stopTimeoutMs, drainMs: 0 };
+  for (const handle of handles) {
+    const process = handle.label;
+    const { oldPid, newPid, afterMs, left } = await handle.replace(readyTimeoutMs, stop);
+    onStep({ step: 'replaced', process, oldPid, newPid, afterMs });
+    if ((await left) && oldPid !== null) onStep({ step: 'killed', process, oldPid });
+  }
+}
+
+/** Reads a step that came from a master; `undefined` when it is not one. */
+export function parseReloadStep(value: unknown): ReloadStep | undefined {
+  const step = readString(value, 'step');
+  const process = readString(value, 'process');
+  const oldPid = readNumber(value, 'oldPid') ?? null;
+  const newPid = readNumber(value, 'newPid');
+  const afterMs = readNumber(value, 'afterMs');
+  if (process === undefined) return undefined;
+  if (step === 'killed') return oldPid === null ? undefined : { step, process, oldPid };
+  if (step !== 'replaced' || newPid === undefined || afterMs === undefined) return undefined;
+  return { step, process, oldPid, newPid, afterMs };
+}
+
+/** Writes a step in one line, without its end. @param width - of the longest process name */
+export function formatReloadStep(step: ReloadStep, width = 0): string {
+  const name = `${step.process}:`.padEnd(width + 1);
+  if (step.step === 'killed') {
+    return `${name} ${step.oldPid} was killed: it did not finish in time`;
+  }
+  return `${name} ${step.oldPid ?? 'down'} -> ${step.newPid}, ready after ${step.afterMs} ms`;
+}
+
+/** The error of a reload while another one is under way. */
+export function alreadyReloading(): GatewayWorkerError {
+  return new GatewayWorkerError('GW_ERR_PHASE', 'cannot reload: another reload is under way');
+}
