@@ -1,0 +1,54 @@
+import { eventually, type StatusProcess } from '@gatewayworker/testing';
+import { expect, test } from 'vitest';
+import { ask, startVersioned } from './versioned-cluster.ts';
+
+function states(processes: readonly StatusProcess[]): Record<string, unknown> {
+  return Object.fromEntries(
+    processes
+      .filter(({ role }) => role === 'gateway')
+      .map((row) => [`${row.name}#${row.id}`, row['state']]),
+  );
+}
+
+test('drain ends one gateway process with its clients, and keeps it down', async () => {
+  const { cluster, command, open } = await startVersioned();
+  const clients = await Promise.all([open(), open(), open(), open()]);
+  for (const client of clients) await ask(client);
+  const { connections } = JSON.parse((await command('connections', '--json')).stdout);
+  const staying = connections.filter(({ gateway }: { gateway: string }) => gateway === 'gate#0');
+  const drain = await command('drain', 'gate#1', '--over', '1');
+  expect(drain).toEqual({
+    exitCode: 0,
+    stdout: 'gate #1 has drained\nDrained. To have it back: start.ts restart\n',
+    stderr: '',
+  });
+  expect(states(await cluster.status())).toEqual({ 'gate#0': 'ready', 'gate#1': 'drained' });
+  expect((await command('status')).stdout).toMatch(/gate +1 .*\[drained\]\n/);
+  await eventually(() => clients.filter(({ isOpen }) => isOpen).length === staying.length);
+  for (const client of clients.filter(({ isOpen }) => isOpen)) await ask(client);
+  expect(await ask(await open())).toMatch(/^v1/);
+
+  const again = await command('drain', 'gate#1');
+  expect(again).toMatchObject({ exitCode: 0 });
+  const all = await command('drain', '--over', '0.2');
+  expect(all.stdout.split('\n').slice(0, 2).sort()).toEqual([
+    'gate #0 has drained',
+    'gate #1 has drained',
+  ]);
+  expect(states(await cluster.status())).toEqual({ 'gate#0': 'drained', 'gate#1': 'drained' });
+  expect(await cluster.stop()).toBe(0);
+});
+
+test('drain refuses a gateway that there is not, and a time that is none', async () => {
+  const { cluster, command } = await startVersioned({ workers: 1 });
+  expect(await command('drain', 'door')).toEqual({
+    exitCode: 1,
+    stdout: '',
+    stderr: 'there is no gateway "door"; known: gate#0, gate#1\n',
+  });
+  expect(await command('drain', '--over', 'soon')).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('a number of seconds from 0 to 86400'),
+  });
+  expect(states(await cluster.status())).toEqual({ 'gate#0': 'ready', 'gate#1': 'ready' });
+});

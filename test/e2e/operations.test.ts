@@ -1,0 +1,216 @@
+import { spawn } from 'node:child_process';
+import { readFile, rename, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import {
+  childPids,
+  endDaemon,
+  eventually,
+  isAlive,
+  nodeFlags,
+  runCommand,
+  startCluster,
+  temporaryFolder,
+} from '@gatewayworker/testing';
+import { expect, onTestFinished, test } from 'vitest';
+import { startVersioned } from './versioned-cluster.ts';
+
+const loud = `
+import { run, Worker } from 'gatewayworker';
+new Worker({
+  name: 'loud',
+  onWorkerStart({ logger }) {
+    process.on('SIGUSR2', () => {
+      console.log('printed');
+      console.error('printed as an error');
+      logger.info('logged');
+    });
+  },
+});
+run();
+`;
+
+async function writeStartFile(content: string) {
+  const folder = await temporaryFolder('operations');
+  onTestFinished(folder.dispose);
+  const file = await folder.write('start.ts', content);
+  onTestFinished(() => endDaemon(`${folder.path}/start.pid`));
+  return { file, folder, path: (name: string) => `${folder.path}/${name}` };
+}
+
+async function pidIn(path: string): Promise<number> {
+  return Number(await readFile(path, 'utf8'));
+}
+
+test('restart ends what runs and starts it anew, from any directory, and starts what does not run', async () => {
+  const { file, path } = await writeStartFile(loud);
+  const elsewhere = { cwd: tmpdir() };
+  const first = await runCommand(file, ['restart', '-d'], elsewhere);
+  expect(first).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(first.stdout).toMatch(/^start\.ts is not running\.\ngatewayworker /);
+  const before = await pidIn(path('start.pid'));
+  const again = await runCommand(file, ['restart', '-d', '-g'], elsewhere);
+  expect(again).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(again.stdout).toMatch(new RegExp(`^Stopped \\(pid ${before}\\)\\.\ngatewayworker `));
+  expect(again.stdout).toContain('Running in the background.');
+  const now = await pidIn(path('start.pid'));
+  expect(now).not.toBe(before);
+  expect(isAlive(before)).toBe(false);
+  const here = await startCluster({ file, args: ['restart'] });
+  onTestFinished(here.dispose);
+  expect(isAlive(now)).toBe(false);
+  expect(await pidIn(path('start.pid'))).toBe(here.pid);
+  expect(await here.stop()).toBe(0);
+});
+
+test('restart leaves what runs alone when the start file can never start', async () => {
+  const { file, folder } = await writeStartFile(loud);
+  const cluster = await startCluster({ file });
+  onTestFinished(cluster.dispose);
+  await folder.write('start.ts', "import { run } from 'gatewayworker';\nrun();\n");
+  const restart = await runCommand(file, ['restart', '-d']);
+  expect(restart).toMatchObject({ exitCode: 1, stdout: '' });
+  expect(restart.stderr).toContain('declares nothing to start');
+  expect(await cluster.status()).toHaveLength(2);
+});
+
+test.each([{ args: ['start'] }, { args: ['start', '-d'] }])(
+  'SIGHUP opens the log again in every process, for $args',
+  async ({ args }) => {
+    const { file, path } = await writeStartFile(loud);
+    const isDaemon = args.length > 1;
+    if (isDaemon) await runCommand(file, args);
+    const cluster = isDaemon ? undefined : await startCluster({ file, args });
+    if (cluster !== undefined) onTestFinished(cluster.dispose);
+    const master = await pidIn(path('start.pid'));
+    await rename(path('start.log'), path('start.log.1'));
+    const { size } = await stat(path('start.log.1'));
+    process.kill(master, 'SIGHUP');
+    await eventually(() => readFile(path('start.log'), 'utf8'));
+    const { stdout } = await runCommand(file, ['status', '--json']);
+    process.kill(JSON.parse(stdout).processes[1].pid, 'SIGUSR2');
+    const log = await eventually(async () => {
+      const text = await readFile(path('start.log'), 'utf8');
+      return text.includes('"msg":"logged"') && text;
+    });
+    expect(log).toContain('"msg":"opened the log again"');
+    if (isDaemon)
+      await eventually(async () =>
+        /^printed\n[\s\S]*^printed as an error\n/m.test(await readFile(path('start.log'), 'utf8')),
+      );
+    else
+      await eventually(() =>
+        /^printed\n[\s\S]*^printed as an error\n/m.test(cluster?.output() ?? ''),
+      );
+    expect((await stat(path('start.log.1'))).size).toBe(size);
+    expect(await runCommand(file, ['stop'])).toMatchObject({ exitCode: 0 });
+  },
+);
+
+test.each(['SIGQUIT', 'stop -g'])('stops gracefully on %s', async (how) => {
+  const { cluster, command } = await startVersioned({
+    workers: 1,
+    more: "new Worker({ name: 'web', onWorkerStop: () => void process.stdout.write('web: stopped\\n') });",
+  });
+  const pids = childPids(cluster.pid);
+  if (how === 'SIGQUIT') process.kill(cluster.pid, 'SIGQUIT');
+  else expect(await command('stop', '-g')).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(await cluster.ended()).toEqual({ code: 0, signal: null });
+  expect(cluster.output()).toContain('"msg":"stopping gracefully"');
+  expect(cluster.output()).toContain('web: stopped\n');
+  expect(pids.filter(isAlive)).toEqual([]);
+});
+
+test('tells why a process died that could not say it itself', async () => {
+  const { file, path } = await writeStartFile(`
+import { existsSync } from 'node:fs';
+import { run, Worker } from 'gatewayworker';
+new Worker({ name: 'short', onWorkerStart() {
+  process.on('SIGUSR2', () => { process.stderr.write('FATAL ERROR: out of luck\\n'); process.kill(process.pid, 'SIGKILL'); });
+} });
+run();
+`);
+  const cluster = await startCluster({ file });
+  onTestFinished(cluster.dispose);
+  const [, worker] = await cluster.status();
+  if (worker === undefined) throw new Error('there is no worker');
+  process.kill(worker.pid, 'SIGUSR2');
+  await eventually(async () =>
+    (await readFile(path('start.log'), 'utf8')).includes(
+      'ended by SIGKILL: FATAL ERROR: out of luck; it is started again at once',
+    ),
+  );
+  expect(cluster.output()).toContain('FATAL ERROR: out of luck\n');
+});
+
+test.each([{ args: ['start'] }, { args: ['start', '-d'] }, { args: ['status'] }])(
+  'a start file that throws ends $args with 1 and where it is',
+  async ({ args }) => {
+    const { file } = await writeStartFile(
+      "function load() {\n  throw new Error('no settings');\n}\nload();\n",
+    );
+    const command = await runCommand(file, args);
+    expect(command).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(command.stderr).toMatch(/Error: no settings\n {4}at load \(.*start\.ts:2/);
+  },
+);
+
+test.each([{ args: ['start'] }, { args: ['start', '-d'] }])(
+  'a start file that throws only in its processes ends $args with 1 and where it is',
+  async ({ args }) => {
+    const { file } = await writeStartFile(`
+import { run, Worker } from 'gatewayworker';
+new Worker({ name: 'web' });
+if (process.argv[2] === 'worker') throw new TypeError('no settings');
+run();
+`);
+    const command = await runCommand(file, args);
+    expect(command.exitCode).toBe(1);
+    expect(command.stderr).toContain('worker "web" #0 could not start: TypeError: no settings\n');
+    expect(command.stderr).toMatch(/start\.ts:4:\d+/);
+  },
+);
+
+test("a control socket that a crash left behind is in nobody's way", async () => {
+  const { file, path } = await writeStartFile(loud);
+  const killed = await startCluster({ file });
+  onTestFinished(killed.dispose);
+  await killed.kill();
+  expect((await stat(path('start.sock'))).isSocket()).toBe(true);
+  for (const args of [['status'], ['reload'], ['connections'], ['drain'], ['stop', '-g']]) {
+    const command = await runCommand(file, args);
+    expect(command).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(command.stderr).toMatch(
+      /^start\.ts is not running( \(removed .*start\.pid, which process \d+ had left behind\))?\n$/,
+    );
+  }
+  expect(await runCommand(file, ['start', '-d'])).toMatchObject({ exitCode: 0, stderr: '' });
+});
+
+test('status --watch prints again each second until Ctrl+C, and ends when the cluster does', async () => {
+  const { file } = await writeStartFile(loud);
+  const cluster = await startCluster({ file });
+  onTestFinished(cluster.dispose);
+  const watch = watchStatus(file);
+  await eventually(() => watch.lines().length >= 2);
+  for (const line of watch.lines().slice(0, 2)) {
+    expect(JSON.parse(line).processes).toHaveLength(2);
+  }
+  watch.child.kill('SIGINT');
+  expect(await watch.exitCode).toBe(0);
+  const other = watchStatus(file);
+  await eventually(() => other.lines().length >= 1);
+  await cluster.stop();
+  expect(await other.exitCode).toBe(1);
+});
+
+function watchStatus(file: string) {
+  const args = [...nodeFlags, file, 'status', '--json', '--watch'];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (piece: string) => {
+    text += piece;
+  });
+  const exitCode = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  return { child, exitCode, lines: () => text.split('\n').slice(0, -1) };
+}

@@ -1,0 +1,113 @@
+import {
+  type Cluster,
+  type CommandResult,
+  eventually,
+  freePorts,
+  openClient,
+  runCommand,
+  type StatusProcess,
+  startCluster,
+  type TemporaryFolder,
+  type TestClient,
+  temporaryFolder,
+} from '@gatewayworker/testing';
+import { onTestFinished } from 'vitest';
+
+/** Application code whose clients can tell which version of it answers: `<version> <pid> <message>`. */
+export function eventsOf(version: string, more = ''): string {
+  return `
+import type { Context } from 'gatewayworker';
+
+export class Events {
+  onMessage(_clientId: string, message: string | Buffer, ctx: Context): unknown {
+    if (message === 'spin') spin();
+    if (message === 'hang') return new Promise(() => {});
+    return ctx.send('${version} ' + process.pid + ' ' + message);
+  }
+  ${more}
+}
+
+function spin(): never {
+  for (;;);
+}
+`;
+}
+
+/** A cluster whose application code a test can change. */
+export interface VersionedCluster {
+  readonly cluster: Cluster;
+  readonly folder: TemporaryFolder;
+  readonly file: string;
+  /** Runs a command of the start file. */
+  command(...args: string[]): Promise<CommandResult>;
+  /** Opens a client that is terminated after the test. */
+  open(): Promise<TestClient>;
+  /** Replaces the application code. */
+  write(events: string): Promise<string>;
+}
+
+/** What a test chooses. */
+export interface VersionedOptions {
+  /** Number of business workers. @default 2 */
+  readonly workers?: number;
+  /** Options of `run`, as they stand in the start file. @default '{}' */
+  readonly run?: string;
+  /** Code before `run`, such as more declarations. @default '' */
+  readonly more?: string;
+  /** Command and flags. @default ['start'] */
+  readonly args?: readonly string[];
+}
+
+/** Starts a register, two gateways and business workers in the foreground. */
+export async function startVersioned(options: VersionedOptions = {}): Promise<VersionedCluster> {
+  const [register = 0, port = 0, inner = 0] = await freePorts(4);
+  const folder = await temporaryFolder('versioned');
+  onTestFinished(folder.dispose);
+  const write = (events: string) => folder.write('events.ts', events);
+  await write(eventsOf('v1'));
+  const file = await folder.write(
+    'start.ts',
+    `import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
+const registerAddress = '127.0.0.1:${register}';
+const eventHandler = new URL('./events.ts', import.meta.url);
+new Register({ listen: registerAddress });
+new Gateway({ name: 'gate', listen: 'websocket://127.0.0.1:${port}', count: 2, startPort: ${inner}, registerAddress });
+new BusinessWorker({ name: 'brain', count: ${options.workers ?? 2}, eventHandler, registerAddress });
+${options.more ?? ''}
+run(${options.run ?? '{}'});
+`,
+  );
+  const cluster = await startCluster({
+    file,
+    args: options.args ?? ['start'],
+    readyTimeoutMs: 40_000,
+  });
+  onTestFinished(cluster.dispose);
+  return {
+    cluster,
+    folder,
+    file,
+    write,
+    command: (...args) => runCommand(file, args),
+    async open() {
+      const client = await openClient(port);
+      onTestFinished(() => client.terminate());
+      return client;
+    },
+  };
+}
+
+/** Asks until a worker answers, which a worker that goes may leave undone; answers `<version> <pid>`. */
+export async function ask(client: TestClient): Promise<string> {
+  const answer = await eventually(() => {
+    client.send('who');
+    return client.messages.find((message) => String(message).endsWith(' who'));
+  });
+  client.messages.length = 0;
+  return String(answer).replace(/ who$/, '');
+}
+
+/** Pids by `name#id`, of what has one. */
+export function pidsOf(processes: readonly StatusProcess[]): Record<string, number> {
+  return Object.fromEntries(processes.map(({ name, id, pid }) => [`${name}#${id}`, pid]));
+}
