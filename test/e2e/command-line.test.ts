@@ -108,25 +108,38 @@ test('says that it is already running, for start and start -d', async () => {
   expect(await cluster.status()).toHaveLength(4);
 });
 
-test('lets only one of two starts at the same time go on', async () => {
-  const { file } = await writeStartFile(twoWorkers);
-  const starts = await Promise.all([
-    runCommand(file, ['start', '-d']),
-    runCommand(file, ['start', '-d']),
-  ]);
-  expect(starts.map(({ exitCode }) => exitCode).sort()).toEqual([0, 1]);
-  expect(starts.find(({ exitCode }) => exitCode === 1)?.stderr).toContain('already running');
-  expect(await runCommand(file, ['stop'])).toMatchObject({ exitCode: 0 });
-});
+test.each(['nothing', 'a killed master'])(
+  'lets only one of two starts at the same time go on after %s',
+  async (before) => {
+    const { file } = await writeStartFile(twoWorkers);
+    if (before === 'a killed master') {
+      const killed = await startCluster({ file });
+      onTestFinished(killed.dispose);
+      await killed.kill();
+    }
+    const starts = await Promise.all([
+      runCommand(file, ['start', '-d']),
+      runCommand(file, ['start', '-d']),
+    ]);
+    expect(starts.map(({ exitCode }) => exitCode).sort()).toEqual([0, 1]);
+    expect(starts.find(({ exitCode }) => exitCode === 1)?.stderr).toMatch(
+      /already running|being started already/,
+    );
+    expect(await runCommand(file, ['stop'])).toMatchObject({ exitCode: 0 });
+  },
+);
 
-test.each(['stop', 'status'])('says that nothing runs, for %s', async (command) => {
-  const { file } = await writeStartFile(twoWorkers);
-  expect(await runCommand(file, [command])).toEqual({
-    exitCode: 1,
-    stdout: '',
-    stderr: 'start.ts is not running\n',
-  });
-});
+test.each(['stop', 'reload', 'status', 'connections', 'drain'])(
+  'says that nothing runs, for %s',
+  async (command) => {
+    const { file } = await writeStartFile(twoWorkers);
+    expect(await runCommand(file, [command])).toEqual({
+      exitCode: 1,
+      stdout: '',
+      stderr: 'start.ts is not running\n',
+    });
+  },
+);
 
 test('cleans up after a master that was killed, and says so', async () => {
   const { file, path } = await writeStartFile(twoWorkers);
@@ -167,7 +180,9 @@ test('prints help and version on stdout', async () => {
   const { file } = await writeStartFile(twoWorkers);
   const help = await runCommand(file, ['--help']);
   expect(help).toMatchObject({ exitCode: 0, stderr: '' });
-  expect(help.stdout).toMatch(/Usage: start\.ts[\s\S]*start[\s\S]*stop[\s\S]*status/);
+  expect(help.stdout).toMatch(
+    /Usage: start\.ts[\s\S]*start[\s\S]*stop[\s\S]*restart[\s\S]*reload[\s\S]*status[\s\S]*connections[\s\S]*drain[\s\S]*Exit codes: 0 done/,
+  );
   const version = await runCommand(file, ['--version']);
   expect(version).toMatchObject({ exitCode: 0, stderr: '' });
   expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);

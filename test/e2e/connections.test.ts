@@ -40,7 +40,8 @@ test('connections names a gateway that does not answer, and tells what the other
   const clients = await Promise.all([open(), open()]);
   for (const client of clients) await ask(client);
   const stopped = (await cluster.status()).find(({ name, id }) => name === 'gate' && id === 1);
-  const pid = stopped?.pid ?? 0;
+  if (stopped === undefined) throw new Error('there is no second gateway');
+  const { pid } = stopped;
   process.kill(pid, 'SIGSTOP');
   onTestFinished(() => void process.kill(pid, 'SIGCONT'));
   const json = await command('connections', '--json');

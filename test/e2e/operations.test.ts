@@ -131,8 +131,9 @@ run();
 `);
   const cluster = await startCluster({ file });
   onTestFinished(cluster.dispose);
-  const worker = (await cluster.status())[1];
-  process.kill(worker?.pid ?? 0, 'SIGUSR2');
+  const [, worker] = await cluster.status();
+  if (worker === undefined) throw new Error('there is no worker');
+  process.kill(worker.pid, 'SIGUSR2');
   await eventually(async () =>
     (await readFile(path('start.log'), 'utf8')).includes(
       'ended by SIGKILL: FATAL ERROR: out of luck; it is started again at once',

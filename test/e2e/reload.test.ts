@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { eventually, isAlive, type StatusProcess, type TestClient } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { ask, eventsOf, pidsOf, startVersioned } from './versioned-cluster.ts';
@@ -182,6 +182,7 @@ test('refuses a reload during another one, and a stop ends one', async () => {
 test('reload starts a worker at once that waits after crashes, and takes over from one that dies meanwhile', async () => {
   const { cluster, folder, command } = await startVersioned({
     workers: 1,
+    run: '{ readyTimeoutMs: 60_000 }',
     more: `import { existsSync } from 'node:fs';
 const has = (name: string) => existsSync(new URL(name, import.meta.url));
 new Worker({ name: 'shaky', async onWorkerStart() {
@@ -189,12 +190,13 @@ new Worker({ name: 'shaky', async onWorkerStart() {
   while (has('./slow')) await new Promise((resolve) => setTimeout(resolve, 20));
 } });`,
   });
-  const { rm } = await import('node:fs/promises');
   const find = async (state: string) =>
     (await cluster.status()).find((row) => row.name === 'shaky' && row['state'] === state);
   const broken = await folder.write('broken', '');
   process.kill(pidOf(await cluster.status(), 'shaky#0'), 'SIGKILL');
-  await eventually(() => find('waiting'), { timeoutMs: 20_000 });
+  await eventually(() => (cluster.output().match(/started again in \d+ ms/g)?.length ?? 0) >= 3, {
+    timeoutMs: 20_000,
+  });
   await rm(broken);
   const revived = await command('reload');
   expect(revived).toMatchObject({ exitCode: 0 });
@@ -203,17 +205,16 @@ new Worker({ name: 'shaky', async onWorkerStart() {
   const slow = await folder.write('slow', '');
   onTestFinished(() => rm(slow, { force: true }));
   const reloading = command('reload');
-  await eventually(() => find('starting'));
-  const victim = await find('ready');
-  process.kill(victim?.pid ?? 0, 'SIGKILL');
-  await eventually(async () => (await find('ready')) === undefined);
+  await eventually(() => find('starting'), { timeoutMs: 30_000 });
+  process.kill(await eventually(async () => (await find('ready'))?.pid), 'SIGKILL');
+  await eventually(async () => (await find('ready')) === undefined, { timeoutMs: 30_000 });
   await rm(slow);
   expect(await reloading).toMatchObject({
     exitCode: 0,
     stdout: expect.stringMatching(/shaky #0: down -> /),
   });
   expect(await find('ready')).toMatchObject({ lastExit: { code: null, signal: 'SIGKILL' } });
-});
+}, 120_000);
 
 test('SIGUSR1 reloads, and the log tells how it went', async () => {
   const { cluster, open, write } = await startVersioned({ workers: 1 });

@@ -137,7 +137,7 @@ test('goes on without a process that is slow, and says so', async () => {
 new Worker({ name: 'slow', count: 2, onWorkerStart: ({ id }) => id === 0 ? undefined : new Promise(() => {}) });
 new Worker({ name: 'quick' });
 `,
-    '{ readyTimeoutMs: 3_000 }',
+    '{ readyTimeoutMs: 8_000 }',
   );
   const start = await runCommand(file, ['start', '-d']);
   expect(start).toMatchObject({ exitCode: 0, stderr: '' });

@@ -77,7 +77,11 @@ ${options.more ?? ''}
 run(${options.run ?? '{}'});
 `,
   );
-  const cluster = await startCluster({ file, args: options.args ?? ['start'] });
+  const cluster = await startCluster({
+    file,
+    args: options.args ?? ['start'],
+    readyTimeoutMs: 40_000,
+  });
   onTestFinished(cluster.dispose);
   return {
     cluster,

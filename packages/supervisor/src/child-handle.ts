@@ -274,8 +274,8 @@ export class ChildHandle {
 
   #onTerminate(child: RunningChild): void {
     setTimeout(() => {
-      if (this.#down || child !== this.#child) return;
-      this.#state = ProcessState.stopping;
+      if (this.#down) return;
+      if (child === this.#child) this.#state = ProcessState.stopping;
       void child.stop({ isGraceful: true, timeoutMs: this.#options.stopTimeoutMs, drainMs: 0 });
     }, groupSignalMs);
   }

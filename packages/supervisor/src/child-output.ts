@@ -19,8 +19,9 @@ export class ChildOutput {
     this.#passOn = passOn;
     stderr?.setEncoding('utf8').on('data', (text: string) => this.#receive(text));
     this.ended = new Promise((resolve) => {
-      if (stderr === null) resolve();
-      else stderr.once('close', resolve);
+      // There is none, whatever the type says, when the system could not make the process.
+      if (stderr) stderr.once('close', resolve);
+      else resolve();
     });
   }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { basename, dirname, relative } from 'node:path';
 import {
   GatewayWorkerError,
@@ -22,6 +22,7 @@ import { ProcessSampler } from './process-sampler.ts';
 import { alreadyReloading, type ReloadStep, reloadProcesses } from './reload.ts';
 import { findMaster } from './running-master.ts';
 import { handleMasterSignals } from './signals.ts';
+import { removeStaleSocket } from './stale-socket.ts';
 import type { StartReport } from './start-report.ts';
 import { ProcessState, type ProcessStatus, type StatusReport } from './status-report.ts';
 import { Supervisor } from './supervisor.ts';
@@ -52,7 +53,7 @@ export class Master {
   readonly #sampler = new ProcessSampler(() => 0);
   #onEnded: () => void = () => {};
   #stopping: Promise<void> | undefined;
-  #isReloading = false;
+  #reloading: Promise<void> | undefined;
   #watcher: FileWatcher | undefined;
   #exitCode: 0 | 1 = 0;
 
@@ -130,19 +131,11 @@ export class Master {
    */
   async reload(reason: string, onStep: (step: ReloadStep) => void = () => {}): Promise<void> {
     this.#supervisor.assertRunning('reload');
-    if (this.#isReloading) throw alreadyReloading();
-    this.#isReloading = true;
-    try {
-      this.#logger.info({ reason }, 'reloading');
-      await reloadProcesses(this.#supervisor.replaceable, this.#options, onStep);
-      this.#logger.info('reloaded');
-    } catch (thrown) {
-      const error = describeFully(thrown);
-      this.#logger.error(`not reloaded: ${error.message}`);
-      throw error;
-    } finally {
-      this.#isReloading = false;
-    }
+    if (this.#reloading !== undefined) throw alreadyReloading();
+    this.#reloading = this.#replaceAll(reason, onStep).finally(() => {
+      this.#reloading = undefined;
+    });
+    await this.#reloading;
   }
 
   /** Becomes the one master of the pid file: only one process can bind the control socket. */
@@ -151,7 +144,7 @@ export class Master {
     const running = await findMaster(this.#options.pidFile);
     if (running !== undefined) throw alreadyRunning(running);
     // Nobody answers there: a master that was killed left it behind.
-    rmSync(controlPath(this.#options.pidFile), { force: true });
+    await removeStaleSocket(controlPath(this.#options.pidFile));
     if (!(await this.#control.tryListen())) {
       throw new GatewayWorkerError('GW_ERR_CLUSTER_ALREADY_RUNNING', 'it is being started already');
     }
@@ -161,12 +154,14 @@ export class Master {
     handleMasterSignals({
       onStop: (signal, isGraceful) => void this.stop(signal, isGraceful),
       onKill: (signal) => this.#kill(signal),
-      onReload: () => void this.#tryReload('SIGUSR1'),
+      onReload: () => void this.#reloadNext('SIGUSR1'),
       onHangup: () => {
         if (isTerminalGone()) void this.stop('the terminal is gone');
         else this.#reopenLogs();
       },
     });
+    // A terminal that is gone takes nothing more: that is no reason to end before everything has stopped.
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
     process.on('uncaughtException', (error) => {
       this.#logger.fatal(error, 'an error that nobody caught ends the master');
       this.#exitCode = 1;
@@ -181,7 +176,7 @@ export class Master {
       logger: this.#logger,
       onChange: async (paths) => {
         const names = paths.map((path) => relative(dirname(startFile), path));
-        await this.#tryReload(`${names.slice(0, 3).join(', ')} changed`);
+        await this.#reloadNext(`${names.slice(0, 3).join(', ')} changed`);
         if (paths.includes(startFile)) {
           this.#logger.warn(
             `which processes ${basename(startFile)} declares is read at a restart only`,
@@ -191,10 +186,27 @@ export class Master {
     });
   }
 
-  /** Reloads for somebody who looks at the log. */
-  async #tryReload(reason: string): Promise<void> {
-    // The reload has logged what went wrong.
-    await this.reload(reason).catch(() => {});
+  async #replaceAll(reason: string, onStep: (step: ReloadStep) => void): Promise<void> {
+    try {
+      this.#logger.info({ reason }, 'reloading');
+      await reloadProcesses(this.#supervisor.replaceable, this.#options, onStep);
+      this.#logger.info('reloaded');
+    } catch (thrown) {
+      const error = describeFully(thrown);
+      this.#logger.error(`not reloaded: ${error.message}`);
+      throw error;
+    }
+  }
+
+  /** Reloads for somebody who looks at the log, after a reload that is under way: it may have read older code. */
+  async #reloadNext(reason: string): Promise<void> {
+    await this.#reloading?.catch(() => {});
+    await this.reload(reason).catch((error: unknown) => {
+      // Any other failure has been logged by the reload itself.
+      if (error instanceof GatewayWorkerError && error.code === 'GW_ERR_PHASE') {
+        this.#logger.warn(error.message);
+      }
+    });
   }
 
   #reopenLogs(): void {
@@ -233,8 +245,8 @@ export class Master {
         return await this.#status();
       case ControlCommand.stop: {
         void this.stop('the stop command', order.isGraceful);
-        // Each kind of process has its time, and a little more before it is killed.
-        const timeoutMs = (this.#options.stopTimeoutMs + 1_000) * stopOrder.length;
+        // Each kind of process has its time, and a little more until it is killed.
+        const timeoutMs = (this.#options.stopTimeoutMs + 2_000) * stopOrder.length;
         return { pid: process.pid, timeoutMs };
       }
       case ControlCommand.reload:

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { requestDrain } from '@gatewayworker/supervisor';
 import { InvalidArgumentError } from 'commander';
 import { print } from '../terminal.ts';
@@ -28,7 +29,7 @@ export async function drain(
       print(`${process} ${how}\n`);
     }),
   );
-  print('Drained. To have it back: restart\n');
+  print(`Drained. To have it back: ${basename(options.startFile)} restart\n`);
   return 0;
 }
 

@@ -28,7 +28,10 @@ export async function reload({ options, declared }: CommandContext): Promise<num
     throw toReloadError(error, replaced);
   }
   if (replaced > 0) print('Reloaded.\n');
-  else print(`Nothing to reload: ${basename(options.startFile)} runs no code of yours but here.\n`);
+  else
+    print(
+      `Nothing to reload: ${basename(options.startFile)} declares no BusinessWorker and no Worker.\n`,
+    );
   return 0;
 }
 
