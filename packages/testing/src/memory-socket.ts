@@ -1,6 +1,9 @@
 import { Socket } from 'node:net';
 
-type Chunk = Buffer | string;
+interface WrittenChunk {
+  readonly chunk: Buffer | string;
+  readonly encoding: BufferEncoding;
+}
 
 /** A socket in memory. Its kernel takes everything at once, or nothing while it is full. */
 export class MemorySocket extends Socket {
@@ -11,23 +14,12 @@ export class MemorySocket extends Socket {
 
   override _read(): void {}
 
-  override _write(chunk: Chunk, encoding: BufferEncoding, done: () => void): void {
-    this._writev([{ chunk, encoding }], done);
+  override _write(chunk: Buffer | string, encoding: BufferEncoding, done: () => void): void {
+    this.#take([{ chunk, encoding }], done);
   }
 
-  override _writev(
-    chunks: readonly { readonly chunk: Chunk; readonly encoding: BufferEncoding }[],
-    done: () => void,
-  ): void {
-    const bytes = chunks.map(({ chunk, encoding }) =>
-      typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk,
-    );
-    const finish = (): void => {
-      this.written = Buffer.concat([this.written, ...bytes]);
-      done();
-    };
-    if (this.isFull) this.#waiting = finish;
-    else finish();
+  override _writev(chunks: readonly WrittenChunk[], done: () => void): void {
+    this.#take(chunks, done);
   }
 
   override _final(done: () => void): void {
@@ -44,5 +36,17 @@ export class MemorySocket extends Socket {
     this.isFull = false;
     this.#waiting?.();
     this.#waiting = undefined;
+  }
+
+  #take(chunks: readonly WrittenChunk[], done: () => void): void {
+    const bytes = chunks.map(({ chunk, encoding }) =>
+      typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk,
+    );
+    const finish = (): void => {
+      this.written = Buffer.concat([this.written, ...bytes]);
+      done();
+    };
+    if (this.isFull) this.#waiting = finish;
+    else finish();
   }
 }
