@@ -42,6 +42,8 @@ test.each<[Record<string, unknown>, string]>([
   [{ perMessageDeflate: { threshold: -1 } }, 'option Gateway.perMessageDeflate.threshold is -1'],
   [{ subprotocols: ['a b'] }, 'option Gateway.subprotocols'],
   [{ allowedOrigins: ['example.com'] }, 'option Gateway.allowedOrigins'],
+  [{ allowedOrigins: ['https://example.com/'] }, 'option Gateway.allowedOrigins'],
+  [{ allowedOrigins: ['https://example.com:99999'] }, 'option Gateway.allowedOrigins'],
   [{ maxConnections: 0 }, 'option Gateway.maxConnections is 0'],
   [{ maxConnectionsPerIp: -1 }, 'option Gateway.maxConnectionsPerIp is -1'],
   [{ trustProxy: ['10.0.0.0/33'] }, 'option Gateway.trustProxy is "10.0.0.0/33"'],

@@ -21,6 +21,7 @@ import { type SlowConsumerPolicy, slowConsumerPolicies } from './client-sender.t
 import { isHost, parseListenAddress } from './listen-address.ts';
 import { createTlsContext, type TlsOptions } from './tls-options.ts';
 import type { ClientProtocol } from './transports/client-protocol.ts';
+import { normalizeOrigin } from './transports/origin-list.ts';
 import type { DeflateOptions } from './transports/websocket-transport.ts';
 import { TrustedProxies, type TrustProxy } from './trusted-proxies.ts';
 import { type Router, routerNames } from './worker-router.ts';
@@ -258,9 +259,10 @@ function assertClientOptions(
   options: Omit<ResolvedGatewayOptions, 'protocol' | 'tls' | 'innerTls'>,
 ): void {
   assertDeflate(options.perMessageDeflate);
-  assertStrings('Gateway.subprotocols', options.subprotocols, /^[\w!#$%&'*+.^`|~-]+$/, 'tokens');
-  const origin = /^[a-z][a-z0-9+.-]*:\/\/(?:\*\.)?[^/*\s]+$/i;
-  assertStrings('Gateway.allowedOrigins', options.allowedOrigins, origin, 'https://host[:port]');
+  const isToken = (entry: string): boolean => /^[\w!#$%&'*+.^`|~-]+$/.test(entry);
+  assertStrings('Gateway.subprotocols', options.subprotocols, isToken, 'tokens');
+  const isOrigin = (entry: string): boolean => normalizeOrigin(entry) !== undefined;
+  assertStrings('Gateway.allowedOrigins', options.allowedOrigins, isOrigin, 'https://host[:port]');
   const connections = { min: 1, max: 10_000_000 };
   assertInteger('Gateway.maxConnections', options.maxConnections, connections);
   assertInteger('Gateway.maxConnectionsPerIp', options.maxConnectionsPerIp, {
@@ -284,9 +286,14 @@ function assertDeflate(value: unknown): void {
   assertInteger('Gateway.perMessageDeflate.threshold', threshold, range);
 }
 
-function assertStrings(option: string, value: unknown, form: RegExp, allowed: string): void {
+function assertStrings(
+  option: string,
+  value: unknown,
+  isAllowed: (entry: string) => boolean,
+  allowed: string,
+): void {
   const isList =
-    Array.isArray(value) && value.every((entry) => typeof entry === 'string' && form.test(entry));
+    Array.isArray(value) && value.every((entry) => typeof entry === 'string' && isAllowed(entry));
   if (!isList) throw new OptionError(option, value, `allowed: a list of ${allowed}`);
 }
 

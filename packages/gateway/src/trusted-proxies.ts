@@ -6,7 +6,21 @@ export type TrustProxy = boolean | readonly string[];
 
 /** An IPv4 address that came as an IPv6 one is shown as what it is. Source: RFC 4291 2.5.5.2. */
 export function plainAddress(address: string): string {
-  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
+  if (!/^[0:]*:ffff:/i.test(address) || isIP(address) !== 6) return address;
+  // The URL parser knows every form of an address. Source: RFC 5952 4.
+  const { hostname } = new URL(`http://[${address}]`);
+  const [, high, low] = /^\[::ffff:([\da-f]+):([\da-f]+)\]$/.exec(hostname) ?? [];
+  if (high === undefined || low === undefined) return address;
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt16BE(Number.parseInt(high, 16), 0);
+  bytes.writeUInt16BE(Number.parseInt(low, 16), 2);
+  return bytes.join('.');
+}
+
+/** The address of a hop: some proxies add the port, and then brackets to IPv6. */
+function hopAddress(hop: string): string {
+  const match = /^(?:\[([\da-f:.]+)\]|(\d+\.\d+\.\d+\.\d+))(?::\d{1,5})?$/i.exec(hop);
+  return plainAddress(match?.[1] ?? match?.[2] ?? hop);
 }
 
 /** Tells which peers are trusted proxies, and who a client is that came by them. */
@@ -39,7 +53,7 @@ export class TrustedProxies {
    */
   clientOf(peer: string, forwardedFor: string | undefined): string {
     let client = peer;
-    const hops = forwardedFor?.split(',').map((hop) => plainAddress(hop.trim())) ?? [];
+    const hops = forwardedFor?.split(',').map((hop) => hopAddress(hop.trim())) ?? [];
     while (this.includes(client)) {
       const hop = hops.pop();
       if (hop === undefined || isIP(hop) === 0) break;

@@ -3,6 +3,7 @@ export { type Certificate, makeCertificate } from './certificate.ts';
 export { type EventuallyOptions, eventually } from './eventually.ts';
 export { FaultProxy, type Faults } from './fault-proxy.ts';
 export { freePorts } from './free-ports.ts';
+export { MemorySocket } from './memory-socket.ts';
 export { nodeFlags } from './node-flags.ts';
 export { childPids, endDaemon, endProcess, isAlive } from './processes.ts';
 export { type CommandOptions, type CommandResult, runCommand } from './run-command.ts';

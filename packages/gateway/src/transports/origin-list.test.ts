@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { OriginList } from './origin-list.ts';
+import { normalizeOrigin, OriginList } from './origin-list.ts';
 
 test('an empty list allows every origin, and none at all', () => {
   const list = new OriginList([]);
@@ -22,4 +22,33 @@ test.each([
 ])('a list with exact origins and subdomains answers %j with %j', (origin, expected) => {
   const list = new OriginList(['https://example.com', 'https://*.example.org']);
   expect(list.allows(origin)).toBe(expected);
+});
+
+test.each([
+  ['https://Example.com', 'https://example.com'],
+  ['HTTPS://example.com:443', 'https://example.com'],
+  ['http://example.com:80', 'http://example.com'],
+  ['https://example.com:8443', 'https://example.com:8443'],
+  ['https://*.Example.com:443', 'https://*.example.com'],
+  ['https://*.b\u00fccher.example', 'https://*.xn--bcher-kva.example'],
+  ['https://[::1]:443', 'https://[::1]'],
+  ['capacitor://localhost', 'capacitor://localhost'],
+  ['example.com', undefined],
+  ['null', undefined],
+  ['https://', undefined],
+  ['https://example.com/', undefined],
+  ['https://example.com?x', undefined],
+  ['https://example.com#x', undefined],
+  ['https://user@example.com', undefined],
+  ['https://a.*.example.com', undefined],
+  ['https://example.com:99999', undefined],
+])('takes the entry %j for %j', (entry, origin) => {
+  expect(normalizeOrigin(entry)).toBe(origin);
+});
+
+test('entries match what browsers send, however they are written', () => {
+  const list = new OriginList(['https://Example.com:443', 'https://*.Example.org:443']);
+  for (const origin of ['https://example.com', 'https://a.example.org']) {
+    expect(list.allows(origin)).toBe(true);
+  }
 });

@@ -45,6 +45,7 @@ test.each([
   ['another family than the address', Buffer.from('PROXY TCP4 ::1 ::1 1 2\r\n')],
   ['a missing port', Buffer.from('PROXY TCP4 1.2.3.4 5.6.7.8 1\r\n')],
   ['an impossible port', Buffer.from('PROXY TCP4 1.2.3.4 5.6.7.8 70000 2\r\n')],
+  ['an impossible port of its own', Buffer.from('PROXY TCP4 1.2.3.4 5.6.7.8 1 65536\r\n')],
   ['an endless line', Buffer.from(`PROXY TCP4 ${'1'.repeat(200)}`)],
   ['an unknown command', version2('22', '11', '0102030405060708115c0050')],
   ['an unknown version', version2('31', '11', '0102030405060708115c0050')],

@@ -40,10 +40,11 @@ function parseVersion1(bytes: Buffer): ProxyHeader | undefined {
   const byteLength = end + 2;
   if (/^PROXY UNKNOWN(?: |$)/.test(line)) return { byteLength, source: undefined };
   const match = /^PROXY TCP([46]) (\S+) (\S+) (\d{1,5}) (\d{1,5})$/.exec(line);
-  const [, version, address = '', destination = '', port] = match ?? [];
+  const [, version, address = '', destination = '', port, destinationPort] = match ?? [];
   if (isIP(address) !== Number(version) || isIP(destination) !== Number(version)) {
     throw new Error('a PROXY header is malformed');
   }
+  checkPort(Number(destinationPort));
   return { byteLength, source: { address, port: checkPort(Number(port)) } };
 }
 

@@ -1,0 +1,64 @@
+import { Socket } from 'node:net';
+import { createLogger, FlushScheduler, FrameConnection } from '@gatewayworker/core';
+import { expect, onTestFinished, test } from 'vitest';
+import { AdmissionControl } from './admission-control.ts';
+import { ClientTable } from './client-table.ts';
+import { LimitCounters } from './limit-counters.ts';
+import type { Admission, Refusal } from './transports/transport.ts';
+import { WorkerLink } from './worker-link.ts';
+import { WorkerPool } from './worker-pool.ts';
+import { LeastConnectionsRouter } from './worker-router.ts';
+
+const candidate = {
+  remoteAddress: '::1',
+  remotePort: 1,
+  request: { url: '/', headers: {} },
+};
+
+/** An admission control for two clients, whose one worker decides about handshakes. */
+function createAdmission() {
+  const workers = new WorkerPool(new LeastConnectionsRouter());
+  const worker = new WorkerLink(new FrameConnection(new Socket(), new FlushScheduler()), {
+    type: 'hello',
+    version: 1,
+    role: 'worker',
+    instanceId: 'instance',
+    name: 'worker',
+    id: 0,
+    nonce: Buffer.alloc(32),
+  });
+  worker.decidesHandshakes = true;
+  workers.add(worker);
+  onTestFinished(() => worker.handshakes.rejectAll(new Error('the test is over')));
+  const limits = new LimitCounters();
+  const admission = new AdmissionControl({
+    clients: new ClientTable(),
+    maxConnections: 2,
+    workers,
+    limits,
+    logger: createLogger({ stdout: false }),
+    handshakeTimeoutMs: 3_600_000,
+    port: () => 1,
+    isAccepting: () => true,
+    onClient: () => ({ onMessage: () => undefined, onClose: () => undefined }),
+  });
+  return { admission, worker, limits };
+}
+
+test('handshakes that are not decided take room, and give it back', async () => {
+  const { admission, worker, limits } = createAdmission();
+  const decisions: (Admission | Refusal)[] = [];
+  const ask = (): void => admission.admit(candidate, (decision) => void decisions.push(decision));
+  ask();
+  ask();
+  expect(decisions).toEqual([]);
+  ask();
+  expect(decisions).toEqual([{ isAccepted: false, status: 503, reason: 'too many connections' }]);
+  expect(limits.connections).toBe(1);
+  worker.handshakes.resolve(1, { isAccepted: false, status: 401, reason: 'no' });
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(decisions).toHaveLength(2);
+  ask();
+  expect(worker.handshakes.size).toBe(2);
+  expect(limits.connections).toBe(1);
+});

@@ -1,0 +1,80 @@
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { type ClientConnection, PauseReason } from './client-connection.ts';
+import { ClientSender } from './client-sender.ts';
+import { ClientTable } from './client-table.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { LimitCounters } from './limit-counters.ts';
+import { MembershipIndex } from './subscriptions/membership-index.ts';
+
+/** So many milliseconds that each part of the table has its own ten. */
+const INTERVAL_MS = 640;
+
+const transport = {
+  port: 0,
+  listen: () => Promise.resolve(),
+  stopAccepting: () => undefined,
+  frame: (payload: Buffer) => payload,
+};
+
+/** A heartbeat of one interval that gives up after two, and clients whose ends and pings are noted. */
+function startHeartbeat() {
+  vi.useFakeTimers();
+  const clients = new ClientTable();
+  const limits = new LimitCounters();
+  const tables = {
+    clients,
+    uids: new MembershipIndex<never>(),
+    groups: new MembershipIndex<never>(),
+  };
+  const policy = { sendToClientBufferSize: 1024, slowConsumer: 'close' } as const;
+  const sender = new ClientSender(policy, { transport, tables, limits });
+  const options = { pingInterval: INTERVAL_MS / 1000, pingNotResponseLimit: 2, pingData: '' };
+  const heartbeat = new Heartbeat(options, { clients, sender, limits });
+  onTestFinished(() => {
+    heartbeat.stop();
+    vi.useRealTimers();
+  });
+  const events: string[] = [];
+  const add = (name: string): ClientConnection =>
+    clients.add({
+      remoteAddress: '::1',
+      remotePort: 1,
+      listenPort: 2,
+      request: undefined,
+      pendingBytes: 0,
+      bytesRead: 0,
+      sendFrame: () => undefined,
+      sendMessage: () => undefined,
+      flush: () => undefined,
+      ping: () => void events.push(`ping ${name}`),
+      setPaused: () => undefined,
+      close: () => undefined,
+      destroy: (by) => void events.push(`${by} ${name}`),
+    });
+  return { add, events, limits };
+}
+
+test('a silent client is asked once and then gone, within the limit and one interval', () => {
+  const { add, events, limits } = startHeartbeat();
+  add('a');
+  vi.advanceTimersByTime(INTERVAL_MS);
+  expect(events).toEqual(['ping a']);
+  vi.advanceTimersByTime(2 * INTERVAL_MS);
+  expect(events).toEqual(['ping a', 'ping a', 'heartbeat a']);
+  vi.advanceTimersByTime(5 * INTERVAL_MS);
+  expect(events).toHaveLength(3);
+  expect(limits.heartbeat).toBe(1);
+});
+
+test('a client that is not read from is neither asked nor taken for silent', () => {
+  const { add, events } = startHeartbeat();
+  const client = add('a');
+  vi.advanceTimersByTime(INTERVAL_MS);
+  client.pause(PauseReason.EventsInFlight);
+  vi.advanceTimersByTime(60 * INTERVAL_MS);
+  expect(events).toEqual(['ping a']);
+  client.resume(PauseReason.EventsInFlight);
+  vi.advanceTimersByTime(INTERVAL_MS);
+  // It has all its time again.
+  expect(events).toEqual(['ping a', 'ping a']);
+});

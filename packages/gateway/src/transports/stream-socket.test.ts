@@ -1,0 +1,54 @@
+import { createLogger, FlushScheduler } from '@gatewayworker/core';
+import { eventually, MemorySocket } from '@gatewayworker/testing';
+import { expect, test } from 'vitest';
+import { LimitCounters } from '../limit-counters.ts';
+import { AcceptedSocket } from './accepted-socket.ts';
+import { ConnectionsPerAddress } from './connections-per-address.ts';
+import { type StreamProtocol, streamProtocols } from './stream-protocol.ts';
+import { StreamSocket } from './stream-socket.ts';
+
+function createSocket(): { memory: MemorySocket; client: StreamSocket } {
+  const memory = new MemorySocket();
+  const limits = new LimitCounters();
+  const accepted = new AcceptedSocket(memory, '::1', {
+    handshakeTimeoutMs: 1000,
+    limits,
+    perAddress: new ConnectionsPerAddress(0),
+    refused: new ConnectionsPerAddress(0),
+    inHandshake: new Set(),
+  });
+  accepted.settle();
+  const client = new StreamSocket(accepted, {
+    listenPort: 1,
+    protocol: streamProtocols.get('text') as StreamProtocol,
+    maxMessageBytes: 100,
+    scheduler: new FlushScheduler(),
+    limits,
+    logger: createLogger({ stdout: false }),
+  });
+  return { memory, client };
+}
+
+test('reads no further when what had come makes it pause again', async () => {
+  const { memory, client } = createSocket();
+  const messages: string[] = [];
+  client.start({
+    onMessage: (payload) => {
+      messages.push(payload.toString());
+      client.setPaused(true);
+    },
+    onClose: () => undefined,
+  });
+  memory.receive('one\ntwo\nthree\n');
+  await eventually(() => messages.length === 1);
+  client.setPaused(false);
+  expect(messages).toEqual(['one', 'two']);
+  expect(memory.isPaused()).toBe(true);
+  client.setPaused(false);
+  expect(memory.isPaused()).toBe(true);
+  // Nothing is left that could make it pause.
+  client.setPaused(false);
+  expect(messages).toEqual(['one', 'two', 'three']);
+  expect(memory.isPaused()).toBe(false);
+  memory.destroy();
+});

@@ -1,0 +1,87 @@
+import { IncomingMessage } from 'node:http';
+import { FlushScheduler } from '@gatewayworker/core';
+import { eventually, MemorySocket } from '@gatewayworker/testing';
+import { expect, onTestFinished, test } from 'vitest';
+import { WebSocketServer } from 'ws';
+import { LimitCounters } from '../limit-counters.ts';
+import type { ClientClosure } from './transport.ts';
+import { WebsocketSocket } from './websocket-socket.ts';
+
+/** A websocket whose client is the test. */
+function openWebsocket(): {
+  memory: MemorySocket;
+  client: WebsocketSocket;
+  scheduler: FlushScheduler;
+  ends: ClientClosure[];
+} {
+  const memory = new MemorySocket();
+  onTestFinished(() => void memory.destroy());
+  const request = new IncomingMessage(memory);
+  request.method = 'GET';
+  request.headers = {
+    upgrade: 'websocket',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    'sec-websocket-version': '13',
+  };
+  // No end comes from a timer here.
+  const options = { noServer: true, autoPong: false, closeTimeout: 3_600_000 };
+  const server = new WebSocketServer(options);
+  const scheduler = new FlushScheduler();
+  const ends: ClientClosure[] = [];
+  const clients: WebsocketSocket[] = [];
+  server.handleUpgrade(request, memory, Buffer.alloc(0), (websocket) => {
+    const client = new WebsocketSocket(websocket, memory, {
+      remoteAddress: '::1',
+      remotePort: 1,
+      request: { url: '/', headers: {} },
+      listenPort: 2,
+      scheduler,
+      limits: new LimitCounters(),
+      deflater: undefined,
+    });
+    client.start({ onMessage: () => undefined, onClose: (closure) => void ends.push(closure) });
+    clients.push(client);
+  });
+  const [client] = clients;
+  if (client === undefined) throw new Error('the handshake failed');
+  memory.written = Buffer.alloc(0);
+  return { memory, client, scheduler, ends };
+}
+
+/** A short masked frame; its mask changes nothing. */
+function maskedFrame(opcode: number, payload: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.of(0x80 | opcode, 0x80 | payload.length, 0, 0, 0, 0), payload]);
+}
+
+const PING = 9;
+const PONG = 10;
+const CLOSE = 8;
+
+test('who pings and does not read is answered as far as 64 KiB, and again when it reads', async () => {
+  const { memory } = openWebsocket();
+  memory.isFull = true;
+  const ping = maskedFrame(PING, Buffer.alloc(125, 1));
+  for (let index = 0; index < 2000; index += 1) memory.receive(ping);
+  await eventually(() => memory.readableLength === 0);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(memory.writableLength).toBeGreaterThan(0);
+  memory.accept();
+  await eventually(() => memory.writableLength === 0);
+  expect(memory.written.length).toBeGreaterThan(60_000);
+  expect(memory.written.length).toBeLessThan(70_000);
+  memory.written = Buffer.alloc(0);
+  memory.receive(maskedFrame(PING, Buffer.from('now')));
+  await eventually(() => memory.written.includes('now'));
+  expect(memory.written).toEqual(Buffer.concat([Buffer.of(0x80 | PONG, 3), Buffer.from('now')]));
+});
+
+test('a client that is not read from is heard when it answers a close', async () => {
+  const { memory, client, ends } = openWebsocket();
+  client.setPaused(true);
+  client.close('server', 1000, 'bye');
+  await eventually(() => memory.written.includes('bye'));
+  memory.receive(maskedFrame(CLOSE, Buffer.of(0x03, 0xe8)));
+  memory.push(null);
+  await eventually(() => ends.length === 1, { timeoutMs: 2000 });
+  expect(ends).toEqual([{ by: 'server', code: 1000, reason: 'bye' }]);
+});
