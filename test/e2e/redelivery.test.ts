@@ -4,19 +4,25 @@ import {
   eventually,
   freePorts,
   openClient,
+  runCommand,
   startCluster,
   type TestClient,
 } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 
 const file = fileURLToPath(new URL('./fixtures/redeliver/start.ts', import.meta.url));
-const CLIENTS = 60;
-const KILLS = 5;
+const CLIENTS = 200;
+const ROUNDS = 10;
+const SEND_EVERY_MS = 20;
 
-/** A client that sends a numbered message every 20 ms. */
+/** A client that sends a numbered message every 20 ms, and notes how long it waits for answers. */
 class NumberedClient {
   readonly client: TestClient;
   sent = 0;
+  /** Longest time between two answers so far, in milliseconds. */
+  longestStallMs = 0;
+  #answered = 0;
+  #lastAnswerAt = performance.now();
   readonly #timer: NodeJS.Timeout;
 
   constructor(client: TestClient) {
@@ -24,7 +30,8 @@ class NumberedClient {
     this.#timer = setInterval(() => {
       client.send(String(this.sent));
       this.sent += 1;
-    }, 20);
+      this.#look();
+    }, SEND_EVERY_MS);
   }
 
   stop(): void {
@@ -41,16 +48,24 @@ class NumberedClient {
         isRedelivered: isRedelivered === 'true',
       }));
   }
+
+  #look(): void {
+    const now = performance.now();
+    this.longestStallMs = Math.max(this.longestStallMs, now - this.#lastAnswerAt);
+    if (this.client.messages.length === this.#answered) return;
+    this.#answered = this.client.messages.length;
+    this.#lastAnswerAt = now;
+  }
 }
 
-async function workerPids(cluster: Cluster): Promise<number[]> {
-  const processes = await cluster.status();
-  return processes
-    .filter(({ role, state }) => role === 'business-worker' && state === 'ready')
-    .map(({ pid }) => pid);
+interface Busy {
+  readonly cluster: Cluster;
+  readonly env: Record<string, string>;
+  readonly clients: readonly NumberedClient[];
 }
 
-test('with redeliver nothing is lost and nothing overtakes when workers are killed, and nobody is disconnected', async () => {
+/** Two gateways and two workers, whose handlers take up to 50 ms, and clients that talk all the time. */
+async function startBusy(): Promise<Busy> {
   const [register = 0, gateway = 0, inner = 0] = await freePorts(4);
   const env = {
     REGISTER_PORT: String(register),
@@ -67,22 +82,30 @@ test('with redeliver nothing is lost and nothing overtakes when workers are kill
       client.client.terminate();
     }
   });
-  for (let kill = 0; kill < KILLS; kill += 1) {
-    const pids = await eventually(async () => {
-      const ready = await workerPids(cluster);
-      return ready.length === 2 && ready;
-    });
-    const before = clients.map(({ client }) => client.messages.length);
-    process.kill(pids[kill % 2] ?? 0, 'SIGKILL');
-    // Everybody is served again, whoever had them before.
-    await eventually(() =>
-      clients.every(({ client }, index) => client.messages.length > (before[index] ?? 0) + 5),
-    );
-  }
+  return { cluster, env, clients };
+}
+
+/** Waits until everybody has got several more answers. */
+async function awaitServed(clients: readonly NumberedClient[]): Promise<void> {
+  const before = clients.map(({ client }) => client.messages.length);
+  await eventually(
+    () => clients.every(({ client }, index) => client.messages.length > (before[index] ?? 0) + 5),
+    { timeoutMs: 20_000 },
+  );
+}
+
+interface Outcome {
+  readonly sent: number;
+  readonly repeated: number;
+  readonly longestStallMs: number;
+}
+
+/** Waits for every answer, and checks that none is missing, that none overtook another and that all are connected. */
+async function expectComplete(clients: readonly NumberedClient[]): Promise<Outcome> {
   for (const client of clients) client.stop();
   const isComplete = (client: NumberedClient): boolean =>
     new Set(client.answers().map(({ number }) => number)).size === client.sent;
-  await eventually(() => clients.every(isComplete));
+  await eventually(() => clients.every(isComplete), { timeoutMs: 20_000 });
   let repeated = 0;
   for (const client of clients) {
     expect(client.client.isOpen).toBe(true);
@@ -100,7 +123,55 @@ test('with redeliver nothing is lost and nothing overtakes when workers are kill
     expect(first).toEqual(Array.from({ length: client.sent }, (_, index) => index));
   }
   const sent = clients.reduce((total, client) => total + client.sent, 0);
+  const longestStallMs = Math.max(...clients.map((client) => client.longestStallMs));
+  return { sent, repeated, longestStallMs };
+}
+
+function report(what: string, { sent, repeated, longestStallMs }: Outcome): void {
   process.stdout.write(
-    `${KILLS} kills, ${CLIENTS} clients, ${sent} messages: 0 lost, 0 overtaken, 0 disconnected, ${repeated} answered twice\n`,
+    `${ROUNDS} ${what}, ${CLIENTS} clients, ${sent} messages: 0 lost, 0 reordered, 0 disconnected, ` +
+      `${repeated} answered twice, longest wait of a client ${Math.round(longestStallMs)} ms\n`,
   );
+}
+
+test('ten reloads under load lose, repeat and reorder nothing, and nobody is disconnected', {
+  timeout: 180_000,
+}, async () => {
+  const { cluster, env, clients } = await startBusy();
+  const gateways = async () =>
+    (await cluster.status()).filter(({ role }) => role === 'gateway').map(({ pid }) => pid);
+  const before = await gateways();
+  for (let round = 0; round < ROUNDS; round += 1) {
+    expect(await runCommand(file, ['reload'], { env })).toMatchObject({ exitCode: 0, stderr: '' });
+    await awaitServed(clients);
+  }
+  const outcome = await expectComplete(clients);
+  expect(outcome.repeated).toBe(0);
+  expect(await gateways()).toEqual(before);
+  report('reloads', outcome);
+});
+
+async function readyWorkers(cluster: Cluster): Promise<number[]> {
+  const processes = await cluster.status();
+  return processes
+    .filter(({ role, state }) => role === 'business-worker' && state === 'ready')
+    .map(({ pid }) => pid);
+}
+
+test('ten kills of workers that redeliver lose and reorder nothing, and nobody is disconnected', {
+  timeout: 180_000,
+}, async () => {
+  const { cluster, clients } = await startBusy();
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const pids = await eventually(async () => {
+      const ready = await readyWorkers(cluster);
+      return ready.length === 2 && ready;
+    });
+    const pid = pids[round % 2];
+    if (pid === undefined) throw new Error('both are ready');
+    process.kill(pid, 'SIGKILL');
+    // Everybody is served again, whoever had them before.
+    await awaitServed(clients);
+  }
+  report('kills', await expectComplete(clients));
 });

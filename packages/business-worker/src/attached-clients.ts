@@ -93,6 +93,11 @@ export class AttachedClients {
     return size;
   }
 
+  /** Clients of gateways whose links are down, though they live. */
+  get lostSize(): number {
+    return this.#lost.reduce((sum, { contexts }) => sum + contexts.length, 0);
+  }
+
   /** The client with this id, if it is attached to this worker. */
   find(clientId: string): ClientContext | undefined {
     const address = parseClientId(clientId);

@@ -94,6 +94,11 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       sent: worker?.pool.handedCommands ?? 0,
       received: worker?.runner.handled ?? 0,
       failedSends: worker?.pool.refusedCommands ?? 0,
+      tables: {
+        clients: worker?.clients.size ?? 0,
+        lostClients: worker?.clients.lostSize ?? 0,
+        gateways: worker?.pool.links.length ?? 0,
+      },
     };
   }
 

@@ -18,6 +18,8 @@ export interface RoleStatus {
   readonly requests: number;
   /** How often each limit took effect, by the name of the limit; empty for a process without limits. */
   readonly limits: Readonly<Record<string, number>>;
+  /** How many entries each table has now, by its name: all 0 without clients, but for workers and gateways. */
+  readonly tables: Readonly<Record<string, number>>;
 }
 
 /** One client in the output of `connections`. */
@@ -87,4 +89,5 @@ export const emptyRoleStatus: RoleStatus = Object.freeze({
   failedSends: 0,
   requests: 0,
   limits: Object.freeze({}),
+  tables: Object.freeze({}),
 });

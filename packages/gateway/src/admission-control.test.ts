@@ -39,6 +39,7 @@ function createAdmission() {
     logger: createLogger({ stdout: false }),
     handshakeTimeoutMs: 3_600_000,
     port: () => 1,
+    onDecided: () => undefined,
     isAccepting: () => true,
     onClient: () => ({ onMessage: () => undefined, onClose: () => undefined }),
   });

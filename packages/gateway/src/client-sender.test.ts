@@ -29,6 +29,7 @@ function createSender(slowConsumer: 'close' | 'drop', pendingBytes: number) {
     listenPort: 2,
     request: undefined,
     pendingBytes,
+    bytesWritten: 0,
     bytesRead: 0,
     sendFrame: (frame) => void events.push(`send ${frame.toString()}`),
     sendMessage: () => void events.push('send'),

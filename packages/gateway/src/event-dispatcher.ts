@@ -73,6 +73,11 @@ export class EventDispatcher {
     return count;
   }
 
+  /** Events that wait for a worker. */
+  get heldEvents(): number {
+    return this.#held.count;
+  }
+
   /** True while a worker is linked that handles events, be it only those that it has. */
   get hasWorker(): boolean {
     return this.#workers.size > 0 || this.#drains.areUnderWay;

@@ -187,6 +187,13 @@ export class GatewayRuntime implements RoleRuntime {
       failedSends: sender.failed,
       requests: this.#innerLinks.answeredQueries,
       limits: { ...this.#state.limits },
+      tables: {
+        clients: clients.size,
+        uids: this.#state.uids.size,
+        groups: this.#state.groups.size,
+        heldEvents: this.#dispatcher.heldEvents,
+        workers: this.#workers.size,
+      },
     };
   }
 

@@ -42,6 +42,7 @@ function startHeartbeat() {
       listenPort: 2,
       request: undefined,
       pendingBytes: 0,
+      bytesWritten: 0,
       bytesRead: 0,
       sendFrame: () => undefined,
       sendMessage: () => undefined,

@@ -143,10 +143,11 @@ function parseReport(value: unknown): ChildReport | undefined {
   const numbers = reportNumbers.map((key) => [key, readNumber(value, key)] as const);
   if (numbers.some(([, number]) => number === undefined)) return undefined;
   const figures = Object.fromEntries(numbers) as Record<(typeof reportNumbers)[number], number>;
-  return { listen, ready, ...figures, limits: parseLimits(readField(value, 'limits')) };
+  const limits = parseCounts(readField(value, 'limits'));
+  return { listen, ready, ...figures, limits, tables: parseCounts(readField(value, 'tables')) };
 }
 
-function parseLimits(value: unknown): Record<string, number> {
+function parseCounts(value: unknown): Record<string, number> {
   const entries: [string, unknown][] =
     typeof value === 'object' && value !== null ? Object.entries(value) : [];
   return Object.fromEntries(

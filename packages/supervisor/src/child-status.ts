@@ -62,6 +62,7 @@ export async function describeChild(
     failedSends: report?.failedSends ?? null,
     requests: report?.requests ?? null,
     limits: report?.limits ?? null,
+    tables: report?.tables ?? null,
     qps: report?.qps ?? null,
     eventLoopLagMs: report?.eventLoopLagMs ?? null,
     uptimeSeconds: child === undefined ? null : child.livedMs / 1_000,

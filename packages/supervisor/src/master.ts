@@ -314,6 +314,7 @@ export class Master {
       failedSends: 0,
       requests: 0,
       limits: {},
+      tables: {},
       ...this.#sampler.sample(),
       uptimeSeconds: process.uptime(),
       restarts: 0,

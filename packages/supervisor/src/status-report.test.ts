@@ -16,6 +16,7 @@ const well: ProcessStatus = {
   failedSends: 0,
   requests: 3,
   limits: { origin: 2 },
+  tables: {},
   qps: 41.6,
   eventLoopLagMs: 0.44,
   uptimeSeconds: 3_725,

@@ -44,6 +44,8 @@ export interface ProcessStatus {
   readonly requests: number | null;
   /** How often each limit took effect, by its name; only in `--json`. */
   readonly limits: Readonly<Record<string, number>> | null;
+  /** How many entries each table has, by its name; only in `--json`. */
+  readonly tables: Readonly<Record<string, number>> | null;
   /** Messages received and queries answered per second, over the last full second. */
   readonly qps: number | null;
   /** 99th percentile of the last 5 to 10 seconds, in milliseconds. */
