@@ -73,17 +73,21 @@ function leftovers(processes: readonly StatusProcess[]): string[] {
 }
 
 async function soak(port: number, cluster: Cluster): Promise<string[]> {
-  const end = performance.now() + seconds * 1000;
+  const start = performance.now();
+  const end = start + seconds * 1000;
   const isOver = (): boolean => performance.now() > end;
   const seats = Promise.all(Array.from({ length: CLIENTS }, () => churn(port, isOver)));
   let level: StatusProcess[] = [];
   for (let sample = 1; sample <= SAMPLES; sample += 1) {
-    await new Promise((resolve) => setTimeout(resolve, (seconds * 1000) / SAMPLES));
+    const at = start + (seconds * 1000 * sample) / SAMPLES;
+    await new Promise((resolve) => setTimeout(resolve, at - performance.now()));
     const processes = await roles(cluster);
     // By the third sample caches are warm and pools have their size.
     if (sample === 3) level = processes;
-    const at = Math.round((seconds / SAMPLES) * sample);
-    process.stdout.write(`${at} s, ${opened} clients, ${sent} messages  ${megabytes(processes)}\n`);
+    const passed = Math.round((performance.now() - start) / 1000);
+    process.stdout.write(
+      `${passed} s, ${opened} clients, ${sent} messages  ${megabytes(processes)}\n`,
+    );
   }
   await seats;
   await eventually(async () => leftovers(await roles(cluster)).length === 0, {
