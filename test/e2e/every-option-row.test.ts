@@ -339,16 +339,21 @@ test('sendToWorkerBufferSize: a worker that does not read makes reading stop, an
   await awaitNotes(member, 200);
 });
 
-test('maxHeldBytes: while no worker is there, what is held is bounded, and nothing is lost', async () => {
-  const member = await open('narrow');
+/** Kills every worker, keeps the next ones from starting, and waits until a gateway has seen that. */
+async function killWorkers(gateway: string): Promise<void> {
   await writeFile(row.holdFile, '');
   for (const { pid } of await row.processes('business-worker')) process.kill(pid, 'SIGKILL');
   await eventually(async () => {
     // One that was asked while it died refuses with 503 too, and then another may be there still.
-    const refused = await requestRefusedHandshake(portOf('narrow'));
+    const refused = await requestRefusedHandshake(portOf(gateway));
     expect(refused).toMatchObject({ status: 503, body: 'no worker is ready\n' });
     return true;
   });
+}
+
+test('maxHeldBytes: while no worker is there, what is held is bounded, and nothing is lost', async () => {
+  const member = await open('narrow');
+  await killWorkers('narrow');
   sendNotes(member, 50);
   await awaitLimit('narrow', 'heldBytes');
   await rm(row.holdFile);
@@ -358,12 +363,7 @@ test('maxHeldBytes: while no worker is there, what is held is bounded, and nothi
 
 test('maxHeldMs: while no worker is there, a client whose events wait for too long is closed with 1013', async () => {
   const [talking, idle] = [await open('impatient'), await open('impatient')];
-  await writeFile(row.holdFile, '');
-  for (const { pid } of await row.processes('business-worker')) process.kill(pid, 'SIGKILL');
-  await eventually(async () => {
-    expect((await requestRefusedHandshake(portOf('impatient'))).status).toBe(503);
-    return true;
-  });
+  await killWorkers('impatient');
   sendNotes(talking, 3);
   expect(await talking.client.ended).toEqual({ code: 1013, reason: 'no worker is ready' });
   await rm(row.holdFile);
