@@ -387,6 +387,17 @@ test('gives clients their end at once when another process listens where their g
   expect(worker.takeEvents()).toEqual([[7, lost]]);
 });
 
+test('gives no client its end when the gateway has just answered, whatever registers tell', () => {
+  const worker = new Worker();
+  const gateway = worker.link('same');
+  gateway.attach(7);
+  worker.clients.removeLink(gateway.link, true);
+  const again = worker.link('same');
+  worker.clients.endLost();
+  expect(worker.takeEvents()).toEqual([]);
+  expect(again.takeTold()).toEqual([]);
+});
+
 test('gives no client its end when its gateway comes back', () => {
   const worker = new Worker();
   const gateway = worker.link('same');

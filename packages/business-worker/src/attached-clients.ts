@@ -171,11 +171,13 @@ export class AttachedClients {
   /**
    * A gateway link is down, and was not resumed in time. Its clients have their end, unless the gateway
    * is known to live: then it gives them to the workers that it reaches.
+   *
+   * @param isPeerBack - true when the gateway has just answered: it took this worker for gone
    */
-  removeLink(link: GatewayLink): void {
+  removeLink(link: GatewayLink, isPeerBack = false): void {
     const clients = this.#links.get(link);
     this.#links.delete(link);
-    if (clients === undefined || clients.contexts.size === 0) return;
+    if (clients === undefined || clients.contexts.size === 0 || isPeerBack) return;
     this.#lost = [...this.#lost, { link, contexts: [...clients.contexts.values()] }];
     this.endLost();
   }

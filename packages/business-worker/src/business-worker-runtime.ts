@@ -162,7 +162,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       logger: this.#logger,
       onFrame: (...frame) => clients.handleFrame(...frame),
       onLinkUp: (link) => clients.addLink(link),
-      onLinkDown: (link) => clients.removeLink(link),
+      onLinkDown: (...down) => clients.removeLink(...down),
       onDirectory: () => clients.endLost(),
     });
     const info: WorkerInfo = { id: this.#id, name, logger: this.#logger, gateway };

@@ -37,7 +37,8 @@ export interface GatewayPoolOptions {
   readonly logger: Logger;
   readonly onFrame?: GatewayFrameHandler;
   readonly onLinkUp?: (link: GatewayLink) => void;
-  readonly onLinkDown?: (link: GatewayLink) => void;
+  /** `isPeerBack` is true when the same gateway process is linked anew at once. */
+  readonly onLinkDown?: (link: GatewayLink, isPeerBack: boolean) => void;
   /** What the registers tell has changed. */
   readonly onDirectory?: () => void;
 }
@@ -154,7 +155,7 @@ export class GatewayPool {
       scheduler,
       logger,
       onUp: (connection, acceptor) => this.#handleUp(address, connection, acceptor),
-      onDown: (reason) => this.#handleDown(address, reason),
+      onDown: (...down) => this.#handleDown(address, ...down),
       onFailed: () => this.#handleTried(address),
     });
     this.#dialed.set(address, { link, up: undefined, hasTried: false });
@@ -181,7 +182,7 @@ export class GatewayPool {
     this.#handleTried(address);
   }
 
-  #handleDown(address: string, reason: Error | undefined): void {
+  #handleDown(address: string, reason: Error | undefined, isPeerBack: boolean): void {
     const gateway = this.#dialed.get(address);
     const link = gateway?.up;
     if (gateway === undefined || link === undefined) return;
@@ -190,7 +191,7 @@ export class GatewayPool {
     if (this.#byToken.get(link.gatewayToken) === link) this.#byToken.delete(link.gatewayToken);
     link.handleClosed(reason);
     if (!this.#known.has(address)) this.#forget(address, gateway);
-    this.#options.onLinkDown?.(link);
+    this.#options.onLinkDown?.(link, isPeerBack);
   }
 
   #handleTried(address: string): void {

@@ -24,8 +24,12 @@ export interface DialedLinkOptions {
   readonly logger: Logger;
   /** The link is up; sets `connection.onFrame` within the call. */
   readonly onUp: (connection: FrameConnection, acceptor: AcceptorIntroduction) => void;
-  /** The link that was up is down. It is dialed again by itself. */
-  readonly onDown: (reason: Error | undefined) => void;
+  /**
+   * The link that was up is down. It is dialed again by itself.
+   *
+   * @param isPeerBack - true when the same process has just answered, and only knows the link no more
+   */
+  readonly onDown: (reason: Error | undefined, isPeerBack: boolean) => void;
   /** An attempt to dial failed. It is made again by itself. */
   readonly onFailed?: (error: Error) => void;
 }
@@ -35,6 +39,8 @@ interface UpLink {
   readonly connection: FrameConnection;
   /** Name by which it can be resumed. */
   readonly linkId: string | undefined;
+  /** Random id of the process at the other end. */
+  readonly peerId: string;
 }
 
 /**
@@ -51,6 +57,7 @@ export class DialedLink {
   #retryTimer: NodeJS.Timeout | undefined;
   #attempt = 0;
   #isClosed = false;
+  #isPeerBack = false;
   #hasWarned = false;
 
   constructor(options: DialedLinkOptions) {
@@ -119,9 +126,12 @@ export class DialedLink {
 
   #handleUp(connection: FrameConnection, acceptor: AcceptorIntroduction): void {
     const { linkId } = acceptor.welcome;
+    const peerId = acceptor.challenge.instanceId;
     // The peer knows nothing of the one before any more.
+    this.#isPeerBack = this.#up?.peerId === peerId;
     this.#up?.connection.giveUp();
-    this.#up = { connection, linkId };
+    this.#isPeerBack = false;
+    this.#up = { connection, linkId, peerId };
     connection.startHeartbeat(LINK_HEARTBEAT_MS);
     if (linkId !== undefined) connection.makeResumable(RESUME_GRACE_MS);
     connection.onSuspended = (reason) => {
@@ -137,7 +147,7 @@ export class DialedLink {
   #handleDown(connection: FrameConnection, reason: Error | undefined): void {
     if (this.#up?.connection === connection) this.#up = undefined;
     if (!this.#isClosed) this.#logDown(reason);
-    this.#options.onDown(reason);
+    this.#options.onDown(reason, this.#isPeerBack);
     // While it was broken it was dialed already.
     if (this.#attempted === undefined && this.#retryTimer === undefined) this.#retry();
   }
