@@ -182,7 +182,11 @@ export class GatewayPool {
     this.#handleTried(address);
   }
 
-  #handleDown(address: string, reason: Error | undefined, isPeerBack: boolean): void {
+  #handleDown(
+    address: string,
+    reason: Error | undefined,
+    successor: AcceptorIntroduction | undefined,
+  ): void {
     const gateway = this.#dialed.get(address);
     const link = gateway?.up;
     if (gateway === undefined || link === undefined) return;
@@ -190,8 +194,9 @@ export class GatewayPool {
     this.#links = this.#links.filter((other) => other !== link);
     if (this.#byToken.get(link.gatewayToken) === link) this.#byToken.delete(link.gatewayToken);
     link.handleClosed(reason);
-    if (!this.#known.has(address)) this.#forget(address, gateway);
-    this.#options.onLinkDown?.(link, isPeerBack);
+    // One that has just answered there lives, though no register may have told of it yet.
+    if (!this.#known.has(address) && successor === undefined) this.#forget(address, gateway);
+    this.#options.onLinkDown?.(link, successor?.challenge.instanceId === link.instanceId);
   }
 
   #handleTried(address: string): void {

@@ -27,9 +27,9 @@ export interface DialedLinkOptions {
   /**
    * The link that was up is down. It is dialed again by itself.
    *
-   * @param isPeerBack - true when the same process has just answered, and only knows the link no more
+   * @param successor - who has just answered there, the same process or another one, and is linked next
    */
-  readonly onDown: (reason: Error | undefined, isPeerBack: boolean) => void;
+  readonly onDown: (reason: Error | undefined, successor: AcceptorIntroduction | undefined) => void;
   /** An attempt to dial failed. It is made again by itself. */
   readonly onFailed?: (error: Error) => void;
 }
@@ -39,8 +39,6 @@ interface UpLink {
   readonly connection: FrameConnection;
   /** Name by which it can be resumed. */
   readonly linkId: string | undefined;
-  /** Random id of the process at the other end. */
-  readonly peerId: string;
 }
 
 /**
@@ -57,7 +55,8 @@ export class DialedLink {
   #retryTimer: NodeJS.Timeout | undefined;
   #attempt = 0;
   #isClosed = false;
-  #isPeerBack = false;
+  /** Set while the link before gives way to a new one. */
+  #successor: AcceptorIntroduction | undefined;
   #hasWarned = false;
 
   constructor(options: DialedLinkOptions) {
@@ -126,12 +125,11 @@ export class DialedLink {
 
   #handleUp(connection: FrameConnection, acceptor: AcceptorIntroduction): void {
     const { linkId } = acceptor.welcome;
-    const peerId = acceptor.challenge.instanceId;
     // The peer knows nothing of the one before any more.
-    this.#isPeerBack = this.#up?.peerId === peerId;
+    this.#successor = acceptor;
     this.#up?.connection.giveUp();
-    this.#isPeerBack = false;
-    this.#up = { connection, linkId, peerId };
+    this.#successor = undefined;
+    this.#up = { connection, linkId };
     connection.startHeartbeat(LINK_HEARTBEAT_MS);
     if (linkId !== undefined) connection.makeResumable(RESUME_GRACE_MS);
     connection.onSuspended = (reason) => {
@@ -147,7 +145,7 @@ export class DialedLink {
   #handleDown(connection: FrameConnection, reason: Error | undefined): void {
     if (this.#up?.connection === connection) this.#up = undefined;
     if (!this.#isClosed) this.#logDown(reason);
-    this.#options.onDown(reason, this.#isPeerBack);
+    this.#options.onDown(reason, this.#successor);
     // While it was broken it was dialed already.
     if (this.#attempted === undefined && this.#retryTimer === undefined) this.#retry();
   }
