@@ -42,3 +42,13 @@ test('reads a part of a master, and leaves out what is no client', () => {
     undefined,
   ]);
 });
+
+test('what clients have chosen cannot break the table or reach the terminal', () => {
+  const odd = { ...row, uid: `a\n\x1b[31m${'u'.repeat(99)}`, groups: ['x\ty'] };
+  const table = formatConnections([odd]);
+  expect(table.split('\n').filter((line) => line !== '')).toHaveLength(2);
+  expect(table).not.toContain('\x1b');
+  expect(table).toContain(String.raw`a\x0a\x1b[31mu`);
+  expect(table).toContain(String.raw`x\x09y`);
+  expect(table).not.toContain('u'.repeat(40));
+});

@@ -64,11 +64,24 @@ export function formatConnections(rows: readonly ConnectionRow[]): string {
       String(row.pid),
       row.worker ?? '-',
       row.remoteAddress,
-      row.uid ?? '',
-      shortenGroups(row.groups),
+      shorten(escapeControls(row.uid ?? '')),
+      escapeControls(shortenGroups(row.groups)),
       ...figures.map((key) => String(row[key])),
     ]),
   );
+}
+
+const MAX_UID_CHARACTERS = 40;
+
+function shorten(text: string): string {
+  return text.length <= MAX_UID_CHARACTERS ? text : `${text.slice(0, MAX_UID_CHARACTERS - 1)}…`;
+}
+
+/** Uids and groups may come from clients: what they hold must not move the cursor of a terminal. */
+function escapeControls(text: string): string {
+  return text.replace(/\p{Cc}/gu, (character) => {
+    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
 }
 
 function shortenGroups(groups: readonly string[]): string {
