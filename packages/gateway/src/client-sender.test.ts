@@ -3,6 +3,7 @@ import { ClientSender } from './client-sender.ts';
 import { ClientTable } from './client-table.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { MembershipIndex } from './subscriptions/membership-index.ts';
+import { silentSocket } from './transports/client-socket.fixture.ts';
 
 const transport = {
   port: 0,
@@ -24,18 +25,11 @@ function createSender(slowConsumer: 'close' | 'drop', pendingBytes: number) {
   const sender = new ClientSender(policy, { transport, tables, limits });
   const events: string[] = [];
   const client = clients.add({
-    remoteAddress: '::1',
-    remotePort: 1,
-    listenPort: 2,
-    request: undefined,
+    ...silentSocket,
     pendingBytes,
-    bytesWritten: 0,
-    bytesRead: 0,
     sendFrame: (frame) => void events.push(`send ${frame.toString()}`),
     sendMessage: () => void events.push('send'),
     flush: () => void events.push('flush'),
-    ping: () => undefined,
-    setPaused: () => undefined,
     close: (by, code) => void events.push(`close ${by} ${code}`),
     destroy: (by) => void events.push(`destroy ${by}`),
   });

@@ -1,27 +1,11 @@
 import { CLIENT_ID_FIELD_LIMIT, parseClientId } from '@gatewayworker/protocol';
 import { expect, test } from 'vitest';
 import { ClientTable } from './client-table.ts';
-
-const socket = {
-  remoteAddress: '::1',
-  remotePort: 1,
-  listenPort: 2,
-  request: undefined,
-  pendingBytes: 0,
-  bytesRead: 0,
-  bytesWritten: 0,
-  ping: () => undefined,
-  sendFrame: () => undefined,
-  sendMessage: () => undefined,
-  flush: () => undefined,
-  setPaused: () => undefined,
-  close: () => undefined,
-  destroy: () => undefined,
-};
+import { silentSocket } from './transports/client-socket.fixture.ts';
 
 test('finds a client by its number and by its whole address', () => {
   const table = new ClientTable();
-  const client = table.add(socket);
+  const client = table.add(silentSocket);
   expect(table.get(client.connection)).toBe(client);
   expect(table.at(client)).toBe(client);
   expect(table.find(client.connection, client.nonceHigh, client.nonceLow)).toBe(client);
@@ -29,7 +13,7 @@ test('finds a client by its number and by its whole address', () => {
 
 test('finds nobody by an address that is guessed or stale', () => {
   const table = new ClientTable();
-  const { connection, nonceHigh, nonceLow } = table.add(socket);
+  const { connection, nonceHigh, nonceLow } = table.add(silentSocket);
   expect(table.find(connection, nonceHigh, nonceLow ^ 1)).toBeUndefined();
   expect(table.find(connection, nonceHigh ^ 1, nonceLow)).toBeUndefined();
   expect(table.find(connection + 1, nonceHigh, nonceLow)).toBeUndefined();
@@ -38,7 +22,7 @@ test('finds nobody by an address that is guessed or stale', () => {
 
 test('forgets a client that is removed, and only that one', () => {
   const table = new ClientTable();
-  const [first, second] = [table.add(socket), table.add(socket)];
+  const [first, second] = [table.add(silentSocket), table.add(silentSocket)];
   table.remove(first);
   expect(table.size).toBe(1);
   expect(table.at(first)).toBeUndefined();
@@ -48,16 +32,16 @@ test('forgets a client that is removed, and only that one', () => {
 
 test('gives a number to nobody else right after it is free', () => {
   const table = new ClientTable();
-  const first = table.add(socket);
+  const first = table.add(silentSocket);
   table.remove(first);
-  const second = table.add(socket);
+  const second = table.add(silentSocket);
   expect(second.connection).not.toBe(first.connection);
   expect(table.at(first)).toBeUndefined();
 });
 
 test('gives every client an id of its own, which names it', () => {
   const table = new ClientTable();
-  const clients = Array.from({ length: 2000 }, () => table.add(socket));
+  const clients = Array.from({ length: 2000 }, () => table.add(silentSocket));
   const ids = clients.map((client) => client.clientId(table.gatewayToken));
   expect(new Set(ids).size).toBe(2000);
   clients.forEach((client, i) => {
@@ -69,7 +53,7 @@ test('gives every client an id of its own, which names it', () => {
 
 test('draws both halves of every nonce anew, each of 30 bits', () => {
   const table = new ClientTable();
-  const nonces = Array.from({ length: 2000 }, () => table.add(socket)).flatMap((client) => [
+  const nonces = Array.from({ length: 2000 }, () => table.add(silentSocket)).flatMap((client) => [
     client.nonceHigh,
     client.nonceLow,
   ]);

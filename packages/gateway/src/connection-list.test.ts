@@ -1,23 +1,14 @@
 import { expect, test } from 'vitest';
 import { ClientTable } from './client-table.ts';
 import { listConnections } from './connection-list.ts';
-import type { ClientSocket } from './transports/transport.ts';
+import { silentSocket } from './transports/client-socket.fixture.ts';
 
-const socket: ClientSocket = {
-  remoteAddress: '::1',
+const socket = {
+  ...silentSocket,
   remotePort: 50_000,
-  listenPort: 8282,
-  request: undefined,
   pendingBytes: 3,
   bytesRead: 7,
   bytesWritten: 9,
-  ping: () => undefined,
-  sendFrame: () => undefined,
-  sendMessage: () => undefined,
-  flush: () => undefined,
-  setPaused: () => undefined,
-  close: () => undefined,
-  destroy: () => undefined,
 };
 
 test('tells of each client what is known of it', () => {

@@ -11,6 +11,7 @@ import { onTestFinished, vi } from 'vitest';
 import { ClientConnection } from './client-connection.ts';
 import { EventDispatcher, type EventDispatcherOptions } from './event-dispatcher.ts';
 import { LimitCounters } from './limit-counters.ts';
+import { silentSocket } from './transports/client-socket.fixture.ts';
 import { WorkerLink } from './worker-link.ts';
 import { WorkerPool } from './worker-pool.ts';
 import { LeastConnectionsRouter } from './worker-router.ts';
@@ -104,20 +105,12 @@ export class Client extends ClientConnection {
     super(
       { connection, nonceHigh: 7, nonceLow: 8 },
       {
+        ...silentSocket,
         remoteAddress: '10.0.0.9',
         remotePort: 5555,
         listenPort: 8282,
         request,
-        pendingBytes: 0,
-        bytesRead: 0,
-        bytesWritten: 0,
-        ping: () => undefined,
-        sendFrame: () => undefined,
-        sendMessage: () => undefined,
-        flush: () => undefined,
         setPaused: (isPaused) => pauses.push(isPaused),
-        close: () => undefined,
-        destroy: () => undefined,
       },
     );
     this.pauses = pauses;

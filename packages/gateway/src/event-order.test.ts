@@ -6,6 +6,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { ClientConnection } from './client-connection.ts';
 import { EventDispatcher } from './event-dispatcher.ts';
 import { LimitCounters } from './limit-counters.ts';
+import { silentSocket } from './transports/client-socket.fixture.ts';
 import { WorkerLink } from './worker-link.ts';
 import { WorkerPool } from './worker-pool.ts';
 import { LeastConnectionsRouter } from './worker-router.ts';
@@ -181,22 +182,10 @@ class World {
     this.sent.push(['connected']);
     this.finished.push([]);
     const socket = {
-      remoteAddress: '10.0.0.9',
-      remotePort: 5555,
-      listenPort: 8282,
-      request: undefined,
-      pendingBytes: 0,
-      bytesRead: 0,
-      bytesWritten: 0,
-      ping: () => undefined,
-      sendFrame: () => undefined,
-      sendMessage: () => undefined,
-      flush: () => undefined,
+      ...silentSocket,
       setPaused: (isPaused: boolean) => {
         this.isPaused[id] = isPaused;
       },
-      close: () => undefined,
-      destroy: () => undefined,
     };
     return new ClientConnection({ connection: id, nonceHigh: 7, nonceLow: 8 }, socket);
   }

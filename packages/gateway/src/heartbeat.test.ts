@@ -5,6 +5,7 @@ import { ClientTable } from './client-table.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { MembershipIndex } from './subscriptions/membership-index.ts';
+import { silentSocket } from './transports/client-socket.fixture.ts';
 
 /** So many milliseconds that each part of the table has its own ten. */
 const INTERVAL_MS = 640;
@@ -37,19 +38,8 @@ function startHeartbeat() {
   const events: string[] = [];
   const add = (name: string): ClientConnection =>
     clients.add({
-      remoteAddress: '::1',
-      remotePort: 1,
-      listenPort: 2,
-      request: undefined,
-      pendingBytes: 0,
-      bytesWritten: 0,
-      bytesRead: 0,
-      sendFrame: () => undefined,
-      sendMessage: () => undefined,
-      flush: () => undefined,
+      ...silentSocket,
       ping: () => void events.push(`ping ${name}`),
-      setPaused: () => undefined,
-      close: () => undefined,
       destroy: (by) => void events.push(`${by} ${name}`),
     });
   return { add, events, limits };
@@ -65,6 +55,18 @@ test('a silent client is asked once and then gone, within the limit and one inte
   vi.advanceTimersByTime(5 * INTERVAL_MS);
   expect(events).toHaveLength(3);
   expect(limits.heartbeat).toBe(1);
+});
+
+test('the clients are asked over the whole interval, a part of them at a time', () => {
+  const { add, events } = startHeartbeat();
+  for (let index = 0; index < 128; index += 1) add(`${index}`);
+  const asked: number[] = [];
+  for (let part = 0; part < 64; part += 1) {
+    vi.advanceTimersByTime(INTERVAL_MS / 64);
+    asked.push(events.length);
+  }
+  expect(asked).toEqual(Array.from({ length: 64 }, (_, part) => 2 * (part + 1)));
+  expect(new Set(events).size).toBe(128);
 });
 
 test('a client that is not read from is neither asked nor taken for silent', () => {

@@ -3,25 +3,9 @@ import { createLogger, FlushScheduler, FrameConnection } from '@gatewayworker/co
 import { captureLogger } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 import { ClientConnection } from './client-connection.ts';
+import { silentSocket } from './transports/client-socket.fixture.ts';
 import { WorkerLink } from './worker-link.ts';
 import { createRouter, LeastConnectionsRouter } from './worker-router.ts';
-
-const silentSocket = {
-  remoteAddress: '::1',
-  remotePort: 1,
-  listenPort: 2,
-  request: undefined,
-  pendingBytes: 0,
-  bytesRead: 0,
-  bytesWritten: 0,
-  ping: () => undefined,
-  sendFrame: () => undefined,
-  sendMessage: () => undefined,
-  flush: () => undefined,
-  setPaused: () => undefined,
-  close: () => undefined,
-  destroy: () => undefined,
-};
 
 function createClient(connection: number): ClientConnection {
   return new ClientConnection({ connection, nonceHigh: 0, nonceLow: 0 }, silentSocket);

@@ -24,26 +24,9 @@ import { ClientTable } from '../client-table.ts';
 import type { GatewayState } from '../gateway-state.ts';
 import { LimitCounters } from '../limit-counters.ts';
 import { MembershipIndex } from '../subscriptions/membership-index.ts';
-import type { ClientSocket } from '../transports/transport.ts';
+import { silentSocket } from '../transports/client-socket.fixture.ts';
 import { WorkerLink } from '../worker-link.ts';
 import { commandHandlers } from './command-handlers.ts';
-
-const socket: ClientSocket = {
-  remoteAddress: '::1',
-  remotePort: 1,
-  listenPort: 2,
-  request: undefined,
-  pendingBytes: 0,
-  bytesRead: 0,
-  bytesWritten: 0,
-  sendFrame: () => undefined,
-  sendMessage: () => undefined,
-  flush: () => undefined,
-  ping: () => undefined,
-  setPaused: () => undefined,
-  close: () => undefined,
-  destroy: () => undefined,
-};
 
 /** A transport that has no clients: nothing is sent here. */
 const transport = {
@@ -104,7 +87,7 @@ class Fixture {
       limits,
       logger: createLogger({ stdout: false }),
     };
-    this.client = this.state.clients.add(socket);
+    this.client = this.state.clients.add(silentSocket);
     this.client.worker = this.owner.link;
   }
 

@@ -7,24 +7,8 @@ import { ClientTable } from '../client-table.ts';
 import { forgetClient, type GatewayState } from '../gateway-state.ts';
 import { LimitCounters } from '../limit-counters.ts';
 import { MembershipIndex } from '../subscriptions/membership-index.ts';
+import { silentSocket } from '../transports/client-socket.fixture.ts';
 import { answerQuery } from './query.ts';
-
-const socket = {
-  remoteAddress: '::1',
-  remotePort: 1,
-  listenPort: 2,
-  request: undefined,
-  pendingBytes: 0,
-  bytesRead: 0,
-  bytesWritten: 0,
-  sendFrame: () => undefined,
-  sendMessage: () => undefined,
-  flush: () => undefined,
-  ping: () => undefined,
-  setPaused: () => undefined,
-  close: () => undefined,
-  destroy: () => undefined,
-};
 
 /** A transport that has no clients: nothing is sent here. */
 const transport = {
@@ -54,7 +38,7 @@ function createState() {
     logger: createLogger({ stdout: false }),
   };
   const add = (uid: string | undefined, groups: readonly string[]): ClientConnection => {
-    const client = clients.add(socket);
+    const client = clients.add(silentSocket);
     client.uid = uid;
     if (uid !== undefined) state.uids.add(uid, client);
     for (const group of groups) {

@@ -1,0 +1,19 @@
+import type { ClientSocket } from './transport.ts';
+
+/** A client's socket that says nothing, takes nothing and notes nothing. */
+export const silentSocket: ClientSocket = {
+  remoteAddress: '::1',
+  remotePort: 1,
+  listenPort: 2,
+  request: undefined,
+  pendingBytes: 0,
+  bytesRead: 0,
+  bytesWritten: 0,
+  ping: () => undefined,
+  sendFrame: () => undefined,
+  sendMessage: () => undefined,
+  flush: () => undefined,
+  setPaused: () => undefined,
+  close: () => undefined,
+  destroy: () => undefined,
+};
