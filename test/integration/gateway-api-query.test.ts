@@ -89,6 +89,27 @@ test('many queries share one link and each gets its own answer', async () => {
   expect(answers).toEqual(Array.from({ length: 500 }, (_, index) => (index % 2 === 0 ? 2 : 0)));
 });
 
+test('no call opens a connection', async () => {
+  const cluster = await roles({ events: { onConnect: () => undefined }, gateways: 2 });
+  const api = await cluster.gatewayClient();
+  await cluster.connect(0);
+  const [id = ''] = await eventually(async () => {
+    const ids = await api.getAllClientIdList();
+    return ids.length === 1 && ids;
+  });
+  const connections = () => cluster.gateways.map((gateway) => gateway.status().connections);
+  const before = connections();
+  const during = new Set<string>();
+  for (let round = 0; round < 100; round += 1) {
+    const answers = [api.getAllClientSessions(), api.isOnline(id), api.getAllGroupIdList()];
+    api.sendToAll('x');
+    api.updateSession(id, { round });
+    await Promise.all(answers);
+    during.add(connections().join());
+  }
+  expect([...during]).toEqual([before.join()]);
+});
+
 test('wrong arguments throw at the call, before anything is sent', async () => {
   const cluster = await roles({ events: { onConnect: () => undefined } });
   const api = await cluster.gatewayClient();

@@ -116,6 +116,37 @@ test('a broadcast reaches clients of every protocol, framed for each', async () 
   );
 });
 
+test('a broadcast is framed once, however many clients of a gateway get it', async () => {
+  let connected = 0;
+  const encoded: string[] = [];
+  const protocol = {
+    decode: () => undefined,
+    encode: (data: string | Buffer) => {
+      encoded.push(String(data));
+      return `${String(data)};`;
+    },
+  };
+  const cluster = await roles({
+    events: {
+      onConnect: () => {
+        connected += 1;
+      },
+    },
+    gateways: 2,
+    workers: 2,
+    gatewayOptions: { listen: 'mine://127.0.0.1:0', protocol },
+  });
+  const api = await cluster.gatewayClient();
+  const peers = await Promise.all([0, 0, 0, 1, 1].map((gateway) => open(cluster, gateway)));
+  await eventually(() => connected === peers.length);
+  for (const id of await api.getAllClientIdList()) api.joinGroup(id, 'g');
+  api.sendToAll('all');
+  api.sendToGroup('g', 'group');
+  await eventually(() => peers.every((peer) => String(peer.received) === 'all;group;'));
+  // By each of the two gateways.
+  expect(encoded.sort()).toEqual(['all', 'all', 'group', 'group']);
+});
+
 test.each([
   ['text that is not UTF-8', 1, Buffer.of(0xc3, 0x28, 0x0a)],
   ['a line that is too long', 1, Buffer.alloc(6000, 0x61)],

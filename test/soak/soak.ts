@@ -20,7 +20,7 @@ const CLIENTS = 200;
 const SAMPLES = 10;
 /** Growth of the resident memory of a process that counts as level: what the heap breathes. */
 const LEVEL = { factor: 1.4, bytes: 40 * 1_048_576 };
-const file = fileURLToPath(new URL('./start.ts', import.meta.url));
+const file = fileURLToPath(new URL('../e2e/fixtures/redeliver/start.ts', import.meta.url));
 
 let opened = 0;
 let sent = 0;
@@ -107,7 +107,8 @@ const [register = 0, port = 0, inner = 0] = await freePorts(4);
 const cluster = await startCluster({
   file,
   env: {
-    SOAK_FOLDER: folder.path,
+    RUN_FOLDER: folder.path,
+    EVENTS: new URL('./events.ts', import.meta.url).href,
     REGISTER_PORT: String(register),
     GATEWAY_PORT: String(port),
     INNER_PORT: String(inner),

@@ -1,10 +1,4 @@
-import {
-  GatewayClient,
-  type GatewayPool,
-  handToClient,
-  packSession,
-  parseClientIdArgument,
-} from '@gatewayworker/client';
+import { GatewayClient, type GatewayPool, handToClient, packSession } from '@gatewayworker/client';
 import {
   mergeSession,
   packSessionDelta,
@@ -41,18 +35,16 @@ export class WorkerGateway extends GatewayClient {
   }
 
   override setSession(clientId: string, session: object): boolean {
-    const packed = packSession('session', session);
-    parseClientIdArgument('clientId', clientId);
-    const context = this.#clients().find(clientId);
+    const context = this.#find(clientId);
     if (context === undefined) return super.setSession(clientId, session);
+    const packed = packSession('session', session);
     return this.#changeSession(context, replaceSession(unpackSession(packed)));
   }
 
   override updateSession(clientId: string, partial: object): boolean {
-    const packed = packSession('partial', partial);
-    parseClientIdArgument('clientId', clientId);
-    const context = this.#clients().find(clientId);
+    const context = this.#find(clientId);
     if (context === undefined) return super.updateSession(clientId, partial);
+    const packed = packSession('partial', partial);
     return this.#changeSession(context, mergeSession(unpackSession(packed)));
   }
 
@@ -60,6 +52,11 @@ export class WorkerGateway extends GatewayClient {
     const isHanded = super.unbindUid(clientId);
     if (isHanded) this.#clients().find(clientId)?.changeUid(undefined);
     return isHanded;
+  }
+
+  /** The client, if it is attached to this worker; what is no id is for the checks of arguments. */
+  #find(clientId: unknown): ClientContext | undefined {
+    return typeof clientId === 'string' ? this.#clients().find(clientId) : undefined;
   }
 
   /** Sends a change as one of a callback is sent: the gateway counts it and does not tell of it. */
