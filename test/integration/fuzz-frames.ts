@@ -5,6 +5,7 @@ import {
   type ConnectionAddress,
   endFrame,
   HandledEvents,
+  InterestKind,
   type Message,
   packSessionDelta,
   packValue,
@@ -15,7 +16,12 @@ import {
   writeCloseClient,
   writeCloseUid,
   writeDestroyClient,
+  writeInterestAdded,
+  writeInterestAsked,
+  writeInterestKnown,
+  writeInterestRemoved,
   writeJoinGroup,
+  writeJoinsApplied,
   writeLeaveGroup,
   writeMessage,
   writeSendToAll,
@@ -175,6 +181,7 @@ export const framesToGateway: Bytes = (() => {
     (writer: ByteWriter) =>
       writeWorkerReady(writer, { decidesHandshakes: false, redelivers: true }),
     (writer: ByteWriter) => handled.write(writer),
+    writeInterestAsked,
   ].map(written);
   const decided = {
     type: 'handshakeDecided',
@@ -226,6 +233,10 @@ export const framesOfGateway: Bytes = (() => {
   const frames = [
     (writer: ByteWriter) => writeClientConnected(writer, 1, false),
     (writer: ByteWriter) => writeClientMessage(writer, 1, Buffer.from('x'), false, true),
+    (writer: ByteWriter) => writeInterestAdded(writer, InterestKind.Uid, ['u', 'v']),
+    (writer: ByteWriter) => writeInterestRemoved(writer, InterestKind.Group, ['g']),
+    (writer: ByteWriter) => writeInterestKnown(writer, InterestKind.Uid, true),
+    (writer: ByteWriter) => writeJoinsApplied(writer, 3),
   ].map(written);
   return linkFrames(frames, [
     attached,

@@ -46,6 +46,7 @@ class MemoryGateway extends Socket {
       gatewayToken: gateway.port ?? 2900,
       name: 'gateway',
       requests: new RequestTable(),
+      sentJoins: 0,
       ask: () => Promise.resolve(),
       handleClosed: () => undefined,
     };

@@ -67,6 +67,7 @@ class Fixture {
     gatewayToken: 1,
     name: 'gateway',
     requests: new RequestTable(),
+    sentJoins: 0,
     ask: () => Promise.resolve(),
     handleClosed: () => undefined,
   };

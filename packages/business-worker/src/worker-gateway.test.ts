@@ -16,6 +16,7 @@ function createLink(gatewayToken: number): GatewayLink {
     gatewayToken,
     name: 'gateway',
     requests: new RequestTable(),
+    sentJoins: 0,
     ask: () => Promise.resolve(),
     handleClosed: () => undefined,
   };

@@ -1,4 +1,10 @@
-import { ByteWriter, type ClientAddress } from '@gatewayworker/protocol';
+import {
+  ByteWriter,
+  type ClientAddress,
+  InterestKind,
+  writeBindUid,
+  writeJoinGroup,
+} from '@gatewayworker/protocol';
 import type { GatewayLink } from './gateway-link.ts';
 import type { GatewayPool } from './gateway-pool.ts';
 
@@ -18,14 +24,45 @@ export function handToClient(
 }
 
 /**
+ * Hands a JoinGroup or a BindUid to the gateway of one client.
+ *
+ * @returns false when the id was none, its gateway is not linked, or the link is full
+ */
+export function handJoin(
+  pool: GatewayPool,
+  address: ClientAddress | undefined,
+  { kind, name }: { readonly kind: InterestKind; readonly name: string },
+): boolean {
+  const link = address === undefined ? undefined : pool.linkOf(address.gatewayToken);
+  if (address === undefined || link === undefined) return false;
+  const write = kind === InterestKind.Uid ? writeBindUid : writeJoinGroup;
+  const isHanded = handToLink(pool, link, (writer, to) => write(writer, to, name), address);
+  if (isHanded) pool.interest.noteJoin(link, kind, name);
+  return isHanded;
+}
+
+/**
  * Hands one command to every gateway. It is encoded once, however many there are.
  *
  * @returns false when no gateway is linked or a link is full
  */
 export function handToAll(pool: GatewayPool, write: (writer: ByteWriter) => void): boolean {
-  const { links } = pool;
+  if (pool.links.length === 0) return false;
+  return handToLinks(pool, pool.links, write);
+}
+
+/**
+ * Hands one command to these links. It is encoded once, however many there are.
+ *
+ * @returns false when one of them is full
+ */
+export function handToLinks(
+  pool: GatewayPool,
+  links: readonly GatewayLink[],
+  write: (writer: ByteWriter) => void,
+): boolean {
   const [first] = links;
-  if (first === undefined) return false;
+  if (first === undefined) return true;
   if (links.length === 1) return handToLink(pool, first, write, undefined);
   const encoded = new ByteWriter();
   write(encoded);

@@ -5,12 +5,11 @@ import {
   type ClientAddress,
   DialerRole,
   formatClientId,
+  InterestKind,
   type Payload,
-  writeBindUid,
   writeCloseClient,
   writeCloseUid,
   writeDestroyClient,
-  writeJoinGroup,
   writeLeaveGroup,
   writeSetSession,
   writeUnbindUid,
@@ -29,7 +28,7 @@ import {
   parseUid,
   parseUids,
 } from './arguments.ts';
-import { handToAll, handToClient } from './delivery.ts';
+import { handJoin, handToAll, handToClient } from './delivery.ts';
 import { GatewayPool } from './gateway-pool.ts';
 import { GatewayQueries } from './gateway-queries.ts';
 import { type GatewayClientOptions, resolveGatewayClientOptions } from './options.ts';
@@ -167,7 +166,7 @@ export class GatewayClient extends GatewayQueries {
   bindUid(clientId: string, uid: string | number): boolean {
     const address = parseClientIdArgument('clientId', clientId);
     const name = parseUid(uid);
-    return handToClient(this.#pool(), address, (writer, to) => writeBindUid(writer, to, name));
+    return handJoin(this.#pool(), address, { kind: InterestKind.Uid, name });
   }
 
   /** Unbinds a client from its uid. */
@@ -180,7 +179,7 @@ export class GatewayClient extends GatewayQueries {
   joinGroup(clientId: string, group: string): boolean {
     const address = parseClientIdArgument('clientId', clientId);
     const name = parseGroup(group);
-    return handToClient(this.#pool(), address, (writer, to) => writeJoinGroup(writer, to, name));
+    return handJoin(this.#pool(), address, { kind: InterestKind.Group, name });
   }
 
   /** Takes a client out of a group. */

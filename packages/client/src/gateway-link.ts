@@ -14,6 +14,8 @@ export class GatewayLink {
   readonly name: string;
   /** Queries that wait for an answer. */
   readonly requests: RequestTable = new RequestTable();
+  /** JoinGroup and BindUid handed to it. */
+  sentJoins = 0;
 
   constructor(
     connection: FrameConnection,

@@ -12,8 +12,9 @@ import {
   type SecretKey,
 } from '@gatewayworker/core';
 import { createDiscovery, type Directory, type DiscoveryAddress } from '@gatewayworker/discovery';
-import { Command, type GatewayEntry, readMessage } from '@gatewayworker/protocol';
+import { ByteReader, Command, type GatewayEntry, readMessage } from '@gatewayworker/protocol';
 import { GatewayLink } from './gateway-link.ts';
+import { InterestIndex } from './interest-index.ts';
 
 /** Takes frames of a gateway that are no answers to queries; the body is valid during the call. */
 export type GatewayFrameHandler = (
@@ -56,6 +57,8 @@ interface DialedGateway {
 export class GatewayPool {
   readonly queryTimeoutMs: number;
   readonly sendToGatewayBufferSize: number;
+  /** Which gateways have members of which uids and groups; kept while there are several gateways. */
+  readonly interest: InterestIndex = new InterestIndex();
   /** Commands handed to links that were up. */
   handedCommands = 0;
   /** Commands refused because a link was closing or full. */
@@ -64,6 +67,7 @@ export class GatewayPool {
   readonly #directory: Directory;
   readonly #dialed = new Map<string, DialedGateway>();
   readonly #byToken = new Map<number, GatewayLink>();
+  readonly #reader = new ByteReader();
   #known: ReadonlyMap<string, GatewayEntry> = new Map();
   #links: readonly GatewayLink[] = [];
   #waiting: (() => void)[] = [];
@@ -174,10 +178,14 @@ export class GatewayPool {
     connection.onFrame = (command, buffer, start, end) => {
       if (command >= Command.QueryAnswer && command <= Command.QueryPart) {
         handleAnswer(link, command, buffer, start, end);
+      } else if (command >= Command.InterestAdded && command <= Command.JoinsApplied) {
+        this.interest.handleFrame(link, command, this.#reader.reset(buffer, start, end));
       } else {
         this.#options.onFrame?.(link, command, buffer, start, end);
       }
     };
+    // A single gateway gets everything anyway.
+    if (this.#links.length > 1) for (const one of this.#links) this.interest.follow(one);
     this.#options.onLinkUp?.(link);
     this.#handleTried(address);
   }
@@ -193,6 +201,7 @@ export class GatewayPool {
     gateway.up = undefined;
     this.#links = this.#links.filter((other) => other !== link);
     if (this.#byToken.get(link.gatewayToken) === link) this.#byToken.delete(link.gatewayToken);
+    this.interest.unfollow(link);
     link.handleClosed(reason);
     // One that has just answered there lives, though no register may have told of it yet.
     if (!this.#known.has(address) && successor === undefined) this.#forget(address, gateway);

@@ -1,6 +1,7 @@
 import {
   type ByteWriter,
   type ClientAddress,
+  InterestKind,
   type Payload,
   writeSendToAll,
   writeSendToClient,
@@ -8,7 +9,8 @@ import {
   writeSendToGroups,
   writeSendToUids,
 } from '@gatewayworker/protocol';
-import { groupByLink, handToAll, handToClient, handToLink } from './delivery.ts';
+import { groupByLink, handToAll, handToClient, handToLink, handToLinks } from './delivery.ts';
+import type { GatewayLink } from './gateway-link.ts';
 import type { GatewayPool } from './gateway-pool.ts';
 
 const nobody: readonly ClientAddress[] = [];
@@ -57,7 +59,21 @@ export function sendToOnly(
 
 /** Sends to every client of these uids. */
 export function sendToUids(pool: GatewayPool, uids: readonly string[], data: Payload): boolean {
-  return handToAll(pool, (writer) => writeSendToUids(writer, uids, data));
+  const { links, interest } = pool;
+  if (!interest.covers(links)) {
+    return handToAll(pool, (writer) => writeSendToUids(writer, uids, data));
+  }
+  if (uids.length === 1) {
+    const places = interest.find(InterestKind.Uid, uids[0] as string);
+    return handToPlaces(pool, places, (writer) => writeSendToUids(writer, uids, data));
+  }
+  const write = (writer: ByteWriter, own: readonly string[]): void =>
+    writeSendToUids(writer, own, data);
+  let isComplete = links.length > 0;
+  for (const [link, own] of namesByLink(pool, InterestKind.Uid, uids)) {
+    if (!handToLink(pool, link, write, own)) isComplete = false;
+  }
+  return isComplete;
 }
 
 /** Sends once to each member of these groups, the excluded ones left out. */
@@ -67,15 +83,52 @@ export function sendToGroups(
   excluded: readonly ClientAddress[],
   data: Payload,
 ): boolean {
+  const places = placesOfGroups(pool, groups);
   if (excluded.length === 0) {
-    return handToAll(pool, (writer) => writeSendToGroups(writer, { groups, excluded }, data));
+    return handToPlaces(pool, places, (writer) =>
+      writeSendToGroups(writer, { groups, excluded }, data),
+    );
   }
+  // Each gateway is told of its own clients only.
   const byLink = groupByLink(pool, excluded);
   let isComplete = pool.links.length > 0;
   const write = (writer: ByteWriter, own: readonly ClientAddress[]): void =>
     writeSendToGroups(writer, { groups, excluded: own }, data);
-  for (const link of pool.links) {
+  for (const link of places) {
     if (!handToLink(pool, link, write, byLink.get(link) ?? nobody)) isComplete = false;
   }
   return isComplete;
+}
+
+/** Hands a command to the gateways that it concerns; where it concerns none, it is enough that there are any. */
+function handToPlaces(
+  pool: GatewayPool,
+  places: readonly GatewayLink[],
+  write: (writer: ByteWriter) => void,
+): boolean {
+  return pool.links.length > 0 && handToLinks(pool, places, write);
+}
+
+function placesOfGroups(pool: GatewayPool, groups: readonly string[]): readonly GatewayLink[] {
+  const { links, interest } = pool;
+  if (!interest.covers(links)) return links;
+  if (groups.length === 1) return interest.find(InterestKind.Group, groups[0] as string);
+  return [...namesByLink(pool, InterestKind.Group, groups).keys()];
+}
+
+/** Sorts names by the gateways that may have members of them. */
+function namesByLink(
+  pool: GatewayPool,
+  kind: InterestKind,
+  names: readonly string[],
+): Map<GatewayLink, string[]> {
+  const byLink = new Map<GatewayLink, string[]>();
+  for (const name of names) {
+    for (const link of pool.interest.find(kind, name)) {
+      const own = byLink.get(link);
+      if (own === undefined) byLink.set(link, [name]);
+      else own.push(name);
+    }
+  }
+  return byLink;
 }

@@ -15,7 +15,7 @@ export {
   toWire,
   type WireError,
 } from './errors.ts';
-export { FlushScheduler } from './flush-scheduler.ts';
+export { type Flushable, FlushScheduler } from './flush-scheduler.ts';
 export { FrameConnection, type LinkFrameHandler } from './frame-connection.ts';
 export {
   boundPort,

@@ -35,6 +35,7 @@ import { InnerLinks } from './inner-links.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { MessageRate } from './message-rate.ts';
 import { innerListenAddress, type ResolvedGatewayOptions } from './options.ts';
+import { InterestPublisher } from './subscriptions/interest-publisher.ts';
 import { MembershipIndex } from './subscriptions/membership-index.ts';
 import { createTransport } from './transports/create-transport.ts';
 import type { ClientSocket, ClientSocketHandler, Transport } from './transports/transport.ts';
@@ -106,7 +107,15 @@ export class GatewayRuntime implements RoleRuntime {
       onClient: (socket, as) => this.#handleClient(socket, as),
       onDecided: (worker) => this.#dispatcher.handleDecided(worker),
     });
-    this.#innerLinks = new InnerLinks(this.#state, this.#dispatcher, this.#census);
+    this.#innerLinks = new InnerLinks(this.#state, {
+      dispatcher: this.#dispatcher,
+      census: this.#census,
+      interest: new InterestPublisher({
+        ...tables,
+        scheduler,
+        maxPendingBytes: options.sendToWorkerBufferSize,
+      }),
+    });
     this.#innerServer = new FrameServer({
       identity: {
         role: AcceptorRole.Gateway,

@@ -18,6 +18,7 @@ import type { GatewayState } from './gateway-state.ts';
 import { assertDecision } from './handshake-decision.ts';
 import { PartedAnswers } from './parted-answers.ts';
 import { RETRY_HINT } from './retry-hint.ts';
+import { InterestLink, type InterestPublisher } from './subscriptions/interest-publisher.ts';
 import type { WorkerCensus } from './worker-census.ts';
 import { WorkerLink } from './worker-link.ts';
 
@@ -31,14 +32,23 @@ export class InnerLinks {
   readonly #state: GatewayState;
   readonly #dispatcher: EventDispatcher;
   readonly #census: WorkerCensus;
+  readonly #interest: InterestPublisher;
   readonly #workers = new Set<WorkerLink>();
   readonly #reader = new ByteReader();
   #answeredQueries = 0;
 
-  constructor(state: GatewayState, dispatcher: EventDispatcher, census: WorkerCensus) {
+  constructor(
+    state: GatewayState,
+    {
+      dispatcher,
+      census,
+      interest,
+    }: { dispatcher: EventDispatcher; census: WorkerCensus; interest: InterestPublisher },
+  ) {
     this.#state = state;
     this.#dispatcher = dispatcher;
     this.#census = census;
+    this.#interest = interest;
   }
 
   /** Queries answered since the start. */
@@ -59,17 +69,24 @@ export class InnerLinks {
     const peer = `${hello.name}#${hello.id}`;
     if (worker !== undefined) this.#addWorker(worker);
     const answers = new PartedAnswers(connection);
+    const interest = new InterestLink(connection);
     connection.output.onDrain = () => {
       worker?.resumeClients();
       answers.resume();
+      this.#interest.resume(interest);
     };
     connection.onFrame = (command, buffer, start, end) => {
       this.#reader.reset(buffer, start, end);
       if (command === Command.Query) this.#answer(connection, answers);
+      else if (command === Command.InterestAsked) this.#interest.follow(interest);
       else this.#handleFrame(command, worker);
+      if (command === Command.JoinGroup || command === Command.BindUid) {
+        this.#interest.countJoin(interest);
+      }
     };
     connection.onClose = (reason) => {
       answers.close();
+      this.#interest.unfollow(interest);
       const bound = { peer, address: connection.remoteAddress, reason: reason?.message };
       if (reason !== undefined) this.#state.logger.warn(bound, 'inner link closed');
       if (worker === undefined) return;

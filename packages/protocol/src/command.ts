@@ -61,6 +61,13 @@ export const Command = {
   QueryAnswer: 0x61, // gateway -> asker
   QueryFailure: 0x62, // gateway -> asker
   QueryPart: 0x63, // gateway -> asker, before QueryAnswer
+
+  // Which uids and groups have members at a gateway, for a worker or a client of the Gateway API.
+  InterestAsked: 0x70,
+  InterestAdded: 0x71, // gateway -> asker
+  InterestRemoved: 0x72, // gateway -> asker
+  InterestKnown: 0x73, // gateway -> asker
+  JoinsApplied: 0x74, // gateway -> asker
 } as const;
 
 /** First byte of a frame. */

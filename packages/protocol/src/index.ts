@@ -56,6 +56,17 @@ export {
   type FrameHandler,
 } from './frame.ts';
 export { FrameError } from './frame-error.ts';
+export {
+  InterestKind,
+  readInterest,
+  readInterestKnown,
+  readJoinsApplied,
+  writeInterestAdded,
+  writeInterestAsked,
+  writeInterestKnown,
+  writeInterestRemoved,
+  writeJoinsApplied,
+} from './interest-frame.ts';
 export { readReceived, writeReceived } from './link-frame.ts';
 export {
   AcceptorRole,

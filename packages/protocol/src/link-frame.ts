@@ -11,8 +11,7 @@ import { FrameError } from './frame-error.ts';
  */
 export function writeReceived(writer: ByteWriter, position: number): void {
   const start = beginFrame(writer, Command.Received);
-  writer.writeU32(Math.floor(position / 2 ** 32));
-  writer.writeU32(position % 2 ** 32);
+  writePosition(writer, position);
   endFrame(writer, start);
 }
 
@@ -22,7 +21,22 @@ export function writeReceived(writer: ByteWriter, position: number): void {
  * @throws {GW_ERR_FRAME_MALFORMED} when the position is past 2^53 - 1
  */
 export function readReceived(reader: ByteReader): number {
+  return readPosition(reader);
+}
+
+/** Writes `| u32 high | u32 low |`, a number up to 2^53 - 1. */
+export function writePosition(writer: ByteWriter, position: number): void {
+  writer.writeU32(Math.floor(position / 2 ** 32));
+  writer.writeU32(position % 2 ** 32);
+}
+
+/**
+ * Reads what `writePosition` writes.
+ *
+ * @throws {GW_ERR_FRAME_MALFORMED} when it is past 2^53 - 1
+ */
+export function readPosition(reader: ByteReader): number {
   const position = reader.readU32() * 2 ** 32 + reader.readU32();
   if (Number.isSafeInteger(position)) return position;
-  throw new FrameError('GW_ERR_FRAME_MALFORMED', 'received: the position is past 2^53');
+  throw new FrameError('GW_ERR_FRAME_MALFORMED', 'a position is past 2^53');
 }

@@ -4,6 +4,10 @@
  * A name without members is not kept, so that names which come and go leave nothing behind.
  */
 export class MembershipIndex<Member> {
+  /** Called when a name gets its first member. */
+  onNameAdded: (name: string) => void = () => {};
+  /** Called when a name has lost its last member. */
+  onNameRemoved: (name: string) => void = () => {};
   readonly #members = new Map<string, Set<Member>>();
 
   /** Number of names that have members. */
@@ -29,8 +33,12 @@ export class MembershipIndex<Member> {
   /** Adds a member to a name; adding it twice has no effect. */
   add(name: string, member: Member): void {
     const members = this.#members.get(name);
-    if (members === undefined) this.#members.set(name, new Set([member]));
-    else members.add(member);
+    if (members !== undefined) {
+      members.add(member);
+      return;
+    }
+    this.#members.set(name, new Set([member]));
+    this.onNameAdded(name);
   }
 
   /** Removes a member from a name; removing what is not there has no effect. */
@@ -38,13 +46,17 @@ export class MembershipIndex<Member> {
     const members = this.#members.get(name);
     if (members === undefined) return;
     members.delete(member);
-    if (members.size === 0) this.#members.delete(name);
+    if (members.size === 0) this.#drop(name);
   }
 
   /** Removes a name and answers the members it had. */
   removeName(name: string): ReadonlySet<Member> {
     const members = this.#members.get(name) ?? new Set<Member>();
-    this.#members.delete(name);
+    this.#drop(name);
     return members;
+  }
+
+  #drop(name: string): void {
+    if (this.#members.delete(name)) this.onNameRemoved(name);
   }
 }

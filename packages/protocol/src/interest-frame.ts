@@ -1,0 +1,116 @@
+import type { ByteReader } from './byte-reader.ts';
+import type { ByteWriter } from './byte-writer.ts';
+import { Command } from './command.ts';
+import { beginFrame, endFrame } from './frame.ts';
+import { FrameError } from './frame-error.ts';
+import { readPosition, writePosition } from './link-frame.ts';
+
+/** What a name stands for: each kind has names of its own. */
+export const InterestKind = { Uid: 0, Group: 1 } as const;
+export type InterestKind = (typeof InterestKind)[keyof typeof InterestKind];
+
+/** A frame of names ends with the name that takes it past this many bytes. */
+const NAMES_FRAME_BYTES = 65_536;
+
+/** Writes an empty frame: the gateway tells from now on which names have members there. */
+export function writeInterestAsked(writer: ByteWriter): void {
+  endFrame(writer, beginFrame(writer, Command.InterestAsked));
+}
+
+/** Writes `| u8 kind | (u16 length, UTF-8)* |`: these names have members now. */
+export function writeInterestAdded(
+  writer: ByteWriter,
+  kind: InterestKind,
+  names: Iterable<string>,
+): void {
+  writeInterest(writer, Command.InterestAdded, kind, names);
+}
+
+/** Writes `| u8 kind | (u16 length, UTF-8)* |`: these names have no members any more. */
+export function writeInterestRemoved(
+  writer: ByteWriter,
+  kind: InterestKind,
+  names: Iterable<string>,
+): void {
+  writeInterest(writer, Command.InterestRemoved, kind, names);
+}
+
+/** Writes one frame, or several when the names are many; none when there are none. */
+function writeInterest(
+  writer: ByteWriter,
+  command: Command,
+  kind: InterestKind,
+  names: Iterable<string>,
+): void {
+  let start = -1;
+  for (const name of names) {
+    if (start < 0) {
+      start = beginFrame(writer, command);
+      writer.writeU8(kind);
+    }
+    writer.writeShortString(name);
+    if (writer.length - start < NAMES_FRAME_BYTES) continue;
+    endFrame(writer, start);
+    start = -1;
+  }
+  if (start >= 0) endFrame(writer, start);
+}
+
+/**
+ * Reads `InterestAdded` and `InterestRemoved`, calling back for each name.
+ *
+ * @throws {GW_ERR_FRAME_MALFORMED} when there is no such kind
+ */
+export function readInterest(
+  reader: ByteReader,
+  onName: (kind: InterestKind, name: string) => void,
+): void {
+  const kind = readKind(reader);
+  while (reader.offset < reader.end) onName(kind, reader.readShortString());
+}
+
+/** Writes `| u8 kind | u8 isKnown |`: all names of this kind were told, or they are told no more. */
+export function writeInterestKnown(writer: ByteWriter, kind: InterestKind, isKnown: boolean): void {
+  const start = beginFrame(writer, Command.InterestKnown);
+  writer.writeU8(kind);
+  writer.writeU8(isKnown ? 1 : 0);
+  endFrame(writer, start);
+}
+
+/**
+ * Reads `InterestKnown`.
+ *
+ * @throws {GW_ERR_FRAME_MALFORMED} when there is no such kind
+ */
+export function readInterestKnown(reader: ByteReader): {
+  readonly kind: InterestKind;
+  readonly isKnown: boolean;
+} {
+  return { kind: readKind(reader), isKnown: reader.readU8() !== 0 };
+}
+
+/**
+ * Writes `| u32 high | u32 low |`.
+ *
+ * @param count - JoinGroup and BindUid of the asker that the gateway has carried out since the link is up
+ */
+export function writeJoinsApplied(writer: ByteWriter, count: number): void {
+  const start = beginFrame(writer, Command.JoinsApplied);
+  writePosition(writer, count);
+  endFrame(writer, start);
+}
+
+/**
+ * Reads `JoinsApplied`.
+ *
+ * @throws {GW_ERR_FRAME_MALFORMED} when the count is past 2^53 - 1
+ */
+export function readJoinsApplied(reader: ByteReader): number {
+  return readPosition(reader);
+}
+
+function readKind(reader: ByteReader): InterestKind {
+  const kind = reader.readU8();
+  if (kind === InterestKind.Uid || kind === InterestKind.Group) return kind;
+  throw new FrameError('GW_ERR_FRAME_MALFORMED', `interest: there is no kind ${kind}`);
+}

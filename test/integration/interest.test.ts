@@ -1,0 +1,140 @@
+import type { EventHandler, WorkerInfo } from '@gatewayworker/business-worker';
+import type { GatewayClient } from '@gatewayworker/client';
+import { eventually, type Roles, type TestClient } from '@gatewayworker/testing';
+import { expect, test } from 'vitest';
+import { roles } from './roles.ts';
+
+/** A client and its id. */
+interface Member {
+  readonly client: TestClient;
+  readonly id: string;
+}
+
+/** Three gateways with a client each, a worker, and its Gateway API. */
+async function threeGateways(events: EventHandler = {}): Promise<{
+  readonly cluster: Roles;
+  readonly api: GatewayClient;
+  readonly members: readonly [Member, Member, Member];
+}> {
+  const workers: WorkerInfo[] = [];
+  const cluster = await roles({
+    events: {
+      onWorkerStart: (worker) => void workers.push(worker),
+      onConnect: (id, ctx) => void ctx.send(id),
+      ...events,
+    },
+    gateways: 3,
+  });
+  const open = async (gateway: number): Promise<Member> => {
+    const client = await cluster.connect(gateway);
+    return { client, id: String(await client.next()) };
+  };
+  const members = [await open(0), await open(1), await open(2)] as const;
+  const api = workers[0]?.gateway;
+  if (api === undefined) throw new Error('the worker has not started');
+  return { cluster, api, members };
+}
+
+/** Commands that the worker handed to gateways during a call. */
+function handed(cluster: Roles, call: () => boolean): number {
+  const sent = (): number => cluster.workers[0]?.status().sent ?? 0;
+  const before = sent();
+  expect(call()).toBe(true);
+  return sent() - before;
+}
+
+test('a send goes to the gateways that have members of the uid or group, and to no other', async () => {
+  const { cluster, api, members } = await threeGateways();
+  const [a, b, c] = members;
+  api.bindUid(a.id, 'tom');
+  for (const { id } of [a, b]) api.joinGroup(id, 'room');
+  api.joinGroup(c.id, 'hall');
+  // Until every gateway has told its names, it gets every send.
+  await eventually(() => handed(cluster, () => api.sendToUid('nobody', 'x')) === 0);
+  expect(handed(cluster, () => api.sendToUid('tom', '1'))).toBe(1);
+  expect(handed(cluster, () => api.sendToGroup('room', '2'))).toBe(2);
+  expect(handed(cluster, () => api.sendToGroup(['room', 'hall'], '3'))).toBe(3);
+  expect(handed(cluster, () => api.sendToGroup('room', '4', { exclude: [a.id] }))).toBe(2);
+  expect(handed(cluster, () => api.sendToUid(['tom', 'nobody'], '5'))).toBe(1);
+  expect(handed(cluster, () => api.sendToAll('6'))).toBe(3);
+  const next = async ({ client }: Member, count: number): Promise<unknown[]> => {
+    const messages: unknown[] = [];
+    while (messages.length < count) messages.push(await client.next());
+    return messages;
+  };
+  expect(await next(a, 5)).toEqual(['1', '2', '3', '5', '6']);
+  expect(await next(b, 4)).toEqual(['2', '3', '4', '6']);
+  expect(await next(c, 2)).toEqual(['3', '6']);
+  c.client.close();
+  await eventually(() => handed(cluster, () => api.sendToGroup('hall', 'x')) === 0);
+});
+
+test.each(['inside', 'outside'] as const)(
+  'whoever joins a client and sends in the same breath reaches it, from %s',
+  async (side) => {
+    const { cluster, api: inside, members } = await threeGateways();
+    const api = side === 'inside' ? inside : await cluster.gatewayClient();
+    await eventually(async () => (await api.getAllClientIdCount()) === 3);
+    for (let round = 0; round < 300; round += 1) {
+      const one = members[round % 3] as Member;
+      const other = members[(round + 1) % 3] as Member;
+      const name = `name ${round % 7}`;
+      api.joinGroup(one.id, name);
+      api.sendToGroup(name, `group ${round}`);
+      api.bindUid(other.id, name);
+      api.sendToUid(name, `uid ${round}`);
+      api.leaveGroup(one.id, name);
+      api.unbindUid(other.id);
+      // Some rounds wait for the news of the gateways, others overtake it.
+      if (round % 5 === 0) await api.isOnline(one.id);
+    }
+    for (let round = 0; round < 300; round += 1) {
+      const [one, other] = [members[round % 3], members[(round + 1) % 3]];
+      expect(await one?.client.next()).toBe(`group ${round}`);
+      expect(await other?.client.next()).toBe(`uid ${round}`);
+    }
+  },
+);
+
+test('groups and the uid that a handshake gave are there for onConnect', async () => {
+  let api: GatewayClient | undefined;
+  const cluster = await roles({
+    events: {
+      onHandshake: () => ({ accept: true, uid: 'tom', groups: ['lobby'] }),
+      onConnect: (id, ctx) => void ctx.send(id),
+      onWebSocketConnect: (_id, _request, ctx) => {
+        api?.sendToGroup('lobby', 'lobby');
+        api?.sendToUid('tom', 'tom');
+        ctx.send('end');
+      },
+      onWorkerStart: (worker) => {
+        api = worker.gateway;
+      },
+    },
+    gateways: 2,
+  });
+  for (let round = 0; round < 20; round += 1) {
+    const client = await cluster.connect(round % 2);
+    await client.next();
+    expect(await client.next()).toBe('lobby');
+    expect(await client.next()).toBe('tom');
+    expect(await client.next()).toBe('end');
+    client.close();
+    await eventually(async () => (await api?.getAllClientIdCount()) === 0);
+  }
+});
+test('a gateway that has just come has what its clients have joined', async () => {
+  const { cluster, api: gateway, members } = await threeGateways();
+  const [a] = members;
+  gateway.joinGroup(a.id, 'room');
+  await cluster.gateways[2]?.stop();
+  await cluster.startGateway();
+  await eventually(() => cluster.gateways[3]?.workerCount === 1);
+  const client = await cluster.connect(3);
+  const id = String(await client.next());
+  gateway.joinGroup(id, 'room');
+  gateway.sendToGroup('room', 'hello');
+  expect(await client.next()).toBe('hello');
+  expect(await a.client.next()).toBe('hello');
+  await eventually(() => handed(cluster, () => gateway.sendToGroup('room', 'x')) === 2);
+});
