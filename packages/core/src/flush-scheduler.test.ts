@@ -71,6 +71,42 @@ test('serves turn after turn', () => {
   }
 });
 
+test('flushes what is to leave first before everything else', () => {
+  const { endTurn } = holdTurn();
+  const scheduler = new FlushScheduler();
+  const order: string[] = [];
+  for (const [name, isFirst] of [
+    ['client', false],
+    ['link', true],
+  ] as const) {
+    const target = new Target();
+    target.onFlush = () => order.push(name);
+    if (isFirst) scheduler.scheduleFirst(target);
+    else scheduler.schedule(target);
+  }
+  endTurn();
+  expect(order).toEqual(['link', 'client']);
+});
+
+test('spreads a broadcast over turns, and lets whoever comes meanwhile pass', () => {
+  const { endTurn } = holdTurn();
+  const scheduler = new FlushScheduler();
+  const receivers = Array.from({ length: 2000 }, () => new Target());
+  const done = (): number => receivers.filter(({ flushes }) => flushes === 1).length;
+  for (const receiver of receivers) scheduler.schedule(receiver);
+  endTurn();
+  const inOneTurn = done();
+  expect(inOneTurn).toBeLessThan(1000);
+  const late = new Target();
+  scheduler.schedule(late);
+  endTurn();
+  expect([late.flushes, done()]).toEqual([1, 2 * inOneTurn]);
+  for (let turn = 0; turn < 2000 / inOneTurn; turn += 1) endTurn();
+  expect(done()).toBe(2000);
+  expect(vi.getTimerCount()).toBe(0);
+  expect(receivers.every(({ flushes }) => flushes === 1)).toBe(true);
+});
+
 const a = Buffer.from('a');
 const b = Buffer.from('bb');
 const c = Buffer.from('c');

@@ -89,7 +89,7 @@ export class FrameConnection implements FrameSocketOwner {
 
   constructor(socket: Socket, scheduler: FlushScheduler) {
     this.#frames = new FrameSocket(socket, this);
-    this.output = new GatheredSocket(socket, scheduler);
+    this.output = new GatheredSocket(socket, scheduler, true);
     this.output.beforeFlush = () => this.#prepareFlush();
     this.closed = new Promise((resolve) => {
       this.#onClosed = resolve;

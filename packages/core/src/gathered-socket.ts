@@ -28,15 +28,18 @@ export class GatheredSocket implements Flushable {
   /** True while there is no socket to write to: everything stays queued. */
   #isDetached = false;
   readonly #scheduler: FlushScheduler;
+  readonly #leavesFirst: boolean;
   readonly #writer = new ByteWriter();
   #shared: Buffer[] = [];
   #sharedBytes = 0;
   #isScheduled = false;
   #isBlocked = false;
 
-  constructor(socket: Duplex, scheduler: FlushScheduler) {
+  /** @param leavesFirst - whether it is flushed before others; for the few links of a process */
+  constructor(socket: Duplex, scheduler: FlushScheduler, leavesFirst = false) {
     this.#socket = socket;
     this.#scheduler = scheduler;
+    this.#leavesFirst = leavesFirst;
   }
 
   /** Bytes that were queued and that the kernel has not taken. */
@@ -94,7 +97,8 @@ export class GatheredSocket implements Flushable {
   schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    this.#scheduler.schedule(this);
+    if (this.#leavesFirst) this.#scheduler.scheduleFirst(this);
+    else this.#scheduler.schedule(this);
   }
 
   /** Writes what is queued, unless the kernel is full: then when it has room. */
