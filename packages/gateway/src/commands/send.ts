@@ -2,6 +2,8 @@ import { type ByteReader, readAddresses, readIsBinary, readNames } from '@gatewa
 import type { ClientConnection } from '../client-connection.ts';
 import type { GatewayState } from '../gateway-state.ts';
 
+const nobody: ReadonlySet<ClientConnection> = new Set();
+
 /** Sends to one client; an unknown one is ignored. */
 export function sendToClient(state: GatewayState, reader: ByteReader): void {
   const client = readClient(state, reader);
@@ -12,7 +14,7 @@ export function sendToClient(state: GatewayState, reader: ByteReader): void {
 
 /** Sends to each client of a list. */
 export function sendToClients(state: GatewayState, reader: ByteReader): void {
-  sendTo(state, reader, readClients(state, reader));
+  sendTo(state, reader, readClients(state, reader), nobody);
 }
 
 /** Sends to every client but the excluded ones. */
@@ -23,16 +25,18 @@ export function sendToAll(state: GatewayState, reader: ByteReader): void {
 
 /** Sends to every client of each uid. */
 export function sendToUids(state: GatewayState, reader: ByteReader): void {
-  // A client has one uid, so no client is met twice, unless the caller names a uid twice.
-  const uids = new Set(readNames(reader));
-  if (uids.size === 1) {
-    const [uid = ''] = uids;
-    sendTo(state, reader, state.uids.get(uid) ?? []);
+  const uids = readNames(reader);
+  const [first = ''] = uids;
+  if (uids.length === 1) {
+    sendToMembers(state, reader, state.uids.get(first), nobody);
     return;
   }
+  // A client has one uid, so no client is met twice, unless the caller names a uid twice.
   const receivers: ClientConnection[] = [];
-  for (const uid of uids) receivers.push(...(state.uids.get(uid) ?? []));
-  sendTo(state, reader, receivers);
+  for (const uid of new Set(uids)) {
+    for (const client of state.uids.get(uid) ?? nobody) receivers.push(client);
+  }
+  sendTo(state, reader, receivers, nobody);
 }
 
 /** Sends once to each member of the groups, the excluded ones left out. */
@@ -41,12 +45,12 @@ export function sendToGroups(state: GatewayState, reader: ByteReader): void {
   const excluded = readClients(state, reader);
   const [first = ''] = groups;
   if (groups.length === 1) {
-    sendTo(state, reader, state.groups.get(first) ?? [], excluded);
+    sendToMembers(state, reader, state.groups.get(first), excluded);
     return;
   }
   const receivers = new Set<ClientConnection>();
   for (const group of groups) {
-    for (const client of state.groups.get(group) ?? []) receivers.add(client);
+    for (const client of state.groups.get(group) ?? nobody) receivers.add(client);
   }
   sendTo(state, reader, receivers, excluded);
 }
@@ -56,18 +60,38 @@ export function readClient(state: GatewayState, reader: ByteReader): ClientConne
   return state.clients.find(reader.readU32(), reader.readU32(), reader.readU32());
 }
 
+/** Sends the payload at the end of the command to the members of one name. */
+function sendToMembers(
+  state: GatewayState,
+  reader: ByteReader,
+  members: ReadonlySet<ClientConnection> | undefined,
+  excluded: ReadonlySet<ClientConnection>,
+): void {
+  if (members === undefined) return;
+  if (members.size > 1) {
+    sendTo(state, reader, members, excluded);
+    return;
+  }
+  // A uid mostly has one client: it takes the message in place, as one that is addressed by its id
+  // does, and no buffer is made that nobody shares.
+  const [client] = members;
+  const isBinary = readIsBinary(reader);
+  if (client === undefined || excluded.has(client)) return;
+  state.sender.sendMessage(client, reader.buffer, reader.offset, reader.end, isBinary);
+}
+
 /** Frames the payload at the end of the command once and sends it to all receivers. */
 function sendTo(
   state: GatewayState,
   reader: ByteReader,
   receivers: Iterable<ClientConnection>,
-  excluded?: ReadonlySet<ClientConnection>,
+  excluded: ReadonlySet<ClientConnection>,
 ): void {
   const { sender } = state;
   const isBinary = readIsBinary(reader);
   let frame: Buffer | undefined;
   for (const client of receivers) {
-    if (excluded?.has(client)) continue;
+    if (excluded.has(client)) continue;
     frame ??= sender.frame(reader.readRestBytes(), isBinary);
     if (frame === undefined) return;
     sender.sendFrame(client, frame);
