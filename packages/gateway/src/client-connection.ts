@@ -19,7 +19,7 @@ export const PauseReason = {
   /** Its worker has too many events, of all clients, that are not handled. */
   WorkerBusy: 8,
   /** The gateway stops, and takes no more events. */
-  Stopping: 8,
+  Stopping: 16,
 } as const;
 export type PauseReason = (typeof PauseReason)[keyof typeof PauseReason];
 
