@@ -74,6 +74,7 @@ const plans: readonly GatewayPlan[] = [
     router: 'random',
   },
   { scheme: 'websocket', name: 'impatient', count: 1, maxHeldMs: 500 },
+  { scheme: 'websocket', name: 'routed', routes: { '/row': 'row-worker', '/gone': 'nobody' } },
 ];
 
 let row: EveryRow;
@@ -373,6 +374,20 @@ test('maxHeldMs: while no worker is there, a client whose events wait for too lo
   await awaitNotes(idle, 5);
 });
 
+test('routes: a path leads to the workers of a name, and one that is in no route to 404', async () => {
+  const { client } = await open('routed', '/row/1?uid=somebody');
+  expect(client.isOpen).toBe(true);
+  const refusals = await Promise.all(
+    ['/', '/rows', '/gone'].map((path) => requestRefusedHandshake(portOf('routed'), path)),
+  );
+  expect(refusals.map(({ status, body }) => [status, body])).toEqual([
+    [404, 'no route has this path\n'],
+    [404, 'no route has this path\n'],
+    [503, 'no worker is ready\n'],
+  ]);
+  expectLimit('routed', 'unknownPath', 2);
+});
+
 test('status shows how often each limit has taken effect, and every one has', async () => {
   const gateways = await row.processes('gateway');
   const sums: Record<string, Record<string, number>> = {};
@@ -386,7 +401,7 @@ test('status shows how often each limit has taken effect, and every one has', as
     }
   }
   expect(sums).toMatchObject(expectedLimits);
-  expect(Object.keys(total)).toHaveLength(14);
+  expect(Object.keys(total)).toHaveLength(15);
   expect(Object.entries(total).filter(([, count]) => count === 0)).toEqual([]);
 });
 
@@ -398,6 +413,7 @@ test('unknown or impossible options stop the start, with the option, its value a
     [{ pingInterval: -1 }, /Gateway\.pingInterval is -1; allowed: /],
     [{ maxMessageBytes: '1k' }, /Gateway\.maxMessageBytes is "1k"; allowed: /],
     [{ listen: 'udp://127.0.0.1:1' }, /Gateway\.listen is "udp:.*"; allowed: /],
+    [{ routes: { chat: 'w' } }, /Gateway\.routes is "chat"; allowed: /],
     [{ tls: { cert: 'x', key: 'y' } }, /Gateway\.tls/],
   ] as const;
   for (const [options, message] of wrong) {

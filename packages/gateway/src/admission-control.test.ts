@@ -2,11 +2,11 @@ import { Socket } from 'node:net';
 import { createLogger, FlushScheduler, FrameConnection } from '@gatewayworker/core';
 import { expect, onTestFinished, test } from 'vitest';
 import { AdmissionControl } from './admission-control.ts';
+import { ClientRoutes } from './client-routes.ts';
 import { ClientTable } from './client-table.ts';
 import { LimitCounters } from './limit-counters.ts';
 import type { Admission, Refusal } from './transports/transport.ts';
 import { WorkerLink } from './worker-link.ts';
-import { WorkerPool } from './worker-pool.ts';
 import { LeastConnectionsRouter } from './worker-router.ts';
 
 const candidate = {
@@ -16,8 +16,18 @@ const candidate = {
 };
 
 /** An admission control for two clients, whose one worker decides about handshakes. */
-function createAdmission() {
-  const workers = new WorkerPool(new LeastConnectionsRouter());
+function createAdmission(paths?: Record<string, string>) {
+  const limits = new LimitCounters();
+  const logger = createLogger({ stdout: false });
+  const routes = new ClientRoutes(
+    { routes: paths, maxHeldBytes: 1024, maxHeldMs: 0 },
+    {
+      limits,
+      logger,
+      createRouter: () => new LeastConnectionsRouter(),
+      onExpired: () => undefined,
+    },
+  );
   const worker = new WorkerLink(new FrameConnection(new Socket(), new FlushScheduler()), {
     type: 'hello',
     version: 1,
@@ -28,15 +38,14 @@ function createAdmission() {
     nonce: Buffer.alloc(32),
   });
   worker.decidesHandshakes = true;
-  workers.add(worker);
+  routes.ofWorker(worker.name).workers.add(worker);
   onTestFinished(() => worker.handshakes.rejectAll(new Error('the test is over')));
-  const limits = new LimitCounters();
   const admission = new AdmissionControl({
     clients: new ClientTable(),
     maxConnections: 2,
-    workers,
+    routes,
     limits,
-    logger: createLogger({ stdout: false }),
+    logger,
     handshakeTimeoutMs: 3_600_000,
     port: () => 1,
     onDecided: () => undefined,
@@ -62,4 +71,20 @@ test('handshakes that are not decided take room, and give it back', async () => 
   ask();
   expect(worker.handshakes.size).toBe(2);
   expect(limits.connections).toBe(1);
+});
+
+test('a path that no route has is refused with 404, and one without a worker with 503', () => {
+  const { admission, worker, limits } = createAdmission({ '/chat': 'worker', '/game': 'other' });
+  const refusals: (Admission | Refusal)[] = [];
+  for (const url of ['/', '/admin', '/game/1', '/chat']) {
+    const request = { url, headers: {} };
+    admission.admit({ ...candidate, request }, (decision) => void refusals.push(decision));
+  }
+  expect(refusals).toEqual([
+    { isAccepted: false, status: 404, reason: 'no route has this path' },
+    { isAccepted: false, status: 404, reason: 'no route has this path' },
+    { isAccepted: false, status: 503, reason: 'no worker is ready' },
+  ]);
+  expect(limits.unknownPath).toBe(2);
+  expect(worker.handshakes.size).toBe(1);
 });

@@ -1,5 +1,6 @@
 import { GatewayWorkerError, type Logger } from '@gatewayworker/core';
 import { type HandshakeDecision, packValue } from '@gatewayworker/protocol';
+import type { ClientRoutes } from './client-routes.ts';
 import type { ClientTable } from './client-table.ts';
 import type { LimitCounters } from './limit-counters.ts';
 import type {
@@ -24,7 +25,7 @@ export interface AdmissionControlOptions {
   readonly clients: ClientTable;
   /** Clients that the process takes. */
   readonly maxConnections: number;
-  readonly workers: WorkerPool;
+  readonly routes: ClientRoutes;
   readonly limits: LimitCounters;
   readonly logger: Logger;
   /** Time a worker has to decide, in milliseconds. */
@@ -39,8 +40,8 @@ export interface AdmissionControlOptions {
 }
 
 /**
- * Decides which clients are let in: none without a worker, and none that the application refuses in
- * `onHandshake`.
+ * Decides which clients are let in: none whose path no route has, none without a worker of their route,
+ * and none that the application refuses in `onHandshake`.
  */
 export class AdmissionControl {
   readonly #options: AdmissionControlOptions;
@@ -59,12 +60,19 @@ export class AdmissionControl {
 
   /** See `TransportHandler.admit`. */
   admit(candidate: ClientCandidate, decide: (decision: Admission | Refusal) => void): void {
-    const { workers, clients, maxConnections, isAccepting } = this.#options;
+    const { routes, clients, maxConnections, isAccepting } = this.#options;
+    const { workers, isOpen } = routes.find(candidate.request);
     if (!isAccepting()) decide(refuse(503, 'the server stops'));
+    else if (!isOpen) this.#refuseUnknown(decide);
     else if (workers.size === 0) decide(refuse(503, 'no worker is ready'));
     else if (clients.size + this.#asked >= maxConnections) this.#refuseFull(decide);
     else if (candidate.request === undefined || !workers.decideHandshakes) decide(this.#open);
-    else this.#choose(candidate, decide);
+    else this.#choose(workers, candidate, decide);
+  }
+
+  #refuseUnknown(decide: (refusal: Refusal) => void): void {
+    this.#options.limits.unknownPath += 1;
+    decide(refuse(404, 'no route has this path'));
   }
 
   #refuseFull(decide: (refusal: Refusal) => void): void {
@@ -72,8 +80,12 @@ export class AdmissionControl {
     decide(refuse(503, 'too many connections'));
   }
 
-  #choose(candidate: ClientCandidate, decide: (decision: Admission | Refusal) => void): void {
-    const worker = this.#options.workers.choose(candidate);
+  #choose(
+    workers: WorkerPool,
+    candidate: ClientCandidate,
+    decide: (decision: Admission | Refusal) => void,
+  ): void {
+    const worker = workers.choose(candidate);
     if (!worker?.decidesHandshakes) decide(this.#open);
     else void this.#ask(worker, candidate).then(decide);
   }

@@ -4,6 +4,7 @@ import {
   formatClientId,
   packValue,
 } from '@gatewayworker/protocol';
+import type { ClientRoute } from './client-route.ts';
 import { SessionStore } from './subscriptions/session-store.ts';
 import type { ClientClosure, ClientSocket } from './transports/transport.ts';
 import type { WorkerLink } from './worker-link.ts';
@@ -45,6 +46,8 @@ export class ClientConnection implements ConnectionAddress {
   /** The handshake as msgpack: workers get it as it is. */
   readonly packedRequest: Buffer | undefined;
   uid: string | undefined;
+  /** Where it finds its workers, shared with its like; `undefined` until the first event of it. */
+  route: ClientRoute | undefined;
   /** The worker that handles its events. */
   worker: WorkerLink | undefined;
   /** Changes of the session that its worker has made since it has the client. */

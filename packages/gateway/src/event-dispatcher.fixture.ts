@@ -9,11 +9,11 @@ import {
 } from '@gatewayworker/protocol';
 import { onTestFinished, vi } from 'vitest';
 import { ClientConnection } from './client-connection.ts';
+import { ClientRoutes, type ClientRoutesOptions } from './client-routes.ts';
 import { EventDispatcher, type EventDispatcherOptions } from './event-dispatcher.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { silentSocket } from './transports/client-socket.fixture.ts';
 import { WorkerLink } from './worker-link.ts';
-import { WorkerPool } from './worker-pool.ts';
 import { LeastConnectionsRouter } from './worker-router.ts';
 
 export const closure = { by: 'client', code: 1000, reason: 'bye' } as const;
@@ -48,13 +48,13 @@ export class Worker {
   readonly link: WorkerLink;
   #consumed = 0;
 
-  constructor(id: number) {
+  constructor(id: number, name = 'worker') {
     this.link = new WorkerLink(new FrameConnection(this.socket, new FlushScheduler()), {
       type: 'hello',
       version: 1,
       role: 'worker',
-      instanceId: `instance-${id}`,
-      name: 'worker',
+      instanceId: `instance-${name}-${id}`,
+      name,
       id,
       nonce: Buffer.alloc(32),
     });
@@ -117,24 +117,29 @@ export class Client extends ClientConnection {
   }
 }
 
+/** Limits of a dispatcher and of the routes that it works on. */
+export type DispatcherOptions = EventDispatcherOptions & ClientRoutesOptions;
+
 export function create(
-  options: Partial<EventDispatcherOptions> = {},
+  given: Partial<DispatcherOptions> = {},
   limits: LimitCounters = new LimitCounters(),
 ): EventDispatcher {
-  const bounds = {
+  const options: DispatcherOptions = {
     maxEventsInFlight: 64,
     maxEventsInFlightPerWorker: 1000,
     maxHeldBytes: 100_000,
     maxHeldMs: 0,
     sendToWorkerBufferSize: 100_000,
+    routes: undefined,
+    ...given,
   };
   const logger = createLogger({ stdout: false });
-  const workers = new WorkerPool(new LeastConnectionsRouter());
   const onExpired = (client: ClientConnection): void => {
     client.isClosing = true;
   };
-  const context = { workers, limits, logger, onExpired };
-  return new EventDispatcher({ ...bounds, ...options }, context);
+  const createRouter = (): LeastConnectionsRouter => new LeastConnectionsRouter();
+  const routes = new ClientRoutes(options, { limits, logger, createRouter, onExpired });
+  return new EventDispatcher(options, { routes, limits, logger });
 }
 
 export function say(dispatcher: EventDispatcher, client: ClientConnection, text: string): void {
@@ -152,7 +157,7 @@ export function holdTurn(): () => void {
 
 /** Two workers, the first of which has the client. */
 export function withTwo(
-  options: Partial<EventDispatcherOptions> = {},
+  options: Partial<DispatcherOptions> = {},
   limits?: LimitCounters,
 ): { dispatcher: EventDispatcher; first: Worker; second: Worker; client: Client } {
   const dispatcher = create(options, limits);

@@ -6,12 +6,12 @@ import {
   writeClientMessage,
 } from '@gatewayworker/protocol';
 import { type ClientConnection, type ClientEvent, PauseReason } from './client-connection.ts';
-import { HeldEvents, type HeldEventsOptions } from './held-events.ts';
+import type { ClientRoute } from './client-route.ts';
+import type { ClientRoutes } from './client-routes.ts';
 import type { LimitCounters } from './limit-counters.ts';
 import type { ClientClosure } from './transports/transport.ts';
 import { WorkerDrains } from './worker-drains.ts';
 import type { WorkerLink } from './worker-link.ts';
-import type { WorkerPool } from './worker-pool.ts';
 
 /** Workers that an event may see die before it counts as what kills them. */
 const MAX_ATTEMPTS = 3;
@@ -20,7 +20,7 @@ const MAX_ATTEMPTS = 3;
 const BINDS_PER_TURN = 256;
 
 /** Limits of the dispatcher. */
-export interface EventDispatcherOptions extends HeldEventsOptions {
+export interface EventDispatcherOptions {
   readonly maxEventsInFlight: number;
   readonly maxEventsInFlightPerWorker: number;
   readonly sendToWorkerBufferSize: number;
@@ -32,55 +32,44 @@ export interface EventDispatcherOptions extends HeldEventsOptions {
  */
 export class EventDispatcher {
   readonly #options: EventDispatcherOptions;
-  readonly #workers: WorkerPool;
+  readonly #routes: ClientRoutes;
   readonly #limits: LimitCounters;
   readonly #logger: Logger;
-  /** Clients without a worker, those that closed meanwhile included. */
-  readonly #unbound = new Set<ClientConnection>();
-  readonly #held: HeldEvents;
   readonly #drains: WorkerDrains;
   #bindTimer: NodeJS.Immediate | undefined;
 
   constructor(
     options: EventDispatcherOptions,
     context: {
-      readonly workers: WorkerPool;
+      readonly routes: ClientRoutes;
       readonly limits: LimitCounters;
       readonly logger: Logger;
-      /** Closes a client whose events have waited for too long. */
-      readonly onExpired: (client: ClientConnection) => void;
     },
   ) {
     this.#options = options;
-    this.#workers = context.workers;
+    this.#routes = context.routes;
     this.#limits = context.limits;
     this.#logger = context.logger;
-    this.#held = new HeldEvents(options, {
-      ...context,
-      hasWorker: () => this.#workers.size > 0,
-      onForgotten: (client) => this.#unbound.delete(client),
-    });
     this.#drains = new WorkerDrains((client) => {
-      if (this.#bind(client) === undefined) this.#unbind(client);
+      if (this.#bind(client) === undefined) this.#routeOf(client).unbind(client);
     });
   }
 
   /** Events that were handed to workers or are held, and are not finished. */
   get eventsInFlight(): number {
-    let count = this.#held.count;
-    for (const worker of this.#workers.links) count += worker.eventsInFlight;
-    for (const worker of this.#drains.links) count += worker.eventsInFlight;
+    return this.heldEvents + this.#eventsAtWorkers;
+  }
+
+  /** Those of them that a worker which is linked has, or will get. */
+  get eventsUnderWay(): number {
+    let count = this.#eventsAtWorkers;
+    for (const { workers, held } of this.#routes.all) if (workers.size > 0) count += held.count;
     return count;
   }
 
   /** Events that wait for a worker. */
   get heldEvents(): number {
-    return this.#held.count;
-  }
-
-  /** True while a worker is linked that handles events, be it only those that it has. */
-  get hasWorker(): boolean {
-    return this.#workers.size > 0 || this.#drains.areUnderWay;
+    return this.#routes.all.reduce((count, { held }) => count + held.count, 0);
   }
 
   /**
@@ -89,7 +78,7 @@ export class EventDispatcher {
    * @param admittedBy - the worker that let it in, and gets it if it is still there
    */
   dispatchConnected(client: ClientConnection, admittedBy?: WorkerLink): void {
-    if (admittedBy !== undefined && this.#workers.links.includes(admittedBy)) {
+    if (admittedBy !== undefined && this.#routeOf(client).workers.links.includes(admittedBy)) {
       this.#bindTo(client, admittedBy);
     }
     this.#dispatch(client, { kind: 'connected', attempts: 0 });
@@ -99,7 +88,7 @@ export class EventDispatcher {
   dispatchMessage(client: ClientConnection, payload: Buffer, isBinary: boolean): void {
     const worker = this.#begin(client);
     if (worker === undefined) {
-      this.#hold(client, keepMessage(payload, isBinary));
+      this.#routeOf(client).hold(client, keepMessage(payload, isBinary));
       return;
     }
     const { connection } = worker;
@@ -120,17 +109,18 @@ export class EventDispatcher {
 
   /** A client is gone. */
   dispatchClosed(client: ClientConnection, closure: ClientClosure): void {
-    if (client.isSilent || this.#held.takeUntold(client)) return;
+    if (client.isSilent || this.#routeOf(client).held.takeUntold(client)) return;
     this.#dispatch(client, { kind: 'closed', closure, attempts: 0 });
   }
 
   /** The application has had the end of a client that lives: it is told of nothing more. */
   silence(client: ClientConnection): void {
     const { worker } = client;
+    const route = this.#routeOf(client);
     client.isSilent = true;
     client.unfinished = undefined;
-    this.#held.take(client);
-    this.#unbound.delete(client);
+    route.held.take(client);
+    route.unbound.delete(client);
     if (worker === undefined) return;
     worker.release(client);
     writeClientDetached(worker.connection.writer(), client.connection);
@@ -159,15 +149,18 @@ export class EventDispatcher {
 
   /** A worker is ready: clients that wait for one are bound. */
   addWorker(worker: WorkerLink): void {
-    if (worker.isDraining || this.#workers.links.includes(worker)) return;
-    this.#workers.add(worker);
+    const { workers, isOpen } = this.#routes.ofWorker(worker.name);
+    if (worker.isDraining || workers.links.includes(worker)) return;
+    workers.add(worker);
+    const bound = { worker: `${worker.name}#${worker.id}` };
+    if (!isOpen) this.#logger.info(bound, 'no route leads to this worker: it gets no clients');
     this.#bindMore();
   }
 
   /** A worker is to end: it finishes what it has, and its clients move to others. */
   drainWorker(worker: WorkerLink): void {
     if (worker.isDraining) return;
-    this.#workers.remove(worker);
+    this.#routes.ofWorker(worker.name).workers.remove(worker);
     this.#drains.add(worker);
     this.#bindMore();
   }
@@ -179,7 +172,7 @@ export class EventDispatcher {
 
   /** A worker is gone: its clients are bound to others, and what it had not finished is lost. */
   removeWorker(worker: WorkerLink): void {
-    this.#workers.remove(worker);
+    this.#routes.ofWorker(worker.name).workers.remove(worker);
     this.#drains.remove(worker);
     worker.resumeClients();
     worker.resumeHeldUp();
@@ -191,7 +184,9 @@ export class EventDispatcher {
         client.resume(PauseReason.EventsInFlight);
       }
       // Of a client that is gone, only its events are left.
-      if (worker.clients.has(client) || client.held !== undefined) this.#unbind(client);
+      if (worker.clients.has(client) || client.held !== undefined) {
+        this.#routeOf(client).unbind(client);
+      }
     }
     worker.clients.clear();
     worker.leaving.clear();
@@ -211,12 +206,27 @@ export class EventDispatcher {
   /** Stops the work that is under way. */
   close(): void {
     clearImmediate(this.#bindTimer);
-    this.#held.close();
+    for (const { held } of this.#routes.all) held.close();
+  }
+
+  get #eventsAtWorkers(): number {
+    let count = 0;
+    for (const { workers } of this.#routes.all) {
+      for (const worker of workers.links) count += worker.eventsInFlight;
+    }
+    for (const worker of this.#drains.links) count += worker.eventsInFlight;
+    return count;
+  }
+
+  /** The route of a client stays the same all its life. */
+  #routeOf(client: ClientConnection): ClientRoute {
+    client.route ??= this.#routes.find(client.socket.request);
+    return client.route;
   }
 
   #dispatch(client: ClientConnection, event: ClientEvent): void {
     const worker = this.#begin(client);
-    if (worker === undefined) this.#hold(client, event);
+    if (worker === undefined) this.#routeOf(client).hold(client, event);
     else this.#give(client, worker, event);
   }
 
@@ -245,34 +255,15 @@ export class EventDispatcher {
     }
   }
 
-  /** Holds an event of a client that has no worker, or one that takes no new events. */
-  #hold(client: ClientConnection, event: ClientEvent): void {
-    const { worker } = client;
-    if (worker === undefined) {
-      this.#unbound.add(client);
-    } else if (event.kind === 'closed') {
-      worker.clients.delete(client);
-      worker.leaving.set(client.connection, client);
-    }
-    this.#held.add(client, event);
-  }
-
-  /** A client is without a worker until there is one. */
-  #unbind(client: ClientConnection): void {
-    client.worker = undefined;
-    this.#unbound.add(client);
-    this.#held.startTime(client);
-  }
-
   /** Binds a client to a worker and gives that everything it must know of it. */
   #bind(client: ClientConnection): WorkerLink | undefined {
-    const worker = this.#workers.choose(client.socket);
+    const worker = this.#routeOf(client).workers.choose(client.socket);
     if (worker !== undefined) this.#bindTo(client, worker);
     return worker;
   }
 
   #bindTo(client: ClientConnection, worker: WorkerLink): void {
-    this.#unbound.delete(client);
+    this.#routeOf(client).unbound.delete(client);
     client.worker = worker;
     client.appliedChanges = 0;
     client.appliedUidChanges = 0;
@@ -306,13 +297,13 @@ export class EventDispatcher {
         this.#logger.error(bound, 'event dropped: workers die of it');
       }
     }
-    this.#held.putBack(client, kept);
+    this.#routeOf(client).held.putBack(client, kept);
     return kept.length;
   }
 
   /** Gives the worker the events that were held for it. */
   #release(client: ClientConnection, worker: WorkerLink): void {
-    for (const event of this.#held.take(client)) {
+    for (const event of this.#routeOf(client).held.take(client)) {
       worker.eventsInFlight += 1;
       this.#give(client, worker, event);
     }
@@ -350,10 +341,18 @@ export class EventDispatcher {
 
   /** Binds clients without a worker; answers how many fewer than `limit` there were. */
   #bindUnbound(limit: number): number {
+    // The route with the fewest first: what it leaves of its share goes to the others.
+    const waiting = this.#routes.all
+      .filter(({ unbound, workers }) => unbound.size > 0 && workers.size > 0)
+      .sort((a, b) => a.unbound.size - b.unbound.size);
     let left = limit;
-    for (const client of this.#unbound) {
-      if (left === 0 || this.#bind(client) === undefined) break;
-      left -= 1;
+    for (const [index, { unbound }] of waiting.entries()) {
+      let share = Math.ceil(left / (waiting.length - index));
+      for (const client of unbound) {
+        if (share === 0 || this.#bind(client) === undefined) break;
+        share -= 1;
+        left -= 1;
+      }
     }
     return left;
   }

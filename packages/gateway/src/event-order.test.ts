@@ -1,17 +1,20 @@
 import { Socket } from 'node:net';
-import { createLogger, FlushScheduler, FrameConnection } from '@gatewayworker/core';
+import { FlushScheduler, FrameConnection } from '@gatewayworker/core';
 import { Command, FrameDecoder } from '@gatewayworker/protocol';
 import fc from 'fast-check';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { ClientConnection } from './client-connection.ts';
-import { EventDispatcher } from './event-dispatcher.ts';
+import { create } from './event-dispatcher.fixture.ts';
+import type { EventDispatcher } from './event-dispatcher.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { silentSocket } from './transports/client-socket.fixture.ts';
 import { WorkerLink } from './worker-link.ts';
-import { WorkerPool } from './worker-pool.ts';
-import { LeastConnectionsRouter } from './worker-router.ts';
 
 const CLIENTS = 4;
+
+/** Clients and workers of an even number go by the first, the others by the second. */
+const routes = { '/even': 'even', '/odd': 'odd' };
+const routeNames = ['even', 'odd'] as const;
 
 /** A worker that notes every breach of what a gateway owes it. */
 class Worker {
@@ -25,7 +28,7 @@ class Worker {
     return undefined;
   });
 
-  constructor(id: number, redelivers: boolean) {
+  constructor(id: number, name: string, redelivers: boolean) {
     const socket = new Socket();
     socket._write = (chunk: Buffer, _encoding, done) => {
       this.#decoder.push(Buffer.from(chunk));
@@ -36,7 +39,7 @@ class Worker {
       version: 1,
       role: 'worker',
       instanceId: `${id}`,
-      name: 'worker',
+      name,
       id,
       nonce: Buffer.alloc(32),
     });
@@ -65,6 +68,10 @@ class Worker {
     const events = this.unfinished.get(connection);
     if (command === Command.ClientAttached) {
       if (events !== undefined) this.breaches.push(`${connection} attached twice`);
+      const { name } = this.link;
+      if (name !== 'worker' && name !== routeNames[connection % 2]) {
+        this.breaches.push(`${connection} attached to ${name}`);
+      }
       this.unfinished.set(connection, []);
     } else if (events === undefined) {
       this.breaches.push(`${connection} is not attached: ${event}`);
@@ -90,24 +97,20 @@ class World {
   readonly breaches: string[] = [];
   readonly #dispatcher: EventDispatcher;
   readonly #redelivers: boolean;
+  readonly #isRouted: boolean;
   #lastWorker = 0;
 
-  constructor(redelivers: boolean) {
+  constructor(redelivers: boolean, isRouted: boolean) {
     this.#redelivers = redelivers;
-    this.#dispatcher = new EventDispatcher(
+    this.#isRouted = isRouted;
+    this.#dispatcher = create(
       {
         maxEventsInFlight: 4,
         maxEventsInFlightPerWorker: 6,
         maxHeldBytes: 1024,
-        maxHeldMs: 0,
-        sendToWorkerBufferSize: 100_000,
+        routes: isRouted ? routes : undefined,
       },
-      {
-        workers: new WorkerPool(new LeastConnectionsRouter()),
-        limits: this.limits,
-        logger: createLogger({ stdout: false }),
-        onExpired: () => undefined,
-      },
+      this.limits,
     );
     this.clients = Array.from({ length: CLIENTS }, (_, id) => this.#makeClient(id));
     for (const client of this.clients) this.#dispatcher.dispatchConnected(client);
@@ -134,8 +137,9 @@ class World {
     this.#dispatcher.dispatchClosed(client, closure);
   }
 
-  addWorker(): void {
-    const worker = new Worker(this.#lastWorker, this.#redelivers);
+  addWorker(which: number): void {
+    const name = this.#isRouted ? (routeNames[which % 2] ?? 'worker') : 'worker';
+    const worker = new Worker(this.#lastWorker, name, this.#redelivers);
     this.#lastWorker += 1;
     this.workers.push(worker);
     this.#dispatcher.addWorker(worker.link);
@@ -183,6 +187,7 @@ class World {
     this.finished.push([]);
     const socket = {
       ...silentSocket,
+      request: { url: `/${routeNames[id % 2]}/x?y=1`, headers: {} },
       setPaused: (isPaused: boolean) => {
         this.isPaused[id] = isPaused;
       },
@@ -212,7 +217,7 @@ function carryOut(world: World, [kind, which]: Step): void {
   if (kind === 'say') world.say(which);
   else if (kind === 'leave') world.leave(which);
   else if (kind === 'finish') world.finish(which);
-  else if (kind === 'add') world.addWorker();
+  else if (kind === 'add') world.addWorker(which);
   else if (kind === 'drain') world.drain(which);
   else if (kind === 'kill') world.kill(which);
   else vi.runOnlyPendingTimers();
@@ -228,17 +233,22 @@ function isPart(events: readonly string[], sent: readonly string[]): boolean {
   return true;
 }
 
-test.each([false, true])(
-  'whatever workers do, events keep their order, come once, and are lost with a dead worker alone; redelivering: %j',
-  (redelivers) => {
+test.each([
+  [false, false],
+  [true, false],
+  [false, true],
+  [true, true],
+])(
+  'whatever workers do, events keep their order, come once, and are lost with a dead worker alone; redelivering: %j, with routes: %j',
+  (redelivers, isRouted) => {
     vi.useFakeTimers({ toFake: ['setImmediate', 'clearImmediate'] });
     onTestFinished(() => {
       vi.useRealTimers();
     });
     const check = fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
-      const world = new World(redelivers);
+      const world = new World(redelivers, isRouted);
       for (const one of steps) carryOut(world, one);
-      world.addWorker();
+      for (const which of [0, 1]) world.addWorker(which);
       let isMoving = true;
       while (isMoving) {
         vi.runOnlyPendingTimers();

@@ -19,6 +19,7 @@ import {
 } from '@gatewayworker/discovery';
 import { AcceptorRole, CloseCode, ClosedBy, DialerRole } from '@gatewayworker/protocol';
 import { AdmissionControl, type AdmittedAs } from './admission-control.ts';
+import { ClientRoutes } from './client-routes.ts';
 import { ClientSender } from './client-sender.ts';
 import { ClientTable } from './client-table.ts';
 import { listConnections } from './connection-list.ts';
@@ -40,7 +41,6 @@ import { MembershipIndex } from './subscriptions/membership-index.ts';
 import { createTransport } from './transports/create-transport.ts';
 import type { ClientSocket, ClientSocketHandler, Transport } from './transports/transport.ts';
 import { WorkerCensus } from './worker-census.ts';
-import { WorkerPool } from './worker-pool.ts';
 import { createRouter } from './worker-router.ts';
 
 /** How a client ends whose events have waited for too long. */
@@ -53,7 +53,7 @@ export class GatewayRuntime implements RoleRuntime {
   readonly #logger: Logger;
   readonly #instanceId: string = randomUUID();
   readonly #scheduler = new FlushScheduler();
-  readonly #workers: WorkerPool;
+  readonly #routes: ClientRoutes;
   readonly #admission: AdmissionControl;
   readonly #transport: Transport;
   readonly #state: GatewayState;
@@ -77,7 +77,6 @@ export class GatewayRuntime implements RoleRuntime {
     const { logger } = context;
     const clients = new ClientTable();
     const limits = new LimitCounters();
-    this.#workers = new WorkerPool(createRouter(options.router, logger));
     this.#transport = createTransport(options, { scheduler, limits, logger });
     const tables: ClientTables = {
       clients,
@@ -90,16 +89,17 @@ export class GatewayRuntime implements RoleRuntime {
       limits,
       logger,
     };
-    const workers = this.#workers;
-    this.#dispatcher = new EventDispatcher(options, {
-      workers,
+    const routes = new ClientRoutes(options, {
       limits,
       logger,
+      createRouter: () => createRouter(options.router, logger),
       onExpired: (client) => this.#state.sender.close(client, ...expired),
     });
+    this.#routes = routes;
+    this.#dispatcher = new EventDispatcher(options, { routes, limits, logger });
     this.#admission = new AdmissionControl({
       ...this.#state,
-      workers,
+      routes,
       handshakeTimeoutMs: options.handshakeTimeoutMs,
       maxConnections: options.maxConnections,
       port: () => this.#transport.port,
@@ -151,7 +151,7 @@ export class GatewayRuntime implements RoleRuntime {
 
   /** Workers that are ready for its clients. */
   get workerCount(): number {
-    return this.#workers.size;
+    return this.#routes.workerCount;
   }
 
   get #owner(): string {
@@ -201,7 +201,7 @@ export class GatewayRuntime implements RoleRuntime {
         uids: this.#state.uids.size,
         groups: this.#state.groups.size,
         heldEvents: this.#dispatcher.heldEvents,
-        workers: this.#workers.size,
+        workers: this.#routes.workerCount,
       },
     };
   }

@@ -69,8 +69,7 @@ export class GatewayStop {
     }
     await this.#clock.waitUntil(() => clients.size === 0, this.#stepMs);
     for (const client of clients.all()) sender.destroy(client, ClosedBy.Server);
-    const isHandled = (): boolean => !dispatcher.hasWorker || dispatcher.eventsInFlight === 0;
-    await this.#clock.waitUntil(isHandled, this.#stepMs / 2);
+    await this.#clock.waitUntil(() => dispatcher.eventsUnderWay === 0, this.#stepMs / 2);
   }
 
   /** Closes the clients one after the other, so that they come back elsewhere as evenly. */
@@ -96,8 +95,8 @@ export class GatewayStop {
     const { clients, dispatcher, logger } = this.#context;
     for (const client of clients.all()) client.pause(PauseReason.Stopping);
     // Without a register entry no worker comes any more.
-    const isHopeless = (): boolean => this.#options.drainMs > 0 && !dispatcher.hasWorker;
-    const isDone = (): boolean => dispatcher.eventsInFlight === 0 || isHopeless();
+    const isDone = (): boolean =>
+      (this.#options.drainMs > 0 ? dispatcher.eventsUnderWay : dispatcher.eventsInFlight) === 0;
     await this.#clock.waitUntil(isDone, this.#stepMs * 2);
     const events = dispatcher.eventsInFlight;
     if (events > 0) logger.warn({ events }, 'the gateway stops before these events are handled');

@@ -13,6 +13,8 @@ export class LimitCounters {
   connectionsPerIp = 0;
   /** Handshakes refused because of their `Origin`. */
   origin = 0;
+  /** Handshakes refused because no route has their path. */
+  unknownPath = 0;
   /** Clients closed because they sent more than `maxMessagesPerSecond`. */
   messageRate = 0;
   /** Clients that read too slowly: closed, or passed over for a while, as `slowConsumer` says. */

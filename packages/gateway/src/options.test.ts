@@ -84,6 +84,26 @@ test.each<[Record<string, unknown>, string]>([
   [{ maxHeldBytes: '1' }, 'option Gateway.maxHeldBytes is "1"'],
   [{ maxHeldMs: -1 }, 'option Gateway.maxHeldMs is -1; allowed: an integer from 0 to 86400000'],
   [{ maxHeldByte: 1 }, 'there is no such option; did you mean maxHeldBytes?'],
+  [{ routes: {} }, 'option Gateway.routes is {}; allowed: an object of at least one path'],
+  [{ routes: ['/chat'] }, 'option Gateway.routes is ["/chat"]; allowed: an object'],
+  [{ routes: null }, 'option Gateway.routes is null; allowed: an object'],
+  [{ routes: { chat: 'w' } }, 'option Gateway.routes is "chat"; allowed: a path that begins'],
+  [{ routes: { '': 'w' } }, 'option Gateway.routes is ""; allowed: a path that begins'],
+  [{ routes: { '/chat?v=1': 'w' } }, 'is "/chat?v=1"; allowed: a path that begins with a slash'],
+  [{ routes: { '/chat#a': 'w' } }, 'without query, fragment'],
+  [{ routes: { '//chat': 'w' } }, 'option Gateway.routes is "//chat"; allowed'],
+  [{ routes: { '/a/../b': 'w' } }, 'option Gateway.routes is "/a/../b"; allowed'],
+  [{ routes: { '/%zz': 'w' } }, 'option Gateway.routes is "/%zz"; allowed'],
+  [{ routes: { '/chat': '' } }, 'option Gateway.routes["/chat"] is ""; allowed: a string of 1'],
+  [{ routes: { '/chat': ['w'] } }, 'option Gateway.routes["/chat"] is ["w"]; allowed: a string'],
+  [
+    { routes: { '/chat': 'a', '/ch%61t/': 'b' } },
+    'option Gateway.routes is "/ch%61t/"; allowed: one of it and "/chat", not both',
+  ],
+  [
+    { routes: { '/chat': 'a' }, listen: 'text://0.0.0.0:1' },
+    'option Gateway.routes is {"/chat":"a"}; allowed: only with listen websocket://',
+  ],
 ])('refuses %j', (wrong, message) => {
   const options: GatewayOptions = Object.assign({ listen }, wrong);
   expect(() => resolveGatewayOptions(options)).toThrow(
@@ -108,6 +128,7 @@ test.each<Record<string, unknown>>([
   { pingInterval: 0 },
   { maxHeldMs: 0 },
   { router: () => undefined },
+  { routes: { '/': 'rest', '/chat': 'chat', '/chat/vip/': 'vip', '/café': 'café' } },
 ])('accepts %j', (given) => {
   const options: GatewayOptions = Object.assign({ listen }, given);
   expect(resolveGatewayOptions(options)).toMatchObject(given);

@@ -19,6 +19,7 @@ import {
 import { parseDiscoveryAddress, type RegisterAddress } from '@gatewayworker/discovery';
 import { type SlowConsumerPolicy, slowConsumerPolicies } from './client-sender.ts';
 import { isHost, parseListenAddress } from './listen-address.ts';
+import { assertRoutes } from './route-options.ts';
 import { createTlsContext, type TlsOptions } from './tls-options.ts';
 import type { ClientProtocol } from './transports/client-protocol.ts';
 import { normalizeOrigin } from './transports/origin-list.ts';
@@ -66,10 +67,10 @@ export interface GatewayOptions {
   readonly maxEventsInFlight?: number;
   /** Events of all clients that one worker may have in flight; past it reading pauses from those who send more. @default 65536 */
   readonly maxEventsInFlightPerWorker?: number;
-  /** Bytes of client events held while no worker takes them; past it reading from clients pauses. @default 67108864 */
+  /** Bytes of client events held while no worker takes them, for each route by itself; past it reading from clients pauses. @default 67108864 */
   readonly maxHeldBytes?: number;
   /**
-   * Time that events of a client wait while no worker is linked, in milliseconds, 0 to 86,400,000; then it
+   * Time that events of a client wait while no worker of its route is linked, in milliseconds, 0 to 86,400,000; then it
    * is closed with 1013. 0 sets no limit.
    * @default 30000
    */
@@ -119,22 +120,29 @@ export interface GatewayOptions {
    * @default false
    */
   readonly proxyProtocol?: boolean;
-  /** How the worker of a client is chosen. @default 'leastConnections' */
+  /**
+   * Websocket paths, and the `name` of the BusinessWorker that serves the clients of each:
+   * `{ '/chat': 'chat-worker', '/game': 'game-worker' }`. Other paths get 404.
+   * @default none
+   */
+  readonly routes?: Readonly<Record<string, string>>;
+  /** How the worker of a client is chosen, among those of its route. @default 'leastConnections' */
   readonly router?: Router;
 }
 
 /** Gateway options with every default filled in. */
 export interface ResolvedGatewayOptions
-  extends Required<Omit<GatewayOptions, 'protocol' | 'tls' | 'innerTls'>> {
+  extends Required<Omit<GatewayOptions, 'protocol' | 'tls' | 'innerTls' | 'routes'>> {
   readonly protocol: ClientProtocol | undefined;
   readonly tls: TlsOptions | undefined;
   readonly innerTls: InnerTlsOptions | undefined;
+  readonly routes: Readonly<Record<string, string>> | undefined;
 }
 
 /** Defaults of a gateway; `listen` has none. */
 export const gatewayDefaults: Omit<
   ResolvedGatewayOptions,
-  'listen' | 'protocol' | 'tls' | 'innerTls'
+  'listen' | 'protocol' | 'tls' | 'innerTls' | 'routes'
 > = Object.freeze({
   name: 'gateway',
   count: 1,
@@ -173,12 +181,20 @@ export const gatewayDefaults: Omit<
  */
 export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayOptions {
   assertOptionsObject('Gateway', options);
-  const known = ['listen', 'protocol', 'tls', 'innerTls', ...Object.keys(gatewayDefaults)];
+  const known = [
+    'listen',
+    'protocol',
+    'tls',
+    'innerTls',
+    'routes',
+    ...Object.keys(gatewayDefaults),
+  ];
   rejectUnknownKeys('Gateway', options, known);
-  const { protocol, tls, innerTls, ...rest } = options;
+  const { protocol, tls, innerTls, routes, ...rest } = options;
   const resolved = { ...gatewayDefaults, ...rest };
   assertProtocol(protocol);
-  parseListenAddress(resolved.listen, protocol !== undefined);
+  const { scheme } = parseListenAddress(resolved.listen, protocol !== undefined);
+  assertRoutes(routes, scheme);
   if (tls !== undefined) createTlsContext(tls);
   assertInnerTls('Gateway', innerTls, true);
   assertName('Gateway.name', resolved.name);
@@ -215,7 +231,8 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
   assertRouter(resolved.router);
   assertClientOptions(resolved);
   // The application's own objects stay as they are: a protocol may change itself.
-  return Object.freeze({ ...deepFreeze(resolved), protocol, tls, innerTls });
+  const copied = routes && Object.freeze({ ...routes });
+  return Object.freeze({ ...deepFreeze(resolved), protocol, tls, innerTls, routes: copied });
 }
 
 /**
@@ -256,7 +273,7 @@ function assertProtocol(protocol: unknown): void {
 }
 
 function assertClientOptions(
-  options: Omit<ResolvedGatewayOptions, 'protocol' | 'tls' | 'innerTls'>,
+  options: Omit<ResolvedGatewayOptions, 'protocol' | 'tls' | 'innerTls' | 'routes'>,
 ): void {
   assertDeflate(options.perMessageDeflate);
   const isToken = (entry: string): boolean => /^[\w!#$%&'*+.^`|~-]+$/.test(entry);

@@ -21,11 +21,6 @@ export class WorkerDrains {
     return this.#clientsLeft.keys();
   }
 
-  /** True while one of them has something to finish. */
-  get areUnderWay(): boolean {
-    return [...this.#clientsLeft.keys()].some((worker) => !worker.isDrained);
-  }
-
   /** A worker takes no new events. */
   add(worker: WorkerLink): void {
     worker.isDraining = true;

@@ -30,7 +30,10 @@ export interface RolesOptions {
   readonly gatewayOptions?:
     | Partial<GatewayOptions>
     | ((gatewayId: number) => Partial<GatewayOptions>);
-  readonly workerOptions?: Partial<BusinessWorkerOptions>;
+  /** Options of every worker, or of each by its number. */
+  readonly workerOptions?:
+    | Partial<BusinessWorkerOptions>
+    | ((workerId: number) => Partial<BusinessWorkerOptions>);
   readonly secretKey?: SecretKey;
   /** Where all find each other, instead of a register of their own. */
   readonly registerAddress?: string;
@@ -114,8 +117,11 @@ export class Roles {
     const { registerAddress } = this;
     const eventHandler = '/given/by/the/test';
     const options = { name: 'test-worker', eventHandler, registerAddress, ...this.#security };
-    const resolved = resolveBusinessWorkerOptions({ ...options, ...workerOptions });
     const id = this.workers.length;
+    const resolved = resolveBusinessWorkerOptions({
+      ...options,
+      ...(typeof workerOptions === 'function' ? workerOptions(id) : workerOptions),
+    });
     const worker = new BusinessWorkerRuntime(resolved, {
       id,
       logger: this.#log.logger,
