@@ -87,7 +87,7 @@ test.each([
   expect(reload).toMatchObject({ exitCode: 1, stdout: '' });
   expect(reload.stderr).toMatch(message);
   expect(reload.stderr).toMatch(/^business-worker "brain" #0 was not replaced: /);
-  expect(reload.stderr).toMatch(/\nNothing was replaced: the old code goes on\.\n$/);
+  expect(reload.stderr).toMatch(/\nNothing was replaced: what runs goes on with the old code\.\n$/);
   expect(pidsOf(await cluster.status())).toEqual(before);
   expect(await ask(client)).toMatch(/^v1 /);
 });

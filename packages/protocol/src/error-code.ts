@@ -7,6 +7,10 @@ export interface ErrorCodeEntry {
 }
 
 const table = {
+  GW_ERR_ACCESS_DENIED: {
+    message: 'The control socket belongs to another user',
+    retryable: false,
+  },
   GW_ERR_AUTHENTICATION_FAILED: {
     message: 'The peer did not prove that it knows the secret key',
     retryable: false,

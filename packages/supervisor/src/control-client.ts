@@ -44,13 +44,17 @@ export class ControlClient {
     });
   }
 
-  /** Connects to a control socket; resolves with `undefined` when nobody listens there. */
+  /**
+   * Connects to a control socket; resolves with `undefined` when nobody listens there.
+   *
+   * @throws {GW_ERR_ACCESS_DENIED} when it belongs to another user
+   */
   static connect(path: string): Promise<ControlClient | undefined> {
     return new Promise((resolve, reject) => {
       const socket = connect(path);
       const onError = (error: NodeJS.ErrnoException) => {
         if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
-        else reject(error);
+        else reject(toConnectError(error, path));
       };
       socket.once('error', onError);
       socket.once('connect', () => {
@@ -120,4 +124,11 @@ export class ControlClient {
     );
     for (const pending of this.#pending.values()) pending.reject(error);
   }
+}
+
+/** Says in plain words why a control socket that is there cannot be used. */
+export function toConnectError(error: NodeJS.ErrnoException, path: string): Error {
+  if (error.code !== 'EACCES' && error.code !== 'EPERM') return error;
+  const message = `the control socket ${path} belongs to another user: run the command as the one who started the cluster`;
+  return new GatewayWorkerError('GW_ERR_ACCESS_DENIED', message, { cause: error });
 }

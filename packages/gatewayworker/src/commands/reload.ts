@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { GatewayWorkerError } from '@gatewayworker/core';
 import { formatReloadStep, Role, requestReload } from '@gatewayworker/supervisor';
-import { print } from '../terminal.ts';
+import { exitAfterPrinting, print } from '../terminal.ts';
 import { askRunning, type CommandContext } from './command-context.ts';
 
 /**
@@ -17,6 +17,12 @@ export async function reload({ options, declared }: CommandContext): Promise<num
     .map(({ name, count }) => `${name} #${count - 1}`.length);
   const width = Math.max(0, ...labels);
   let replaced = 0;
+  // It is the master that reloads: whoever no longer looks on must know that it does.
+  const leave = (): void => {
+    print('\nThe reload goes on without this command; the log tells how it ends.\n');
+    exitAfterPrinting(1);
+  };
+  process.once('SIGINT', leave);
   try {
     await askRunning(options, (pidFile) =>
       requestReload(pidFile, (step) => {
@@ -26,6 +32,8 @@ export async function reload({ options, declared }: CommandContext): Promise<num
     );
   } catch (error) {
     throw toReloadError(error, replaced);
+  } finally {
+    process.off('SIGINT', leave);
   }
   if (replaced > 0) print('Reloaded.\n');
   else
@@ -41,8 +49,8 @@ function toReloadError(error: unknown, replaced: number): unknown {
     return error;
   const rest =
     replaced === 0
-      ? 'Nothing was replaced: the old code goes on.'
-      : `${replaced} ${replaced === 1 ? 'process was' : 'processes were'} replaced before; the others go on with the old code.`;
+      ? 'Nothing was replaced: what runs goes on with the old code.'
+      : `${replaced} ${replaced === 1 ? 'process was' : 'processes were'} replaced before; what else runs goes on with the old code.`;
   const message = `${error.message}\n${rest}`;
   return new GatewayWorkerError(error.code, message, { cause: error });
 }
