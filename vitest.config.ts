@@ -28,6 +28,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          globalSetup: 'test/e2e/build.ts',
           testTimeout: 60_000,
           hookTimeout: 60_000,
           // Each of these files starts a cluster of processes; one cluster at a time on two cores.

@@ -12,7 +12,7 @@ import {
 import { GatewayClient } from 'gatewayworker';
 import { expect, onTestFinished, test } from 'vitest';
 
-const file = fileURLToPath(new URL('./fixtures/room/start.ts', import.meta.url));
+const file = fileURLToPath(new URL('./fixtures/dist/room/start.js', import.meta.url));
 const secretKey = 'a key that no log line may show';
 
 /** A client and what the cluster told it on connecting. */
@@ -177,7 +177,7 @@ test('kill -9 of the register: nobody notices, and what starts afterwards joins'
 test('the secret key is in no output, log or status', async () => {
   const { cluster, enter } = await startRoom();
   await enter('a');
-  const log = await readFile(file.replace(/\.ts$/, '.log'), 'utf8');
+  const log = await readFile(file.replace(/\.js$/, '.log'), 'utf8');
   expect(log).toContain('"role":"gateway"');
   expect(cluster.output() + log + JSON.stringify(await cluster.status())).not.toContain(secretKey);
 });

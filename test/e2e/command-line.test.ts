@@ -1,6 +1,12 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { endDaemon, runCommand, startCluster, temporaryFolder } from '@gatewayworker/testing';
+import {
+  endDaemon,
+  runCommand,
+  type StatusProcess,
+  startCluster,
+  temporaryFolder,
+} from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 
 const twoWorkers = `
@@ -15,7 +21,7 @@ async function writeStartFile(
 ): Promise<{ file: string; path(name: string): string }> {
   const folder = await temporaryFolder('command-line');
   onTestFinished(folder.dispose);
-  const file = await folder.write('start.ts', content);
+  const file = await folder.write('start.js', content);
   onTestFinished(() => endDaemon(`${folder.path}/start.pid`));
   return { file, path: (name) => `${folder.path}/${name}` };
 }
@@ -36,9 +42,10 @@ test('runs in the foreground: start prints a table, status shows every process, 
   expect(cluster.output()).toMatch(/worker +timer +1 +\[ok\]\n/);
   expect(await readFile(path('start.pid'), 'utf8')).toBe(`${cluster.pid}\n`);
 
-  const processes = await cluster.status();
+  const { stdout } = await runCommand(file, ['status', '--json']);
+  const { processes }: { processes: StatusProcess[] } = JSON.parse(stdout);
   expect(processes.map(({ role, name, id, state }) => [role, name, id, state])).toEqual([
-    ['master', 'start.ts', 0, 'ready'],
+    ['master', 'start.js', 0, 'ready'],
     ['worker', 'web', 0, 'ready'],
     ['worker', 'web', 1, 'ready'],
     ['worker', 'timer', 0, 'ready'],
@@ -73,7 +80,7 @@ test('runs as a daemon that can be driven from any directory', async () => {
   expect(start.stderr).toBe('');
   expect(start.exitCode).toBe(0);
   expect(start.stdout).toMatch(/worker +web +2 +\[ok\]\n/);
-  expect(start.stdout).toContain('To stop it: start.ts stop');
+  expect(start.stdout).toContain('To stop it: start.js stop');
   const pid = Number(await readFile(path('start.pid'), 'utf8'));
   expect(start.stdout).toContain(`master ${pid}`);
 
@@ -136,7 +143,7 @@ test.each(['stop', 'reload', 'status', 'connections', 'drain'])(
     expect(await runCommand(file, [command])).toEqual({
       exitCode: 1,
       stdout: '',
-      stderr: 'start.ts is not running\n',
+      stderr: 'start.js is not running\n',
     });
   },
 );
@@ -159,16 +166,16 @@ test('does not take another program that has got the pid for its master', async 
   const stop = await runCommand(file, ['stop']);
   expect(stop.exitCode).toBe(1);
   expect(stop.stderr).toMatch(
-    /^start\.ts is not running \(removed .*start\.pid, which process \d+/,
+    /^start\.js is not running \(removed .*start\.pid, which process \d+/,
   );
   expect(await isPresent(path('start.pid'))).toBe(false);
 });
 
 test.each([
-  [[], /^Usage: start\.ts/],
-  [['explode'], /unknown command 'explode'[\s\S]*Usage: start\.ts/],
-  [['start', '--fast'], /unknown option '--fast'[\s\S]*Usage: start\.ts start/],
-  [['start', 'now'], /too many arguments[\s\S]*Usage: start\.ts start/],
+  [[], /^Usage: start\.js/],
+  [['explode'], /unknown command 'explode'[\s\S]*Usage: start\.js/],
+  [['start', '--fast'], /unknown option '--fast'[\s\S]*Usage: start\.js start/],
+  [['start', 'now'], /too many arguments[\s\S]*Usage: start\.js start/],
 ])('answers %j with the usage on stderr and exit code 2', async (args, stderr) => {
   const { file } = await writeStartFile(twoWorkers);
   const command = await runCommand(file, args);
@@ -181,7 +188,7 @@ test('prints help and version on stdout', async () => {
   const help = await runCommand(file, ['--help']);
   expect(help).toMatchObject({ exitCode: 0, stderr: '' });
   expect(help.stdout).toMatch(
-    /Usage: start\.ts[\s\S]*start[\s\S]*stop[\s\S]*restart[\s\S]*reload[\s\S]*status[\s\S]*connections[\s\S]*drain[\s\S]*Exit codes: 0 done/,
+    /Usage: start\.js[\s\S]*start[\s\S]*stop[\s\S]*restart[\s\S]*reload[\s\S]*status[\s\S]*connections[\s\S]*drain[\s\S]*Exit codes: 0 done/,
   );
   const version = await runCommand(file, ['--version']);
   expect(version).toMatchObject({ exitCode: 0, stderr: '' });
@@ -205,7 +212,7 @@ test('refuses to start nothing', async () => {
   const { file, path } = await writeStartFile("import { run } from 'gatewayworker';\nrun();\n");
   const start = await runCommand(file, ['start']);
   expect(start).toMatchObject({ exitCode: 1, stdout: '' });
-  expect(start.stderr).toContain('start.ts declares nothing to start');
+  expect(start.stderr).toContain('start.js declares nothing to start');
   expect(await isPresent(path('start.log'))).toBe(false);
 });
 
@@ -231,7 +238,8 @@ run({ pidFile: folder + '/run/chat.pid', logFile: folder + '/log/chat.log' });
   const cluster = await startCluster({ file, env });
   onTestFinished(cluster.dispose);
   expect(await readFile(path('var/run/chat.pid'), 'utf8')).toBe(`${cluster.pid}\n`);
-  expect(await cluster.status()).toHaveLength(2);
+  const { stdout } = await runCommand(file, ['status', '--json'], { env });
+  expect(JSON.parse(stdout).processes).toHaveLength(2);
   expect(await cluster.stop()).toBe(0);
   expect(await readFile(path('var/log/chat.log'), 'utf8')).toContain('"msg":"stopped"');
   expect(await isPresent(path('start.log'))).toBe(false);
@@ -247,7 +255,7 @@ test('opens its control socket to its own user only', async () => {
 test('can be driven in a folder whose path is too long for a unix socket', async () => {
   const folder = await temporaryFolder('command-line');
   onTestFinished(folder.dispose);
-  const file = await folder.write(`${'deep/'.repeat(20)}start.ts`, twoWorkers);
+  const file = await folder.write(`${'deep/'.repeat(20)}start.js`, twoWorkers);
   const cluster = await startCluster({ file });
   onTestFinished(cluster.dispose);
   expect(await cluster.status()).toHaveLength(4);

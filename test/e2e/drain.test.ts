@@ -19,7 +19,7 @@ test('drain ends one gateway process with its clients, and keeps it down', async
   const drain = await command('drain', 'gate#1', '--over', '1');
   expect(drain).toEqual({
     exitCode: 0,
-    stdout: 'gate #1 has drained\nDrained. To have it back: start.ts restart\n',
+    stdout: 'gate #1 has drained\nDrained. To have it back: start.js restart\n',
     stderr: '',
   });
   expect(states(await cluster.status())).toEqual({ 'gate#0': 'ready', 'gate#1': 'drained' });

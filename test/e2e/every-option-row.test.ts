@@ -405,7 +405,7 @@ test('status shows how often each limit has taken effect, and every one has', as
   expect(Object.entries(total).filter(([, count]) => count === 0)).toEqual([]);
 });
 
-const start = fileURLToPath(new URL('./fixtures/every-row/start.ts', import.meta.url));
+const start = fileURLToPath(new URL('./fixtures/dist/every-row/start.js', import.meta.url));
 
 test('unknown or impossible options stop the start, with the option, its value and what is allowed', async () => {
   const wrong = [

@@ -29,10 +29,10 @@ new Worker({
 run();
 `;
 
-async function writeStartFile(content: string) {
+async function writeStartFile(content: string, name = 'start.js') {
   const folder = await temporaryFolder('operations');
   onTestFinished(folder.dispose);
-  const file = await folder.write('start.ts', content);
+  const file = await folder.write(name, content);
   onTestFinished(() => endDaemon(`${folder.path}/start.pid`));
   return { file, folder, path: (name: string) => `${folder.path}/${name}` };
 }
@@ -46,7 +46,7 @@ test('restart ends what runs and starts it anew, from any directory, and starts 
   const elsewhere = { cwd: tmpdir() };
   const first = await runCommand(file, ['restart', '-d'], elsewhere);
   expect(first).toMatchObject({ exitCode: 0, stderr: '' });
-  expect(first.stdout).toMatch(/^start\.ts is not running\.\ngatewayworker /);
+  expect(first.stdout).toMatch(/^start\.js is not running\.\ngatewayworker /);
   const before = await pidIn(path('start.pid'));
   const again = await runCommand(file, ['restart', '-d', '-g'], elsewhere);
   expect(again).toMatchObject({ exitCode: 0, stderr: '' });
@@ -66,7 +66,7 @@ test('restart leaves what runs alone when the start file can never start', async
   const { file, folder } = await writeStartFile(loud);
   const cluster = await startCluster({ file });
   onTestFinished(cluster.dispose);
-  await folder.write('start.ts', "import { run } from 'gatewayworker';\nrun();\n");
+  await folder.write('start.js', "import { run } from 'gatewayworker';\nrun();\n");
   const restart = await runCommand(file, ['restart', '-d']);
   expect(restart).toMatchObject({ exitCode: 1, stdout: '' });
   expect(restart.stderr).toContain('declares nothing to start');
@@ -142,31 +142,44 @@ run();
   expect(cluster.output()).toContain('FATAL ERROR: out of luck\n');
 });
 
-test.each([{ args: ['start'] }, { args: ['start', '-d'] }, { args: ['status'] }])(
-  'a start file that throws ends $args with 1 and where it is',
-  async ({ args }) => {
+test.each([
+  { args: ['start'], name: 'start.js' },
+  { args: ['start', '-d'], name: 'start.js' },
+  { args: ['status'], name: 'start.js' },
+  { args: ['start'], name: 'start.ts' },
+])(
+  'a start file that throws ends $args with 1 and where it is, for $name',
+  async ({ args, name }) => {
     const { file } = await writeStartFile(
       "function load() {\n  throw new Error('no settings');\n}\nload();\n",
+      name,
     );
     const command = await runCommand(file, args);
     expect(command).toMatchObject({ exitCode: 1, stdout: '' });
-    expect(command.stderr).toMatch(/Error: no settings\n {4}at load \(.*start\.ts:2/);
+    expect(command.stderr).toMatch(/Error: no settings\n {4}at load \(.*start\.[jt]s:2/);
   },
 );
 
-test.each([{ args: ['start'] }, { args: ['start', '-d'] }])(
-  'a start file that throws only in its processes ends $args with 1 and where it is',
-  async ({ args }) => {
-    const { file } = await writeStartFile(`
+test.each([
+  { args: ['start'], name: 'start.js' },
+  { args: ['start', '-d'], name: 'start.js' },
+  { args: ['start'], name: 'start.ts' },
+])(
+  'a start file that throws only in its processes ends $args with 1 and where it is, for $name',
+  async ({ args, name }) => {
+    const { file } = await writeStartFile(
+      `
 import { run, Worker } from 'gatewayworker';
 new Worker({ name: 'web' });
 if (process.argv[2] === 'worker') throw new TypeError('no settings');
 run();
-`);
+`,
+      name,
+    );
     const command = await runCommand(file, args);
     expect(command.exitCode).toBe(1);
     expect(command.stderr).toContain('worker "web" #0 could not start: TypeError: no settings\n');
-    expect(command.stderr).toMatch(/start\.ts:4:\d+/);
+    expect(command.stderr).toMatch(/start\.[jt]s:4:\d+/);
   },
 );
 
@@ -180,7 +193,7 @@ test("a control socket that a crash left behind is in nobody's way", async () =>
     const command = await runCommand(file, args);
     expect(command).toMatchObject({ exitCode: 1, stdout: '' });
     expect(command.stderr).toMatch(
-      /^start\.ts is not running( \(removed .*start\.pid, which process \d+ had left behind\))?\n$/,
+      /^start\.js is not running( \(removed .*start\.pid, which process \d+ had left behind\))?\n$/,
     );
   }
   expect(await runCommand(file, ['start', '-d'])).toMatchObject({ exitCode: 0, stderr: '' });
@@ -204,7 +217,7 @@ test('status --watch prints again each second until Ctrl+C, and ends when the cl
 });
 
 function watchStatus(file: string) {
-  const args = [...nodeFlags, file, 'status', '--json', '--watch'];
+  const args = [...nodeFlags(file), file, 'status', '--json', '--watch'];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   onTestFinished(() => void child.kill('SIGKILL'));
   let text = '';

@@ -1,7 +1,13 @@
 import { readFile, rm } from 'node:fs/promises';
 import { eventually, isAlive, type StatusProcess, type TestClient } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
-import { ask, eventsOf, pidsOf, startVersioned } from './versioned-cluster.ts';
+import {
+  ask,
+  eventsOf,
+  pidsOf,
+  startVersioned,
+  type VersionedOptions,
+} from './versioned-cluster.ts';
 
 type Bound = [pid: number, client: TestClient];
 
@@ -41,7 +47,7 @@ test('reload brings the new code while clients talk; gateways, register and sock
       'Reloaded.\n',
     ].join('\n'),
   );
-  for (const key of ['register#0', 'gate#0', 'gate#1', 'start.ts#0']) {
+  for (const key of ['register#0', 'gate#0', 'gate#1', 'start.js#0']) {
     expect(now[key]).toBe(old[key]);
   }
   expect(after.map(({ restarts }) => restarts)).toEqual(after.map(() => 0));
@@ -59,26 +65,46 @@ test('reload brings the new code while clients talk; gateways, register and sock
 });
 
 test.each([
-  ['a syntax error', 'export class Events {\n  onMessage( {', /events\.ts:2:\d+: ERROR: Expected/],
   [
-    'a throw at import',
-    "function load() {\n  throw new TypeError('no such thing');\n}\nload();",
-    /: no such thing\n {4}at load \(.*events\.ts:2:\d+\)/,
+    'a syntax error',
+    'export class Events {\n  onMessage( {',
+    /events\.js cannot be imported: Unexpected end of input\n/,
   ],
   [
     'an onWorkerStart that throws',
     eventsOf('v2', "onWorkerStart() { throw new Error('the database is down'); }"),
-    /could not start|was not replaced: [\s\S]*the database is down[\s\S]*events\.ts:\d+/,
+    /could not start|was not replaced: [\s\S]*the database is down[\s\S]*events\.js:\d+/,
   ],
   ['an exit', 'process.exit(3);', /brain" #0 was not replaced: ended with exit code 3 before it/],
   [
     'too little memory',
-    "import { setFlagsFromString } from 'node:v8';\nsetFlagsFromString('--max-old-space-size=60');\nconst all: unknown[] = [];\nfor (;;) all.push(new Array(1e6).fill(1.5));",
+    "import { setFlagsFromString } from 'node:v8';\nsetFlagsFromString('--max-old-space-size=60');\nconst all = [];\nfor (;;) all.push(new Array(1e6).fill(1.5));",
     /was not replaced: FATAL ERROR: .*memory/,
   ],
-])('reload leaves the old code running when the new has %s', async (_, events, message) => {
+] as const)('reload leaves the old code running when the new has %s', (_, events, message) =>
+  expectNotReplaced({}, events, message),
+);
+
+// What a user of tsx sees: the compiler's message, and lines of the source.
+test.each([
+  ['a syntax error', 'export class Events {\n  onMessage( {', /events\.ts:2:\d+: ERROR: Expected/],
+  [
+    'a throw at import',
+    "function load(): never {\n  throw new TypeError('no such thing');\n}\nload();",
+    /: no such thing\n {4}at load \(.*events\.ts:2:\d+\)/,
+  ],
+] as const)('reload leaves the old TypeScript running when the new has %s', (_, events, message) =>
+  expectNotReplaced({ language: 'ts' }, events, message),
+);
+
+async function expectNotReplaced(
+  options: VersionedOptions,
+  events: string,
+  message: RegExp,
+): Promise<void> {
   const { cluster, command, open, write } = await startVersioned({
     run: '{ readyTimeoutMs: 30_000 }',
+    ...options,
   });
   const client = await open();
   const before = pidsOf(await cluster.status());
@@ -90,11 +116,12 @@ test.each([
   expect(reload.stderr).toMatch(/\nNothing was replaced: what runs goes on with the old code\.\n$/);
   expect(pidsOf(await cluster.status())).toEqual(before);
   expect(await ask(client)).toMatch(/^v1 /);
-});
+}
 
 test('reload leaves the old code running when the new is never ready, and says where it hangs', async () => {
   const { cluster, command, open, write } = await startVersioned({
     run: '{ readyTimeoutMs: 8_000 }',
+    language: 'ts',
   });
   const client = await open();
   const before = pidsOf(await cluster.status());
@@ -129,7 +156,7 @@ test('a reload with an endless loop and a handler that never settles ends at the
   );
   const log = await readFile(`${folder.path}/start.log`, 'utf8');
   expect(log).toMatch(
-    /"stack":" {4}at spin \([^"]*events\.ts:\d+.*killed: it did not stop within 1500 ms/,
+    /"stack":" {4}at spin \([^"]*events\.js:\d+.*killed: it did not stop within 1500 ms/,
   );
   expect([spinning, hanging].filter(isAlive)).toEqual([]);
   const after = await cluster.status();
@@ -150,7 +177,7 @@ test('shows what a busy process is doing, and stops it at the deadline', async (
   });
   expect(status).toMatch(
     new RegExp(
-      `\n\nbrain #0 \\(${pid}\\) does not answer; it is\n    at spin \\(.*events\\.ts:\\d+`,
+      `\n\nbrain #0 \\(${pid}\\) does not answer; it is\n    at spin \\(.*events\\.js:\\d+`,
     ),
   );
   const json = (await cluster.status()).find(({ name }) => name === 'brain');
@@ -184,7 +211,7 @@ test('reload starts a worker at once that waits after crashes, and takes over fr
     workers: 1,
     run: '{ readyTimeoutMs: 60_000 }',
     more: `import { existsSync } from 'node:fs';
-const has = (name: string) => existsSync(new URL(name, import.meta.url));
+const has = (name) => existsSync(new URL(name, import.meta.url));
 new Worker({ name: 'shaky', async onWorkerStart() {
   if (has('./broken')) throw new Error('still broken');
   while (has('./slow')) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -234,6 +261,7 @@ test('start --watch reloads when a source is saved, and goes on with the old cod
   const { cluster, command, open, write } = await startVersioned({
     workers: 1,
     args: ['start', '--watch'],
+    language: 'ts',
   });
   const client = await open();
   await write(eventsOf('v2'));

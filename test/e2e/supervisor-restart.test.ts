@@ -11,7 +11,7 @@ async function start(declarations: string) {
   const folder = await temporaryFolder('supervisor-restart');
   onTestFinished(folder.dispose);
   const file = await folder.write(
-    'start.ts',
+    'start.js',
     `import { existsSync } from 'node:fs';
 import { run, Worker } from 'gatewayworker';
 ${declarations}
@@ -91,7 +91,7 @@ new Worker({ name: 'web', onWorkerStart: () => {
       id: 0,
       err: expect.objectContaining({
         message: 'lost my mind',
-        stack: expect.stringContaining('start.ts'),
+        stack: expect.stringContaining('start.js'),
       }),
     }),
   );

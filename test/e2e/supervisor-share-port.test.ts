@@ -20,7 +20,7 @@ async function startWebServers(): Promise<{ port: number; pids(): Promise<number
   const folder = await temporaryFolder('supervisor-share-port');
   onTestFinished(folder.dispose);
   const file = await folder.write(
-    'start.ts',
+    'start.js',
     `import { createServer } from 'node:http';
 import { run, Worker } from 'gatewayworker';
 new Worker({

@@ -15,7 +15,7 @@ async function writeStartFile(declarations: string, runOptions = '{}'): Promise<
   onTestFinished(folder.dispose);
   onTestFinished(() => endDaemon(`${folder.path}/start.pid`));
   return await folder.write(
-    'start.ts',
+    'start.js',
     `import { createServer } from 'node:http';
 import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
 ${declarations}
@@ -44,7 +44,7 @@ new Worker({ name: 'broken', onWorkerStart() { throw new Error('the database is 
     const start = await runCommand(file, args);
     expect(start).toMatchObject({ exitCode: 1 });
     expect(start.stderr).toMatch(
-      /^worker "broken" #0 could not start: the database is down\n {4}at .*start\.ts:\d+/,
+      /^worker "broken" #0 could not start: the database is down\n {4}at .*start\.js:\d+/,
     );
     expect(await runCommand(file, ['status'])).toMatchObject({ exitCode: 1 });
   },
@@ -154,15 +154,15 @@ test('starts registers, then gateways, then business workers, then workers', asy
   const folder = await temporaryFolder('supervisor-start');
   onTestFinished(folder.dispose);
   await folder.write(
-    'events.ts',
+    'events.js',
     "export class Events { onWorkerStart() { process.stdout.write('started: events\\n'); } }",
   );
   const file = await folder.write(
-    'start.ts',
+    'start.js',
     `import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
 const registerAddress = '127.0.0.1:${registerPort}';
 new Worker({ onWorkerStart: () => void process.stdout.write('started: worker\\n') });
-new BusinessWorker({ eventHandler: new URL('./events.ts', import.meta.url), registerAddress });
+new BusinessWorker({ eventHandler: new URL('./events.js', import.meta.url), registerAddress });
 new Gateway({ listen: 'websocket://127.0.0.1:${port}', startPort: ${innerPort}, registerAddress });
 new Register({ listen: registerAddress });
 run();
@@ -190,6 +190,6 @@ new Worker({ onWorkerStart: () => void process.stdout.write(
 `);
   const start = await runCommand(file, ['start', '-d']);
   expect(start.exitCode).toBe(0);
-  const log = await eventually(() => readFile(file.replace('.ts', '.log'), 'utf8'));
+  const log = await eventually(() => readFile(file.replace('.js', '.log'), 'utf8'));
   expect(log).toContain('variables: .\n');
 });

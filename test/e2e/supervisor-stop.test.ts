@@ -13,11 +13,11 @@ async function start(declarations: string, waitForReady = true) {
   const folder = await temporaryFolder('supervisor-stop');
   onTestFinished(folder.dispose);
   await folder.write(
-    'events.ts',
+    'events.js',
     "export class Events { onWorkerStop() { process.stdout.write('stopped: events\\n'); } }",
   );
   const file = await folder.write(
-    'start.ts',
+    'start.js',
     `import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
 ${declarations}
 run({ stopTimeoutMs: 1_000 });
@@ -65,7 +65,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
 const registerAddress = '127.0.0.1:${registerPort}';
 new Register({ listen: registerAddress });
 new Gateway({ listen: 'websocket://127.0.0.1:${port}', startPort: ${innerPort}, registerAddress });
-new BusinessWorker({ eventHandler: new URL('./events.ts', import.meta.url), registerAddress });
+new BusinessWorker({ eventHandler: new URL('./events.js', import.meta.url), registerAddress });
 new Worker({ onWorkerStop: () => void process.stdout.write('stopped: worker\\n') });
 `);
     const pids = await readPids(cluster);
@@ -94,7 +94,7 @@ test('kills what still runs on a second SIGINT', async () => {
   const folder = await temporaryFolder('supervisor-stop');
   onTestFinished(folder.dispose);
   const file = await folder.write(
-    'start.ts',
+    'start.js',
     `import { run, Worker } from 'gatewayworker';\n${neverStops}\nrun({ stopTimeoutMs: 60_000 });\n`,
   );
   const cluster = await startCluster({ file });

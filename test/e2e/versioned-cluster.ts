@@ -13,13 +13,15 @@ import {
 } from '@gatewayworker/testing';
 import { onTestFinished } from 'vitest';
 
-/** Application code whose clients can tell which version of it answers: `<version> <pid> <message>`. */
+/**
+ * Application code whose clients can tell which version of it answers: `<version> <pid> <message>`.
+ *
+ * It is JavaScript and TypeScript at once.
+ */
 export function eventsOf(version: string, more = ''): string {
   return `
-import type { Context } from 'gatewayworker';
-
 export class Events {
-  onMessage(_clientId: string, message: string | Buffer, ctx: Context): unknown {
+  onMessage(_clientId, message, ctx) {
     if (message === 'spin') spin();
     if (message === 'hang') return new Promise(() => {});
     return ctx.send('${version} ' + process.pid + ' ' + message);
@@ -27,7 +29,7 @@ export class Events {
   ${more}
 }
 
-function spin(): never {
+function spin() {
   for (;;);
 }
 `;
@@ -56,6 +58,8 @@ export interface VersionedOptions {
   readonly more?: string;
   /** Command and flags. @default ['start'] */
   readonly args?: readonly string[];
+  /** The language of the start file and the events, by its extension. @default 'js' */
+  readonly language?: 'js' | 'ts';
 }
 
 /** Starts a register, two gateways and business workers in the foreground. */
@@ -63,13 +67,14 @@ export async function startVersioned(options: VersionedOptions = {}): Promise<Ve
   const [register = 0, port = 0, inner = 0] = await freePorts(4);
   const folder = await temporaryFolder('versioned');
   onTestFinished(folder.dispose);
-  const write = (events: string) => folder.write('events.ts', events);
+  const { language = 'js' } = options;
+  const write = (events: string) => folder.write(`events.${language}`, events);
   await write(eventsOf('v1'));
   const file = await folder.write(
-    'start.ts',
+    `start.${language}`,
     `import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
 const registerAddress = '127.0.0.1:${register}';
-const eventHandler = new URL('./events.ts', import.meta.url);
+const eventHandler = new URL('./events.${language}', import.meta.url);
 new Register({ listen: registerAddress });
 new Gateway({ name: 'gate', listen: 'websocket://127.0.0.1:${port}', count: 2, startPort: ${inner}, registerAddress });
 new BusinessWorker({ name: 'brain', count: ${options.workers ?? 2}, eventHandler, registerAddress });

@@ -106,6 +106,7 @@ const folder = await temporaryFolder('soak');
 const [register = 0, port = 0, inner = 0] = await freePorts(4);
 const cluster = await startCluster({
   file,
+  pidFile: `${folder.path}/start.pid`,
   env: {
     RUN_FOLDER: folder.path,
     EVENTS: new URL('./events.ts', import.meta.url).href,

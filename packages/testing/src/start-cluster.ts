@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { requestStatus, resolveRunOptions } from '@gatewayworker/supervisor';
 import { eventually } from './eventually.ts';
 import { nodeFlags, repositoryRoot } from './node-flags.ts';
 import { childPids, endProcess, isAlive } from './processes.ts';
-import { runCommand } from './run-command.ts';
 
 /** One row of `status --json`. */
 export interface StatusProcess {
@@ -21,6 +21,8 @@ export interface ClusterOptions {
   readonly args?: readonly string[];
   /** Variables on top of those of this process. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Where `run` puts the pid file. @default where it does when it is told nothing */
+  readonly pidFile?: string;
   /** Resolve only once the output says that everything is ready. @default true */
   readonly waitForReady?: boolean;
   /** @default 20_000 */
@@ -33,7 +35,7 @@ export interface Cluster {
   readonly pid: number;
   /** Everything that all its processes have printed so far, both streams. */
   output(): string;
-  /** The processes of `status --json`; rejects when the command fails. */
+  /** The processes of `status --json`, asked as the command asks for them; rejects when no master answers. */
   status(): Promise<StatusProcess[]>;
   /** Sends SIGTERM to the master and resolves with its exit code once it is gone. */
   stop(): Promise<number | null>;
@@ -53,7 +55,7 @@ export interface Cluster {
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const child = spawn(
     process.execPath,
-    [...nodeFlags, options.file, ...(options.args ?? ['start'])],
+    [...nodeFlags(options.file), options.file, ...(options.args ?? ['start'])],
     {
       cwd: repositoryRoot,
       env: { ...process.env, ...options.env },
@@ -133,9 +135,10 @@ function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
 
-async function readStatus(options: ClusterOptions): Promise<StatusProcess[]> {
-  const command = await runCommand(options.file, ['status', '--json'], { env: options.env ?? {} });
-  if (command.exitCode !== 0) throw new Error(`status failed: ${command.stderr}`);
-  const answer: { processes: StatusProcess[] } = JSON.parse(command.stdout);
-  return answer.processes;
+async function readStatus({ file, pidFile }: ClusterOptions): Promise<StatusProcess[]> {
+  const report = await requestStatus(pidFile ?? resolveRunOptions({}, file).pidFile);
+  if (report === undefined) throw new Error(`${file} is not running`);
+  // What the command prints, read as a program reads it.
+  const printed: { processes: StatusProcess[] } = JSON.parse(JSON.stringify(report));
+  return printed.processes;
 }
