@@ -1,37 +1,47 @@
 import { defineConfig } from 'vitest/config';
 
 const source = { conditions: ['@gatewayworker/source'] };
+const processes = { globalSetup: 'test/build.ts', testTimeout: 60_000, hookTimeout: 60_000 };
 
 export default defineConfig({
   resolve: source,
   ssr: { resolve: source },
   test: {
+    // Most tests wait for other processes or for time to pass: one file per core at a time.
+    maxWorkers: '100%',
+    // No test asserts how fast it is; this one only ends what hangs, on a busy machine too.
+    testTimeout: 30_000,
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['packages/*/src/**/*.test.ts', 'examples/*/**/*.test.ts'] },
+        test: {
+          isolate: false,
+          name: 'unit',
+          include: ['packages/*/src/**/*.test.ts', 'examples/*/**/*.test.ts'],
+        },
       },
       {
         extends: true,
-        test: { name: 'architecture', include: ['test/architecture/**/*.test.ts'] },
+        test: { isolate: false, name: 'architecture', include: ['test/architecture/**/*.test.ts'] },
       },
       {
         extends: true,
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          testTimeout: 30_000,
         },
       },
       {
         extends: true,
+        test: { ...processes, name: 'e2e', include: ['test/e2e/**/*.test.ts'] },
+      },
+      {
+        extends: true,
         test: {
-          name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
-          globalSetup: 'test/e2e/build.ts',
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          // Each of these files starts a cluster of processes; one cluster at a time on two cores.
+          ...processes,
+          name: 'load',
+          include: ['test/load/**/*.test.ts'],
+          // Hundreds of clients, and a promised figure: nothing else runs meanwhile.
           fileParallelism: false,
         },
       },

@@ -10,7 +10,7 @@ import {
 } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 
-const file = fileURLToPath(new URL('./fixtures/dist/redeliver/start.js', import.meta.url));
+const file = fileURLToPath(new URL('../e2e/fixtures/dist/redeliver/start.js', import.meta.url));
 const CLIENTS = 200;
 const ROUNDS = 10;
 const SEND_EVERY_MS = 20;
