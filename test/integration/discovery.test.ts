@@ -3,8 +3,8 @@ import {
   captureLogger,
   type Etcd,
   eventually,
-  hasEtcd,
   type Roles,
+  skipReason,
   startEtcd,
 } from '@gatewayworker/testing';
 import type { EventHandler } from 'gatewayworker';
@@ -22,10 +22,10 @@ interface Means {
 }
 
 let etcd: Etcd | undefined;
-const reason = hasEtcd() ? '' : ' (skipped: etcd is not installed)';
+const reason = skipReason('etcd');
 
 beforeAll(async () => {
-  if (hasEtcd()) etcd = await startEtcd();
+  if (reason === '') etcd = await startEtcd();
 });
 
 afterAll(() => etcd?.dispose());
@@ -59,7 +59,7 @@ async function start(means: Means, counts: { gateways?: number; workers?: number
 
 describe.each([
   ['a register', register, false],
-  [`an etcd${reason}`, store, !hasEtcd()],
+  [`an etcd${reason}`, store, reason !== ''],
 ])('by %s', (_name, makeMeans, isSkipped) => {
   test.skipIf(isSkipped)(
     'gateways and workers find each other in whatever order they come',
@@ -122,7 +122,7 @@ describe.each([
   });
 });
 
-test.skipIf(!hasEtcd())(
+test.skipIf(reason !== '')(
   'clusters with different prefixes of one etcd know nothing of each other',
   async () => {
     const [one, other] = [await start(store()), await start(store(), { gateways: 0, workers: 0 })];

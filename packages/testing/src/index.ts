@@ -4,16 +4,18 @@ export { type EventuallyOptions, eventually } from './eventually.ts';
 export { FaultProxy, type Faults } from './fault-proxy.ts';
 export { freePorts } from './free-ports.ts';
 export { MemorySocket } from './memory-socket.ts';
+export { Network, type NetworkHost } from './network-namespaces.ts';
 export { nodeFlags } from './node-flags.ts';
 export { childPids, endDaemon, endProcess, isAlive } from './processes.ts';
 export { type CommandOptions, type CommandResult, runCommand } from './run-command.ts';
+export { type Requirement, skipReason } from './skip-reason.ts';
 export {
   type Cluster,
   type ClusterOptions,
   type StatusProcess,
   startCluster,
 } from './start-cluster.ts';
-export { type Etcd, hasEtcd, startEtcd } from './start-etcd.ts';
+export { type Etcd, startEtcd } from './start-etcd.ts';
 export { Roles, type RolesOptions, startRoles } from './start-roles.ts';
 export { openTcpPeer, TcpPeer } from './tcp-peer.ts';
 export { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';

@@ -1,0 +1,29 @@
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { whyNoNetworkNamespaces } from './network-namespaces.ts';
+
+/** What some machines lack: network namespaces, or a program. */
+export type Requirement = 'netns' | 'etcd' | 'nginx' | 'haproxy';
+
+/**
+ * Tells why tests that need something are skipped on this machine, and prints it once.
+ *
+ * @returns such as ` (skipped: etcd is not installed)`, to stand behind a title; empty where nothing is missing
+ * @throws when it is missing though GATEWAYWORKER_REQUIRE, a list such as `netns,etcd`, names it
+ */
+export function skipReason(requirement: Requirement): string {
+  const why = requirement === 'netns' ? whyNoNetworkNamespaces() : whyNoProgram(requirement);
+  if (why === undefined) return '';
+  const required = (process.env['GATEWAYWORKER_REQUIRE'] ?? '').split(',');
+  if (required.some((name) => name.trim() === requirement)) {
+    throw new Error(`GATEWAYWORKER_REQUIRE names ${requirement}, but ${why}`);
+  }
+  process.stderr.write(`tests that need ${requirement} are skipped: ${why}\n`);
+  return ` (skipped: ${why})`;
+}
+
+function whyNoProgram(name: string): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  const isInstalled = folders.some((folder) => existsSync(join(folder, name)));
+  return isInstalled ? undefined : `${name} is not installed`;
+}
