@@ -110,7 +110,7 @@ export class GatewayPool {
 
   /** True when a register tells that this gateway process, whose link is down, lives. */
   isAlive({ address, instanceId }: GatewayLink): boolean {
-    return this.#directory.isCurrent && this.#known.get(address)?.instanceId === instanceId;
+    return this.#directory.isAlive(address, instanceId);
   }
 
   /** Resolves once a register has answered and every gateway it named is linked, or was tried in vain. */

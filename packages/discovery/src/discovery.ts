@@ -39,8 +39,11 @@ export interface Announcement {
 export interface Directory {
   /** True once somebody has told which gateways are alive. */
   readonly isKnown: boolean;
-  /** True while somebody would tell of each change. */
-  readonly isCurrent: boolean;
+  /**
+   * True when somebody who would tell of its end now tells that this process listens at the address. What
+   * those said who are away does not count.
+   */
+  isAlive(address: string, instanceId: string): boolean;
   /** Asks no more. */
   close(): Promise<void>;
 }

@@ -93,9 +93,8 @@ export class EtcdDiscovery implements Discovery {
       get isKnown() {
         return state.isKnown;
       },
-      get isCurrent() {
-        return state.isCurrent;
-      },
+      isAlive: (address, instanceId) =>
+        state.isCurrent && gateways.get(address)?.instanceId === instanceId,
       close: async () => {
         await Promise.all([view.close(), lease?.close()]);
       },

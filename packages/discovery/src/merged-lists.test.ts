@@ -18,7 +18,7 @@ function create(): { lists: MergedLists; ids: () => string[] } {
 
 test('a gateway is alive if any register says so', () => {
   const { lists, ids } = create();
-  expect([lists.isKnown, lists.isCurrent]).toEqual([false, false]);
+  expect(lists.isKnown).toBe(false);
   lists.update('r1', [one]);
   lists.update('r2', [two]);
   expect(ids()).toEqual(['one', 'two']);
@@ -32,7 +32,7 @@ test('what registers said last counts without end while none tells', () => {
   lists.lose('r1');
   vi.advanceTimersByTime(3_600_000);
   expect(ids()).toEqual(['one']);
-  expect([lists.isKnown, lists.isCurrent]).toEqual([true, false]);
+  expect(lists.isKnown).toBe(true);
 });
 
 test('the word of a register that is away counts for ten seconds while another tells', () => {
@@ -44,6 +44,20 @@ test('the word of a register that is away counts for ten seconds while another t
   expect(ids()).toEqual(['one', 'two']);
   vi.advanceTimersByTime(1);
   expect(ids()).toEqual(['two']);
+});
+
+test('that a gateway lives is told by those registers that are not away', () => {
+  const { lists } = create();
+  lists.update('r1', [one, two]);
+  lists.update('r2', [one]);
+  const alive = (): boolean[] => [lists.isAlive('a:1', 'one'), lists.isAlive('b:2', 'two')];
+  expect(alive()).toEqual([true, true]);
+  expect([lists.isAlive('a:1', 'again'), lists.isAlive('b:2', 'one')]).toEqual([false, false]);
+  // The host of r1 and the second gateway is off the network: nobody waits for the word of that register.
+  lists.lose('r1');
+  expect(alive()).toEqual([true, false]);
+  lists.lose('r2');
+  expect(alive()).toEqual([false, false]);
 });
 
 test('a register that comes back in time and knows of nobody yet takes away only its own word', () => {

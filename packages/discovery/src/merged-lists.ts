@@ -27,9 +27,14 @@ export class MergedLists {
     return this.#lists.size > 0;
   }
 
-  /** True while a register tells. */
-  get isCurrent(): boolean {
-    return this.#telling.size > 0;
+  /** True when a register that is not away tells that this process listens at the address. */
+  isAlive(address: string, instanceId: string): boolean {
+    for (const register of this.#telling) {
+      for (const gateway of this.#lists.get(register) ?? []) {
+        if (gateway.address === address && gateway.instanceId === instanceId) return true;
+      }
+    }
+    return false;
   }
 
   /** Takes the list of a register; it replaces the one before. */
@@ -56,7 +61,7 @@ export class MergedLists {
 
   #startLease(register: string): NodeJS.Timeout {
     return setTimeout(() => {
-      if (!this.isCurrent) {
+      if (this.#telling.size === 0) {
         this.#leases.set(register, this.#startLease(register));
         return;
       }

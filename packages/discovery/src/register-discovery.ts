@@ -71,9 +71,7 @@ export class RegisterDiscovery implements Discovery {
       get isKnown() {
         return lists.isKnown;
       },
-      get isCurrent() {
-        return lists.isCurrent;
-      },
+      isAlive: (address, instanceId) => lists.isAlive(address, instanceId),
       close: async () => {
         lists.close();
         await closeAll(links);
