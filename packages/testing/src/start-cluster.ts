@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { requestStatus, resolveRunOptions } from '@gatewayworker/supervisor';
 import { eventually } from './eventually.ts';
+import type { NetworkHost } from './network-namespaces.ts';
 import { nodeFlags, repositoryRoot } from './node-flags.ts';
 import { childPids, endProcess, isAlive } from './processes.ts';
 
@@ -23,6 +24,8 @@ export interface ClusterOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Where `run` puts the pid file. @default where it does when it is told nothing */
   readonly pidFile?: string;
+  /** Host that it runs on, of a test with several. @default this machine */
+  readonly host?: NetworkHost;
   /** Resolve only once the output says that everything is ready. @default true */
   readonly waitForReady?: boolean;
   /** @default 20_000 */
@@ -53,15 +56,16 @@ export interface Cluster {
  * @throws when the process ends, or the deadline passes, before everything is ready; with its output
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
-  const child = spawn(
+  const args = [...nodeFlags(options.file), options.file, ...(options.args ?? ['start'])];
+  const [program, line] = options.host?.commandLine(process.execPath, args) ?? [
     process.execPath,
-    [...nodeFlags(options.file), options.file, ...(options.args ?? ['start'])],
-    {
-      cwd: repositoryRoot,
-      env: { ...process.env, ...options.env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+    args,
+  ];
+  const child = spawn(program, line, {
+    cwd: repositoryRoot,
+    env: { ...process.env, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const cluster = describeCluster(child, options);
   try {
     if (options.waitForReady ?? true)

@@ -1,0 +1,168 @@
+import { eventually, Network, type NetworkHost, skipReason } from '@gatewayworker/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  addressOf,
+  answered,
+  enter,
+  heard,
+  type Means,
+  optionsOf,
+  RoleProcess,
+  startOnHost,
+  talk,
+} from './three-hosts.ts';
+
+const reason = skipReason('netns');
+
+describe.skipIf(reason !== '')(`three hosts${reason}`, () => {
+  let network: Network;
+  let alpha: NetworkHost;
+  let beta: NetworkHost;
+  let gamma: NetworkHost;
+
+  beforeAll(async () => {
+    network = await Network.start(['alpha', 'beta', 'gamma']);
+    [alpha, beta, gamma] = [network.host('alpha'), network.host('beta'), network.host('gamma')];
+  });
+
+  afterAll(() => network.dispose());
+
+  describe('with a process for each role', () => {
+    interface Placed {
+      readonly role: string;
+      readonly host: NetworkHost;
+      process: RoleProcess;
+    }
+    const placed: Placed[] = [];
+
+    const load = async (role: string, host: NetworkHost): Promise<Placed> => {
+      const one = { role, host, process: await RoleProcess.load(host, role) };
+      placed.push(one);
+      return one;
+    };
+
+    const start = async ({ role, host, process }: Placed, means: Means): Promise<void> =>
+      process.start(optionsOf(role, host, means, [alpha, beta]));
+
+    beforeAll(async () => {
+      await Promise.all([
+        load('register', alpha),
+        load('register', beta),
+        load('gateway', alpha),
+        load('gateway', beta),
+        load('worker', gamma),
+      ]);
+    });
+
+    afterAll(() => {
+      for (const { process } of placed) process.kill();
+    });
+
+    test.each([
+      ['register, gateway, worker', 'IPv4'],
+      ['register, worker, gateway', 'IPv6'],
+      ['gateway, register, worker', 'host names'],
+      ['gateway, worker, register', 'IPv4'],
+      ['worker, register, gateway', 'IPv6'],
+      ['worker, gateway, register', 'host names'],
+    ] as const)('%s is an order to start in, by %s', async (order, means) => {
+      for (const role of order.split(', ')) {
+        const next = placed.filter((one) => one.role === role);
+        await Promise.all(next.map((one) => start(one, means)));
+      }
+      await Promise.all(placed.map(({ process }) => process.ready()));
+      const a = await eventually(() => enter(gamma, addressOf(alpha, means), 'a'));
+      const b = await eventually(() => enter(gamma, addressOf(beta, means), 'b'));
+      await talk(a, { a, b });
+      await talk(b, { a, b });
+      for (const { process } of placed.toReversed()) await process.stop();
+    });
+
+    test('either register may die, and workers of one name at one address are two', async () => {
+      for (const one of placed) await start(one, 'IPv4');
+      await Promise.all(placed.map(({ process }) => process.ready()));
+      const find = (role: string, host: NetworkHost): RoleProcess | undefined =>
+        placed.find((one) => one.role === role && one.host === host)?.process;
+      const worker = find('worker', gamma);
+      const a = await eventually(() => enter(gamma, alpha.ipv4, 'a'));
+      const b = await eventually(() => enter(gamma, beta.ipv4, 'b'));
+      const pids = new Set([a.workerPid, b.workerPid]);
+      expect(pids).toEqual(new Set([worker?.pid]));
+
+      find('register', alpha)?.kill();
+      const second = await load('worker', gamma);
+      await start(second, 'IPv4');
+      await second.process.ready();
+      // Whoever comes next goes to the worker with fewer clients, which is the new one.
+      const c = await eventually(() => enter(gamma, alpha.ipv4, 'c'));
+      const d = await eventually(() => enter(gamma, beta.ipv4, 'd'));
+      expect([c.workerPid, d.workerPid]).toEqual([second.process.pid, second.process.pid]);
+      for (const speaker of [a, d]) await talk(speaker, { a, b, c, d });
+
+      const registerAgain = await load('register', alpha);
+      await start(registerAgain, 'IPv4');
+      await registerAgain.process.ready();
+      find('register', beta)?.kill();
+      worker?.kill();
+      // The register that is left has heard of both gateways by themselves.
+      const third = await load('worker', gamma);
+      await start(third, 'IPv4');
+      await third.process.ready();
+      second.process.kill();
+      // What was said to the worker that died is lost; what is said once another answers is not.
+      for (const client of [a, b, c, d]) await answered(client);
+      for (const speaker of [a, b, c, d]) await talk(speaker, { a, b, c, d });
+      expect([a, b, c, d].every(({ isOpen }) => isOpen)).toBe(true);
+    });
+  });
+
+  test('a host whose cable is pulled slows nobody down, is given up in time and comes back', {
+    timeout: 240_000,
+  }, async () => {
+    const registers = `${alpha.ipv4}:1236,${beta.ipv4}:1236`;
+    const env = (host: NetworkHost) => ({ REGISTERS: registers, LAN_IP: host.ipv4 });
+    const [, , workers] = await Promise.all([
+      startOnHost(alpha, 'register,gateway', env(alpha)),
+      startOnHost(beta, 'register,gateway', env(beta)),
+      startOnHost(gamma, 'worker', env(gamma)),
+    ]);
+    // On its own host: only its gateway's cable to the worker is pulled.
+    const a = await eventually(() => enter(alpha, alpha.ipv4, 'a'));
+    const b = await eventually(() => enter(beta, beta.ipv4, 'b'));
+    const c = await eventually(() => enter(gamma, beta.ipv4, 'c'));
+    await talk(a, { a, b, c });
+
+    const isGone = (): boolean => b.messages.includes('left a gateway-lost');
+    const pulledAt = performance.now();
+    alpha.pullCable();
+    let slowest = 0;
+    let rounds = 0;
+    while (!isGone() && performance.now() - pulledAt < 40_000) {
+      rounds += 1;
+      b.send(`round ${rounds}`);
+      c.send(`group round ${rounds}`);
+      slowest = Math.max(slowest, await heard(b, `echo round ${rounds}`));
+      slowest = Math.max(slowest, await heard(b, `group round ${rounds}`));
+    }
+    const seconds = (performance.now() - pulledAt) / 1000;
+    expect({ seconds, isGone: isGone() }).toMatchObject({ isGone: true });
+    // Two intervals of the heartbeat are 20 s; the rest is for a busy machine.
+    expect(seconds).toBeLessThan(30);
+    expect(rounds).toBeGreaterThan(20);
+    expect(slowest).toBeLessThan(10_000);
+
+    alpha.plugCable();
+    // Its worker has told the application that this client is gone: it comes anew.
+    expect(await a.ended).toMatchObject({ code: 1012 });
+    const again = await eventually(() => enter(gamma, alpha.ipv4, 'again'), { timeoutMs: 30_000 });
+    const linked = async (): Promise<unknown[]> =>
+      (await workers.status())
+        .filter(({ role }) => role === 'business-worker')
+        .map(({ tables }) => Reflect.get(Object(tables), 'gateways'));
+    await eventually(async () => (await linked()).join() === '2,2', { timeoutMs: 30_000 });
+    await talk(again, { again, b, c });
+    await talk(b, { again, b, c });
+    const ends = b.messages.filter((text) => String(text).startsWith('left a '));
+    expect(ends).toEqual(['left a gateway-lost']);
+  });
+});
