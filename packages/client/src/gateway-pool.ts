@@ -12,7 +12,13 @@ import {
   type SecretKey,
 } from '@gatewayworker/core';
 import { createDiscovery, type Directory, type DiscoveryAddress } from '@gatewayworker/discovery';
-import { ByteReader, Command, type GatewayEntry, readMessage } from '@gatewayworker/protocol';
+import {
+  AcceptorRole,
+  ByteReader,
+  Command,
+  type GatewayEntry,
+  readMessage,
+} from '@gatewayworker/protocol';
 import { GatewayLink } from './gateway-link.ts';
 import { InterestIndex } from './interest-index.ts';
 
@@ -154,6 +160,7 @@ export class GatewayPool {
     const link = new DialedLink({
       address: parseHostPort('address of a gateway', address),
       identity,
+      acceptorRole: AcceptorRole.Gateway,
       secretKey,
       tls: innerTls,
       scheduler,

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { LinkPosition } from '@gatewayworker/protocol';
+import type { AcceptorRole, LinkPosition } from '@gatewayworker/protocol';
 import type { SecretKey } from './authentication.ts';
 import { backoffDelayMs } from './backoff.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
@@ -17,6 +17,8 @@ const BACKOFF = { initialMs: 50, maxMs: 1000, random: Math.random };
 export interface DialedLinkOptions {
   readonly address: HostPort;
   readonly identity: DialerIdentity;
+  /** Who must answer there. @default anyone */
+  readonly acceptorRole?: AcceptorRole;
   readonly secretKey: SecretKey;
   /** TLS of the link; `undefined` dials in plain. */
   readonly tls?: InnerTlsOptions | undefined;
@@ -90,7 +92,8 @@ export class DialedLink {
         this.#retry();
       },
     };
-    dialHandshake(connection, identity, secretKey, outcome, this.#position());
+    const options = { resume: this.#position(), acceptorRole: this.#options.acceptorRole };
+    dialHandshake(connection, identity, secretKey, outcome, options);
   }
 
   #connect(): Socket {

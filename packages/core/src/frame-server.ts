@@ -10,6 +10,7 @@ import { type AcceptorIdentity, acceptHandshake } from './handshake.ts';
 import type { InnerTlsOptions } from './inner-tls.ts';
 import type { Logger } from './logger.ts';
 import { formatHostPort, type HostPort } from './options.ts';
+import { PacedLog } from './paced-log.ts';
 
 /**
  * Interval of the heartbeat on every inner link: a peer that is silent for two of these is gone. A
@@ -22,6 +23,12 @@ const TLS_TIMEOUT_MS = 5000;
 
 /** Time that a peer has to come back over a link that broke, in milliseconds. */
 export const RESUME_GRACE_MS = 2000;
+
+/**
+ * Peers that have not proved themselves yet, at a time. Past it the one that has taken longest is cut off:
+ * who has the key takes milliseconds.
+ */
+const MAX_UNPROVEN = 1024;
 
 /** What a listener for inner links needs. */
 export interface FrameServerOptions {
@@ -44,18 +51,21 @@ export class FrameServer {
   readonly #options: FrameServerOptions;
   readonly #server: Server;
   readonly #connections = new Set<FrameConnection>();
-  /** What lies below TLS connections. */
-  readonly #sockets = new Set<Socket>();
+  /** Connections of peers that have not proved themselves, below TLS, by the address of the peer; oldest first. */
+  readonly #unproven = new Map<string, Socket>();
+  readonly #refusals: PacedLog;
   /** Links that can be resumed, by their id. */
   readonly #resumable = new Map<string, { connection: FrameConnection; dialer: string }>();
 
   constructor(options: FrameServerOptions) {
     this.#options = options;
     const { tls } = options;
+    this.#refusals = new PacedLog(options.logger, 'inner link refused');
     this.#server =
       tls === undefined
         ? createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket))
         : this.#createTlsServer(tls);
+    this.#server.prependListener('connection', (socket) => this.#limitUnproven(socket));
   }
 
   /** Number of links, those that are being set up and those that wait to be resumed included. */
@@ -84,8 +94,9 @@ export class FrameServer {
     for (const connection of this.#connections) connection.close();
     await Promise.all([...this.#connections].map((connection) => connection.closed));
     // Those that have not finished their TLS handshake are no connections yet.
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#unproven.values()) socket.destroy();
     await closed;
+    this.#refusals.close();
   }
 
   #createTlsServer(tls: InnerTlsOptions): Server {
@@ -100,20 +111,27 @@ export class FrameServer {
       },
       (socket) => this.#accept(socket),
     );
-    server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
-    });
     server.on('tlsClientError', (error, socket) => {
-      const peer = formatHostPort(socket.remoteAddress ?? 'unknown', socket.remotePort ?? 0);
-      this.#options.logger.warn({ peer, reason: error.message }, 'inner link refused');
+      this.#refusals.warn({ peer: peerOf(socket), reason: error.message });
       socket.destroy();
     });
     return server;
   }
 
+  #limitUnproven(socket: Socket): void {
+    const peer = peerOf(socket);
+    this.#unproven.set(peer, socket);
+    socket.once('close', () => {
+      if (this.#unproven.get(peer) === socket) this.#unproven.delete(peer);
+    });
+    if (this.#unproven.size <= MAX_UNPROVEN) return;
+    const [[oldest, slowest] = []] = this.#unproven;
+    if (oldest !== undefined) this.#unproven.delete(oldest);
+    slowest?.destroy();
+  }
+
   #accept(socket: Socket): void {
-    const { scheduler, logger, onLink, identity, secretKey, allowedRoles } = this.#options;
+    const { scheduler, onLink, identity, secretKey, allowedRoles } = this.#options;
     const { areLinksResumable = false } = this.#options;
     const connection = new FrameConnection(socket, scheduler);
     this.#connections.add(connection);
@@ -129,15 +147,13 @@ export class FrameServer {
       },
       {
         onLinked: ({ hello, linkId }) => {
+          this.#unproven.delete(connection.remoteAddress);
           connection.startHeartbeat(LINK_HEARTBEAT_MS);
           if (linkId !== undefined) this.#makeResumable(connection, hello, linkId);
           onLink(connection, hello);
         },
         onFailed: (error) => {
-          logger.warn(
-            { peer: connection.remoteAddress, reason: error.message },
-            'inner link refused',
-          );
+          this.#refusals.warn({ peer: connection.remoteAddress, reason: error.message });
         },
       },
     );
@@ -157,6 +173,11 @@ export class FrameServer {
     this.#options.logger.info({ peer: `${name}#${id}` }, 'inner link resumed');
     return link.connection;
   }
+}
+
+/** Address of the other side, for logs. */
+function peerOf({ remoteAddress = 'unknown', remotePort = 0 }: Socket): string {
+  return formatHostPort(remoteAddress, remotePort);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  type AcceptorRole,
   type Challenge,
   DEFAULT_MAX_FRAME_BYTES,
   type DialerRole,
@@ -36,6 +37,14 @@ export interface AcceptorIntroduction {
   readonly welcome: Welcome;
 }
 
+/** What a dialer may ask for. */
+export interface DialOptions {
+  /** Where a link that broke is to go on; the welcome tells whether it does. */
+  readonly resume?: LinkPosition | undefined;
+  /** Who must answer: with another one that has the key, no link comes about. @default anyone */
+  readonly acceptorRole?: AcceptorRole | undefined;
+}
+
 /** How a handshake ended. One of the two is called, once. */
 export interface HandshakeOutcome<T> {
   /**
@@ -53,15 +62,13 @@ export interface HandshakeOutcome<T> {
 
 /**
  * Proves both sides to each other, from the dialer's side: hello, challenge, proof, welcome.
- *
- * @param resume - where a link that broke is to go on; the welcome tells whether it does
  */
 export function dialHandshake(
   connection: FrameConnection,
   identity: DialerIdentity,
   secretKey: SecretKey,
   outcome: HandshakeOutcome<AcceptorIntroduction>,
-  resume?: LinkPosition,
+  { resume, acceptorRole }: DialOptions = {},
 ): void {
   const handshake = new Handshake(connection, outcome.onFailed);
   const nonce = randomBytes(NONCE_BYTES);
@@ -79,6 +86,10 @@ export function dialHandshake(
     const proofs = [challenge.proof, ...(challenge.otherProofs ?? [])];
     const key = findProvenKey(secretKey, 'acceptor', transcript, proofs);
     if (key === undefined) throw new GatewayWorkerError('GW_ERR_AUTHENTICATION_FAILED');
+    if (acceptorRole !== undefined && challenge.role !== acceptorRole) {
+      const text = `a ${challenge.role} answers where a ${acceptorRole} should`;
+      throw new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', text);
+    }
     connection.send({ type: 'proof', proof: computeProof(key, 'dialer', transcript) });
     handshake.expect('welcome', (welcome) => {
       handshake.end();

@@ -50,6 +50,7 @@ export {
   parseHostPort,
   rejectUnknownKeys,
 } from './options.ts';
+export { PacedLog } from './paced-log.ts';
 export { type Clock, RequestTable } from './request-table.ts';
 export {
   type ConnectionStatus,

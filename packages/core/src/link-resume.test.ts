@@ -69,7 +69,7 @@ async function dialOnce(
       onLinked: (acceptor: AcceptorIntroduction) => resolve({ ...acceptor, connection }),
       onFailed: reject,
     };
-    dialHandshake(connection, { ...identity, instanceId }, 'k', outcome, resume);
+    dialHandshake(connection, { ...identity, instanceId }, 'k', outcome, { resume });
   });
 }
 

@@ -146,6 +146,13 @@ test('writes readable lines to a terminal, and JSON to the file all the same', (
   expect(readLines(file)).toMatchObject([{ msg: 'hello', clients: 5 }]);
 });
 
+test('shows on a terminal what a terminal would obey', () => {
+  const stdout = captureStdout(true);
+  createLogger().warn({ reason: 'a\x1b]0;title\x07b\x9bc', list: ['\x1b[2J'] }, 'one\x1b[1A\ntwo');
+  expect(stdout.text()).toContain('one\\u001b[1A\ntwo');
+  expect(stdout.text()).toContain('reason=a\\u001b]0;title\\u0007b\\u009bc list=["\\u001b[2J"]');
+});
+
 test('shows a stack on a terminal and no secret', () => {
   const stdout = captureStdout(true);
   createLogger().error({ err: new Error('boom'), options: { secretKey } }, 'failed');

@@ -73,6 +73,16 @@ const levelNames: Readonly<Record<number, string>> = {
 
 const fieldsShownInFront = new Set(['level', 'time', 'pid', 'msg', 'role', 'name', 'id', 'err']);
 
+/**
+ * Shows the characters that a terminal would obey as JSON does: what strangers send stands in some lines.
+ * Line breaks stay.
+ */
+function printable(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
 /** Rewrites JSON lines for a person at a terminal. */
 function prettyStream(): DestinationStream {
   return { write: (line) => void process.stdout.write(prettyLine(line)) };
@@ -88,12 +98,13 @@ function prettyLine(line: string): string {
   const source = [fields.get('name') ?? fields.get('role') ?? '', id === undefined ? '' : `#${id}`];
   const rest = [...fields]
     .filter(([key]) => !fieldsShownInFront.has(key))
-    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .map(printable);
   const details = rest.length === 0 ? '' : ` \x1b[90m${rest.join(' ')}\x1b[39m`;
-  return `\x1b[90m${time}\x1b[39m ${level} \x1b[36m${source.join('')}\x1b[39m ${fields.get('msg') ?? ''}${details}\n${prettyStack(fields.get('err'))}`;
+  return `\x1b[90m${time}\x1b[39m ${level} \x1b[36m${source.join('')}\x1b[39m ${printable(String(fields.get('msg') ?? ''))}${details}\n${prettyStack(fields.get('err'))}`;
 }
 
 function prettyStack(error: unknown): string {
   if (typeof error !== 'object' || error === null || !('stack' in error)) return '';
-  return `${String(error.stack).replace(/^/gm, '    ')}\n`;
+  return `${printable(String(error.stack)).replace(/^/gm, '    ')}\n`;
 }

@@ -5,7 +5,7 @@ import {
   type HostPort,
   parseHostPort,
 } from '@gatewayworker/core';
-import { type GatewayEntry, readMessage } from '@gatewayworker/protocol';
+import { AcceptorRole, type GatewayEntry, readMessage } from '@gatewayworker/protocol';
 import type {
   Announcement,
   AnnouncementHandler,
@@ -87,6 +87,7 @@ export class RegisterDiscovery implements Discovery {
     return new DialedLink({
       address,
       identity,
+      acceptorRole: AcceptorRole.Register,
       secretKey,
       tls: innerTls,
       scheduler,

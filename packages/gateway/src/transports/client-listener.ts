@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
-import { boundPort, type Logger, listen, toError } from '@gatewayworker/core';
+import { boundPort, type Logger, listen, PacedLog, toError } from '@gatewayworker/core';
 import type { LimitCounters } from '../limit-counters.ts';
 import type { ListenAddress } from '../listen-address.ts';
 import { plainAddress, type TrustedProxies } from '../trusted-proxies.ts';
@@ -40,6 +40,7 @@ export class ClientListener {
   readonly #onSocket: (accepted: AcceptedSocket) => void;
   readonly #server: Server;
   readonly #context: AcceptedSocketContext;
+  readonly #refusals: PacedLog;
   /** Connections that are not closed, those of clients included. */
   #open = 0;
 
@@ -57,6 +58,7 @@ export class ClientListener {
   ) {
     this.#options = options;
     this.#isHttp = handler.isHttp;
+    this.#refusals = new PacedLog(options.logger, 'connection refused');
     this.#onSocket = handler.onSocket;
     this.#context = {
       handshakeTimeoutMs: options.handshakeTimeoutMs,
@@ -87,6 +89,7 @@ export class ClientListener {
   /** Takes no connection any more, and ends those that are in their handshake. */
   close(): void {
     this.#server.close();
+    this.#refusals.close();
     for (const socket of this.#context.inHandshake) socket.destroy();
   }
 
@@ -130,10 +133,10 @@ export class ClientListener {
   }
 
   #takeProxyHeader(raw: Socket, onSource: (source: Source | undefined) => void): void {
-    const { trustedProxies, logger } = this.#options;
+    const { trustedProxies } = this.#options;
     const { remoteAddress = '' } = raw;
     const reject = (reason: string): void => {
-      logger.warn({ remoteAddress, reason }, 'connection refused');
+      this.#refusals.warn({ remoteAddress, reason });
       raw.destroy();
     };
     if (!trustedProxies.includes(remoteAddress)) {
