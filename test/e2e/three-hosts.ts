@@ -118,6 +118,7 @@ export async function startOnHost(
   const cluster = await startCluster({
     file: startFile,
     host,
+    pidFile: `${folder.path}/run.pid`,
     env: { ROLES: roles, RUN_FILES: `${folder.path}/run`, ...env },
     readyTimeoutMs: 90_000,
   });
