@@ -10,9 +10,14 @@ export class TcpPeer {
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    // Each piece that a test sends is one on the wire.
+    socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#chunks.push(chunk));
     socket.on('error', () => undefined);
-    this.ended = once(socket, 'close').then(() => this.received);
+    // Not by `once`, which rejects on an error: a connection that fails has ended too.
+    this.ended = new Promise((resolve) => {
+      socket.once('close', () => resolve(this.received));
+    });
   }
 
   /** Everything that came so far. */

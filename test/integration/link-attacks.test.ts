@@ -1,0 +1,350 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import {
+  BusinessWorkerRuntime,
+  resolveBusinessWorkerOptions,
+} from '@gatewayworker/business-worker';
+import {
+  AcceptorRole,
+  ByteWriter,
+  type Challenge,
+  DialerRole,
+  type Hello,
+  PROTOCOL_VERSION,
+  writeSendToAll,
+} from '@gatewayworker/protocol';
+import {
+  captureLogger,
+  eventually,
+  type LogLine,
+  type Roles,
+  startRoles,
+  type TestClient,
+} from '@gatewayworker/testing';
+import type { EventHandler } from 'gatewayworker';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import {
+  Dialer,
+  frameOf,
+  listenFalsely,
+  makeHello,
+  messagesOf,
+  prove,
+  recordSession,
+  type Session,
+} from './link-attackers.ts';
+
+const secretKey = 'the key of this cluster';
+const echo: EventHandler = { onMessage: (_id, message, ctx) => void ctx.send(message) };
+
+let cluster: Roles;
+/** Talks all the while. */
+let bystander: TestClient;
+
+beforeAll(async () => {
+  cluster = await startRoles({ events: echo, gateways: 2, secretKey });
+  bystander = await cluster.connect();
+});
+
+afterAll(() => cluster.stop());
+
+let words = 0;
+
+/** The cluster does its work, and has heard nothing of strangers. */
+async function expectUnaffected(): Promise<void> {
+  words += 1;
+  bystander.send(`word ${words}`);
+  expect(await bystander.next()).toBe(`word ${words}`);
+  expect(bystander.messages).toEqual([]);
+  expect(cluster.gateways.map(({ workerCount }) => workerCount)).toEqual([1, 1]);
+}
+
+const refusals = (lines: readonly LogLine[]): LogLine[] =>
+  lines.filter(({ msg }) => msg === 'inner link refused');
+
+/** What attackers know: how to reach the process, another one of its kind, and what a friend said to it. */
+interface Target {
+  readonly port: number;
+  readonly otherPort: number;
+  readonly session: Session;
+}
+
+/** Attacks a process; resolves with whoever was connected. */
+type Attack = (target: Target) => Promise<Dialer>;
+
+/** Says hello, and proves itself by what it makes of the challenge. */
+function proveBy(
+  makeProof: (hello: Hello, challenge: Challenge, target: Target) => Uint8Array,
+  role: DialerRole = DialerRole.Worker,
+): Attack {
+  return async (target) => {
+    const dialer = await Dialer.open(target.port);
+    const hello = makeHello({ role });
+    const challenge = await dialer.greet(hello);
+    const proof = makeProof(hello, challenge, target);
+    dialer.peer.send(frameOf({ type: 'proof', proof }));
+    return dialer;
+  };
+}
+
+/** Sends bytes, whatever comes back. */
+function send(makeBytes: (target: Target) => readonly Uint8Array[]): Attack {
+  return async (target) => {
+    const dialer = await Dialer.open(target.port);
+    for (const bytes of makeBytes(target)) dialer.peer.send(bytes);
+    return dialer;
+  };
+}
+
+const shout = (): Buffer => {
+  const writer = new ByteWriter();
+  writeSendToAll(writer, [], 'from a stranger');
+  return Buffer.from(writer.buffer.subarray(0, writer.length));
+};
+
+const attacks: Readonly<Record<string, Attack>> = {
+  'no key': proveBy((hello, challenge) => prove('', 'dialer', hello, challenge)),
+  'a wrong key': proveBy((hello, challenge) => prove(`${secretKey}!`, 'dialer', hello, challenge)),
+  'a proof of nothing': proveBy(() => Buffer.alloc(32)),
+  'a proof of no bytes': proveBy(() => Buffer.alloc(0)),
+  'the proof of the other side, sent back': proveBy((_hello, { proof }) => proof),
+  'a proof that was made as the other side makes it': proveBy((hello, challenge) =>
+    prove(secretKey, 'acceptor', hello, challenge),
+  ),
+  'the proof of a friend': proveBy((_hello, _challenge, { session }) => session.proof),
+  'the proof of a worker, by one that says it is a client': proveBy(
+    (hello, challenge) =>
+      prove(secretKey, 'dialer', { ...hello, role: DialerRole.Worker }, challenge),
+    DialerRole.Client,
+  ),
+  'a proof that was meant for the other kind of acceptor': proveBy((hello, challenge) => {
+    const { Gateway, Register } = AcceptorRole;
+    const role = challenge.role === Gateway ? Register : Gateway;
+    return prove(secretKey, 'dialer', hello, { ...challenge, role });
+  }),
+  'the hello of a friend again, and its proof': async ({ port, session }) => {
+    const dialer = await Dialer.open(port);
+    await dialer.greet(session.hello);
+    dialer.peer.send(frameOf({ type: 'proof', proof: session.proof }));
+    return dialer;
+  },
+  'the session of a friend again': send(({ session }) => [session.sent]),
+  'the link of a friend, gone on with': async ({ port, session }) => {
+    const dialer = await Dialer.open(port);
+    const { instanceId } = session.hello;
+    const resume = { linkId: session.linkId ?? '', received: 0 };
+    await dialer.greet(makeHello({ instanceId, resume }));
+    dialer.peer.send(frameOf({ type: 'proof', proof: session.proof }));
+    return dialer;
+  },
+  'the challenge, sent back': async ({ port }) => {
+    const dialer = await Dialer.open(port);
+    const challenge = await dialer.greet(makeHello());
+    dialer.peer.send(frameOf(challenge));
+    return dialer;
+  },
+  'a hello and then another': send(() => [frameOf(makeHello()), frameOf(makeHello())]),
+  'a command behind the hello': send(() => [frameOf(makeHello()), shout()]),
+  'a command at once': send(() => [shout()]),
+  'a hello that is too long': send(() => [frameOf(makeHello({ name: 'x'.repeat(5000) }))]),
+  'a hello said to be of four gigabytes': send(() => [Buffer.from('ffffffff01', 'hex')]),
+  'a hello without a nonce': send(() => [frameOf(makeHello({ nonce: Buffer.alloc(0) }))]),
+  'a hello byte by byte, and a wrong proof': async ({ port }) => {
+    const dialer = await Dialer.open(port);
+    const hello = makeHello();
+    const bytes = frameOf(hello);
+    for (const [index] of bytes.entries()) {
+      dialer.peer.send(bytes.subarray(index, index + 1));
+      await new Promise(setImmediate);
+    }
+    const challenge = await eventually(() =>
+      messagesOf(dialer.peer.received).find(({ type }) => type === 'challenge'),
+    );
+    expect(challenge.type).toBe('challenge');
+    dialer.peer.send(frameOf({ type: 'proof', proof: Buffer.alloc(32) }));
+    return dialer;
+  },
+};
+
+/** Those that are refused when their time is over. */
+const slowAttacks: readonly Attack[] = [
+  send(() => [frameOf(makeHello()).subarray(0, 40)]),
+  send(() => [frameOf(makeHello())]),
+  send(() => []),
+];
+
+describe.each(['register', 'gateway'] as const)('a %s refuses', (kind) => {
+  async function makeTarget(): Promise<Target> {
+    const [gateway, other] = cluster.gateways;
+    const ports = [gateway?.innerPort ?? 0, other?.innerPort ?? 0] as const;
+    const port = kind === 'register' ? cluster.register.port : ports[0];
+    return { port, otherPort: ports[1], session: await recordSession(port, secretKey) };
+  }
+
+  test.each(Object.entries(attacks))('%s', async (_name, attack) => {
+    const dialer = await attack(await makeTarget());
+    await dialer.peer.ended;
+    expect(dialer.isWelcome).toBe(false);
+    await expectUnaffected();
+  });
+
+  test('the session of a friend of another process', async () => {
+    const { session, otherPort } = await makeTarget();
+    const dialer = await Dialer.open(otherPort);
+    dialer.peer.send(session.sent);
+    await dialer.peer.ended;
+    expect(dialer.isWelcome).toBe(false);
+    await expectUnaffected();
+  });
+
+  test('who does not come to the end of its hello, gives no proof, or says nothing', async () => {
+    const target = await makeTarget();
+    const dialers = await Promise.all(slowAttacks.map((attack) => attack(target)));
+    await expectUnaffected();
+    await Promise.all(dialers.map(({ peer }) => peer.ended));
+    expect(dialers.map(({ isWelcome }) => isWelcome)).toEqual([false, false, false]);
+  });
+
+  test('ten thousand in a row, with a line a second that counts them', {
+    timeout: 180_000,
+  }, async () => {
+    const { port } = await makeTarget();
+    // What was refused before has its line by now.
+    await eventually(() => {
+      const last = refusals(cluster.log).at(-1);
+      return last === undefined || Date.now() - Number(last['time']) > 1000;
+    });
+    const before = refusals(cluster.log).length;
+    const attempts = 10_000;
+    const startedAt = Date.now();
+    const proof = Buffer.concat([
+      frameOf(makeHello()),
+      frameOf({ type: 'proof', proof: Buffer.alloc(32) }),
+    ]);
+    let started = 0;
+    const attackOn = async (): Promise<void> => {
+      while (started < attempts) {
+        started += 1;
+        const socket = connect(port, '127.0.0.1');
+        socket.on('error', () => undefined).resume();
+        socket.write(proof);
+        await once(socket, 'close');
+      }
+    };
+    const attacking = Promise.all(Array.from({ length: 64 }, attackOn));
+    while (started < attempts) await expectUnaffected();
+    await attacking;
+    const lines = (): LogLine[] => refusals(cluster.log).slice(before);
+    const counted = (): number =>
+      lines().reduce((sum, { leftOut }) => sum + 1 + Number(leftOut ?? 0), 0);
+    await eventually(() => counted() === attempts);
+    expect(lines().length).toBeLessThanOrEqual((Date.now() - startedAt) / 1000 + 1);
+    await expectUnaffected();
+  });
+
+  test('no friend, however many strangers are silent', async () => {
+    const { port } = await makeTarget();
+    const strangers: Socket[] = [];
+    onTestFinished(() => {
+      for (const socket of strangers) socket.destroy();
+    });
+    let cutOff = 0;
+    for (let count = 0; count < 1400; count += 1) {
+      const socket = connect(port, '127.0.0.1');
+      strangers.push(socket);
+      socket
+        .on('error', () => undefined)
+        .on('close', () => {
+          cutOff += 1;
+        });
+      if (count % 100 === 99) await once(socket, 'connect');
+    }
+    // Long before their time is over the first make way.
+    await eventually(() => cutOff >= 1400 - 1024);
+    const session = await recordSession(port, secretKey);
+    expect(session.proof).toHaveLength(32);
+    await expectUnaffected();
+  });
+});
+
+/** What strangers answer who listen where a register should. */
+const falseAnswers: Readonly<
+  Record<string, (socket: Socket, hello: Hello, session: Session) => void>
+> = {
+  'a proof by a wrong key': (socket, hello) => {
+    socket.write(frameOf(makeChallenge(hello, 'a wrong key')));
+  },
+  'the challenge of a friend': (socket, _hello, session) => {
+    socket.write(frameOf(session.challenge));
+  },
+  'the hello, sent back': (socket, hello) => {
+    socket.write(frameOf(hello));
+  },
+  'a proof that was made as a dialer makes it': (socket, hello) => {
+    const challenge = makeChallenge(hello, '');
+    const proof = prove(secretKey, 'dialer', hello, challenge);
+    socket.write(frameOf({ ...challenge, proof }));
+  },
+  'many proofs, all of them wrong': (socket, hello) => {
+    const otherProofs = Array.from({ length: 60 }, () => randomBytes(32));
+    socket.write(frameOf({ ...makeChallenge(hello, ''), otherProofs }));
+  },
+  'a welcome at once': (socket) => {
+    socket.write(frameOf({ type: 'welcome', name: 'x', id: 0, gatewayToken: 0 }));
+    socket.write(frameOf({ type: 'gatewayList', gateways: [] }));
+  },
+  'a frame of four gigabytes': (socket) => {
+    socket.write(Buffer.from('ffffffff02', 'hex'));
+  },
+  'a gateway that is passed off as the register': (socket, hello) => {
+    const real = connect(cluster.gateways[0]?.innerPort ?? 0, '127.0.0.1');
+    real.on('error', () => undefined);
+    real.write(frameOf(hello));
+    real.pipe(socket).pipe(real);
+  },
+};
+
+function makeChallenge(hello: Hello, key: string): Challenge {
+  const said = {
+    type: 'challenge',
+    version: PROTOCOL_VERSION,
+    role: AcceptorRole.Register,
+    instanceId: 'false',
+    nonce: randomBytes(32),
+  } as const;
+  return { ...said, proof: prove(key, 'acceptor', hello, said) };
+}
+
+test.each(Object.entries(falseAnswers))(
+  'a worker proves nothing to a false register that answers with %s, and does its work by the true one',
+  async (_name, answer) => {
+    const session = await recordSession(cluster.register.port, secretKey);
+    const register = await listenFalsely((socket, first) => {
+      const [hello] = messagesOf(first);
+      if (hello?.type === 'hello') answer(socket, hello, session);
+    });
+    const registerAddress = [`127.0.0.1:${register.port}`, cluster.registerAddress];
+    const options = { name: 'cheated', eventHandler: '/given', registerAddress, secretKey };
+    const log = captureLogger();
+    const worker = new BusinessWorkerRuntime(resolveBusinessWorkerOptions(options), {
+      id: 0,
+      logger: log.logger,
+      loadEvents: async () => echo,
+    });
+    const stop = async (): Promise<void> => {
+      await worker.stop();
+      await eventually(() => cluster.gateways.every(({ workerCount }) => workerCount === 1));
+    };
+    onTestFinished(stop);
+    await worker.start();
+    await eventually(() => cluster.gateways.every(({ workerCount }) => workerCount === 2));
+    // It is refused, and dialed again.
+    await eventually(() => register.peers.length >= 2);
+    await register.peers[0]?.ended;
+    for (const { received } of register.peers) {
+      expect(messagesOf(received).some(({ type }) => type === 'proof')).toBe(false);
+    }
+    expect(log.lines.filter(({ msg }) => msg === 'inner link not up, dialing on')).toHaveLength(1);
+  },
+);
