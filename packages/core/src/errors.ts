@@ -1,4 +1,5 @@
 import { type ErrorCode, errorCodes, FrameError, isErrorCode } from '@gatewayworker/protocol';
+import { hideSecrets } from './hide-secrets.ts';
 
 /** Form in which an error crosses a link. */
 export interface WireError {
@@ -30,13 +31,14 @@ export class OptionError extends GatewayWorkerError {
   override readonly name: string = 'OptionError';
   /** Full name of the option, such as `Gateway.startPort`. */
   readonly option: string;
-  /** The value that was given. */
+  /** The value that was given, without the secrets in it. */
   readonly value: unknown;
 
   constructor(option: string, value: unknown, allowed: string) {
-    super('GW_ERR_OPTION_INVALID', `option ${option} is ${describeValue(value)}; ${allowed}`);
+    const shown = hideSecrets(value);
+    super('GW_ERR_OPTION_INVALID', `option ${option} is ${describeValue(shown)}; ${allowed}`);
     this.option = option;
-    this.value = value;
+    this.value = shown;
   }
 }
 

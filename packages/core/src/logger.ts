@@ -15,8 +15,13 @@ export interface LoggerOptions {
   readonly stdout?: boolean;
 }
 
-/** Where a `secretKey` may stand: at the top of what is logged, or up to four objects or lists deep. */
-const secretPaths = ['', '*.', '*.*.', '*.*.*.', '*.*.*.*.'].map((owner) => `${owner}secretKey`);
+/** Names of what is not to be logged. */
+const secretFields = ['secretKey', 'password', 'passphrase', 'tls.key', 'innerTls.key'];
+
+/** Where they may stand: at the top of what is logged, or up to four objects or lists deep. */
+const secretPaths = ['', '*.', '*.*.', '*.*.*.', '*.*.*.*.'].flatMap((owner) =>
+  secretFields.map((field) => `${owner}${field}`),
+);
 
 /** The logger of a process, whose file can be moved away while it writes. */
 export interface ProcessLog {
@@ -29,7 +34,7 @@ export interface ProcessLog {
   reopen(): void;
 }
 
-/** Creates the logger of a process. No secret key reaches a line: it is redacted wherever it stands. */
+/** Creates the logger of a process. No key or password reaches a line: it is redacted wherever it stands. */
 export function createLogger(options: LoggerOptions = {}): Logger {
   return openLog(options).logger;
 }

@@ -1,4 +1,5 @@
 import { OptionError } from './errors.ts';
+import { isSecretName } from './hide-secrets.ts';
 
 /** A host and a port, as in `127.0.0.1:1236` or `[::1]:1236`. */
 export interface HostPort {
@@ -17,8 +18,9 @@ export function rejectUnknownKeys(owner: string, options: object, known: readonl
     if (known.includes(key)) continue;
     const nearest = nearestName(key, known);
     const hint = nearest === undefined ? `known: ${known.join(', ')}` : `did you mean ${nearest}?`;
-    // A misspelt secretKey is a secret all the same.
-    const shown = /secret|key|token|password/i.test(key) ? `a hidden ${typeof value}` : value;
+    // A misspelt secretKey is a secret all the same, and so is whatever stands beside a private key.
+    const isSecret = isSecretName(key) || /tls$/i.test(owner);
+    const shown = isSecret ? `a hidden ${typeof value}` : value;
     throw new OptionError(`${owner}.${key}`, shown, `there is no such option; ${hint}`);
   }
 }
@@ -26,7 +28,9 @@ export function rejectUnknownKeys(owner: string, options: object, known: readonl
 /** Throws unless the options are a plain object. */
 export function assertOptionsObject(owner: string, options: unknown): asserts options is object {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new OptionError(owner, options, 'allowed: an object of options');
+    // Text may be the private key itself.
+    const shown = typeof options === 'string' ? 'text' : options;
+    throw new OptionError(owner, shown, 'allowed: an object of options');
   }
 }
 

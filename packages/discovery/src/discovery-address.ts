@@ -50,8 +50,7 @@ function parseEtcd(option: string, value: string): EtcdAddress {
     );
   const { tls, user, password, hosts = '', prefix } = match?.groups ?? {};
   if (match === null) {
-    const shown = value.replace(/\/\/[^@/]*@/, '//hidden@');
-    throw new OptionError(option, shown, 'allowed: etcd://host:port,host:port/prefix');
+    throw new OptionError(option, value, 'allowed: etcd://host:port,host:port/prefix');
   }
   const endpoints = hosts.split(',').map((entry) => {
     parsePort(option, entry);
@@ -61,7 +60,16 @@ function parseEtcd(option: string, value: string): EtcdAddress {
     kind: 'etcd',
     endpoints,
     prefix: prefix?.replace(/\/+$/, '') || defaultPrefix,
-    user: user && decodeURIComponent(user),
-    password: password && decodeURIComponent(password),
+    user: user && decodePart(option, value, user),
+    password: password && decodePart(option, value, password),
   };
+}
+
+function decodePart(option: string, address: string, part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    const allowed = 'allowed: a user and a password in which % is written as %25';
+    throw new OptionError(option, address, allowed);
+  }
 }

@@ -27,6 +27,10 @@ export function createTlsContext(tls: TlsOptions): SecureContext {
     if (typeof value === 'string' || Buffer.isBuffer(value)) continue;
     throw new OptionError(`Gateway.tls.${part}`, typeof value, 'allowed: PEM text, or its bytes');
   }
+  const passphrase: unknown = tls.passphrase;
+  if (passphrase !== undefined && typeof passphrase !== 'string') {
+    throw new OptionError('Gateway.tls.passphrase', typeof passphrase, 'allowed: a string');
+  }
   try {
     return createSecureContext({ minVersion: 'TLSv1.2', ...tls });
   } catch (error) {
