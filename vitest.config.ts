@@ -17,7 +17,11 @@ export default defineConfig({
         test: {
           isolate: false,
           name: 'unit',
-          include: ['packages/*/src/**/*.test.ts', 'examples/*/**/*.test.ts'],
+          include: [
+            'packages/*/src/**/*.test.ts',
+            'examples/*/**/*.test.ts',
+            'recipes/**/*.test.ts',
+          ],
         },
       },
       {
