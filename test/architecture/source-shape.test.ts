@@ -9,7 +9,9 @@ import {
   withoutComments,
 } from './repository.ts';
 
-const typescript = listFiles(/^(?:packages|examples|benchmark|test|scripts)\/.*\.ts$|^start\.ts$/);
+const typescript = listFiles(
+  /^(?:packages|examples|recipes|benchmark|test|scripts)\/.*\.ts$|^start\.ts$/,
+);
 
 /** Every line of code that matches, as `path:line: text`. */
 function findLines(paths: readonly string[], pattern: RegExp): string[] {

@@ -5,7 +5,7 @@ export { FaultProxy, type Faults } from './fault-proxy.ts';
 export { freePorts } from './free-ports.ts';
 export { MemorySocket } from './memory-socket.ts';
 export { Network, type NetworkHost } from './network-namespaces.ts';
-export { nodeFlags } from './node-flags.ts';
+export { nodeFlags, repositoryRoot } from './node-flags.ts';
 export { childPids, endDaemon, endProcess, isAlive } from './processes.ts';
 export { type CommandOptions, type CommandResult, runCommand } from './run-command.ts';
 export { type Requirement, skipReason } from './skip-reason.ts';

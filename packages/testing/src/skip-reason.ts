@@ -3,7 +3,13 @@ import { delimiter, join } from 'node:path';
 import { whyNoNetworkNamespaces } from './network-namespaces.ts';
 
 /** What some machines lack: network namespaces, or a program. */
-export type Requirement = 'netns' | 'etcd' | 'nginx' | 'haproxy';
+export type Requirement =
+  | 'netns'
+  | 'etcd'
+  | 'nginx'
+  | 'haproxy'
+  | 'systemd-analyze'
+  | 'systemd-nspawn';
 
 /**
  * Tells why tests that need something are skipped on this machine, and prints it once.

@@ -1,0 +1,80 @@
+import { eventually, skipReason } from '@gatewayworker/testing';
+import { describe, expect, test } from 'vitest';
+import { gatewayOf, RecipeHosts, theOther } from './recipe-hosts.ts';
+
+/** Four start files have to start first, one after another in part. */
+const TIMEOUT_MS = 150_000;
+
+const reason = skipReason('netns') || skipReason('nginx');
+
+/** Starts a cluster, and nginx before it with a file that goes into its `conf.d`. */
+async function startBehind(path: string): Promise<{ hosts: RecipeHosts; certificate: string }> {
+  const hosts = await RecipeHosts.start({});
+  const { cert, folder } = await hosts.writeCertificate();
+  const isTls = path.endsWith('tls.conf');
+  const site = await hosts.writeRecipe(path, isTls ? { '/etc/ssl/gatewayworker': folder } : {});
+  const main = `daemon off;
+pid ${site}.pid;
+error_log stderr notice;
+events {}
+http {
+  access_log off;
+  include ${site};
+}
+`;
+  const proxy = hosts.host('proxy');
+  hosts.startProgram(proxy, 'nginx', ['nginx', '-c', await hosts.write('nginx.conf', main)]);
+  await eventually(() => proxy.run('ss', '-Hltn').includes(':80 '));
+  return { hosts, certificate: cert };
+}
+
+describe.skipIf(reason !== '')(`nginx before two gateways${reason}`, () => {
+  test.each(['nginx/plain.conf', 'nginx/tls.conf'])(
+    '%s spreads clients, tells who they are whatever they say, and leads them past a gateway that was killed',
+    async (path) => {
+      const { hosts, certificate } = await startBehind(path);
+      const tls = path.endsWith('tls.conf') ? { tls: certificate } : {};
+      const one = await hosts.open(tls);
+      const other = await hosts.open({ ...tls, headers: { 'x-forwarded-for': '203.0.113.66' } });
+      const address = hosts.host('person').ipv4;
+      expect([one, other].map(({ welcome }) => welcome.remoteAddress)).toEqual([address, address]);
+      expect(gatewayOf(one)).not.toBe(gatewayOf(other));
+      one.client.send('hello');
+      const said = { type: 'said', clientId: one.welcome.clientId, text: 'hello' };
+      expect(await other.client.nextJson()).toEqual(said);
+
+      hosts.host('gateway1').killAll();
+      const staying = await theOther(one, other);
+      for (let times = 0; times < 3; times += 1) {
+        expect(gatewayOf(await hosts.open(tls))).toBe(gatewayOf(staying));
+      }
+      expect(staying.client.isOpen).toBe(true);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'leads clients past a gateway that does not answer, and past one that drains',
+    async () => {
+      const { hosts } = await startBehind('nginx/plain.conf');
+      const [one, other] = [await hosts.open(), await hosts.open()];
+      hosts.host('gateway1').pullCable();
+      const during = [await hosts.open(), await hosts.open(), await hosts.open()];
+      expect(new Set(during.map(gatewayOf)).size).toBe(1);
+      hosts.host('gateway1').plugCable();
+      const back = await eventually(
+        async () => {
+          const next = await hosts.open();
+          return gatewayOf(next) !== gatewayOf(during[0] ?? next) && next;
+        },
+        { timeoutMs: 20_000 },
+      );
+      expect([one, other].map(({ client }) => client.isOpen)).toEqual([true, true]);
+
+      await hosts.command(hosts.host('gateway1'), 'gateway', 'drain', '--over', '1');
+      expect(await back.client.ended).toEqual({ code: 1012, reason: 'retry in 1-5 s' });
+      expect(gatewayOf(await hosts.open())).toBe(gatewayOf(await theOther(one, other)));
+    },
+    TIMEOUT_MS,
+  );
+});

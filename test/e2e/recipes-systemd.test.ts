@@ -1,0 +1,120 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import {
+  eventually,
+  Network,
+  type NetworkHost,
+  skipReason,
+  TestClient,
+  temporaryFolder,
+} from '@gatewayworker/testing';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { recipePath } from './recipe-hosts.ts';
+import { clusterInMachine, machineNode, SystemdMachine } from './systemd-machine.ts';
+
+const roles = ['register', 'gateway', 'worker'] as const;
+const analyzeReason = skipReason('systemd-analyze');
+const machineReason = skipReason('netns') || skipReason('systemd-nspawn');
+
+async function readUnit(role: string): Promise<string> {
+  return await readFile(recipePath(`systemd/gatewayworker-${role}.service`), 'utf8');
+}
+
+function replaceAll(text: string, replacements: readonly (readonly [string, string])[]): string {
+  return replacements.reduce((so, [from, to]) => so.replaceAll(from, to), text);
+}
+
+describe.skipIf(analyzeReason !== '')(`units of systemd${analyzeReason}`, () => {
+  test.each(roles)('the unit of the %s has nothing that systemd objects to', async (role) => {
+    const folder = await temporaryFolder('units');
+    onTestFinished(folder.dispose);
+    const unit = (await readUnit(role)).replaceAll('/usr/bin/node', process.execPath);
+    const file = await folder.write(`gatewayworker-${role}.service`, unit);
+    const verified = await promisify(execFile)('systemd-analyze', ['verify', '--man=no', file]);
+    expect(verified).toEqual({ stdout: '', stderr: '' });
+  });
+});
+
+/** The units of the recipes, on a machine where the application stands among the sources. */
+async function machineFiles(): Promise<Record<string, string>> {
+  const files: Record<string, string> = {
+    'etc/passwd': 'root:x:0:0::/root:/bin/sh\ngatewayworker:x:990:990::/:/bin/false\n',
+    'etc/group': 'root:x:0:\ngatewayworker:x:990:\n',
+    'etc/os-release': 'ID=test\n',
+    'etc/machine-id': '',
+    'etc/gatewayworker/secret-key': 'the key of the test\n',
+    'etc/gatewayworker/cluster.env': replaceAll(
+      await readFile(recipePath('systemd/cluster.env'), 'utf8'),
+      [
+        ['10.0.0.10', '127.0.0.1'],
+        ['10.0.0.11', '127.0.0.1'],
+      ],
+    ),
+  };
+  for (const role of roles) {
+    files[`etc/systemd/system/gatewayworker-${role}.service`] = replaceAll(await readUnit(role), [
+      ['/opt/gatewayworker', clusterInMachine],
+      ['/usr/bin/node', machineNode],
+      [`${role}.js`, `${role}.ts`],
+      ['--over 30', '--over 1'],
+    ]);
+  }
+  return files;
+}
+
+async function boot(): Promise<{ machine: SystemdMachine; host: NetworkHost }> {
+  const network = await Network.start(['machine']);
+  onTestFinished(() => network.dispose());
+  const host = network.host('machine');
+  const machine = await SystemdMachine.boot(host, await machineFiles());
+  onTestFinished(() => machine.dispose());
+  return { machine, host };
+}
+
+/** Connects again and again until a worker has said its welcome. */
+async function openWelcomed(host: NetworkHost): Promise<TestClient> {
+  return await eventually(
+    async () => {
+      const createConnection = () => host.connect(8282, '127.0.0.1');
+      const client = new TestClient(new WebSocket('ws://machine/', { createConnection }));
+      onTestFinished(() => client.terminate());
+      const first = await Promise.race([client.next(), client.ended]);
+      return typeof first === 'string' && client;
+    },
+    { timeoutMs: 60_000, intervalMs: 200 },
+  );
+}
+
+describe.skipIf(machineReason !== '')(`a machine with systemd${machineReason}`, () => {
+  test('runs the three units: reloads, restarts what was killed, and stops in good order', async () => {
+    const { machine, host } = await boot();
+    const units = roles.map((role) => `gatewayworker-${role}`);
+    const [, gateway = '', worker = ''] = units;
+    await machine.systemctl('start', ...units);
+    const client = await openWelcomed(host);
+
+    await machine.systemctl('reload', worker);
+    const reloaded = await machine.run('journalctl', '-o', 'cat', '-u', worker);
+    expect(reloaded).toMatch(/worker #1: \d+ -> \d+, ready after/);
+    client.send('after the reload');
+    expect(await client.nextJson()).toMatchObject({ type: 'said', text: 'after the reload' });
+
+    await machine.systemctl('kill', '--kill-who=main', '--signal=SIGKILL', gateway);
+    await client.ended;
+    const again = await openWelcomed(host);
+    expect(await machine.property(gateway, 'NRestarts')).toBe('1');
+
+    await machine.systemctl('stop', gateway);
+    expect(await again.ended).toEqual({ code: 1012, reason: 'retry in 1-5 s' });
+    await machine.systemctl('stop', worker);
+    await machine.systemctl('stop', ...units);
+    for (const unit of units) {
+      expect([unit, await machine.property(unit, 'ActiveState')]).toEqual([unit, 'inactive']);
+      expect([unit, await machine.property(unit, 'Result')]).toEqual([unit, 'success']);
+    }
+    const journal = await machine.run('journalctl', '-o', 'cat', '-u', worker);
+    expect(journal).toContain('"reason":"SIGQUIT","msg":"stopping gracefully"');
+  }, 240_000);
+});
