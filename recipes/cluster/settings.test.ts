@@ -48,8 +48,9 @@ test('registers and proxies are separated by commas, and those of an etcd stay t
     'a:1236',
     'b:1236',
   ]);
-  const etcd = 'etcd://a:2379,b:2379/chat';
-  expect(readRegisterAddress({ GW_REGISTER_ADDRESS: etcd })).toBe(etcd);
+  for (const etcd of ['etcd://a:2379,b:2379/chat', 'etcds://user:password@a:2379,b:2379']) {
+    expect(readRegisterAddress({ GW_REGISTER_ADDRESS: etcd })).toBe(etcd);
+  }
   const { trustProxy } = readGatewaySettings({ GW_TRUST_PROXY: '10.0.0.5,fd00::/8' });
   expect(trustProxy).toEqual(['10.0.0.5', 'fd00::/8']);
   expect(readGatewaySettings({ GW_TRUST_PROXY: 'true' }).trustProxy).toBe(true);

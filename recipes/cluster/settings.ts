@@ -37,7 +37,7 @@ export function readClusterSettings(environment: Environment): ClusterSettings {
 /** Reads `GW_REGISTER_ADDRESS`: registers separated by commas, or `etcd://…`, whose commas are its own. */
 export function readRegisterAddress(environment: Environment): RegisterAddress {
   const address = optional(environment, 'GW_REGISTER_ADDRESS') ?? '127.0.0.1:1236';
-  return address.startsWith('etcd://') ? address : list(address);
+  return /^etcds?:/.test(address) ? address : list(address);
 }
 
 /** Reads what only the register has: `GW_REGISTER_LISTEN`. */
