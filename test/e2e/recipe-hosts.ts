@@ -113,7 +113,8 @@ export class RecipeHosts {
   /** Runs a command of a role to its end and resolves with what it printed. */
   async command(host: NetworkHost, role: string, ...args: string[]): Promise<string> {
     const name = `${host.name} ${role} ${args.join(' ')}`;
-    const program = [process.execPath, ...nodeFlags, recipePath(`cluster/${role}.ts`), ...args];
+    const file = recipePath(`cluster/${role}.ts`);
+    const program = [process.execPath, ...nodeFlags(file), file, ...args];
     const child = this.startProgram(host, name, program, this.#runVariables(host));
     const [code] = await once(child, 'close');
     if (code !== 0) throw new Error(`${name} ended with ${code}: ${this.output(name)}`);
@@ -165,7 +166,8 @@ export class RecipeHosts {
   }
 
   #startRole(host: NetworkHost, role: string, variables: Record<string, string>): void {
-    const program = [process.execPath, ...nodeFlags, recipePath(`cluster/${role}.ts`), 'start'];
+    const file = recipePath(`cluster/${role}.ts`);
+    const program = [process.execPath, ...nodeFlags(file), file, 'start'];
     const all = { ...this.#runVariables(host), ...variables };
     this.startProgram(host, `${host.name}-${role}`, program, all);
   }

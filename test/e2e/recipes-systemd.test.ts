@@ -73,6 +73,9 @@ async function boot(): Promise<{ machine: SystemdMachine; host: NetworkHost }> {
   return { machine, host };
 }
 
+/** Whether this machine must be able to boot a container. */
+const isBootRequired = (process.env['GATEWAYWORKER_REQUIRE'] ?? '').includes('systemd-nspawn');
+
 /** Connects again and again until a worker has said its welcome. */
 async function openWelcomed(host: NetworkHost): Promise<TestClient> {
   return await eventually(
@@ -88,8 +91,14 @@ async function openWelcomed(host: NetworkHost): Promise<TestClient> {
 }
 
 describe.skipIf(machineReason !== '')(`a machine with systemd${machineReason}`, () => {
-  test('runs the three units: reloads, restarts what was killed, and stops in good order', async () => {
-    const { machine, host } = await boot();
+  test('runs the three units: reloads, restarts what was killed, and stops in good order', async ({
+    skip,
+  }) => {
+    // Nothing of ours has a part in it: where the kernel lets no container boot there is nothing to test.
+    const { machine, host } = await boot().catch((error: unknown) => {
+      if (isBootRequired) throw error;
+      return skip(`systemd does not boot in a container here: ${String(error)}`);
+    });
     const units = roles.map((role) => `gatewayworker-${role}`);
     const [, gateway = '', worker = ''] = units;
     await machine.systemctl('start', ...units);

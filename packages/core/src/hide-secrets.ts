@@ -2,7 +2,7 @@
 const secretName = /secret|key|token|pass|pwd|credential/i;
 
 /** What stands before the hosts of an address: `user:password@`, whatever characters it has. */
-const credentials = /^(\w+:\/\/)?[^@]*:[^]*@/;
+const credentials = /^(\w+:\/\/)?[^@]*:.*@/s;
 
 /** Objects within objects that are looked into; what lies deeper is not shown. */
 const MAX_DEPTH = 5;
