@@ -28,7 +28,7 @@ test.each([
   7n,
   ['a:1', 'b:2'],
   { a: 1 },
-])('changes nothing of %j', (value) => {
+])('changes nothing of %o', (value) => {
   expect(hideSecrets(value)).toEqual(value);
 });
 
