@@ -136,7 +136,7 @@ test.each(['nothing', 'a killed master'])(
   },
 );
 
-test.each(['stop', 'reload', 'status', 'connections', 'drain'])(
+test.each(['stop', 'reload', 'status', 'health', 'connections', 'drain'])(
   'says that nothing runs, for %s',
   async (command) => {
     const { file } = await writeStartFile(twoWorkers);
@@ -188,7 +188,7 @@ test('prints help and version on stdout', async () => {
   const help = await runCommand(file, ['--help']);
   expect(help).toMatchObject({ exitCode: 0, stderr: '' });
   expect(help.stdout).toMatch(
-    /Usage: start\.js[\s\S]*start[\s\S]*stop[\s\S]*restart[\s\S]*reload[\s\S]*status[\s\S]*connections[\s\S]*drain[\s\S]*Exit codes: 0 done/,
+    /Usage: start\.js[\s\S]*start[\s\S]*stop[\s\S]*restart[\s\S]*reload[\s\S]*status[\s\S]*health[\s\S]*connections[\s\S]*drain[\s\S]*Exit codes: 0 done/,
   );
   const version = await runCommand(file, ['--version']);
   expect(version).toMatchObject({ exitCode: 0, stderr: '' });

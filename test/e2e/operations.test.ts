@@ -189,7 +189,14 @@ test("a control socket that a crash left behind is in nobody's way", async () =>
   onTestFinished(killed.dispose);
   await killed.kill();
   expect((await stat(path('start.sock'))).isSocket()).toBe(true);
-  for (const args of [['status'], ['reload'], ['connections'], ['drain'], ['stop', '-g']]) {
+  for (const args of [
+    ['status'],
+    ['health'],
+    ['reload'],
+    ['connections'],
+    ['drain'],
+    ['stop', '-g'],
+  ]) {
     const command = await runCommand(file, args);
     expect(command).toMatchObject({ exitCode: 1, stdout: '' });
     expect(command.stderr).toMatch(

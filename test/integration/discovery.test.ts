@@ -17,6 +17,8 @@ const echo: EventHandler = { onMessage: (_id, message, ctx) => void ctx.send(mes
 interface Means {
   /** `registerAddress` of every process; `undefined` when the cluster has a register of its own. */
   readonly address: string | undefined;
+  /** What processes say while it is away. */
+  readonly away: string;
   stop(cluster: Roles): Promise<void>;
   start(cluster: Roles): Promise<void>;
 }
@@ -32,6 +34,7 @@ afterAll(() => etcd?.dispose());
 
 const register: () => Means = () => ({
   address: undefined,
+  away: 'no register is linked',
   stop: (cluster) => cluster.stopRegister(),
   start: (cluster) => cluster.startRegister(),
 });
@@ -43,6 +46,7 @@ const store: () => Means = () => {
   prefixes += 1;
   return {
     address: `${etcd?.address ?? ''}/${prefixes}`,
+    away: 'the etcd does not answer',
     stop: async () => etcd?.kill(),
     start: async () => etcd?.start(),
   };
@@ -107,6 +111,19 @@ describe.each([
       await eventually(async () => (await api.getAllClientIdCount()) === 1);
     },
   );
+
+  test.skipIf(isSkipped)('while it is away gateways and workers say so', async () => {
+    const means = makeMeans();
+    const cluster = await start(means);
+    const obstacles = (): readonly string[] =>
+      [...cluster.gateways, ...cluster.workers].flatMap((process) => process.status().obstacles);
+    expect(obstacles()).toEqual([]);
+    await means.stop(cluster);
+    await eventually(() => obstacles().length === 2, { timeoutMs: 15_000 });
+    expect(obstacles()).toEqual([means.away, means.away]);
+    await means.start(cluster);
+    await eventually(() => obstacles().length === 0, { timeoutMs: 15_000 });
+  });
 
   test.skipIf(isSkipped)('who cannot reach it is told so in the time it gave', async () => {
     const means = makeMeans();

@@ -89,6 +89,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
     return {
       ...emptyRoleStatus,
       ready: this.#isReady,
+      obstacles: this.#stopped === undefined ? (worker?.pool.obstacles ?? []) : [],
       connections: worker?.pool.links.length ?? 0,
       inFlight: worker?.runner.running ?? 0,
       sent: worker?.pool.handedCommands ?? 0,

@@ -11,7 +11,12 @@ import {
   parseHostPort,
   type SecretKey,
 } from '@gatewayworker/core';
-import { createDiscovery, type Directory, type DiscoveryAddress } from '@gatewayworker/discovery';
+import {
+  createDiscovery,
+  type Directory,
+  type DiscoveryAddress,
+  describeAway,
+} from '@gatewayworker/discovery';
 import {
   AcceptorRole,
   ByteReader,
@@ -95,6 +100,16 @@ export class GatewayPool {
   /** Addresses of the gateways that are alive but not linked. */
   get unlinkedAddresses(): string[] {
     return [...this.#known.keys()].filter((address) => this.#dialed.get(address)?.up === undefined);
+  }
+
+  /** What keeps it from reaching every gateway, in plain words without addresses; empty when nothing does. */
+  get obstacles(): string[] {
+    const obstacles: string[] = [];
+    if (!this.#directory.isCurrent) obstacles.push(describeAway(this.#options.address));
+    const unlinked = this.unlinkedAddresses.length;
+    const { size } = this.#known;
+    if (unlinked > 0) obstacles.push(`it is not linked to ${unlinked} of ${size} gateways`);
+    return obstacles;
   }
 
   /** True once a register has told which gateways are alive. */

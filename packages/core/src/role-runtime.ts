@@ -4,6 +4,11 @@ export interface RoleStatus {
   readonly listen: string;
   /** False while the process cannot do its work yet or any more. */
   readonly ready: boolean;
+  /**
+   * What outside of it keeps the process from serving, in plain words; empty when nothing does. Probes see
+   * it: no address, no secret, nothing of a client.
+   */
+  readonly obstacles: readonly string[];
   /** Sockets that are open now: clients and inner links together. */
   readonly connections: number;
   /** Client events that were handed to a worker and are not finished. */
@@ -82,6 +87,7 @@ export interface RoleRuntime {
 export const emptyRoleStatus: RoleStatus = Object.freeze({
   listen: '',
   ready: true,
+  obstacles: Object.freeze([]),
   connections: 0,
   inFlight: 0,
   sent: 0,

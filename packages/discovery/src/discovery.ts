@@ -31,6 +31,8 @@ export interface AnnouncementHandler {
 export interface Announcement {
   /** Resolves once somebody knows of it, or a first attempt has failed; attempts go on. */
   readonly settled: Promise<void>;
+  /** True while somebody knows of it by a link that is up. */
+  readonly isCurrent: boolean;
   /** Nobody is to find it any more. */
   close(): Promise<void>;
 }
@@ -46,6 +48,11 @@ export interface Directory {
   isAlive(address: string, instanceId: string): boolean;
   /** Asks no more. */
   close(): Promise<void>;
+}
+
+/** Says in plain words that nobody tells which gateways are alive. */
+export function describeAway(address: DiscoveryAddress): string {
+  return address.kind === 'registers' ? 'no register is linked' : 'the etcd does not answer';
 }
 
 /** The gateways that are alive, by address. */

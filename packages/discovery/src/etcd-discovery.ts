@@ -51,6 +51,9 @@ export class EtcdDiscovery implements Discovery {
     );
     return {
       settled: lease.settled,
+      get isCurrent() {
+        return lease.isCurrent;
+      },
       close: async () => {
         await Promise.all([lease.close(), view.close()]);
       },

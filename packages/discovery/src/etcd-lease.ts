@@ -19,6 +19,7 @@ export class EtcdLease {
   readonly #abort = new AbortController();
   readonly #done: Promise<void>;
   #lease: string | undefined;
+  #isCurrent = false;
   #onSettled: () => void = () => undefined;
 
   constructor(client: EtcdClient, key: string, value: string, logger: Logger) {
@@ -30,6 +31,11 @@ export class EtcdLease {
       this.#onSettled = resolve;
     });
     this.#done = this.#keep();
+  }
+
+  /** True while the key stands and the etcd answers. */
+  get isCurrent(): boolean {
+    return this.#isCurrent;
   }
 
   /** Takes the key away, if the etcd can be reached. */
@@ -52,8 +58,10 @@ export class EtcdLease {
         if (this.#lease === undefined) await this.#put();
         else if (!(await this.#renew(this.#lease))) this.#lease = undefined;
         failures = 0;
+        this.#isCurrent = this.#lease !== undefined;
       } catch (error) {
         if (signal.aborted) return;
+        this.#isCurrent = false;
         if (failures === 0) this.#logger.warn({ reason: toError(error).message }, 'etcd away');
         failures += 1;
       }

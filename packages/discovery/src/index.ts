@@ -5,6 +5,7 @@ export {
   type Directory,
   type Discovery,
   type DiscoveryOptions,
+  describeAway,
   type GatewayMap,
 } from './discovery.ts';
 export {

@@ -28,6 +28,7 @@ export class RegisterDiscovery implements Discovery {
 
   announce(gateway: GatewayEntry, handler: AnnouncementHandler): Announcement {
     let links: readonly DialedLink[] = [];
+    const telling = new Set<string>();
     const settled = new Promise<void>((resolve) => {
       links = this.#registers.map((address) => {
         const register = formatHostPort(address.host, address.port);
@@ -38,14 +39,24 @@ export class RegisterDiscovery implements Discovery {
               if (message?.type === 'workerList') handler.onWorkers(register, message.instanceIds);
             };
             connection.send({ type: 'gatewayAnnouncement', gateway });
+            telling.add(register);
             resolve();
           },
-          onDown: () => handler.onSourceLost(register),
+          onDown: () => {
+            telling.delete(register);
+            handler.onSourceLost(register);
+          },
           onFailed: () => resolve(),
         });
       });
     });
-    return { settled, close: () => closeAll(links) };
+    return {
+      settled,
+      get isCurrent() {
+        return telling.size > 0;
+      },
+      close: () => closeAll(links),
+    };
   }
 
   follow(onChange: (gateways: GatewayMap) => void): Directory {

@@ -51,6 +51,16 @@ export class ClientRoutes {
     return this.#byWorkerName.get(name) ?? this.#rest;
   }
 
+  /** Says in plain words which routes have no worker; empty when all have one. */
+  describeEmpty(): string[] {
+    if (this.#table === undefined) {
+      return this.#rest.workers.size === 0 ? ['no business worker is linked'] : [];
+    }
+    return [...this.#byWorkerName]
+      .filter(([, { workers }]) => workers.size === 0)
+      .map(([name]) => `no worker "${name}" is linked`);
+  }
+
   /** Number of the workers that are ready, of all routes. */
   get workerCount(): number {
     return this.all.reduce((count, { workers }) => count + workers.size, 0);

@@ -15,6 +15,7 @@ import {
 import {
   type Announcement,
   createDiscovery,
+  describeAway,
   parseDiscoveryAddress,
 } from '@gatewayworker/discovery';
 import { AcceptorRole, CloseCode, ClosedBy, DialerRole } from '@gatewayworker/protocol';
@@ -189,6 +190,7 @@ export class GatewayRuntime implements RoleRuntime {
       ...emptyRoleStatus,
       listen: this.#options.listen,
       ready: this.#isAccepting,
+      obstacles: this.isStopped ? [] : this.#obstacles(),
       connections: clients.size + this.#innerServer.connectionCount,
       inFlight: this.#dispatcher.eventsInFlight,
       sent: sender.sent,
@@ -215,6 +217,16 @@ export class GatewayRuntime implements RoleRuntime {
     this.#heartbeat?.stop();
     this.#dispatcher.close();
     await this.#innerServer.close();
+  }
+
+  #obstacles(): string[] {
+    const { registerAddress } = this.#options;
+    const obstacles = this.#routes.describeEmpty();
+    if (this.#announcement?.isCurrent !== true) {
+      const address = parseDiscoveryAddress('Gateway.registerAddress', registerAddress);
+      obstacles.push(describeAway(address));
+    }
+    return obstacles;
   }
 
   #stopAccepting(): void {

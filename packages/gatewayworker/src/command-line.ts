@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import type { CommandContext } from './commands/command-context.ts';
 import { type ConnectionsFlags, connections } from './commands/connections.ts';
 import { type DrainFlags, drain, parseSeconds } from './commands/drain.ts';
+import { type HealthFlags, health } from './commands/health.ts';
 import { reload } from './commands/reload.ts';
 import { type RestartFlags, restart } from './commands/restart.ts';
 import { type StartFlags, start } from './commands/start.ts';
@@ -82,6 +83,17 @@ export async function runCommandLine(
     .option('--watch', 'print them again each second; Ctrl+C ends it')
     .action(async (flags: StatusFlags) => {
       exitCode = await status(context, flags);
+    });
+  program
+    .command('health')
+    .description(
+      'print whether every process answers and is ready; exit code 1 when one does not answer',
+    )
+    .argument('[processes]', 'a role such as gateway, or a name; all when absent')
+    .option('--ready', 'exit code 1 when one is not ready, too')
+    .option('--json', 'print it for programs')
+    .action(async (name: string | undefined, flags: HealthFlags) => {
+      exitCode = await health(context, name, flags);
     });
   program
     .command('connections')

@@ -6,8 +6,10 @@ import {
   type StopOptions,
   toWire,
 } from '@gatewayworker/core';
+import { checkHealth, type HealthTimes } from './child-health.ts';
 import type { ChildReport } from './child-messages.ts';
 import { describeChild, ExitRecord } from './child-status.ts';
+import type { ProcessHealth } from './health-report.ts';
 import { describeProcess, type ProcessDeclaration } from './process-declaration.ts';
 import { describeEnd, ProcessFailedError } from './process-failed-error.ts';
 import { RestartPolicy } from './restart-policy.ts';
@@ -203,6 +205,12 @@ export class ChildHandle {
       rows.unshift(describe(this.#child, this.#state));
     }
     return Promise.all(rows);
+  }
+
+  /** Asks the process whether it lives and can serve; who comes or goes for it does not count. */
+  health(times: HealthTimes): Promise<ProcessHealth> {
+    const look = () => ({ child: this.#child, state: this.#state });
+    return checkHealth(this.declaration, this.id, look, times);
   }
 
   #children(): RunningChild[] {

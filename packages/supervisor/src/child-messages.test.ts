@@ -2,7 +2,8 @@ import { emptyRoleStatus } from '@gatewayworker/core';
 import { expect, test } from 'vitest';
 import { parseChildMessage, parseMasterMessage } from './child-messages.ts';
 
-const report = { ...emptyRoleStatus, memory: 1, qps: 2, eventLoopLagMs: 3 };
+const obstacles = ['no register is linked'];
+const report = { ...emptyRoleStatus, obstacles, memory: 1, qps: 2, eventLoopLagMs: 3 };
 
 test('reads back every message of the master', () => {
   const messages = [

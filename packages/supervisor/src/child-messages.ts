@@ -144,7 +144,13 @@ function parseReport(value: unknown): ChildReport | undefined {
   if (numbers.some(([, number]) => number === undefined)) return undefined;
   const figures = Object.fromEntries(numbers) as Record<(typeof reportNumbers)[number], number>;
   const limits = parseCounts(readField(value, 'limits'));
-  return { listen, ready, ...figures, limits, tables: parseCounts(readField(value, 'tables')) };
+  const tables = parseCounts(readField(value, 'tables'));
+  return { listen, ready, obstacles: parseTexts(value), ...figures, limits, tables };
+}
+
+function parseTexts(value: unknown): string[] {
+  const texts = readField(value, 'obstacles');
+  return Array.isArray(texts) ? texts.filter((text) => typeof text === 'string') : [];
 }
 
 function parseCounts(value: unknown): Record<string, number> {

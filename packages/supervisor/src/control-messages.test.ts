@@ -3,6 +3,7 @@ import { parseControlRequest, parseControlResponse } from './control-messages.ts
 
 test.each([
   { command: 'status' },
+  { command: 'health' },
   { command: 'stop', isGraceful: true },
   { command: 'drain', drainMs: 30_000 },
   { command: 'drain', drainMs: 0, gateway: 'chat#1' },

@@ -7,6 +7,8 @@ export const ControlCommand = {
   ping: 'ping',
   /** Answers a `StatusReport`. */
   status: 'status',
+  /** Answers a `HealthReport`. */
+  health: 'health',
   /** Answers `{ pid, timeoutMs }` at once; the socket closes when everything has stopped. */
   stop: 'stop',
   /** Has a `ReloadStep` for each part; answers when all is replaced. */

@@ -2,8 +2,15 @@ export { type ChildAssignment, childVariable, parseChildAssignment } from './chi
 export { runChildProcess } from './child-process.ts';
 export { type ConnectionRow, formatConnections } from './connection-report.ts';
 export type { DrainStep } from './drain.ts';
+export {
+  formatHealth,
+  type HealthReport,
+  type ProcessHealth,
+  selectHealth,
+} from './health-report.ts';
 export { alreadyRunning, Master, type MasterOptions } from './master.ts';
 export {
+  healthAddress,
   type ResolvedRunOptions,
   type RunOptions,
   resolveRunOptions,
@@ -17,6 +24,7 @@ export {
   findMaster,
   requestConnections,
   requestDrain,
+  requestHealth,
   requestReload,
   requestStatus,
   requestStop,

@@ -8,13 +8,14 @@ import {
   toError,
 } from '@gatewayworker/core';
 import { AppendFile } from './append-file.ts';
+import { ClusterHealth } from './cluster-health.ts';
 import type { ConnectionPart } from './connection-report.ts';
 import { ControlCommand, type ControlOrder } from './control-messages.ts';
 import { controlPath } from './control-path.ts';
 import { ControlServer, type SendPart } from './control-server.ts';
 import { type DrainStep, findGateways } from './drain.ts';
 import { FileWatcher } from './file-watcher.ts';
-import type { ResolvedRunOptions } from './options.ts';
+import { healthAddress, type ResolvedRunOptions } from './options.ts';
 import { readPidFile, removePidFile, writePidFile } from './pid-file.ts';
 import { type ProcessDeclaration, stopOrder } from './process-declaration.ts';
 import { ProcessFailedError } from './process-failed-error.ts';
@@ -50,6 +51,7 @@ export class Master {
   readonly #childOutput: AppendFile | undefined;
   readonly #supervisor: Supervisor;
   readonly #control: ControlServer;
+  readonly #health: ClusterHealth;
   readonly #sampler = new ProcessSampler(() => 0);
   #onEnded: () => void = () => {};
   #stopping: Promise<void> | undefined;
@@ -77,6 +79,13 @@ export class Master {
     });
     const path = controlPath(options.pidFile);
     this.#control = new ControlServer(path, (order, sendPart) => this.#carryOut(order, sendPart));
+    this.#health = new ClusterHealth({
+      address: healthAddress(options.health),
+      logger: this.#logger,
+      name: basename(options.startFile),
+      obstacle: () => (this.#stopping === undefined ? undefined : 'everything is being stopped'),
+      askAll: () => this.#supervisor.health(),
+    });
     this.ended = new Promise((resolve) => {
       this.#onEnded = resolve;
     });
@@ -91,7 +100,7 @@ export class Master {
    * Starts all processes. When one of them fails, all are stopped again before this rejects.
    *
    * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when another master holds the pid file
-   * @throws {GW_ERR_LISTEN_FAILED} when the control socket cannot be opened
+   * @throws {GW_ERR_LISTEN_FAILED} when the control socket or the port of probes cannot be opened
    * @throws {GW_ERR_PROCESS_FAILED} when a process ends before it was ready
    */
   async start(): Promise<StartReport> {
@@ -101,6 +110,7 @@ export class Master {
     writePidFile(this.#options.pidFile);
     this.#watchProcess();
     try {
+      await this.#health.listen();
       const rows = await this.#supervisor.start();
       this.#logger.info('started');
       if (this.#options.watch === true) this.#watch();
@@ -226,6 +236,7 @@ export class Master {
     await this.#supervisor.stop(isGraceful);
     removePidFile(this.#options.pidFile, process.pid);
     this.#logger.info('stopped');
+    this.#health.close();
     // Last, because its end is what the stop command waits for.
     await this.#control.close();
     this.#onEnded();
@@ -243,6 +254,8 @@ export class Master {
         return { pid: process.pid };
       case ControlCommand.status:
         return await this.#status();
+      case ControlCommand.health:
+        return await this.#health.report();
       case ControlCommand.stop: {
         void this.stop('the stop command', order.isGraceful);
         // Each kind of process has its time, and a little more until it is killed.

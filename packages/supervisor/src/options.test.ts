@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { resolveRunOptions } from './options.ts';
+import { healthAddress, resolveRunOptions } from './options.ts';
 
 test('puts the pid and log file beside the start file, whatever the working directory', () => {
   expect(resolveRunOptions({}, '/srv/chat/start.ts')).toEqual({
@@ -8,6 +8,7 @@ test('puts the pid and log file beside the start file, whatever the working dire
     logFile: '/srv/chat/start.log',
     stopTimeoutMs: 5_000,
     readyTimeoutMs: 10_000,
+    health: '',
   });
 });
 
@@ -38,7 +39,18 @@ test('names a misspelt option and the one that was meant', () => {
 test.each([
   [{ pidFile: '' }, 'option run.pidFile is ""; allowed: a non-empty string'],
   [{ stopTimeoutMs: 0 }, 'option run.stopTimeoutMs is 0; allowed: an integer from 1 to 86400000'],
+  [{ health: '9000' }, 'option run.health is "9000"; allowed: host:port with a port from 1 to'],
+  [{ health: '127.0.0.1:0' }, 'option run.health is "127.0.0.1:0"; allowed: host:port with a port'],
+  [{ health: 'http://127.0.0.1:9000' }, 'option run.health is "http://127.0.0.1:9000"'],
+  [{ health: 9000 }, 'option run.health is 9000; allowed: host:port'],
+  [{ health: true }, 'option run.health is true; allowed: host:port'],
   [{ readyTimeoutMs: 1.5 }, 'option run.readyTimeoutMs is 1.5; allowed: an integer'],
-])('refuses %j', (options, message) => {
+])('refuses %j', (options: object, message) => {
   expect(() => resolveRunOptions(options, '/srv/start.ts')).toThrow(message);
+});
+
+test('reads where probes are answered', () => {
+  expect(healthAddress('')).toBeUndefined();
+  expect(healthAddress('0.0.0.0:9000')).toEqual({ host: '0.0.0.0', port: 9000 });
+  expect(healthAddress('[::1]:1')).toEqual({ host: '::1', port: 1 });
 });

@@ -4,6 +4,9 @@ import {
   assertNonEmptyString,
   assertOptionsObject,
   deepFreeze,
+  type HostPort,
+  OptionError,
+  parseHostPort,
   rejectUnknownKeys,
 } from '@gatewayworker/core';
 
@@ -17,6 +20,11 @@ export interface RunOptions {
   readonly stopTimeoutMs?: number;
   /** Time `start` waits for the processes of each kind to be ready before it goes on, and that a new process has in a `reload`, in milliseconds, 1 to 86,400,000. @default 10000 */
   readonly readyTimeoutMs?: number;
+  /**
+   * Where the master answers probes by HTTP, `host:port`: `GET /live` and `GET /ready`. Empty answers
+   * none. @default ''
+   */
+  readonly health?: string;
 }
 
 /** Options of `run` with every default filled in; the paths are absolute. */
@@ -27,7 +35,7 @@ export interface ResolvedRunOptions extends Required<RunOptions> {
 
 /** Defaults of `run`; those of the two files follow from the start file. */
 export const runDefaults: Omit<ResolvedRunOptions, 'startFile' | 'pidFile' | 'logFile'> =
-  Object.freeze({ stopTimeoutMs: 5_000, readyTimeoutMs: 10_000 });
+  Object.freeze({ stopTimeoutMs: 5_000, readyTimeoutMs: 10_000, health: '' });
 
 /**
  * Merges options with the defaults, checks and freezes them. Relative paths count from the working directory.
@@ -48,7 +56,29 @@ export function resolveRunOptions(options: RunOptions, startFile: string): Resol
   const range = { min: 1, max: 86_400_000 };
   assertInteger('run.stopTimeoutMs', times.stopTimeoutMs, range);
   assertInteger('run.readyTimeoutMs', times.readyTimeoutMs, range);
+  healthAddress(times.health);
   return deepFreeze({ startFile, pidFile: resolve(pidFile), logFile: resolve(logFile), ...times });
+}
+
+/**
+ * Reads where probes are answered; `undefined` when nowhere.
+ *
+ * @throws {GW_ERR_OPTION_INVALID} when it is neither empty nor `host:port` with a port that can be named
+ */
+export function healthAddress(health: unknown): HostPort | undefined {
+  if (health === '') return undefined;
+  const address = typeof health === 'string' ? tryHostPort(health) : undefined;
+  if (address !== undefined && address.port > 0) return address;
+  const allowed = 'allowed: host:port with a port from 1 to 65535, such as 127.0.0.1:9000';
+  throw new OptionError('run.health', health, allowed);
+}
+
+function tryHostPort(text: string): HostPort | undefined {
+  try {
+    return parseHostPort('run.health', text);
+  } catch {
+    return undefined;
+  }
 }
 
 function withExtension(file: string, extension: string): string {

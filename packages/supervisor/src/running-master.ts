@@ -5,6 +5,7 @@ import { ControlClient } from './control-client.ts';
 import { ControlCommand, type ControlOrder } from './control-messages.ts';
 import { controlPath } from './control-path.ts';
 import { type DrainStep, parseDrainStep } from './drain.ts';
+import { type HealthReport, parseHealthReport } from './health-report.ts';
 import { readField, readNumber } from './json-value.ts';
 import { parseReloadStep, type ReloadStep } from './reload.ts';
 import { parseStatusReport, type StatusReport } from './status-report.ts';
@@ -38,6 +39,14 @@ export function requestStatus(pidFile: string): Promise<StatusReport | undefined
     const report = parseStatusReport(answer);
     if (report === undefined) throw unexpectedAnswer();
     return report;
+  });
+}
+
+/** Asks the running master whether its processes live and are ready; `undefined` when none runs. */
+export function requestHealth(pidFile: string): Promise<HealthReport | undefined> {
+  return askMaster(pidFile, async (client) => {
+    const answer = await client.request({ command: ControlCommand.health }, answerTimeoutMs);
+    return parseHealthReport(answer) ?? fail();
   });
 }
 

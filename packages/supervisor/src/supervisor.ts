@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayWorkerError, type Logger, type StopOptions } from '@gatewayworker/core';
 import { type ChildAssignment, childVariable } from './child-assignment.ts';
 import { ChildHandle } from './child-handle.ts';
+import type { ProcessHealth } from './health-report.ts';
 import type { ResolvedRunOptions } from './options.ts';
 import { type ProcessDeclaration, Role, startOrder, stopOrder } from './process-declaration.ts';
 import type { StartRow } from './start-report.ts';
@@ -18,6 +19,7 @@ export interface SupervisorOptions extends ResolvedRunOptions {
 }
 
 const statusTimeoutMs = 1_000;
+const healthTimeoutMs = 1_000;
 
 /** Starts, watches and stops the children of one master. */
 export class Supervisor {
@@ -88,6 +90,12 @@ export class Supervisor {
   async status(): Promise<ProcessStatus[]> {
     const rows = await Promise.all(this.#handles.map((handle) => handle.status(statusTimeoutMs)));
     return rows.flat();
+  }
+
+  /** Asks every child whether it lives and can serve, for at most 1 s. */
+  health(): Promise<ProcessHealth[]> {
+    const times = { answerMs: healthTimeoutMs, startMs: this.#options.readyTimeoutMs };
+    return Promise.all(this.#handles.map((handle) => handle.health(times)));
   }
 
   /**

@@ -5,11 +5,12 @@ import {
   describeUnready,
   findMaster,
   formatStart,
+  healthAddress,
   Master,
   type StartReport,
 } from '@gatewayworker/supervisor';
 import { runDaemon, startDaemon } from '../daemon.ts';
-import { assertPortsDiffer } from '../port-claims.ts';
+import { assertPortsDiffer, claimPorts } from '../port-claims.ts';
 import { print, showsColour } from '../terminal.ts';
 import { readVersion } from '../version.ts';
 import { type CommandContext, describeStale } from './command-context.ts';
@@ -65,7 +66,13 @@ export function assertCanStart({ options, declared }: CommandContext): void {
     const message = `${basename(options.startFile)} declares nothing to start; create a Register, Gateway, BusinessWorker or Worker before run()`;
     throw new GatewayWorkerError('GW_ERR_PROCESS_FAILED', message);
   }
-  assertPortsDiffer(declared.flatMap(({ ports }) => ports));
+  const { health } = options;
+  const address = healthAddress(health);
+  const probes = { owner: 'run()', option: 'run.health', value: health };
+  assertPortsDiffer([
+    ...declared.flatMap(({ ports }) => ports),
+    ...(address === undefined ? [] : claimPorts({ ...probes, ...address }, 1)),
+  ]);
 }
 
 function printReport(report: StartReport, pidFile: string): void {

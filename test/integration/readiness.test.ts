@@ -1,0 +1,53 @@
+import { eventually, freePorts } from '@gatewayworker/testing';
+import { expect, test } from 'vitest';
+import { roles } from './roles.ts';
+
+test('a gateway without any worker says so, and no more once one is linked', async () => {
+  const cluster = await roles({ events: {}, workers: 0 });
+  const [gateway] = cluster.gateways;
+  expect(gateway?.status().obstacles).toEqual(['no business worker is linked']);
+  const worker = await cluster.startWorker();
+  expect(gateway?.status().obstacles).toEqual([]);
+  expect(worker.status().obstacles).toEqual([]);
+  await worker.stop();
+  await eventually(() => gateway?.status().obstacles.length === 1);
+});
+
+test('a gateway with routes names each that has no worker', async () => {
+  const cluster = await roles({
+    events: {},
+    workerOptions: (id) => ({ name: ['game-worker', 'stranger', 'chat-worker'][id] ?? '' }),
+    gatewayOptions: {
+      routes: { '/chat': 'chat-worker', '/talk': 'chat-worker', '/game': 'game-worker' },
+    },
+    workers: 0,
+  });
+  const obstacles = (): unknown => cluster.gateways[0]?.status().obstacles;
+  expect(obstacles()).toEqual([
+    'no worker "chat-worker" is linked',
+    'no worker "game-worker" is linked',
+  ]);
+  await cluster.startWorker();
+  await cluster.startWorker();
+  expect(obstacles()).toEqual(['no worker "chat-worker" is linked']);
+  await cluster.startWorker();
+  expect(obstacles()).toEqual([]);
+});
+
+test('a worker that cannot reach a gateway says of how many, and none of their addresses', async () => {
+  const [inner = 0, , announced = 0] = await freePorts(4);
+  const cluster = await roles({
+    events: {},
+    gatewayOptions: (id) =>
+      // What is announced is not where it listens.
+      id === 1 ? { startPort: announced, innerListen: `127.0.0.1:${inner}`, count: 1 } : {},
+  });
+  const obstacles = (): readonly string[] => cluster.workers[0]?.status().obstacles ?? [];
+  expect(obstacles()).toEqual([]);
+  // Its number is 1, which it adds to both ports.
+  await cluster.startGateway();
+  await eventually(() => obstacles().length === 1);
+  expect(obstacles()).toEqual(['it is not linked to 1 of 2 gateways']);
+  await cluster.gateways[1]?.stop();
+  await eventually(() => obstacles().length === 0);
+});
