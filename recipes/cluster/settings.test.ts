@@ -77,8 +77,12 @@ test('TLS of inner links is read from its files', () => {
 });
 
 test('roles that share a folder have pid files of their own', () => {
-  const settings = readRunSettings({ GW_RUN_DIR: '/run/chat', GW_LOG_FILE: '/dev/null' }, 'worker');
-  expect(settings).toMatchObject({ pidFile: '/run/chat/worker.pid', logFile: '/dev/null' });
+  const variables = { GW_RUN_DIR: '/run/chat', GW_LOG_FILE: '/dev/null', GW_HEALTH: '[::]:9000' };
+  expect(readRunSettings(variables, 'worker')).toMatchObject({
+    pidFile: '/run/chat/worker.pid',
+    logFile: '/dev/null',
+    health: '[::]:9000',
+  });
 });
 
 test.each([

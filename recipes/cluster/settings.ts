@@ -83,6 +83,7 @@ export function readRunSettings(environment: Environment, role: string): RunOpti
   return withoutUndefined({
     pidFile: runDirectory && join(runDirectory, `${role}.pid`),
     logFile: optional(environment, 'GW_LOG_FILE'),
+    health: optional(environment, 'GW_HEALTH'),
     readyTimeoutMs: readInteger(environment, 'GW_READY_TIMEOUT_MS', 10_000),
     stopTimeoutMs: readInteger(environment, 'GW_STOP_TIMEOUT_MS', 20_000),
   });
