@@ -41,6 +41,8 @@ export interface Announcement {
 export interface Directory {
   /** True once somebody has told which gateways are alive. */
   readonly isKnown: boolean;
+  /** True while somebody tells: what is known is not of the past. */
+  readonly isCurrent: boolean;
   /**
    * True when somebody who would tell of its end now tells that this process listens at the address. What
    * those said who are away does not count.

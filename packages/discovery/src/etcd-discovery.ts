@@ -96,6 +96,9 @@ export class EtcdDiscovery implements Discovery {
       get isKnown() {
         return state.isKnown;
       },
+      get isCurrent() {
+        return state.isCurrent;
+      },
       isAlive: (address, instanceId) =>
         state.isCurrent && gateways.get(address)?.instanceId === instanceId,
       close: async () => {

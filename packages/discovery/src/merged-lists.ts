@@ -27,6 +27,11 @@ export class MergedLists {
     return this.#lists.size > 0;
   }
 
+  /** True while a register tells. */
+  get isCurrent(): boolean {
+    return this.#telling.size > 0;
+  }
+
   /** True when a register that is not away tells that this process listens at the address. */
   isAlive(address: string, instanceId: string): boolean {
     for (const register of this.#telling) {

@@ -82,6 +82,9 @@ export class RegisterDiscovery implements Discovery {
       get isKnown() {
         return lists.isKnown;
       },
+      get isCurrent() {
+        return lists.isCurrent;
+      },
       isAlive: (address, instanceId) => lists.isAlive(address, instanceId),
       close: async () => {
         lists.close();
