@@ -8,7 +8,6 @@ import {
   makeCertificate,
   Network,
   type NetworkHost,
-  nodeFlags,
   type TemporaryFolder,
   TestClient,
   temporaryFolder,
@@ -113,9 +112,12 @@ export class RecipeHosts {
   /** Runs a command of a role to its end and resolves with what it printed. */
   async command(host: NetworkHost, role: string, ...args: string[]): Promise<string> {
     const name = `${host.name} ${role} ${args.join(' ')}`;
-    const file = recipePath(`cluster/${role}.ts`);
-    const program = [process.execPath, ...nodeFlags(file), file, ...args];
-    const child = this.startProgram(host, name, program, this.#runVariables(host));
+    const child = this.startProgram(
+      host,
+      name,
+      commandLine(role, ...args),
+      this.#runVariables(host),
+    );
     const [code] = await once(child, 'close');
     if (code !== 0) throw new Error(`${name} ended with ${code}: ${this.output(name)}`);
     return this.output(name);
@@ -166,10 +168,8 @@ export class RecipeHosts {
   }
 
   #startRole(host: NetworkHost, role: string, variables: Record<string, string>): void {
-    const file = recipePath(`cluster/${role}.ts`);
-    const program = [process.execPath, ...nodeFlags(file), file, 'start'];
     const all = { ...this.#runVariables(host), ...variables };
-    this.startProgram(host, `${host.name}-${role}`, program, all);
+    this.startProgram(host, `${host.name}-${role}`, commandLine(role, 'start'), all);
   }
 
   #runVariables(host: NetworkHost): Record<string, string> {
@@ -181,6 +181,10 @@ export class RecipeHosts {
       GW_READY_TIMEOUT_MS: String(READY_MS),
     };
   }
+}
+
+function commandLine(role: string, ...args: string[]): string[] {
+  return [process.execPath, recipePath(`cluster/dist/${role}.js`), ...args];
 }
 
 /** Absolute path of a file of the recipes. */

@@ -12,7 +12,7 @@ import {
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { recipePath } from './recipe-hosts.ts';
-import { clusterInMachine, machineNode, SystemdMachine } from './systemd-machine.ts';
+import { inMachine, SystemdMachine } from './systemd-machine.ts';
 
 const roles = ['register', 'gateway', 'worker'] as const;
 const analyzeReason = skipReason('systemd-analyze');
@@ -37,7 +37,7 @@ describe.skipIf(analyzeReason !== '')(`units of systemd${analyzeReason}`, () => 
   });
 });
 
-/** The units of the recipes, on a machine where the application stands among the sources. */
+/** The units of the recipes, on a machine where node and the application stand elsewhere. */
 async function machineFiles(): Promise<Record<string, string>> {
   const files: Record<string, string> = {
     'etc/passwd': 'root:x:0:0::/root:/bin/sh\ngatewayworker:x:990:990::/:/bin/false\n',
@@ -55,9 +55,8 @@ async function machineFiles(): Promise<Record<string, string>> {
   };
   for (const role of roles) {
     files[`etc/systemd/system/gatewayworker-${role}.service`] = replaceAll(await readUnit(role), [
-      ['/opt/gatewayworker', clusterInMachine],
-      ['/usr/bin/node', machineNode],
-      [`${role}.js`, `${role}.ts`],
+      ['/opt/gatewayworker', inMachine.cluster],
+      ['/usr/bin/node', inMachine.node],
       ['--over 30', '--over 1'],
     ]);
   }

@@ -17,16 +17,11 @@ const run = promisify(execFile);
 /** Where the repository stands in a machine. Units with ProtectHome and PrivateTmp see it there. */
 const repositoryInMachine = '/srv/repository';
 
-/** Flags that run TypeScript from source in a machine. */
-export const machineNode: string = [
-  '/opt/node',
-  '--conditions=@gatewayworker/source',
-  '--import',
-  `file://${repositoryInMachine}/node_modules/tsx/dist/loader.mjs`,
-].join(' ');
-
-/** Where the start files of the recipes stand in a machine. */
-export const clusterInMachine: string = `${repositoryInMachine}/recipes/cluster`;
+/** Where the programs of the recipes stand in a machine. */
+export const inMachine = {
+  node: '/opt/node',
+  cluster: `${repositoryInMachine}/recipes/cluster/dist`,
+} as const;
 
 /**
  * A systemd of its own as process 1 of a container, on the network of a host. It has the programs of this
@@ -63,7 +58,7 @@ export class SystemdMachine {
       [
         ...['--quiet', '--register=no', '--keep-unit', `--directory=${folder.path}`],
         ...['--bind-ro=/usr', `--bind-ro=${repositoryRoot}:${repositoryInMachine}`],
-        ...[`--bind-ro=${process.execPath}:/opt/node`],
+        ...[`--bind-ro=${process.execPath}:${inMachine.node}`],
         ...[`--network-namespace-path=/run/netns/${host.namespace}`],
         ...['--boot', '--console=pipe', 'systemd.unit=basic.target'],
       ],

@@ -179,12 +179,14 @@ export class NetworkHost {
   async startRelay(): Promise<void> {
     const { socketPath } = this.#options;
     this.spawn(process.execPath, ['-e', relaySource, socketPath], { stdio: 'ignore' }).unref();
-    await eventually(async () => {
+    const isUp = async (): Promise<boolean> => {
       const probe = connect(socketPath);
       return await new Promise<boolean>((resolve) => {
         probe.once('connect', () => resolve(true)).once('error', () => resolve(false));
       }).finally(() => probe.destroy());
-    });
+    };
+    // One process of Node.js per host starts now, all at once.
+    await eventually(isUp, { timeoutMs: 40_000 });
   }
 
   /**
