@@ -1,10 +1,15 @@
 import { type Context, type EventHandler, gateway } from 'gatewayworker';
+import { GREETING } from './greeting.ts';
 
 /**
- * Answers the five messages of the load generator: `e…` echo, `j<group>` join, `u<uid>` bind,
+ * Greets, and answers the five messages of the load generator: `e…` echo, `j<group>` join, `u<uid>` bind,
  * `g…` to group g, `t<uid> …` to a uid.
  */
 export class Events implements EventHandler {
+  onConnect(_clientId: string, ctx: Context): void {
+    ctx.send(GREETING);
+  }
+
   onMessage(clientId: string, message: string | Buffer, ctx: Context): void {
     const text = String(message);
     switch (text[0]) {

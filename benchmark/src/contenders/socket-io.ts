@@ -1,0 +1,56 @@
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { freePorts, temporaryFolder } from '@gatewayworker/testing';
+import { ServerProcess } from '../processes/server-process.ts';
+import { startModule } from '../processes/start-module.ts';
+import type { Contender, RunningContender } from './contender.ts';
+
+/** Socket.IO in two processes, with its Redis adapter and a Redis of its own. */
+export const socketIo: Contender = {
+  name: 'socket.io-2',
+  title: 'Socket.IO ×2 + Redis',
+  framing: 'socket.io',
+  canPush: true,
+  unavailable() {
+    const folders = (process.env['PATH'] ?? '').split(delimiter);
+    if (folders.some((folder) => existsSync(join(folder, 'redis-server')))) return undefined;
+    return 'redis-server is not installed (Debian: apt-get install redis-server; macOS: brew install redis)';
+  },
+  start: startServers,
+};
+
+async function startServers(): Promise<RunningContender> {
+  const folder = await temporaryFolder('bench-redis');
+  const [redisPort = 0, ...ports] = await freePorts(3);
+  const redis = await startRedis(redisPort, folder.path);
+  const module = new URL('../servers/socket-io-server', import.meta.url);
+  const servers = await Promise.all(
+    ports.map((port) => startModule(module, { args: [String(port), String(redisPort)] })),
+  );
+  const all = [redis, ...servers];
+  return {
+    // Each process has a port, so that no balancer stands between.
+    ports,
+    pids: all.flatMap(({ pids }) => pids),
+    push: {
+      module: new URL('../push/redis-emitter-push', import.meta.url),
+      argument: String(redisPort),
+    },
+    async stop() {
+      await Promise.all(all.map((server) => server.stop()));
+      await folder.dispose();
+    },
+  };
+}
+
+/** A Redis that keeps nothing on disk. */
+async function startRedis(port: number, folder: string): Promise<ServerProcess> {
+  return await ServerProcess.start({
+    command: 'redis-server',
+    args: [
+      ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder],
+      ...['--save', '', '--appendonly', 'no'],
+    ],
+    readyText: 'Ready to accept connections',
+  });
+}

@@ -1,0 +1,141 @@
+import { cpuSeconds } from '../measure/cpu-time.ts';
+import { LatencyHistogram } from './latency-histogram.ts';
+import { LoadConnection } from './load-connection.ts';
+import type { LoadCommand, LoadEvent, LoadPlan, LoadReport, LoadShare } from './load-plan.ts';
+import { type Pacer, startPacer } from './pacer.ts';
+import { Tally } from './tally.ts';
+
+// One process of the load generator. It is told what to do, and tells what it has measured, by the channel
+// to the process that has forked it.
+
+/** Connections on their way at a time. */
+const CONNECTING = 200;
+
+/** Messages after which the sender outside is told that they have arrived. */
+const REPORTED_MESSAGES = 100;
+
+/** The clients of one process. */
+class LoadProcess {
+  readonly #plan: LoadPlan;
+  readonly #share: LoadShare;
+  readonly #tally = new Tally();
+  readonly #connections: LoadConnection[] = [];
+  readonly #numbers: number[];
+  readonly #started = new Map<LoadConnection, number>();
+  readonly #connectLatencies = new LatencyHistogram();
+  readonly #begin: number;
+  #pacer: Pacer | undefined;
+  #ready = 0;
+  #closed = 0;
+  #hasFinished = false;
+
+  constructor(share: LoadShare) {
+    this.#share = share;
+    this.#plan = share.plan;
+    this.#numbers = Array.from({ length: share.plan.connections }, (_, number) => number).filter(
+      (number) => number % share.processes === share.index,
+    );
+    this.#begin = this.#tally.now();
+    for (let count = 0; count < CONNECTING; count += 1) this.#openNext();
+  }
+
+  /** Begins the load; it ends by itself. */
+  run(): void {
+    const { plan } = this.#share;
+    if (plan.mode === 'receive') {
+      this.#tally.reportEvery(REPORTED_MESSAGES, (messages) =>
+        tell({ type: 'received', messages }),
+      );
+    }
+    if (plan.rate > 0) this.#pacer = this.#startPacer();
+    else for (const connection of this.#connections) connection.start();
+    setTimeout(() => this.#measure(), plan.warmSeconds * 1000);
+  }
+
+  #openNext(): void {
+    const number = this.#numbers[this.#connections.length];
+    if (number === undefined) return;
+    const connection = new LoadConnection(number, this.#plan, this.#tally, {
+      onReady: (ready) => this.#handleReady(ready),
+      onClosed: (closed, reason) => this.#handleClosed(closed, reason),
+    });
+    this.#started.set(connection, this.#tally.now());
+    this.#connections.push(connection);
+  }
+
+  #handleReady(connection: LoadConnection): void {
+    const now = this.#tally.now();
+    this.#connectLatencies.add(now - (this.#started.get(connection) ?? now));
+    this.#started.delete(connection);
+    this.#ready += 1;
+    if (this.#ready < this.#numbers.length) this.#openNext();
+    else {
+      const seconds = (now - this.#begin) / 1e6;
+      tell({
+        type: 'connected',
+        report: { seconds, latencies: this.#connectLatencies.toCounts() },
+      });
+    }
+  }
+
+  #handleClosed(connection: LoadConnection, reason: string): void {
+    if (this.#hasFinished) return;
+    this.#closed += 1;
+    if (this.#started.has(connection)) {
+      tell({ type: 'failed', reason: `client ${connection.number} cannot connect: ${reason}` });
+    }
+  }
+
+  /** Sends what this process owes of the rate, by how many of the senders it has. */
+  #startPacer(): Pacer {
+    const { mode, senders, connections, rate } = this.#plan;
+    const all = mode === 'group' ? senders : connections;
+    const outlets = this.#connections
+      .filter(({ number }) => number < all)
+      .map(({ outlet }) => outlet);
+    return startPacer(outlets, (rate * outlets.length) / all);
+  }
+
+  #measure(): void {
+    const { plan } = this.#share;
+    // The processes of the servers are read by one process of the generator, so that they count once.
+    const pids = this.#share.index === 0 ? plan.pids : [];
+    const messages = this.#tally.messages;
+    const cpu = cpuSeconds(pids);
+    const own = process.cpuUsage();
+    const begin = this.#tally.now();
+    this.#tally.isMeasuring = true;
+    setTimeout(() => {
+      this.#tally.isMeasuring = false;
+      const spent = process.cpuUsage(own);
+      this.#finish({
+        messages: this.#tally.messages - messages,
+        seconds: (this.#tally.now() - begin) / 1e6,
+        serverCpuSeconds: cpuSeconds(pids) - cpu,
+        ownCpuSeconds: (spent.user + spent.system) / 1e6,
+        latencies: this.#tally.latencies.toCounts(),
+        arrivals: this.#tally.arrivals,
+        closed: this.#closed,
+      });
+    }, plan.seconds * 1000);
+  }
+
+  #finish(report: LoadReport): void {
+    this.#hasFinished = true;
+    this.#pacer?.stop();
+    tell({ type: 'finished', report });
+  }
+}
+
+let load: LoadProcess | undefined;
+
+process.on('message', (command: LoadCommand) => {
+  if (command.type === 'connect') load = new LoadProcess(command.share);
+  else load?.run();
+});
+// Without the process that has asked for it, the load has no use.
+process.on('disconnect', () => process.exit());
+
+function tell(event: LoadEvent): void {
+  process.send?.(event);
+}

@@ -1,0 +1,115 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Contender } from './contenders/contender.ts';
+import { findContender } from './contenders/find-contenders.ts';
+import { type BenchmarkOptions, parseOptions, UsageError, usage } from './options.ts';
+import { stopAllServers } from './processes/server-process.ts';
+import { renderChart } from './report/chart.ts';
+import { tableOf } from './report/columns.ts';
+import { fillDocument } from './report/markdown.ts';
+import { colour, renderTable } from './report/text-table.ts';
+import type { BenchmarkResult, ScenarioResult } from './result.ts';
+import { circumstances, runScenario } from './run-benchmark.ts';
+import { defaultContenders, type Scenario } from './scenarios.ts';
+
+const hasColour = process.stdout.isTTY === true && !process.env['NO_COLOR'];
+
+/** Contenders of a scenario that this machine can run; tells once of each that it cannot. */
+function contendersOf(
+  scenario: Scenario,
+  options: BenchmarkOptions,
+  told: Set<string>,
+): Contender[] {
+  const names = options.contenders ?? scenario.contenders ?? defaultContenders;
+  return names
+    .flatMap((name) => findContender(name) ?? [])
+    .filter((contender) => scenario.kind !== 'push' || contender.canPush)
+    .filter((contender) => {
+      const reason = contender.unavailable();
+      if (reason !== undefined && !told.has(contender.name)) {
+        told.add(contender.name);
+        print(`Without ${contender.title}: ${reason}.`);
+      }
+      return reason === undefined;
+    });
+}
+
+async function runAll(options: BenchmarkOptions): Promise<BenchmarkResult> {
+  const results: ScenarioResult[] = [];
+  const told = new Set<string>();
+  for (const scenario of options.scenarios) {
+    const contenders = contendersOf(scenario, options, told);
+    if (contenders.length === 0) continue;
+    const result = await runScenario(scenario, contenders, options, { onRun: showProgress });
+    hideProgress();
+    printScenario(result);
+    results.push(result);
+  }
+  return { circumstances: circumstances(options), scenarios: results };
+}
+
+function printScenario(result: ScenarioResult): void {
+  const { headings, rows } = tableOf(result);
+  print(`\n${colour('bold', result.title, hasColour)}`);
+  print(renderTable(headings, rows, hasColour));
+  for (const { title, failure } of result.contenders) {
+    if (failure !== undefined) print(colour('red', `${title} failed: ${failure}`, hasColour));
+  }
+}
+
+/** One line that is written over, on a terminal alone. */
+function showProgress(scenario: Scenario, contender: Contender, round: number): void {
+  if (process.stderr.isTTY !== true) return;
+  process.stderr.write(`\r\u001b[K${scenario.name}, round ${round}: ${contender.title}`);
+}
+
+function hideProgress(): void {
+  if (process.stderr.isTTY === true) process.stderr.write('\r\u001b[K');
+}
+
+/** Writes figures and chart, and answers the name of both without extension. */
+function writeResults(result: BenchmarkResult, folder: string): string {
+  mkdirSync(folder, { recursive: true });
+  const stamp = result.circumstances.date.slice(0, 19).replaceAll(':', '-');
+  const file = join(folder, stamp);
+  writeFileSync(`${file}.json`, `${JSON.stringify(result, null, 2)}\n`);
+  writeFileSync(`${file}.svg`, renderChart(result));
+  return file;
+}
+
+/** Fills a document in; its chart stands beside it under its name. */
+function writeDocument(file: string, result: BenchmarkResult): void {
+  writeFileSync(file, fillDocument(readFileSync(file, 'utf8'), result));
+  writeFileSync(file.replace(/\.md$/, '.svg'), renderChart(result));
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+async function main(): Promise<number> {
+  const options = parseOptions(process.argv.slice(2));
+  if (options.isHelp) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const result = await runAll(options);
+  const file = writeResults(result, options.results);
+  print(`\nFigures: ${file}.json\nChart:   ${file}.svg`);
+  if (options.write !== undefined) writeDocument(options.write, result);
+  const hasFailed = result.scenarios.some(({ contenders }) =>
+    contenders.some(({ failure }) => failure !== undefined),
+  );
+  return hasFailed ? 1 : 0;
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void stopAllServers().finally(() => process.exit(130)));
+}
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  process.stderr.write(`${error.message}\n\n${usage}`);
+  process.exitCode = 2;
+}

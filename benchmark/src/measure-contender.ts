@@ -1,0 +1,98 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunningContender } from './contenders/contender.ts';
+import type { LatencyHistogram } from './load/latency-histogram.ts';
+import { LoadGenerator, type LoadResult } from './load/load-generator.ts';
+import type { Framing, LoadPlan } from './load/load-plan.ts';
+import { privateBytes } from './measure/private-memory.ts';
+import { type Measurement, median } from './measurement.ts';
+import { startPusher } from './push/pusher.ts';
+import { defaultLoad, PUSH_WINDOW, type Scenario } from './scenarios.ts';
+
+/** How long and by how many processes is measured. */
+export interface MeasureOptions {
+  readonly seconds: number;
+  readonly warmSeconds: number;
+  /** Processes of the load generator. */
+  readonly generators: number;
+}
+
+/** Drives a server that runs, as the scenario says, and resolves with what was measured. */
+export async function measureContender(
+  scenario: Scenario,
+  server: RunningContender & { readonly framing: Framing },
+  options: MeasureOptions,
+): Promise<Measurement> {
+  const plan: LoadPlan = {
+    ...defaultLoad,
+    ...scenario.load,
+    framing: server.framing,
+    ports: server.ports,
+    pids: server.pids,
+    seconds: options.seconds,
+    warmSeconds: options.warmSeconds,
+  };
+  const generator = new LoadGenerator(plan, options.generators);
+  try {
+    return await measurers[scenario.kind](generator, server, plan);
+  } finally {
+    await generator.stop();
+  }
+}
+
+type Measurer = (
+  generator: LoadGenerator,
+  server: RunningContender,
+  plan: LoadPlan,
+) => Promise<Measurement>;
+
+const measurers: Readonly<Record<Scenario['kind'], Measurer>> = {
+  async load(generator) {
+    await generator.connect();
+    return describeLoad(await generator.run());
+  },
+
+  async connect(generator) {
+    const { connectionsPerSecond, latencies } = await generator.connect();
+    return { connectionsPerSecond, ...describeLatencies(latencies) };
+  },
+
+  async idle(generator, { pids }, { connections, warmSeconds }) {
+    const before = privateBytes(pids);
+    await generator.connect();
+    // What connecting has left behind is collected meanwhile, or counts.
+    await sleep(warmSeconds * 1000);
+    return { bytesPerConnection: (privateBytes(pids) - before) / connections };
+  },
+
+  async push(generator, { push }, { connections, size }) {
+    if (push === undefined) throw new Error('this contender has no way to push from outside');
+    await generator.connect();
+    const pusher = await startPusher(push, { uids: connections, size, window: PUSH_WINDOW });
+    try {
+      return describeLoad(await generator.run((messages) => pusher.noteReceived(messages)));
+    } finally {
+      await pusher.stop();
+    }
+  },
+};
+
+/** @throws when clients were lost, or nothing came: then the other figures mean nothing */
+function describeLoad(result: LoadResult): Measurement {
+  if (result.closed > 0) throw new Error(`the server has closed ${result.closed} connections`);
+  if (result.messagesPerSecond === 0) throw new Error('no message has arrived');
+  return {
+    messagesPerSecond: result.messagesPerSecond,
+    cpuMicrosPerMessage: result.cpuMicrosPerMessage,
+    ...describeLatencies(result.latencies),
+    ...(result.spreads.length === 0 ? {} : { spreadMs: median(result.spreads) }),
+    generatorLoad: result.generatorLoad,
+  };
+}
+
+function describeLatencies(latencies: LatencyHistogram): Measurement {
+  return {
+    p50Ms: latencies.percentile(0.5),
+    p99Ms: latencies.percentile(0.99),
+    maxMs: latencies.percentile(1),
+  };
+}

@@ -1,0 +1,50 @@
+/** What one run of one contender in one scenario has shown; what the scenario does not measure is absent. */
+export interface Measurement {
+  readonly messagesPerSecond?: number;
+  readonly p50Ms?: number;
+  readonly p99Ms?: number;
+  readonly maxMs?: number;
+  /** CPU time of all server processes per message received. */
+  readonly cpuMicrosPerMessage?: number;
+  readonly connectionsPerSecond?: number;
+  /** Private memory of all server processes, less what they had without clients. */
+  readonly bytesPerConnection?: number;
+  /** From the first to the last client that got a message; median over the messages. */
+  readonly spreadMs?: number;
+  /** Part of a processor that the busiest process of the load generator took. */
+  readonly generatorLoad?: number;
+}
+
+/** Name of a figure of a measurement. */
+export type Figure = keyof Measurement;
+
+/** Names of all figures, in the order of the table. */
+export const figures: readonly Figure[] = [
+  'messagesPerSecond',
+  'connectionsPerSecond',
+  'p50Ms',
+  'p99Ms',
+  'maxMs',
+  'spreadMs',
+  'cpuMicrosPerMessage',
+  'bytesPerConnection',
+  'generatorLoad',
+];
+
+/** The value in the middle; the mean of the two in the middle when their number is even; NaN of none. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  const [low, high] = [sorted[Math.floor(middle)], sorted[Math.ceil(middle)]];
+  return ((low ?? Number.NaN) + (high ?? Number.NaN)) / 2;
+}
+
+/** The median of each figure. */
+export function medianOf(measurements: readonly Measurement[]): Measurement {
+  return Object.fromEntries(
+    figures.flatMap((figure) => {
+      const values = measurements.flatMap((measurement) => measurement[figure] ?? []);
+      return values.length === 0 ? [] : [[figure, median(values)]];
+    }),
+  );
+}

@@ -1,0 +1,32 @@
+import { styleText } from 'node:util';
+
+type Style = Parameters<typeof styleText>[0];
+
+/**
+ * Lines of a table: the first column to the left, the others to the right, two spaces between.
+ *
+ * @param hasColour - whether the headings are dimmed
+ */
+export function renderTable(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+  hasColour: boolean,
+): string {
+  const widths = headings.map((heading, column) =>
+    Math.max(heading.length, ...rows.map((row) => (row[column] ?? '').length)),
+  );
+  const line = (cells: readonly string[]) =>
+    widths
+      .map((width, column) => {
+        const cell = cells[column] ?? '';
+        return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+      })
+      .join('  ')
+      .trimEnd();
+  return [colour('dim', line(headings), hasColour), ...rows.map(line)].join('\n');
+}
+
+/** Text in a style, where the terminal shows it. */
+export function colour(style: Style, text: string, hasColour: boolean): string {
+  return hasColour ? styleText(style, text) : text;
+}

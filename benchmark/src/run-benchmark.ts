@@ -1,0 +1,93 @@
+import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
+import type { Contender, RunningContender } from './contenders/contender.ts';
+import { measureContender } from './measure-contender.ts';
+import type { Measurement } from './measurement.ts';
+import type { BenchmarkOptions } from './options.ts';
+import { codeExtension } from './processes/fork-module.ts';
+import type { Circumstances, ScenarioResult } from './result.ts';
+import type { Scenario } from './scenarios.ts';
+import { summarize } from './summarize.ts';
+
+/** What is told while it runs. */
+export interface Progress {
+  /** A contender is about to be measured. */
+  onRun(scenario: Scenario, contender: Contender, round: number): void;
+}
+
+/** A contender of a scenario with what it has shown so far. */
+interface Entry {
+  readonly contender: Contender;
+  readonly rounds: Measurement[];
+  running: RunningContender | undefined;
+  failure: string | undefined;
+}
+
+/** Where and how a run of now is measured. */
+export function circumstances(options: BenchmarkOptions): Circumstances {
+  return {
+    date: new Date().toISOString(),
+    processor: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: availableParallelism(),
+    memoryBytes: totalmem(),
+    system: `${type()} ${release()}`,
+    node: process.version,
+    code: codeExtension === 'js' ? 'built' : 'source',
+    seconds: options.seconds,
+    warmSeconds: options.warmSeconds,
+    rounds: options.rounds,
+    generators: options.generators,
+  };
+}
+
+/**
+ * Measures one scenario: in every round each contender in turn, so that what else the machine does meets
+ * all of them alike. A contender that fails is left out of the rounds that follow.
+ */
+export async function runScenario(
+  scenario: Scenario,
+  contenders: readonly Contender[],
+  options: BenchmarkOptions,
+  progress: Progress,
+): Promise<ScenarioResult> {
+  const entries = contenders.map(
+    (contender): Entry => ({ contender, rounds: [], running: undefined, failure: undefined }),
+  );
+  try {
+    for (let round = 1; round <= options.rounds; round += 1) {
+      for (const entry of entries.filter(({ failure }) => failure === undefined)) {
+        progress.onRun(scenario, entry.contender, round);
+        await measureOnce(scenario, entry, options);
+      }
+    }
+  } finally {
+    await Promise.all(entries.map((entry) => entry.running?.stop()));
+  }
+  return summarize(
+    scenario,
+    entries.map(({ contender: { name, title }, rounds, failure }) => ({
+      contender: name,
+      title,
+      rounds,
+      ...(failure === undefined ? {} : { failure }),
+    })),
+  );
+}
+
+async function measureOnce(
+  scenario: Scenario,
+  entry: Entry,
+  options: BenchmarkOptions,
+): Promise<void> {
+  try {
+    entry.running ??= await entry.contender.start();
+    const server = { ...entry.running, framing: entry.contender.framing };
+    entry.rounds.push(await measureContender(scenario, server, options));
+    // Memory is measured on a process that has had no clients before.
+    if (scenario.kind === 'idle') {
+      await entry.running.stop();
+      entry.running = undefined;
+    }
+  } catch (error) {
+    entry.failure = error instanceof Error ? error.message : String(error);
+  }
+}

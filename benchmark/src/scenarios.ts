@@ -1,0 +1,160 @@
+import type { LoadPlan } from './load/load-plan.ts';
+
+/** What a scenario is about, and what its chart shows. */
+export type Metric =
+  | 'messagesPerSecond'
+  | 'cpuMicrosPerMessage'
+  | 'p99Ms'
+  | 'connectionsPerSecond'
+  | 'bytesPerConnection';
+
+/** What is measured, by which load. */
+export interface Scenario {
+  /** As it stands on the command line. */
+  readonly name: string;
+  readonly title: string;
+  /**
+   * - `load`: clients talk
+   * - `connect`: clients arrive, and each is greeted by the application
+   * - `idle`: clients do nothing but be there; their memory is measured
+   * - `push`: a process outside sends to clients
+   */
+  readonly kind: 'load' | 'connect' | 'idle' | 'push';
+  readonly metric: Metric;
+  /** What it differs in from `defaultLoad`. */
+  readonly load: Partial<LoadPlan> & Pick<LoadPlan, 'mode'>;
+  /** Contenders of its own, where the usual ones do not fit. */
+  readonly contenders?: readonly string[];
+}
+
+/** What a load is unless its scenario says otherwise. */
+export const defaultLoad = {
+  connections: 200,
+  pipeline: 1,
+  size: 64,
+  members: 0,
+  senders: 0,
+  rate: 0,
+} as const;
+
+/** Contenders of every scenario that does not name its own. */
+export const defaultContenders: readonly string[] = [
+  'raw-ws',
+  'gatewayworker-1x1',
+  'gatewayworker-2x2',
+  'socket.io-2',
+];
+
+/** Messages that are under way at a time when they are pushed from outside. */
+export const PUSH_WINDOW = 1000;
+
+const growing = [
+  'gatewayworker-1x1',
+  'gatewayworker-2x1',
+  'gatewayworker-4x1',
+  'gatewayworker-8x1',
+];
+
+/** Every scenario, in the order in which they run. */
+export const scenarios: readonly Scenario[] = [
+  {
+    name: 'echo-deep',
+    title: 'Echo, 4 messages in flight per client',
+    kind: 'load',
+    metric: 'messagesPerSecond',
+    load: { mode: 'echo', pipeline: 4 },
+  },
+  {
+    name: 'echo-shallow',
+    title: 'Echo, 1 message in flight per client',
+    kind: 'load',
+    metric: 'messagesPerSecond',
+    load: { mode: 'echo' },
+  },
+  {
+    name: 'echo-4k',
+    title: 'Echo of 4 KB messages, 4 in flight per client',
+    kind: 'load',
+    metric: 'messagesPerSecond',
+    load: { mode: 'echo', pipeline: 4, size: 4096 },
+  },
+  {
+    name: 'echo-2000',
+    title: 'Echo, 2,000 clients',
+    kind: 'load',
+    metric: 'messagesPerSecond',
+    load: { mode: 'echo', connections: 2000 },
+  },
+  {
+    name: 'uid',
+    title: 'To a uid, 4 messages in flight per client',
+    kind: 'load',
+    metric: 'messagesPerSecond',
+    load: { mode: 'uid', pipeline: 4 },
+  },
+  {
+    name: 'group-20',
+    title: 'To a group of 200, 20 senders',
+    kind: 'load',
+    metric: 'messagesPerSecond',
+    load: { mode: 'group', members: 200, senders: 20 },
+  },
+  {
+    name: 'group-1',
+    title: 'To a group of 200, 1 sender',
+    kind: 'load',
+    metric: 'messagesPerSecond',
+    load: { mode: 'group', members: 200, senders: 1 },
+  },
+  {
+    name: 'latency-10k',
+    title: 'Latency at 10,000 messages/s',
+    kind: 'load',
+    metric: 'p99Ms',
+    load: { mode: 'echo', rate: 10_000 },
+  },
+  {
+    name: 'connect',
+    title: 'Connecting 5,000 clients, each greeted by onConnect',
+    kind: 'connect',
+    metric: 'connectionsPerSecond',
+    load: { mode: 'idle', connections: 5000 },
+  },
+  {
+    name: 'idle-10k',
+    title: 'Memory of 10,000 idle clients',
+    kind: 'idle',
+    metric: 'bytesPerConnection',
+    load: { mode: 'idle', connections: 10_000 },
+  },
+  {
+    name: 'push-uid',
+    title: 'Pushed from outside to 10,000 uids in turn',
+    kind: 'push',
+    metric: 'messagesPerSecond',
+    load: { mode: 'receive', connections: 10_000 },
+  },
+  {
+    name: 'broadcast-10k',
+    title: 'To a group of 10,000, 4 times a second',
+    kind: 'load',
+    metric: 'p99Ms',
+    load: { mode: 'group', connections: 10_000, members: 10_000, senders: 1, rate: 4 },
+  },
+  {
+    name: 'uid-gateways',
+    title: 'To a uid that is on one of 1, 2, 4 or 8 gateways',
+    kind: 'load',
+    metric: 'cpuMicrosPerMessage',
+    load: { mode: 'uid', pipeline: 4 },
+    contenders: growing,
+  },
+  {
+    name: 'group-gateways',
+    title: 'To a group of 2 clients, on two of 1, 2, 4 or 8 gateways',
+    kind: 'load',
+    metric: 'cpuMicrosPerMessage',
+    load: { mode: 'group', members: 2, senders: 2, pipeline: 16 },
+    contenders: growing,
+  },
+];

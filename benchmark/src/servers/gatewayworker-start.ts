@@ -1,0 +1,26 @@
+import { extname } from 'node:path';
+import { BusinessWorker, Gateway, Register, run } from 'gatewayworker';
+
+// The start file of this framework's contender. Its ports and numbers of processes stand in the environment,
+// because the master and its children run this file too.
+
+const { BENCH_GATEWAYS, BENCH_WORKERS, BENCH_PORTS, BENCH_FOLDER } = process.env;
+const [port = 0, register = 0, startPort = 0] = String(BENCH_PORTS).split(',').map(Number);
+const registerAddress = `127.0.0.1:${register}`;
+
+new Register({ listen: registerAddress });
+new Gateway({
+  name: 'bench-gateway',
+  listen: `websocket://127.0.0.1:${port}`,
+  count: Number(BENCH_GATEWAYS),
+  startPort,
+  registerAddress,
+});
+new BusinessWorker({
+  name: 'bench-worker',
+  count: Number(BENCH_WORKERS),
+  // `.ts` from source, `.js` when it was built.
+  eventHandler: new URL(`./events${extname(import.meta.url)}`, import.meta.url),
+  registerAddress,
+});
+run({ pidFile: `${BENCH_FOLDER}/bench.pid`, logFile: `${BENCH_FOLDER}/bench.log` });
