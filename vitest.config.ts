@@ -21,6 +21,7 @@ export default defineConfig({
             'packages/*/src/**/*.test.ts',
             'examples/*/**/*.test.ts',
             'recipes/**/*.test.ts',
+            'benchmark/src/**/*.test.ts',
           ],
         },
       },

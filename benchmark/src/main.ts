@@ -1,12 +1,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Contender } from './contenders/contender.ts';
 import { findContender } from './contenders/find-contenders.ts';
 import { type BenchmarkOptions, parseOptions, UsageError, usage } from './options.ts';
 import { stopAllServers } from './processes/server-process.ts';
 import { renderChart } from './report/chart.ts';
 import { tableOf } from './report/columns.ts';
-import { fillDocument } from './report/markdown.ts';
+import { checkDocument, fillDocument, MarkError } from './report/markdown.ts';
 import { colour, renderTable } from './report/text-table.ts';
 import type { BenchmarkResult, ScenarioResult } from './result.ts';
 import { circumstances, runScenario } from './run-benchmark.ts';
@@ -40,7 +40,7 @@ async function runAll(options: BenchmarkOptions): Promise<BenchmarkResult> {
   for (const scenario of options.scenarios) {
     const contenders = contendersOf(scenario, options, told);
     if (contenders.length === 0) continue;
-    const result = await runScenario(scenario, contenders, options, { onRun: showProgress });
+    const result = await runScenario(scenario, contenders, options, showProgress);
     hideProgress();
     printScenario(result);
     results.push(result);
@@ -79,8 +79,9 @@ function writeResults(result: BenchmarkResult, folder: string): string {
 
 /** Fills a document in; its chart stands beside it under its name. */
 function writeDocument(file: string, result: BenchmarkResult): void {
-  writeFileSync(file, fillDocument(readFileSync(file, 'utf8'), result));
-  writeFileSync(file.replace(/\.md$/, '.svg'), renderChart(result));
+  const chart = file.replace(/(?:\.md)?$/, '.svg');
+  writeFileSync(file, fillDocument(readFileSync(file, 'utf8'), result, basename(chart)));
+  writeFileSync(chart, renderChart(result));
 }
 
 function print(line: string): void {
@@ -93,6 +94,9 @@ async function main(): Promise<number> {
     process.stdout.write(usage);
     return 0;
   }
+  // A document without marks is found out before hours have passed.
+  if (options.write !== undefined)
+    checkDocument(readFileSync(options.write, 'utf8'), options.scenarios);
   const result = await runAll(options);
   const file = writeResults(result, options.results);
   print(`\nFigures: ${file}.json\nChart:   ${file}.svg`);
@@ -109,7 +113,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   process.exitCode = await main();
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`${error.message}\n\n${usage}`);
+  if (!(error instanceof UsageError || error instanceof MarkError)) throw error;
+  process.stderr.write(`${error.message}\n${error instanceof UsageError ? `\n${usage}` : ''}`);
   process.exitCode = 2;
 }

@@ -14,6 +14,8 @@ export interface MeasureOptions {
   readonly warmSeconds: number;
   /** Processes of the load generator. */
   readonly generators: number;
+  /** Most clients, whatever the scenario asks for. */
+  readonly clients: number;
 }
 
 /** Drives a server that runs, as the scenario says, and resolves with what was measured. */
@@ -22,9 +24,11 @@ export async function measureContender(
   server: RunningContender & { readonly framing: Framing },
   options: MeasureOptions,
 ): Promise<Measurement> {
+  const load = { ...defaultLoad, ...scenario.load };
   const plan: LoadPlan = {
-    ...defaultLoad,
-    ...scenario.load,
+    ...load,
+    connections: Math.min(load.connections, options.clients),
+    senders: Math.min(load.senders, options.clients),
     framing: server.framing,
     ports: server.ports,
     pids: server.pids,

@@ -14,6 +14,8 @@ export interface BenchmarkOptions {
   readonly rounds: number;
   /** Processes of the load generator. */
   readonly generators: number;
+  /** Most clients of a scenario. */
+  readonly clients: number;
   /** Markdown file whose marked parts are replaced. */
   readonly write: string | undefined;
   /** Folder that gets the figures and the chart. */
@@ -33,6 +35,7 @@ export const usage: string = `Usage: npm run bench -- [options]
   --warm N            load before each measurement, in seconds (2)
   --rounds N          how often each contender takes its turn (3)
   --generators N      processes of the load generator (1 on up to 3 cores, otherwise 2)
+  --clients N         at most so many clients, for a first try or where few files may be open (10000)
   --write FILE        also put tables and chart into the marked parts of a Markdown file
   --results FOLDER    where figures and chart are written (benchmark/results)
   --help
@@ -59,6 +62,7 @@ export function parseOptions(args: readonly string[]): BenchmarkOptions {
       most: 64,
       isWhole: true,
     }),
+    clients: parseNumber('--clients', values.clients, { least: 2, most: 50_000, isWhole: true }),
     write: values.write,
     results: values.results,
     isHelp: values.help,
@@ -76,6 +80,7 @@ function parseValues(args: readonly string[]) {
         warm: { type: 'string', default: '2' },
         rounds: { type: 'string', default: '3' },
         generators: { type: 'string', default: availableParallelism() < 4 ? '1' : '2' },
+        clients: { type: 'string', default: '10000' },
         write: { type: 'string' },
         results: { type: 'string', default: 'benchmark/results' },
         help: { type: 'boolean', default: false },

@@ -36,6 +36,8 @@ export interface Circumstances {
   readonly warmSeconds: number;
   readonly rounds: number;
   readonly generators: number;
+  /** Most clients of a scenario. */
+  readonly clients: number;
 }
 
 /** What a run of the benchmark has shown, as it is written to a file. */

@@ -1,17 +1,18 @@
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import type { Contender, RunningContender } from './contenders/contender.ts';
-import { measureContender } from './measure-contender.ts';
+import { type MeasureOptions, measureContender } from './measure-contender.ts';
 import type { Measurement } from './measurement.ts';
-import type { BenchmarkOptions } from './options.ts';
 import { codeExtension } from './processes/fork-module.ts';
 import type { Circumstances, ScenarioResult } from './result.ts';
 import type { Scenario } from './scenarios.ts';
 import { summarize } from './summarize.ts';
 
-/** What is told while it runs. */
-export interface Progress {
-  /** A contender is about to be measured. */
-  onRun(scenario: Scenario, contender: Contender, round: number): void;
+/** Is told before each run of a contender. */
+export type OnRun = (scenario: Scenario, contender: Contender, round: number) => void;
+
+/** How a scenario is measured. */
+export interface RunOptions extends MeasureOptions {
+  readonly rounds: number;
 }
 
 /** A contender of a scenario with what it has shown so far. */
@@ -23,7 +24,7 @@ interface Entry {
 }
 
 /** Where and how a run of now is measured. */
-export function circumstances(options: BenchmarkOptions): Circumstances {
+export function circumstances(options: RunOptions): Circumstances {
   return {
     date: new Date().toISOString(),
     processor: cpus()[0]?.model.trim() ?? 'unknown',
@@ -36,6 +37,7 @@ export function circumstances(options: BenchmarkOptions): Circumstances {
     warmSeconds: options.warmSeconds,
     rounds: options.rounds,
     generators: options.generators,
+    clients: options.clients,
   };
 }
 
@@ -46,8 +48,8 @@ export function circumstances(options: BenchmarkOptions): Circumstances {
 export async function runScenario(
   scenario: Scenario,
   contenders: readonly Contender[],
-  options: BenchmarkOptions,
-  progress: Progress,
+  options: RunOptions,
+  onRun: OnRun = () => undefined,
 ): Promise<ScenarioResult> {
   const entries = contenders.map(
     (contender): Entry => ({ contender, rounds: [], running: undefined, failure: undefined }),
@@ -55,7 +57,7 @@ export async function runScenario(
   try {
     for (let round = 1; round <= options.rounds; round += 1) {
       for (const entry of entries.filter(({ failure }) => failure === undefined)) {
-        progress.onRun(scenario, entry.contender, round);
+        onRun(scenario, entry.contender, round);
         await measureOnce(scenario, entry, options);
       }
     }
@@ -73,11 +75,7 @@ export async function runScenario(
   );
 }
 
-async function measureOnce(
-  scenario: Scenario,
-  entry: Entry,
-  options: BenchmarkOptions,
-): Promise<void> {
+async function measureOnce(scenario: Scenario, entry: Entry, options: RunOptions): Promise<void> {
   try {
     entry.running ??= await entry.contender.start();
     const server = { ...entry.running, framing: entry.contender.framing };

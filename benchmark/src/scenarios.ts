@@ -59,35 +59,35 @@ const growing = [
 export const scenarios: readonly Scenario[] = [
   {
     name: 'echo-deep',
-    title: 'Echo, 4 messages in flight per client',
+    title: 'Echo, 4 in flight per client',
     kind: 'load',
     metric: 'messagesPerSecond',
     load: { mode: 'echo', pipeline: 4 },
   },
   {
     name: 'echo-shallow',
-    title: 'Echo, 1 message in flight per client',
+    title: 'Echo, 1 in flight per client',
     kind: 'load',
     metric: 'messagesPerSecond',
     load: { mode: 'echo' },
   },
   {
     name: 'echo-4k',
-    title: 'Echo of 4 KB messages, 4 in flight per client',
+    title: 'Echo of 4 KB, 4 in flight per client',
     kind: 'load',
     metric: 'messagesPerSecond',
     load: { mode: 'echo', pipeline: 4, size: 4096 },
   },
   {
     name: 'echo-2000',
-    title: 'Echo, 2,000 clients',
+    title: 'Echo, 2,000 clients, 1 in flight each',
     kind: 'load',
     metric: 'messagesPerSecond',
     load: { mode: 'echo', connections: 2000 },
   },
   {
     name: 'uid',
-    title: 'To a uid, 4 messages in flight per client',
+    title: 'To a uid, 4 in flight per client',
     kind: 'load',
     metric: 'messagesPerSecond',
     load: { mode: 'uid', pipeline: 4 },
@@ -115,7 +115,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'connect',
-    title: 'Connecting 5,000 clients, each greeted by onConnect',
+    title: '5,000 clients connect, with onConnect',
     kind: 'connect',
     metric: 'connectionsPerSecond',
     load: { mode: 'idle', connections: 5000 },
@@ -129,7 +129,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'push-uid',
-    title: 'Pushed from outside to 10,000 uids in turn',
+    title: 'Pushed from outside to 10,000 uids',
     kind: 'push',
     metric: 'messagesPerSecond',
     load: { mode: 'receive', connections: 10_000 },
@@ -143,7 +143,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'uid-gateways',
-    title: 'To a uid that is on one of 1, 2, 4 or 8 gateways',
+    title: 'To a uid on one of 1 to 8 gateways',
     kind: 'load',
     metric: 'cpuMicrosPerMessage',
     load: { mode: 'uid', pipeline: 4 },
@@ -151,7 +151,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'group-gateways',
-    title: 'To a group of 2 clients, on two of 1, 2, 4 or 8 gateways',
+    title: 'To a group on two of 1 to 8 gateways',
     kind: 'load',
     metric: 'cpuMicrosPerMessage',
     load: { mode: 'group', members: 2, senders: 2, pipeline: 16 },

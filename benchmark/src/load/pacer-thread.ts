@@ -1,4 +1,4 @@
-import { workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { writeNow } from './descriptor.ts';
 import type { PacerPlan } from './pacer.ts';
 import { monotonicMicros, writeSendTime } from './send-time.ts';
@@ -10,6 +10,7 @@ const frames = plan.frames.map((frame) => Buffer.from(frame));
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 const pause = 1e6 / plan.rate;
 
+parentPort?.postMessage('started');
 let due = monotonicMicros();
 for (let turn = 0; ; turn += 1) {
   const wait = due - monotonicMicros();

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { codeExtension } from '../processes/fork-module.ts';
 import type { FrameBurst } from './client-frames.ts';
 
 /** A sender at a fixed rate. */
@@ -27,9 +29,9 @@ export interface Pacer {
  *
  * It is a thread of its own because the timers of Node.js are exact to a millisecond: ten messages that
  * leave together would wait for each other in the server. It writes to the sockets of this process by their
- * descriptors.
+ * descriptors. Resolves once it sends.
  */
-export function startPacer(outlets: readonly PacedOutlet[], rate: number): Pacer {
+export async function startPacer(outlets: readonly PacedOutlet[], rate: number): Promise<Pacer> {
   const first = outlets[0];
   if (first === undefined) return { stop: () => undefined };
   const plan: PacerPlan = {
@@ -38,12 +40,19 @@ export function startPacer(outlets: readonly PacedOutlet[], rate: number): Pacer
     timePosition: first.burst.timePosition,
     rate,
   };
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const worker = new Worker(new URL(`./pacer-thread.${extension}`, import.meta.url), {
-    workerData: plan,
-  });
+  const worker = startThread(plan);
+  await once(worker, 'message');
   worker.on('error', (error) => {
     throw error;
   });
   return { stop: () => void worker.terminate() };
+}
+
+function startThread(workerData: PacerPlan): Worker {
+  const module = new URL(`./pacer-thread.${codeExtension}`, import.meta.url).href;
+  if (codeExtension === 'js') return new Worker(new URL(module), { workerData });
+  // Node.js 20 does not hand the loader of TypeScript on to threads.
+  const loader = JSON.stringify(import.meta.resolve('tsx/esm/api'));
+  const code = `import(${loader}).then(({ register }) => (register(), import('${module}')))`;
+  return new Worker(code, { eval: true, workerData });
 }

@@ -1,6 +1,10 @@
 import type { BenchmarkResult, Circumstances, ScenarioResult } from '../result.ts';
 import { tableOf } from './columns.ts';
 
+/** Name of the part that says where it was measured, and of that with the chart. */
+const MACHINE = 'machine';
+const CHART = 'chart';
+
 /** Is thrown when a document has no place for a part. */
 export class MarkError extends Error {}
 
@@ -18,12 +22,32 @@ export function replaceMarked(document: string, name: string, content: string): 
   return `${document.slice(0, from + start.length)}\n${content}\n${document.slice(to)}`;
 }
 
-/** Puts where it was measured, and the table of each scenario, into a document that has their marks. */
-export function fillDocument(document: string, result: BenchmarkResult): string {
-  return result.scenarios.reduce(
-    (text, scenario) => replaceMarked(text, scenario.scenario, markdownTable(scenario)),
-    replaceMarked(document, 'machine', describeMachine(result.circumstances)),
-  );
+/**
+ * Sees whether a document has a place for everything.
+ *
+ * @throws MarkError when a mark is not there
+ */
+export function checkDocument(document: string, scenarios: readonly { name: string }[]): void {
+  for (const name of [MACHINE, CHART, ...scenarios.map((scenario) => scenario.name)]) {
+    replaceMarked(document, name, '');
+  }
+}
+
+/**
+ * Puts where it was measured, the chart, and the table of each scenario into a document that has their marks.
+ *
+ * @param chart - path of the chart, as the document links to it
+ */
+export function fillDocument(document: string, result: BenchmarkResult, chart: string): string {
+  const parts: [name: string, content: string][] = [
+    [MACHINE, describeMachine(result.circumstances)],
+    [CHART, `![What every contender did in every scenario](${chart})`],
+    ...result.scenarios.map((scenario): [string, string] => [
+      scenario.scenario,
+      markdownTable(scenario),
+    ]),
+  ];
+  return parts.reduce((text, [name, content]) => replaceMarked(text, name, content), document);
 }
 
 /** A Markdown table of what a scenario has shown. */

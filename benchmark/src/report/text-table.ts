@@ -1,6 +1,5 @@
-import { styleText } from 'node:util';
-
-type Style = Parameters<typeof styleText>[0];
+/** Codes of the styles that terminals know (ECMA-48, SGR). */
+const styles = { bold: 1, dim: 2, red: 31 } as const;
 
 /**
  * Lines of a table: the first column to the left, the others to the right, two spaces between.
@@ -27,6 +26,6 @@ export function renderTable(
 }
 
 /** Text in a style, where the terminal shows it. */
-export function colour(style: Style, text: string, hasColour: boolean): string {
-  return hasColour ? styleText(style, text) : text;
+export function colour(style: keyof typeof styles, text: string, hasColour: boolean): string {
+  return hasColour ? `\u001b[${styles[style]}m${text}\u001b[0m` : text;
 }

@@ -1,0 +1,58 @@
+import type { ScenarioResult } from './result.ts';
+
+/**
+ * How many times less CPU time per message this framework takes than the plain server, by scenario.
+ *
+ * CPU time is what it is about because it is steadier than messages per second where other programs run.
+ */
+export type Baseline = Readonly<Record<string, number>>;
+
+/** A scenario in which the framework has become worse. */
+export interface Fall {
+  readonly scenario: string;
+  readonly expected: number;
+  readonly measured: number;
+}
+
+/** Part of a ratio that may be lost before it counts as a fall. */
+export const TOLERANCE = 0.3;
+
+/**
+ * The ratio of a scenario: CPU time per message of the plain server divided by that of the framework.
+ *
+ * @throws when one of them has failed, with its reason
+ */
+export function cpuRatio(result: ScenarioResult): number {
+  const failed = result.contenders.find(({ failure }) => failure !== undefined);
+  if (failed !== undefined) throw new Error(`${failed.title} failed: ${failed.failure}`);
+  const own = result.contenders.find(({ contender }) => contender !== result.reference);
+  const ratio = own?.ratios.cpuMicrosPerMessage;
+  if (ratio === undefined) throw new Error(`${result.scenario}: nothing was measured`);
+  return 1 / ratio;
+}
+
+/** What has fallen by more than the tolerance; a scenario without a baseline cannot. */
+export function findFalls(baseline: Baseline, measured: Baseline): Fall[] {
+  return Object.entries(measured).flatMap(([scenario, ratio]) => {
+    const expected = baseline[scenario];
+    if (expected === undefined || ratio >= expected * (1 - TOLERANCE)) return [];
+    return [{ scenario, expected, measured: ratio }];
+  });
+}
+
+/**
+ * Reads the text of a baseline file.
+ *
+ * @throws when it is not an object of positive numbers
+ */
+export function parseBaseline(text: string): Baseline {
+  const value: unknown = JSON.parse(text);
+  if (typeof value !== 'object' || value === null) throw new Error('the baseline is not an object');
+  const wrong = Object.entries(value).find(
+    ([, ratio]) => !(typeof ratio === 'number' && ratio > 0),
+  );
+  if (wrong === undefined) return Object.fromEntries(Object.entries(value));
+  throw new Error(
+    `the baseline of '${wrong[0]}' is ${JSON.stringify(wrong[1])}, not a number above 0`,
+  );
+}
