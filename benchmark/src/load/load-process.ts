@@ -14,7 +14,8 @@ const CONNECTING = 200;
 /** Messages to each process before the measurement begins. */
 const WARM_MESSAGES = 20_000;
 const WARM_STEP_MS = 20;
-const LONGEST_WARM_MS = 10_000;
+/** How many times longer than planned the warm-up may take for that. */
+const LONGEST_WARM = 5;
 
 /** Messages after which the sender outside is told that they have arrived. */
 const REPORTED_MESSAGES = 100;
@@ -64,7 +65,8 @@ class LoadProcess {
     const isBusy =
       rate === 0 && (mode !== 'group' || this.#numbers.some((number) => number < members));
     const isWarm = !isBusy || this.#tally.messages >= WARM_MESSAGES;
-    if (isWarm || performance.now() - begin > LONGEST_WARM_MS) this.#measure();
+    if (isWarm || performance.now() - begin > this.#plan.warmSeconds * 1000 * LONGEST_WARM)
+      this.#measure();
     else setTimeout(() => this.#warmUp(begin), WARM_STEP_MS);
   }
 
