@@ -30,8 +30,6 @@ export interface Circumstances {
   readonly memoryBytes: number;
   readonly system: string;
   readonly node: string;
-  /** Whether the code was built, as users run it, or ran from TypeScript. */
-  readonly code: 'built' | 'source';
   readonly seconds: number;
   readonly warmSeconds: number;
   readonly rounds: number;

@@ -2,7 +2,6 @@ import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import type { Contender, RunningContender } from './contenders/contender.ts';
 import { type MeasureOptions, measureContender } from './measure-contender.ts';
 import type { Measurement } from './measurement.ts';
-import { codeExtension } from './processes/fork-module.ts';
 import type { Circumstances, ScenarioResult } from './result.ts';
 import type { Scenario } from './scenarios.ts';
 import { summarize } from './summarize.ts';
@@ -32,7 +31,6 @@ export function circumstances(options: RunOptions): Circumstances {
     memoryBytes: totalmem(),
     system: `${type()} ${release()}`,
     node: process.version,
-    code: codeExtension === 'js' ? 'built' : 'source',
     seconds: options.seconds,
     warmSeconds: options.warmSeconds,
     rounds: options.rounds,

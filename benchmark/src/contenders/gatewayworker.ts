@@ -27,7 +27,7 @@ export function gatewayworkerByName(name: string): Contender | undefined {
 async function startCluster(gateways: number, workers: number): Promise<RunningContender> {
   const folder = await temporaryFolder('bench');
   const [port = 0, register = 0, inner = 0] = await freePorts(2 + gateways);
-  const server = await startModule(new URL('../servers/gatewayworker-start', import.meta.url), {
+  const server = await startModule(new URL('../servers/gatewayworker-start.js', import.meta.url), {
     args: ['start'],
     env: {
       BENCH_GATEWAYS: String(gateways),
@@ -41,7 +41,7 @@ async function startCluster(gateways: number, workers: number): Promise<RunningC
     ports: [port],
     pids: server.pids,
     push: {
-      module: new URL('../push/gateway-client-push', import.meta.url),
+      module: new URL('../push/gateway-client-push.js', import.meta.url),
       argument: `127.0.0.1:${register}`,
     },
     async stop() {

@@ -11,7 +11,7 @@ export const rawWs: Contender = {
   unavailable: () => undefined,
   async start() {
     const [port = 0] = await freePorts(1);
-    const server = await startModule(new URL('../servers/raw-ws-server', import.meta.url), {
+    const server = await startModule(new URL('../servers/raw-ws-server.js', import.meta.url), {
       args: [String(port)],
     });
     return { ports: [port], pids: server.pids, stop: () => server.stop() };

@@ -23,7 +23,7 @@ async function startServers(): Promise<RunningContender> {
   const folder = await temporaryFolder('bench-redis');
   const [redisPort = 0, ...ports] = await freePorts(3);
   const redis = await startRedis(redisPort, folder.path);
-  const module = new URL('../servers/socket-io-server', import.meta.url);
+  const module = new URL('../servers/socket-io-server.js', import.meta.url);
   const servers = await Promise.all(
     ports.map((port) => startModule(module, { args: [String(port), String(redisPort)] })),
   );
@@ -33,7 +33,7 @@ async function startServers(): Promise<RunningContender> {
     ports,
     pids: all.flatMap(({ pids }) => pids),
     push: {
-      module: new URL('../push/redis-emitter-push', import.meta.url),
+      module: new URL('../push/redis-emitter-push.js', import.meta.url),
       argument: String(redisPort),
     },
     async stop() {

@@ -88,7 +88,7 @@ class LoadChild {
   readonly #process: ChildProcess;
 
   constructor() {
-    this.#process = forkModule(new URL('./load-process', import.meta.url));
+    this.#process = forkModule(new URL('./load-process.js', import.meta.url));
     this.#process.on('message', (event: LoadEvent) => {
       if (event.type === 'received') this.onReceived(event.messages);
     });

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { codeExtension } from '../processes/fork-module.ts';
 import type { FrameBurst } from './client-frames.ts';
 
 /** A sender at a fixed rate. */
@@ -40,19 +39,10 @@ export async function startPacer(outlets: readonly PacedOutlet[], rate: number):
     timePosition: first.burst.timePosition,
     rate,
   };
-  const worker = startThread(plan);
+  const worker = new Worker(new URL('./pacer-thread.js', import.meta.url), { workerData: plan });
   await once(worker, 'message');
   worker.on('error', (error) => {
     throw error;
   });
   return { stop: () => void worker.terminate() };
-}
-
-function startThread(workerData: PacerPlan): Worker {
-  const module = new URL(`./pacer-thread.${codeExtension}`, import.meta.url).href;
-  if (codeExtension === 'js') return new Worker(new URL(module), { workerData });
-  // Node.js 20 does not hand the loader of TypeScript on to threads.
-  const loader = JSON.stringify(import.meta.resolve('tsx/esm/api'));
-  const code = `import(${loader}).then(({ register }) => (register(), import('${module}')))`;
-  return new Worker(code, { eval: true, workerData });
 }

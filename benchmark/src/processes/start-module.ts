@@ -1,12 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { codeExtension } from './fork-module.ts';
 import { type ServerCommand, ServerProcess } from './server-process.ts';
 
-/**
- * Starts a module of this package as a server, from source or built as this process is.
- *
- * @param module - its URL without extension
- */
+/** Starts a module of this package, as built, as a server. */
 export async function startModule(
   module: URL,
   options: { readonly args: readonly string[] } & Pick<ServerCommand, 'env' | 'readyText'>,
@@ -14,6 +9,6 @@ export async function startModule(
   return await ServerProcess.start({
     ...options,
     command: process.execPath,
-    args: [...process.execArgv, `${fileURLToPath(module)}.${codeExtension}`, ...options.args],
+    args: [fileURLToPath(module), ...options.args],
   });
 }

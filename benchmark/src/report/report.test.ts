@@ -29,7 +29,6 @@ const result: BenchmarkResult = {
     memoryBytes: 8 * 2 ** 30,
     system: 'Linux 6.1',
     node: 'v20.20.2',
-    code: 'built',
     seconds: 4,
     warmSeconds: 2,
     rounds: 3,

@@ -1,4 +1,3 @@
-import { extname } from 'node:path';
 import { BusinessWorker, Gateway, Register, run } from 'gatewayworker';
 
 // The start file of this framework's contender. Its ports and numbers of processes stand in the environment,
@@ -19,8 +18,7 @@ new Gateway({
 new BusinessWorker({
   name: 'bench-worker',
   count: Number(BENCH_WORKERS),
-  // `.ts` from source, `.js` when it was built.
-  eventHandler: new URL(`./events${extname(import.meta.url)}`, import.meta.url),
+  eventHandler: new URL('./events.js', import.meta.url),
   registerAddress,
 });
 run({ pidFile: `${BENCH_FOLDER}/bench.pid`, logFile: `${BENCH_FOLDER}/bench.log` });

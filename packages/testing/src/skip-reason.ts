@@ -8,6 +8,7 @@ export type Requirement =
   | 'etcd'
   | 'nginx'
   | 'haproxy'
+  | 'redis-server'
   | 'systemd-analyze'
   | 'systemd-nspawn';
 
