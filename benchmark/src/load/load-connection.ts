@@ -100,7 +100,7 @@ export class LoadConnection {
     const socket = connect({
       host: '127.0.0.1',
       port: ports[this.number % ports.length] ?? 0,
-      localAddress: `127.0.0.${1 + Math.floor(this.number / CONNECTIONS_PER_ADDRESS)}`,
+      ...localAddressOf(this.number),
       noDelay: true,
       onread: {
         buffer: readBuffer,
@@ -242,6 +242,12 @@ export class LoadConnection {
       this.#isFlushed = this.#socket.writableLength === 0;
     });
   }
+}
+
+/** An address with ports to spare. The first is left to the kernel, which finds a port faster by itself. */
+function localAddressOf(number: number): { localAddress?: string } {
+  const index = Math.floor(number / CONNECTIONS_PER_ADDRESS);
+  return index === 0 ? {} : { localAddress: `127.0.0.${1 + index}` };
 }
 
 function isSender(number: number, plan: LoadPlan): boolean {
