@@ -1,39 +1,46 @@
-import type { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
-import * as ws from 'ws';
 import { createBurst, messageText, sendTimePosition } from './client-frames.ts';
 import type { Framing, LoadMode } from './load-plan.ts';
 import { readSendTime } from './send-time.ts';
 
-/** Reads frames. The types of the library leave it out. */
-const { Receiver } = ws as unknown as {
-  Receiver: new (options: { isServer: boolean }) => Writable;
-};
-
-/** The texts that a server reads, unmasked by the `ws` library. */
-async function receive(bytes: Buffer): Promise<string[]> {
-  const receiver = new Receiver({ isServer: true });
+/** The texts that a server reads: final text frames with a mask (RFC 6455 5.2). */
+function receive(bytes: Buffer): string[] {
   const texts: string[] = [];
-  receiver.on('message', (data) => texts.push(String(data)));
-  await new Promise<void>((resolve, reject) => {
-    receiver.on('error', reject).on('finish', resolve).end(bytes);
-  });
+  let position = 0;
+  while (position < bytes.length) {
+    expect(bytes[position]).toBe(0x81);
+    const second = bytes[position + 1] ?? 0;
+    expect(second & 0x80).toBe(0x80);
+    const isLong = (second & 127) === 126;
+    const length = isLong ? bytes.readUInt16BE(position + 2) : second & 127;
+    const mask = position + (isLong ? 4 : 2);
+    const text = Buffer.from(bytes.subarray(mask + 4, mask + 4 + length));
+    for (const [index, byte] of text.entries())
+      text[index] = byte ^ (bytes[mask + (index % 4)] ?? 0);
+    texts.push(text.toString());
+    position = mask + 4 + length;
+  }
+  expect(position).toBe(bytes.length);
   return texts;
 }
 
 const modes = ['echo', 'group', 'uid'] as const satisfies readonly LoadMode[];
 const framings: readonly Framing[] = ['websocket', 'socket.io'];
 
-test.each(modes.flatMap((mode) => framings.map((framing) => ({ mode, framing }))))(
-  'frames of $mode over $framing are messages of the right size with the time of their sending',
-  async ({ mode, framing }) => {
-    const burst = createBurst({ mode, framing, size: 200 }, { sender: 7, receiver: 107 }, 3);
+test.each(
+  modes.flatMap((mode) =>
+    framings.flatMap((framing) => [64, 4096].map((size) => ({ mode, framing, size }))),
+  ),
+)(
+  'frames of $mode of $size bytes over $framing are messages of the right size with the time of their sending',
+  ({ mode, framing, size }) => {
+    const burst = createBurst({ mode, framing, size }, { sender: 7, receiver: 107 }, 3);
     const length = burst.stamp(2, 123_456_789);
-    const texts = await receive(burst.bytes.subarray(0, length));
+    const texts = receive(burst.bytes.subarray(0, length));
     expect(texts).toHaveLength(2);
     for (const text of texts) {
       const said = framing === 'websocket' ? text : JSON.parse(text.slice(2))[1];
-      expect(said).toHaveLength(200);
+      expect(said).toHaveLength(size);
       expect(readSendTime(Buffer.from(said), sendTimePosition(mode))).toBe(123_456_789);
     }
   },
