@@ -102,7 +102,7 @@ test('whatever happens to a cluster, none of its outputs shows a secret', {
   const common = JSON.stringify({ secretKey, innerTls });
   // Secrets stand in the start file itself, where errors may quote its lines.
   const file = await folder.write(
-    'start.ts',
+    'start.js',
     `import { BusinessWorker, Gateway, Register, run } from 'gatewayworker';
 const common = ${common};
 new Register({ listen: '${registerAddress}', ...common });
@@ -167,7 +167,7 @@ run({ readyTimeoutMs: 30_000 });
       }
     }
   }
-  expect(outputs.get('processes')).toContain('start.ts');
+  expect(outputs.get('processes')).toContain('start.js');
   await command('status');
   await command('status', '--json');
   await command('connections');
@@ -177,7 +177,7 @@ run({ readyTimeoutMs: 30_000 });
   await command('frobnicate');
   await command('stop');
   for (const name of await readdir(folder.path)) {
-    if (name === 'start.ts' || name === 'events.js') continue;
+    if (name === 'start.js' || name === 'events.js') continue;
     outputs.add(`file ${name}`, await readFile(`${folder.path}/${name}`, 'utf8'));
   }
   expect(outputs.get('connections --json')).toContain('"clientId"');
