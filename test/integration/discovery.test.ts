@@ -3,6 +3,7 @@ import {
   captureLogger,
   type Etcd,
   eventually,
+  FaultProxy,
   type Roles,
   skipReason,
   startEtcd,
@@ -149,6 +150,22 @@ test.skipIf(reason !== '')(
     const stranger = await other.gatewayClient();
     await expect(stranger.getAllClientIdCount()).rejects.toMatchObject({
       code: 'GW_ERR_NOT_CONNECTED',
+    });
+  },
+);
+
+test.skipIf(reason !== '')(
+  'an etcd that falls silent without closing a connection is given up for another endpoint',
+  async () => {
+    const { port } = new URL(etcd?.address.replace('etcd:', 'http:') ?? '');
+    const network = await FaultProxy.start(Number(port));
+    onTestFinished(() => network.stop());
+    const registerAddress = `etcd://127.0.0.1:${network.port},127.0.0.1:${port}/silent`;
+    const cluster = await roles({ events: echo, registerAddress });
+    network.set({ isBlackHole: true });
+    await cluster.startGateway();
+    await eventually(() => cluster.gateways.every(({ workerCount }) => workerCount === 1), {
+      timeoutMs: 25_000,
     });
   },
 );

@@ -25,7 +25,7 @@ export class EtcdClient {
    */
   async call(path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
-    return await this.#attempt(async () => {
+    return await this.#attempt(signal, async () => {
       const response = await this.#post(path, body, deadline);
       return await response.json();
     });
@@ -42,7 +42,7 @@ export class EtcdClient {
     signal: AbortSignal,
     onLine: (line: unknown) => void,
   ): Promise<void> {
-    await this.#attempt(async () => {
+    await this.#attempt(signal, async () => {
       const response = await this.#post(path, body, signal);
       const decoder = new TextDecoder();
       let rest = '';
@@ -54,12 +54,13 @@ export class EtcdClient {
     });
   }
 
-  async #attempt<T>(action: () => Promise<T>): Promise<T> {
+  async #attempt<T>(signal: AbortSignal, action: () => Promise<T>): Promise<T> {
     try {
       return await action();
     } catch (thrown) {
       const endpoint = this.#address.endpoints[this.#endpoint] ?? '';
-      this.#endpoint = (this.#endpoint + 1) % this.#address.endpoints.length;
+      // Who breaks off a call has nothing against the endpoint.
+      if (!signal.aborted) this.#endpoint = (this.#endpoint + 1) % this.#address.endpoints.length;
       const cause = toError(thrown);
       // `fetch` says only that it failed; its cause says why.
       const why = cause.cause === undefined ? cause.message : toError(cause.cause).message;

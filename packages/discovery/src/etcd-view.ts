@@ -2,6 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffDelayMs, type Logger, toError } from '@gatewayworker/core';
 import { type EtcdClient, fromBase64, toBase64 } from './etcd-client.ts';
 
+/** How often the etcd is asked for a sign of life: a watch alone is silent while nothing changes. */
+const PROBE_MS = 5000;
+
 const BACKOFF = { initialMs: 100, maxMs: 1000, random: Math.random };
 
 /** What happens to a view. */
@@ -70,7 +73,12 @@ export class EtcdView {
     const create_request = { ...this.#range(), start_revision: String(revision + 1n) };
     const watch = new AbortController();
     const signal = AbortSignal.any([this.#abort.signal, watch.signal]);
-    await this.#client.stream('/v3/watch', { create_request }, signal, (line) => {
+    // A host that is off the network ends no connection; the next read goes to another endpoint.
+    const probe = setInterval(() => {
+      const body = { ...this.#range(), count_only: true };
+      this.#client.call('/v3/kv/range', body, signal).catch(() => watch.abort());
+    }, PROBE_MS);
+    const watching = this.#client.stream('/v3/watch', { create_request }, signal, (line) => {
       const result = Object(Object(line).result);
       // Too far behind, or the etcd has a reason of its own: everything is read anew.
       if (result.canceled === true || (result.created === undefined && result.events === undefined))
@@ -83,6 +91,7 @@ export class EtcdView {
       }
       if (events.length > 0) this.#events.onChange(this.#values);
     });
+    await watching.finally(() => clearInterval(probe));
   }
 
   #set(entry: unknown): void {
