@@ -247,7 +247,8 @@ export class GatewayRuntime implements RoleRuntime {
   async #announce(): Promise<void> {
     const { registerAddress, name, lanIp, startPort } = this.#options;
     // A port that was taken is the one to dial; one that was given may be mapped to another.
-    const port = startPort === 0 ? this.#innerPort : startPort + this.#id;
+    const isTaken = startPort === 0 || innerListenAddress(this.#options).port === 0;
+    const port = isTaken ? this.#innerPort : startPort + this.#id;
     const instanceId = this.#instanceId;
     const discovery = createDiscovery(
       parseDiscoveryAddress('Gateway.registerAddress', registerAddress),

@@ -47,8 +47,8 @@ export interface GatewayOptions {
   readonly startPort?: number;
   /**
    * Where inner links are accepted, `host` or `host:port`, when that is not where workers dial:
-   * `0.0.0.0` in a container or behind NAT. Process number `id` takes `port + id`; empty is `lanIp` and
-   * `startPort`. @default ''
+   * `0.0.0.0` in a container or behind NAT. Process number `id` takes `port + id`, or with port 0 a free
+   * one, which is then the one that workers dial; empty is `lanIp` and `startPort`. @default ''
    */
   readonly innerListen?: string;
   /** Register, registers or etcd to announce this gateway to. @default '127.0.0.1:1236' */
@@ -254,7 +254,8 @@ export function innerListenAddress(
 }
 
 function assertLanIp(lanIp: unknown): void {
-  const isWildcard = lanIp === '0.0.0.0' || lanIp === '::';
+  // However it is written: nobody can dial it.
+  const isWildcard = typeof lanIp === 'string' && /^[0:.]+$/.test(lanIp);
   if (typeof lanIp === 'string' && isHost(lanIp) && !isWildcard) return;
   const allowed = 'allowed: an IP address or a host name that others can dial';
   throw new OptionError('Gateway.lanIp', lanIp, allowed);

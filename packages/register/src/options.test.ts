@@ -19,6 +19,7 @@ test.each<[Record<string, unknown>, string]>([
   [{ listen: 1236 }, 'option Register.listen is 1236'],
   [{ name: '' }, 'option Register.name is ""; allowed: a string of 1 to 128 characters'],
   [{ listen: '0.0.0.0:1236' }, 'a key is required because 0.0.0.0 is not a loopback address'],
+  [{ listen: 'register.internal:1236' }, 'because register.internal is not a loopback address'],
   [{ listen: '[::]:1236' }, 'a key is required because :: is not a loopback address'],
   [{ secretKey: 7 }, 'option Register.secretKey is "number"; allowed: a string'],
   [{ listn: 'x' }, 'option Register.listn is "x"; there is no such option; did you mean listen?'],
