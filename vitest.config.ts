@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 const source = { conditions: ['@gatewayworker/source'] };
-const processes = { globalSetup: 'test/build.ts', testTimeout: 60_000, hookTimeout: 60_000 };
+// Long, because they only end what hangs: a machine with much else to do starts a cluster in half a minute.
+const processes = { globalSetup: 'test/build.ts', testTimeout: 120_000, hookTimeout: 120_000 };
 
 export default defineConfig({
   resolve: source,

@@ -8,7 +8,7 @@ export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** @default the root of the repository */
   readonly cwd?: string;
-  /** The command is killed after this long, and the promise rejects. @default 30_000 */
+  /** The command is killed after this long, and the promise rejects. @default 60_000 */
   readonly timeoutMs?: number;
 }
 
@@ -35,7 +35,7 @@ export async function runCommand(
     cwd: options.cwd ?? repositoryRoot,
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: options.timeoutMs ?? 30_000,
+    timeout: options.timeoutMs ?? 60_000,
     killSignal: 'SIGKILL',
   });
   const ended = new Promise<number>((resolve, reject) => {

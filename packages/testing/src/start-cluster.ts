@@ -28,7 +28,7 @@ export interface ClusterOptions {
   readonly host?: NetworkHost;
   /** Resolve only once the output says that everything is ready. @default true */
   readonly waitForReady?: boolean;
-  /** @default 20_000 */
+  /** @default 50_000 */
   readonly readyTimeoutMs?: number;
 }
 
@@ -69,7 +69,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const cluster = describeCluster(child, options);
   try {
     if (options.waitForReady ?? true)
-      await untilReady(child, cluster, options.readyTimeoutMs ?? 20_000);
+      await untilReady(child, cluster, options.readyTimeoutMs ?? 50_000);
   } catch (error) {
     await cluster.dispose();
     throw error;
