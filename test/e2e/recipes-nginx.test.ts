@@ -13,7 +13,9 @@ async function startBehind(path: string): Promise<{ hosts: RecipeHosts; certific
   const { cert, folder } = await hosts.writeCertificate();
   const isTls = path.endsWith('tls.conf');
   const site = await hosts.writeRecipe(path, isTls ? { '/etc/ssl/gatewayworker': folder } : {});
+  // Several processes, as in production: they have to count together.
   const main = `daemon off;
+worker_processes 4;
 pid ${site}.pid;
 error_log stderr notice;
 events {}
@@ -24,7 +26,10 @@ http {
 `;
   const proxy = hosts.host('proxy');
   hosts.startProgram(proxy, 'nginx', ['nginx', '-c', await hosts.write('nginx.conf', main)]);
-  await eventually(() => proxy.run('ss', '-Hltn').includes(':80 '));
+  await eventually(() => {
+    if (proxy.run('ss', '-Hltn').includes(':80 ')) return true;
+    throw new Error(`nginx does not listen: ${hosts.output('nginx')}`);
+  });
   return { hosts, certificate: cert };
 }
 
