@@ -11,7 +11,7 @@ import {
 } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 
-const file = fileURLToPath(new URL('./fixtures/routes/start.ts', import.meta.url));
+const file = fileURLToPath(new URL('./fixtures/dist/routes/start.js', import.meta.url));
 
 /** Starts and restarts of processes take their time on a busy machine. */
 const patiently = { timeoutMs: 30_000, intervalMs: 5 };
@@ -133,7 +133,7 @@ test('the command line sees the same as probes, who see a drain at once', async 
   const lines = healthy.stdout.trimEnd().split('\n');
   expect(lines[0]).toMatch(/^ *pid +role +name +id +live +ready +why not$/);
   expect(lines.slice(1).map((line) => line.replace(/^ *\d+ +/, '').split(/ +/))).toEqual([
-    ['master', 'start.ts', '0', 'yes', 'yes'],
+    ['master', 'start.js', '0', 'yes', 'yes'],
     ['register', 'register', '0', 'yes', 'yes'],
     ['gateway', 'front', '0', 'yes', 'yes'],
     ['business-worker', 'chat-worker', '0', 'yes', 'yes'],
@@ -180,7 +180,7 @@ test('the command line sees the same as probes, who see a drain at once', async 
   expect(await cluster.stop()).toBe(0);
   expect(await command('health')).toMatchObject({
     exitCode: 1,
-    stderr: expect.stringContaining('start.ts is not running'),
+    stderr: expect.stringContaining('start.js is not running'),
   });
 });
 

@@ -11,7 +11,7 @@ import {
 } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 
-const file = fileURLToPath(new URL('./fixtures/routes/start.ts', import.meta.url));
+const file = fileURLToPath(new URL('./fixtures/dist/routes/start.js', import.meta.url));
 
 test('one front serves two applications by path: a crash and a reload of one leave the other alone', async () => {
   const [registerPort = 0, port = 0] = await freePorts(2);

@@ -14,7 +14,7 @@ import { expect, onTestFinished } from 'vitest';
 
 const secretKey = 'a key of three hosts';
 
-const startFile = fileURLToPath(new URL('./fixtures/three-hosts/start.ts', import.meta.url));
+const startFile = fileURLToPath(new URL('./fixtures/dist/three-hosts/start.js', import.meta.url));
 const roleFile = fileURLToPath(new URL('./fixtures/three-hosts/role.ts', import.meta.url));
 
 /** How hosts call each other. */
