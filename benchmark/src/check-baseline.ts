@@ -10,7 +10,7 @@ import {
 } from './baseline.ts';
 import { gatewayworkerByName } from './contenders/gatewayworker.ts';
 import { rawWs } from './contenders/raw-ws.ts';
-import { stopAllServers } from './processes/server-process.ts';
+import { stopServersOnSignals } from './processes/server-process.ts';
 import { formatDecimal } from './report/columns.ts';
 import type { ScenarioResult } from './result.ts';
 import { runScenario } from './run-benchmark.ts';
@@ -89,8 +89,6 @@ async function update(): Promise<number> {
   return 0;
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void stopAllServers().finally(() => process.exit(130)));
-}
+stopServersOnSignals();
 const { values } = parseArgs({ options: { update: { type: 'boolean', default: false } } });
 process.exitCode = await (values.update ? update() : check());

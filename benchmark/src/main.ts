@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import type { Contender } from './contenders/contender.ts';
 import { findContender } from './contenders/find-contenders.ts';
 import { type BenchmarkOptions, parseOptions, UsageError, usage } from './options.ts';
-import { stopAllServers } from './processes/server-process.ts';
+import { stopServersOnSignals } from './processes/server-process.ts';
 import { renderChart } from './report/chart.ts';
 import { tableOf } from './report/columns.ts';
 import { checkDocument, fillDocument, MarkError } from './report/markdown.ts';
@@ -107,9 +107,7 @@ async function main(): Promise<number> {
   return hasFailed ? 1 : 0;
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void stopAllServers().finally(() => process.exit(130)));
-}
+stopServersOnSignals();
 try {
   process.exitCode = await main();
 } catch (error) {

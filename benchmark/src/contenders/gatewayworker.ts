@@ -1,4 +1,5 @@
-import { freePorts, temporaryFolder } from '@gatewayworker/testing';
+import { freePorts } from '@gatewayworker/testing';
+import { runFolder } from '../processes/run-folder.ts';
 import { startModule } from '../processes/start-module.ts';
 import type { Contender, RunningContender } from './contender.ts';
 
@@ -25,7 +26,7 @@ export function gatewayworkerByName(name: string): Contender | undefined {
 
 /** Starts a cluster by its own command line. */
 async function startCluster(gateways: number, workers: number): Promise<RunningContender> {
-  const folder = await temporaryFolder('bench');
+  const folder = await runFolder();
   const [port = 0, register = 0, inner = 0] = await freePorts(2 + gateways);
   const server = await startModule(new URL('../servers/gatewayworker-start.js', import.meta.url), {
     args: ['start'],

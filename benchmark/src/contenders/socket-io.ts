@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { freePorts, temporaryFolder } from '@gatewayworker/testing';
+import { freePorts } from '@gatewayworker/testing';
+import { runFolder } from '../processes/run-folder.ts';
 import { ServerProcess } from '../processes/server-process.ts';
 import { startModule } from '../processes/start-module.ts';
 import type { Contender, RunningContender } from './contender.ts';
@@ -20,14 +21,23 @@ export const socketIo: Contender = {
 };
 
 async function startServers(): Promise<RunningContender> {
-  const folder = await temporaryFolder('bench-redis');
+  const folder = await runFolder();
   const [redisPort = 0, ...ports] = await freePorts(3);
   const redis = await startRedis(redisPort, folder.path);
   const module = new URL('../servers/socket-io-server.js', import.meta.url);
-  const servers = await Promise.all(
+  const started = await Promise.allSettled(
     ports.map((port) => startModule(module, { args: [String(port), String(redisPort)] })),
   );
-  const all = [redis, ...servers];
+  const all = [redis, ...started.flatMap((start) => ('value' in start ? start.value : []))];
+  const stop = async () => {
+    await Promise.all(all.map((server) => server.stop()));
+    await folder.dispose();
+  };
+  for (const start of started) {
+    if (start.status === 'fulfilled') continue;
+    await stop();
+    throw start.reason;
+  }
   return {
     // Each process has a port, so that no balancer stands between.
     ports,
@@ -36,10 +46,7 @@ async function startServers(): Promise<RunningContender> {
       module: new URL('../push/redis-emitter-push.js', import.meta.url),
       argument: String(redisPort),
     },
-    async stop() {
-      await Promise.all(all.map((server) => server.stop()));
-      await folder.dispose();
-    },
+    stop,
   };
 }
 

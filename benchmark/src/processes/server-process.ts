@@ -19,10 +19,17 @@ export interface ServerCommand {
 }
 
 const running = new Set<ServerProcess>();
+let isEnding = false;
 
-/** Ends every server that runs, when the benchmark is told to stop. */
-export async function stopAllServers(): Promise<void> {
-  await Promise.all([...running].map((server) => server.stop()));
+/** Ends every server and then this process, when it is told to stop by SIGINT or SIGTERM. */
+export function stopServersOnSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      isEnding = true;
+      const ends = [...running].map((server) => server.stop());
+      void Promise.allSettled(ends).then(() => process.exit(130));
+    });
+  }
 }
 
 /** A server in a process of its own, with the processes it has started. */
@@ -53,6 +60,7 @@ export class ServerProcess {
    * @throws when it ends or is not ready in time; with its output
    */
   static async start(options: ServerCommand): Promise<ServerProcess> {
+    if (isEnding) throw new Error('the benchmark has been told to stop');
     const server = new ServerProcess(options);
     try {
       await server.#untilReady();
