@@ -142,12 +142,12 @@ export class FrameServer {
         identity,
         secretKey,
         allowedRoles,
+        onProven: () => this.#unproven.delete(connection.remoteAddress),
         findLink: (hello) => this.#findLink(hello),
         createLinkId: () => (areLinksResumable ? randomUUID() : undefined),
       },
       {
         onLinked: ({ hello, linkId }) => {
-          this.#unproven.delete(connection.remoteAddress);
           connection.startHeartbeat(LINK_HEARTBEAT_MS);
           if (linkId !== undefined) this.#makeResumable(connection, hello, linkId);
           onLink(connection, hello);

@@ -104,6 +104,8 @@ export interface AcceptorOptions {
   readonly secretKey: SecretKey;
   /** Who may dial this listener. */
   readonly allowedRoles: readonly DialerRole[];
+  /** The dialer has proved itself: its link is new, or goes on. */
+  readonly onProven: () => void;
   /** The link that a dialer may go on with, if that is possible. */
   readonly findLink: (hello: Hello) => FrameConnection | undefined;
   /** Name by which a new link can be resumed; `undefined` when it cannot. */
@@ -146,6 +148,7 @@ export function acceptHandshake(
         throw new GatewayWorkerError('GW_ERR_AUTHENTICATION_FAILED');
       }
       handshake.end();
+      options.onProven();
       const welcome = { type: 'welcome', name, id, gatewayToken } as const;
       const link = hello.resume && options.findLink(hello);
       if (hello.resume !== undefined && link !== undefined) {

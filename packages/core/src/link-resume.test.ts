@@ -93,6 +93,26 @@ test('a link is resumed only by the process whose it is, and only where nothing 
   expect(again.welcome).toMatchObject({ resumedAt: 0, linkId: undefined });
 });
 
+test('a link that goes on is no stranger, who makes way when there are too many', async () => {
+  const { port, links } = await startServer();
+  const { welcome } = await dialOnce(port);
+  const again = await dialOnce(port, { linkId: welcome.linkId ?? '', received: 0 });
+  expect(again.welcome.resumedAt).toBe(0);
+  let cutOff = 0;
+  for (let count = 0; count < 1100; count += 1) {
+    const stranger = connect(port, '127.0.0.1');
+    onTestFinished(() => void stranger.destroy());
+    stranger
+      .on('error', () => undefined)
+      .on('close', () => {
+        cutOff += 1;
+      });
+    await once(stranger, 'connect');
+  }
+  await eventually(() => cutOff >= 1100 - 1024);
+  expect(links.map(({ isOpen, isSuspended }) => [isOpen, isSuspended])).toEqual([[true, false]]);
+});
+
 test('a peer that confirms what was never sent loses its link', async () => {
   const { port, ended } = await startServer();
   const { connection } = await dialOnce(port);
