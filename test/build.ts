@@ -17,6 +17,7 @@ async function build(): Promise<void> {
   await compile('test/e2e/fixtures');
   // As a user compiles it: against built packages, which it has no references to.
   await compile('recipes/cluster');
+  await compile('benchmark');
 }
 
 /** @throws with what the compiler says, when it finds an error */

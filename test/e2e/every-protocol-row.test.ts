@@ -140,7 +140,8 @@ test('a client without TLS, or that does not trust the certificate, gets nowhere
   expect(await plain.ended).not.toContain('{');
   const stranger = connect({ port: row.ports[6] ?? 0, host: '127.0.0.1', servername: 'localhost' });
   await expect(once(stranger, 'secureConnect')).rejects.toThrow();
-  expect(await api.getAllClientIdCount()).toBe(count);
+  // Clients of the tests before may still go; nobody has come.
+  expect(await api.getAllClientIdCount()).toBeLessThanOrEqual(count);
 });
 
 test('a broadcast is framed for each protocol, from outside and from a worker', async () => {

@@ -525,6 +525,16 @@ test('ends with the session of the gateway, whatever both sides change at any de
   );
 });
 
+test('what a callback does to its session changes nothing of a change that is on its way', () => {
+  const delta = replaceSession({ cart: {} });
+  const copy = new SessionCopy(undefined);
+  copy.value = undefined;
+  copy.applyOwnChange(delta);
+  edit(madeIn(copy), ['cart', 'item'], 1);
+  expect(delta.set).toEqual({ cart: {} });
+  expect(copy.takeChange()?.merge).toMatchObject({ cart: { set: { item: 1 } } });
+});
+
 test('loses no change of either side to a key that the other side leaves alone', () => {
   const parent = fc.constantFrom<Place>([], ['x'], ['y'], ['x', 'u'], ['x', 'v']);
   const step = fc.oneof(

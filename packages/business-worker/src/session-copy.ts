@@ -94,7 +94,8 @@ export class SessionCopy {
     this.#packed = after === undefined ? undefined : packValue(after);
     if (!this.#isLoaded) return;
     try {
-      this.#value = mergeState(this.#value, before, after);
+      // Objects of its own: those of the change are still to be sent, whatever callbacks do to theirs.
+      this.#value = mergeState(this.#value, before, parseSession(this.#packed));
     } catch {
       // Reading it ran code of the application. `takeChange` reports what cannot be read.
     }
