@@ -116,3 +116,28 @@ test('a handler that throws closes its link with the error as the reason', async
   expect(reasons).toEqual(['not to my liking']);
   expect(frames).toBe(1);
 });
+
+test('a stranger who goes on talking after the close is cut off', async () => {
+  const [near, far] = await socketPair();
+  const connection = new FrameConnection(near, new FlushScheduler());
+  let isClosed = false;
+  connection.onClose = () => {
+    isClosed = true;
+  };
+  far.on('error', () => undefined).resume();
+  const talk = setInterval(() => far.write('x'), 50);
+  onTestFinished(() => clearInterval(talk));
+  connection.close();
+  await eventually(() => isClosed);
+});
+
+test('pings of a peer that reads no answers make nothing grow', async () => {
+  const [near] = await socketPair();
+  const connection = new FrameConnection(near, new FlushScheduler());
+  connection.output.detach();
+  for (let count = 0; count < 100_000; count += 1) {
+    connection.handleFrame(Command.Ping, Buffer.alloc(0), 0, 0);
+  }
+  expect(connection.output.pendingBytes).toBeGreaterThan(5);
+  expect(connection.output.pendingBytes).toBeLessThan(100_000);
+});

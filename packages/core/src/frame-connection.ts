@@ -20,6 +20,12 @@ import { UnconfirmedBytes } from './unconfirmed-bytes.ts';
 /** Unread bytes past which a peer gets no further message. Payloads have limits of their own below it. */
 const MAX_PENDING_BYTES = 64 * 1024 * 1024;
 
+/** Unread bytes past which a Ping is not answered. */
+const MAX_UNREAD_PONG_BYTES = 65_536;
+
+/** Time that the peer has to take what is left when the link is closed, in milliseconds. */
+const CLOSE_GRACE_MS = 1000;
+
 /** Bytes that may come before the peer is told of them, if nothing else is sent to it. */
 const CONFIRM_BYTES = 65_536;
 
@@ -210,8 +216,12 @@ export class FrameConnection implements FrameSocketOwner {
     const { socket } = this.#frames;
     this.output.flushNow();
     socket.end();
-    // A peer that does not read keeps us no longer than this.
-    socket.setTimeout(1000, () => socket.destroy());
+    // A peer that does not read keeps us no longer than this; one that has not proved itself keeps us no
+    // longer whatever it does.
+    socket.setTimeout(CLOSE_GRACE_MS, () => socket.destroy());
+    if (this.#resumption === undefined) {
+      setTimeout(() => socket.destroy(), CLOSE_GRACE_MS).unref();
+    }
   }
 
   /** Ends the link at once and drops what is queued. */
@@ -280,9 +290,14 @@ export class FrameConnection implements FrameSocketOwner {
   }
 
   #handleLinkFrame(command: number, buffer: Buffer, start: number, end: number): void {
-    if (command === Command.Ping) this.signal(Command.Pong);
+    if (command === Command.Ping) this.#answerPing();
     else if (command === Command.Leave) this.close();
     else if (command === Command.Received) this.#handleReceived(buffer, start, end);
+  }
+
+  /** A peer that leaves so much unread is told enough of our life by that, and makes nothing grow. */
+  #answerPing(): void {
+    if (this.output.pendingBytes < MAX_UNREAD_PONG_BYTES) this.signal(Command.Pong);
   }
 
   #handleReceived(buffer: Buffer, start: number, end: number): void {
