@@ -77,6 +77,8 @@ export interface RoleRuntime {
    * @param options - by default `quickStop`
    */
   stop(options?: StopOptions): Promise<void>;
+  /** Resolves once its last client has gone by itself; a process without clients has none. */
+  leave?(): Promise<void>;
   /** Answers at once, without I/O. */
   status(): RoleStatus;
   /** Its clients, some at a time, so that no turn of the event loop lists them all; a process without clients has none. */

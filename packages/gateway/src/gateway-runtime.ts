@@ -47,10 +47,23 @@ import { createRouter } from './worker-router.ts';
 /** How a client ends whose events have waited for too long. */
 const expired = [ClosedBy.Server, CloseCode.TryAgainLater, 'no worker is ready'] as const;
 
+/** Where a gateway runs. */
+export interface GatewayContext {
+  /** Number of the process within its declaration, from 0. */
+  readonly id: number;
+  readonly logger: Logger;
+  /** Whether a free port for inner links will do when its own is taken. @default false */
+  readonly mayChangePort?: boolean;
+}
+
+/** How often a gateway that leaves looks whether its last client has gone, in milliseconds. */
+const LOOK_MS = 50;
+
 /** One gateway process: it holds client sockets and runs none of the application's code. */
 export class GatewayRuntime implements RoleRuntime {
   readonly #options: ResolvedGatewayOptions;
   readonly #id: number;
+  readonly #mayChangePort: boolean;
   readonly #logger: Logger;
   readonly #instanceId: string = randomUUID();
   readonly #scheduler = new FlushScheduler();
@@ -64,15 +77,17 @@ export class GatewayRuntime implements RoleRuntime {
   readonly #innerServer: FrameServer;
   #announcement: Announcement | undefined;
   #innerPort = 0;
+  #hasChangedPort = false;
   #isAccepting = false;
   #stop: GatewayStop | undefined;
   #stopped: Promise<void> | undefined;
   #heartbeat: Heartbeat | undefined;
   #received = 0;
 
-  constructor(options: ResolvedGatewayOptions, context: { id: number; logger: Logger }) {
+  constructor(options: ResolvedGatewayOptions, context: GatewayContext) {
     this.#options = options;
     this.#id = context.id;
+    this.#mayChangePort = context.mayChangePort ?? false;
     this.#logger = context.logger;
     const scheduler = this.#scheduler;
     const { logger } = context;
@@ -160,7 +175,7 @@ export class GatewayRuntime implements RoleRuntime {
   }
 
   async start(): Promise<void> {
-    this.#innerPort = await this.#innerServer.listen(this.#innerAddress(), this.#owner);
+    this.#innerPort = await this.#listenInner();
     await this.#transport.listen({
       admit: (candidate, decide) => this.#admission.admit(candidate, decide),
     });
@@ -182,6 +197,11 @@ export class GatewayRuntime implements RoleRuntime {
       this.#stop.hurry(options);
     }
     await this.#stopped;
+  }
+
+  async leave(): Promise<void> {
+    const { clients } = this.#state;
+    while (clients.size > 0) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 
   status(): RoleStatus {
@@ -243,11 +263,28 @@ export class GatewayRuntime implements RoleRuntime {
     return { host, port: port === 0 ? 0 : port + this.#id };
   }
 
+  async #listenInner(): Promise<number> {
+    const address = this.#innerAddress();
+    try {
+      return await this.#innerServer.listen(address, this.#owner);
+    } catch (error) {
+      if (!this.#mayChangePort || !isPortTaken(error)) throw error;
+      const port = await this.#innerServer.listen({ ...address, port: 0 }, this.#owner);
+      this.#hasChangedPort = true;
+      this.#logger.warn(
+        { taken: address.port, port },
+        'an earlier process still has the port for inner links: took a free one',
+      );
+      return port;
+    }
+  }
+
   /** Makes this gateway known. Resolves when somebody knows it, or a first attempt has failed. */
   async #announce(): Promise<void> {
     const { registerAddress, name, lanIp, startPort } = this.#options;
     // A port that was taken is the one to dial; one that was given may be mapped to another.
-    const isTaken = startPort === 0 || innerListenAddress(this.#options).port === 0;
+    const isFree = startPort === 0 || innerListenAddress(this.#options).port === 0;
+    const isTaken = isFree || this.#hasChangedPort;
     const port = isTaken ? this.#innerPort : startPort + this.#id;
     const instanceId = this.#instanceId;
     const discovery = createDiscovery(
@@ -301,4 +338,9 @@ export class GatewayRuntime implements RoleRuntime {
       },
     };
   }
+}
+
+function isPortTaken(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE';
 }
