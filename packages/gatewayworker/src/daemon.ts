@@ -3,15 +3,24 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { GatewayWorkerError } from '@gatewayworker/core';
 import {
+  isAlreadyRunning,
+  type Keeping,
   type Master,
   parseStartReport,
   type ResolvedRunOptions,
   type StartReport,
 } from '@gatewayworker/supervisor';
+import { takeVariable } from './environment.ts';
 import { formatError } from './error-text.ts';
 
 /** Environment variable that tells a process that it is the background copy. */
 export const daemonVariable = 'GATEWAYWORKER_DAEMON';
+
+/** Environment variable that tells a background copy after how many others in a row, which died soon after their start, it was started again. */
+const deathsVariable = 'GATEWAYWORKER_DEATHS';
+
+/** Exit codes of a background copy that was stopped, and of one that has found another one. */
+const finalExitCodes = { stopped: 0, othersRun: 3 } as const;
 
 /** What the background copy tells the command that made it, once. */
 type DaemonMessage =
@@ -41,6 +50,22 @@ export async function startDaemon(options: ResolvedRunOptions): Promise<StartRep
   return message.report;
 }
 
+/** What a keeper needs to start this background copy again, which it may itself have started. */
+export function takeKeeping(): Keeping {
+  const deaths = takeVariable(deathsVariable);
+  return {
+    command: {
+      file: process.execPath,
+      args: [...process.execArgv, ...process.argv.slice(1)],
+      cwd: process.cwd(),
+      env: { ...process.env, [daemonVariable]: '1' },
+    },
+    deathsVariable,
+    finalExitCodes: Object.values(finalExitCodes),
+    deaths: deaths === undefined ? undefined : Number(deaths),
+  };
+}
+
 /** Runs a master in the background copy, tells how its start went, and answers the exit code at its end. */
 export async function runDaemon(master: Master): Promise<number> {
   try {
@@ -49,7 +74,7 @@ export async function runDaemon(master: Master): Promise<number> {
   } catch (error) {
     // The master has logged it; the message is for the terminal.
     await tell({ type: 'failed', text: formatError(error, { withOutput: true }) });
-    return 1;
+    return isAlreadyRunning(error) ? finalExitCodes.othersRun : 1;
   }
   await master.ended;
   return master.exitCode;

@@ -10,9 +10,12 @@ export class WorkerRuntime implements RoleRuntime {
   #stopped: Promise<void> | undefined;
   #isReady = false;
 
-  constructor(options: ResolvedWorkerOptions, context: ProcessContext) {
+  constructor(
+    options: ResolvedWorkerOptions,
+    { id, logger }: Pick<ProcessContext, 'id' | 'logger'>,
+  ) {
     this.#options = options;
-    this.#process = Object.freeze({ name: options.name, ...context });
+    this.#process = Object.freeze({ name: options.name, id, logger });
   }
 
   /** Rejects with whatever `onWorkerStart` throws. */

@@ -12,8 +12,9 @@ export class AppendFile {
   }
 
   /** Writes at once: what a process says before it dies must not wait. */
-  append(text: string): void {
-    writeSync(this.#descriptor, text);
+  append(text: string | Uint8Array): void {
+    if (typeof text === 'string') writeSync(this.#descriptor, text);
+    else writeSync(this.#descriptor, text);
   }
 
   /**

@@ -9,6 +9,9 @@ const assignment = {
   logFile: '/var/log/chat.log',
   logToStdout: true,
   stopTimeoutMs: 2_000,
+  pidFile: '/srv/chat.pid',
+  orphanMs: 10_000,
+  mayChangePort: false,
 };
 
 test('reads back an assignment', () => {
@@ -17,6 +20,7 @@ test('reads back an assignment', () => {
 
 test('refuses text that is no assignment', () => {
   const { id: _, ...withoutId } = assignment;
-  const texts = ['', 'gateway', 'null', '{}', JSON.stringify(withoutId)];
+  const unknown = JSON.stringify({ ...assignment, role: 'butler' });
+  const texts = ['', 'gateway', 'null', '{}', JSON.stringify(withoutId), unknown];
   expect(texts.map(parseChildAssignment).filter(Boolean)).toEqual([]);
 });

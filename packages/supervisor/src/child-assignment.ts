@@ -1,11 +1,12 @@
 import { parseJson, readBoolean, readNumber, readString } from './json-value.ts';
+import { Role } from './process-declaration.ts';
 
 /** What the master tells a child through its environment, before the child runs any code. */
 export interface ChildAssignment {
   /** Place among the declarations of the start file, from 0. */
   readonly declaration: number;
   /** Role of that declaration, to notice a start file that declares something else in each process. */
-  readonly role: string;
+  readonly role: Role;
   /** Name of that declaration. */
   readonly name: string;
   /** 0-based number among the processes of the declaration. */
@@ -15,6 +16,12 @@ export interface ChildAssignment {
   readonly logToStdout: boolean;
   /** Time to stop by itself once the master is gone, in milliseconds. */
   readonly stopTimeoutMs: number;
+  /** That of the master: tells where the next one will be found when this one is gone. Absolute path. */
+  readonly pidFile: string;
+  /** Time to go on with neither a master nor a keeper who would start one, in milliseconds; 0 stops at once. */
+  readonly orphanMs: number;
+  /** Whether an orphan may still have the ports of this number. */
+  readonly mayChangePort: boolean;
 }
 
 /** Environment variable that makes a process a child; holds a `ChildAssignment` as JSON. */
@@ -24,15 +31,21 @@ export const childVariable = 'GATEWAYWORKER_CHILD';
 export function parseChildAssignment(text: string): ChildAssignment | undefined {
   const value = parseJson(text);
   const declaration = readNumber(value, 'declaration');
-  const role = readString(value, 'role');
+  const role = Object.values(Role).find((known) => known === readString(value, 'role'));
   const name = readString(value, 'name');
   const id = readNumber(value, 'id');
   const logFile = readString(value, 'logFile');
   const logToStdout = readBoolean(value, 'logToStdout');
   const stopTimeoutMs = readNumber(value, 'stopTimeoutMs');
-  if (declaration === undefined || id === undefined || stopTimeoutMs === undefined)
-    return undefined;
-  if (role === undefined || name === undefined) return undefined;
+  const pidFile = readString(value, 'pidFile');
+  const orphanMs = readNumber(value, 'orphanMs');
+  const mayChangePort = readBoolean(value, 'mayChangePort');
+  if (declaration === undefined || role === undefined) return undefined;
+  if (name === undefined || id === undefined) return undefined;
   if (logFile === undefined || logToStdout === undefined) return undefined;
-  return { declaration, role, name, id, logFile, logToStdout, stopTimeoutMs };
+  if (stopTimeoutMs === undefined || pidFile === undefined) return undefined;
+  if (orphanMs === undefined || mayChangePort === undefined) return undefined;
+  const log = { logFile, logToStdout };
+  const end = { stopTimeoutMs, pidFile, orphanMs };
+  return { declaration, role, name, id, ...log, ...end, mayChangePort };
 }

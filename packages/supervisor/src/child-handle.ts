@@ -1,14 +1,15 @@
 import type { Worker } from 'node:cluster';
-import {
-  type ConnectionStatus,
-  GatewayWorkerError,
-  type Logger,
-  type StopOptions,
-  toWire,
-} from '@gatewayworker/core';
+import type { ConnectionStatus, Logger, StopOptions } from '@gatewayworker/core';
 import { checkHealth, type HealthTimes } from './child-health.ts';
 import type { ChildReport } from './child-messages.ts';
+import {
+  couldNotBeMade,
+  describeLateness,
+  type Replacement,
+  stoppedMeanwhile,
+} from './child-replacement.ts';
 import { describeChild, ExitRecord } from './child-status.ts';
+import { groupSignalMs } from './child-stop.ts';
 import type { ProcessHealth } from './health-report.ts';
 import { describeProcess, type ProcessDeclaration } from './process-declaration.ts';
 import { describeEnd, ProcessFailedError } from './process-failed-error.ts';
@@ -27,25 +28,16 @@ export interface ChildHandleOptions {
   readonly fork: () => Worker;
   /** Gets what the process prints on its error output. */
   readonly printError: (text: string) => void;
+  /** A process has become ready in this place. */
+  readonly onReady: () => void;
+  /** The process has ended before it was ever ready, and is started again. */
+  readonly onFailedStart: () => void;
 }
-
-/** A process that took the place of another one. */
-export interface Replacement {
-  /** Null when the process was down. */
-  readonly oldPid: number | null;
-  readonly newPid: number;
-  /** Time from its start until it was ready, in milliseconds. */
-  readonly afterMs: number;
-  /** Resolves once the predecessor is gone, with whether it had to be killed. */
-  readonly left: Promise<boolean>;
-}
-
-// SIGTERM for the whole process group reaches the master within this time too, if it was for the group.
-const groupSignalMs = 100;
 
 interface FirstStart {
   resolve(): void;
   reject(error: Error): void;
+  readonly mayFail: boolean;
 }
 
 /** A process that is to take the place of another one once it is ready. */
@@ -94,6 +86,11 @@ export class ChildHandle {
     return this.#state;
   }
 
+  /** Name of the declaration. */
+  get name(): string {
+    return this.declaration.name;
+  }
+
   /** Name and number as tables show them, such as `chat-worker #0`. */
   get label(): string {
     return `${this.declaration.name} #${this.id}`;
@@ -102,11 +99,12 @@ export class ChildHandle {
   /**
    * Starts the process; resolves once it is ready, or once `keepTrying` is called.
    *
-   * @throws {GW_ERR_PROCESS_FAILED} when it ends before; it is not started again then
+   * @param mayFail - whether it is started again when it ends before
+   * @throws {GW_ERR_PROCESS_FAILED} when it ends before and is not started again
    */
-  start(): Promise<void> {
+  start(mayFail: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#firstStart = { resolve, reject };
+      this.#firstStart = { resolve, reject, mayFail };
       this.#launch();
     });
   }
@@ -194,8 +192,8 @@ export class ChildHandle {
 
   /** Asks for the figures of the process, and of those that come and go for it. */
   status(timeoutMs: number): Promise<ProcessStatus[]> {
-    const { declaration, id } = this;
-    const facts = { declaration, id, listen: this.#listen, restarts: this.#restarts };
+    const { role, name } = this.declaration;
+    const facts = { role, name, id: this.id, listen: this.#listen, restarts: this.#restarts };
     const describe = (child: RunningChild | undefined, state: ProcessState) =>
       describeChild(child, { ...facts, state, exits: this.#exits }, timeoutMs);
     const coming = this.#successor?.child;
@@ -262,6 +260,7 @@ export class ChildHandle {
     if (this.#restarts === 0) this.#logger.debug({ afterMs }, 'ready');
     else this.#logger.info({ afterMs, restarts: this.#restarts }, 'ready again');
     this.keepTrying();
+    this.#options.onReady();
   }
 
   /** Puts a successor that is ready into its place, and lets the predecessor go. */
@@ -276,6 +275,7 @@ export class ChildHandle {
     const newPid = child.pid ?? 0;
     const afterMs = Math.round(child.livedMs);
     this.#logger.info({ oldPid, newPid, afterMs }, 'replaced');
+    this.#options.onReady();
     const left = predecessor?.stop(stop) ?? Promise.resolve(false);
     return { oldPid, newPid, afterMs, left };
   }
@@ -301,7 +301,8 @@ export class ChildHandle {
       return;
     }
     this.#exits.note(end);
-    if (this.#firstStart !== undefined) {
+    if (this.#firstStart?.mayFail === true) this.#options.onFailedStart();
+    else if (this.#firstStart !== undefined) {
       this.#state = ProcessState.stopped;
       this.#endFirstStart(new ProcessFailedError(this.declaration, this.id, end));
       return;
@@ -350,22 +351,4 @@ export class ChildHandle {
     const details = { exitCode: code, signal, restarts: this.#restarts, stack: failure?.stack };
     this.#logger.error({ ...details, output }, `${describeEnd(end)}; ${consequence}`);
   }
-}
-
-async function describeLateness(
-  child: RunningChild,
-  readyTimeoutMs: number,
-): Promise<Pick<ChildEnd, 'failure'>> {
-  const stack = await child.stack();
-  const message = `it was not ready within ${readyTimeoutMs} ms`;
-  const error = { code: 'GW_ERR_PROCESS_FAILED', message };
-  return { failure: { error, ...(stack === undefined ? {} : { stack }) } };
-}
-
-function couldNotBeMade(error: unknown): ChildEnd {
-  return { code: null, signal: null, failure: { error: toWire(error) } };
-}
-
-function stoppedMeanwhile(): GatewayWorkerError {
-  return new GatewayWorkerError('GW_ERR_PHASE', 'stopped before it was ready');
 }

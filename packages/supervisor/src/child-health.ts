@@ -33,6 +33,7 @@ const stateReasons: Readonly<Record<ProcessState, string>> = {
   [ProcessState.unready]: 'it cannot do its work at the moment',
   [ProcessState.busy]: 'it has not answered for a second',
   [ProcessState.waiting]: 'it ended too often and is started again after a pause',
+  [ProcessState.leaving]: 'it is leaving',
   [ProcessState.stopping]: 'it is stopping',
   [ProcessState.stopped]: 'it is not running',
   [ProcessState.drained]: 'it was drained',

@@ -12,6 +12,8 @@ test('reads back every message of the master', () => {
     { type: 'gatewayworker:connections', request: 8 },
     { type: 'gatewayworker:forget', request: 8 },
     { type: 'gatewayworker:reopenLog' },
+    { type: 'gatewayworker:adopted' },
+    { type: 'gatewayworker:leave' },
     { type: 'gatewayworker:closeInspector' },
   ] as const;
   expect(messages.map(parseMasterMessage)).toEqual(messages);

@@ -35,6 +35,10 @@ export type MasterMessage =
   | { readonly type: 'gatewayworker:connections'; readonly request: number }
   | { readonly type: 'gatewayworker:forget'; readonly request: number }
   | { readonly type: 'gatewayworker:reopenLog' }
+  /** Another master has taken the process over. */
+  | { readonly type: 'gatewayworker:adopted' }
+  /** Ends it once its last client has gone. */
+  | { readonly type: 'gatewayworker:leave' }
   /** Ends the inspector that the master has started in it. */
   | { readonly type: 'gatewayworker:closeInspector' };
 
@@ -55,12 +59,18 @@ export type ChildMessage =
       readonly page: ConnectionPage;
     };
 
+const plainMasterMessages = [
+  'gatewayworker:reopenLog',
+  'gatewayworker:adopted',
+  'gatewayworker:leave',
+  'gatewayworker:closeInspector',
+] as const;
+
 /** Reads a message of the master; `undefined` when it is none of ours. */
 export function parseMasterMessage(value: unknown): MasterMessage | undefined {
   const type = readString(value, 'type');
-  if (type === 'gatewayworker:reopenLog' || type === 'gatewayworker:closeInspector') {
-    return { type };
-  }
+  const plain = plainMasterMessages.find((known) => known === type);
+  if (plain !== undefined) return { type: plain };
   if (type === 'gatewayworker:stop') {
     const stop = parseStop(value);
     return stop && { type, ...stop };

@@ -1,4 +1,3 @@
-import cluster from 'node:cluster';
 import inspector from 'node:inspector';
 import { setImmediate } from 'node:timers/promises';
 import {
@@ -11,8 +10,11 @@ import {
 } from '@gatewayworker/core';
 import type { ChildAssignment } from './child-assignment.ts';
 import { describeFailure } from './child-failure.ts';
-import { type ChildMessage, parseMasterMessage } from './child-messages.ts';
+import type { MasterMessage } from './child-messages.ts';
 import { ConnectionPages } from './connection-pages.ts';
+import { MasterLink } from './master-link.ts';
+import type { Orphan } from './orphan.ts';
+import { PrintedOutput } from './printed-output.ts';
 import { describeProcess, type ProcessDeclaration, Role } from './process-declaration.ts';
 import { ProcessSampler } from './process-sampler.ts';
 
@@ -30,10 +32,15 @@ export async function runChildProcess(
   await child.start(declarations);
 }
 
+/** Time to log what was not finished when the time of a stop is over, in milliseconds. */
+const exitMarginMs = 250;
+
 class ChildProcess {
   readonly #assignment: ChildAssignment;
   readonly #log: ProcessLog;
   readonly #logger: Logger;
+  readonly #master: MasterLink;
+  readonly #printed: PrintedOutput;
   readonly #pages = new ConnectionPages();
   readonly #sampler: ProcessSampler;
   #runtime: RoleRuntime | undefined;
@@ -41,21 +48,38 @@ class ChildProcess {
   /** Whether the master has asked since: it does so at once, and counts the start as good with the answer. */
   #isConfirmed = false;
   #ending = false;
+  /** When it is over with the stop, on the clock of `performance.now()`. */
+  #endsAt: number | undefined;
+  #leaving: Promise<void> | undefined;
 
   constructor(assignment: ChildAssignment) {
     const { role, name, id, logFile, logToStdout } = assignment;
     this.#assignment = assignment;
+    this.#printed = new PrintedOutput(logFile);
     this.#log = openLog({ fields: { role, name, id }, file: logFile, stdout: logToStdout });
     this.#logger = this.#log.logger;
     this.#sampler = new ProcessSampler(() => {
       const status = this.#runtime?.status();
       return status === undefined ? 0 : status.received + status.requests;
     });
+    this.#master = new MasterLink(
+      { ...assignment, introduce: () => this.#introduce() },
+      {
+        onMessage: (message) => this.#receive(message),
+        onLost: () => this.#handleLostMaster(),
+        onAdopted: () => this.#logger.info('another master has taken over'),
+        onForsaken: () => {
+          if (this.#endsAt !== undefined) return;
+          this.#logger.warn('no master has come: stopping');
+          this.#stopAlone();
+        },
+      },
+    );
   }
 
   /** Reacts to the master, to signals and to errors that nobody catches. */
   watch(): void {
-    process.on('message', (message: unknown) => this.#receive(message));
+    this.#master.watch();
     process.on('uncaughtException', (error) => void this.#fail(error));
     process.on('unhandledRejection', (reason) => {
       // A promise that a callback let go of is one client's error: the stack that it broke is its own,
@@ -68,45 +92,42 @@ class ChildProcess {
     });
     // A service manager may send SIGTERM to every process at once, and the order of the stop is the
     // master's to keep: it decides whether this process alone is to end.
-    process.on('SIGTERM', () => void send({ type: 'gatewayworker:terminated' }));
+    process.on('SIGTERM', () => {
+      if (this.#master.isUp) void this.#master.send({ type: 'gatewayworker:terminated' });
+      else this.#stopAlone();
+    });
     // Ctrl+C reaches every process of the terminal: the master alone decides what it means.
     for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP']) process.on(signal, () => {});
     // What a daemon's children print goes through their master. When that is dead there is nobody to read it.
     for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
     // The master may ask Node.js what a process is doing that does not answer: any free port will do.
     process.debugPort = 0;
-    // The channel closes when the master is killed. node:cluster ends a worker then and there, which
-    // is what keeps orphans away, unless the worker counts as let go: that buys the time to stop well.
-    cluster.worker?.on('disconnect', () => {
-      if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
-      this.#logger.warn('the master is gone: stopping');
-      const { stopTimeoutMs } = this.#assignment;
-      setTimeout(() => process.exit(1), stopTimeoutMs);
-      void this.#stop({ isGraceful: true, timeoutMs: stopTimeoutMs, drainMs: 0 });
-    });
   }
 
   /** Starts the runtime and tells the master how that went. */
   async start(declarations: readonly ProcessDeclaration[]): Promise<void> {
     try {
       const declaration = findDeclaration(this.#assignment, declarations);
-      const context = { id: this.#assignment.id, logger: this.#logger };
+      const { id, mayChangePort } = this.#assignment;
+      const context = { id, logger: this.#logger, mayChangePort };
       this.#runtime = declaration.createRuntime(context);
       await this.#runtime.start();
       // Lets a `listen()` that the runtime has not waited for send its request to the master first,
       // which then knows how it went before it takes this process for ready.
       await setImmediate();
       this.#isStarted = true;
-      await send({ type: 'gatewayworker:started' });
+      await this.#master.send({ type: 'gatewayworker:started' });
     } catch (error) {
       await this.#fail(error);
     }
   }
 
-  #receive(value: unknown): void {
-    const message = parseMasterMessage(value);
-    switch (message?.type) {
-      case undefined:
+  #receive(message: MasterMessage): void {
+    switch (message.type) {
+      case 'gatewayworker:adopted':
+        return;
+      case 'gatewayworker:leave':
+        this.#leaving ??= this.#leave();
         return;
       case 'gatewayworker:stop':
         void this.#stop(message);
@@ -116,7 +137,11 @@ class ChildProcess {
         return;
       case 'gatewayworker:connections': {
         const page = this.#pages.next(message.request, () => this.#runtime?.connections?.() ?? []);
-        void send({ type: 'gatewayworker:connections', request: message.request, page });
+        void this.#master.send({
+          type: 'gatewayworker:connections',
+          request: message.request,
+          page,
+        });
         return;
       }
       case 'gatewayworker:forget':
@@ -133,9 +158,30 @@ class ChildProcess {
     }
   }
 
+  #introduce(): Orphan {
+    const { role, name, id } = this.#assignment;
+    return {
+      role,
+      name,
+      id,
+      pid: process.pid,
+      livedMs: process.uptime() * 1_000,
+      endsInMs: this.#endsAt === undefined ? null : Math.max(1, this.#endsAt - performance.now()),
+    };
+  }
+
+  #redirectOutput(): void {
+    try {
+      this.#printed.redirect();
+    } catch (error) {
+      this.#logger.error(error, 'what this process prints is lost until it ends');
+    }
+  }
+
   #reopenLog(): void {
     try {
       this.#log.reopen();
+      this.#printed.reopen();
     } catch (error) {
       this.#logger.error(error, 'cannot open the log again; the old file stays in use');
     }
@@ -144,12 +190,55 @@ class ChildProcess {
   #report(request: number, runtime: RoleRuntime): void {
     this.#isConfirmed ||= this.#isStarted && !this.#ending;
     const report = { ...runtime.status(), ...this.#sampler.sample() };
-    void send({ type: 'gatewayworker:report', request, report });
+    void this.#master.send({ type: 'gatewayworker:report', request, report });
+  }
+
+  /**
+   * Goes on without a master where the next one is on its way.
+   *
+   * A register does not: its port must become free, and nobody needs it in the meantime. Nor does a
+   * process that is not ready, which may wait for an answer that never comes.
+   */
+  #handleLostMaster(): void {
+    const { orphanMs, role } = this.#assignment;
+    if (orphanMs === 0 || !this.#isStarted) {
+      this.#logger.warn('the master is gone: stopping');
+      this.#stopAlone();
+      return;
+    }
+    if (role === Role.register) {
+      this.#logger.warn('the master is gone: ending, for the next register to have the port');
+      process.exit(0);
+    }
+    this.#logger.warn('the master is gone: going on until the next one is there');
+    this.#pages.forgetAll();
+    this.#redirectOutput();
+    if (this.#endsAt !== undefined) {
+      // Nobody else would end it when it is late.
+      setTimeout(() => process.exit(1), this.#endsAt + exitMarginMs - performance.now());
+    }
+    this.#master.seek();
+  }
+
+  /** Stops with nobody there who would kill it when it is late. */
+  #stopAlone(): void {
+    const { stopTimeoutMs } = this.#assignment;
+    this.#master.end();
+    setTimeout(() => process.exit(1), stopTimeoutMs);
+    void this.#stop({ isGraceful: true, timeoutMs: stopTimeoutMs, drainMs: 0 });
+  }
+
+  /** Ends once the last client has gone by itself. */
+  async #leave(): Promise<void> {
+    await this.#runtime?.leave?.();
+    const { stopTimeoutMs } = this.#assignment;
+    await this.#stop({ isGraceful: true, timeoutMs: stopTimeoutMs, drainMs: 0 });
   }
 
   /** A second call may give less time than the first; how the two go together the runtime knows. */
   async #stop({ isGraceful, timeoutMs, drainMs }: StopOptions): Promise<void> {
     this.#ending = true;
+    this.#endsAt ??= performance.now() + timeoutMs + drainMs;
     try {
       await this.#runtime?.stop({ isGraceful, timeoutMs, drainMs });
       process.exit(0);
@@ -166,7 +255,7 @@ class ChildProcess {
     this.#ending = true;
     // Before the first start is done the master tells the user; afterwards it is ours to log.
     if (this.#isConfirmed) this.#logger.fatal(thrown, 'ended by an error that nobody caught');
-    await send({ type: 'gatewayworker:failed', failure: describeFailure(thrown) });
+    await this.#master.send({ type: 'gatewayworker:failed', failure: describeFailure(thrown) });
     process.exit(1);
   }
 }
@@ -184,12 +273,4 @@ function findDeclaration(
     'GW_ERR_PROCESS_FAILED',
     `the start file must declare the same processes each time it runs, and it did not declare ${process} this time`,
   );
-}
-
-/** Resolves once the message is on its way, or cannot be any more because the master is gone. */
-function send(message: ChildMessage): Promise<void> {
-  return new Promise((resolve) => {
-    if (process.send === undefined || !process.connected) return resolve();
-    process.send(message, undefined, undefined, () => resolve());
-  });
 }

@@ -1,6 +1,5 @@
 import type { ChildReport } from './child-messages.ts';
-import type { ProcessDeclaration } from './process-declaration.ts';
-import type { ChildEnd, RunningChild } from './running-child.ts';
+import type { ChildEnd } from './running-child.ts';
 import { type LastExit, ProcessState, type ProcessStatus } from './status-report.ts';
 
 /** How the processes of one number have ended so far, other than by the master's wish. */
@@ -26,12 +25,21 @@ export class ExitRecord {
 
 /** What a master knows of a process without asking it. */
 export interface ProcessFacts {
-  readonly declaration: ProcessDeclaration;
+  readonly role: string;
+  readonly name: string;
   readonly id: number;
   readonly state: ProcessState;
   readonly listen: string;
   readonly restarts: number;
   readonly exits: ExitRecord;
+}
+
+/** What can be asked for its figures. */
+export interface DescribedChild {
+  readonly pid: number | undefined;
+  readonly livedMs: number;
+  report(timeoutMs: number): Promise<ChildReport | undefined>;
+  stack(): Promise<string | undefined>;
 }
 
 /**
@@ -40,7 +48,7 @@ export interface ProcessFacts {
  * @param child - `undefined` while there is no process
  */
 export async function describeChild(
-  child: RunningChild | undefined,
+  child: DescribedChild | undefined,
   facts: ProcessFacts,
   timeoutMs: number,
 ): Promise<ProcessStatus> {
@@ -49,8 +57,8 @@ export async function describeChild(
   const stack = state === ProcessState.busy ? await child?.stack() : undefined;
   return {
     pid: child?.pid ?? null,
-    role: facts.declaration.role,
-    name: facts.declaration.name,
+    role: facts.role,
+    name: facts.name,
     id: facts.id,
     state,
     listen: report?.listen || facts.listen,

@@ -24,4 +24,9 @@ export class ConnectionPages {
   forget(request: number): void {
     this.#lists.delete(request);
   }
+
+  /** Gives up all lists: another master numbers its own anew. */
+  forgetAll(): void {
+    this.#lists.clear();
+  }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { controlPath } from './control-path.ts';
+import { controlPath, keeperPath } from './control-path.ts';
 
 test('puts the socket beside the pid file', () => {
   expect(controlPath('/srv/chat/start.pid')).toBe('/srv/chat/start.sock');
@@ -12,6 +12,12 @@ test('keeps a path of 107 bytes and moves a longer one to the temporary folder',
   expect(controlPath(`/a${longest.slice(1)}`, '/tmp')).toMatch(
     /^\/tmp\/gatewayworker-[0-9a-f]{32}\.sock$/,
   );
+});
+
+test('gives the keeper a socket of its own, wherever that of the master stands', () => {
+  expect(keeperPath('/srv/chat/start.pid')).toBe('/srv/chat/start.keeper.sock');
+  const long = `/${'a'.repeat(101)}.pid`;
+  expect(keeperPath(long, '/tmp')).toMatch(/^\/tmp\/gatewayworker-[0-9a-f]{32}\.keeper\.sock$/);
 });
 
 test('counts bytes, not characters', () => {

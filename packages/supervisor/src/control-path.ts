@@ -12,9 +12,22 @@ const maxPathBytes = 107;
  * @param pidFile - absolute path
  */
 export function controlPath(pidFile: string, temporaryFolder: string = tmpdir()): string {
+  return socketPath(pidFile, '.sock', temporaryFolder);
+}
+
+/**
+ * Answers where the socket of the keeper stands, as `controlPath` does.
+ *
+ * @param pidFile - absolute path
+ */
+export function keeperPath(pidFile: string, temporaryFolder: string = tmpdir()): string {
+  return socketPath(pidFile, '.keeper.sock', temporaryFolder);
+}
+
+function socketPath(pidFile: string, extension: string, temporaryFolder: string): string {
   const { dir, name } = parse(pidFile);
-  const beside = join(dir, `${name}.sock`);
+  const beside = join(dir, `${name}${extension}`);
   if (Buffer.byteLength(beside) <= maxPathBytes) return beside;
   const digest = createHash('sha256').update(pidFile).digest('hex').slice(0, 32);
-  return join(temporaryFolder, `gatewayworker-${digest}.sock`);
+  return join(temporaryFolder, `gatewayworker-${digest}${extension}`);
 }

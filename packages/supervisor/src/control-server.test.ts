@@ -7,9 +7,12 @@ test('passes on the parts of an answer before its result', async () => {
   const folder = await temporaryFolder('parts');
   onTestFinished(folder.dispose);
   const path = `${folder.path}/x.sock`;
-  const server = new ControlServer(path, async (_, sendPart) => {
-    for (const part of [1, 2, 3]) expect(await sendPart(part)).toBe(true);
-    return 'done';
+  const server = new ControlServer(path, {
+    async onOrder(_, sendPart) {
+      for (const part of [1, 2, 3]) expect(await sendPart(part)).toBe(true);
+      return 'done';
+    },
+    onOrphan: (_, socket) => socket.destroy(),
   });
   await server.tryListen();
   onTestFinished(() => server.close());

@@ -8,6 +8,7 @@ import {
   parseControlRequest,
 } from './control-messages.ts';
 import { LineReader } from './line-reader.ts';
+import { type Orphan, parseOrphan } from './orphan.ts';
 
 /**
  * Gives the asker a part of the answer, as JSON; resolves once it is on its way.
@@ -16,8 +17,13 @@ import { LineReader } from './line-reader.ts';
  */
 export type SendPart = (part: unknown) => Promise<boolean>;
 
-/** Carries out a command; what it resolves with goes to the asker as JSON. */
-export type ControlHandler = (order: ControlOrder, sendPart: SendPart) => Promise<unknown>;
+/** What a master does with those who connect. */
+export interface ControlHandler {
+  /** Carries out a command; what it resolves with goes to the asker as JSON. */
+  onOrder(order: ControlOrder, sendPart: SendPart): Promise<unknown>;
+  /** Takes over a process of an earlier master, and its connection. */
+  onOrphan(orphan: Orphan, socket: Socket): void;
+}
 
 const maxLineCharacters = 65_536;
 /** While a command is carried out its asker hears this often that somebody is there. */
@@ -78,11 +84,19 @@ export class ControlServer {
     const reader = new LineReader(maxLineCharacters);
     this.#sockets.add(socket);
     socket.setEncoding('utf8');
-    socket.on('data', (piece: string) => {
+    const onData = (piece: string) => {
       const lines = reader.push(piece);
       if (lines === undefined) socket.destroy();
-      else for (const line of lines) void this.#answer(socket, line);
-    });
+      else for (const line of lines) handleLine(line);
+    };
+    const handleLine = (line: string) => {
+      const orphan = parseOrphan(line);
+      if (orphan === undefined) return void this.#answer(socket, line);
+      // It says nothing more before it has an answer.
+      socket.off('data', onData);
+      this.#handler.onOrphan(orphan, socket);
+    };
+    socket.on('data', onData);
     // The asker went away without waiting for its answer; there is nobody to tell.
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#sockets.delete(socket));
@@ -97,7 +111,8 @@ export class ControlServer {
     const { request, order } = message;
     const send = (response: ControlResponse) => writeLine(socket, response);
     const signs = setInterval(() => void send({ request, isPending: true }), signOfLifeMs);
-    const response: ControlResponse = await this.#handler(order, (part) => send({ request, part }))
+    const response: ControlResponse = await this.#handler
+      .onOrder(order, (part) => send({ request, part }))
       .then(
         (result) => ({ request, result }),
         (error: unknown) => ({ request, error: toWire(error) }),

@@ -1,6 +1,20 @@
-import { GatewayWorkerError } from '@gatewayworker/core';
-import type { ChildHandle } from './child-handle.ts';
+import { type ConnectionStatus, GatewayWorkerError, type StopOptions } from '@gatewayworker/core';
 import { readBoolean, readString } from './json-value.ts';
+
+/** A gateway process of this master, or of one before. */
+export interface GatewayProcess {
+  /** Of its declaration. */
+  readonly name: string;
+  readonly id: number;
+  /** Such as `chat-gateway #0`. */
+  readonly label: string;
+  /** Asks for its clients, some at a time. See `ChildDialog.connections`. */
+  connections(
+    timeoutMs: number,
+  ): AsyncGenerator<{ readonly pid: number; readonly connections: readonly ConnectionStatus[] }>;
+  /** Ends it for good; answers whether it had to be killed. */
+  drain(options: StopOptions): Promise<boolean>;
+}
 
 /** A gateway process that has drained. */
 export interface DrainStep {
@@ -17,20 +31,23 @@ export interface DrainStep {
  * @throws {GW_ERR_PROCESS_FAILED} when there is none, naming those that there are
  */
 export function findGateways(
-  gateways: readonly ChildHandle[],
+  gateways: readonly GatewayProcess[],
   name: string | undefined,
-): readonly ChildHandle[] {
+): readonly GatewayProcess[] {
   const found = gateways.filter(
-    ({ declaration, id }) =>
-      name === undefined || name === declaration.name || name === `${declaration.name}#${id}`,
+    (gateway) => name === undefined || name === gateway.name || name === addressOf(gateway),
   );
   if (found.length > 0) return found;
   if (name === undefined) {
     throw new GatewayWorkerError('GW_ERR_PROCESS_FAILED', 'this start file declares no gateway');
   }
-  const known = gateways.map(({ declaration, id }) => `${declaration.name}#${id}`).join(', ');
+  const known = [...new Set(gateways.map(addressOf))].join(', ');
   const message = `there is no gateway "${name}"; known: ${known === '' ? 'none' : known}`;
   throw new GatewayWorkerError('GW_ERR_PROCESS_FAILED', message);
+}
+
+function addressOf({ name, id }: GatewayProcess): string {
+  return `${name}#${id}`;
 }
 
 /** Reads a step that came from a master; `undefined` when it is not one. */

@@ -8,7 +8,9 @@ export {
   type ProcessHealth,
   selectHealth,
 } from './health-report.ts';
-export { alreadyRunning, Master, type MasterOptions } from './master.ts';
+export { isKept, type Keeping } from './keepers.ts';
+export { stopLeftovers } from './leftovers.ts';
+export { alreadyRunning, isAlreadyRunning, Master, type MasterOptions } from './master.ts';
 export {
   healthAddress,
   type ResolvedRunOptions,

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { basename, dirname, relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   GatewayWorkerError,
   type Logger,
@@ -9,36 +10,37 @@ import {
 } from '@gatewayworker/core';
 import { AppendFile } from './append-file.ts';
 import { ClusterHealth } from './cluster-health.ts';
-import type { ConnectionPart } from './connection-report.ts';
-import { ControlCommand, type ControlOrder } from './control-messages.ts';
 import { controlPath } from './control-path.ts';
-import { ControlServer, type SendPart } from './control-server.ts';
-import { type DrainStep, findGateways } from './drain.ts';
+import { ControlServer } from './control-server.ts';
 import { FileWatcher } from './file-watcher.ts';
+import { Keepers, type Keeping } from './keepers.ts';
+import { MasterCommands } from './master-commands.ts';
 import { healthAddress, type ResolvedRunOptions } from './options.ts';
 import { readPidFile, removePidFile, writePidFile } from './pid-file.ts';
-import { type ProcessDeclaration, stopOrder } from './process-declaration.ts';
+import type { ProcessDeclaration } from './process-declaration.ts';
 import { ProcessFailedError } from './process-failed-error.ts';
-import { ProcessSampler } from './process-sampler.ts';
 import { alreadyReloading, type ReloadStep, reloadProcesses } from './reload.ts';
 import { findMaster } from './running-master.ts';
 import { handleMasterSignals } from './signals.ts';
 import { removeStaleSocket } from './stale-socket.ts';
 import type { StartReport } from './start-report.ts';
-import { ProcessState, type ProcessStatus, type StatusReport } from './status-report.ts';
 import { Supervisor } from './supervisor.ts';
 import { isTerminalGone } from './terminal-presence.ts';
 
-/** How a master logs. */
+/** How a master runs. */
 export interface MasterOptions extends ResolvedRunOptions {
   /** Whether its processes log to the standard output as well as to the log file. */
   readonly logToStdout: boolean;
   /** Whether a change of a source beside the start file is a reload. @default false */
   readonly watch?: boolean;
+  /** @default nobody starts it again */
+  readonly keeping?: Keeping;
 }
 
-/** Time that a gateway has for each part of its list of clients. */
-const connectionsTimeoutMs = 1_000;
+/** Time in which the processes of a master that was killed find the next one: they look five times a second. */
+const orphanComeMs = 300;
+/** The same where all should have come. */
+export const orphansComeMs = 1_000;
 
 /** The process that starts all others, restarts what dies, and is what the command line talks to. */
 export class Master {
@@ -52,12 +54,15 @@ export class Master {
   readonly #supervisor: Supervisor;
   readonly #control: ControlServer;
   readonly #health: ClusterHealth;
-  readonly #sampler = new ProcessSampler(() => 0);
+  readonly #keepers: Keepers;
   #onEnded: () => void = () => {};
   #stopping: Promise<void> | undefined;
   #reloading: Promise<void> | undefined;
   #watcher: FileWatcher | undefined;
   #exitCode: 0 | 1 = 0;
+  /** Pid of the master before, when it was killed. */
+  #stalePid: number | null = null;
+  #controlledSince = 0;
 
   constructor(declarations: readonly ProcessDeclaration[], options: MasterOptions) {
     this.#options = options;
@@ -76,15 +81,28 @@ export class Master {
         if (this.#childOutput === undefined) process.stderr.write(text);
         else this.#childOutput.append(text);
       },
+      isKept: options.keeping !== undefined,
+      isRevived: options.keeping?.deaths !== undefined,
     });
-    const path = controlPath(options.pidFile);
-    this.#control = new ControlServer(path, (order, sendPart) => this.#carryOut(order, sendPart));
+    this.#keepers = new Keepers(options, options.keeping, this.#logger);
     this.#health = new ClusterHealth({
       address: healthAddress(options.health),
       logger: this.#logger,
       name: basename(options.startFile),
       obstacle: () => (this.#stopping === undefined ? undefined : 'everything is being stopped'),
       askAll: () => this.#supervisor.health(),
+    });
+    const commands = new MasterCommands(options, {
+      supervisor: this.#supervisor,
+      health: this.#health,
+      logger: this.#logger,
+      isStopping: () => this.#stopping !== undefined,
+      stop: (reason, isGraceful) => this.stop(reason, isGraceful),
+      reload: (reason, onStep) => this.reload(reason, onStep),
+    });
+    this.#control = new ControlServer(controlPath(options.pidFile), {
+      onOrder: (order, sendPart) => commands.carryOut(order, sendPart),
+      onOrphan: (orphan, socket) => this.#supervisor.adopt(orphan, socket),
     });
     this.ended = new Promise((resolve) => {
       this.#onEnded = resolve;
@@ -96,6 +114,11 @@ export class Master {
     return this.#exitCode;
   }
 
+  /** Whether it has taken processes over from a master that was killed. */
+  get hasAdopted(): boolean {
+    return this.#supervisor.hasAdopted;
+  }
+
   /**
    * Starts all processes. When one of them fails, all are stopped again before this rejects.
    *
@@ -104,22 +127,43 @@ export class Master {
    * @throws {GW_ERR_PROCESS_FAILED} when a process ends before it was ready
    */
   async start(): Promise<StartReport> {
-    await this.#takeControl();
-    // Whoever wrote it is gone: the socket would not have been ours to take.
-    const stalePid = readPidFile(this.#options.pidFile) ?? null;
-    writePidFile(this.#options.pidFile);
-    this.#watchProcess();
+    await this.takeCharge();
     try {
-      await this.#health.listen();
+      await this.#listenForProbes();
       const rows = await this.#supervisor.start();
+      await this.#keepers.arm();
       this.#logger.info('started');
       if (this.#options.watch === true) this.#watch();
-      return { pid: process.pid, stalePid, rows };
+      return { pid: process.pid, stalePid: this.#stalePid, rows };
     } catch (error) {
       // At a terminal the caller prints it; a line in the log would say it twice there.
       if (!this.#options.logToStdout) this.#logger.error(error, 'could not start');
       await this.stop('the start failed');
       throw error;
+    }
+  }
+
+  /**
+   * Becomes the master of the pid file, and takes over what one that was killed has left behind.
+   *
+   * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when another master holds the pid file
+   * @throws {GW_ERR_LISTEN_FAILED} when the control socket cannot be opened
+   */
+  async takeCharge(): Promise<void> {
+    await this.#takeControl();
+    this.#controlledSince = performance.now();
+    // Whoever wrote it is gone: the socket would not have been ours to take.
+    this.#stalePid = readPidFile(this.#options.pidFile) ?? null;
+    writePidFile(this.#options.pidFile);
+    this.#watchProcess();
+    this.#keepers.replace();
+    if (this.#options.keeping?.deaths !== undefined) {
+      this.#logger.warn(
+        { stalePid: this.#stalePid },
+        'takes the place of a master that was killed',
+      );
+    } else if (this.#stalePid !== null) {
+      await sleep(orphanComeMs);
     }
   }
 
@@ -233,7 +277,9 @@ export class Master {
   async #stopAll(reason: string, isGraceful: boolean): Promise<void> {
     this.#watcher?.close();
     this.#logger.info({ reason }, isGraceful ? 'stopping gracefully' : 'stopping');
-    await this.#supervisor.stop(isGraceful);
+    // First: a stop that somebody cuts short with a kill is a stop still.
+    const isPrepared = Promise.all([this.#keepers.dismiss(), this.#untilOrphansCame()]);
+    await this.#supervisor.stop(isGraceful, isPrepared);
     removePidFile(this.#options.pidFile, process.pid);
     this.#logger.info('stopped');
     this.#health.close();
@@ -242,105 +288,37 @@ export class Master {
     this.#onEnded();
   }
 
+  async #listenForProbes(): Promise<void> {
+    try {
+      await this.#health.listen();
+    } catch (error) {
+      if (this.#options.keeping?.deaths === undefined) throw error;
+      // Clients are connected: to stop would be worse than to leave probes without an answer.
+      this.#logger.error(error, 'probes get no answer');
+    }
+  }
+
+  async #untilOrphansCame(): Promise<void> {
+    if (this.#stalePid === null) return;
+    const restMs = this.#controlledSince + orphansComeMs - performance.now();
+    if (restMs > 0) await sleep(restMs);
+  }
+
   #kill(signal: NodeJS.Signals): void {
     this.#logger.warn(`${signal} again: killing what has not stopped`);
     this.#exitCode = 1;
     this.#supervisor.kill();
-  }
-
-  async #carryOut(order: ControlOrder, sendPart: SendPart): Promise<unknown> {
-    switch (order.command) {
-      case ControlCommand.ping:
-        return { pid: process.pid };
-      case ControlCommand.status:
-        return await this.#status();
-      case ControlCommand.health:
-        return await this.#health.report();
-      case ControlCommand.stop: {
-        void this.stop('the stop command', order.isGraceful);
-        // Each kind of process has its time, and a little more until it is killed.
-        const timeoutMs = (this.#options.stopTimeoutMs + 2_000) * stopOrder.length;
-        return { pid: process.pid, timeoutMs };
-      }
-      case ControlCommand.reload:
-        await this.reload('the reload command', (step) => void sendPart(step));
-        return { pid: process.pid };
-      case ControlCommand.connections:
-        return { missing: await this.#listConnections(sendPart) };
-      case ControlCommand.drain:
-        await this.#drain(order.gateway, order.drainMs, sendPart);
-        return { pid: process.pid };
-      default:
-        return order satisfies never;
-    }
-  }
-
-  /** Passes on what every gateway tells of its clients; answers the gateways that did not tell all in time. */
-  async #listConnections(sendPart: SendPart): Promise<string[]> {
-    const lists = this.#supervisor.gateways.map(async (handle) => {
-      const gateway = `${handle.declaration.name}#${handle.id}`;
-      try {
-        for await (const { pid, connections } of handle.connections(connectionsTimeoutMs)) {
-          const part: ConnectionPart = { pid, gateway, connections };
-          if (!(await sendPart(part))) break;
-        }
-        return [];
-      } catch (error) {
-        this.#logger.warn(error, `${gateway} has not told all its clients`);
-        return [gateway];
-      }
-    });
-    return (await Promise.all(lists)).flat();
-  }
-
-  async #drain(gateway: string | undefined, drainMs: number, sendPart: SendPart): Promise<void> {
-    this.#supervisor.assertRunning('drain');
-    const handles = findGateways(this.#supervisor.gateways, gateway);
-    const options = { isGraceful: true, timeoutMs: this.#options.stopTimeoutMs, drainMs };
-    const drains = handles.map(async (handle) => {
-      this.#logger.info({ process: handle.label, drainMs }, 'draining');
-      const step: DrainStep = {
-        process: handle.label,
-        wasKilled: await handle.drain(options),
-      };
-      await sendPart(step);
-    });
-    await Promise.all(drains);
-  }
-
-  async #status(): Promise<StatusReport> {
-    return { processes: [this.#describeItself(), ...(await this.#supervisor.status())] };
-  }
-
-  #describeItself(): ProcessStatus {
-    return {
-      pid: process.pid,
-      role: 'master',
-      name: basename(this.#options.startFile),
-      id: 0,
-      state: this.#stopping === undefined ? ProcessState.ready : ProcessState.stopping,
-      listen: '',
-      connections: 0,
-      inFlight: 0,
-      sent: 0,
-      received: 0,
-      failedSends: 0,
-      requests: 0,
-      limits: {},
-      tables: {},
-      ...this.#sampler.sample(),
-      uptimeSeconds: process.uptime(),
-      restarts: 0,
-      lastExit: null,
-      exits: {},
-      stack: null,
-    };
   }
 }
 
 /** The error of a start while another master runs. */
 export function alreadyRunning(pid: number): GatewayWorkerError {
   return new GatewayWorkerError('GW_ERR_CLUSTER_ALREADY_RUNNING', `already running (pid ${pid})`);
+}
+
+/** Tells that error from others. */
+export function isAlreadyRunning(error: unknown): boolean {
+  return error instanceof GatewayWorkerError && error.code === 'GW_ERR_CLUSTER_ALREADY_RUNNING';
 }
 
 /** An error as those see it who do not see what the processes print. */

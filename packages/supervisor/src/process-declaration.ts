@@ -30,6 +30,8 @@ export interface ProcessContext {
   /** 0-based number among the processes of the declaration; a restarted process keeps it. */
   readonly id: number;
   readonly logger: Logger;
+  /** Whether it may listen on another port than its own when that is taken: an earlier process of this number, whose master was killed, may still have it. */
+  readonly mayChangePort: boolean;
 }
 
 /** A group of like processes, as a start file declares it. */

@@ -2,21 +2,21 @@ import type { Worker } from 'node:cluster';
 import inspector from 'node:inspector';
 import {
   type ConnectionStatus,
-  GatewayWorkerError,
   type Logger,
   type StopOptions,
   toError,
   toWire,
 } from '@gatewayworker/core';
+import { ChildDialog } from './child-dialog.ts';
 import {
   type ChildFailure,
   type ChildMessage,
   type ChildReport,
-  type ConnectionPage,
   type MasterMessage,
   parseChildMessage,
 } from './child-messages.ts';
 import { ChildOutput } from './child-output.ts';
+import { ChildStop } from './child-stop.ts';
 import { inspectStack } from './stack-inspector.ts';
 
 /** How a process ended. */
@@ -50,11 +50,7 @@ export interface ChildSurroundings {
 // The channel of a dead process closes with it. Only a descriptor that a native module leaked into
 // some grandchild keeps it open, and then the child must still be started again.
 const channelGraceMs = 500;
-/** A child keeps its own deadline, and so has time to log what it did not finish. */
-const killMarginMs = 250;
 const stackTimeoutMs = 1_000;
-/** A child that answers within this time hangs in no loop. */
-const aliveTimeoutMs = 200;
 
 /** One living process, from the master's side. */
 export class RunningChild {
@@ -62,27 +58,25 @@ export class RunningChild {
   readonly startedAt: number = performance.now();
   readonly #worker: Worker;
   readonly #events: ChildEvents;
-  readonly #logger: Logger;
   readonly #output: ChildOutput;
-  readonly #ended: Promise<void>;
-  readonly #reports = new Map<number, (report: ChildReport) => void>();
-  readonly #pages = new Map<number, (page: ConnectionPage) => void>();
+  /** Resolves once it is gone and everything it sent has been read. */
+  readonly ended: Promise<void>;
+  readonly #dialog = new ChildDialog((message) => this.#send(message));
+  readonly #stop: ChildStop;
   #stack: Promise<string | undefined> | undefined;
-  #lastRequest = 0;
   #failure: ChildFailure | undefined;
   #exit: { readonly code: number | null; readonly signal: string | null } | undefined;
   #isOutputRead = false;
   #hasEnded = false;
-  #wasKilled = false;
   #onEnded: () => void = () => {};
 
   /** @param worker - just forked, so that no event is missed */
   constructor(worker: Worker, events: ChildEvents, { logger, printError }: ChildSurroundings) {
     this.#worker = worker;
     this.#events = events;
-    this.#logger = logger;
     this.#output = new ChildOutput(worker.process.stderr, printError);
-    this.#ended = new Promise((resolve) => {
+    this.#stop = new ChildStop(this, logger);
+    this.ended = new Promise((resolve) => {
       this.#onEnded = resolve;
     });
     worker.on('message', (message: unknown) => this.#receive(parseChildMessage(message)));
@@ -109,19 +103,19 @@ export class RunningChild {
     return performance.now() - this.startedAt;
   }
 
-  /**
-   * Asks the child to stop, and kills it when it is not gone in the time that it has.
-   *
-   * @returns whether it had to be killed, once it is gone
-   */
-  async stop(options: StopOptions): Promise<boolean> {
-    const { timeoutMs, drainMs } = options;
+  /** Whether the process is known to be gone; what it has sent may not be read yet. */
+  get hasExited(): boolean {
+    return this.#exit !== undefined;
+  }
+
+  /** Asks the child to stop, and kills it when it is late. See `ChildStop.run`. */
+  stop(options: StopOptions): Promise<boolean> {
+    return this.#stop.run(options);
+  }
+
+  /** Asks the child to stop. */
+  tellToStop(options: StopOptions): void {
     this.#send({ type: 'gatewayworker:stop', ...options });
-    const kill = () => void this.#killLate(timeoutMs + drainMs);
-    const timer = setTimeout(kill, timeoutMs + drainMs + killMarginMs);
-    await this.#ended;
-    clearTimeout(timer);
-    return this.#wasKilled;
   }
 
   /** Ends the child at once. */
@@ -136,36 +130,12 @@ export class RunningChild {
 
   /** Resolves with the child's report, or with `undefined` when it has not answered in time. */
   report(timeoutMs: number): Promise<ChildReport | undefined> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => settle(undefined), timeoutMs);
-      const settle = (report: ChildReport | undefined) => {
-        clearTimeout(timer);
-        this.#reports.delete(request);
-        resolve(report);
-      };
-      const request = this.#requestReport(settle);
-    });
+    return this.#dialog.report(timeoutMs);
   }
 
-  /**
-   * Asks the child for its clients, page by page, each when the one before has been taken.
-   *
-   * @param timeoutMs - time for each page
-   * @throws {GW_ERR_QUERY_TIMEOUT} when a page does not come in time
-   */
-  async *connections(timeoutMs: number): AsyncGenerator<readonly ConnectionStatus[]> {
-    this.#lastRequest += 1;
-    const request = this.#lastRequest;
-    try {
-      for (let isLast = false; !isLast; ) {
-        const page = await this.#requestPage(request, timeoutMs);
-        yield page.connections;
-        isLast = page.isLast;
-      }
-    } finally {
-      this.#pages.delete(request);
-      this.#send({ type: 'gatewayworker:forget', request });
-    }
+  /** Asks the child for its clients. See `ChildDialog.connections`. */
+  connections(timeoutMs: number): AsyncGenerator<readonly ConnectionStatus[]> {
+    return this.#dialog.connections(timeoutMs);
   }
 
   /** Reads what its JavaScript is doing, in a second at most; `undefined` when Node.js cannot tell. */
@@ -190,36 +160,6 @@ export class RunningChild {
     return stack === '' ? undefined : stack;
   }
 
-  async #killLate(timeMs: number): Promise<void> {
-    const isAlive = (await this.report(aliveTimeoutMs)) !== undefined;
-    const stack = isAlive ? undefined : await this.stack();
-    if (this.#exit !== undefined) return;
-    this.#wasKilled = true;
-    this.#logger.warn({ stack }, `killed: it did not stop within ${timeMs} ms`);
-    this.kill();
-  }
-
-  #requestReport(onReport: (report: ChildReport) => void): number {
-    this.#lastRequest += 1;
-    this.#reports.set(this.#lastRequest, onReport);
-    this.#send({ type: 'gatewayworker:report', request: this.#lastRequest });
-    return this.#lastRequest;
-  }
-
-  #requestPage(request: number, timeoutMs: number): Promise<ConnectionPage> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        const late = `it has not answered within ${timeoutMs} ms`;
-        reject(new GatewayWorkerError('GW_ERR_QUERY_TIMEOUT', late));
-      }, timeoutMs);
-      this.#pages.set(request, (page) => {
-        clearTimeout(timer);
-        resolve(page);
-      });
-      this.#send({ type: 'gatewayworker:connections', request });
-    });
-  }
-
   #receive(message: ChildMessage | undefined): void {
     switch (message?.type) {
       case undefined:
@@ -234,11 +174,8 @@ export class RunningChild {
         this.#failure = message.failure;
         return;
       case 'gatewayworker:report':
-        this.#reports.get(message.request)?.(message.report);
-        this.#reports.delete(message.request);
-        return;
       case 'gatewayworker:connections':
-        this.#pages.get(message.request)?.(message.page);
+        this.#dialog.receive(message);
         return;
       default:
         message satisfies never;
@@ -254,7 +191,7 @@ export class RunningChild {
    */
   #confirmStart(): void {
     setImmediate(() =>
-      this.#requestReport((report) => {
+      this.#dialog.requestReport((report) => {
         if (this.#failure === undefined) this.#events.onReady(report);
       }),
     );

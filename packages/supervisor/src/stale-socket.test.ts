@@ -18,7 +18,10 @@ test('leaves a socket in its place on which somebody listens meanwhile', async (
   const folder = await temporaryFolder('stale');
   onTestFinished(folder.dispose);
   const path = `${folder.path}/x.sock`;
-  const server = new ControlServer(path, async () => ({ pid: 7 }));
+  const server = new ControlServer(path, {
+    onOrder: async () => ({ pid: 7 }),
+    onOrphan: (_, socket) => socket.destroy(),
+  });
   expect(await server.tryListen()).toBe(true);
   onTestFinished(() => server.close());
   await removeStaleSocket(path);

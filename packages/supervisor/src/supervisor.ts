@@ -1,10 +1,14 @@
 import cluster, { type Worker } from 'node:cluster';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayWorkerError, type Logger, type StopOptions } from '@gatewayworker/core';
+import { AdoptedChildren } from './adopted-children.ts';
 import { type ChildAssignment, childVariable } from './child-assignment.ts';
 import { ChildHandle } from './child-handle.ts';
+import type { GatewayProcess } from './drain.ts';
 import type { ProcessHealth } from './health-report.ts';
 import type { ResolvedRunOptions } from './options.ts';
+import type { Orphan } from './orphan.ts';
 import { type ProcessDeclaration, Role, startOrder, stopOrder } from './process-declaration.ts';
 import type { StartRow } from './start-report.ts';
 import { ProcessState, type ProcessStatus } from './status-report.ts';
@@ -16,16 +20,23 @@ export interface SupervisorOptions extends ResolvedRunOptions {
   readonly logToStdout: boolean;
   /** Gets what children print and the terminal does not show by itself. */
   readonly printChildOutput: (text: string) => void;
+  /** Whether somebody starts the master again when it is killed, so that children go on meanwhile. */
+  readonly isKept: boolean;
+  /** Whether this master follows one that was killed. */
+  readonly isRevived: boolean;
 }
 
 const statusTimeoutMs = 1_000;
 const healthTimeoutMs = 1_000;
+/** Time that children go on with neither a master nor a keeper, in milliseconds. */
+const orphanMs = 10_000;
 
 /** Starts, watches and stops the children of one master. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #declarations: readonly ProcessDeclaration[];
   readonly #handles: readonly ChildHandle[];
+  readonly #adopted: AdoptedChildren;
   #isStarted = false;
   #stopping: Promise<void> | undefined;
 
@@ -37,6 +48,15 @@ export class Supervisor {
         this.#createHandle(index, declaration, id),
       ),
     );
+    this.#adopted = new AdoptedChildren({
+      ...options,
+      isReplaced: (role, name) => this.#isReplaced(role, name),
+    });
+  }
+
+  /** Whether it has taken over processes of an earlier master. */
+  get hasAdopted(): boolean {
+    return this.#adopted.total > 0;
   }
 
   /** The processes that run the application's code, in the order in which a reload replaces them. */
@@ -44,15 +64,21 @@ export class Supervisor {
     return [...this.#ofRole(Role.businessWorker), ...this.#ofRole(Role.worker)];
   }
 
-  /** The gateway processes, in the order of their declarations. */
-  get gateways(): readonly ChildHandle[] {
-    return this.#ofRole(Role.gateway);
+  /** The gateway processes, in the order of their declarations, then those of an earlier master. */
+  get gateways(): readonly GatewayProcess[] {
+    return [...this.#ofRole(Role.gateway), ...this.#adopted.gateways];
+  }
+
+  /** Takes a process of an earlier master over; it leaves when others do its work. */
+  adopt(orphan: Orphan, socket: Socket): void {
+    this.#adopted.add(orphan, socket);
   }
 
   /**
    * Starts all children, kind after kind, and resolves once they are ready.
    *
    * Children that are merely slow do not fail the start: after `readyTimeoutMs` it goes on without them.
+   * Nor does anything where processes of an earlier master do the work meanwhile.
    *
    * @throws {GW_ERR_PROCESS_FAILED} when a child ends before it was ready; the others still run
    * @throws {GW_ERR_PHASE} when it is stopped meanwhile
@@ -63,32 +89,40 @@ export class Supervisor {
     cluster.schedulingPolicy = cluster.SCHED_RR;
     for (const role of startOrder) await this.#startStage(role);
     this.#isStarted = true;
+    this.#adopted.retireSoon();
     return this.#describeStart();
   }
 
-  /** Stops all children, kind after kind; safe to call in any phase, and twice: the first call says how. */
-  stop(isGraceful: boolean): Promise<void> {
-    this.#stopping ??= this.#stopStages({
-      isGraceful,
-      timeoutMs: this.#options.stopTimeoutMs,
-      drainMs: 0,
-    });
+  /**
+   * Stops all children, kind after kind; safe to call in any phase, and twice: the first call says how.
+   *
+   * @param isPrepared - when the first may be told; from the call on, none is started again
+   */
+  stop(isGraceful: boolean, isPrepared: Promise<unknown>): Promise<void> {
+    const { stopTimeoutMs } = this.#options;
+    const options = { isGraceful, timeoutMs: stopTimeoutMs, drainMs: 0 };
+    this.#stopping ??= this.#stopStages(options, isPrepared);
     return this.#stopping;
   }
 
   /** Ends all children at once. */
   kill(): void {
     for (const handle of this.#handles) handle.kill();
+    this.#adopted.kill();
   }
 
   /** Tells all children that the log file was moved away. */
   reopenLogs(): void {
     for (const handle of this.#handles) handle.reopenLog();
+    this.#adopted.reopenLogs();
   }
 
   /** Asks every child for its figures, for at most 1 s, and busy ones for what they do, for at most 1 s more. */
   async status(): Promise<ProcessStatus[]> {
-    const rows = await Promise.all(this.#handles.map((handle) => handle.status(statusTimeoutMs)));
+    const rows = await Promise.all([
+      ...this.#handles.map((handle) => handle.status(statusTimeoutMs)),
+      this.#adopted.status(statusTimeoutMs),
+    ]);
     return rows.flat();
   }
 
@@ -124,15 +158,31 @@ export class Supervisor {
       },
       () => {},
     );
-    await Promise.all(handles.map((handle) => handle.start())).finally(() => timer.abort());
+    const mayFail = this.#isRevived;
+    await Promise.all(handles.map((handle) => handle.start(mayFail))).finally(() => timer.abort());
     await deadline;
   }
 
-  async #stopStages(options: StopOptions): Promise<void> {
+  async #stopStages(options: StopOptions, isPrepared: Promise<unknown>): Promise<void> {
     for (const handle of this.#handles) handle.keepDown();
+    this.#adopted.prepareStop();
+    await isPrepared;
+    this.#adopted.stopNew(options);
     for (const role of stopOrder) {
-      await Promise.all(this.#ofRole(role).map((handle) => handle.stop(options)));
+      const handles = this.#ofRole(role).map((handle) => handle.stop(options));
+      await Promise.all([...handles, this.#adopted.stop(role, options)]);
     }
+  }
+
+  get #isRevived(): boolean {
+    return this.#options.isRevived || this.hasAdopted;
+  }
+
+  /** Whether the processes of a declaration are all ready; one that is declared no more needs nobody. */
+  #isReplaced(role: Role, name: string): boolean {
+    const handles = this.#ofRole(role).filter((handle) => handle.name === name);
+    if (handles.length === 0) return this.#isStarted;
+    return handles.every(({ state }) => state === ProcessState.ready);
   }
 
   #ofRole(role: Role): ChildHandle[] {
@@ -149,9 +199,10 @@ export class Supervisor {
   }
 
   #createHandle(index: number, declaration: ProcessDeclaration, id: number): ChildHandle {
-    const { logFile, logToStdout, stopTimeoutMs, logger, printChildOutput } = this.#options;
+    const { logFile, logToStdout, stopTimeoutMs, pidFile, isKept } = this.#options;
+    const { logger, printChildOutput } = this.#options;
     const { role, name } = declaration;
-    const assignment: ChildAssignment = {
+    const assignment = {
       declaration: index,
       role,
       name,
@@ -159,8 +210,15 @@ export class Supervisor {
       logFile,
       logToStdout,
       stopTimeoutMs,
+      pidFile,
+      orphanMs: isKept ? orphanMs : 0,
     };
-    const fork = () => this.#forkChild(assignment);
+    const fork = () => {
+      // As long as it is starting, not all that live may have been heard of.
+      const isStarting = this.#isRevived && !this.#isStarted;
+      const mayChangePort = isStarting || this.#adopted.has(role, name, id);
+      return this.#forkChild({ ...assignment, mayChangePort });
+    };
     return new ChildHandle({
       declaration,
       id,
@@ -168,6 +226,11 @@ export class Supervisor {
       stopTimeoutMs,
       fork,
       printError: printChildOutput,
+      onReady: () => this.#adopted.retireSoon(),
+      onFailedStart: () => {
+        // Two processes of a user's own may not do beside each other, unlike those of the framework.
+        if (role === Role.worker) this.#adopted.giveWay(role, name);
+      },
     });
   }
 

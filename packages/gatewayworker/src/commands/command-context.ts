@@ -1,6 +1,12 @@
 import { basename } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayWorkerError } from '@gatewayworker/core';
-import { type ResolvedRunOptions, readPidFile, removePidFile } from '@gatewayworker/supervisor';
+import {
+  isKept,
+  type ResolvedRunOptions,
+  readPidFile,
+  removePidFile,
+} from '@gatewayworker/supervisor';
 import type { DeclaredProcess } from '../declared-processes.ts';
 
 /** What every command works on. */
@@ -9,19 +15,38 @@ export interface CommandContext {
   readonly declared: readonly DeclaredProcess[];
 }
 
+/** Time that a command waits for a master that is being started again, and how often it looks, in milliseconds. */
+const reviveTimeoutMs = 5_000;
+const reviveLookMs = 100;
+
 /**
- * Asks the running master by `ask`, which answers undefined when there is none.
+ * Asks the running master by `ask`, which answers undefined when there is none; waits for one that is
+ * being started again.
  *
  * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when none runs; the pid file of one that was killed is removed
  */
 export async function askRunning<T>(
-  { startFile, pidFile }: ResolvedRunOptions,
+  { startFile, pidFile, logFile }: ResolvedRunOptions,
   ask: (pidFile: string) => Promise<T | undefined>,
 ): Promise<T> {
   // Read first: a master that starts meanwhile writes another pid, and keeps its file.
   const pid = readPidFile(pidFile);
-  const answer = await ask(pidFile);
-  if (answer !== undefined) return answer;
+  const deadline = performance.now() + reviveTimeoutMs;
+  for (;;) {
+    const answer = await ask(pidFile);
+    if (answer !== undefined) return answer;
+    if (!(await isKept(pidFile))) {
+      // The new master may have come since, and with it another keeper.
+      const late = await ask(pidFile);
+      if (late !== undefined) return late;
+      break;
+    }
+    if (performance.now() > deadline) {
+      const message = `the master of ${basename(startFile)} was killed and is being started again; see ${logFile}`;
+      throw new GatewayWorkerError('GW_ERR_CLUSTER_NOT_RUNNING', message);
+    }
+    await sleep(reviveLookMs);
+  }
   let note = '';
   if (pid !== undefined) {
     removePidFile(pidFile, pid);

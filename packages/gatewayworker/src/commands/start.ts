@@ -9,7 +9,7 @@ import {
   Master,
   type StartReport,
 } from '@gatewayworker/supervisor';
-import { runDaemon, startDaemon } from '../daemon.ts';
+import { runDaemon, startDaemon, takeKeeping } from '../daemon.ts';
 import { assertPortsDiffer, claimPorts } from '../port-claims.ts';
 import { print, showsColour } from '../terminal.ts';
 import { readVersion } from '../version.ts';
@@ -37,7 +37,10 @@ export async function start(
   isDaemon: boolean,
 ): Promise<number> {
   const { options, declared } = context;
-  if (isDaemon) return await runDaemon(new Master(declared, { ...options, logToStdout: false }));
+  if (isDaemon) {
+    const keeping = takeKeeping();
+    return await runDaemon(new Master(declared, { ...options, logToStdout: false, keeping }));
+  }
   assertCanStart(context);
   const running = await findMaster(options.pidFile);
   if (running !== undefined) throw alreadyRunning(running);

@@ -1,4 +1,4 @@
-import { requestStop } from '@gatewayworker/supervisor';
+import { requestStop, stopLeftovers } from '@gatewayworker/supervisor';
 import { print } from '../terminal.ts';
 import { askRunning, type CommandContext } from './command-context.ts';
 
@@ -16,7 +16,12 @@ export interface StopFlags {
  */
 export async function stop({ options }: CommandContext, flags: StopFlags): Promise<number> {
   const isGraceful = flags.graceful === true;
-  const pid = await askRunning(options, (pidFile) => requestStop(pidFile, isGraceful));
-  print(`Stopped (pid ${pid}).\n`);
+  const pid = await askRunning(
+    options,
+    async (pidFile) =>
+      (await requestStop(pidFile, isGraceful)) ?? (await stopLeftovers(options, isGraceful)),
+  );
+  const what = pid === null ? 'what a master that was killed has left behind' : `(pid ${pid})`;
+  print(`Stopped ${what}.\n`);
   return 0;
 }

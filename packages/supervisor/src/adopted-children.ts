@@ -1,0 +1,158 @@
+import type { Socket } from 'node:net';
+import type { Logger, StopOptions } from '@gatewayworker/core';
+import { AdoptedChild } from './adopted-child.ts';
+import { describeChild, ExitRecord } from './child-status.ts';
+import { groupSignalMs } from './child-stop.ts';
+import type { Orphan } from './orphan.ts';
+import { describeProcess, Role } from './process-declaration.ts';
+import type { ProcessStatus } from './status-report.ts';
+
+/**
+ * Links are dialed again after a second at most: so long after it was ready, a new worker has those to
+ * the adopted gateways too, which had to find the new register first.
+ */
+const linkPauseMs = 1_000;
+
+/** What adopted processes need from their supervisor. */
+export interface AdoptedChildrenOptions {
+  readonly logger: Logger;
+  /** Time that one has to finish when others have its place. */
+  readonly stopTimeoutMs: number;
+  /** Whether the processes that the new master has made do the work of those with this role and name. */
+  readonly isReplaced: (role: Role, name: string) => boolean;
+}
+
+/** The processes that an earlier master has started and this one has taken over. They leave, each in its time. */
+export class AdoptedChildren {
+  readonly #options: AdoptedChildrenOptions;
+  readonly #children = new Set<AdoptedChild>();
+  #total = 0;
+  #retireTimer: NodeJS.Timeout | undefined;
+  #isStopping = false;
+  /** Set once all are told to end. */
+  #stop: StopOptions | undefined;
+
+  constructor(options: AdoptedChildrenOptions) {
+    this.#options = options;
+  }
+
+  /** How many there have been. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** The gateways among them. */
+  get gateways(): readonly AdoptedChild[] {
+    return this.#ofRole(Role.gateway);
+  }
+
+  /** Whether one of them has this place. */
+  has(role: Role, name: string, id: number): boolean {
+    return this.#ofRole(role).some((child) => child.name === name && child.id === id);
+  }
+
+  /** Takes a process over. */
+  add(orphan: Orphan, socket: Socket): void {
+    const { role, name, id, pid, endsInMs } = orphan;
+    const logger = this.#options.logger.child({ process: describeProcess(role, name, id) });
+    const child: AdoptedChild = new AdoptedChild(
+      socket,
+      orphan,
+      {
+        onTerminate: () => this.#handleTerminated(child),
+        onEnd: () => {
+          this.#children.delete(child);
+          logger.info({ oldPid: pid }, 'a process of the master before has left');
+        },
+      },
+      logger,
+    );
+    this.#children.add(child);
+    this.#total += 1;
+    logger.info({ oldPid: pid }, 'took over a process of the master before');
+    if (this.#stop !== undefined) void child.stop(this.#stop);
+    else if (endsInMs !== null) void child.stop({ ...this.#finish(), timeoutMs: endsInMs });
+    else if (role === Role.gateway) child.leave();
+    else this.retireSoon();
+  }
+
+  /** Looks in a moment which of them have successors that are ready, and stops those. */
+  retireSoon(): void {
+    if (this.#children.size === 0 || this.#isStopping) return;
+    clearTimeout(this.#retireTimer);
+    this.#retireTimer = setTimeout(() => {
+      for (const child of this.#children) {
+        if (child.role === Role.gateway) continue;
+        if (this.#options.isReplaced(child.role, child.name)) void child.stop(this.#finish());
+      }
+    }, linkPauseMs);
+  }
+
+  /** Stops those of a name at once: they may have what their successors need. */
+  giveWay(role: Role, name: string): void {
+    for (const child of this.#ofRole(role)) {
+      if (child.name === name) void child.stop(this.#finish());
+    }
+  }
+
+  /** Asks for the figures of each. */
+  status(timeoutMs: number): Promise<ProcessStatus[]> {
+    const rows = Array.from(this.#children, (child) =>
+      describeChild(
+        child,
+        {
+          role: child.role,
+          name: child.name,
+          id: child.id,
+          state: child.state,
+          listen: '',
+          restarts: 0,
+          exits: new ExitRecord(),
+        },
+        timeoutMs,
+      ),
+    );
+    return Promise.all(rows);
+  }
+
+  /** All are to end soon, in the order that the supervisor keeps. */
+  prepareStop(): void {
+    this.#isStopping = true;
+    clearTimeout(this.#retireTimer);
+  }
+
+  /** From now on, whoever is taken over is stopped in this way. */
+  stopNew(options: StopOptions): void {
+    this.#stop = options;
+  }
+
+  /** Ends those of a role. */
+  async stop(role: Role, options: StopOptions): Promise<void> {
+    await Promise.all(this.#ofRole(role).map((child) => child.stop(options)));
+  }
+
+  /** Ends all at once. */
+  kill(): void {
+    for (const child of this.#children) child.kill();
+  }
+
+  /** Tells all that the log file was moved away. */
+  reopenLogs(): void {
+    for (const child of this.#children) child.reopenLog();
+  }
+
+  #handleTerminated(child: AdoptedChild): void {
+    setTimeout(() => {
+      if (!this.#isStopping) void child.stop(this.#finish());
+    }, groupSignalMs);
+  }
+
+  #ofRole(role: Role): AdoptedChild[] {
+    return [...this.#children].filter((child) => child.role === role);
+  }
+
+  /** As the predecessor in a reload. */
+  #finish(): StopOptions {
+    return { isGraceful: true, timeoutMs: this.#options.stopTimeoutMs, drainMs: 0 };
+  }
+}

@@ -1,0 +1,34 @@
+import { GatewayWorkerError, toWire } from '@gatewayworker/core';
+import type { ChildEnd, RunningChild } from './running-child.ts';
+
+/** A process that took the place of another one. */
+export interface Replacement {
+  /** Null when the process was down. */
+  readonly oldPid: number | null;
+  readonly newPid: number;
+  /** Time from its start until it was ready, in milliseconds. */
+  readonly afterMs: number;
+  /** Resolves once the predecessor is gone, with whether it had to be killed. */
+  readonly left: Promise<boolean>;
+}
+
+/** Says why a process was given up that is still starting. */
+export async function describeLateness(
+  child: RunningChild,
+  readyTimeoutMs: number,
+): Promise<Pick<ChildEnd, 'failure'>> {
+  const stack = await child.stack();
+  const message = `it was not ready within ${readyTimeoutMs} ms`;
+  const error = { code: 'GW_ERR_PROCESS_FAILED', message };
+  return { failure: { error, ...(stack === undefined ? {} : { stack }) } };
+}
+
+/** The end of a process that the system did not make. */
+export function couldNotBeMade(error: unknown): ChildEnd {
+  return { code: null, signal: null, failure: { error: toWire(error) } };
+}
+
+/** The error of a start or a replacement that a stop has ended. */
+export function stoppedMeanwhile(): GatewayWorkerError {
+  return new GatewayWorkerError('GW_ERR_PHASE', 'stopped before it was ready');
+}

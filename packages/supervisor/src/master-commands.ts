@@ -1,0 +1,129 @@
+import { basename } from 'node:path';
+import type { Logger } from '@gatewayworker/core';
+import type { ClusterHealth } from './cluster-health.ts';
+import type { ConnectionPart } from './connection-report.ts';
+import { ControlCommand, type ControlOrder } from './control-messages.ts';
+import type { SendPart } from './control-server.ts';
+import { type DrainStep, findGateways } from './drain.ts';
+import type { ResolvedRunOptions } from './options.ts';
+import { stopOrder } from './process-declaration.ts';
+import { ProcessSampler } from './process-sampler.ts';
+import type { ReloadStep } from './reload.ts';
+import { ProcessState, type ProcessStatus, type StatusReport } from './status-report.ts';
+import type { Supervisor } from './supervisor.ts';
+
+/** What commands act on. */
+export interface CommandedMaster {
+  readonly supervisor: Supervisor;
+  readonly health: ClusterHealth;
+  readonly logger: Logger;
+  /** Whether everything is being stopped. */
+  readonly isStopping: () => boolean;
+  stop(reason: string, isGraceful: boolean): Promise<void>;
+  reload(reason: string, onStep: (step: ReloadStep) => void): Promise<void>;
+}
+
+/** Time that a gateway has for each part of its list of clients. */
+const connectionsTimeoutMs = 1_000;
+
+/** Carries out what the command line asks of a master. */
+export class MasterCommands {
+  readonly #options: ResolvedRunOptions;
+  readonly #master: CommandedMaster;
+  readonly #sampler = new ProcessSampler(() => 0);
+
+  constructor(options: ResolvedRunOptions, master: CommandedMaster) {
+    this.#options = options;
+    this.#master = master;
+  }
+
+  /** See `ControlCommand` for what each command answers. */
+  async carryOut(order: ControlOrder, sendPart: SendPart): Promise<unknown> {
+    switch (order.command) {
+      case ControlCommand.ping:
+        return { pid: process.pid };
+      case ControlCommand.status:
+        return await this.#status();
+      case ControlCommand.health:
+        return await this.#master.health.report();
+      case ControlCommand.stop: {
+        void this.#master.stop('the stop command', order.isGraceful);
+        // Each kind of process has its time, and a little more until it is killed.
+        const timeoutMs = (this.#options.stopTimeoutMs + 2_000) * stopOrder.length;
+        return { pid: process.pid, timeoutMs };
+      }
+      case ControlCommand.reload:
+        await this.#master.reload('the reload command', (step) => void sendPart(step));
+        return { pid: process.pid };
+      case ControlCommand.connections:
+        return { missing: await this.#listConnections(sendPart) };
+      case ControlCommand.drain:
+        await this.#drain(order.gateway, order.drainMs, sendPart);
+        return { pid: process.pid };
+      default:
+        return order satisfies never;
+    }
+  }
+
+  /** Passes on what every gateway tells of its clients; answers the gateways that did not tell all in time. */
+  async #listConnections(sendPart: SendPart): Promise<string[]> {
+    const lists = this.#master.supervisor.gateways.map(async (handle) => {
+      const gateway = `${handle.name}#${handle.id}`;
+      try {
+        for await (const { pid, connections } of handle.connections(connectionsTimeoutMs)) {
+          const part: ConnectionPart = { pid, gateway, connections };
+          if (!(await sendPart(part))) break;
+        }
+        return [];
+      } catch (error) {
+        this.#master.logger.warn(error, `${gateway} has not told all its clients`);
+        return [gateway];
+      }
+    });
+    return (await Promise.all(lists)).flat();
+  }
+
+  async #drain(gateway: string | undefined, drainMs: number, sendPart: SendPart): Promise<void> {
+    this.#master.supervisor.assertRunning('drain');
+    const handles = findGateways(this.#master.supervisor.gateways, gateway);
+    const options = { isGraceful: true, timeoutMs: this.#options.stopTimeoutMs, drainMs };
+    const drains = handles.map(async (handle) => {
+      this.#master.logger.info({ process: handle.label, drainMs }, 'draining');
+      const step: DrainStep = {
+        process: handle.label,
+        wasKilled: await handle.drain(options),
+      };
+      await sendPart(step);
+    });
+    await Promise.all(drains);
+  }
+
+  async #status(): Promise<StatusReport> {
+    return { processes: [this.#describeItself(), ...(await this.#master.supervisor.status())] };
+  }
+
+  #describeItself(): ProcessStatus {
+    return {
+      pid: process.pid,
+      role: 'master',
+      name: basename(this.#options.startFile),
+      id: 0,
+      state: this.#master.isStopping() ? ProcessState.stopping : ProcessState.ready,
+      listen: '',
+      connections: 0,
+      inFlight: 0,
+      sent: 0,
+      received: 0,
+      failedSends: 0,
+      requests: 0,
+      limits: {},
+      tables: {},
+      ...this.#sampler.sample(),
+      uptimeSeconds: process.uptime(),
+      restarts: 0,
+      lastExit: null,
+      exits: {},
+      stack: null,
+    };
+  }
+}
