@@ -1,0 +1,130 @@
+import { readFileSync } from 'node:fs';
+import { type ProcessStatus, requestStatus } from '@gatewayworker/supervisor';
+import {
+  type CommandResult,
+  childPids,
+  eventually,
+  freePorts,
+  isAlive,
+  openClient,
+  runCommand,
+  type TemporaryFolder,
+  type TestClient,
+  temporaryFolder,
+} from '@gatewayworker/testing';
+import { expect, onTestFinished } from 'vitest';
+
+const events = `
+import { gateway } from 'gatewayworker';
+
+export class Events {
+  onConnect(clientId, ctx) {
+    gateway.bindUid(clientId, ctx.request.query.get('name'));
+    gateway.joinGroup(clientId, 'room');
+    ctx.send('here');
+  }
+
+  onMessage(_clientId, message, ctx) {
+    const [word, to, text] = message.split(' ');
+    if (word === 'count') {
+      const last = ctx.session?.last ?? 0;
+      ctx.session = { last: Number(to) };
+      ctx.send('count ' + last + ' ' + to);
+    }
+    if (word === 'room') gateway.sendToGroup('room', 'room ' + ctx.uid + ' ' + to);
+    if (word === 'hail') gateway.sendToGroup('room', 'hail ' + ctx.uid);
+    if (word === 'uid') gateway.sendToUid(to, 'uid ' + ctx.uid + ' ' + text);
+    if (word === 'who') ctx.send('who ' + process.pid);
+  }
+}
+`;
+
+/** A daemon of a register, two gateways, a business worker and a worker of the user's own. */
+export interface TalkingDaemon {
+  readonly folder: TemporaryFolder;
+  readonly port: number;
+  /** Pid of the master that runs or ran last. */
+  masterPid(): number;
+  /** Pid of the process that watches the master. */
+  keeperPid(): number | undefined;
+  command(...args: string[]): Promise<CommandResult>;
+  /** The processes that the master knows, whose pids are noted. */
+  status(): Promise<readonly ProcessStatus[]>;
+  /** All pids that were ever noted. */
+  readonly pids: ReadonlySet<number>;
+  /** Opens a client and waits until a worker has greeted it. */
+  enter(name: string): Promise<TestClient>;
+  /** The log so far. */
+  log(): string;
+}
+
+/** Starts a daemon; whatever it leaves behind is killed after the test. */
+export async function startTalkingDaemon(): Promise<TalkingDaemon> {
+  const [register = 0, port = 0, inner = 0] = await freePorts(4);
+  const folder = await temporaryFolder('talking-daemon');
+  onTestFinished(folder.dispose);
+  await folder.write('events.js', events);
+  const file = await folder.write(
+    'start.js',
+    `import { existsSync } from 'node:fs';
+import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
+const isBroken = existsSync(new URL('./broken', import.meta.url));
+if (isBroken && process.argv[2] === 'start') throw new Error('no settings');
+const registerAddress = '127.0.0.1:${register}';
+const eventHandler = new URL('./events.js', import.meta.url);
+new Register({ listen: registerAddress });
+new Gateway({ name: 'gate', listen: 'websocket://127.0.0.1:${port}', count: 2, startPort: ${inner}, registerAddress });
+new BusinessWorker({ name: 'brain', eventHandler, registerAddress });
+new Worker({ name: 'web' });
+run({ stopTimeoutMs: 3_000, readyTimeoutMs: 60_000 });
+`,
+  );
+  const pids = new Set<number>();
+  const masterPid = () => Number(readFileSync(`${folder.path}/start.pid`, 'utf8'));
+  const keeperPid = () => {
+    const keeper = childPids(masterPid()).find((pid) => commandOf(pid).includes('keeper-process'));
+    if (keeper !== undefined) pids.add(keeper);
+    return keeper;
+  };
+  const command = (...args: string[]) => runCommand(file, args, { timeoutMs: 120_000 });
+  const daemon: TalkingDaemon = {
+    folder,
+    port,
+    pids,
+    masterPid,
+    keeperPid,
+    command,
+    async status() {
+      // A command would be a process each time, and the machine is busy enough.
+      const report = await requestStatus(`${folder.path}/start.pid`);
+      if (report === undefined) throw new Error('no master answers');
+      for (const { pid } of report.processes) if (pid !== null) pids.add(pid);
+      keeperPid();
+      return report.processes;
+    },
+    async enter(name) {
+      const client = await eventually(() => openClient(port, `/?name=${name}`), {
+        timeoutMs: 30_000,
+      });
+      onTestFinished(() => client.terminate());
+      await eventually(() => client.messages.includes('here'), { timeoutMs: 30_000 });
+      return client;
+    },
+    log: () => readFileSync(`${folder.path}/start.log`, 'utf8'),
+  };
+  onTestFinished(async () => {
+    await command('stop').catch(() => undefined);
+    for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  });
+  expect(await command('start', '-d')).toMatchObject({ exitCode: 0, stderr: '' });
+  await daemon.status();
+  return daemon;
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
