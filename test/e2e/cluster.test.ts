@@ -174,6 +174,23 @@ test('kill -9 of the register: nobody notices, and what starts afterwards joins'
   expect(members.every(({ client }) => client.isOpen)).toBe(true);
 });
 
+test('kill -9 of the register and a worker at once: what is said before that is clear is heard', async () => {
+  const { cluster, enter } = await startRoom();
+  const members = [await enter('a'), await enter('b'), await enter('c'), await enter('d')];
+  const [register] = await processesOf(cluster, 'register');
+  const [worker] = await processesOf(cluster, 'business-worker');
+  if (register === undefined || worker === undefined) throw new Error('there is no such process');
+  const log = file.replace(/\.js$/, '.log');
+  const breaks = async () => (await readFile(log, 'utf8')).split('waiting for the worker').length;
+  const before = await breaks();
+  // Without the register nobody can tell the gateways that the worker will not come back.
+  process.kill(register.pid, 'SIGKILL');
+  process.kill(worker.pid, 'SIGKILL');
+  await eventually(async () => (await breaks()) === before + 2);
+  for (const speaker of members) await say(speaker, members, `at once ${speaker.id}`);
+  expect(members.every(({ client }) => client.isOpen)).toBe(true);
+});
+
 test('the secret key is in no output, log or status', async () => {
   const { cluster, enter } = await startRoom();
   await enter('a');

@@ -78,6 +78,8 @@ export class FrameConnection implements FrameSocketOwner {
   onClose: (reason: Error | undefined) => void = () => undefined;
   /** Called when the socket broke and the link waits for another. */
   onSuspended: (reason: Error) => void = () => undefined;
+  /** Called when the link goes on over another socket. */
+  onResumed: () => void = () => undefined;
   /** Called before queued frames leave; may queue more. */
   beforeFlush: (() => void) | undefined;
   #frames: FrameSocket;
@@ -200,6 +202,7 @@ export class FrameConnection implements FrameSocketOwner {
     resumption.confirmed = resumption.received;
     if (this.#heartbeatMs > 0) this.startHeartbeat(this.#heartbeatMs);
     this.output.attach(this.#frames.socket, resumption.unconfirmed.copy());
+    this.onResumed();
   }
 
   /** Waits no longer for a peer that is known to be gone. */

@@ -302,6 +302,58 @@ test('keeps the clients of the last worker that is gone, and holds their events'
   expect(limits.lostEvents).toBe(0);
 });
 
+test('keeps what comes while the link of a worker is broken for that worker, in order', () => {
+  const { dispatcher, first, client } = withTwo();
+  say(dispatcher, client, 'before');
+  first.take();
+  dispatcher.suspendWorker(first.link);
+  say(dispatcher, client, 'one');
+  dispatcher.handleFinished(first.link, client, 1);
+  say(dispatcher, client, 'two');
+  dispatcher.dispatchClosed(client, closure);
+  expect(first.take()).toEqual([]);
+  expect(dispatcher.eventsInFlight).toBe(3);
+  dispatcher.resumeWorker(first.link);
+  expect(first.take()).toEqual(['1 text one', '1 text two', '1 closed by client']);
+  expect([first.link.eventsInFlight, first.link.leaving.size]).toEqual([3, 0]);
+});
+
+test('gives what came while the link of a worker was broken to another when it does not come back', () => {
+  const limits = new LimitCounters();
+  const { dispatcher, first, second, client } = withTwo({}, limits);
+  dispatcher.suspendWorker(first.link);
+  say(dispatcher, client, 'one');
+  dispatcher.dispatchClosed(client, closure);
+  dispatcher.removeWorker(first.link);
+  expect(second.take()).toEqual(['1 attached', '1 text one', '1 closed by client']);
+  expect([limits.lostEvents, dispatcher.eventsInFlight]).toEqual([0, 2]);
+});
+
+test('moves a client whose worker drains and is away to another, and what it said with it', () => {
+  const { dispatcher, first, second, client } = withTwo();
+  say(dispatcher, client, 'before');
+  dispatcher.drainWorker(first.link);
+  dispatcher.suspendWorker(first.link);
+  say(dispatcher, client, 'one');
+  expect(second.take()).toEqual([]);
+  dispatcher.handleFinished(first.link, client, 1);
+  dispatcher.resumeWorker(first.link);
+  expect(second.take()).toEqual(['1 attached', '1 text one']);
+});
+
+test('binds clients to a worker that is away only when all are', () => {
+  const { dispatcher, first, second } = withTwo();
+  dispatcher.suspendWorker(first.link);
+  for (let i = 10; i < 14; i++) say(dispatcher, new Client(i), 'x');
+  expect([first.link.clients.size, second.link.clients.size]).toEqual([1, 4]);
+  dispatcher.suspendWorker(second.link);
+  say(dispatcher, new Client(14), 'x');
+  dispatcher.resumeWorker(first.link);
+  for (let i = 20; i < 24; i++) say(dispatcher, new Client(i), 'x');
+  expect(first.link.clients.size + second.link.clients.size).toBe(10);
+  expect(first.link.clients.size).toBeGreaterThanOrEqual(5);
+});
+
 test('reads on from clients that waited for room on the link of a worker that is gone', () => {
   const dispatcher = create({ sendToWorkerBufferSize: 1024 });
   const worker = new Worker(0);

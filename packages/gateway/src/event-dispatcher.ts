@@ -165,6 +165,23 @@ export class EventDispatcher {
     this.#bindMore();
   }
 
+  /** The link of a worker is broken, and may come back: new events of its clients wait until it is clear where they go. */
+  suspendWorker(worker: WorkerLink): void {
+    worker.isAway = true;
+    this.#routes.ofWorker(worker.name).workers.refresh();
+  }
+
+  /** The link of a worker has come back. */
+  resumeWorker(worker: WorkerLink): void {
+    worker.isAway = false;
+    this.#routes.ofWorker(worker.name).workers.refresh();
+    for (const client of [...worker.clients, ...worker.leaving.values()]) {
+      if (client.held === undefined) continue;
+      if (worker.isDraining) this.#drains.leave(worker, client);
+      else this.#release(client, worker);
+    }
+  }
+
   /** A worker was asked about a handshake and is not any more. */
   handleDecided(worker: WorkerLink): void {
     if (worker.isDraining) this.#drains.check(worker);
@@ -230,10 +247,11 @@ export class EventDispatcher {
     else this.#give(client, worker, event);
   }
 
-  /** Counts an event and answers the worker it goes to; without one it is to be held. */
+  /** Counts an event and answers the worker it goes to now; without one it is to be held. */
   #begin(client: ClientConnection): WorkerLink | undefined {
     let worker = client.worker ?? this.#bind(client);
     if (worker?.isDraining) worker = this.#drains.leave(worker, client) ? client.worker : undefined;
+    if (worker?.isAway) worker = undefined;
     client.eventsInFlight += 1;
     if (worker !== undefined) worker.eventsInFlight += 1;
     if (client.eventsInFlight >= this.#options.maxEventsInFlight) {
@@ -303,6 +321,7 @@ export class EventDispatcher {
 
   /** Gives the worker the events that were held for it. */
   #release(client: ClientConnection, worker: WorkerLink): void {
+    if (worker.isAway) return;
     for (const event of this.#routeOf(client).held.take(client)) {
       worker.eventsInFlight += 1;
       this.#give(client, worker, event);
@@ -323,6 +342,7 @@ export class EventDispatcher {
     } else {
       worker.clients.delete(client);
       if (worker.redelivers) worker.leaving.set(connection, client);
+      else worker.leaving.delete(connection);
       const message = { connection, ...event.closure, isRedelivered };
       worker.connection.send({ type: 'clientClosed', ...message });
     }

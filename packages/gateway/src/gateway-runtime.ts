@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type ConnectionStatus,
   emptyRoleStatus,
@@ -55,6 +56,10 @@ export interface GatewayContext {
   /** Whether a free port for inner links will do when its own is taken. @default false */
   readonly mayChangePort?: boolean;
 }
+
+/** Time that a gateway which starts waits for workers that the registers name, and how often it looks, in milliseconds. */
+const WORKERS_TIMEOUT_MS = 2000;
+const WORKERS_LOOK_MS = 10;
 
 /** How often a gateway that leaves looks whether its last client has gone, in milliseconds. */
 const LOOK_MS = 50;
@@ -176,12 +181,20 @@ export class GatewayRuntime implements RoleRuntime {
 
   async start(): Promise<void> {
     this.#innerPort = await this.#listenInner();
-    await this.#transport.listen({
-      admit: (candidate, decide) => this.#admission.admit(candidate, decide),
-    });
+    await this.#announce();
+    await this.#awaitWorkers();
+    // A stop has come first.
+    if (this.isStopped) return;
+    try {
+      await this.#transport.listen({
+        admit: (candidate, decide) => this.#admission.admit(candidate, decide),
+      });
+    } catch (error) {
+      await this.#withdraw();
+      throw error;
+    }
     this.#heartbeat = new Heartbeat(this.#options, this.#state);
     this.#isAccepting = true;
-    await this.#announce();
   }
 
   async stop(options: StopOptions = quickStop): Promise<void> {
@@ -201,7 +214,7 @@ export class GatewayRuntime implements RoleRuntime {
 
   async leave(): Promise<void> {
     const { clients } = this.#state;
-    while (clients.size > 0) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    while (clients.size > 0) await sleep(LOOK_MS);
   }
 
   status(): RoleStatus {
@@ -252,6 +265,15 @@ export class GatewayRuntime implements RoleRuntime {
   #stopAccepting(): void {
     this.#isAccepting = false;
     this.#transport.stopAccepting();
+  }
+
+  /** Lets nobody in who would be refused: workers that are there link within moments. */
+  async #awaitWorkers(): Promise<void> {
+    const deadline = performance.now() + WORKERS_TIMEOUT_MS;
+    while (this.#census.hasWorkers && this.#routes.describeEmpty().length > 0) {
+      if (this.isStopped || performance.now() > deadline) return;
+      await sleep(WORKERS_LOOK_MS);
+    }
   }
 
   async #withdraw(): Promise<void> {

@@ -106,8 +106,10 @@ export class InnerLinks {
     connection.onSuspended = (reason) => {
       const bound = { peer: `${name}#${id}`, reason: reason.message };
       this.#state.logger.warn(bound, 'inner link broken, waiting for the worker');
+      this.#dispatcher.suspendWorker(worker);
       this.dropGone();
     };
+    connection.onResumed = () => this.#dispatcher.resumeWorker(worker);
   }
 
   #handleFrame(command: number, worker: WorkerLink | undefined): void {

@@ -13,6 +13,12 @@ export class WorkerCensus {
   /** In the order in which they left. */
   readonly #gone = new Set<string>();
 
+  /** True when a register names a worker. */
+  get hasWorkers(): boolean {
+    for (const alive of this.#alive.values()) if (alive.size > 0) return true;
+    return false;
+  }
+
   /** Takes the list of a register, by its address. */
   update(register: string, instanceIds: readonly string[]): void {
     const alive = new Set(instanceIds);

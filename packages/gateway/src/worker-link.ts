@@ -22,6 +22,8 @@ export class WorkerLink implements RoutableWorker {
   redelivers = false;
   /** True when it takes no new events, because it is to end. */
   isDraining = false;
+  /** True while its link is broken and waits for it: it may be gone, so it gets no new events. */
+  isAway = false;
   /** True when it was told that nothing of it is in flight any more. */
   isDrained = false;
   /**

@@ -6,6 +6,8 @@ export class WorkerPool {
   readonly #router: WorkerRouter;
   /** Frozen: a router function of the application's own is given it. */
   #links: readonly WorkerLink[] = Object.freeze([]);
+  /** Those to choose from, frozen too. */
+  #present: readonly WorkerLink[] = this.#links;
 
   constructor(router: WorkerRouter) {
     this.#router = router;
@@ -29,15 +31,23 @@ export class WorkerPool {
   /** Adds a worker. */
   add(link: WorkerLink): void {
     this.#links = Object.freeze([...this.#links, link]);
+    this.refresh();
   }
 
   /** Removes a worker; one that is not there is ignored. */
   remove(link: WorkerLink): void {
     this.#links = Object.freeze(this.#links.filter((other) => other !== link));
+    this.refresh();
   }
 
-  /** Chooses a worker for a client; `undefined` while none is ready. */
+  /** A worker went away, or came back. */
+  refresh(): void {
+    const present = this.#links.filter(({ isAway }) => !isAway);
+    this.#present = present.length === 0 ? this.#links : Object.freeze(present);
+  }
+
+  /** Chooses a worker for a client, one that is away only when all are; `undefined` while none is ready. */
   choose(client: RoutableClient): WorkerLink | undefined {
-    return this.#router.choose(this.#links, client);
+    return this.#router.choose(this.#present, client);
   }
 }
