@@ -4,18 +4,30 @@ import type { GatewayMap } from './discovery.ts';
 /** Time that the word of a register that is away counts while another one tells, in milliseconds. */
 const LEASE_MS = 10_000;
 
+/** What was said at the address of a register, by the process that is there now or by one before. */
+interface Word {
+  readonly register: string;
+  /** The process that says it. */
+  readonly instanceId: string;
+  gateways: readonly GatewayEntry[];
+  /** True while it says so by a link that is up. */
+  isTelling: boolean;
+  /** Set while it does not. */
+  lease: NodeJS.Timeout | undefined;
+}
+
 /**
  * The lists of several registers as one: a gateway is alive if any of them says so.
  *
  * What a register said last counts on while it is away: for a time if another one tells, so that a
- * gateway that has died meanwhile is not kept for ever, and without end if none does.
+ * gateway that has died meanwhile is not kept for ever, and without end if none does. A register that
+ * was started anew at the address is another one: it knows of nobody yet, so its silence about a gateway
+ * ends nothing that the one before said.
  */
 export class MergedLists {
   readonly #onChange: (gateways: GatewayMap) => void;
-  readonly #lists = new Map<string, readonly GatewayEntry[]>();
-  /** Registers that tell, and the timers of those that are away. */
-  readonly #telling = new Set<string>();
-  readonly #leases = new Map<string, NodeJS.Timeout>();
+  /** At most two for each register: that of the process that is there now, and one for all before it. */
+  #words: readonly Word[] = [];
   #isClosed = false;
 
   constructor(onChange: (gateways: GatewayMap) => void) {
@@ -24,66 +36,95 @@ export class MergedLists {
 
   /** True once a register has told its list. */
   get isKnown(): boolean {
-    return this.#lists.size > 0;
+    return this.#words.length > 0;
   }
 
   /** True while a register tells. */
   get isCurrent(): boolean {
-    return this.#telling.size > 0;
+    return this.#words.some(({ isTelling }) => isTelling);
   }
 
   /** True when a register that is not away tells that this process listens at the address. */
   isAlive(address: string, instanceId: string): boolean {
-    for (const register of this.#telling) {
-      for (const gateway of this.#lists.get(register) ?? []) {
-        if (gateway.address === address && gateway.instanceId === instanceId) return true;
-      }
-    }
-    return false;
+    return this.#words.some(
+      ({ isTelling, gateways }) =>
+        isTelling &&
+        gateways.some((one) => one.address === address && one.instanceId === instanceId),
+    );
   }
 
-  /** Takes the list of a register; it replaces the one before. */
-  update(register: string, gateways: readonly GatewayEntry[]): void {
-    clearTimeout(this.#leases.get(register));
-    this.#leases.delete(register);
-    this.#telling.add(register);
-    this.#lists.set(register, gateways);
+  /**
+   * Takes the list of a register; it replaces the one before of the same process.
+   *
+   * @param register - its address
+   * @param instanceId - random id of the process that is there
+   */
+  update(register: string, instanceId: string, gateways: readonly GatewayEntry[]): void {
+    const isSame = (word: Word): boolean => word.instanceId === instanceId;
+    const [word] = this.#words.filter((one) => one.register === register && isSame(one));
+    if (word === undefined) {
+      this.#supersede(register);
+      const lease = undefined;
+      const fresh = { register, instanceId, gateways, isTelling: true, lease };
+      this.#words = [...this.#words, fresh];
+    } else {
+      clearTimeout(word.lease);
+      Object.assign(word, { gateways, isTelling: true, lease: undefined });
+    }
     this.#publish();
   }
 
   /** A register is away. */
   lose(register: string): void {
-    if (this.#isClosed || !this.#telling.delete(register)) return;
-    this.#leases.set(register, this.#startLease(register));
+    const word = this.#words.find((one) => one.register === register && one.isTelling);
+    if (this.#isClosed || word === undefined) return;
+    word.isTelling = false;
+    this.#startLease(word);
     this.#publish();
   }
 
   /** Waits for nobody any more. */
   close(): void {
     this.#isClosed = true;
-    for (const timer of this.#leases.values()) clearTimeout(timer);
+    for (const { lease } of this.#words) clearTimeout(lease);
   }
 
-  #startLease(register: string): NodeJS.Timeout {
-    return setTimeout(() => {
-      if (this.#telling.size === 0) {
-        this.#leases.set(register, this.#startLease(register));
+  /** Another process is at the address: what those before it said is put together, and has its time from now on. */
+  #supersede(register: string): void {
+    const before = this.#words.filter((word) => word.register === register);
+    const [last] = before.slice(-1);
+    if (last === undefined) return;
+    for (const { lease } of before) clearTimeout(lease);
+    const gateways = [...byAddress(before).values()];
+    const old: Word = { ...last, gateways, isTelling: false, lease: undefined };
+    this.#words = [...this.#words.filter((word) => word.register !== register), old];
+    this.#startLease(old);
+  }
+
+  #startLease(word: Word): void {
+    word.lease = setTimeout(() => {
+      if (!this.isCurrent) {
+        this.#startLease(word);
         return;
       }
-      this.#leases.delete(register);
-      this.#lists.delete(register);
+      this.#words = this.#words.filter((other) => other !== word);
       this.#publish();
     }, LEASE_MS).unref();
   }
 
   #publish(): void {
-    const merged = new Map<string, GatewayEntry>();
     // Where two registers differ about an address, the word of one that tells counts.
-    const registers = [...this.#lists.keys()];
-    registers.sort((a, b) => Number(this.#telling.has(a)) - Number(this.#telling.has(b)));
-    for (const register of registers) {
-      for (const gateway of this.#lists.get(register) ?? []) merged.set(gateway.address, gateway);
-    }
-    this.#onChange(merged);
+    const telling = this.#words.filter(({ isTelling }) => isTelling);
+    const away = this.#words.filter(({ isTelling }) => !isTelling);
+    this.#onChange(byAddress([...away, ...telling]));
   }
+}
+
+/** The gateways of these words; of two at one address that of the later word. */
+function byAddress(words: readonly Word[]): Map<string, GatewayEntry> {
+  const merged = new Map<string, GatewayEntry>();
+  for (const { gateways } of words) {
+    for (const gateway of gateways) merged.set(gateway.address, gateway);
+  }
+  return merged;
 }

@@ -64,7 +64,7 @@ export class RegisterDiscovery implements Discovery {
     const links = this.#registers.map((address) => {
       const register = formatHostPort(address.host, address.port);
       return this.#dial(address, {
-        onUp: (connection) => {
+        onUp: (connection, { challenge }) => {
           connection.onFrame = (command, buffer, start, end) => {
             const message = readMessage(command, buffer, start, end);
             if (message?.type !== 'gatewayList') return;
@@ -72,7 +72,7 @@ export class RegisterDiscovery implements Discovery {
             for (const { address: gateway } of message.gateways) {
               parseHostPort('gatewayList.address', gateway);
             }
-            lists.update(register, message.gateways);
+            lists.update(register, challenge.instanceId, message.gateways);
           };
         },
         onDown: () => lists.lose(register),
