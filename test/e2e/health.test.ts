@@ -135,7 +135,7 @@ test('the command line sees the same as probes, who see a drain at once', async 
   const healthy = await command('health', '--ready');
   expect(healthy.exitCode).toBe(0);
   const lines = healthy.stdout.trimEnd().split('\n');
-  expect(lines[0]).toMatch(/^ *pid +role +name +id +live +ready +why not$/);
+  expect(lines[0]).toMatch(/^ *pid +role +name +id +live +ready +remarks$/);
   expect(lines.slice(1).map((line) => line.replace(/^ *\d+ +/, '').split(/ +/))).toEqual([
     ['master', 'start.js', '0', 'yes', 'yes'],
     ['register', 'register', '0', 'yes', 'yes'],

@@ -113,18 +113,29 @@ describe.each([
     },
   );
 
-  test.skipIf(isSkipped)('while it is away gateways and workers say so', async () => {
-    const means = makeMeans();
-    const cluster = await start(means);
-    const obstacles = (): readonly string[] =>
-      [...cluster.gateways, ...cluster.workers].flatMap((process) => process.status().obstacles);
-    expect(obstacles()).toEqual([]);
-    await means.stop(cluster);
-    await eventually(() => obstacles().length === 2, { timeoutMs: 15_000 });
-    expect(obstacles()).toEqual([means.away, means.away]);
-    await means.start(cluster);
-    await eventually(() => obstacles().length === 0, { timeoutMs: 15_000 });
-  });
+  test.skipIf(isSkipped)(
+    'while it is away gateways and workers say so, and serve all the same',
+    async () => {
+      const means = makeMeans();
+      const cluster = await start(means);
+      const remarks = (kind: 'obstacles' | 'notices'): readonly string[] =>
+        [...cluster.gateways, ...cluster.workers].flatMap((process) => process.status()[kind]);
+      expect(remarks('notices')).toEqual([]);
+      await means.stop(cluster);
+      await eventually(() => remarks('notices').length === 2, { timeoutMs: 15_000 });
+      expect(remarks('notices')).toEqual([means.away, means.away]);
+      expect(remarks('obstacles')).toEqual([]);
+      // Those that nobody has found yet cannot serve.
+      const starting = [cluster.startGateway(), cluster.startWorker()];
+      await eventually(
+        () => remarks('obstacles').filter((text) => text === means.away).length === 2,
+      );
+      await means.start(cluster);
+      await Promise.all(starting);
+      const isWell = (): boolean => [...remarks('obstacles'), ...remarks('notices')].length === 0;
+      await eventually(isWell, { timeoutMs: 15_000 });
+    },
+  );
 
   test.skipIf(isSkipped)('who cannot reach it is told so in the time it gave', async () => {
     const means = makeMeans();

@@ -90,6 +90,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       ...emptyRoleStatus,
       ready: this.#isReady,
       obstacles: this.#stopped === undefined ? (worker?.pool.obstacles ?? []) : [],
+      notices: this.#stopped === undefined ? (worker?.pool.notices ?? []) : [],
       connections: worker?.pool.links.length ?? 0,
       inFlight: worker?.runner.running ?? 0,
       sent: worker?.pool.handedCommands ?? 0,

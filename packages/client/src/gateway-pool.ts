@@ -105,11 +105,17 @@ export class GatewayPool {
   /** What keeps it from reaching every gateway, in plain words without addresses; empty when nothing does. */
   get obstacles(): string[] {
     const obstacles: string[] = [];
-    if (!this.#directory.isCurrent) obstacles.push(describeAway(this.#options.address));
+    if (!this.#directory.isKnown) obstacles.push(describeAway(this.#options.address));
     const unlinked = this.unlinkedAddresses.length;
     const { size } = this.#known;
     if (unlinked > 0) obstacles.push(`it is not linked to ${unlinked} of ${size} gateways`);
     return obstacles;
+  }
+
+  /** What is amiss though it goes on with what it knows, in plain words. */
+  get notices(): string[] {
+    const { isKnown, isCurrent } = this.#directory;
+    return isKnown && !isCurrent ? [describeAway(this.#options.address)] : [];
   }
 
   /** True once a register has told which gateways are alive. */

@@ -9,6 +9,8 @@ export interface RoleStatus {
    * it: no address, no secret, nothing of a client.
    */
   readonly obstacles: readonly string[];
+  /** What is amiss though the process serves, in plain words; empty when nothing is. Probes see it as well. */
+  readonly notices: readonly string[];
   /** Sockets that are open now: clients and inner links together. */
   readonly connections: number;
   /** Client events that were handed to a worker and are not finished. */
@@ -90,6 +92,7 @@ export const emptyRoleStatus: RoleStatus = Object.freeze({
   listen: '',
   ready: true,
   obstacles: Object.freeze([]),
+  notices: Object.freeze([]),
   connections: 0,
   inFlight: 0,
   sent: 0,

@@ -31,6 +31,8 @@ export interface AnnouncementHandler {
 export interface Announcement {
   /** Resolves once somebody knows of it, or a first attempt has failed; attempts go on. */
   readonly settled: Promise<void>;
+  /** True once somebody has known of it. */
+  readonly isKnown: boolean;
   /** True while somebody knows of it by a link that is up. */
   readonly isCurrent: boolean;
   /** Nobody is to find it any more. */

@@ -51,6 +51,9 @@ export class EtcdDiscovery implements Discovery {
     );
     return {
       settled: lease.settled,
+      get isKnown() {
+        return lease.isKnown;
+      },
       get isCurrent() {
         return lease.isCurrent;
       },

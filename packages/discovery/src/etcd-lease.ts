@@ -20,6 +20,7 @@ export class EtcdLease {
   readonly #done: Promise<void>;
   #lease: string | undefined;
   #isCurrent = false;
+  #isKnown = false;
   #onSettled: () => void = () => undefined;
 
   constructor(client: EtcdClient, key: string, value: string, logger: Logger) {
@@ -31,6 +32,11 @@ export class EtcdLease {
       this.#onSettled = resolve;
     });
     this.#done = this.#keep();
+  }
+
+  /** True once the key has stood. */
+  get isKnown(): boolean {
+    return this.#isKnown;
   }
 
   /** True while the key stands and the etcd answers. */
@@ -59,6 +65,7 @@ export class EtcdLease {
         else if (!(await this.#renew(this.#lease))) this.#lease = undefined;
         failures = 0;
         this.#isCurrent = this.#lease !== undefined;
+        this.#isKnown ||= this.#isCurrent;
       } catch (error) {
         if (signal.aborted) return;
         this.#isCurrent = false;

@@ -29,6 +29,7 @@ export class RegisterDiscovery implements Discovery {
   announce(gateway: GatewayEntry, handler: AnnouncementHandler): Announcement {
     let links: readonly DialedLink[] = [];
     const telling = new Set<string>();
+    let isKnown = false;
     const settled = new Promise<void>((resolve) => {
       links = this.#registers.map((address) => {
         const register = formatHostPort(address.host, address.port);
@@ -40,6 +41,7 @@ export class RegisterDiscovery implements Discovery {
             };
             connection.send({ type: 'gatewayAnnouncement', gateway });
             telling.add(register);
+            isKnown = true;
             resolve();
           },
           onDown: () => {
@@ -52,6 +54,9 @@ export class RegisterDiscovery implements Discovery {
     });
     return {
       settled,
+      get isKnown() {
+        return isKnown;
+      },
       get isCurrent() {
         return telling.size > 0;
       },

@@ -224,6 +224,7 @@ export class GatewayRuntime implements RoleRuntime {
       listen: this.#options.listen,
       ready: this.#isAccepting,
       obstacles: this.isStopped ? [] : this.#obstacles(),
+      notices: this.isStopped ? [] : this.#notices(),
       connections: clients.size + this.#innerServer.connectionCount,
       inFlight: this.#dispatcher.eventsInFlight,
       sent: sender.sent,
@@ -253,13 +254,20 @@ export class GatewayRuntime implements RoleRuntime {
   }
 
   #obstacles(): string[] {
-    const { registerAddress } = this.#options;
     const obstacles = this.#routes.describeEmpty();
-    if (this.#announcement?.isCurrent !== true) {
-      const address = parseDiscoveryAddress('Gateway.registerAddress', registerAddress);
-      obstacles.push(describeAway(address));
-    }
+    if (this.#announcement?.isKnown !== true) obstacles.push(this.#describeAway());
     return obstacles;
+  }
+
+  /** Those that have found it go on with it. */
+  #notices(): string[] {
+    const { isKnown = false, isCurrent = false } = this.#announcement ?? {};
+    return isKnown && !isCurrent ? [this.#describeAway()] : [];
+  }
+
+  #describeAway(): string {
+    const { registerAddress } = this.#options;
+    return describeAway(parseDiscoveryAddress('Gateway.registerAddress', registerAddress));
   }
 
   #stopAccepting(): void {

@@ -49,6 +49,7 @@ test('one that answers and can serve is live and ready', async () => {
     live: true,
     ready: true,
     reasons: [],
+    notices: [],
   });
   expect(child.waits).toEqual([1_000]);
 });
@@ -61,6 +62,13 @@ test('one that answers is live, and is not ready for the reasons that it gives',
     false,
     ['it cannot do its work at the moment'],
   ]);
+});
+
+test('one that serves is ready, whatever else it has to say', async () => {
+  const notices = ['no register is linked'];
+  const child = new Child({ ...good, notices });
+  const health = await checkHealth(declaration, 0, () => ({ child, state: 'ready' }), times);
+  expect(health).toMatchObject({ live: true, ready: true, reasons: [], notices });
 });
 
 test('one that should answer and does not is not live', async () => {

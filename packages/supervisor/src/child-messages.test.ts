@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { parseChildMessage, parseMasterMessage } from './child-messages.ts';
 
 const obstacles = ['no register is linked'];
-const report = { ...emptyRoleStatus, obstacles, memory: 1, qps: 2, eventLoopLagMs: 3 };
+const notices = ['one of two registers is away'];
+const report = { ...emptyRoleStatus, obstacles, notices, memory: 1, qps: 2, eventLoopLagMs: 3 };
 
 test('reads back every message of the master', () => {
   const messages = [

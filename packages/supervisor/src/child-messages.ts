@@ -155,11 +155,15 @@ function parseReport(value: unknown): ChildReport | undefined {
   const figures = Object.fromEntries(numbers) as Record<(typeof reportNumbers)[number], number>;
   const limits = parseCounts(readField(value, 'limits'));
   const tables = parseCounts(readField(value, 'tables'));
-  return { listen, ready, obstacles: parseTexts(value), ...figures, limits, tables };
+  return { listen, ready, ...parseRemarks(value), ...figures, limits, tables };
 }
 
-function parseTexts(value: unknown): string[] {
-  const texts = readField(value, 'obstacles');
+function parseRemarks(value: unknown): Pick<ChildReport, 'obstacles' | 'notices'> {
+  const [obstacles, notices] = ['obstacles', 'notices'].map((key) => readField(value, key));
+  return { obstacles: parseTexts(obstacles), notices: parseTexts(notices) };
+}
+
+function parseTexts(texts: unknown): string[] {
   return Array.isArray(texts) ? texts.filter((text) => typeof text === 'string') : [];
 }
 

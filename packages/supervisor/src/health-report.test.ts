@@ -7,7 +7,7 @@ import {
   selectHealth,
 } from './health-report.ts';
 
-const well = { pid: 1, id: 0, live: true, ready: true, reasons: [] };
+const well = { pid: 1, id: 0, live: true, ready: true, reasons: [], notices: [] };
 
 const processes: readonly ProcessHealth[] = [
   { ...well, role: 'master', name: 'start.ts' },
@@ -55,7 +55,7 @@ test('reads a report back, and nothing else', () => {
 
 test('writes one line for each process, with its reasons', () => {
   expect(formatHealth(reportHealth(processes))).toBe(
-    `pid  role             name      id  live  ready  why not
+    `pid  role             name      id  live  ready  remarks
   1  master           start.ts   0  yes   yes
  23  gateway          front      0  yes   yes
   -  worker           gateway    0  yes   no     it is starting; no register is linked

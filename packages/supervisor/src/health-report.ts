@@ -17,6 +17,8 @@ export interface ProcessHealth {
   readonly ready: boolean;
   /** Why it is not ready, in plain words; empty when it is. */
   readonly reasons: readonly string[];
+  /** What is amiss though it may be ready, in plain words. */
+  readonly notices: readonly string[];
 }
 
 /** What `health --json` prints, and, without pids, what probes get. */
@@ -71,19 +73,19 @@ const columns: readonly Column[] = [
   { title: 'id', align: 'right' },
   { title: 'live' },
   { title: 'ready' },
-  { title: 'why not' },
+  { title: 'remarks' },
 ];
 
 /** Writes a report as a table for a person. */
 export function formatHealth({ processes }: HealthReport): string {
-  const rows = processes.map(({ pid, role, name, id, live, ready, reasons }) => [
+  const rows = processes.map(({ pid, role, name, id, live, ready, reasons, notices }) => [
     pid === null ? '-' : String(pid),
     role,
     name,
     String(id),
     live ? 'yes' : 'no',
     ready ? 'yes' : 'no',
-    reasons.join('; '),
+    [...reasons, ...notices].join('; '),
   ]);
   return formatTable(columns, rows);
 }

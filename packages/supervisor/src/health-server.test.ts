@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { type HealthReport, type ProcessHealth, reportHealth } from './health-report.ts';
 import { HealthServer } from './health-server.ts';
 
-const well = { pid: 4711, id: 0, live: true, ready: true, reasons: [] };
+const well = { pid: 4711, id: 0, live: true, ready: true, reasons: [], notices: [] };
 const worker: ProcessHealth = {
   ...well,
   role: 'business-worker',
@@ -65,7 +65,7 @@ test('lists each process with its reasons, and no pids', async () => {
     live: true,
     ready: false,
     processes: [
-      { role: 'gateway', name: 'front', id: 0, live: true, ready: true, reasons: [] },
+      { role: 'gateway', name: 'front', id: 0, live: true, ready: true, reasons: [], notices: [] },
       {
         role: 'business-worker',
         name: 'chat worker',
