@@ -73,6 +73,7 @@ test('lists each process with its reasons, and no pids', async () => {
         live: true,
         ready: false,
         reasons: ['it is starting'],
+        notices: [],
       },
     ],
   });
