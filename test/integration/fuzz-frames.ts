@@ -275,14 +275,16 @@ const addresses = [
 /** Tells a register of a gateway. */
 export function announcement(address: string): Buffer {
   const gateway = { ...entry, address };
-  return written((writer) => writeMessage(writer, { type: 'gatewayAnnouncement', gateway }));
+  return written((writer) =>
+    writeMessage(writer, { type: 'gatewayAnnouncement', gateway, isAgain: false }),
+  );
 }
 
 /** What a gateway may tell a register. */
 export const framesToRegister: Bytes = linkFrames(
   [],
   [entry, ...addresses.map((address) => ({ ...entry, address }))].map((gateway) => {
-    return { type: 'gatewayAnnouncement', gateway };
+    return { type: 'gatewayAnnouncement', gateway, isAgain: false };
   }),
 );
 

@@ -281,7 +281,7 @@ async function startSilentGateway(cluster: Roles): Promise<string> {
     identity: { role: DialerRole.Gateway, instanceId, name, id: 0 },
     onUp: (connection) => {
       const gateway = { address, instanceId, gatewayToken, name };
-      connection.send({ type: 'gatewayAnnouncement', gateway });
+      connection.send({ type: 'gatewayAnnouncement', gateway, isAgain: false });
     },
     onDown: () => undefined,
   });

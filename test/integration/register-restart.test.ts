@@ -1,4 +1,18 @@
-import { eventually, FaultProxy, freePorts } from '@gatewayworker/testing';
+import { randomUUID } from 'node:crypto';
+import {
+  DialedLink,
+  FlushScheduler,
+  type FrameConnection,
+  parseHostPort,
+} from '@gatewayworker/core';
+import { DialerRole, type GatewayList, readMessage } from '@gatewayworker/protocol';
+import {
+  captureLogger,
+  eventually,
+  FaultProxy,
+  freePorts,
+  type Roles,
+} from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { roles } from './roles.ts';
 
@@ -42,3 +56,61 @@ test('a register that comes back empty makes nobody forget a gateway that cannot
   await eventually(async () => (await api.getAllClientIdCount().catch(() => -1)) === 0);
   expect(gateways[0]?.status().notices).toEqual(['no register is linked']);
 });
+
+/** Links to the register as a process of this role. */
+async function dialRegister(
+  cluster: Roles,
+  role: DialerRole,
+  onList: (list: GatewayList) => void = () => undefined,
+): Promise<FrameConnection> {
+  return new Promise((resolve) => {
+    const link = new DialedLink({
+      secretKey: '',
+      scheduler: new FlushScheduler(),
+      logger: captureLogger().logger,
+      address: parseHostPort('registerAddress', cluster.registerAddress),
+      identity: { role, instanceId: randomUUID(), name: 'a process', id: 0 },
+      onUp: (connection) => {
+        connection.onFrame = (...frame) => {
+          const message = readMessage(...frame);
+          if (message?.type === 'gatewayList') onList(message);
+        };
+        resolve(connection);
+      },
+      onDown: () => undefined,
+    });
+    onTestFinished(() => link.close());
+  });
+}
+
+test.each([
+  { isAgain: true, what: 'a register that follows one that was known', lengths: [2] },
+  { isAgain: false, what: 'a register of a new cluster', lengths: [1, 2] },
+])(
+  '$what lists $lengths gateways to a worker that starts while they come',
+  async ({ isAgain, lengths }) => {
+    const cluster = await roles({ events: {}, gateways: 0, workers: 0 });
+    const dialed = [
+      dialRegister(cluster, DialerRole.Gateway),
+      dialRegister(cluster, DialerRole.Gateway),
+    ];
+    const [first, second] = await Promise.all(dialed);
+    const announce = (connection: FrameConnection | undefined, port: number): void => {
+      const gateway = { address: `127.0.0.1:${port}`, instanceId: `${port}`, gatewayToken: port };
+      connection?.send({
+        type: 'gatewayAnnouncement',
+        gateway: { ...gateway, name: 'gateway' },
+        isAgain,
+      });
+    };
+    announce(first, 1);
+    // What the register has received of one it has acted on before it links another.
+    await eventually(() => cluster.register.status().received === 1);
+    const seen: number[] = [];
+    await dialRegister(cluster, DialerRole.Worker, ({ gateways }) => seen.push(gateways.length));
+    if (!isAgain) await eventually(() => seen.length === 1);
+    announce(second, 2);
+    await eventually(() => seen.at(-1) === 2);
+    expect(seen).toEqual(lengths);
+  },
+);

@@ -29,7 +29,7 @@ export interface AnnouncementHandler {
 
 /** A gateway that others can find. */
 export interface Announcement {
-  /** Resolves once somebody knows of it, or a first attempt has failed; attempts go on. */
+  /** Resolves once somebody knows of it and has told of the workers, or a first attempt has failed; attempts go on. */
   readonly settled: Promise<void>;
   /** True once somebody has known of it. */
   readonly isKnown: boolean;

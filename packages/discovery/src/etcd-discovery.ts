@@ -37,6 +37,10 @@ export class EtcdDiscovery implements Discovery {
     const key = `${prefix}/gateways/${gateway.instanceId}`;
     const lease = new EtcdLease(client, key, JSON.stringify(gateway), logger);
     const workers = `${prefix}/workers`;
+    let handleHeard = (): void => undefined;
+    const heard = new Promise<void>((resolve) => {
+      handleHeard = resolve;
+    });
     const view = new EtcdView(
       new EtcdClient(this.#address),
       workers,
@@ -44,13 +48,17 @@ export class EtcdDiscovery implements Discovery {
         onChange: (values) => {
           const ids = Array.from(values.keys(), (name) => name.slice(workers.length + 1));
           handler.onWorkers('etcd', ids);
+          handleHeard();
         },
-        onLost: () => handler.onSourceLost('etcd'),
+        onLost: () => {
+          handler.onSourceLost('etcd');
+          handleHeard();
+        },
       },
       logger,
     );
     return {
-      settled: lease.settled,
+      settled: Promise.all([lease.settled, heard]).then(() => undefined),
       get isKnown() {
         return lease.isKnown;
       },

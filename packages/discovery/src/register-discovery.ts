@@ -33,20 +33,24 @@ export class RegisterDiscovery implements Discovery {
     const settled = new Promise<void>((resolve) => {
       links = this.#registers.map((address) => {
         const register = formatHostPort(address.host, address.port);
+        let isAgain = false;
         return this.#dial(address, {
           onUp: (connection) => {
             connection.onFrame = (command, buffer, start, end) => {
               const message = readMessage(command, buffer, start, end);
-              if (message?.type === 'workerList') handler.onWorkers(register, message.instanceIds);
+              if (message?.type !== 'workerList') return;
+              handler.onWorkers(register, message.instanceIds);
+              resolve();
             };
-            connection.send({ type: 'gatewayAnnouncement', gateway });
+            connection.send({ type: 'gatewayAnnouncement', gateway, isAgain });
+            isAgain = true;
             telling.add(register);
             isKnown = true;
-            resolve();
           },
           onDown: () => {
             telling.delete(register);
             handler.onSourceLost(register);
+            resolve();
           },
           onFailed: () => resolve(),
         });

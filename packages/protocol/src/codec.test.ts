@@ -55,7 +55,7 @@ const messages: { readonly [T in Message['type']]: Extract<Message, { readonly t
     resumedAt: 2 ** 40,
   },
   refusal: { type: 'refusal', code: 'GW_ERR_VERSION_MISMATCH', message: 'no' },
-  gatewayAnnouncement: { type: 'gatewayAnnouncement', gateway },
+  gatewayAnnouncement: { type: 'gatewayAnnouncement', gateway, isAgain: true },
   gatewayList: { type: 'gatewayList', gateways: [gateway, { ...gateway, address: '[::1]:1' }] },
   workerList: { type: 'workerList', instanceIds: ['a', 'b'] },
   clientAttached: {

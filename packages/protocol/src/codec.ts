@@ -224,7 +224,11 @@ function parseRefusal(body: unknown): Refusal {
 
 function parseGatewayAnnouncement(body: unknown): GatewayAnnouncement {
   const fields = new Fields('gatewayAnnouncement', body);
-  return { type: 'gatewayAnnouncement', gateway: parseGatewayEntry(fields.object('gateway')) };
+  return {
+    type: 'gatewayAnnouncement',
+    gateway: parseGatewayEntry(fields.object('gateway')),
+    isAgain: fields.unknown('isAgain') === true,
+  };
 }
 
 function parseGatewayList(body: unknown): GatewayList {

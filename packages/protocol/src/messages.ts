@@ -110,6 +110,8 @@ export interface GatewayEntry {
 export interface GatewayAnnouncement {
   readonly type: 'gatewayAnnouncement';
   readonly gateway: GatewayEntry;
+  /** True when it has announced itself at this address before. */
+  readonly isAgain: boolean;
 }
 
 /** The register tells every live gateway; it replaces the list sent before. */

@@ -21,6 +21,12 @@ import { AddressBook } from './address-book.ts';
 import type { ResolvedRegisterOptions } from './options.ts';
 
 /**
+ * Time in which every gateway finds a register that was started anew, in milliseconds: links are dialed
+ * again after a second at most.
+ */
+const SETTLE_MS = 1500;
+
+/**
  * Tells workers and clients which gateways are alive, and gateways which workers are. A process is
  * alive while its link is.
  *
@@ -35,6 +41,9 @@ export class RegisterRuntime implements RoleRuntime {
   readonly #subscribers = new Set<FrameConnection>();
   /** Random ids of the workers that are linked. */
   readonly #workers = new Map<FrameConnection, string>();
+  #startedAt = 0;
+  /** Set while the list is not complete, because gateways of before come one after another. */
+  #settling: NodeJS.Timeout | undefined;
   #port = 0;
   #isReady = false;
   #received = 0;
@@ -68,11 +77,13 @@ export class RegisterRuntime implements RoleRuntime {
   async start(): Promise<void> {
     const address = parseHostPort('Register.listen', this.#options.listen);
     this.#port = await this.#server.listen(address, `Register "${this.#options.name}"`);
+    this.#startedAt = performance.now();
     this.#isReady = true;
   }
 
   async stop(): Promise<void> {
     this.#isReady = false;
+    clearTimeout(this.#settling);
     await this.#server.close();
   }
 
@@ -108,21 +119,39 @@ export class RegisterRuntime implements RoleRuntime {
     };
     if (isGateway) return;
     this.#subscribers.add(connection);
-    this.#sendList(connection);
+    if (this.#settling === undefined) this.#sendList(connection);
     if (hello.role !== DialerRole.Worker) return;
     this.#workers.set(connection, hello.instanceId);
     this.#publishWorkers();
   }
 
-  #handleAnnouncement(connection: FrameConnection, { gateway }: GatewayAnnouncement): void {
+  #handleAnnouncement(
+    connection: FrameConnection,
+    { gateway, isAgain }: GatewayAnnouncement,
+  ): void {
     parseHostPort('gatewayAnnouncement.address', gateway.address);
+    if (isAgain) this.#settle();
     this.#addressBook.announce(connection, gateway);
     this.#logger.info({ address: gateway.address, gateway: gateway.name }, 'gateway announced');
     this.#publish();
     this.#sendWorkers(connection);
   }
 
+  /**
+   * This register follows one that was known: tells its list once all gateways can have come. A worker that
+   * starts meanwhile would take a part of them for all, and miss members of groups at the others.
+   */
+  #settle(): void {
+    const restMs = this.#startedAt + SETTLE_MS - performance.now();
+    if (this.#settling !== undefined || restMs <= 0) return;
+    this.#settling = setTimeout(() => {
+      this.#settling = undefined;
+      this.#publish();
+    }, restMs);
+  }
+
   #publish(): void {
+    if (this.#settling !== undefined) return;
     for (const subscriber of this.#subscribers) this.#sendList(subscriber);
   }
 
