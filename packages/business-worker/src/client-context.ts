@@ -1,5 +1,11 @@
 import type { GatewayClient, GatewayLink } from '@gatewayworker/client';
-import { type ClientAttached, formatClientId, type Payload } from '@gatewayworker/protocol';
+import {
+  type ClientAttached,
+  formatClientId,
+  fromByteString,
+  type Payload,
+  toByteString,
+} from '@gatewayworker/protocol';
 import type { Closed, Context, HandshakeRequest } from './event-handler.ts';
 import { parseHandshakeRequest } from './handshake-request.ts';
 import { SessionCopy } from './session-copy.ts';
@@ -35,7 +41,8 @@ export class ClientContext implements Context {
   /** Changes of the uid that this worker has made. */
   #ownUidChanges = 0;
   readonly #gateway: GatewayClient;
-  readonly #packedRequest: Uint8Array | undefined;
+  /** As msgpack, in a byte string. */
+  readonly #packedRequest: string | undefined;
 
   constructor(link: GatewayLink, client: ClientAttached, gateway: GatewayClient) {
     const { connection, nonceHigh, nonceLow } = client;
@@ -50,7 +57,7 @@ export class ClientContext implements Context {
     this.gatewayPort = client.gatewayPort;
     this.#uid = client.uid;
     this.sessionCopy = new SessionCopy(client.session);
-    this.#packedRequest = client.request;
+    this.#packedRequest = client.request && toByteString(client.request);
     this.#gateway = gateway;
   }
 
@@ -88,7 +95,7 @@ export class ClientContext implements Context {
   get request(): HandshakeRequest | undefined {
     return this.#packedRequest === undefined
       ? undefined
-      : parseHandshakeRequest(this.#packedRequest);
+      : parseHandshakeRequest(fromByteString(this.#packedRequest));
   }
 
   send(data: Payload): boolean {

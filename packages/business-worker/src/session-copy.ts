@@ -20,7 +20,8 @@ import { OwnChanges } from './own-changes.ts';
  */
 export class SessionCopy {
   #packed: Uint8Array | undefined;
-  readonly #ownChanges = new OwnChanges();
+  /** Made with the first own change: most clients have none. */
+  #ownChanges: OwnChanges | undefined;
   #value: SessionData | undefined;
   /** True once the object stands for the packed state. */
   #isLoaded = false;
@@ -65,7 +66,7 @@ export class SessionCopy {
     if (isSameBytes(packed, this.#packed)) return undefined;
     const delta = diffSession(parseSession(this.#packed), parseSession(packed));
     this.#packed = packed;
-    if (delta !== undefined) this.#ownChanges.add(delta);
+    if (delta !== undefined) this.#addOwn(delta);
     return delta;
   }
 
@@ -78,14 +79,25 @@ export class SessionCopy {
    */
   applyForeignChange(delta: SessionDelta, applied: number): void {
     const before = parseSession(this.#packed);
-    this.#takeOver(before, this.#ownChanges.applyForeign(before, delta, applied));
+    const own = this.#ownChanges;
+    this.#takeOver(
+      before,
+      own === undefined
+        ? applySessionDelta(before, delta)
+        : own.applyForeign(before, delta, applied),
+    );
   }
 
   /** Takes over a change that this worker has sent to the gateway beside what callbacks change. */
   applyOwnChange(delta: SessionDelta): void {
     const before = parseSession(this.#packed);
-    this.#ownChanges.add(delta);
+    this.#addOwn(delta);
     this.#takeOver(before, applySessionDelta(before, delta));
+  }
+
+  #addOwn(delta: SessionDelta): void {
+    this.#ownChanges ??= new OwnChanges();
+    this.#ownChanges.add(delta);
   }
 
   /** The state at the gateway becomes another. */

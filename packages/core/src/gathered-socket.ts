@@ -10,6 +10,9 @@ const MAX_KEPT_BYTES = 262_144;
 
 const nothing = Buffer.alloc(0);
 
+/** Of a socket that has nothing to share: an idle one keeps no list. */
+const noFrames: Buffer[] = [];
+
 /**
  * The sending side of one socket, client socket and inner link alike.
  *
@@ -30,7 +33,7 @@ export class GatheredSocket implements Flushable {
   readonly #scheduler: FlushScheduler;
   readonly #leavesFirst: boolean;
   readonly #writer = new ByteWriter();
-  #shared: Buffer[] = [];
+  #shared = noFrames;
   #sharedBytes = 0;
   #isScheduled = false;
   #isBlocked = false;
@@ -88,7 +91,8 @@ export class GatheredSocket implements Flushable {
   /** Queues bytes that may be shared with other sockets and never change. They leave at the end of this turn. */
   append(bytes: Buffer): void {
     if (this.#writer.length > 0) this.#seal();
-    this.#shared.push(bytes);
+    if (this.#shared === noFrames) this.#shared = [bytes];
+    else this.#shared.push(bytes);
     this.#sharedBytes += bytes.length;
     this.schedule();
   }
@@ -116,7 +120,7 @@ export class GatheredSocket implements Flushable {
 
   /** Drops what is queued here; what the stream already has goes on. */
   discard(): void {
-    this.#shared = [];
+    this.#shared = noFrames;
     this.#sharedBytes = 0;
     this.#writer.length = 0;
     this.#recycle();
@@ -157,8 +161,8 @@ export class GatheredSocket implements Flushable {
       for (const frame of frames) this.#send(frame);
       socket.uncork();
     }
-    // A new list: the scheduler may still compare with this one.
-    this.#shared = [];
+    // Not emptied: the scheduler may still compare with it.
+    this.#shared = noFrames;
     this.#sharedBytes = 0;
   }
 
@@ -170,7 +174,9 @@ export class GatheredSocket implements Flushable {
   /** Puts what is in the writer behind the shared bytes, so that order holds. */
   #seal(): void {
     const { buffer, length } = this.#writer;
-    this.#shared.push(buffer.subarray(0, length));
+    const bytes = buffer.subarray(0, length);
+    if (this.#shared === noFrames) this.#shared = [bytes];
+    else this.#shared.push(bytes);
     this.#sharedBytes += length;
     this.#writer.buffer = nothing;
     this.#writer.length = 0;

@@ -61,7 +61,7 @@ export class AdmissionControl {
   /** See `TransportHandler.admit`. */
   admit(candidate: ClientCandidate, decide: (decision: Admission | Refusal) => void): void {
     const { routes, clients, maxConnections, isAccepting } = this.#options;
-    const { workers, isOpen } = routes.find(candidate.request);
+    const { workers, isOpen } = routes.find(candidate);
     if (!isAccepting()) decide(refuse(503, 'the server stops'));
     else if (!isOpen) this.#refuseUnknown(decide);
     else if (workers.size === 0) decide(refuse(503, 'no worker is ready'));

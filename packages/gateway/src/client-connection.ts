@@ -1,9 +1,4 @@
-import {
-  type ClientId,
-  type ConnectionAddress,
-  formatClientId,
-  packValue,
-} from '@gatewayworker/protocol';
+import { type ClientId, type ConnectionAddress, formatClientId } from '@gatewayworker/protocol';
 import type { ClientRoute } from './client-route.ts';
 import { SessionStore } from './subscriptions/session-store.ts';
 import type { ClientClosure, ClientSocket } from './transports/transport.ts';
@@ -43,8 +38,6 @@ export class ClientConnection implements ConnectionAddress {
   readonly nonceLow: number;
   readonly socket: ClientSocket;
   readonly session: SessionStore = new SessionStore();
-  /** The handshake as msgpack: workers get it as it is. */
-  readonly packedRequest: Buffer | undefined;
   uid: string | undefined;
   /** Where it finds its workers, shared with its like; `undefined` until the first event of it. */
   route: ClientRoute | undefined;
@@ -76,7 +69,6 @@ export class ClientConnection implements ConnectionAddress {
     this.nonceHigh = address.nonceHigh;
     this.nonceLow = address.nonceLow;
     this.socket = socket;
-    this.packedRequest = socket.request === undefined ? undefined : packValue(socket.request);
   }
 
   /** Names of the groups it is in. */

@@ -40,9 +40,9 @@ export class ClientRoutes {
   }
 
   /** The route of a client, by its handshake; not open when no path leads anywhere. */
-  find(request: ClientRequest | undefined): ClientRoute {
+  find(client: { readonly request: ClientRequest | undefined }): ClientRoute {
     if (this.#table === undefined) return this.#rest;
-    const name = this.#table.find(request?.url ?? '');
+    const name = this.#table.find(client.request?.url ?? '');
     return (name === undefined ? undefined : this.#byWorkerName.get(name)) ?? this.#rest;
   }
 

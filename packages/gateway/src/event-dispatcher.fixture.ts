@@ -5,6 +5,7 @@ import {
   Command,
   FrameDecoder,
   PayloadFlag,
+  packValue,
   readMessage,
 } from '@gatewayworker/protocol';
 import { onTestFinished, vi } from 'vitest';
@@ -110,6 +111,7 @@ export class Client extends ClientConnection {
         remotePort: 5555,
         listenPort: 8282,
         request,
+        packedRequest: request && packValue(request),
         setPaused: (isPaused) => pauses.push(isPaused),
       },
     );

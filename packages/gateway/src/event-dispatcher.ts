@@ -237,7 +237,7 @@ export class EventDispatcher {
 
   /** The route of a client stays the same all its life. */
   #routeOf(client: ClientConnection): ClientRoute {
-    client.route ??= this.#routes.find(client.socket.request);
+    client.route ??= this.#routes.find(client.socket);
     return client.route;
   }
 
@@ -294,7 +294,7 @@ export class EventDispatcher {
       remoteAddress: client.socket.remoteAddress,
       remotePort: client.socket.remotePort,
       gatewayPort: client.socket.listenPort,
-      request: client.packedRequest,
+      request: client.socket.packedRequest,
       uid: client.uid,
       session: client.session.packed,
     });

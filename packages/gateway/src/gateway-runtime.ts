@@ -21,22 +21,17 @@ import {
 } from '@gatewayworker/discovery';
 import { AcceptorRole, CloseCode, ClosedBy, DialerRole } from '@gatewayworker/protocol';
 import { AdmissionControl, type AdmittedAs } from './admission-control.ts';
+import { ClientEvents, type ClientEventsContext } from './client-events.ts';
 import { ClientRoutes } from './client-routes.ts';
 import { ClientSender } from './client-sender.ts';
 import { ClientTable } from './client-table.ts';
 import { listConnections } from './connection-list.ts';
 import { EventDispatcher } from './event-dispatcher.ts';
-import {
-  type ClientTables,
-  equipClient,
-  forgetClient,
-  type GatewayState,
-} from './gateway-state.ts';
+import { type ClientTables, equipClient, type GatewayState } from './gateway-state.ts';
 import { GatewayStop } from './gateway-stop.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { InnerLinks } from './inner-links.ts';
 import { LimitCounters } from './limit-counters.ts';
-import { MessageRate } from './message-rate.ts';
 import { innerListenAddress, type ResolvedGatewayOptions } from './options.ts';
 import { InterestPublisher } from './subscriptions/interest-publisher.ts';
 import { MembershipIndex } from './subscriptions/membership-index.ts';
@@ -87,7 +82,7 @@ export class GatewayRuntime implements RoleRuntime {
   #stop: GatewayStop | undefined;
   #stopped: Promise<void> | undefined;
   #heartbeat: Heartbeat | undefined;
-  #received = 0;
+  readonly #clientEvents: ClientEventsContext;
 
   constructor(options: ResolvedGatewayOptions, context: GatewayContext) {
     this.#options = options;
@@ -118,6 +113,12 @@ export class GatewayRuntime implements RoleRuntime {
     });
     this.#routes = routes;
     this.#dispatcher = new EventDispatcher(options, { routes, limits, logger });
+    this.#clientEvents = {
+      state: this.#state,
+      dispatcher: this.#dispatcher,
+      maxMessagesPerSecond: options.maxMessagesPerSecond,
+      received: 0,
+    };
     this.#admission = new AdmissionControl({
       ...this.#state,
       routes,
@@ -228,7 +229,7 @@ export class GatewayRuntime implements RoleRuntime {
       connections: clients.size + this.#innerServer.connectionCount,
       inFlight: this.#dispatcher.eventsInFlight,
       sent: sender.sent,
-      received: this.#received,
+      received: this.#clientEvents.received,
       failedSends: sender.failed,
       requests: this.#innerLinks.answeredQueries,
       limits: { ...this.#state.limits },
@@ -345,28 +346,7 @@ export class GatewayRuntime implements RoleRuntime {
     const client = this.#state.clients.add(socket);
     if (as !== undefined) equipClient(this.#state, client, as.decision);
     this.#dispatcher.dispatchConnected(client, as?.worker);
-    const { maxMessagesPerSecond } = this.#options;
-    const rate =
-      maxMessagesPerSecond === 0
-        ? undefined
-        : new MessageRate(maxMessagesPerSecond, performance.now());
-    return {
-      onMessage: (payload, isBinary) => {
-        if (client.isClosing) return;
-        this.#received += 1;
-        if (rate?.take(performance.now()) === false) {
-          this.#state.limits.messageRate += 1;
-          const { PolicyViolation } = CloseCode;
-          this.#state.sender.close(client, ClosedBy.Protocol, PolicyViolation, 'too many messages');
-          return;
-        }
-        this.#dispatcher.dispatchMessage(client, payload, isBinary);
-      },
-      onClose: (closure) => {
-        forgetClient(this.#state, client);
-        this.#dispatcher.dispatchClosed(client, closure);
-      },
-    };
+    return new ClientEvents(client, this.#clientEvents);
   }
 }
 

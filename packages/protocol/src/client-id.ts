@@ -30,15 +30,17 @@ const digitValues = Int8Array.from({ length: 128 }, (_, code) =>
   alphabet.indexOf(String.fromCharCode(code)),
 );
 
+/** Where ids are put together. */
+const digits = Buffer.alloc(CLIENT_ID_LENGTH);
+
 /** Writes the id of a client. Every number must lie in 0 to 2^30 - 1. */
 export function formatClientId(address: ClientAddress): ClientId {
-  const { gatewayToken, connection, nonceHigh, nonceLow } = address;
-  const text =
-    formatField(gatewayToken) +
-    formatField(connection) +
-    formatField(nonceHigh) +
-    formatField(nonceLow);
-  return text as ClientId;
+  writeField(address.gatewayToken, 0);
+  writeField(address.connection, 5);
+  writeField(address.nonceHigh, 10);
+  writeField(address.nonceLow, 15);
+  // Joined from parts, a string keeps its parts: 160 bytes more for each client of a worker.
+  return digits.toString('latin1') as ClientId;
 }
 
 /** Reads a client id; `undefined` when the text is none. */
@@ -53,14 +55,9 @@ export function parseClientId(text: string): ClientAddress | undefined {
   return { gatewayToken, connection, nonceHigh, nonceLow };
 }
 
-function formatField(value: number): string {
-  return (
-    alphabet.charAt(value >>> 24) +
-    alphabet.charAt((value >>> 18) & 63) +
-    alphabet.charAt((value >>> 12) & 63) +
-    alphabet.charAt((value >>> 6) & 63) +
-    alphabet.charAt(value & 63)
-  );
+function writeField(value: number, offset: number): void {
+  for (let i = 0; i < 5; i++)
+    digits[offset + i] = alphabet.charCodeAt((value >>> (24 - 6 * i)) & 63);
 }
 
 function parseField(text: string, offset: number): number {

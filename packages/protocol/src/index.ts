@@ -1,4 +1,5 @@
 export { ByteReader } from './byte-reader.ts';
+export { fromByteString, toByteString } from './byte-string.ts';
 export { ByteWriter } from './byte-writer.ts';
 export {
   type CloseRequest,

@@ -6,6 +6,7 @@ export const silentSocket: ClientSocket = {
   remotePort: 1,
   listenPort: 2,
   request: undefined,
+  packedRequest: undefined,
   pendingBytes: 0,
   bytesRead: 0,
   bytesWritten: 0,

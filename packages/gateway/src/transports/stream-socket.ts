@@ -25,6 +25,7 @@ export class StreamSocket implements ClientSocket {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly request = undefined;
+  readonly packedRequest = undefined;
   readonly #options: StreamSocketOptions;
   readonly #socket: Socket;
   readonly #output: GatheredSocket;

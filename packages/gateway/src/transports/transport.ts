@@ -22,8 +22,10 @@ export interface ClientSocket {
   readonly remotePort: number;
   /** Port of the listener it came by. */
   readonly listenPort: number;
-  /** The handshake; `undefined` when the protocol has none. */
+  /** The handshake; `undefined` when the protocol has none. It is read anew each time. */
   readonly request: ClientRequest | undefined;
+  /** The handshake as msgpack: workers get it as it is. */
+  readonly packedRequest: Buffer | undefined;
   /** Bytes that were sent and that the kernel has not taken. */
   readonly pendingBytes: number;
   /** Bytes that came from the client, of the protocol's own too. */

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { LimitCounters } from '../limit-counters.ts';
 import type { ClientClosure } from './transport.ts';
-import { WebsocketSocket } from './websocket-socket.ts';
+import { ClientWebSocket, WebsocketSocket } from './websocket-socket.ts';
 
 /** A websocket whose client is the test. */
 function openWebsocket(): {
@@ -24,12 +24,18 @@ function openWebsocket(): {
     'sec-websocket-version': '13',
   };
   // No end comes from a timer here.
-  const options = { noServer: true, autoPong: false, closeTimeout: 3_600_000 };
+  const options = {
+    WebSocket: ClientWebSocket,
+    noServer: true,
+    autoPong: false,
+    closeTimeout: 3_600_000,
+  };
   const server = new WebSocketServer(options);
   const scheduler = new FlushScheduler();
   const ends: ClientClosure[] = [];
   const clients: WebsocketSocket[] = [];
   server.handleUpgrade(request, memory, Buffer.alloc(0), (websocket) => {
+    if (!(websocket instanceof ClientWebSocket)) throw new Error('it is of another class');
     const client = new WebsocketSocket(websocket, memory, {
       remoteAddress: '::1',
       remotePort: 1,

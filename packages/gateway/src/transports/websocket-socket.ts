@@ -1,7 +1,16 @@
 import type { Socket } from 'node:net';
 import { type FlushScheduler, GatheredSocket } from '@gatewayworker/core';
-import { ByteWriter, type ClientRequest, CloseCode, ClosedBy } from '@gatewayworker/protocol';
-import type { RawData, WebSocket } from 'ws';
+import {
+  ByteWriter,
+  type ClientRequest,
+  CloseCode,
+  ClosedBy,
+  fromByteString,
+  packValue,
+  toByteString,
+  unpackClientRequest,
+} from '@gatewayworker/protocol';
+import { type RawData, WebSocket } from 'ws';
 import type { LimitCounters } from '../limit-counters.ts';
 import type { FrameDeflater } from './frame-deflater.ts';
 import type { ClientSocket, ClientSocketHandler } from './transport.ts';
@@ -22,23 +31,50 @@ export interface WebsocketSocketOptions {
   readonly deflater: FrameDeflater | undefined;
 }
 
+/** What `ws` makes for this gateway. It knows its client, so that listeners are the same for all: 300 bytes less for each. */
+export class ClientWebSocket extends WebSocket {
+  client: WebsocketSocket | undefined;
+}
+
+function clientOf(websocket: WebSocket): WebsocketSocket | undefined {
+  return websocket instanceof ClientWebSocket ? websocket.client : undefined;
+}
+
+function handleMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+  clientOf(this)?.handleMessage(data, isBinary);
+}
+
+function handlePing(this: WebSocket, data: Buffer): void {
+  clientOf(this)?.handlePing(data);
+}
+
+function handleError(this: WebSocket, error: Error): void {
+  clientOf(this)?.handleError(error);
+}
+
+function handleClose(this: WebSocket, code: number, reason: Buffer): void {
+  clientOf(this)?.handleClose(code, reason);
+}
+
 /** One websocket client. */
 export class WebsocketSocket implements ClientSocket {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly listenPort: number;
-  readonly request: ClientRequest;
-  readonly #websocket: WebSocket;
+  /** As msgpack, in a byte string: a fifth of what its headers cost as an object. */
+  readonly #packedRequest: string;
+  readonly #websocket: ClientWebSocket;
   readonly #socket: Socket;
   readonly #output: GatheredSocket;
   readonly #limits: LimitCounters;
   readonly #deflater: FrameDeflater | undefined;
+  #handler: ClientSocketHandler | undefined;
   /** Why the connection ends, when it is not the client that ends it. */
   #closedBy: ClosedBy | undefined;
   /** The close frame that the gateway sent, when it spoke first. */
   #sentClose: { readonly code: number; readonly reason: string } | undefined;
 
-  constructor(websocket: WebSocket, socket: Socket, options: WebsocketSocketOptions) {
+  constructor(websocket: ClientWebSocket, socket: Socket, options: WebsocketSocketOptions) {
     this.#websocket = websocket;
     this.#socket = socket;
     this.#output = new GatheredSocket(socket, options.scheduler);
@@ -47,7 +83,15 @@ export class WebsocketSocket implements ClientSocket {
     this.remoteAddress = options.remoteAddress;
     this.remotePort = options.remotePort;
     this.listenPort = options.listenPort;
-    this.request = options.request;
+    this.#packedRequest = toByteString(packValue(options.request));
+  }
+
+  get request(): ClientRequest {
+    return unpackClientRequest(this.packedRequest);
+  }
+
+  get packedRequest(): Buffer {
+    return fromByteString(this.#packedRequest);
   }
 
   get pendingBytes(): number {
@@ -65,33 +109,45 @@ export class WebsocketSocket implements ClientSocket {
   /** Passes on what the client sends, from now on. */
   start(handler: ClientSocketHandler): void {
     const websocket = this.#websocket;
-    websocket.on('message', (data: RawData, isBinary: boolean) => {
-      // With the default `binaryType` every message is one Buffer.
-      if (Buffer.isBuffer(data) && this.#closedBy === undefined) handler.onMessage(data, isBinary);
-    });
-    websocket.on('ping', (data) => this.#pong(data));
-    websocket.on('error', (error) => {
-      const { code }: NodeJS.ErrnoException = error;
-      // `ws` names every violation of the protocol by a code of its own; all else is the network's.
-      if (code?.startsWith('WS_ERR_')) {
-        this.#closedBy ??= ClosedBy.Protocol;
-        this.#sentClose ??= { code: closeCodeOf(code), reason: '' };
-      }
-      if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#limits.messageTooBig += 1;
-    });
-    websocket.on('close', (code, reason) => {
-      this.#output.discard();
-      const by = this.#closedBy ?? ClosedBy.Client;
-      // What the gateway itself said tells more than 1006 for an answer that never came.
-      handler.onClose({ by, ...(this.#sentClose ?? { code, reason: reason.toString() }) });
-    });
+    this.#handler = handler;
+    websocket.client = this;
+    websocket.on('message', handleMessage);
+    websocket.on('ping', handlePing);
+    websocket.on('error', handleError);
+    websocket.on('close', handleClose);
   }
 
-  #pong(data: Buffer): void {
+  /** A message has come. */
+  handleMessage(data: RawData, isBinary: boolean): void {
+    // With the default `binaryType` every message is one Buffer.
+    if (Buffer.isBuffer(data) && this.#closedBy === undefined) {
+      this.#handler?.onMessage(data, isBinary);
+    }
+  }
+
+  /** A ping has come. */
+  handlePing(data: Buffer): void {
     // Who pings and does not read need not be answered each time. Source: RFC 6455 5.5.3.
     if (this.#closedBy !== undefined || this.pendingBytes > MAX_PENDING_PONG_BYTES) return;
-    const writer = this.#output.writer();
-    writePong(writer, data);
+    writePong(this.#output.writer(), data);
+  }
+
+  /** The client has broken the protocol, or its connection broke. */
+  handleError({ code }: NodeJS.ErrnoException): void {
+    // `ws` names every violation of the protocol by a code of its own; all else is the network's.
+    if (code?.startsWith('WS_ERR_')) {
+      this.#closedBy ??= ClosedBy.Protocol;
+      this.#sentClose ??= { code: closeCodeOf(code), reason: '' };
+    }
+    if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#limits.messageTooBig += 1;
+  }
+
+  /** The connection is closed. */
+  handleClose(code: number, reason: Buffer): void {
+    this.#output.discard();
+    const by = this.#closedBy ?? ClosedBy.Client;
+    // What the gateway itself said tells more than 1006 for an answer that never came.
+    this.#handler?.onClose({ by, ...(this.#sentClose ?? { code, reason: reason.toString() }) });
   }
 
   sendFrame(frame: Buffer): void {

@@ -16,7 +16,7 @@ import {
   type HandshakeRefusal,
   readRequest,
 } from './websocket-handshake.ts';
-import { WebsocketSocket } from './websocket-socket.ts';
+import { ClientWebSocket, WebsocketSocket } from './websocket-socket.ts';
 
 /** Time a client has to answer a close frame, in milliseconds; then its socket is closed for it. */
 const CLOSE_TIMEOUT_MS = 5000;
@@ -73,6 +73,7 @@ export class WebsocketTransport implements Transport {
     }
     const serverOptions = {
       noServer: true,
+      WebSocket: ClientWebSocket,
       clientTracking: false,
       // Pongs are gathered with everything else that a client gets.
       autoPong: false,
@@ -168,6 +169,8 @@ export class WebsocketTransport implements Transport {
     const deflater = this.#negotiate(request);
     let isOpen = false;
     this.#websockets.handleUpgrade(request, socket, head, (websocket: WebSocket) => {
+      // It is what the server was told to make; the type declarations do not follow that.
+      if (!(websocket instanceof ClientWebSocket)) return;
       isOpen = true;
       const client = new WebsocketSocket(websocket, socket, {
         ...candidate,

@@ -1,0 +1,51 @@
+import { CloseCode, ClosedBy } from '@gatewayworker/protocol';
+import type { ClientConnection } from './client-connection.ts';
+import type { EventDispatcher } from './event-dispatcher.ts';
+import { forgetClient, type GatewayState } from './gateway-state.ts';
+import { MessageRate } from './message-rate.ts';
+import type { ClientClosure, ClientSocketHandler } from './transports/transport.ts';
+
+/** What the events of all clients have in common. */
+export interface ClientEventsContext {
+  readonly state: GatewayState;
+  readonly dispatcher: EventDispatcher;
+  /** 0 sets no limit. */
+  readonly maxMessagesPerSecond: number;
+  /** Messages that have come, of all clients. */
+  received: number;
+}
+
+/** What one client's socket tells: an object of two fields, because every idle client has one. */
+export class ClientEvents implements ClientSocketHandler {
+  readonly #client: ClientConnection;
+  readonly #context: ClientEventsContext;
+  readonly #rate: MessageRate | undefined;
+
+  constructor(client: ClientConnection, context: ClientEventsContext) {
+    this.#client = client;
+    this.#context = context;
+    const { maxMessagesPerSecond } = context;
+    if (maxMessagesPerSecond > 0) {
+      this.#rate = new MessageRate(maxMessagesPerSecond, performance.now());
+    }
+  }
+
+  onMessage(payload: Buffer, isBinary: boolean): void {
+    const client = this.#client;
+    if (client.isClosing) return;
+    const context = this.#context;
+    context.received += 1;
+    if (this.#rate?.take(performance.now()) === false) {
+      context.state.limits.messageRate += 1;
+      const { PolicyViolation } = CloseCode;
+      context.state.sender.close(client, ClosedBy.Protocol, PolicyViolation, 'too many messages');
+      return;
+    }
+    context.dispatcher.dispatchMessage(client, payload, isBinary);
+  }
+
+  onClose(closure: ClientClosure): void {
+    forgetClient(this.#context.state, this.#client);
+    this.#context.dispatcher.dispatchClosed(this.#client, closure);
+  }
+}
