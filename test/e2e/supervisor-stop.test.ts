@@ -9,7 +9,7 @@ import {
 } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 
-async function start(declarations: string, waitForReady = true) {
+async function start(declarations: string, waitForReady = true, stopTimeoutMs = 1_000) {
   const folder = await temporaryFolder('supervisor-stop');
   onTestFinished(folder.dispose);
   await folder.write(
@@ -20,7 +20,7 @@ async function start(declarations: string, waitForReady = true) {
     'start.js',
     `import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
 ${declarations}
-run({ stopTimeoutMs: 1_000 });
+run({ stopTimeoutMs: ${stopTimeoutMs} });
 `,
   );
   const cluster = await startCluster({ file, waitForReady });
@@ -121,6 +121,24 @@ test('stops a start that is not finished', async () => {
   process.kill(cluster.pid, 'SIGINT');
   expect(await cluster.ended()).toEqual({ code: 1, signal: null });
   expect(cluster.output()).toContain('stopped before it was ready\n');
+  expect(pids.filter(isAlive)).toEqual([]);
+});
+
+test('stops processes that do not hear it yet as soon as they do', async () => {
+  const { cluster } = await start(
+    `import cluster from 'node:cluster';
+if (cluster.isWorker) await new Promise((resolve) => setTimeout(resolve, 700));
+new Worker({ name: 'late' });`,
+    false,
+    15_000,
+  );
+  const pids = await eventually(async () => {
+    const all = await readPids(cluster).catch(() => []);
+    return all.length === 1 ? all : undefined;
+  });
+  process.kill(cluster.pid, 'SIGINT');
+  expect(await cluster.ended()).toEqual({ code: 1, signal: null });
+  expect(cluster.output()).not.toContain('killed');
   expect(pids.filter(isAlive)).toEqual([]);
 });
 

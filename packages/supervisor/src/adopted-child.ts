@@ -141,6 +141,7 @@ export class AdoptedChild {
     switch (message?.type) {
       case undefined:
       // A failure is in the log already: whoever has no master yet logs it, and so does this one.
+      case 'gatewayworker:listening':
       case 'gatewayworker:started':
       case 'gatewayworker:failed':
         return;

@@ -23,6 +23,7 @@ test('reads back every message of the master', () => {
 test('reads back every message of a child', () => {
   const error = { code: 'GW_ERR_INTERNAL', message: 'no' };
   const messages = [
+    { type: 'gatewayworker:listening' },
     { type: 'gatewayworker:started' },
     { type: 'gatewayworker:terminated' },
     { type: 'gatewayworker:failed', failure: { error } },

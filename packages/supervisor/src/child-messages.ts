@@ -44,6 +44,8 @@ export type MasterMessage =
 
 /** What a child sends to the master. */
 export type ChildMessage =
+  /** It hears the master from now on. */
+  | { readonly type: 'gatewayworker:listening' }
   | { readonly type: 'gatewayworker:started' }
   /** It received SIGTERM, and leaves it to the master to stop it. */
   | { readonly type: 'gatewayworker:terminated' }
@@ -64,6 +66,12 @@ const plainMasterMessages = [
   'gatewayworker:adopted',
   'gatewayworker:leave',
   'gatewayworker:closeInspector',
+] as const;
+
+const plainChildMessages = [
+  'gatewayworker:listening',
+  'gatewayworker:started',
+  'gatewayworker:terminated',
 ] as const;
 
 /** Reads a message of the master; `undefined` when it is none of ours. */
@@ -90,7 +98,8 @@ export function parseMasterMessage(value: unknown): MasterMessage | undefined {
 /** Reads a message of a child; `undefined` when it is none of ours. */
 export function parseChildMessage(value: unknown): ChildMessage | undefined {
   const type = readString(value, 'type');
-  if (type === 'gatewayworker:started' || type === 'gatewayworker:terminated') return { type };
+  const plain = plainChildMessages.find((known) => known === type);
+  if (plain !== undefined) return { type: plain };
   if (type === 'gatewayworker:failed') {
     const failure = parseFailure(readField(value, 'failure'));
     return failure && { type, failure };

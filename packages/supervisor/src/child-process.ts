@@ -80,6 +80,7 @@ class ChildProcess {
   /** Reacts to the master, to signals and to errors that nobody catches. */
   watch(): void {
     this.#master.watch();
+    void this.#master.send({ type: 'gatewayworker:listening' });
     process.on('uncaughtException', (error) => void this.#fail(error));
     process.on('unhandledRejection', (reason) => {
       // A promise that a callback let go of is one client's error: the stack that it broke is its own,

@@ -66,6 +66,11 @@ export class RunningChild {
   #stack: Promise<string | undefined> | undefined;
   #failure: ChildFailure | undefined;
   #exit: { readonly code: number | null; readonly signal: string | null } | undefined;
+  /**
+   * What the child is told before it hears anything: node:cluster listens in it from its first moment on,
+   * for nobody, and what came before the program itself listens would be lost.
+   */
+  #unheard: MasterMessage[] | undefined = [];
   #isOutputRead = false;
   #hasEnded = false;
   #onEnded: () => void = () => {};
@@ -164,6 +169,9 @@ export class RunningChild {
     switch (message?.type) {
       case undefined:
         return;
+      case 'gatewayworker:listening':
+        this.#sendUnheard();
+        return;
       case 'gatewayworker:started':
         this.#confirmStart();
         return;
@@ -198,6 +206,17 @@ export class RunningChild {
   }
 
   #send(message: MasterMessage): void {
+    if (this.#unheard === undefined) this.#pass(message);
+    else this.#unheard.push(message);
+  }
+
+  #sendUnheard(): void {
+    const messages = this.#unheard ?? [];
+    this.#unheard = undefined;
+    for (const message of messages) this.#pass(message);
+  }
+
+  #pass(message: MasterMessage): void {
     // A child that is about to end is noticed by its end; there is nothing else to do here.
     if (this.#worker.isConnected()) this.#worker.send(message, () => {});
   }
