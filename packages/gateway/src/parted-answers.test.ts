@@ -61,7 +61,7 @@ function open(): Opened {
 
 /** A list that takes about so many parts. */
 function listOf(parts: number): string[] {
-  return Array.from({ length: parts * 16 }, (_, index) => `${index}`.padEnd(65_530, 'x'));
+  return Array.from({ length: parts * 4 }, (_, index) => `${index}`.padEnd(65_530, 'x'));
 }
 
 test('sends a short answer at once', () => {
@@ -110,14 +110,14 @@ test('waits while the link is full', async () => {
 test('begins no further long answer while too much waits for a slow peer', async () => {
   const { asker, answers, turn } = open();
   asker.isFull = true;
-  for (let requestId = 1; requestId <= 3; requestId += 1) answers.send(requestId, listOf(24));
+  for (let requestId = 1; requestId <= 3; requestId += 1) answers.send(requestId, listOf(96));
   turn();
   expect(() => answers.send(4, listOf(2))).toThrow(
     expect.objectContaining({ code: 'GW_ERR_LINK_FULL' }),
   );
   answers.send(5, 'short');
   await asker.accept();
-  for (let turns = 0; turns < 100; turns += 1) turn();
+  for (let turns = 0; turns < 400; turns += 1) turn();
   expect(asker.types.filter((type) => type === 'queryAnswer')).toHaveLength(4);
   answers.send(6, listOf(2));
 });

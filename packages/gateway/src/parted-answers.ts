@@ -1,20 +1,18 @@
 import { type FrameConnection, GatewayWorkerError, toWire } from '@gatewayworker/core';
+import { ListAnswer } from './list-answer.ts';
 
-/** Bytes of a part, by estimate: so much is packed in one turn. */
-const PART_BYTES = 1024 * 1024;
+/** Bytes of a part, by estimate: so much is made and packed in one turn, in about 5 ms. */
+const PART_BYTES = 256 * 1024;
 
-/** Bytes of parts that wait on one link, past which no further answer is begun. */
+/** Bytes of answers that wait on one link, past which no further one is begun. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 
-/** Bytes of a number, and of the header of what has a length, at the most. */
-const HEADER_BYTES = 9;
-
-/** A part of an answer that waits to be sent. */
-interface WaitingPart {
+/** An answer that is sent in parts. */
+interface WaitingAnswer {
   readonly requestId: number;
-  readonly part: readonly unknown[];
-  readonly byteLength: number;
-  readonly isLast: boolean;
+  readonly list: ListAnswer;
+  /** Entries that were sent. */
+  sent: number;
 }
 
 /**
@@ -23,7 +21,7 @@ interface WaitingPart {
  */
 export class PartedAnswers {
   readonly #connection: FrameConnection;
-  #waiting: WaitingPart[] = [];
+  readonly #waiting: WaitingAnswer[] = [];
   #waitingBytes = 0;
   #timer: NodeJS.Immediate | undefined;
 
@@ -38,17 +36,18 @@ export class PartedAnswers {
    * @throws {GW_ERR_FRAME_TOO_LARGE} when it is no list, and larger than a frame
    */
   send(requestId: number, answer: unknown): void {
-    const parts = Array.isArray(answer) ? cut(answer) : [];
-    if (parts.length < 2) {
+    const list = Array.isArray(answer) ? ListAnswer.of(answer) : answer;
+    if (!(list instanceof ListAnswer)) {
       this.#connection.send({ type: 'queryAnswer', requestId, answer });
-      return;
+    } else if (list.byteLength < PART_BYTES) {
+      const entries = list.slice(0, Number.POSITIVE_INFINITY);
+      this.#connection.send({ type: 'queryAnswer', requestId, answer: entries });
+    } else {
+      if (this.#waitingBytes > MAX_WAITING_BYTES) throw new GatewayWorkerError('GW_ERR_LINK_FULL');
+      this.#waiting.push({ requestId, list, sent: 0 });
+      this.#waitingBytes += list.byteLength;
+      this.resume();
     }
-    if (this.#waitingBytes > MAX_WAITING_BYTES) throw new GatewayWorkerError('GW_ERR_LINK_FULL');
-    for (const [index, part] of parts.entries()) {
-      this.#waiting.push({ requestId, ...part, isLast: index === parts.length - 1 });
-      this.#waitingBytes += part.byteLength;
-    }
-    this.resume();
   }
 
   /** Goes on: the link has room. */
@@ -59,60 +58,36 @@ export class PartedAnswers {
   /** Forgets what waits: the link is down. */
   close(): void {
     clearImmediate(this.#timer);
-    this.#waiting = [];
+    this.#waiting.length = 0;
   }
 
   #sendNext(): void {
     this.#timer = undefined;
     // It resumes when the kernel has taken what there is.
     if (this.#connection.output.isBlocked) return;
-    const next = this.#waiting.shift();
-    if (next === undefined) return;
-    this.#waitingBytes -= next.byteLength;
-    this.#sendPart(next);
+    const [answer] = this.#waiting;
+    if (answer === undefined) return;
+    if (this.#sendPart(answer)) {
+      this.#waiting.shift();
+      this.#waitingBytes -= answer.list.byteLength;
+    }
     this.resume();
   }
 
-  #sendPart({ requestId, part, isLast }: WaitingPart): void {
+  /** Answers true when it was the last. */
+  #sendPart(answer: WaitingAnswer): boolean {
+    const { requestId, list } = answer;
+    const part = list.slice(answer.sent, PART_BYTES);
+    answer.sent += part.length;
+    const isLast = answer.sent === list.length;
     try {
       if (isLast) this.#connection.send({ type: 'queryAnswer', requestId, answer: part });
       else this.#connection.send({ type: 'queryPart', requestId, part });
+      return isLast;
     } catch (error) {
-      this.#drop(requestId);
       const { code, message } = toWire(error);
       this.#connection.send({ type: 'queryFailure', requestId, code, message });
+      return true;
     }
   }
-
-  #drop(requestId: number): void {
-    const dropped = this.#waiting.filter((part) => part.requestId === requestId);
-    this.#waiting = this.#waiting.filter((part) => part.requestId !== requestId);
-    for (const { byteLength } of dropped) this.#waitingBytes -= byteLength;
-  }
-}
-
-/** Cuts a list into parts of about a size. */
-function cut(
-  entries: readonly unknown[],
-): { readonly part: readonly unknown[]; readonly byteLength: number }[] {
-  const parts: { part: readonly unknown[]; byteLength: number }[] = [];
-  let start = 0;
-  let byteLength = 0;
-  for (const [index, entry] of entries.entries()) {
-    byteLength += estimateBytes(entry);
-    if (byteLength < PART_BYTES && index < entries.length - 1) continue;
-    parts.push({ part: entries.slice(start, index + 1), byteLength });
-    start = index + 1;
-    byteLength = 0;
-  }
-  return parts;
-}
-
-/** Bytes that a part of an answer takes packed, about. */
-function estimateBytes(value: unknown): number {
-  if (typeof value === 'string' || value instanceof Uint8Array) return HEADER_BYTES + value.length;
-  if (!Array.isArray(value)) return HEADER_BYTES;
-  let byteLength = HEADER_BYTES;
-  for (const entry of value) byteLength += estimateBytes(entry);
-  return byteLength;
 }

@@ -25,22 +25,30 @@ export const CLIENT_ID_FIELD_LIMIT: number = 2 ** 30;
 const CLIENT_ID_LENGTH = 20;
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
+/** Character code of each digit. */
+const digitCodes = Uint8Array.from(alphabet, (digit) => digit.charCodeAt(0));
+
+/** Where the characters of an id are put together. */
+const codes: number[] = new Array<number>(CLIENT_ID_LENGTH).fill(0);
+
 /** Value of each ASCII character, -1 for those outside the alphabet. */
 const digitValues = Int8Array.from({ length: 128 }, (_, code) =>
   alphabet.indexOf(String.fromCharCode(code)),
 );
 
-/** Where ids are put together. */
-const digits = Buffer.alloc(CLIENT_ID_LENGTH);
-
 /** Writes the id of a client. Every number must lie in 0 to 2^30 - 1. */
 export function formatClientId(address: ClientAddress): ClientId {
-  writeField(address.gatewayToken, 0);
-  writeField(address.connection, 5);
-  writeField(address.nonceHigh, 10);
-  writeField(address.nonceLow, 15);
-  // Joined from parts, a string keeps its parts: 160 bytes more for each client of a worker.
-  return digits.toString('latin1') as ClientId;
+  const { gatewayToken, connection, nonceHigh, nonceLow } = address;
+  for (let i = 0; i < 5; i++) {
+    const shift = 24 - 6 * i;
+    codes[i] = codeOf(gatewayToken >>> shift);
+    codes[i + 5] = codeOf(connection >>> shift);
+    codes[i + 10] = codeOf(nonceHigh >>> shift);
+    codes[i + 15] = codeOf(nonceLow >>> shift);
+  }
+  // At once, not joined from parts: a joined string keeps its parts, 160 bytes more for each client of a
+  // worker, and takes 0.8 us instead of 0.2.
+  return String.fromCharCode(...codes) as ClientId;
 }
 
 /** Reads a client id; `undefined` when the text is none. */
@@ -55,9 +63,8 @@ export function parseClientId(text: string): ClientAddress | undefined {
   return { gatewayToken, connection, nonceHigh, nonceLow };
 }
 
-function writeField(value: number, offset: number): void {
-  for (let i = 0; i < 5; i++)
-    digits[offset + i] = alphabet.charCodeAt((value >>> (24 - 6 * i)) & 63);
+function codeOf(digit: number): number {
+  return digitCodes[digit & 63] as number;
 }
 
 function parseField(text: string, offset: number): number {

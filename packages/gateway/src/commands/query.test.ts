@@ -6,9 +6,16 @@ import { ClientSender } from '../client-sender.ts';
 import { ClientTable } from '../client-table.ts';
 import { forgetClient, type GatewayState } from '../gateway-state.ts';
 import { LimitCounters } from '../limit-counters.ts';
+import { ListAnswer } from '../list-answer.ts';
 import { MembershipIndex } from '../subscriptions/membership-index.ts';
 import { silentSocket } from '../transports/client-socket.fixture.ts';
-import { answerQuery } from './query.ts';
+import { answerQuery as answer } from './query.ts';
+
+/** The answer as the asker gets it. */
+function answerQuery(state: GatewayState, query: AskedQuery): unknown {
+  const answered = answer(state, query);
+  return answered instanceof ListAnswer ? answered.slice(0, Infinity) : answered;
+}
 
 /** A transport that has no clients: nothing is sent here. */
 const transport = {
@@ -149,4 +156,31 @@ test('says that it does not know a query', () => {
   expect(() => answerQuery(state, { kind: 'unknown', name: 'getTheWeather' })).toThrow(
     expect.objectContaining({ code: 'GW_ERR_QUERY_UNKNOWN' }),
   );
+});
+
+test('a list is of the moment of its query, whenever its entries are made', () => {
+  const { state, members, ids } = createState();
+  const [first, second] = members;
+  first.session.replace({ n: 1 });
+  const lists = [
+    answer(state, { kind: 'getClientIdListByGroup', group: 'g' }),
+    answer(state, { kind: 'getAllClientSessions' }),
+    answer(state, { kind: 'getAllGroupClientIdList' }),
+  ];
+  const packed = first.session.packed;
+  first.session.replace({ n: 2 });
+  forgetClient(state, second);
+  const entries = lists.map((list) => (list instanceof ListAnswer ? list.slice(0, Infinity) : []));
+  expect(entries).toEqual([
+    ids,
+    [
+      [ids[0], packed],
+      [ids[1], null],
+      [ids[2], null],
+    ],
+    [
+      ['g', ids],
+      ['h', [ids[2]]],
+    ],
+  ]);
 });

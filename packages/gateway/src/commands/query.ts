@@ -7,6 +7,7 @@ import type {
 } from '@gatewayworker/protocol';
 import type { ClientConnection } from '../client-connection.ts';
 import type { GatewayState } from '../gateway-state.ts';
+import { CLIENT_ID_BYTES, estimateBytes, ListAnswer } from '../list-answer.ts';
 
 /**
  * Answers a query about the clients of this process.
@@ -16,7 +17,7 @@ import type { GatewayState } from '../gateway-state.ts';
 export function answerQuery(
   state: GatewayState,
   query: AskedQuery,
-): QueryAnswers[keyof QueryAnswers] {
+): QueryAnswers[keyof QueryAnswers] | ListAnswer {
   switch (query.kind) {
     case 'isOnline':
       return online(state, query.client) !== undefined;
@@ -33,7 +34,11 @@ export function answerQuery(
     case 'getClientIdByUid':
       return clientIds(state, state.uids.get(query.uid) ?? []);
     case 'batchGetClientIdByUid':
-      return query.uids.map((uid) => clientIds(state, state.uids.get(uid) ?? []));
+      return listOfIds(
+        state,
+        query.uids.map((uid) => [...(state.uids.get(uid) ?? [])]),
+        (_, ids) => ids,
+      );
     case 'getClientIdListByGroup':
       return clientIds(state, state.groups.get(query.group) ?? []);
     case 'getClientIdCountByGroup':
@@ -55,11 +60,14 @@ export function answerQuery(
     case 'getAllGroupIdList':
       return [...state.groups.names()];
     case 'getAllGroupClientIdList':
-      return mapGroups(state, (members) => clientIds(state, members));
+      return groupClientIds(state);
     case 'getAllGroupClientIdCount':
-      return mapGroups(state, (members) => members.size);
+      return Array.from(state.groups.entries(), ([group, { size }]) => [group, size] as const);
     case 'getAllGroupUidList':
-      return mapGroups(state, uids);
+      return Array.from(
+        state.groups.entries(),
+        ([group, members]) => [group, uids(members)] as const,
+      );
     case 'unknown':
       throw new GatewayWorkerError('GW_ERR_QUERY_UNKNOWN', `unknown query ${query.name}`);
     default:
@@ -73,8 +81,12 @@ function online(state: GatewayState, address: ConnectionAddress): ClientConnecti
   return client?.isClosing === true ? undefined : client;
 }
 
-function clientIds(state: GatewayState, clients: Iterable<ClientConnection>): string[] {
-  return Array.from(clients, (client) => client.clientId(state.clients.gatewayToken));
+function clientIds(state: GatewayState, clients: Iterable<ClientConnection>): ListAnswer<string> {
+  const noted = [...clients];
+  const toId = idWriter(state);
+  return new ListAnswer(noted.length, noted.length * CLIENT_ID_BYTES, (index) =>
+    toId(noted, index),
+  );
 }
 
 /** The uids of these clients, each once. */
@@ -84,17 +96,49 @@ function uids(clients: Iterable<ClientConnection>): string[] {
   return [...found];
 }
 
-/** What each group of this process comes to, by its name. */
-function mapGroups<T>(
+/** Lists of the ids of clients, each as an entry of its own kind. */
+function listOfIds<Entry>(
   state: GatewayState,
-  map: (members: ReadonlySet<ClientConnection>) => T,
-): [group: string, T][] {
-  return Array.from(state.groups.entries(), ([group, members]) => [group, map(members)]);
+  lists: readonly (readonly ClientConnection[])[],
+  toEntry: (index: number, ids: readonly string[]) => Entry,
+): ListAnswer<Entry> {
+  const clients = lists.reduce((sum, { length }) => sum + length, 0);
+  const byteLength = clients * CLIENT_ID_BYTES + estimateBytes(lists.map(() => ''));
+  const toId = idWriter(state);
+  return new ListAnswer(lists.length, byteLength, (index) => {
+    const list = lists[index] ?? [];
+    return toEntry(
+      index,
+      list.map((_, member) => toId(list, member)),
+    );
+  });
 }
 
-function sessions(state: GatewayState, clients: Iterable<ClientConnection>): SessionOfClient[] {
-  return Array.from(clients, (client) => [
-    client.clientId(state.clients.gatewayToken),
-    client.session.packed ?? null,
+function groupClientIds(state: GatewayState): ListAnswer {
+  const groups = [...state.groups.entries()];
+  const members = groups.map(([, clients]) => [...clients]);
+  return listOfIds(state, members, (index, ids) => [groups[index]?.[0], ids]);
+}
+
+function sessions(
+  state: GatewayState,
+  clients: Iterable<ClientConnection>,
+): ListAnswer<SessionOfClient> {
+  const noted = [...clients];
+  // A session is never changed in place, so that the packed one stays what it is now.
+  const packed = noted.map(({ session }) => session.packed ?? null);
+  const toId = idWriter(state);
+  const byteLength = noted.length * CLIENT_ID_BYTES + estimateBytes(packed);
+  return new ListAnswer(noted.length, byteLength, (index) => [
+    toId(noted, index),
+    packed[index] ?? null,
   ]);
+}
+
+/** Writes the id of a client of a list. */
+function idWriter(
+  state: GatewayState,
+): (clients: readonly ClientConnection[], index: number) => string {
+  const { gatewayToken } = state.clients;
+  return (clients, index) => clients[index]?.clientId(gatewayToken) ?? '';
 }
