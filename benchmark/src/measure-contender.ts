@@ -8,6 +8,9 @@ import { type Measurement, median } from './measurement.ts';
 import { startPusher } from './push/pusher.ts';
 import { defaultLoad, PUSH_WINDOW, type Scenario } from './scenarios.ts';
 
+/** Time without any event before memory is looked at, in milliseconds. */
+const IDLE_MS = 40_000;
+
 /** How long and by how many processes is measured. */
 export interface MeasureOptions {
   readonly seconds: number;
@@ -24,23 +27,38 @@ export async function measureContender(
   server: RunningContender & { readonly framing: Framing },
   options: MeasureOptions,
 ): Promise<Measurement> {
-  const load = { ...defaultLoad, ...scenario.load };
-  const plan: LoadPlan = {
+  const plan = planOf(scenario.load, server, options);
+  const generator = new LoadGenerator(plan, options.generators);
+  const beside = scenario.beside && planOf(scenario.beside, server, options);
+  const other = beside && new LoadGenerator(beside, 1);
+  try {
+    await other?.connect();
+    const [measurement] = await Promise.all([
+      measurers[scenario.kind](generator, server, plan),
+      other?.run(),
+    ]);
+    return measurement;
+  } finally {
+    await Promise.all([generator.stop(), other?.stop()]);
+  }
+}
+
+function planOf(
+  given: Scenario['load'],
+  server: RunningContender & { readonly framing: Framing },
+  { clients, seconds, warmSeconds }: MeasureOptions,
+): LoadPlan {
+  const load = { ...defaultLoad, ...given };
+  return {
     ...load,
-    connections: Math.min(load.connections, options.clients),
-    senders: Math.min(load.senders, options.clients),
+    connections: Math.min(load.connections, clients),
+    senders: Math.min(load.senders, clients),
     framing: server.framing,
     ports: server.ports,
     pids: server.pids,
-    seconds: options.seconds,
-    warmSeconds: options.warmSeconds,
+    seconds,
+    warmSeconds,
   };
-  const generator = new LoadGenerator(plan, options.generators);
-  try {
-    return await measurers[scenario.kind](generator, server, plan);
-  } finally {
-    await generator.stop();
-  }
 }
 
 type Measurer = (
@@ -60,11 +78,12 @@ const measurers: Readonly<Record<Scenario['kind'], Measurer>> = {
     return { connectionsPerSecond, ...describeLatencies(latencies) };
   },
 
-  async idle(generator, { pids }, { connections, warmSeconds }) {
+  async idle(generator, { pids }, { connections }) {
     const before = privateBytes(pids);
     await generator.connect();
-    // What connecting has left behind is collected meanwhile, or counts.
-    await sleep(warmSeconds * 1000);
+    // Clients that have just come are not idle yet: V8 gives back what connecting has left behind when it
+    // finds that nothing happens any more, after about 20 seconds.
+    await sleep(IDLE_MS);
     return { bytesPerConnection: (privateBytes(pids) - before) / connections };
   },
 

@@ -23,6 +23,8 @@ export interface Scenario {
   readonly metric: Metric;
   /** What it differs in from `defaultLoad`. */
   readonly load: Partial<LoadPlan> & Pick<LoadPlan, 'mode'>;
+  /** Another load on the same server meanwhile; its own figures are not shown. */
+  readonly beside?: Partial<LoadPlan> & Pick<LoadPlan, 'mode'>;
   /** Contenders of its own, where the usual ones do not fit. */
   readonly contenders?: readonly string[];
 }
@@ -47,6 +49,9 @@ export const defaultContenders: readonly string[] = [
 
 /** Messages that are under way at a time when they are pushed from outside. */
 export const PUSH_WINDOW = 1000;
+
+/** Those who must not notice what others do. */
+const beside = { connections: 100, rate: 1000 } as const;
 
 const growing = [
   'gatewayworker-1x1',
@@ -140,6 +145,29 @@ export const scenarios: readonly Scenario[] = [
     kind: 'load',
     metric: 'p99Ms',
     load: { mode: 'group', connections: 10_000, members: 10_000, senders: 1, rate: 4 },
+  },
+  {
+    name: 'echo-quiet',
+    title: 'Echo, 1,000 a second, nothing else',
+    kind: 'load',
+    metric: 'p99Ms',
+    load: { ...beside, mode: 'echo' },
+  },
+  {
+    name: 'echo-broadcast',
+    title: 'The same while 10,000 others get broadcasts',
+    kind: 'load',
+    metric: 'p99Ms',
+    load: { ...beside, mode: 'echo' },
+    beside: { mode: 'group', connections: 10_000, members: 10_000, senders: 1, rate: 1 },
+  },
+  {
+    name: 'echo-large',
+    title: 'The same while 4 others echo 60 KB each',
+    kind: 'load',
+    metric: 'p99Ms',
+    load: { ...beside, mode: 'echo' },
+    beside: { mode: 'echo', connections: 4, size: 60_000 },
   },
   {
     name: 'uid-gateways',
