@@ -90,17 +90,25 @@ test('flushes what is to leave first before everything else', () => {
 
 test('spreads a broadcast over turns, and lets whoever comes meanwhile pass', () => {
   const { endTurn } = holdTurn();
-  const scheduler = new FlushScheduler();
+  let now = 0;
+  const scheduler = new FlushScheduler(() => now);
   const receivers = Array.from({ length: 2000 }, () => new Target());
+  for (const receiver of receivers) {
+    receiver.onFlush = () => {
+      now += 0.025;
+    };
+  }
   const done = (): number => receivers.filter(({ flushes }) => flushes === 1).length;
   for (const receiver of receivers) scheduler.schedule(receiver);
   endTurn();
   const inOneTurn = done();
-  expect(inOneTurn).toBeLessThan(1000);
+  expect(now).toBeGreaterThanOrEqual(8);
+  expect(now).toBeLessThan(9);
   const late = new Target();
   scheduler.schedule(late);
   endTurn();
   expect([late.flushes, done()]).toEqual([1, 2 * inOneTurn]);
+  expect(now).toBeLessThan(18);
   for (let turn = 0; turn < 2000 / inOneTurn; turn += 1) endTurn();
   expect(done()).toBe(2000);
   expect(vi.getTimerCount()).toBe(0);
