@@ -12,8 +12,8 @@ import {
   readMessage,
   writeMessage,
 } from '@gatewayworker/protocol';
-import { eventually, openTcpPeer, TcpPeer } from '@gatewayworker/testing';
-import { onTestFinished } from 'vitest';
+import { eventually, type LogLine, openTcpPeer, type Roles, TcpPeer } from '@gatewayworker/testing';
+import { expect, onTestFinished } from 'vitest';
 
 /** Bytes of a message. */
 export function frameOf(message: Message): Buffer {
@@ -146,4 +146,91 @@ export async function listenFalsely(
   });
   const address = server.address();
   return { port: typeof address === 'object' ? (address?.port ?? 0) : 0, peers };
+}
+
+/** What strangers have added to a log since a moment. */
+export class RefusalWatch {
+  readonly #lines: readonly LogLine[];
+  readonly #from: number;
+  readonly #startedAt = Date.now();
+
+  constructor(lines: readonly LogLine[]) {
+    this.#lines = lines;
+    this.#from = lines.length;
+  }
+
+  /**
+   * Waits until each of so many refusals is told of, by a line or in the count of one; checks that all have
+   * this reason, and that there was at most one line a second.
+   *
+   * @param listeners - processes that refused, each of which has a line a second
+   */
+  async expect(count: number, reason: RegExp, listeners = 1): Promise<void> {
+    const refusals = (): LogLine[] =>
+      this.#lines.slice(this.#from).filter(({ msg }) => msg === 'inner link refused');
+    await eventually(() => {
+      const told = refusals().map(({ leftOut }) => 1 + Number(leftOut ?? 0));
+      expect(told.reduce((sum, part) => sum + part, 0)).toBe(count);
+      return true;
+    });
+    // The clock that times the lines is not the one that is read here.
+    const seconds = (Date.now() - this.#startedAt + 50) / 1000;
+    expect(refusals().length).toBeLessThanOrEqual(listeners * (seconds + 1));
+    for (const line of refusals()) {
+      expect(line['reason']).toMatch(reason);
+      expect(line['peer']).toMatch(/:[1-9]\d*$/);
+    }
+  }
+}
+
+/** What a stranger says who has no key. */
+export const wrongProof: Buffer = Buffer.concat([
+  frameOf(makeHello()),
+  frameOf({ type: 'proof', proof: Buffer.alloc(32) }),
+]);
+
+/**
+ * Makes a number of attempts to link, 64 at a time, on a cluster whose clients get back what they say. While
+ * they go on, a client is served and friends link, again and again.
+ */
+export async function flood(
+  cluster: Roles,
+  attempts: number,
+  attempt: () => Promise<void>,
+): Promise<void> {
+  const client = await cluster.connect();
+  let started = 0;
+  let ended = 0;
+  const attackOn = async (): Promise<void> => {
+    while (started < attempts) {
+      started += 1;
+      await attempt();
+      ended += 1;
+    }
+  };
+  const attacking = Promise.all(Array.from({ length: 64 }, attackOn));
+  const isOn = (): boolean => ended < attempts;
+  let served = 0;
+  const serve = async (): Promise<void> => {
+    while (isOn()) {
+      client.send(String(served));
+      expect(await client.next()).toBe(String(served));
+      if (isOn()) served += 1;
+    }
+  };
+  let linked = 0;
+  const linkFriends = async (): Promise<void> => {
+    await cluster.startWorker();
+    if (isOn()) linked += 1;
+    while (isOn()) {
+      const friend = await cluster.gatewayClient();
+      expect(await friend.getAllClientIdCount()).toBe(1);
+      await friend.close();
+      if (isOn()) linked += 1;
+    }
+  };
+  await Promise.all([attacking, serve(), linkFriends()]);
+  // Some of each came to their end before the last attempt did.
+  expect(served).toBeGreaterThan(10);
+  expect(linked).toBeGreaterThan(2);
 }

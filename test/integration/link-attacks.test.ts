@@ -17,7 +17,6 @@ import {
 import {
   captureLogger,
   eventually,
-  type LogLine,
   type Roles,
   startRoles,
   type TestClient,
@@ -26,13 +25,16 @@ import type { EventHandler } from 'gatewayworker';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import {
   Dialer,
+  flood,
   frameOf,
   listenFalsely,
   makeHello,
   messagesOf,
   prove,
+  RefusalWatch,
   recordSession,
   type Session,
+  wrongProof,
 } from './link-attackers.ts';
 import { roles } from './roles.ts';
 
@@ -60,9 +62,6 @@ async function expectUnaffected(): Promise<void> {
   expect(bystander.messages).toEqual([]);
   expect(cluster.gateways.map(({ workerCount }) => workerCount)).toEqual([1, 1]);
 }
-
-const refusals = (lines: readonly LogLine[]): LogLine[] =>
-  lines.filter(({ msg }) => msg === 'inner link refused');
 
 /** What attackers know: how to reach the process, another one of its kind, and what a friend said to it. */
 interface Target {
@@ -168,6 +167,22 @@ const attacks: Readonly<Record<string, Attack>> = {
   },
 };
 
+const unproven = /^The peer did not prove that it knows the secret key$/;
+
+/** Why those are refused that do not come so far as to be asked for the key. */
+const otherReasons: Readonly<Record<string, RegExp>> = {
+  'the challenge, sent back': /^challenge came instead of proof$/,
+  'a hello and then another': /^hello came instead of proof$/,
+  'a command behind the hello': /^command \d+ came instead of proof$/,
+  'a command at once': /^command \d+ came instead of hello$/,
+  'a hello that is too long': /^a frame of 5\d\d\d bytes exceeds the limit of 4096$/,
+  'a hello said to be of four gigabytes': /^a frame of 4294967295 bytes exceeds the limit of 4096$/,
+  'a hello without a nonce': /^a nonce of 0 bytes came, allowed: 32$/,
+};
+
+/** Strangers that make the same attack at the same time. */
+const CROWD = 30;
+
 /** Those that are refused when their time is over. */
 const slowAttacks: readonly Attack[] = [
   send(() => [frameOf(makeHello()).subarray(0, 40)]),
@@ -183,74 +198,57 @@ describe.each(['register', 'gateway'] as const)('a %s refuses', (kind) => {
     return { port, otherPort: ports[1], session: await recordSession(port, secretKey) };
   }
 
-  test.each(Object.entries(attacks))('%s', async (_name, attack) => {
-    const dialer = await attack(await makeTarget());
-    await dialer.peer.ended;
-    expect(dialer.isWelcome).toBe(false);
+  test.each(Object.entries(attacks))('%s, and says so once a second', async (name, attack) => {
+    const target = await makeTarget();
+    const refused = new RefusalWatch(cluster.log);
+    const dialers = await Promise.all(Array.from({ length: CROWD }, () => attack(target)));
+    await Promise.all(dialers.map(({ peer }) => peer.ended));
+    expect(dialers.some(({ isWelcome }) => isWelcome)).toBe(false);
     await expectUnaffected();
+    await refused.expect(CROWD, otherReasons[name] ?? unproven);
   });
 
   test('the session of a friend of another process', async () => {
     const { session, otherPort } = await makeTarget();
+    const refused = new RefusalWatch(cluster.log);
     const dialer = await Dialer.open(otherPort);
     dialer.peer.send(session.sent);
     await dialer.peer.ended;
     expect(dialer.isWelcome).toBe(false);
     await expectUnaffected();
+    await refused.expect(1, unproven);
   });
 
   test('who does not come to the end of its hello, gives no proof, or says nothing', async () => {
     const target = await makeTarget();
+    const refused = new RefusalWatch(cluster.log);
     const dialers = await Promise.all(slowAttacks.map((attack) => attack(target)));
     await expectUnaffected();
     await Promise.all(dialers.map(({ peer }) => peer.ended));
+    await refused.expect(slowAttacks.length, /^the peer took too long$/);
     expect(dialers.map(({ isWelcome }) => isWelcome)).toEqual([false, false, false]);
   });
 
-  test('ten thousand in a row, with a line a second that counts them', {
+  test('ten thousand in a row, with a line a second that counts them, while friends link and clients are served', {
     timeout: 300_000,
   }, async () => {
     // A cluster of its own, where nobody was refused before.
     const flooded = await roles({ events: echo, secretKey });
-    const client = await flooded.connect();
     const inner = flooded.gateways[0]?.innerPort ?? 0;
     const port = kind === 'register' ? flooded.register.port : inner;
-    const attempts = 10_000;
-    const startedAt = Date.now();
-    const proof = Buffer.concat([
-      frameOf(makeHello()),
-      frameOf({ type: 'proof', proof: Buffer.alloc(32) }),
-    ]);
-    let started = 0;
-    const attackOn = async (): Promise<void> => {
-      while (started < attempts) {
-        started += 1;
-        const socket = connect(port, '127.0.0.1');
-        socket.on('error', () => undefined).resume();
-        socket.write(proof);
-        await once(socket, 'close');
-      }
-    };
-    const attacking = Promise.all(Array.from({ length: 64 }, attackOn));
-    while (started < attempts) {
-      client.send(String(started));
-      await client.next();
-    }
-    await attacking;
-    const lines = (): LogLine[] => refusals(flooded.log);
-    const counted = (): number =>
-      lines().reduce((sum, { leftOut }) => sum + 1 + Number(leftOut ?? 0), 0);
-    await eventually(() => {
-      expect(counted()).toBe(attempts);
-      return true;
+    const refused = new RefusalWatch(flooded.log);
+    await flood(flooded, 10_000, async () => {
+      const socket = connect(port, '127.0.0.1');
+      socket.on('error', () => undefined).resume();
+      socket.write(wrongProof);
+      await once(socket, 'close');
     });
-    expect(lines().length).toBeLessThanOrEqual((Date.now() - startedAt) / 1000 + 1);
-    client.send('behind it');
-    expect(await client.next()).toBe('behind it');
+    await refused.expect(10_000, unproven);
   });
 
   test('no friend, however many strangers are silent', async () => {
     const { port } = await makeTarget();
+    const refused = new RefusalWatch(cluster.log);
     const strangers: Socket[] = [];
     onTestFinished(() => {
       for (const socket of strangers) socket.destroy();
@@ -271,6 +269,8 @@ describe.each(['register', 'gateway'] as const)('a %s refuses', (kind) => {
     const session = await recordSession(port, secretKey);
     expect(session.proof).toHaveLength(32);
     await expectUnaffected();
+    for (const socket of strangers) socket.destroy();
+    await refused.expect(1400, /^the peer closed the link$|^read ECONNRESET$/);
   });
 });
 

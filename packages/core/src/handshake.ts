@@ -132,7 +132,11 @@ export function acceptHandshake(
   const { role, instanceId, name, id, gatewayToken } = options.identity;
   handshake.expect('hello', (hello) => {
     assertVersion(hello.version);
-    if (hello.nonce.byteLength !== NONCE_BYTES || !options.allowedRoles.includes(hello.role)) {
+    if (hello.nonce.byteLength !== NONCE_BYTES) {
+      const text = `a nonce of ${hello.nonce.byteLength} bytes came, allowed: ${NONCE_BYTES}`;
+      throw new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', text);
+    }
+    if (!options.allowedRoles.includes(hello.role)) {
       throw new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', `a ${hello.role} may not link here`);
     }
     const nonce = randomBytes(NONCE_BYTES);
