@@ -92,7 +92,7 @@ class Outputs {
 test('whatever happens to a cluster, none of its outputs shows a secret', {
   timeout: 240_000,
 }, async () => {
-  const [register = 0, port = 0, inner = 0] = await freePorts(3);
+  const [register = 0, port = 0, inner = 0, probes = 0] = await freePorts(4);
   const folder = await temporaryFolder('secrets');
   onTestFinished(folder.dispose);
   onTestFinished(() => endDaemon(`${folder.path}/start.pid`));
@@ -110,7 +110,7 @@ new Gateway({ name: 'gate', listen: 'websocket://127.0.0.1:${port}', startPort: 
 new BusinessWorker({ name: 'brain', count: 2, eventHandler: new URL('./events.js', import.meta.url), registerAddress: '${registerAddress}', ...common });
 // No etcd is there: this one is away for ever.
 new Gateway({ name: 'astray', listen: 'websocket://127.0.0.1:0', startPort: 0, registerAddress: 'etcd://root:${password.value}@127.0.0.1:1/x', ...common });
-run({ readyTimeoutMs: 30_000 });
+run({ readyTimeoutMs: 30_000, health: '127.0.0.1:${probes}' });
 `,
   );
   const shown = JSON.stringify({ secretKey, passphrase: passphrase.value, tls: { key } });
@@ -172,8 +172,24 @@ run({ readyTimeoutMs: 30_000 });
   await command('status', '--json');
   await command('connections');
   await command('connections', '--json');
+  await command('health');
+  await command('health', '--json');
+  for (const path of [
+    '/live',
+    '/ready',
+    '/ready/gate',
+    '/ready/astray',
+    `/ready/${oldKey.value}`,
+  ]) {
+    const answer = await fetch(`http://127.0.0.1:${probes}${path}`);
+    // What was asked for comes back in the answer, whatever it was.
+    const asked = path.replace('/ready/', '');
+    outputs.add(`probe ${path}`, (await answer.text()).replaceAll(asked, 'ASKED'));
+  }
   await command('start');
   await command('reload');
+  await command('drain', 'gate', '--over', '1');
+  await command('health', '--ready');
   await command('frobnicate');
   await command('stop');
   for (const name of await readdir(folder.path)) {
@@ -181,6 +197,10 @@ run({ readyTimeoutMs: 30_000 });
     outputs.add(`file ${name}`, await readFile(`${folder.path}/${name}`, 'utf8'));
   }
   expect(outputs.get('connections --json')).toContain('"clientId"');
+  expect(outputs.get('health --json')).toContain('"notices"');
+  expect(outputs.get('probe /live')).toContain('"live":true');
+  expect(outputs.get('probe /ready/astray')).toContain('the etcd does not answer');
+  expect(outputs.get('drain gate --over 1')).toContain('gate');
   expect(outputs.get('file start.log')).toMatch(/inner link refused/);
   expect(outputs.get('file start.log')).toMatch(/etcd away/);
   expect(outputs.get('file start.log')).toMatch(/a callback failed/);

@@ -61,6 +61,62 @@ test('who dials does not trust a listener whose certificate is of another author
   expect(cluster.log.some(({ reason }) => /certificate/.test(String(reason)))).toBe(true);
 });
 
+test('who accepts without authorities asks nobody for a certificate, and for the key all the same', async () => {
+  const cluster = await roles({
+    events: echo,
+    secretKey: 'the key',
+    // Of the register alone; who dials it needs an authority to trust it by.
+    innerTls: { cert: own.cert, key: own.key },
+    gatewayOptions: { innerTls: own },
+    workerOptions: { innerTls: own },
+  });
+  const anonymous = { innerTls: { ca: own.ca }, connectTimeoutMs: 600 };
+  // It gets as far as the register, which tells it of a gateway that does ask for a certificate.
+  const api = await cluster.gatewayClient(anonymous);
+  await expect(api.getAllClientIdCount()).rejects.toMatchObject({ code: 'GW_ERR_NOT_CONNECTED' });
+  expect(
+    cluster.log.some(({ reason }) => /did not return a certificate/.test(String(reason))),
+  ).toBe(true);
+  const stranger = cluster.gatewayClient({ ...anonymous, secretKey: 'another' });
+  await expect(stranger).rejects.toMatchObject({ code: 'GW_ERR_CONNECT_TIMEOUT' });
+  const client = await cluster.connect();
+  client.send('x');
+  expect(await client.next()).toBe('x');
+});
+
+test('without authorities of its own who dials trusts those of Node.js alone', async () => {
+  const { registerAddress, log } = await roles({ events: echo, innerTls: own });
+  const innerTls = { cert: own.cert, key: own.key };
+  const captured = captureLogger();
+  const dialing = GatewayClient.connect(
+    { registerAddress, innerTls, connectTimeoutMs: 400 },
+    captured.logger,
+  );
+  await expect(dialing).rejects.toMatchObject({ code: 'GW_ERR_CONNECT_TIMEOUT' });
+  expect(captured.lines).toMatchObject([{ reason: 'self-signed certificate' }]);
+  expect(log.some(({ msg }) => msg === 'gateway announced')).toBe(true);
+});
+
+test('one name in all certificates serves as servername, and only that name', async () => {
+  const { cert, key } = await makeCertificate('inner.example');
+  const named = { cert, key, ca: cert, servername: 'inner.example' };
+  const cluster = await roles({ events: echo, innerTls: named });
+  const client = await cluster.connect();
+  client.send('x');
+  expect(await client.next()).toBe('x');
+  for (const servername of [undefined, 'other.example']) {
+    const captured = captureLogger();
+    const innerTls = { cert, key, ca: cert, ...(servername && { servername }) };
+    const { registerAddress } = cluster;
+    const options = { registerAddress, innerTls, connectTimeoutMs: 400 };
+    const dialing = GatewayClient.connect(options, captured.logger);
+    await expect(dialing).rejects.toMatchObject({ code: 'GW_ERR_CONNECT_TIMEOUT' });
+    expect(captured.lines).toMatchObject([
+      { reason: expect.stringContaining("does not match certificate's altnames") },
+    ]);
+  }
+});
+
 test('a peer that never finishes its TLS handshake holds up nobody, and not the stop either', async () => {
   const cluster = await roles({ events: echo, innerTls: own });
   const peer = await openTcpPeer(cluster.gateways[0]?.innerPort ?? 0);

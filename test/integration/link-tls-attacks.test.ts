@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import {
+import tls, {
   type ConnectionOptions,
   connect as connectTls,
   createServer,
@@ -18,7 +18,16 @@ import {
 } from '@gatewayworker/testing';
 import type { EventHandler } from 'gatewayworker';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { frameOf, listenFalsely, makeHello, messagesOf } from './link-attackers.ts';
+import {
+  flood,
+  frameOf,
+  listenFalsely,
+  makeHello,
+  messagesOf,
+  RefusalWatch,
+  wrongProof,
+} from './link-attackers.ts';
+import { roles } from './roles.ts';
 
 const secretKey = 'the key of this cluster';
 const echo: EventHandler = { onMessage: (_id, message, ctx) => void ctx.send(message) };
@@ -31,6 +40,22 @@ interface Party {
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
+}
+
+const unproven = /^The peer did not prove that it knows the secret key$/;
+
+/** What a party says that knows nothing newer; OpenSSL itself would rather not say it. */
+const oldVersions = {
+  minVersion: 'TLSv1',
+  maxVersion: 'TLSv1.1',
+  ciphers: 'DEFAULT@SECLEVEL=0',
+} as const;
+
+/** Does what the flags `--tls-min-v1.0` and `--tls-cipher-list` do, for a test. */
+function allowOldVersions(): void {
+  const { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS } = tls;
+  Object.assign(tls, { DEFAULT_MIN_VERSION: 'TLSv1', DEFAULT_CIPHERS: oldVersions.ciphers });
+  onTestFinished(() => void Object.assign(tls, { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS }));
 }
 
 let own: Party;
@@ -54,6 +79,9 @@ async function expectUnaffected(): Promise<void> {
   expect(cluster.gateways.map(({ workerCount }) => workerCount)).toEqual([1]);
 }
 
+/** Strangers that make the same attack at the same time. */
+const crowd: readonly undefined[] = Array.from({ length: 20 });
+
 /** Says hello as far as it comes, and keeps what it hears. */
 function say(socket: Socket): TcpPeer {
   const peer = new TcpPeer(socket);
@@ -66,43 +94,103 @@ describe.each(['register', 'gateway'] as const)('by TLS a %s', (kind) => {
   const port = (): number =>
     kind === 'register' ? cluster.register.port : (cluster.gateways[0]?.innerPort ?? 0);
 
-  test('answers nothing to who speaks in plain', async () => {
-    const peer = say(connect(port(), '127.0.0.1'));
-    await peer.ended;
-    expect(messagesOf(peer.received)).toEqual([]);
+  test('answers nothing to who speaks in plain, and says so once a second', async () => {
+    const refused = new RefusalWatch(cluster.log);
+    const peers = crowd.map(() => say(connect(port(), '127.0.0.1')));
+    await Promise.all(peers.map(({ ended }) => ended));
+    for (const { received } of peers) expect(messagesOf(received)).toEqual([]);
     await expectUnaffected();
+    await refused.expect(crowd.length, /^TLS: (?:wrong version number|packet length too long)$/);
   });
 
   test.each([
-    ['no certificate', () => ({})],
-    ['a certificate of another authority', () => ({ cert: foreign.cert, key: foreign.key })],
-  ] as const)('answers nothing to who has %s', async (_name, makeTls) => {
-    const tls: ConnectionOptions = { ...makeTls(), ca: own.ca, host: '127.0.0.1', port: port() };
-    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
-      const peer = say(connectTls({ ...tls, maxVersion }));
-      await peer.ended;
-      expect(peer.received).toHaveLength(0);
-    }
+    ['no certificate', () => ({}), /^TLS: peer did not return a certificate$/],
+    [
+      'a certificate of another authority',
+      () => ({ cert: foreign.cert, key: foreign.key }),
+      /^TLS: DEPTH_ZERO_SELF_SIGNED_CERT$/,
+    ],
+  ] as const)(
+    'answers nothing to who has %s, and says so once a second',
+    async (_name, makeTls, reason) => {
+      const tls: ConnectionOptions = { ...makeTls(), ca: own.ca, host: '127.0.0.1', port: port() };
+      for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+        const refused = new RefusalWatch(cluster.log);
+        const peers = crowd.map(() => say(connectTls({ ...tls, maxVersion })));
+        await Promise.all(peers.map(({ ended }) => ended));
+        for (const { received } of peers) expect(received).toHaveLength(0);
+        await expectUnaffected();
+        await refused.expect(crowd.length, reason);
+      }
+    },
+  );
+
+  test('answers nothing to who knows only old versions, whatever the process takes for safe', async () => {
+    allowOldVersions();
+    const { register, gateways, log } = await roles({ events: echo, secretKey, innerTls: own });
+    const refused = new RefusalWatch(log);
+    const { cert, key, ca } = own;
+    const oldPort = kind === 'register' ? register.port : (gateways[0]?.innerPort ?? 0);
+    const tls = { cert, key, ca, host: '127.0.0.1', port: oldPort, ...oldVersions };
+    const peers = crowd.map(() => say(connectTls(tls)));
+    await Promise.all(peers.map(({ ended }) => ended));
+    for (const { received } of peers) expect(received).toHaveLength(0);
+    await refused.expect(crowd.length, /^TLS: unsupported protocol$/);
+  });
+
+  test('cuts off who does not come to the end of its TLS handshake', async () => {
+    const refused = new RefusalWatch(cluster.log);
+    const peer = new TcpPeer(connect(port(), '127.0.0.1'));
+    onTestFinished(() => peer.destroy());
+    peer.send(Buffer.from([TLS_HANDSHAKE, 3, 1]));
     await expectUnaffected();
+    expect(await peer.ended).toHaveLength(0);
+    await refused.expect(1, /^TLS: TLS handshake timeout$/);
+  });
+
+  test('refuses five hundred who have a certificate and no key, while friends link and clients are served', {
+    timeout: 120_000,
+  }, async () => {
+    const flooded = await roles({ events: echo, secretKey, innerTls: own });
+    const inner = flooded.gateways[0]?.innerPort ?? 0;
+    const { cert, key, ca } = own;
+    const tls = { cert, key, ca, host: '127.0.0.1' };
+    const refused = new RefusalWatch(flooded.log);
+    await flood(flooded, 500, async () => {
+      const socket = connectTls({
+        ...tls,
+        port: kind === 'register' ? flooded.register.port : inner,
+      });
+      socket.on('error', () => undefined).resume();
+      socket.write(wrongProof);
+      await new Promise((resolve) => socket.once('close', resolve));
+    });
+    await refused.expect(500, unproven);
   });
 
   test('challenges who has a certificate, and lets nobody in without the key', async () => {
     const { cert, key, ca } = own;
     const peer = say(connectTls({ cert, key, ca, host: '127.0.0.1', port: port() }));
     await eventually(() => messagesOf(peer.received).some(({ type }) => type === 'challenge'));
+    const refused = new RefusalWatch(cluster.log);
     peer.send(frameOf({ type: 'proof', proof: Buffer.alloc(32) }));
     await peer.ended;
     expect(messagesOf(peer.received).map(({ type }) => type)).toEqual(['challenge', 'refusal']);
     await expectUnaffected();
+    await refused.expect(1, unproven);
   });
 });
 
-/** Somebody who is to link by what listens at a port, and never does. */
-async function dialInVain(port: number): Promise<void> {
+/** Somebody who is to link by what listens at a port, and never does; it says why, once. */
+async function dialInVain(port: number, reason: RegExp, connectTimeoutMs = 600): Promise<void> {
   const registerAddress = `127.0.0.1:${port}`;
-  const options = { registerAddress, secretKey, innerTls: own, connectTimeoutMs: 600 };
-  const dialing = GatewayClient.connect(options, captureLogger().logger);
+  const options = { registerAddress, secretKey, innerTls: own, connectTimeoutMs };
+  const log = captureLogger();
+  const dialing = GatewayClient.connect(options, log.logger);
   await expect(dialing).rejects.toMatchObject({ code: 'GW_ERR_CONNECT_TIMEOUT' });
+  expect(log.lines).toMatchObject([
+    { msg: 'inner link not up, dialing on', reason: expect.stringMatching(reason) },
+  ]);
 }
 
 test('who dials by TLS says nothing in plain to one in between that takes TLS off', async () => {
@@ -113,7 +201,7 @@ test('who dials by TLS says nothing in plain to one in between that takes TLS of
     far.on('error', () => undefined).write(first);
     far.pipe(near).pipe(far);
   });
-  await dialInVain(between.port);
+  await dialInVain(between.port, /disconnected before secure TLS connection/);
   expect(between.peers.length).toBeGreaterThan(0);
   for (const { received } of between.peers) expect(received[0]).toBe(TLS_HANDSHAKE);
   await expectUnaffected();
@@ -137,7 +225,10 @@ test('who dials by TLS says nothing to one in between that has a certificate of 
   });
   await once(between, 'listening');
   const address = between.address();
-  await dialInVain(typeof address === 'object' ? (address?.port ?? 0) : 0);
+  await dialInVain(
+    typeof address === 'object' ? (address?.port ?? 0) : 0,
+    /^self-signed certificate$/,
+  );
   await eventually(() => refusals + inside.length > 0);
   expect(Buffer.concat(said)).toHaveLength(0);
   await expectUnaffected();
@@ -154,4 +245,38 @@ test('who dials in plain, by one in between that puts TLS on, is let in only as 
   await peer.ended;
   expect(peer.received).toHaveLength(0);
   await expectUnaffected();
+});
+
+test('who dials by TLS takes no old version, whatever the process takes for safe', async () => {
+  allowOldVersions();
+  const between = createServer({ cert: own.cert, key: own.key, ...oldVersions });
+  between.listen(0, '127.0.0.1');
+  onTestFinished(() => void between.close());
+  await once(between, 'listening');
+  const address = between.address();
+  await dialInVain(
+    typeof address === 'object' ? (address?.port ?? 0) : 0,
+    /alert protocol version/,
+  );
+});
+
+test('who dials by TLS trusts no stranger though the process is told to', async () => {
+  process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
+  onTestFinished(() => void delete process.env['NODE_TLS_REJECT_UNAUTHORIZED']);
+  const between = createServer({ cert: foreign.cert, key: foreign.key });
+  between.listen(0, '127.0.0.1');
+  onTestFinished(() => void between.close());
+  await once(between, 'listening');
+  const address = between.address();
+  await dialInVain(
+    typeof address === 'object' ? (address?.port ?? 0) : 0,
+    /^self-signed certificate$/,
+  );
+});
+
+test('who dials by TLS gives up on who says nothing, and dials again', async () => {
+  const silent = await listenFalsely(() => undefined);
+  const dialing = dialInVain(silent.port, /^the peer took too long$/, 7000);
+  await eventually(() => silent.peers.length >= 2, { timeoutMs: 20_000 });
+  await dialing;
 });

@@ -7,7 +7,7 @@ import type { FlushScheduler } from './flush-scheduler.ts';
 import { FrameConnection } from './frame-connection.ts';
 import { LINK_HEARTBEAT_MS, RESUME_GRACE_MS } from './frame-server.ts';
 import { type AcceptorIntroduction, type DialerIdentity, dialHandshake } from './handshake.ts';
-import type { InnerTlsOptions } from './inner-tls.ts';
+import { dialerTls, type InnerTlsOptions } from './inner-tls.ts';
 import type { Logger } from './logger.ts';
 import { formatHostPort, type HostPort } from './options.ts';
 
@@ -99,7 +99,7 @@ export class DialedLink {
   #connect(): Socket {
     const { address, tls } = this.#options;
     const options = { ...address, allowHalfOpen: true };
-    return tls === undefined ? connect(options) : connectTls({ ...options, ...tls });
+    return tls === undefined ? connect(options) : connectTls({ ...options, ...dialerTls(tls) });
   }
 
   /** Where the link that broke is to go on. */

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import type { DialerRole, Hello } from '@gatewayworker/protocol';
 import type { SecretKey } from './authentication.ts';
 import { GatewayWorkerError } from './errors.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
 import { FrameConnection } from './frame-connection.ts';
 import { type AcceptorIdentity, acceptHandshake } from './handshake.ts';
-import type { InnerTlsOptions } from './inner-tls.ts';
+import { acceptorTls, describeTlsError, type InnerTlsOptions } from './inner-tls.ts';
 import type { Logger } from './logger.ts';
 import { formatHostPort, type HostPort } from './options.ts';
 import { PacedLog } from './paced-log.ts';
@@ -17,9 +17,6 @@ import { PacedLog } from './paced-log.ts';
  * process whose event loop is held up for less than 0.8 of one is not mistaken for a dead one.
  */
 export const LINK_HEARTBEAT_MS = 10_000;
-
-/** Time that a peer has for its TLS handshake, in milliseconds. */
-const TLS_TIMEOUT_MS = 5000;
 
 /** Time that a peer has to come back over a link that broke, in milliseconds. */
 export const RESUME_GRACE_MS = 2000;
@@ -100,19 +97,11 @@ export class FrameServer {
   }
 
   #createTlsServer(tls: InnerTlsOptions): Server {
-    const isMutual = tls.ca !== undefined;
-    const server = createTlsServer(
-      {
-        ...tls,
-        allowHalfOpen: true,
-        handshakeTimeout: TLS_TIMEOUT_MS,
-        requestCert: isMutual,
-        rejectUnauthorized: isMutual,
-      },
-      (socket) => this.#accept(socket),
-    );
+    const options = { ...acceptorTls(tls), allowHalfOpen: true };
+    const server = createTlsServer(options, (socket) => this.#accept(socket));
     server.on('tlsClientError', (error, socket) => {
-      this.#refusals.warn({ peer: peerOf(socket), reason: error.message });
+      const peer = peerOf(socketBelow(socket) ?? socket);
+      this.#refusals.warn({ peer, reason: describeTlsError(error, socket) });
       socket.destroy();
     });
     return server;
@@ -178,6 +167,15 @@ export class FrameServer {
 /** Address of the other side, for logs. */
 function peerOf({ remoteAddress = 'unknown', remotePort = 0 }: Socket): string {
   return formatHostPort(remoteAddress, remotePort);
+}
+
+/**
+ * The connection that a TLS socket runs over. One whose certificate is refused has forgotten its own address by the
+ * time that we are told; Node.js has no documented name for the other.
+ */
+function socketBelow(socket: TLSSocket): Socket | undefined {
+  const below: unknown = Reflect.get(socket, '_parent');
+  return below instanceof Socket ? below : undefined;
 }
 
 /**

@@ -1,4 +1,9 @@
-import { createSecureContext } from 'node:tls';
+import {
+  type ConnectionOptions,
+  createSecureContext,
+  type TLSSocket,
+  type TlsOptions,
+} from 'node:tls';
 import { OptionError, toError } from './errors.ts';
 import { assertOptionsObject, rejectUnknownKeys } from './options.ts';
 
@@ -18,6 +23,37 @@ export interface InnerTlsOptions {
 }
 
 const parts = ['cert', 'key', 'ca', 'servername'] as const;
+
+/** Said here, because what Node.js assumes can be changed for a whole process, by a flag or a variable. */
+const strict = { minVersion: 'TLSv1.2', rejectUnauthorized: true } as const;
+
+/** Time that a peer has for its TLS handshake, in milliseconds. */
+const HANDSHAKE_TIMEOUT_MS = 5000;
+
+/** What a server of `node:tls` is told for inner links: with authorities it asks who dials for a certificate. */
+export function acceptorTls(tls: InnerTlsOptions): TlsOptions {
+  const isMutual = tls.ca !== undefined;
+  return {
+    ...tls,
+    ...strict,
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    requestCert: isMutual,
+    rejectUnauthorized: isMutual,
+  };
+}
+
+/** What a connection of `node:tls` is told for inner links: who accepts must prove to be who was dialed. */
+export function dialerTls(tls: InnerTlsOptions): ConnectionOptions {
+  return { ...tls, ...strict };
+}
+
+/** Says why a TLS handshake failed: without the places in OpenSSL, and with what is wrong with a certificate. */
+export function describeTlsError(error: Error, socket: TLSSocket): string {
+  // A certificate that is refused only ends the connection.
+  const { authorizationError } = socket;
+  const reason = authorizationError ?? Reflect.get(error, 'reason') ?? error.message;
+  return `TLS: ${String(reason)}`;
+}
 
 /**
  * Checks the `innerTls` option.

@@ -8,16 +8,19 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** Makes a new certificate for `localhost` and 127.0.0.1. */
-export async function makeCertificate(): Promise<Certificate> {
+/**
+ * Makes a new certificate.
+ *
+ * @param name - whom it is for; by default `localhost` and 127.0.0.1
+ */
+export async function makeCertificate(name?: string): Promise<Certificate> {
+  const value = name ?? 'localhost';
+  const addresses = name === undefined ? [{ type: 7 as const, ip: '127.0.0.1' }] : [];
   const subjectAltName = {
     name: 'subjectAltName' as const,
-    altNames: [
-      { type: 2 as const, value: 'localhost' },
-      { type: 7 as const, ip: '127.0.0.1' },
-    ],
+    altNames: [{ type: 2 as const, value }, ...addresses],
   };
-  const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
+  const { cert, private: key } = await generate([{ name: 'commonName', value }], {
     extensions: [subjectAltName],
   });
   return { cert, key };
