@@ -64,6 +64,41 @@ test('private state is #field, never _field', () => {
   );
 });
 
+/** Comparisons by content whose time tells where two texts first differ; that of lengths tells nothing of them. */
+const plainComparison =
+  /\.(?:equals|compare|localeCompare|startsWith|endsWith|includes|indexOf)\(|Buffer\.compare|(?<!(?:byteLength|length|typeof \w+) )[=!]==(?! (?:undefined|null|'string'|'number'))/;
+
+test('what is made of a secret is compared in constant time', () => {
+  const authentication = 'packages/core/src/authentication.ts';
+  expect(findLines([authentication], plainComparison)).toEqual([]);
+  const text = withoutComments(readText(authentication));
+  expect(text).toMatch(/import \{[^}]*\btimingSafeEqual\b[^}]*\} from 'node:crypto'/);
+  const compared =
+    /return proof\.byteLength === expected\.byteLength && timingSafeEqual\(proof, expected\);/;
+  expect(text).toMatch(compared);
+  // Nobody else looks into a proof: it is handed on to what compares.
+  const comparisons = findLines(listSources('core'), plainComparison);
+  expect(comparisons.filter((line) => /\bproofs?\b/i.test(line))).toEqual([]);
+});
+
+test('a comparison that is not in constant time would be found', () => {
+  const found = [
+    'return proof === expected;',
+    'return expected.equals(proof);',
+    "return toHex(proof) === expected.toString('hex');",
+    'return Buffer.compare(proof, expected) === 0;',
+    'proof.every((byte, index) => byte !== expected[index])',
+  ];
+  for (const line of found) expect(line).toMatch(plainComparison);
+  for (const line of [
+    'a.byteLength === b.byteLength',
+    "typeof key === 'string'",
+    'key === undefined',
+  ]) {
+    expect(line).not.toMatch(plainComparison);
+  }
+});
+
 /** Bodies of the catch blocks of a module; Biome's indentation tells where each one ends. */
 function catchBodies(text: string): string[] {
   return [...text.matchAll(/^( *)\} catch(?: \(\w+\))? \{\n([\s\S]*?)^\1\}/gm)].map(

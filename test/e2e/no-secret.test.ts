@@ -174,17 +174,9 @@ run({ readyTimeoutMs: 30_000, health: '127.0.0.1:${probes}' });
   await command('connections', '--json');
   await command('health');
   await command('health', '--json');
-  for (const path of [
-    '/live',
-    '/ready',
-    '/ready/gate',
-    '/ready/astray',
-    `/ready/${oldKey.value}`,
-  ]) {
+  for (const path of ['/live', '/ready', '/ready/gate', '/ready/astray', '/ready/nobody']) {
     const answer = await fetch(`http://127.0.0.1:${probes}${path}`);
-    // What was asked for comes back in the answer, whatever it was.
-    const asked = path.replace('/ready/', '');
-    outputs.add(`probe ${path}`, (await answer.text()).replaceAll(asked, 'ASKED'));
+    outputs.add(`probe ${path}`, await answer.text());
   }
   await command('start');
   await command('reload');
