@@ -147,3 +147,25 @@ test('a key is changed while the cluster runs: who has both is linked with eithe
   await eventually(() => cluster.gateways[0]?.workerCount === 2);
   expect(JSON.stringify(cluster.log)).not.toMatch(/"(?:old|new|newer)"/);
 });
+
+test.each([
+  [
+    'who dials has both keys, who accepts the old one',
+    'old',
+    [
+      ['new', 'old'],
+      ['old', 'new'],
+    ],
+  ],
+  ['who dials has the old key, who accepts both', ['new', 'old'], ['old', ['older', 'old']]],
+] as const)('a key is enough that both sides have: %s', async (_name, accepted, dialed) => {
+  const cluster = await roles({ events: echo, secretKey: accepted });
+  for (const secretKey of dialed) {
+    const api = await cluster.gatewayClient({ secretKey });
+    expect(await api.getAllClientIdCount()).toBe(0);
+  }
+  for (const secretKey of ['older', ['newer', 'newest']]) {
+    const stranger = cluster.gatewayClient({ secretKey, connectTimeoutMs: 400 });
+    await expect(stranger).rejects.toMatchObject({ code: 'GW_ERR_CONNECT_TIMEOUT' });
+  }
+});
