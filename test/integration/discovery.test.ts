@@ -1,15 +1,18 @@
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
 import { GatewayClient } from '@gatewayworker/client';
 import {
   captureLogger,
   type Etcd,
   eventually,
   FaultProxy,
+  openTcpPeer,
   type Roles,
   skipReason,
   startEtcd,
 } from '@gatewayworker/testing';
 import type { EventHandler } from 'gatewayworker';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { roles } from './roles.ts';
 
 const echo: EventHandler = { onMessage: (_id, message, ctx) => void ctx.send(message) };
@@ -62,6 +65,21 @@ async function start(means: Means, counts: { gateways?: number; workers?: number
   });
 }
 
+/** Takes whatever connections come to a port where a gateway was. */
+async function listenAt(port: number): Promise<{ readonly accepted: readonly Socket[] }> {
+  const accepted: Socket[] = [];
+  const server = createServer((socket) => void accepted.push(socket.resume())).listen(
+    port,
+    '127.0.0.1',
+  );
+  onTestFinished(() => {
+    for (const socket of accepted) socket.destroy();
+    server.close();
+  });
+  await once(server, 'listening');
+  return { accepted };
+}
+
 describe.each([
   ['a register', register, false],
   [`an etcd${reason}`, store, reason !== ''],
@@ -87,8 +105,24 @@ describe.each([
   test.skipIf(isSkipped)('a gateway that stops is dialed no more', async () => {
     const cluster = await start(makeMeans(), { gateways: 2 });
     const api = await cluster.gatewayClient();
+    const { innerPort } = cluster.gateways[0] ?? { innerPort: 0 };
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
+    onTestFinished(() => void vi.useRealTimers());
     await cluster.gateways[0]?.stop();
-    await eventually(async () => (await api.getAllClientIdCount().catch(() => -1)) === 0);
+    const closed = ({ msg }: { msg?: unknown }): boolean => msg === 'inner link closed by the peer';
+    // Those of the worker and of the client.
+    await eventually(() => cluster.log.filter(closed).length === 2);
+    await eventually(() => cluster.workers[0]?.status().obstacles.length === 0);
+    const { accepted } = await listenAt(innerPort);
+    // Longer than the longest pause between two attempts. Who dials then comes before the last one.
+    vi.advanceTimersByTime(2000);
+    const last = await openTcpPeer(innerPort);
+    onTestFinished(() => last.destroy());
+    await eventually(() => accepted.length > 0);
+    last.send('the last one');
+    await eventually(() => accepted.some((socket) => socket.bytesRead === 'the last one'.length));
+    expect(accepted).toHaveLength(1);
+    expect(await api.getAllClientIdCount()).toBe(0);
   });
 
   test.skipIf(isSkipped)(
@@ -101,6 +135,16 @@ describe.each([
       await means.stop(cluster);
       client.send('x');
       expect(await client.next()).toBe('x');
+      // Those who know the gateways go on with what they know.
+      await eventually(() => cluster.workers[0]?.status().notices.length === 1, {
+        timeoutMs: 15_000,
+      });
+      const [id = ''] = await api.getAllClientIdList();
+      expect(api.joinGroup(id, 'those who listen')).toBe(true);
+      expect(api.sendToGroup('those who listen', 'to the group')).toBe(true);
+      expect(api.sendToClient(id, 'to the client')).toBe(true);
+      expect(await api.getClientIdListByGroup('those who listen')).toEqual([id]);
+      expect([await client.next(), await client.next()]).toEqual(['to the group', 'to the client']);
       const starting = cluster.startGateway();
       await means.start(cluster);
       await starting;

@@ -71,16 +71,26 @@ export class EtcdClient {
   }
 
   async #post(path: string, body: unknown, signal: AbortSignal): Promise<Response> {
-    const { user, password } = this.#address;
-    if (user !== undefined) this.#token ??= await this.#authenticate(user, password ?? '', signal);
-    const response = await this.#fetch(path, body, signal);
+    const isOld = this.#token !== undefined;
+    await this.#authenticate(signal);
+    let response = await this.#fetch(path, body, signal);
+    if (!response.ok && isOld) {
+      // A token expires, by its age or because the etcd was started anew: another one may do.
+      this.#token = undefined;
+      await this.#authenticate(signal);
+      response = await this.#fetch(path, body, signal);
+    }
     if (response.ok) return response;
-    // A token expires; the next call asks for another.
     this.#token = undefined;
     throw new Error(`${path} is refused with status ${response.status}`);
   }
 
-  async #authenticate(name: string, password: string, signal: AbortSignal): Promise<string> {
+  async #authenticate(signal: AbortSignal): Promise<void> {
+    const { user, password = '' } = this.#address;
+    if (user !== undefined) this.#token ??= await this.#askToken(user, password, signal);
+  }
+
+  async #askToken(name: string, password: string, signal: AbortSignal): Promise<string> {
     const response = await this.#fetch('/v3/auth/authenticate', { name, password }, signal);
     const answer: unknown = await response.json();
     const token: unknown = Reflect.get(Object(answer), 'token');

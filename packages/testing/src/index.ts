@@ -15,7 +15,7 @@ export {
   type StatusProcess,
   startCluster,
 } from './start-cluster.ts';
-export { type Etcd, startEtcd } from './start-etcd.ts';
+export { type Etcd, type EtcdOptions, startEtcd } from './start-etcd.ts';
 export { Roles, type RolesOptions, startRoles } from './start-roles.ts';
 export { openTcpPeer, TcpPeer } from './tcp-peer.ts';
 export { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';

@@ -1,7 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { request } from 'node:https';
+import type { Certificate } from './certificate.ts';
 import { eventually } from './eventually.ts';
 import { freePorts } from './free-ports.ts';
 import { temporaryFolder } from './temporary-folder.ts';
+
+/** How an etcd is run. */
+export interface EtcdOptions {
+  /** Speaks TLS by this certificate. @default in plain */
+  readonly tls?: Certificate;
+  /** Lets in this user alone, who may read and write below `/test/`. @default anybody */
+  readonly user?: { readonly name: string; readonly password: string };
+  /** Time after which a token of a user that is not used is none any more, in seconds. @default that of etcd */
+  readonly tokenSeconds?: number;
+}
 
 /** An etcd of one's own, on a free port, with its data in a temporary folder. */
 export interface Etcd {
@@ -16,24 +28,33 @@ export interface Etcd {
 }
 
 /** Starts an etcd and resolves once it answers. */
-export async function startEtcd(): Promise<Etcd> {
+export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
+  const { tls, user, tokenSeconds } = options;
   const [clients = 0, peers = 0] = await freePorts(2);
   const folder = await temporaryFolder('etcd');
   let child: ChildProcess | undefined;
-  const url = `http://127.0.0.1:${clients}`;
+  const url = `http${tls ? 's' : ''}://127.0.0.1:${clients}`;
   const peer = `http://127.0.0.1:${peers}`;
+  const ask = (path: string, body?: object) => post(`${url}${path}`, tls?.cert, body);
+  const security: string[] = [];
+  if (tls !== undefined) {
+    security.push('--cert-file', await folder.write('cert.pem', tls.cert));
+    security.push('--key-file', await folder.write('key.pem', tls.key));
+  }
+  if (tokenSeconds !== undefined) security.push('--auth-token-ttl', String(tokenSeconds));
   const start = async (): Promise<void> => {
     child = spawn(
       'etcd',
       [
-        ...['--data-dir', folder.path, '--log-level', 'error', '--name', 'test'],
+        ...['--data-dir', `${folder.path}/data`, '--log-level', 'error', '--name', 'test'],
         ...['--listen-client-urls', url, '--advertise-client-urls', url],
         ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
         ...['--initial-cluster', `test=${peer}`],
+        ...security,
       ],
       { stdio: 'ignore' },
     );
-    await eventually(() => fetch(`${url}/health`).then(({ ok }) => ok));
+    await eventually(() => ask('/health'));
   };
   const kill = async (): Promise<void> => {
     const killed = child;
@@ -44,8 +65,10 @@ export async function startEtcd(): Promise<Etcd> {
     await ended;
   };
   await start();
+  if (user !== undefined) await enableUsers(ask, user);
+  const credentials = user === undefined ? '' : `${user.name}:${user.password}@`;
   return {
-    address: `etcd://127.0.0.1:${clients}/test`,
+    address: `etcd${tls ? 's' : ''}://${credentials}127.0.0.1:${clients}/test`,
     kill,
     start,
     async dispose() {
@@ -53,4 +76,41 @@ export async function startEtcd(): Promise<Etcd> {
       await folder.dispose();
     },
   };
+}
+
+type Ask = (path: string, body?: object) => Promise<true>;
+
+/** Source: https://etcd.io/docs/v3.4/op-guide/authentication/ */
+async function enableUsers(
+  ask: Ask,
+  { name, password }: { readonly name: string; readonly password: string },
+): Promise<void> {
+  const [from, to] = ['/test/', '/test0'].map((text) => Buffer.from(text).toString('base64'));
+  await ask('/v3/auth/user/add', { name: 'root', password: `root of ${password}` });
+  await ask('/v3/auth/role/add', { name: 'root' });
+  await ask('/v3/auth/user/grant', { user: 'root', role: 'root' });
+  await ask('/v3/auth/user/add', { name, password });
+  await ask('/v3/auth/role/add', { name: 'test' });
+  const perm = { permType: 'READWRITE', key: from, range_end: to };
+  await ask('/v3/auth/role/grant', { name: 'test', perm });
+  await ask('/v3/auth/user/grant', { user: name, role: 'test' });
+  await ask('/v3/auth/enable', {});
+}
+
+/** Resolves when the answer is a good one. `fetch` cannot be told which authority to trust. */
+async function post(url: string, ca: string | undefined, body: object | undefined): Promise<true> {
+  if (ca === undefined) {
+    const given = body && { method: 'POST', body: JSON.stringify(body) };
+    const response = await fetch(url, given);
+    if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
+    return true;
+  }
+  return await new Promise((resolve, reject) => {
+    const sent = request(url, { ca, method: body ? 'POST' : 'GET' }, (response) => {
+      response.resume();
+      if (response.statusCode === 200) resolve(true);
+      else reject(new Error(`${url}: ${response.statusCode}`));
+    });
+    sent.on('error', reject).end(body && JSON.stringify(body));
+  });
 }
