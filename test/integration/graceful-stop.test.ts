@@ -53,6 +53,21 @@ test('events that are held are handed out before a gateway stops gracefully', as
   expect(await client.ended).toMatchObject({ code: 1001 });
 });
 
+test('a gateway without any worker waits a moment for one when it stops gracefully, not all of its time', async () => {
+  const cluster = await roles({ events: {} });
+  const client = await cluster.connect();
+  await cluster.workers[0]?.stop(graceful);
+  client.send('held');
+  const [gateway] = cluster.gateways;
+  await eventually(() => gateway?.status().inFlight === 1);
+  const startedAt = performance.now();
+  await gateway?.stop({ ...graceful, timeoutMs: 600_000 });
+  expect(performance.now() - startedAt).toBeLessThan(20_000);
+  expect(await client.ended).toMatchObject({ code: 1001 });
+  const line = cluster.log.find(({ msg }) => String(msg).startsWith('the gateway stops'));
+  expect(line).toMatchObject({ events: 1 });
+});
+
 test('a callback that never settles holds a gateway up for no longer than its time', async () => {
   const cluster = await roles({
     events: { onMessage: () => new Promise<void>(() => undefined) },

@@ -97,3 +97,26 @@ test('a port of innerListen that is taken is announced, whatever the first port 
   expect(await announcedBy(cluster)).toEqual(ports.map((port) => `127.0.0.1:${port}`).sort());
   await expectServed(cluster);
 });
+
+test('two gateways that announce one address are told of once, by both their names', async () => {
+  const [announced = 0, one = 0, other = 0, third = 0] = await freePorts(4);
+  const cluster = await roles({
+    events: echo,
+    secretKey,
+    gateways: 2,
+    workers: 0,
+    // Each adds its number to both ports.
+    gatewayOptions: (id) => ({
+      name: `gate-${id}`,
+      startPort: announced - id,
+      innerListen: `127.0.0.1:${([one, other, third][id] ?? 0) - id}`,
+    }),
+  });
+  const warnings = () => cluster.log.filter(({ msg }) => String(msg).startsWith('two gateways'));
+  const address = `127.0.0.1:${announced}`;
+  const told = { address, gateway: 'gate-1', other: { gateway: 'gate-0' } };
+  expect(warnings()).toMatchObject([told]);
+  await cluster.gateways[1]?.stop();
+  await cluster.startGateway().then((gateway) => gateway.stop());
+  expect(warnings()).toHaveLength(1);
+});

@@ -15,6 +15,12 @@ const STEP_MS = 2000;
 /** How often clients are closed while that is spread, in milliseconds. */
 const SPREAD_TICK_MS = 10;
 
+/**
+ * Time that events which no linked worker can handle wait for one in a graceful stop, in milliseconds: a
+ * worker that is just being started anew takes no longer.
+ */
+const NEW_WORKER_MS = 3000;
+
 /** What the stop of a gateway works on. */
 export interface GatewayStopContext {
   readonly clients: ClientTable;
@@ -95,8 +101,13 @@ export class GatewayStop {
     const { clients, dispatcher, logger } = this.#context;
     for (const client of clients.all()) client.pause(PauseReason.Stopping);
     // Without a register entry no worker comes any more.
-    const isDone = (): boolean =>
-      (this.#options.drainMs > 0 ? dispatcher.eventsUnderWay : dispatcher.eventsInFlight) === 0;
+    const chanceMs = this.#options.drainMs > 0 ? 0 : NEW_WORKER_MS;
+    let lastUnderWay = performance.now();
+    const isDone = (): boolean => {
+      if (dispatcher.eventsInFlight === 0) return true;
+      if (dispatcher.eventsUnderWay > 0) lastUnderWay = performance.now();
+      return performance.now() - lastUnderWay >= chanceMs && dispatcher.eventsUnderWay === 0;
+    };
     await this.#clock.waitUntil(isDone, this.#stepMs * 2);
     const events = dispatcher.eventsInFlight;
     if (events > 0) logger.warn({ events }, 'the gateway stops before these events are handled');

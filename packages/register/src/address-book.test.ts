@@ -66,3 +66,15 @@ test('answers a list of its own', () => {
   book.list().pop();
   expect(book.list()).toHaveLength(1);
 });
+
+test('names another process that has announced the same address, and no other', () => {
+  const book = new AddressBook<string>();
+  expect(book.announce('one', gatewayAt('a:1', 'one'))).toBe(undefined);
+  expect(book.announce('two', gatewayAt('b:1', 'two'))).toBe(undefined);
+  // The same process by another link.
+  expect(book.announce('again', gatewayAt('a:1', 'one'))).toBe(undefined);
+  const rival = { link: 'two', gateway: gatewayAt('b:1', 'two') };
+  expect(book.announce('three', gatewayAt('b:1', 'three'))).toEqual(rival);
+  book.withdraw('two');
+  expect(book.announce('three', gatewayAt('b:1', 'three'))).toBe(undefined);
+});

@@ -1,5 +1,11 @@
 import type { GatewayEntry } from '@gatewayworker/protocol';
 
+/** A gateway, and who announced it. */
+export interface Announced<Link> {
+  readonly link: Link;
+  readonly gateway: GatewayEntry;
+}
+
 /** The gateways that are alive, by the link that announced them. Pure data; it does no I/O. */
 export class AddressBook<Link> {
   readonly #entries = new Map<Link, GatewayEntry>();
@@ -14,9 +20,18 @@ export class AddressBook<Link> {
     return this.#entries.keys();
   }
 
-  /** Stores what a link announces; a second announcement of a link replaces its first. */
-  announce(link: Link, gateway: GatewayEntry): void {
+  /**
+   * Stores what a link announces; a second announcement of a link replaces its first.
+   *
+   * @returns another process that has announced the same address by a link that is not closed
+   */
+  announce(link: Link, gateway: GatewayEntry): Announced<Link> | undefined {
     this.#entries.set(link, gateway);
+    for (const [other, entry] of this.#entries) {
+      const isSame = entry.instanceId === gateway.instanceId;
+      if (entry.address === gateway.address && !isSame) return { link: other, gateway: entry };
+    }
+    return undefined;
   }
 
   /** Forgets what a link announced. Answers false when it had announced nothing. */

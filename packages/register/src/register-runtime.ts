@@ -14,10 +14,11 @@ import {
   AcceptorRole,
   DialerRole,
   type GatewayAnnouncement,
+  type GatewayEntry,
   type Hello,
   readMessage,
 } from '@gatewayworker/protocol';
-import { AddressBook } from './address-book.ts';
+import { AddressBook, type Announced } from './address-book.ts';
 import type { ResolvedRegisterOptions } from './options.ts';
 
 /**
@@ -25,6 +26,9 @@ import type { ResolvedRegisterOptions } from './options.ts';
  * again after a second at most.
  */
 const SETTLE_MS = 1500;
+
+/** Addresses that are remembered as disputed. */
+const MAX_DISPUTED = 1024;
 
 /**
  * Tells workers and clients which gateways are alive, and gateways which workers are. A process is
@@ -41,6 +45,8 @@ export class RegisterRuntime implements RoleRuntime {
   readonly #subscribers = new Set<FrameConnection>();
   /** Random ids of the workers that are linked. */
   readonly #workers = new Map<FrameConnection, string>();
+  /** Addresses that two gateways have announced. */
+  readonly #disputed = new Set<string>();
   #startedAt = 0;
   /** Set while the list is not complete, because gateways of before come one after another. */
   #settling: NodeJS.Timeout | undefined;
@@ -131,10 +137,27 @@ export class RegisterRuntime implements RoleRuntime {
   ): void {
     parseHostPort('gatewayAnnouncement.address', gateway.address);
     if (isAgain) this.#settle();
-    this.#addressBook.announce(connection, gateway);
+    const rival = this.#addressBook.announce(connection, gateway);
+    if (rival !== undefined) this.#warnOfRival(connection, gateway, rival);
     this.#logger.info({ address: gateway.address, gateway: gateway.name }, 'gateway announced');
     this.#publish();
     this.#sendWorkers(connection);
+  }
+
+  /** One line for an address, however often its gateways take it from each other. */
+  #warnOfRival(
+    { remoteAddress: peer }: FrameConnection,
+    { address, name: gateway }: GatewayEntry,
+    rival: Announced<FrameConnection>,
+  ): void {
+    if (this.#disputed.has(address)) return;
+    if (this.#disputed.size >= MAX_DISPUTED) this.#disputed.clear();
+    this.#disputed.add(address);
+    const other = { gateway: rival.gateway.name, peer: rival.link.remoteAddress };
+    this.#logger.warn(
+      { address, gateway, peer, other },
+      'two gateways announce the same address, and workers dial only the newer: give each a lanIp and a port of its own',
+    );
   }
 
   /**
