@@ -7,6 +7,7 @@ import {
   HandledEvents,
   InterestKind,
   type Message,
+  PROTOCOL_VERSION,
   packSessionDelta,
   packValue,
   writeApplySessionDelta,
@@ -112,9 +113,17 @@ const nonce = Buffer.alloc(32, 7);
 export const dialerHandshakes: Bytes = linkFrames(
   [],
   [
-    { type: 'hello', version: 1, role: 'worker', instanceId: 'i', name: 'n', id: 0, nonce },
+    {
+      type: 'hello',
+      version: PROTOCOL_VERSION,
+      role: 'worker',
+      instanceId: 'i',
+      name: 'n',
+      id: 0,
+      nonce,
+    },
     { type: 'hello', version: 1, role: 'gateway', instanceId: 'i', name: 'n', id: 0, nonce },
-    { type: 'proof', proof: nonce },
+    { type: 'proof', proof: nonce, otherProofs: [nonce] },
     { type: 'refusal', code: 'GW_ERR_INTERNAL', message: 'no' },
   ],
 );
@@ -123,9 +132,9 @@ export const dialerHandshakes: Bytes = linkFrames(
 export const acceptorHandshakes: Bytes = linkFrames(
   [],
   [
-    { type: 'challenge', version: 1, role: 'gateway', instanceId: 'i', nonce, proof: nonce },
-    { type: 'challenge', version: 2, role: 'register', instanceId: 'i', nonce, proof: nonce },
-    { type: 'welcome', name: 'n', id: 0, gatewayToken: 1 },
+    { type: 'challenge', version: PROTOCOL_VERSION, role: 'gateway', instanceId: 'i', nonce },
+    { type: 'challenge', version: 1, role: 'register', instanceId: 'i', nonce },
+    { type: 'welcome', proof: nonce, name: 'n', id: 0, gatewayToken: 1 },
     { type: 'refusal', code: 'GW_ERR_AUTHENTICATION_FAILED', message: 'no' },
   ],
 );

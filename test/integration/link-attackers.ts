@@ -10,6 +10,7 @@ import {
   type Message,
   PROTOCOL_VERSION,
   readMessage,
+  type Welcome,
   writeMessage,
 } from '@gatewayworker/protocol';
 import { eventually, type LogLine, openTcpPeer, type Roles, TcpPeer } from '@gatewayworker/testing';
@@ -101,6 +102,7 @@ export interface Session {
   readonly hello: Hello;
   readonly challenge: Challenge;
   readonly proof: Buffer;
+  readonly welcome: Welcome;
   /** Everything that it sent. */
   readonly sent: Buffer;
   readonly linkId: string | undefined;
@@ -118,7 +120,7 @@ export async function recordSession(port: number, key: string): Promise<Session>
     messagesOf(dialer.peer.received).find((message) => message.type === 'welcome'),
   );
   const sent = Buffer.concat([frameOf(hello), proofFrame]);
-  return { hello, challenge, proof, sent, linkId: welcome.linkId };
+  return { hello, challenge, proof, welcome, sent, linkId: welcome.linkId };
 }
 
 /** Somebody who listens where a register or a gateway should, and what came. */

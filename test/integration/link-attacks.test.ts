@@ -108,7 +108,26 @@ const attacks: Readonly<Record<string, Attack>> = {
   'a wrong key': proveBy((hello, challenge) => prove(`${secretKey}!`, 'dialer', hello, challenge)),
   'a proof of nothing': proveBy(() => Buffer.alloc(32)),
   'a proof of no bytes': proveBy(() => Buffer.alloc(0)),
-  'the proof of the other side, sent back': proveBy((_hello, { proof }) => proof),
+  'the proof that the other side gave to a friend': proveBy(
+    (_hello, _challenge, { session }) => session.welcome.proof,
+  ),
+  'more proofs than a process has keys': async ({ port }) => {
+    const dialer = await Dialer.open(port);
+    const hello = makeHello();
+    const proof = prove(secretKey, 'dialer', hello, await dialer.greet(hello));
+    const otherProofs = Array.from({ length: 8 }, () => randomBytes(32));
+    dialer.peer.send(frameOf({ type: 'proof', proof, otherProofs }));
+    return dialer;
+  },
+  'many proofs, all of them wrong': async ({ port }) => {
+    const dialer = await Dialer.open(port);
+    await dialer.greet(makeHello());
+    const [proof = Buffer.alloc(0), ...otherProofs] = Array.from({ length: 8 }, () =>
+      randomBytes(32),
+    );
+    dialer.peer.send(frameOf({ type: 'proof', proof, otherProofs }));
+    return dialer;
+  },
   'a proof that was made as the other side makes it': proveBy((hello, challenge) =>
     prove(secretKey, 'acceptor', hello, challenge),
   ),
@@ -171,6 +190,7 @@ const unproven = /^The peer did not prove that it knows the secret key$/;
 
 /** Why those are refused that do not come so far as to be asked for the key. */
 const otherReasons: Readonly<Record<string, RegExp>> = {
+  'more proofs than a process has keys': /^9 proofs came, allowed: 1 to 8$/,
   'the challenge, sent back': /^challenge came instead of proof$/,
   'a hello and then another': /^hello came instead of proof$/,
   'a command behind the hello': /^command \d+ came instead of proof$/,
@@ -274,61 +294,95 @@ describe.each(['register', 'gateway'] as const)('a %s refuses', (kind) => {
   });
 });
 
-/** What strangers answer who listen where a register should. */
-const falseAnswers: Readonly<
-  Record<string, (socket: Socket, hello: Hello, session: Session) => void>
-> = {
-  'a proof by a wrong key': (socket, hello) => {
-    socket.write(frameOf(makeChallenge(hello, 'a wrong key')));
+/** A gateway that only strangers tell of. */
+const falseGateway = {
+  address: '127.0.0.1:1',
+  instanceId: 'false',
+  gatewayToken: 7,
+  name: 'false',
+};
+
+/** What strangers answer to a hello, and then to a proof, who listen where a register should. */
+interface FalseAnswer {
+  readonly toHello: (socket: Socket, hello: Hello, session: Session) => void;
+  readonly toProof?: (said: Said, session: Session) => Uint8Array;
+}
+
+/** What a stranger knows when it has been given a proof. */
+interface Said {
+  readonly hello: Hello;
+  readonly challenge: Challenge;
+  readonly proof: Uint8Array;
+}
+
+/** Challenges as a register does; who has no key can do that. */
+const challengeIt: FalseAnswer['toHello'] = (socket) => {
+  socket.write(frameOf(falseChallenge));
+};
+
+const falseChallenge: Challenge = {
+  type: 'challenge',
+  version: PROTOCOL_VERSION,
+  role: AcceptorRole.Register,
+  instanceId: 'false',
+  nonce: randomBytes(32),
+};
+
+const falseAnswers: Readonly<Record<string, FalseAnswer>> = {
+  'a proof by a wrong key': {
+    toHello: challengeIt,
+    toProof: ({ hello, challenge }) => prove('a wrong key', 'acceptor', hello, challenge),
   },
-  'the challenge of a friend': (socket, _hello, session) => {
-    socket.write(frameOf(session.challenge));
+  'a proof of nothing': { toHello: challengeIt, toProof: () => Buffer.alloc(32) },
+  'the proof that it was given, sent back': { toHello: challengeIt, toProof: ({ proof }) => proof },
+  'a proof that was made as a dialer makes it': {
+    toHello: challengeIt,
+    toProof: ({ hello, challenge }) => prove(secretKey, 'dialer', hello, challenge),
   },
-  'the hello, sent back': (socket, hello) => {
-    socket.write(frameOf(hello));
+  'a proof that was made by a gateway': {
+    toHello: challengeIt,
+    toProof: ({ hello, challenge }) =>
+      prove(secretKey, 'acceptor', hello, { ...challenge, role: AcceptorRole.Gateway }),
   },
-  'a proof that was made as a dialer makes it': (socket, hello) => {
-    const challenge = makeChallenge(hello, '');
-    const proof = prove(secretKey, 'dialer', hello, challenge);
-    socket.write(frameOf({ ...challenge, proof }));
+  'the challenge of a friend and its proof': {
+    toHello: (socket, _hello, { challenge }) => void socket.write(frameOf(challenge)),
+    toProof: (_said, { welcome }) => welcome.proof,
   },
-  'many proofs, all of them wrong': (socket, hello) => {
-    const otherProofs = Array.from({ length: 60 }, () => randomBytes(32));
-    socket.write(frameOf({ ...makeChallenge(hello, ''), otherProofs }));
+  'the hello, sent back': { toHello: (socket, hello) => void socket.write(frameOf(hello)) },
+  'a welcome at once': {
+    toHello: (socket, _hello, { welcome }) => {
+      socket.write(frameOf(welcome));
+      socket.write(frameOf({ type: 'gatewayList', gateways: [falseGateway] }));
+    },
   },
-  'a welcome at once': (socket) => {
-    socket.write(frameOf({ type: 'welcome', name: 'x', id: 0, gatewayToken: 0 }));
-    socket.write(frameOf({ type: 'gatewayList', gateways: [] }));
+  'a frame of four gigabytes': {
+    toHello: (socket) => void socket.write(Buffer.from('ffffffff02', 'hex')),
   },
-  'a frame of four gigabytes': (socket) => {
-    socket.write(Buffer.from('ffffffff02', 'hex'));
-  },
-  'a gateway that is passed off as the register': (socket, hello) => {
-    const real = connect(cluster.gateways[0]?.innerPort ?? 0, '127.0.0.1');
-    real.on('error', () => undefined);
-    real.write(frameOf(hello));
-    real.pipe(socket).pipe(real);
+  'a gateway that is passed off as the register': {
+    toHello: (socket, hello) => {
+      const real = connect(cluster.gateways[0]?.innerPort ?? 0, '127.0.0.1');
+      real.on('error', () => undefined);
+      real.write(frameOf(hello));
+      real.pipe(socket).pipe(real);
+    },
   },
 };
 
-function makeChallenge(hello: Hello, key: string): Challenge {
-  const said = {
-    type: 'challenge',
-    version: PROTOCOL_VERSION,
-    role: AcceptorRole.Register,
-    instanceId: 'false',
-    nonce: randomBytes(32),
-  } as const;
-  return { ...said, proof: prove(key, 'acceptor', hello, said) };
-}
-
 test.each(Object.entries(falseAnswers))(
-  'a worker proves nothing to a false register that answers with %s, and does its work by the true one',
-  async (_name, answer) => {
+  'a worker takes nothing from a false register that answers with %s, and does its work by the true one',
+  async (_name, { toHello, toProof }) => {
     const session = await recordSession(cluster.register.port, secretKey);
     const register = await listenFalsely((socket, first) => {
       const [hello] = messagesOf(first);
-      if (hello?.type === 'hello') answer(socket, hello, session);
+      if (hello?.type !== 'hello') return;
+      toHello(socket, hello, session);
+      socket.once('data', (second) => {
+        const [answer] = messagesOf(second);
+        if (answer?.type !== 'proof' || toProof === undefined) return;
+        const proof = toProof({ hello, challenge: falseChallenge, proof: answer.proof }, session);
+        socket.write(frameOf({ ...session.welcome, proof }));
+        socket.write(frameOf({ type: 'gatewayList', gateways: [falseGateway] }));
+      });
     });
     const registerAddress = [`127.0.0.1:${register.port}`, cluster.registerAddress];
     const options = { name: 'cheated', eventHandler: '/given', registerAddress, secretKey };
@@ -349,8 +403,41 @@ test.each(Object.entries(falseAnswers))(
     await eventually(() => register.peers.length >= 2);
     await register.peers[0]?.ended;
     for (const { received } of register.peers) {
-      expect(messagesOf(received).some(({ type }) => type === 'proof')).toBe(false);
+      // A proof is all that it hears behind the hello, and that only when it asks as a register does.
+      const [, ...heard] = messagesOf(received).filter(({ type }) => type !== 'refusal');
+      expect(toProof === undefined ? [] : ['proof']).toEqual(
+        expect.arrayContaining(heard.map(({ type }) => type)),
+      );
     }
+    // Nobody has dialed the gateway that it tells of.
+    expect(worker.status().obstacles).toEqual([]);
     expect(log.lines.filter(({ msg }) => msg === 'inner link not up, dialing on')).toHaveLength(1);
+  },
+);
+
+test.each(['register', 'gateway'] as const)(
+  'a %s proves nothing to who has not proved itself',
+  async (kind) => {
+    const [gateway] = cluster.gateways;
+    const port = kind === 'register' ? cluster.register.port : (gateway?.innerPort ?? 0);
+    const dialer = await Dialer.open(port);
+    const hello = makeHello();
+    const challenge = await dialer.greet(hello);
+    dialer.peer.send(frameOf({ type: 'proof', proof: Buffer.alloc(32) }));
+    await dialer.peer.ended;
+    // Nothing that it said was made with the key, so that nobody can try keys on it.
+    const proof = prove(secretKey, 'acceptor', hello, challenge);
+    expect(dialer.peer.received.includes(proof)).toBe(false);
+    expect(messagesOf(dialer.peer.received).map(({ type }) => type)).toEqual([
+      'challenge',
+      'refusal',
+    ]);
+    expect(Object.keys(challenge).toSorted()).toEqual([
+      'instanceId',
+      'nonce',
+      'role',
+      'type',
+      'version',
+    ]);
   },
 );

@@ -17,7 +17,7 @@ export type Prover = 'dialer' | 'acceptor';
 /** What both sides know of each other before either has proved anything. */
 export interface Transcript {
   readonly hello: Hello;
-  readonly challenge: Omit<Challenge, 'proof' | 'otherProofs'>;
+  readonly challenge: Challenge;
 }
 
 /**
@@ -38,6 +38,9 @@ export function computeProof(secretKey: string, prover: Prover, transcript: Tran
   return createHmac('sha256', secretKey).update(JSON.stringify(parts)).digest();
 }
 
+/** Keys that a process may have at a time. */
+export const MAX_KEYS = 8;
+
 /** The keys of a process; there is at least one. */
 export function listKeys(secretKey: SecretKey): readonly string[] {
   return typeof secretKey === 'string' ? [secretKey] : secretKey;
@@ -56,9 +59,8 @@ export function findProvenKey(
 ): string | undefined {
   let found: string | undefined;
   for (const key of listKeys(secretKey)) {
-    for (const proof of proofs) {
-      if (verifyProof(key, prover, transcript, proof)) found = key;
-    }
+    const expected = computeProof(key, prover, transcript);
+    for (const proof of proofs) if (isSame(proof, expected)) found = key;
   }
   return found;
 }
@@ -70,7 +72,10 @@ export function verifyProof(
   transcript: Transcript,
   proof: Uint8Array,
 ): boolean {
-  const expected = computeProof(secretKey, prover, transcript);
+  return isSame(proof, computeProof(secretKey, prover, transcript));
+}
+
+function isSame(proof: Uint8Array, expected: Uint8Array): boolean {
   return proof.byteLength === expected.byteLength && timingSafeEqual(proof, expected);
 }
 

@@ -1,8 +1,5 @@
-import type { SecretKey } from './authentication.ts';
+import { MAX_KEYS, type SecretKey } from './authentication.ts';
 import { OptionError } from './errors.ts';
-
-/** Keys that a process may have at a time. */
-const MAX_KEYS = 8;
 
 /**
  * Checks a `secretKey`.

@@ -15,6 +15,7 @@ import {
   computeProof,
   findProvenKey,
   listKeys,
+  MAX_KEYS,
   NONCE_BYTES,
   type SecretKey,
 } from './authentication.ts';
@@ -83,15 +84,18 @@ export function dialHandshake(
   handshake.expect('challenge', (challenge) => {
     assertVersion(challenge.version);
     const transcript = { hello, challenge };
-    const proofs = [challenge.proof, ...(challenge.otherProofs ?? [])];
-    const key = findProvenKey(secretKey, 'acceptor', transcript, proofs);
-    if (key === undefined) throw new GatewayWorkerError('GW_ERR_AUTHENTICATION_FAILED');
     if (acceptorRole !== undefined && challenge.role !== acceptorRole) {
       const text = `a ${challenge.role} answers where a ${acceptorRole} should`;
       throw new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', text);
     }
-    connection.send({ type: 'proof', proof: computeProof(key, 'dialer', transcript) });
+    const [proof = Buffer.alloc(0), ...otherProofs] = listKeys(secretKey).map((key) =>
+      computeProof(key, 'dialer', transcript),
+    );
+    connection.send({ type: 'proof', proof, otherProofs });
     handshake.expect('welcome', (welcome) => {
+      if (findProvenKey(secretKey, 'acceptor', transcript, [welcome.proof]) === undefined) {
+        throw new GatewayWorkerError('GW_ERR_AUTHENTICATION_FAILED');
+      }
       handshake.end();
       outcome.onLinked({ challenge, welcome });
     });
@@ -140,20 +144,28 @@ export function acceptHandshake(
       throw new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', `a ${hello.role} may not link here`);
     }
     const nonce = randomBytes(NONCE_BYTES);
-    const said = { type: 'challenge', version: PROTOCOL_VERSION, role, instanceId, nonce } as const;
-    const transcript = { hello, challenge: said };
-    const [proof = Buffer.alloc(0), ...otherProofs] = listKeys(options.secretKey).map((key) =>
-      computeProof(key, 'acceptor', transcript),
-    );
-    connection.send({ ...said, proof, otherProofs });
+    const challenge = {
+      type: 'challenge',
+      version: PROTOCOL_VERSION,
+      role,
+      instanceId,
+      nonce,
+    } as const;
+    const transcript = { hello, challenge };
+    // No proof of ours: who reaches the port could try keys on it for as long as it likes.
+    connection.send(challenge);
     handshake.expect('proof', (answer) => {
-      const proofs = [answer.proof];
-      if (findProvenKey(options.secretKey, 'dialer', transcript, proofs) === undefined) {
-        throw new GatewayWorkerError('GW_ERR_AUTHENTICATION_FAILED');
+      const proofs = [answer.proof, ...(answer.otherProofs ?? [])];
+      if (proofs.length > MAX_KEYS) {
+        const text = `${proofs.length} proofs came, allowed: 1 to ${MAX_KEYS}`;
+        throw new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', text);
       }
+      const key = findProvenKey(options.secretKey, 'dialer', transcript, proofs);
+      if (key === undefined) throw new GatewayWorkerError('GW_ERR_AUTHENTICATION_FAILED');
       handshake.end();
       options.onProven();
-      const welcome = { type: 'welcome', name, id, gatewayToken } as const;
+      const proof = computeProof(key, 'acceptor', transcript);
+      const welcome = { type: 'welcome', proof, name, id, gatewayToken } as const;
       const link = hello.resume && options.findLink(hello);
       if (hello.resume !== undefined && link !== undefined) {
         connection.send({ ...welcome, resumedAt: link.receivedBytes });

@@ -42,12 +42,11 @@ const messages: { readonly [T in Message['type']]: Extract<Message, { readonly t
     role: 'register',
     instanceId: 'abc',
     nonce: Buffer.alloc(32, 7),
-    proof: Buffer.alloc(32, 8),
-    otherProofs: [Buffer.alloc(32, 9)],
   },
-  proof: { type: 'proof', proof: Buffer.alloc(32, 9) },
+  proof: { type: 'proof', proof: Buffer.alloc(32, 8), otherProofs: [Buffer.alloc(32, 9)] },
   welcome: {
     type: 'welcome',
+    proof: Buffer.alloc(32, 9),
     name: 'gateway',
     id: 2,
     gatewayToken: 2 ** 30 - 1,
@@ -194,6 +193,7 @@ test('ignores fields that a newer peer adds', () => {
   expect(readBody('proof', { proof: Buffer.from('p'), salt: 1 })).toEqual({
     type: 'proof',
     proof: Buffer.from('p'),
+    otherProofs: [],
   });
 });
 
@@ -202,9 +202,9 @@ type Path = readonly string[];
 /** Every field of a message that must be there, as a path into its body. */
 const required: Readonly<Record<Message['type'], readonly Path[]>> = {
   hello: [['version'], ['role'], ['instanceId'], ['name'], ['id'], ['nonce']],
-  challenge: [['version'], ['role'], ['instanceId'], ['nonce'], ['proof']],
+  challenge: [['version'], ['role'], ['instanceId'], ['nonce']],
   proof: [['proof']],
-  welcome: [['name'], ['id'], ['gatewayToken']],
+  welcome: [['proof'], ['name'], ['id'], ['gatewayToken']],
   refusal: [['code'], ['message']],
   gatewayAnnouncement: [
     ['gateway'],
@@ -262,7 +262,7 @@ const required: Readonly<Record<Message['type'], readonly Path[]>> = {
 /** Fields that may be absent, but not of another type. */
 const optional: readonly (readonly [Message['type'], Path])[] = [
   ['hello', ['resume']],
-  ['challenge', ['otherProofs']],
+  ['proof', ['otherProofs']],
   ['welcome', ['linkId']],
   ['welcome', ['resumedAt']],
   ['clientAttached', ['request']],

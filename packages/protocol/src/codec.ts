@@ -196,19 +196,23 @@ function parseChallenge(body: unknown): Challenge {
     role: fields.oneOf('role', AcceptorRole),
     instanceId: fields.string('instanceId'),
     nonce: fields.bytes('nonce'),
-    proof: fields.bytes('proof'),
-    otherProofs: fields.optionalByteList('otherProofs'),
   };
 }
 
 function parseProof(body: unknown): Proof {
-  return { type: 'proof', proof: new Fields('proof', body).bytes('proof') };
+  const fields = new Fields('proof', body);
+  return {
+    type: 'proof',
+    proof: fields.bytes('proof'),
+    otherProofs: fields.optionalByteList('otherProofs'),
+  };
 }
 
 function parseWelcome(body: unknown): Welcome {
   const fields = new Fields('welcome', body);
   return {
     type: 'welcome',
+    proof: fields.bytes('proof'),
     name: fields.string('name'),
     id: fields.unsigned('id'),
     gatewayToken: fields.unsigned('gatewayToken'),

@@ -1,7 +1,7 @@
 import type { SessionDelta } from './session-delta.ts';
 
 /** Version of the inner protocol. Peers of different versions do not link. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** What a process is to the one it dials. */
 export const DialerRole = { Gateway: 'gateway', Worker: 'worker', Client: 'client' } as const;
@@ -53,7 +53,7 @@ export interface Hello {
   readonly resume?: LinkPosition | undefined;
 }
 
-/** The acceptor names itself and proves that it knows the secret key. */
+/** The acceptor names itself, and says what is to be proved. It proves nothing to who has not. */
 export interface Challenge {
   readonly type: 'challenge';
   readonly version: number;
@@ -61,22 +61,22 @@ export interface Challenge {
   readonly instanceId: string;
   /** 32 random bytes. */
   readonly nonce: Uint8Array;
-  /** 32 bytes of HMAC-SHA-256, by the acceptor's first key. */
-  readonly proof: Uint8Array;
-  /** The same by its other keys. */
-  readonly otherProofs?: readonly Uint8Array[] | undefined;
 }
 
 /** The dialer proves that it knows the secret key. */
 export interface Proof {
   readonly type: 'proof';
-  /** 32 bytes of HMAC-SHA-256. */
+  /** 32 bytes of HMAC-SHA-256, by the dialer's first key. */
   readonly proof: Uint8Array;
+  /** The same by its other keys. */
+  readonly otherProofs?: readonly Uint8Array[] | undefined;
 }
 
-/** The link is up. */
+/** The acceptor proves that it knows the key by which the dialer did: the link is up. */
 export interface Welcome {
   readonly type: 'welcome';
+  /** 32 bytes of HMAC-SHA-256. */
+  readonly proof: Uint8Array;
   /** Name of the acceptor's declaration. */
   readonly name: string;
   /** Number of the acceptor's process within its declaration, from 0. */
