@@ -33,6 +33,7 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          isolate: false,
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
         },

@@ -1,4 +1,5 @@
 import { GatewayWorkerError, toError } from '@gatewayworker/core';
+import { BoundedAbort } from './bounded-abort.ts';
 import type { EtcdAddress } from './discovery-address.ts';
 
 /** Time that an etcd has to answer a call, in milliseconds. */
@@ -24,11 +25,11 @@ export class EtcdClient {
    * @throws {GW_ERR_CONNECT_TIMEOUT} when the etcd cannot be reached, does not answer in time or refuses
    */
   async call(path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
+    const deadline = new BoundedAbort(signal, CALL_TIMEOUT_MS);
     return await this.#attempt(signal, async () => {
-      const response = await this.#post(path, body, deadline);
+      const response = await this.#post(path, body, deadline.signal);
       return await response.json();
-    });
+    }).finally(() => deadline.release());
   }
 
   /**

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffDelayMs, type Logger, toError } from '@gatewayworker/core';
+import { BoundedAbort } from './bounded-abort.ts';
 import { type EtcdClient, fromBase64, toBase64 } from './etcd-client.ts';
 
 /** How often the etcd is asked for a sign of life: a watch alone is silent while nothing changes. */
@@ -71,8 +72,8 @@ export class EtcdView {
 
   async #watch(revision: bigint): Promise<void> {
     const create_request = { ...this.#range(), start_revision: String(revision + 1n) };
-    const watch = new AbortController();
-    const signal = AbortSignal.any([this.#abort.signal, watch.signal]);
+    const watch = new BoundedAbort(this.#abort.signal);
+    const { signal } = watch;
     // A host that is off the network ends no connection; the next read goes to another endpoint.
     const probe = setInterval(() => {
       const body = { ...this.#range(), count_only: true };
@@ -91,7 +92,10 @@ export class EtcdView {
       }
       if (events.length > 0) this.#events.onChange(this.#values);
     });
-    await watching.finally(() => clearInterval(probe));
+    await watching.finally(() => {
+      clearInterval(probe);
+      watch.release();
+    });
   }
 
   #set(entry: unknown): void {
