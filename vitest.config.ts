@@ -4,6 +4,12 @@ const source = { conditions: ['@gatewayworker/source'] };
 // Long, because they only end what hangs: a machine with much else to do starts a cluster in half a minute.
 const processes = { globalSetup: 'test/build.ts', testTimeout: 120_000, hookTimeout: 120_000 };
 
+// In a process of their own: others leave something in memory, which is none of their business.
+const measuringMemory = [
+  'test/integration/fuzz.test.ts',
+  'test/integration/hostile-clients.test.ts',
+];
+
 export default defineConfig({
   resolve: source,
   ssr: { resolve: source },
@@ -36,11 +42,16 @@ export default defineConfig({
           isolate: false,
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          exclude: measuringMemory,
         },
       },
       {
         extends: true,
-        test: { ...processes, name: 'e2e', include: ['test/e2e/**/*.test.ts'] },
+        test: { name: 'memory', include: measuringMemory },
+      },
+      {
+        extends: true,
+        test: { ...processes, isolate: false, name: 'e2e', include: ['test/e2e/**/*.test.ts'] },
       },
       {
         extends: true,

@@ -192,12 +192,12 @@ export const wrongProof: Buffer = Buffer.concat([
 ]);
 
 /**
- * Makes a number of attempts to link, 64 at a time, on a cluster whose clients get back what they say. While
+ * Makes a number of attempts to link, some at a time, on a cluster whose clients get back what they say. While
  * they go on, a client is served and friends link, again and again.
  */
 export async function flood(
   cluster: Roles,
-  attempts: number,
+  { attempts, atATime }: { readonly attempts: number; readonly atATime: number },
   attempt: () => Promise<void>,
 ): Promise<void> {
   const client = await cluster.connect();
@@ -210,7 +210,7 @@ export async function flood(
       ended += 1;
     }
   };
-  const attacking = Promise.all(Array.from({ length: 64 }, attackOn));
+  const attacking = Promise.all(Array.from({ length: atATime }, attackOn));
   const isOn = (): boolean => ended < attempts;
   let served = 0;
   const serve = async (): Promise<void> => {

@@ -281,7 +281,7 @@ describe.each(['register', 'gateway'] as const)('a %s refuses', (kind) => {
     const inner = flooded.gateways[0]?.innerPort ?? 0;
     const port = kind === 'register' ? flooded.register.port : inner;
     const refused = new RefusalWatch(flooded.log);
-    await flood(flooded, 10_000, async () => {
+    await flood(flooded, { attempts: 10_000, atATime: 64 }, async () => {
       const socket = connect(port, '127.0.0.1');
       socket.on('error', () => undefined).resume();
       socket.write(wrongProof);
