@@ -7,7 +7,7 @@ import {
   resolveRunOptions,
   runChildProcess,
 } from '@gatewayworker/supervisor';
-import { runCommandLine } from './command-line.ts';
+import type { runCommandLine } from './command-line.ts';
 import { daemonVariable } from './daemon.ts';
 import { takeDeclaredProcesses } from './declared-processes.ts';
 import { takeVariable } from './environment.ts';
@@ -38,12 +38,18 @@ export function run(options: RunOptions = {}): void {
   const isDaemon = takeVariable(daemonVariable) !== undefined;
   const work =
     child === undefined
-      ? runCommandLine({ options: resolved, declared }, args, isDaemon).then(exitAfterPrinting)
+      ? runCommand({ options: resolved, declared }, args, isDaemon).then(exitAfterPrinting)
       : runChildProcess(readAssignment(child), declared);
   work.catch((error: unknown) => {
     printError(formatError(error));
     exitAfterPrinting(1);
   });
+}
+
+/** The command line is loaded where it is used: children, which are many, start sooner without it. */
+async function runCommand(...command: Parameters<typeof runCommandLine>): Promise<number> {
+  const { runCommandLine } = await import('./command-line.ts');
+  return await runCommandLine(...command);
 }
 
 function readAssignment(text: string): ChildAssignment {
