@@ -1,0 +1,111 @@
+import type { Device } from '../../shared/model.ts';
+import { socketClose } from '../../shared/socket-message.ts';
+import { AppError } from '../app-error.ts';
+import { Batcher } from '../batcher.ts';
+import type { Database } from '../database/schema.ts';
+import { deviceGroup, type Push, tell } from '../push.ts';
+import { whereReached } from '../reached.ts';
+import type { Login } from './token.ts';
+
+/** What devices work with. */
+export interface DevicesOptions {
+  readonly db: Database;
+  readonly push: Push;
+}
+
+/** The places where people are logged in. */
+export class Devices {
+  readonly #options: DevicesOptions;
+  /** Thousands may connect at once, after a restart: their times are stored together. */
+  readonly #uses: Batcher<string, undefined>;
+
+  constructor(options: DevicesOptions) {
+    this.#options = options;
+    this.#uses = new Batcher<string, undefined>({
+      run: (deviceIds) => this.#storeUses(deviceIds),
+      delayMs: 500,
+      maxBatch: 1000,
+      maxWaiting: 100_000,
+    });
+  }
+
+  async list({ userId, deviceId }: Login): Promise<Device[]> {
+    const { db, push } = this.#options;
+    const rows = await db
+      .selectFrom('devices')
+      .selectAll()
+      .where('user_id', '=', userId)
+      .orderBy('last_used_at', 'desc')
+      .execute();
+    const groups = rows.map(({ id }) => deviceGroup(id));
+    const counts = await whereReached(push.batchGetClientIdCountByGroup(groups));
+    return rows.map(({ id, name, created_at, last_used_at }) => ({
+      ...{ id, name, createdAt: created_at, lastUsedAt: last_used_at },
+      online: (counts?.get(deviceGroup(id)) ?? 0) > 0,
+      current: id === deviceId,
+    }));
+  }
+
+  /** Notes that a device has come. */
+  async noteUse(deviceId: string): Promise<void> {
+    await this.#uses.add(deviceId);
+  }
+
+  /** Whether the device is still logged in. */
+  async isLoggedIn(deviceId: string): Promise<boolean> {
+    const { db } = this.#options;
+    const device = db.selectFrom('devices').select('id').where('id', '=', deviceId);
+    return (await device.executeTakeFirst()) !== undefined;
+  }
+
+  /**
+   * Logs out one device of a person: its token is stale, its connections are closed.
+   *
+   * @throws {AppError} `device_unknown`
+   */
+  async logOut(userId: string, deviceId: string): Promise<void> {
+    const removed = await this.#remove(userId, deviceId);
+    if (removed === 0) throw new AppError('device_unknown', 'That device is not logged in.');
+  }
+
+  /** Logs out every device of a person. */
+  async logOutEverywhere(userId: string): Promise<void> {
+    await this.#remove(userId);
+  }
+
+  /** Resolves when everything is stored. */
+  async drain(): Promise<void> {
+    await this.#uses.drain();
+  }
+
+  async #remove(userId: string, deviceId?: string): Promise<number> {
+    const { db, push } = this.#options;
+    const removed = await db.transaction().execute(async (write) => {
+      const all = write.deleteFrom('devices').where('user_id', '=', userId).returning('id');
+      return await (deviceId === undefined ? all : all.where('id', '=', deviceId)).execute();
+    });
+    // Who is let in meanwhile is in this group already, and looks once more whether it is still logged in.
+    for (const { id } of removed) await this.#close(id);
+    tell(push, [userId], { type: 'changed', what: 'devices' });
+    return removed.length;
+  }
+
+  async #close(deviceId: string): Promise<void> {
+    const { push } = this.#options;
+    const clients = await whereReached(push.getClientIdListByGroup(deviceGroup(deviceId)));
+    for (const clientId of clients ?? []) {
+      push.closeClient(clientId, null, { code: socketClose.loggedOut, reason: 'logged out' });
+    }
+  }
+
+  async #storeUses(deviceIds: readonly string[]): Promise<readonly undefined[]> {
+    await this.#options.db.transaction().execute((write) =>
+      write
+        .updateTable('devices')
+        .set({ last_used_at: Date.now() })
+        .where('id', 'in', [...new Set(deviceIds)])
+        .execute(),
+    );
+    return deviceIds.map(() => undefined);
+  }
+}

@@ -1,0 +1,69 @@
+import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
+import { busy } from '../app-error.ts';
+
+const [blockSize, parallelization, saltBytes, keyBytes] = [8, 1, 16, 32];
+
+/** Hashes that may be under way or wait in one process: each takes 32 MiB and a tenth of a second by default. */
+const maxWaiting = 64;
+
+/** Hashes passwords by scrypt, and checks them. */
+export class PasswordHasher {
+  readonly #cost: number;
+  /** What the password of a name that nobody has is compared with. */
+  readonly #decoy: string;
+  #waiting = 0;
+
+  /** @param logCost - N is 2 to this power, 10 to 20 */
+  constructor(logCost: number) {
+    this.#cost = 2 ** logCost;
+    this.#decoy = format(this.#cost, randomBytes(saltBytes), randomBytes(keyBytes));
+  }
+
+  /**
+   * Hashes a password: `scrypt$N$r$p$salt$key`, the last two in base64url.
+   *
+   * @throws {AppError} `busy` when too many wait
+   */
+  async hash(password: string): Promise<string> {
+    const salt = randomBytes(saltBytes);
+    return format(this.#cost, salt, await this.#derive(password, salt, options(this.#cost)));
+  }
+
+  /**
+   * Checks a password against a hash; undefined, for a name that nobody has, takes as long and is wrong.
+   *
+   * @throws {AppError} `busy` when too many wait
+   */
+  async verify(password: string, hash: string | undefined): Promise<boolean> {
+    const [, cost, r, p, salt = '', key = ''] = (hash ?? this.#decoy).split('$');
+    const expected = Buffer.from(key, 'base64url');
+    const terms = options(Number(cost), Number(r), Number(p));
+    const actual = await this.#derive(password, Buffer.from(salt, 'base64url'), terms);
+    return timingSafeEqual(actual, expected) && hash !== undefined;
+  }
+
+  async #derive(password: string, salt: Buffer, terms: ScryptOptions): Promise<Buffer> {
+    if (this.#waiting >= maxWaiting) throw busy('Too many people log in right now.');
+    this.#waiting += 1;
+    try {
+      return await new Promise((resolve, reject) => {
+        // The same password typed on another keyboard may come in another form.
+        scrypt(password.normalize('NFKC'), salt, keyBytes, terms, (error, key) => {
+          if (error === null) resolve(key);
+          else reject(error);
+        });
+      });
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+}
+
+function options(cost: number, r = blockSize, p = parallelization): ScryptOptions {
+  return { N: cost, r, p, maxmem: 256 * cost * r };
+}
+
+function format(cost: number, salt: Buffer, key: Buffer): string {
+  const encoded = [salt, key].map((bytes) => bytes.toString('base64url'));
+  return ['scrypt', cost, blockSize, parallelization, ...encoded].join('$');
+}

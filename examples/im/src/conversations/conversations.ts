@@ -1,0 +1,199 @@
+import { sql } from 'kysely';
+import type { ConversationsBody, MessagesBody } from '../../shared/http-api.ts';
+import { limits } from '../../shared/limits.ts';
+import type { Conversation, Member, User } from '../../shared/model.ts';
+import type { Database, MemberRow, MessageRow } from '../database/schema.ts';
+import { findBarriers, findUsers } from '../people/users.ts';
+import { toMessage } from './content.ts';
+import { unknownConversation } from './store-messages.ts';
+
+/** A conversation with everybody that it mentions. */
+export interface ConversationView {
+  readonly conversation: Conversation;
+  readonly users: readonly User[];
+}
+
+/** Part of a history: what comes before or after a message, or the newest. */
+export interface PageRequest {
+  readonly before?: number;
+  readonly after?: number;
+  readonly limit: number;
+}
+
+/** Reads conversations as their members see them. */
+export class Conversations {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  async list(userId: string): Promise<ConversationsBody> {
+    return await this.#read(userId);
+  }
+
+  /** @throws {AppError} `conversation_unknown` */
+  async get(userId: string, conversationId: string): Promise<ConversationView> {
+    const { conversations, users } = await this.#read(userId, conversationId);
+    const [conversation] = conversations;
+    if (conversation === undefined) throw unknownConversation();
+    return { conversation, users };
+  }
+
+  /** @throws {AppError} `conversation_unknown` */
+  async history(userId: string, conversationId: string, page: PageRequest): Promise<MessagesBody> {
+    const member = await this.#db
+      .selectFrom('members')
+      .select('first_seq')
+      .where('conversation_id', '=', conversationId)
+      .where('user_id', '=', userId)
+      .executeTakeFirst();
+    if (member === undefined) throw unknownConversation();
+    let query = this.#db
+      .selectFrom('messages')
+      .selectAll()
+      .where('conversation_id', '=', conversationId)
+      .where('seq', '>=', member.first_seq)
+      // One more tells whether there are more.
+      .limit(page.limit + 1);
+    if (page.before !== undefined) query = query.where('seq', '<', page.before);
+    if (page.after !== undefined) query = query.where('seq', '>', page.after);
+    const isForward = page.after !== undefined;
+    const rows = await query.orderBy('seq', isForward ? 'asc' : 'desc').execute();
+    const hasMore = rows.length > page.limit;
+    if (hasMore) rows.pop();
+    if (!isForward) rows.reverse();
+    const messages = rows.map(toMessage);
+    return { messages, users: await findUsers(this.#db, mentionedIn(rows)), hasMore };
+  }
+
+  async memberIds(conversationId: string): Promise<string[]> {
+    const rows = await this.#db
+      .selectFrom('members')
+      .select('user_id')
+      .where('conversation_id', '=', conversationId)
+      .execute();
+    return rows.map(({ user_id }) => user_id);
+  }
+
+  /** The newest number of each conversation of a person. */
+  async heads(userId: string): Promise<Record<string, number>> {
+    const rows = await this.#db
+      .selectFrom('members')
+      .innerJoin('conversations', 'conversations.id', 'members.conversation_id')
+      .select(['conversations.id', 'last_seq'])
+      .where('user_id', '=', userId)
+      .execute();
+    return Object.fromEntries(rows.map(({ id, last_seq }) => [id, last_seq]));
+  }
+
+  async #read(userId: string, conversationId?: string): Promise<ConversationsBody> {
+    const rows = await this.#rows(userId, conversationId);
+    const ids = rows.map(({ id }) => id);
+    if (ids.length === 0) return { conversations: [], users: [] };
+    const members = await this.#members(ids);
+    const lastMessages = await this.#lastMessages(rows);
+    const pairs = rows.flatMap(({ id, kind }) => {
+      const other = members.get(id)?.find((member) => member.userId !== userId);
+      return kind === 'direct' && other !== undefined ? [{ from: userId, to: other.userId }] : [];
+    });
+    const barriers = await findBarriers(this.#db, pairs);
+    const conversations = rows.map((row): Conversation => {
+      const list = members.get(row.id) ?? [];
+      const other = list.find((member) => member.userId !== userId);
+      const last = lastMessages.get(row.id);
+      return {
+        id: row.id,
+        kind: row.kind,
+        name: row.name,
+        createdAt: row.created_at,
+        members: list,
+        firstSeq: row.first_seq,
+        lastSeq: row.last_seq,
+        lastMessage: last === undefined ? null : toMessage(last),
+        readSeq: row.read_seq,
+        unread: row.unread,
+        barrier:
+          row.kind === 'direct' ? (barriers.get(`${userId} ${other?.userId}`) ?? null) : null,
+      };
+    });
+    const mentioned = [...members.values()].flat().map((member) => member.userId);
+    const users = await findUsers(this.#db, [
+      ...mentioned,
+      ...mentionedIn([...lastMessages.values()]),
+    ]);
+    return { conversations, users };
+  }
+
+  async #rows(userId: string, conversationId?: string) {
+    const query = this.#db
+      .selectFrom('members')
+      .innerJoin('conversations', 'conversations.id', 'members.conversation_id')
+      .select(['conversations.id', 'kind', 'name', 'created_at', 'last_seq'])
+      .select(['first_seq', 'read_seq', unreadCount.as('unread')])
+      .where('user_id', '=', userId);
+    const chosen = conversationId === undefined ? query : query.where('id', '=', conversationId);
+    return await chosen.execute();
+  }
+
+  async #members(ids: readonly string[]): Promise<Map<string, Member[]>> {
+    const rows = await this.#db
+      .selectFrom('members')
+      .selectAll()
+      .where('conversation_id', 'in', ids)
+      .orderBy('joined_at')
+      .execute();
+    const members = new Map<string, Member[]>(ids.map((id) => [id, []]));
+    for (const row of rows) members.get(row.conversation_id)?.push(toMember(row));
+    return members;
+  }
+
+  async #lastMessages(
+    rows: readonly { readonly id: string; readonly first_seq: number; readonly last_seq: number }[],
+  ): Promise<Map<string, MessageRow>> {
+    const seen = rows.filter(({ first_seq, last_seq }) => last_seq >= first_seq);
+    if (seen.length === 0) return new Map();
+    const messages = await this.#db
+      .selectFrom('messages')
+      .innerJoin('conversations', (join) =>
+        join
+          .onRef('conversations.id', '=', 'messages.conversation_id')
+          .onRef('conversations.last_seq', '=', 'messages.seq'),
+      )
+      .selectAll('messages')
+      .where(
+        'messages.conversation_id',
+        'in',
+        seen.map(({ id }) => id),
+      )
+      .execute();
+    return new Map(messages.map((row) => [row.conversation_id, row]));
+  }
+}
+
+/** Messages of others that a member has not read; stops counting at the limit. */
+export const unreadCount = sql<number>`(
+  select count(*) from (
+    select 1 from messages
+    where messages.conversation_id = members.conversation_id
+      and messages.seq > members.read_seq
+      and messages.seq >= members.first_seq
+      and messages.sender_id <> members.user_id
+      and messages.kind <> 'notice'
+    limit ${sql.lit(limits.unread)}
+  ) as unread_messages
+)`;
+
+function toMember({ user_id, role, delivered_seq, read_seq }: MemberRow): Member {
+  return { userId: user_id, role, deliveredSeq: delivered_seq, readSeq: read_seq };
+}
+
+/** Senders, and whom notices are about. */
+function mentionedIn(rows: readonly MessageRow[]): string[] {
+  return rows.flatMap((row) => {
+    const { content } = toMessage(row);
+    const others =
+      content.kind === 'notice' && 'userIds' in content.notice ? content.notice.userIds : [];
+    return [row.sender_id, ...others];
+  });
+}

@@ -1,0 +1,172 @@
+import { sql } from 'kysely';
+import type { Mark } from '../../shared/socket-message.ts';
+import type { AppError } from '../app-error.ts';
+import { Batcher } from '../batcher.ts';
+import type { Database, Write } from '../database/schema.ts';
+import { transact } from '../database/transact.ts';
+import { type Push, tell } from '../push.ts';
+import { unreadCount } from './conversations.ts';
+import { unknownConversation } from './store-messages.ts';
+
+/** Members beyond which nobody is told of the marks of others. */
+const maxTold = 50;
+
+/** What marks work with. */
+export interface MarksOptions {
+  readonly db: Database;
+  readonly push: Push;
+}
+
+/** How far somebody says that they have got. */
+export interface MarkRequest {
+  readonly conversationId: string;
+  readonly userId: string;
+  readonly deliveredSeq: number;
+  readonly readSeq: number;
+}
+
+interface ChangedMark extends Mark {
+  readonly conversationId: string;
+  readonly unread: number;
+}
+
+/** Stores how far people have got, many at once, and tells the others. */
+export class Marks {
+  readonly #options: MarksOptions;
+  readonly #batches: Batcher<MarkRequest, undefined>;
+
+  constructor(options: MarksOptions) {
+    this.#options = options;
+    this.#batches = new Batcher<MarkRequest, undefined>({
+      run: (requests) => this.#run(requests),
+      // Short enough for a message that is sent right behind a mark, which waits for it.
+      delayMs: 25,
+      maxBatch: 500,
+      maxWaiting: 10_000,
+    });
+  }
+
+  /**
+   * Raises the marks of a member, never beyond the newest message and never back.
+   *
+   * @throws {AppError} `conversation_unknown`, `busy`
+   */
+  async raise(request: MarkRequest): Promise<void> {
+    await this.#batches.add(request);
+  }
+
+  /** Resolves when nothing waits any more. */
+  async drain(): Promise<void> {
+    await this.#batches.drain();
+  }
+
+  async #run(requests: readonly MarkRequest[]): Promise<(undefined | AppError)[]> {
+    const gathered = gather(requests);
+    const { members, changed } = await transact(this.#options.db, async (write) => {
+      const raised = await raiseMarks(write, [...gathered.values()]);
+      return { members: await readMembers(write, [...gathered.values()]), changed: raised };
+    });
+    this.#tell(members, changed, gathered);
+    return requests.map(({ conversationId, userId }) =>
+      members.get(conversationId)?.includes(userId) === true ? undefined : unknownConversation(),
+    );
+  }
+
+  #tell(
+    members: ReadonlyMap<string, readonly string[]>,
+    changed: readonly ChangedMark[],
+    gathered: ReadonlyMap<string, MarkRequest>,
+  ): void {
+    const { push } = this.#options;
+    const byConversation = new Map<string, Mark[]>();
+    for (const { conversationId, unread, ...mark } of changed) {
+      byConversation.set(conversationId, [...(byConversation.get(conversationId) ?? []), mark]);
+      const { readSeq, userId } = mark;
+      const request = gathered.get(keyOf({ conversationId, userId }));
+      if ((request?.readSeq ?? 0) > 0) {
+        tell(push, [userId], { type: 'unread', conversationId, readSeq, unread });
+      }
+    }
+    for (const [conversationId, marks] of byConversation) {
+      const all = members.get(conversationId) ?? [];
+      const told = all.length <= maxTold ? all : [];
+      tell(push, told, { type: 'marks', conversationId, marks });
+      if (told.length > 0) continue;
+      for (const mark of marks) {
+        tell(push, [mark.userId], { type: 'marks', conversationId, marks: [mark] });
+      }
+    }
+  }
+}
+
+function keyOf({ conversationId, userId }: Pick<MarkRequest, 'conversationId' | 'userId'>): string {
+  return `${conversationId} ${userId}`;
+}
+
+/** The furthest of what was said, one per member. */
+function gather(requests: readonly MarkRequest[]): Map<string, MarkRequest> {
+  const gathered = new Map<string, MarkRequest>();
+  for (const request of requests) {
+    const key = keyOf(request);
+    const before = gathered.get(key);
+    gathered.set(key, {
+      ...request,
+      deliveredSeq: Math.max(request.deliveredSeq, request.readSeq, before?.deliveredSeq ?? 0),
+      readSeq: Math.max(request.readSeq, before?.readSeq ?? 0),
+    });
+  }
+  return gathered;
+}
+
+/** Raises marks, in one statement however many there are; answers those that have changed. */
+async function raiseMarks(write: Write, requests: readonly MarkRequest[]): Promise<ChangedMark[]> {
+  const values = requests.map(
+    ({ conversationId, userId, deliveredSeq, readSeq }) =>
+      sql`(${conversationId}, ${userId}, cast(${deliveredSeq} as integer), cast(${readSeq} as integer))`,
+  );
+  const { rows } = await sql<ChangedMark>`
+    with said (conversation_id, user_id, delivered_seq, read_seq) as (values ${sql.join(values)}),
+    capped as (
+      select
+        said.conversation_id,
+        said.user_id,
+        case when said.delivered_seq < last_seq then said.delivered_seq else last_seq end as delivered_seq,
+        case when said.read_seq < last_seq then said.read_seq else last_seq end as read_seq
+      from said inner join conversations on conversations.id = said.conversation_id
+    )
+    update members set
+      delivered_seq = case when capped.delivered_seq > members.delivered_seq
+        then capped.delivered_seq else members.delivered_seq end,
+      read_seq = case when capped.read_seq > members.read_seq
+        then capped.read_seq else members.read_seq end
+    from capped
+    where members.conversation_id = capped.conversation_id
+      and members.user_id = capped.user_id
+      and (capped.delivered_seq > members.delivered_seq or capped.read_seq > members.read_seq)
+    returning
+      members.conversation_id as "conversationId",
+      members.user_id as "userId",
+      members.delivered_seq as "deliveredSeq",
+      members.read_seq as "readSeq",
+      ${unreadCount} as unread
+  `.execute(write);
+  return rows;
+}
+
+async function readMembers(
+  write: Write,
+  requests: readonly MarkRequest[],
+): Promise<Map<string, string[]>> {
+  const rows = await write
+    .selectFrom('members')
+    .select(['conversation_id', 'user_id'])
+    .where('conversation_id', 'in', [
+      ...new Set(requests.map(({ conversationId }) => conversationId)),
+    ])
+    .execute();
+  const members = new Map<string, string[]>();
+  for (const { conversation_id, user_id } of rows) {
+    members.set(conversation_id, [...(members.get(conversation_id) ?? []), user_id]);
+  }
+  return members;
+}

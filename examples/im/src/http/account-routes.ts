@@ -1,0 +1,88 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { DevicesBody, EmptyBody, LoginBody, MeBody } from '../../shared/http-api.ts';
+import type { LoggedIn } from '../accounts/accounts.ts';
+import { tokenCookie, tokenLifetimeMs } from '../accounts/token.ts';
+import { type Fields, parseFields, parseFlag } from '../input.ts';
+import type { Messenger } from '../messenger.ts';
+import type { Guard } from './guard.ts';
+import { parseIdParameter } from './parameters.ts';
+
+/** Adds registering, logging in and out, and what somebody sees and changes of themselves. */
+export function addAccountRoutes(app: FastifyInstance, messenger: Messenger, guard: Guard): void {
+  const { accounts, devices, settings } = messenger;
+  const secure = settings.origin.startsWith('https:');
+
+  app.post('/api/register', async (request, reply) => {
+    const known = ['name', 'password', 'phone', 'nickname', 'device', 'cookie'];
+    const fields = parseFields(request.body, known);
+    const byCookie = parseFlag(fields, 'cookie');
+    const loggedIn = await accounts.register(withDevice(fields, request), request.ip);
+    reply.code(201);
+    return answerLogin(reply, loggedIn, { byCookie, secure });
+  });
+
+  app.post('/api/login', async (request, reply) => {
+    const fields = parseFields(request.body, ['login', 'password', 'device', 'cookie']);
+    const byCookie = parseFlag(fields, 'cookie');
+    const loggedIn = await accounts.login(withDevice(fields, request), request.ip);
+    return answerLogin(reply, loggedIn, { byCookie, secure });
+  });
+
+  app.post('/api/logout', async (request, reply): Promise<EmptyBody> => {
+    const { userId, deviceId } = await guard.read(request);
+    reply.clearCookie(tokenCookie, { path: '/' });
+    await devices.logOut(userId, deviceId);
+    return {};
+  });
+
+  app.post('/api/logout-everywhere', async (request, reply): Promise<EmptyBody> => {
+    const { userId } = await guard.read(request);
+    reply.clearCookie(tokenCookie, { path: '/' });
+    await devices.logOutEverywhere(userId);
+    return {};
+  });
+
+  app.get('/api/me', async (request): Promise<MeBody> => {
+    const { userId, deviceId } = await guard.read(request);
+    return { me: await accounts.findMe(userId), deviceId };
+  });
+
+  app.patch('/api/me', async (request): Promise<MeBody> => {
+    const { userId, deviceId } = await guard.change(request);
+    const fields = parseFields(request.body, ['nickname', 'avatar']);
+    return { me: await accounts.changeProfile(userId, fields), deviceId };
+  });
+
+  app.get('/api/devices', async (request): Promise<DevicesBody> => {
+    return { devices: await devices.list(await guard.read(request)) };
+  });
+
+  app.delete('/api/devices/:id', async (request): Promise<EmptyBody> => {
+    const { userId } = await guard.change(request);
+    await devices.logOut(userId, parseIdParameter(request, 'id'));
+    return {};
+  });
+}
+
+/** A device that gives itself no name is called after its browser and system. */
+function withDevice(fields: Fields, request: FastifyRequest): Fields {
+  const agent = request.headers['user-agent'] ?? '';
+  const browser = /Edg|OPR|Firefox|Chrome|Safari/.exec(agent)?.[0];
+  const system = /Android|iPhone|iPad|Windows|Mac OS|Linux/.exec(agent)?.[0];
+  const names: Readonly<Record<string, string>> = { Edg: 'Edge', OPR: 'Opera', 'Mac OS': 'macOS' };
+  const parts = [browser, system].flatMap((part) =>
+    part === undefined ? [] : [names[part] ?? part],
+  );
+  return parts.length === 0 ? fields : { device: parts.join(' on '), ...fields };
+}
+
+function answerLogin(
+  reply: FastifyReply,
+  { me, deviceId, token }: LoggedIn,
+  { byCookie, secure }: { readonly byCookie: boolean; readonly secure: boolean },
+): LoginBody {
+  if (!byCookie) return { me, deviceId, token };
+  const rules = { httpOnly: true, sameSite: 'strict', secure, path: '/' } as const;
+  reply.setCookie(tokenCookie, token, { ...rules, maxAge: tokenLifetimeMs / 1000 });
+  return { me, deviceId };
+}

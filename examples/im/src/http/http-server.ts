@@ -1,0 +1,73 @@
+import cookie from '@fastify/cookie';
+import { fastify } from 'fastify';
+import { GatewayClient, type Logger } from 'gatewayworker';
+import { limits } from '../../shared/limits.ts';
+import { openMessenger } from '../messenger.ts';
+import type { ImSettings } from '../settings.ts';
+import { addAccountRoutes } from './account-routes.ts';
+import { addConversationRoutes } from './conversation-routes.ts';
+import { addGroupRoutes } from './group-routes.ts';
+import { addOriginRule, Guard } from './guard.ts';
+import { answerErrors } from './http-error.ts';
+import { buildPage } from './page-build.ts';
+import { addPageFiles } from './page-files.ts';
+import { addPeopleRoutes } from './people-routes.ts';
+import { addPictureRoutes } from './picture-routes.ts';
+
+/** The HTTP app while it runs. */
+export interface HttpServer {
+  /** Where browsers on this machine find it. */
+  readonly address: string;
+  /** Ends the requests under way, then the database and the links to the cluster. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the HTTP app: accounts, people, groups, pictures and history, and the page.
+ *
+ * @throws {GW_ERR_CONNECT_TIMEOUT} when no register answers: the master starts the process again
+ */
+export async function startHttpServer(settings: ImSettings, logger: Logger): Promise<HttpServer> {
+  const { registerAddress, secretKey, host, httpPort: port, origin } = settings;
+  await buildPage(logger);
+  const push = await GatewayClient.connect(
+    // Somebody waits for each answer, so a gateway that hangs may cost a second, not five.
+    { registerAddress, secretKey, name: 'im-http', queryTimeoutMs: 1000 },
+    logger,
+  );
+  const messenger = await openMessenger({ settings, push, logger });
+  const app = fastify({
+    bodyLimit: limits.bodyBytes,
+    forceCloseConnections: true,
+    trustProxy: settings.trustProxy.length === 0 ? false : [...settings.trustProxy],
+  });
+  // JSON is the one type that a form of another site cannot send.
+  app.removeContentTypeParser('text/plain');
+  answerErrors(app, logger);
+  await app.register(cookie);
+  addOriginRule(app, origin);
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers({
+      'Cache-Control': 'no-cache',
+      'Cross-Origin-Opener-Policy': 'same-origin',
+      'Referrer-Policy': 'no-referrer',
+      'X-Content-Type-Options': 'nosniff',
+    });
+  });
+  const guard = new Guard(messenger);
+  addAccountRoutes(app, messenger, guard);
+  addPeopleRoutes(app, messenger, guard);
+  addConversationRoutes(app, messenger, guard);
+  addGroupRoutes(app, messenger, guard);
+  await addPictureRoutes(app, messenger, guard);
+  await addPageFiles(app, settings.socketPort);
+  const address = await app.listen({ host, port });
+  return {
+    address: address.replace('0.0.0.0', '127.0.0.1'),
+    async close() {
+      await app.close();
+      await messenger.close();
+      await push.close();
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Logger } from 'gatewayworker';
+
+const source = fileURLToPath(new URL('../../page/', import.meta.url));
+const shared = fileURLToPath(new URL('../../shared/', import.meta.url));
+
+/** Where the built page is. */
+export const pageFolder: string = fileURLToPath(new URL('../../dist/', import.meta.url));
+
+/**
+ * Builds the page when there is no build newer than its sources, which takes a second or two; answers whether there
+ * is a page.
+ */
+export async function buildPage(logger: Logger): Promise<boolean> {
+  if (!existsSync(`${source}index.html`)) return existsSync(`${pageFolder}index.html`);
+  const built = `${pageFolder}index.html`;
+  const newest = Math.max(newestTime(source), newestTime(shared));
+  if (existsSync(built) && statSync(built).mtimeMs >= newest) return true;
+  // Loaded only when needed: a start that finds a build does without.
+  const { build } = await import('vite');
+  const start = performance.now();
+  await build({
+    root: source,
+    configFile: `${source}vite.config.ts`,
+    logLevel: 'warn',
+    build: { outDir: pageFolder, emptyOutDir: true },
+  });
+  logger.info({ ms: Math.round(performance.now() - start) }, 'the page is built');
+  return true;
+}
+
+function newestTime(folder: string): number {
+  let newest = 0;
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    newest = Math.max(newest, statSync(`${entry.parentPath}/${entry.name}`).mtimeMs);
+  }
+  return newest;
+}

@@ -1,0 +1,27 @@
+import { randomBytes } from 'node:crypto';
+
+const digits = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
+
+/** Writes a 64-bit number in base62: 1 to 11 characters. */
+export function toBase62(value: bigint): string {
+  let text = '';
+  let rest = BigInt.asUintN(64, value);
+  do {
+    text = (digits[Number(rest % 62n)] ?? '') + text;
+    rest /= 62n;
+  } while (rest > 0n);
+  return text;
+}
+
+/** Reads what `toBase62` has written; undefined for anything else. */
+export function fromBase62(text: string): bigint | undefined {
+  if (!/^[0-9a-zA-Z]{1,11}$/.test(text)) return undefined;
+  let value = 0n;
+  for (const digit of text) value = value * 62n + BigInt(digits.indexOf(digit));
+  return value < 1n << 64n && toBase62(value) === text ? value : undefined;
+}
+
+/** A random 64-bit number in base62: nobody guesses one of a few thousand that are good. */
+export function randomCode(): string {
+  return toBase62(randomBytes(8).readBigUInt64BE());
+}

@@ -1,0 +1,141 @@
+import type { Context, Logger } from 'gatewayworker';
+import { paces } from '../../shared/limits.ts';
+import {
+  type ClientMessage,
+  type ServerMessage,
+  socketClose,
+} from '../../shared/socket-message.ts';
+import { AppError, toAppError, toErrorBody } from '../app-error.ts';
+import type { Stored } from '../conversations/store-messages.ts';
+import { unknownConversation } from '../conversations/store-messages.ts';
+import type { Messenger } from '../messenger.ts';
+import { Pace } from '../pace.ts';
+import { encode, tell } from '../push.ts';
+import { parseClientMessage, type Said } from './client-message.ts';
+
+/** What the messenger keeps for each connection, from the handshake on. */
+export interface Session {
+  readonly userId: string;
+  readonly deviceId: string;
+}
+
+/** Carries out what devices say. */
+export class LiveSide {
+  readonly #messenger: Messenger;
+  readonly #logger: Logger;
+  readonly #messages = new Pace({ burst: paces.messageBurst, perSecond: paces.messagesPerSecond });
+  readonly #notices = new Pace({ burst: paces.noticeBurst, perSecond: paces.noticesPerSecond });
+  /** By connection: a list of all conversations is dearer than anything else. */
+  readonly #syncs = new Pace({ burst: 2, perSecond: 0.5 });
+  /** By person and conversation. */
+  readonly #typings = new Pace({ burst: 1, perSecond: 0.5 });
+
+  constructor(messenger: Messenger, logger: Logger) {
+    this.#messenger = messenger;
+    this.#logger = logger;
+  }
+
+  /** A device was let in. */
+  async connect(context: Context<Session>, { userId, deviceId }: Session): Promise<void> {
+    const { devices, presence, push } = this.#messenger;
+    // It may have been logged out since the handshake; who logs it out from now on finds this connection.
+    if (!(await devices.isLoggedIn(deviceId))) {
+      push.closeClient(context.clientId, null, loggedOut);
+      return;
+    }
+    reply(context, { type: 'ready', userId, deviceId, time: Date.now() });
+    devices.noteUse(deviceId).catch((error: unknown) => {
+      this.#logger.warn({ err: error }, 'the use of a device could not be noted');
+    });
+    await presence.came(userId);
+  }
+
+  /** A device says something; every error is told to it. */
+  async handle(data: string | Buffer, context: Context<Session>, session: Session): Promise<void> {
+    const said = parseClientMessage(data);
+    try {
+      if (said.message instanceof AppError) throw said.message;
+      await this.#carryOut(said.message, context, session);
+    } catch (thrown) {
+      this.#refuse(context, said, thrown);
+    }
+  }
+
+  #refuse(context: Context<Session>, { about, refusable }: Said, thrown: unknown): void {
+    const error = toAppError(thrown);
+    if (error.code === 'internal')
+      this.#logger.error({ err: error.cause, about }, 'a message failed');
+    const body = toErrorBody(error);
+    if (refusable === undefined) reply(context, { type: 'error', about, ...body });
+    else reply(context, { type: 'refused', ...refusable, ...body });
+  }
+
+  async #carryOut(
+    message: ClientMessage,
+    context: Context<Session>,
+    session: Session,
+  ): Promise<void> {
+    const { userId } = session;
+    if (message.type === 'send') this.#messages.take(userId);
+    else if (message.type !== 'ping') this.#notices.take(userId);
+    switch (message.type) {
+      case 'send':
+        return await this.#send(message, context, userId);
+      case 'delivered':
+      case 'read':
+        return await this.#mark(message, userId);
+      case 'typing':
+        return await this.#typing(message.conversationId, userId);
+      case 'sync':
+        return await this.#sync(context, session);
+      case 'ping':
+        return reply(context, { type: 'pong' });
+    }
+  }
+
+  async #send(
+    { clientId, conversationId, content }: Extract<ClientMessage, { type: 'send' }>,
+    context: Context<Session>,
+    senderId: string,
+  ): Promise<void> {
+    const draft = { conversationId, senderId, clientId, content };
+    const { message }: Stored = await this.#messenger.messages.send(draft);
+    const { id, seq, sentAt } = message;
+    // Behind the message itself: both go to this gateway over the same link.
+    reply(context, { type: 'sent', clientId, conversationId, id, seq, sentAt });
+  }
+
+  async #mark(
+    { type, conversationId, seq }: Extract<ClientMessage, { type: 'delivered' | 'read' }>,
+    userId: string,
+  ): Promise<void> {
+    const readSeq = type === 'read' ? seq : 0;
+    await this.#messenger.marks.raise({ conversationId, userId, deliveredSeq: seq, readSeq });
+  }
+
+  async #typing(conversationId: string, userId: string): Promise<void> {
+    if (this.#typings.tryTake(`${userId} ${conversationId}`) > 0) return;
+    const { conversations, push } = this.#messenger;
+    const memberIds = await conversations.memberIds(conversationId);
+    if (!memberIds.includes(userId)) throw unknownConversation();
+    const others = memberIds.filter((id) => id !== userId);
+    tell(push, others, { type: 'typing', conversationId, userId });
+  }
+
+  async #sync(context: Context<Session>, { userId, deviceId }: Session): Promise<void> {
+    this.#syncs.take(context.clientId);
+    const { conversations, devices, push } = this.#messenger;
+    // Whoever logged it out may not have reached the gateway that it is on.
+    if (!(await devices.isLoggedIn(deviceId))) {
+      push.closeClient(context.clientId, null, loggedOut);
+      return;
+    }
+    reply(context, { type: 'heads', heads: await conversations.heads(userId) });
+  }
+}
+
+const loggedOut = { code: socketClose.loggedOut, reason: 'logged out' };
+
+function reply(context: Context<Session>, message: ServerMessage): void {
+  context.send(encode(message));
+}
