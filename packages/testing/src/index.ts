@@ -16,6 +16,7 @@ export {
   startCluster,
 } from './start-cluster.ts';
 export { type Etcd, type EtcdOptions, startEtcd } from './start-etcd.ts';
+export { type Postgres, startPostgres } from './start-postgres.ts';
 export { Roles, type RolesOptions, startRoles } from './start-roles.ts';
 export { openTcpPeer, TcpPeer } from './tcp-peer.ts';
 export { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { whyNoNetworkNamespaces } from './network-namespaces.ts';
+import { postgresFolder } from './postgres-folder.ts';
 
 /** What some machines lack: network namespaces, or a program. */
 export type Requirement =
@@ -8,6 +9,7 @@ export type Requirement =
   | 'etcd'
   | 'nginx'
   | 'haproxy'
+  | 'postgres'
   | 'redis-server'
   | 'systemd-analyze'
   | 'systemd-nspawn';
@@ -30,7 +32,11 @@ export function skipReason(requirement: Requirement): string {
 }
 
 function whyNoProgram(name: string): string | undefined {
+  const installed = name === 'postgres' ? postgresFolder() !== undefined : isInPath(name);
+  return installed ? undefined : `${name} is not installed`;
+}
+
+function isInPath(name: string): boolean {
   const folders = (process.env['PATH'] ?? '').split(delimiter);
-  const isInstalled = folders.some((folder) => existsSync(join(folder, name)));
-  return isInstalled ? undefined : `${name} is not installed`;
+  return folders.some((folder) => existsSync(join(folder, name)));
 }

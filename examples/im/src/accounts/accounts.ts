@@ -3,6 +3,7 @@ import type { Me } from '../../shared/model.ts';
 import { toLine } from '../../shared/text.ts';
 import { AppError, invalid } from '../app-error.ts';
 import type { Database, UserRow, Write } from '../database/schema.ts';
+import { lockUsers } from '../database/transact.ts';
 import type { IdGenerator } from '../ids/id-generator.ts';
 import { type Fields, parseHash, parseLine, parseOptionalString, parseString } from '../input.ts';
 import { Pace } from '../pace.ts';
@@ -138,6 +139,7 @@ export class Accounts {
   }
 
   async #addDevice(write: Write, user: UserRow, name: string): Promise<LoggedIn> {
+    await lockUsers(write, [user.id]);
     const { length } = await write
       .selectFrom('devices')
       .select('id')

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kysely, type MigrationProvider, Migrator, PostgresDialect } from 'kysely';
-import SqliteFile from 'libsql';
+import LibsqlDatabase from 'libsql';
 import { Pool, types } from 'pg';
 import type { ImSettings } from '../settings.ts';
 import { migrations } from './migrations.ts';
@@ -17,39 +17,33 @@ export async function openDatabase(
   settings: Pick<ImSettings, 'databaseUrl' | 'dataFolder'>,
 ): Promise<Database> {
   const { databaseUrl, dataFolder } = settings;
-  const db = databaseUrl === '' ? await openSqlite(dataFolder) : openPostgres(databaseUrl);
-  try {
-    await migrate(db);
-  } catch (error) {
-    await db.destroy();
-    throw error;
-  }
-  return db;
-}
-
-async function openSqlite(folder: string): Promise<Database> {
-  mkdirSync(folder, { recursive: true });
-  const database = new SqliteFile(`${folder}/im.db`);
-  // Readers and the one writer do not wait for each other.
-  await patiently(() => database.pragma('journal_mode = WAL'));
-  // What is told to be stored has reached the disk.
-  database.pragma('synchronous = FULL');
-  database.pragma('foreign_keys = ON');
-  // For what happens outside of transactions; those wait by themselves.
-  database.pragma('busy_timeout = 250');
-  return new Kysely<Tables>({ dialect: new SharedSqliteDialect(database) });
-}
-
-/** The first process that comes changes the mode of the file, for which it must be alone. */
-async function patiently(action: () => unknown): Promise<void> {
-  for (let attempt = 0; ; attempt += 1) {
+  if (databaseUrl !== '') return await migrate(openPostgres(databaseUrl));
+  mkdirSync(dataFolder, { recursive: true });
+  for (let attempt = 1; ; attempt += 1) {
     try {
-      action();
-      return;
+      return await migrate(openSqlite(`${dataFolder}/im.db`));
     } catch (error) {
+      // The first process that comes changes the mode of the file and makes the tables, alone.
       if (!isHeldByAnother(error) || attempt === 100) throw error;
-      await sleep(20);
+      await sleep(20 + Math.random() * 80);
     }
+  }
+}
+
+function openSqlite(path: string): Database {
+  const file = new LibsqlDatabase(path);
+  try {
+    // Of what happens outside of transactions, which holds up the process; those wait by themselves.
+    file.pragma('busy_timeout = 20');
+    // Readers and the one writer do not wait for each other.
+    file.pragma('journal_mode = WAL');
+    // What is told to be stored has reached the disk.
+    file.pragma('synchronous = FULL');
+    file.pragma('foreign_keys = ON');
+    return new Kysely<Tables>({ dialect: new SharedSqliteDialect(file) });
+  } catch (error) {
+    file.close();
+    throw error;
   }
 }
 
@@ -76,7 +70,13 @@ function openPostgres(connectionString: string): Database {
 /** The migrations stand in the code, so there is no folder to read. */
 const provider: MigrationProvider = { getMigrations: async () => ({ ...migrations }) };
 
-async function migrate(db: Database): Promise<void> {
-  const { error } = await new Migrator({ db, provider }).migrateToLatest();
-  if (error !== undefined) throw error;
+async function migrate(db: Database): Promise<Database> {
+  try {
+    const { error } = await new Migrator({ db, provider }).migrateToLatest();
+    if (error !== undefined) throw error;
+    return db;
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
 }

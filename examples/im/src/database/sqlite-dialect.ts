@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  CompiledQuery,
   type DatabaseConnection,
   type Dialect,
   type DialectAdapter,
@@ -15,17 +14,22 @@ import { driverCode } from '../app-error.ts';
 /** How long a transaction waits for those of other processes, in milliseconds. */
 const patienceMs = 5000;
 
+/** What is needed of an open file. */
+export interface SqliteFile extends SqliteDatabase {
+  exec(sql: string): unknown;
+}
+
 /** SQLite for several processes that write to one file. */
 export class SharedSqliteDialect extends SqliteDialect implements Dialect {
-  readonly #database: SqliteDatabase;
+  readonly #file: SqliteFile;
 
-  constructor(database: SqliteDatabase) {
-    super({ database });
-    this.#database = database;
+  constructor(file: SqliteFile) {
+    super({ database: file });
+    this.#file = file;
   }
 
   override createDriver(): Driver {
-    return new SharedSqliteDriver({ database: this.#database });
+    return new SharedSqliteDriver(this.#file);
   }
 
   override createAdapter(): DialectAdapter {
@@ -34,15 +38,24 @@ export class SharedSqliteDialect extends SqliteDialect implements Dialect {
 }
 
 class SharedSqliteDriver extends SqliteDriver {
+  readonly #file: SqliteFile;
+
+  constructor(file: SqliteFile) {
+    super({ database: file });
+    this.#file = file;
+  }
+
   /**
    * Takes the write lock at once: a transaction that reads first and writes then fails when another process
    * has written in between. Waits without holding up the process, as the timeout of SQLite itself would.
    */
-  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+  override async beginTransaction(_connection: DatabaseConnection): Promise<void> {
     const deadline = performance.now() + patienceMs;
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 20)) {
       try {
-        await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+        // Not as a prepared statement: libsql leaves one that fails in progress, and then nothing can be committed
+        // (tursodatabase/libsql-js#237).
+        this.#file.exec('begin immediate');
         return;
       } catch (error) {
         if (!isHeldByAnother(error) || performance.now() > deadline) throw error;

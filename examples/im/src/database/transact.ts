@@ -30,8 +30,18 @@ export async function lockConversations(
     .selectAll()
     .where('id', 'in', [...new Set(ids)])
     .orderBy('id');
-  // The one writer that SQLite has is this transaction.
-  const isShared = write.getExecutor().adapter instanceof PostgresAdapter;
-  const rows = await (isShared ? query.forUpdate() : query).execute();
+  const rows = await (isShared(write) ? query.forUpdate() : query).execute();
   return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** Keeps everybody else from changing what these people are to each other, until the transaction ends. */
+export async function lockUsers(write: Write, ids: readonly string[]): Promise<void> {
+  const query = write.selectFrom('users').select('id').where('id', 'in', ids).orderBy('id');
+  // Rows that only refer to these people may be written meanwhile.
+  if (isShared(write)) await query.forNoKeyUpdate().execute();
+}
+
+/** Whether there are other writers at the same time: SQLite has one, which is this transaction. */
+function isShared(write: Write): boolean {
+  return write.getExecutor().adapter instanceof PostgresAdapter;
 }

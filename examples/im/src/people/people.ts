@@ -5,6 +5,7 @@ import { toNameKey, toPhone } from '../accounts/credentials.ts';
 import { AppError, invalid } from '../app-error.ts';
 import { openDirect } from '../conversations/direct.ts';
 import type { Database, Write } from '../database/schema.ts';
+import { lockUsers } from '../database/transact.ts';
 import type { IdGenerator } from '../ids/id-generator.ts';
 import { type Push, tell } from '../push.ts';
 import { whereReached } from '../reached.ts';
@@ -86,6 +87,7 @@ export class People {
     const { db, push } = this.#options;
     if (userId === otherId) throw invalid('You cannot be your own friend.');
     const outcome = await db.transaction().execute(async (write) => {
+      await lockUsers(write, [userId, otherId]);
       const user = await requireUser(write, otherId);
       await requireStranger(write, userId, otherId);
       const asked = await removeRequest(write, otherId, userId);
@@ -105,6 +107,7 @@ export class People {
   async accept(userId: string, otherId: string): Promise<Friend> {
     const { db, push } = this.#options;
     await db.transaction().execute(async (write) => {
+      await lockUsers(write, [userId, otherId]);
       if (!(await removeRequest(write, otherId, userId))) throw unknownRequest();
       await this.#befriend(write, userId, otherId);
     });
@@ -137,6 +140,7 @@ export class People {
   async block(userId: string, otherId: string): Promise<void> {
     if (userId === otherId) throw invalid('You cannot block yourself.');
     await this.#options.db.transaction().execute(async (write) => {
+      await lockUsers(write, [userId, otherId]);
       await requireUser(write, otherId);
       await write
         .insertInto('blocks')

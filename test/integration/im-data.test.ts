@@ -1,0 +1,355 @@
+import { captureLogger } from '@gatewayworker/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import type { Message } from '../../examples/im/shared/model.ts';
+import type { ServerMessage } from '../../examples/im/shared/socket-message.ts';
+import { openDatabase } from '../../examples/im/src/database/open-database.ts';
+import { IdGenerator, parseId } from '../../examples/im/src/ids/id-generator.ts';
+import { NodeLease } from '../../examples/im/src/ids/node-lease.ts';
+import { type Messenger, openMessenger } from '../../examples/im/src/messenger.ts';
+import type { Push } from '../../examples/im/src/push.ts';
+import { resolveImSettings } from '../../examples/im/src/settings.ts';
+import { databaseKinds, type TestDatabase } from '../im/databases.ts';
+
+/** A cluster in which everybody is online and that notes what they would hear. */
+class Recorder implements Push {
+  readonly told: { readonly userIds: readonly string[]; readonly message: ServerMessage }[] = [];
+
+  sendToUid(
+    uid: string | number | readonly (string | number)[],
+    data: string | Uint8Array,
+  ): boolean {
+    const userIds = [uid].flat().map(String);
+    this.told.push({ userIds, message: JSON.parse(String(data)) });
+    return true;
+  }
+
+  isUidsOnline(uids: readonly (string | number)[]): Promise<Map<string, boolean>> {
+    return Promise.resolve(new Map(uids.map((uid) => [String(uid), true])));
+  }
+
+  getClientIdListByGroup(): Promise<string[]> {
+    return Promise.resolve([]);
+  }
+
+  batchGetClientIdCountByGroup(): Promise<Map<string, number>> {
+    return Promise.resolve(new Map());
+  }
+
+  sendToClient(): boolean {
+    return true;
+  }
+
+  closeClient(): boolean {
+    return true;
+  }
+}
+
+interface Instance {
+  readonly messenger: Messenger;
+  readonly push: Recorder;
+}
+
+describe.skipIf(false).each(databaseKinds)('on $title', (kind) => {
+  const check = test.skipIf(kind.isSkipped);
+  let database: TestDatabase;
+  let first: Instance;
+  let second: Instance;
+  let names = 0;
+
+  beforeAll(async () => {
+    if (kind.isSkipped) return;
+    database = await kind.start();
+    // Both at once, on an empty database: each wants to make the tables.
+    [first, second] = await Promise.all([open(), open()]);
+  });
+
+  afterAll(async () => {
+    await first?.messenger.close();
+    await second?.messenger.close();
+    await database?.dispose();
+  });
+
+  beforeEach(() => {
+    for (const instance of [first, second])
+      if (instance !== undefined) instance.push.told.length = 0;
+  });
+
+  /** What a process of the messenger has. */
+  async function open(): Promise<Instance> {
+    const { databaseUrl, dataFolder } = database;
+    const settings = {
+      ...resolveImSettings({ IM_PASSWORD_COST: '10' }),
+      ...{ databaseUrl, dataFolder },
+    };
+    const push = new Recorder();
+    const { logger } = captureLogger();
+    return { messenger: await openMessenger({ settings, push, logger }), push };
+  }
+
+  async function register(): Promise<string> {
+    names += 1;
+    const fields = { name: `person-${names}`, password: 'correct horse' };
+    return (await first.messenger.accounts.register(fields, '127.0.0.1')).userId;
+  }
+
+  async function befriend(one: string, other: string): Promise<string> {
+    await first.messenger.people.request(one, other);
+    return (await first.messenger.people.accept(other, one)).conversationId;
+  }
+
+  function text(conversationId: string, senderId: string, clientId: string, words = clientId) {
+    return { conversationId, senderId, clientId, content: { kind: 'text' as const, text: words } };
+  }
+
+  async function historyOf(userId: string, conversationId: string): Promise<Message[]> {
+    const all: Message[] = [];
+    for (;;) {
+      const page = { after: all.at(-1)?.seq ?? 0, limit: 100 };
+      const { conversations } = second.messenger;
+      const { messages, hasMore } = await conversations.history(userId, conversationId, page);
+      all.push(...messages);
+      if (!hasMore) return all;
+    }
+  }
+
+  check(
+    'two processes that write to one conversation number its messages without a gap',
+    async () => {
+      const [ann, bob] = [await register(), await register()];
+      const conversation = await befriend(ann, bob);
+      const sends = Array.from({ length: 300 }, (_, index) => {
+        const { messages } = index % 2 === 0 ? first.messenger : second.messenger;
+        return messages.send(text(conversation, index % 3 === 0 ? ann : bob, `m${index}`));
+      });
+      const stored = await Promise.all(sends);
+      const seqs = stored.map(({ message }) => message.seq).sort((a, b) => a - b);
+      expect(seqs).toEqual(Array.from({ length: 300 }, (_, index) => index + 1));
+      expect(new Set(stored.map(({ message }) => message.id)).size).toBe(300);
+      const history = await historyOf(ann, conversation);
+      expect(history.map(({ seq }) => seq)).toEqual(seqs);
+      // What one process was given in an order is stored in it.
+      for (const rest of [0, 1]) {
+        const own = history.map(({ clientId }) => Number(clientId?.slice(1)));
+        const order = own.filter((index) => index % 2 === rest);
+        expect(order).toEqual([...order].sort((a, b) => a - b));
+      }
+      const { conversation: seen } = await second.messenger.conversations.get(bob, conversation);
+      expect(seen).toMatchObject({ lastSeq: 300, lastMessage: history.at(-1) });
+    },
+  );
+
+  check(
+    'a message that is sent again, by two processes at once, is stored once and delivered by both',
+    async () => {
+      const [ann, bob] = [await register(), await register()];
+      const conversation = await befriend(ann, bob);
+      const draft = text(conversation, ann, 'same');
+      const [one, other] = await Promise.all([
+        first.messenger.messages.send(draft),
+        second.messenger.messages.send(draft),
+      ]);
+      expect(one.message).toEqual(other.message);
+      expect([one.isRepeated, other.isRepeated].sort()).toEqual([false, true]);
+      expect(await historyOf(bob, conversation)).toEqual([one.message]);
+      const heard = [...first.push.told, ...second.push.told].filter(
+        ({ message }) => message.type === 'message',
+      );
+      expect(heard).toHaveLength(2);
+      expect(heard[0]?.userIds.toSorted()).toEqual([ann, bob].sort());
+      await expect(
+        second.messenger.messages.send(text(conversation, ann, 'same', 'something else')),
+      ).rejects.toMatchObject({ code: 'client_id_used' });
+    },
+  );
+
+  check(
+    'what may not be sent leaves the rest of its batch alone, and nothing of it is stored',
+    async () => {
+      const [ann, bob, eve] = [await register(), await register(), await register()];
+      const conversation = await befriend(ann, bob);
+      const { messages } = first.messenger;
+      const outcomes = await Promise.allSettled([
+        messages.send(text(conversation, ann, 'a')),
+        messages.send(text(conversation, eve, 'intruder')),
+        messages.send(text('12345', ann, 'nowhere')),
+        messages.send({
+          ...text(conversation, ann, 'no picture'),
+          content: { kind: 'picture', picture: 'f'.repeat(64) },
+        }),
+        messages.send(text(conversation, bob, 'b')),
+      ]);
+      expect(
+        outcomes.map((outcome) => Reflect.get(Object(Reflect.get(outcome, 'reason')), 'code')),
+      ).toEqual([
+        undefined,
+        'conversation_unknown',
+        'conversation_unknown',
+        'picture_unknown',
+        undefined,
+      ]);
+      const history = await historyOf(ann, conversation);
+      expect(history.map(({ seq, clientId }) => [seq, clientId])).toEqual([
+        [1, 'a'],
+        [2, 'b'],
+      ]);
+    },
+  );
+
+  check(
+    'marks rise, never beyond the newest message and never back, and count what is unread',
+    async () => {
+      const [ann, bob] = [await register(), await register()];
+      const conversation = await befriend(ann, bob);
+      for (const name of ['a', 'b', 'c']) {
+        await first.messenger.messages.send(text(conversation, ann, name));
+      }
+      const unread = async () =>
+        (await second.messenger.conversations.get(bob, conversation)).conversation.unread;
+      expect(await unread()).toBe(3);
+      const raise = (deliveredSeq: number, readSeq: number, { messenger } = first) =>
+        messenger.marks.raise({ conversationId: conversation, userId: bob, deliveredSeq, readSeq });
+      await Promise.all([raise(2, 0), raise(0, 1, second)]);
+      expect(await unread()).toBe(2);
+      await raise(1, 0);
+      await raise(900, 900);
+      expect(await unread()).toBe(0);
+      const { members } = (await second.messenger.conversations.get(ann, conversation))
+        .conversation;
+      expect(members.find(({ userId }) => userId === bob)).toMatchObject({
+        deliveredSeq: 3,
+        readSeq: 3,
+      });
+      expect(first.push.told.at(-1)).toEqual({
+        userIds: expect.arrayContaining([ann, bob]),
+        message: {
+          type: 'marks',
+          conversationId: conversation,
+          marks: [{ userId: bob, deliveredSeq: 3, readSeq: 3 }],
+        },
+      });
+      expect(first.push.told.at(-2)).toEqual({
+        userIds: [bob],
+        message: { type: 'unread', conversationId: conversation, readSeq: 3, unread: 0 },
+      });
+      const eve = await register();
+      await expect(
+        first.messenger.marks.raise({
+          ...{ conversationId: conversation, userId: eve },
+          ...{ deliveredSeq: 1, readSeq: 1 },
+        }),
+      ).rejects.toMatchObject({ code: 'conversation_unknown' });
+    },
+  );
+
+  check('two who ask each other at once become friends, with one conversation', async () => {
+    const [ann, bob] = [await register(), await register()];
+    await Promise.all([
+      first.messenger.people.request(ann, bob),
+      second.messenger.people.request(bob, ann),
+    ]);
+    const { friends } = await first.messenger.people.relations(ann);
+    expect(friends.map(({ id }) => id)).toEqual([bob]);
+    const { conversations } = await second.messenger.conversations.list(bob);
+    expect(conversations.map(({ id }) => id)).toEqual([friends[0]?.conversationId]);
+  });
+
+  check('of many who register one name at once, one gets it', async () => {
+    const fields = { name: 'Wanted', password: 'correct horse' };
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 8 }, (_, index) => {
+        const { accounts } = (index % 2 === 0 ? first : second).messenger;
+        return accounts.register({ ...fields, name: index % 3 === 0 ? 'WANTED' : 'wanted' }, 'x');
+      }),
+    );
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected')
+        expect(outcome.reason).toMatchObject({ code: 'name_taken' });
+    }
+  });
+
+  check(
+    'a group that many join at once has every one of them, and a notice each, in order',
+    async () => {
+      const people = await Promise.all(Array.from({ length: 12 }, register));
+      const [owner = '', ...others] = people;
+      const { groups, invitations, conversations } = first.messenger;
+      const id = await groups.create(owner, 'All of us', []);
+      const { code } = await invitations.create(owner, id);
+      await Promise.all(
+        others.map((userId, index) =>
+          (index % 2 === 0 ? first : second).messenger.invitations.join(userId, code),
+        ),
+      );
+      const { conversation } = await conversations.get(owner, id);
+      expect(conversation.members.map(({ userId }) => userId).sort()).toEqual([...people].sort());
+      expect(conversation.lastSeq).toBe(12);
+      const history = await historyOf(owner, id);
+      expect(history.map(({ seq }) => seq)).toEqual(
+        Array.from({ length: 12 }, (_, index) => index + 1),
+      );
+      expect(conversation.unread).toBe(0);
+      // Who comes late sees what comes after.
+      const late = history.find(({ senderId }) => senderId === others[5]);
+      expect((await historyOf(others[5] ?? '', id))[0]).toEqual(late);
+    },
+  );
+
+  check('the owner who leaves hands the group on, and who was removed is out', async () => {
+    const [ann, bob, cem] = [await register(), await register(), await register()];
+    await befriend(ann, bob);
+    await befriend(ann, cem);
+    const { groups, conversations } = first.messenger;
+    const id = await groups.create(ann, 'Three', [bob, cem]);
+    await expect(groups.rename(bob, id, 'Mine')).rejects.toMatchObject({ code: 'not_owner' });
+    await groups.leave(ann, id);
+    const heir = (await conversations.get(bob, id)).conversation.members.find(
+      ({ role }) => role === 'owner',
+    );
+    const other = heir?.userId === bob ? cem : bob;
+    await groups.remove(heir?.userId ?? '', id, other);
+    await expect(conversations.get(other, id)).rejects.toMatchObject({
+      code: 'conversation_unknown',
+    });
+    await expect(historyOf(ann, id)).rejects.toMatchObject({ code: 'conversation_unknown' });
+    const notices = (await historyOf(heir?.userId ?? '', id)).map(({ content }) =>
+      content.kind === 'notice' ? content.notice.event : content.kind,
+    );
+    expect(notices).toEqual(['created', 'added', 'left', 'removed']);
+  });
+
+  check(
+    'leases give every process a node number of its own, and never the same id twice',
+    async () => {
+      const db = await openDatabase(database);
+      onTestFinished(() => db.destroy());
+      const { logger } = captureLogger();
+      let now = Date.now() + 1_000_000;
+      const lease = (clock: () => number) => {
+        const ids = new IdGenerator(clock);
+        return { ids, lease: new NodeLease({ db, ids, logger, now: clock }) };
+      };
+      const seen = new Set<string>();
+      const issue = ({ ids }: { readonly ids: IdGenerator }, count: number) => {
+        for (let step = 0; step < count; step += 1) seen.add(ids.next());
+      };
+      const leases = Array.from({ length: 4 }, () => lease(() => now));
+      await Promise.all(leases.map((entry) => entry.lease.renew()));
+      expect(new Set(leases.map((entry) => entry.lease.node)).size).toBe(4);
+      for (const entry of leases) issue(entry, 100);
+
+      // One stands still for a minute, so its number may be taken: its ids end where those of another begin.
+      const [sleeper] = leases;
+      now += 60_000;
+      expect(() => sleeper?.ids.next()).toThrow('lost its number');
+      await sleeper?.lease.renew();
+      issue(sleeper ?? lease(() => now), 100);
+      // Somebody whose clock is ten minutes behind does not come near them.
+      const late = lease(() => now - 600_000);
+      await late.lease.renew();
+      issue(late, 100);
+      expect(seen.size).toBe(600);
+      expect(new Set([...seen].map((id) => parseId(id).node)).size).toBeGreaterThanOrEqual(5);
+    },
+  );
+});
