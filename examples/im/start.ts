@@ -1,6 +1,7 @@
+import { extname } from 'node:path';
 import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
 import { limits } from './shared/limits.ts';
-import { type HttpServer, startHttpServer } from './src/http/http-server.ts';
+import type { HttpServer } from './src/http/http-server.ts';
 import { resolveImSettings } from './src/settings.ts';
 
 const settings = resolveImSettings(process.env);
@@ -26,7 +27,8 @@ new Gateway({
 new BusinessWorker({
   name: 'im-worker',
   count: settings.workers,
-  eventHandler: new URL('./src/events.ts', import.meta.url),
+  // As TypeScript or as JavaScript, as this file itself.
+  eventHandler: new URL(`./src/events${extname(import.meta.url)}`, import.meta.url),
   registerAddress,
   secretKey,
   // A message that is handled twice is stored once: so none is lost with a worker that dies.
@@ -36,6 +38,8 @@ new BusinessWorker({
 new Worker({
   name: 'im-http',
   async onWorkerStart({ logger }) {
+    // Loaded here alone: every process runs this file, and only this one needs the web server and its libraries.
+    const { startHttpServer } = await import('./src/http/http-server.ts');
     server = await startHttpServer(settings, logger);
     process.stdout.write(`Messenger: ${server.address}\n`);
   },

@@ -13,7 +13,6 @@ import { IdGenerator } from './ids/id-generator.ts';
 import { NodeLease } from './ids/node-lease.ts';
 import { People } from './people/people.ts';
 import { PresenceTracker } from './people/presence.ts';
-import { Pictures } from './pictures/pictures.ts';
 import type { Push } from './push.ts';
 import type { ImSettings } from './settings.ts';
 
@@ -31,8 +30,6 @@ export interface Messenger {
   readonly invitations: Invitations;
   readonly messages: MessageWriter;
   readonly marks: Marks;
-  readonly pictures: Pictures;
-  readonly pictureFolder: string;
   /** Stores what waits, gives the node number back and closes the database. */
   close(): Promise<void>;
 }
@@ -61,14 +58,12 @@ export async function openMessenger(options: MessengerOptions): Promise<Messenge
   const groups = new Groups({ db, ids, push });
   const messages = new MessageWriter({ db, ids, push });
   const marks = new Marks({ db, push });
-  const pictureFolder = `${settings.dataFolder}/pictures`;
   return {
-    ...{ settings, db, push, devices, presence, groups, messages, marks, pictureFolder },
+    ...{ settings, db, push, devices, presence, groups, messages, marks },
     accounts: new Accounts({ db, ids, push, hasher, registrationsPerHour }),
     people: new People({ db, ids, push }),
     conversations: new Conversations(db),
     invitations: new Invitations(db, groups),
-    pictures: new Pictures(db, pictureFolder),
     async close() {
       await presence.stop();
       await Promise.all([messages.drain(), marks.drain(), devices.drain()]);

@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url';
+import { folder } from './folders.ts';
 
 /** Where the processes of the messenger listen and keep things. */
 export interface ImSettings {
@@ -55,7 +55,7 @@ export function resolveImSettings(
     gateways: integer('IM_GATEWAYS', 2, [1, 64]),
     workers: integer('IM_WORKERS', 2, [1, 64]),
     secretKey: environment['IM_SECRET_KEY'] ?? '',
-    dataFolder: environment['IM_DATA'] || fileURLToPath(new URL('../data', import.meta.url)),
+    dataFolder: environment['IM_DATA'] || `${folder}data`,
     databaseUrl: parseDatabaseUrl(environment['DATABASE_URL']),
     origin: parseOrigin(environment['IM_ORIGIN']),
     trustProxy: (environment['IM_TRUST_PROXY'] ?? '').split(',').filter((entry) => entry !== ''),

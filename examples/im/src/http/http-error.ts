@@ -2,10 +2,11 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'gatewayworker';
 import { errorStatus } from '../../shared/error-code.ts';
 import { AppError, toAppError, toErrorBody } from '../app-error.ts';
+import { drainBody } from './drain-body.ts';
 
 /** Answers every error as `{ error, message, retryAfterMs? }`, and logs what is not the client's doing. */
 export function answerErrors(app: FastifyInstance, logger: Logger): void {
-  app.setErrorHandler((thrown, request, reply) => {
+  app.setErrorHandler(async (thrown, request, reply) => {
     const error = fromFastify(thrown) ?? toAppError(thrown);
     const status = errorStatus[error.code];
     const path = request.routeOptions.url;
@@ -14,7 +15,8 @@ export function answerErrors(app: FastifyInstance, logger: Logger): void {
     if (error.retryAfterMs !== undefined) {
       reply.header('Retry-After', Math.ceil(error.retryAfterMs / 1000));
     }
-    reply.code(status).header('Cache-Control', 'no-store').send(toErrorBody(error));
+    if (status === 413) await drainBody(request.raw);
+    return reply.code(status).header('Cache-Control', 'no-store').send(toErrorBody(error));
   });
   app.setNotFoundHandler(() => {
     throw new AppError('not_found', 'There is nothing here.');

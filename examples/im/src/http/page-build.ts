@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { Logger } from 'gatewayworker';
+import { folder } from '../folders.ts';
 
-const source = fileURLToPath(new URL('../../page/', import.meta.url));
-const shared = fileURLToPath(new URL('../../shared/', import.meta.url));
+const source = `${folder}page/`;
+const shared = `${folder}shared/`;
 
 /** Where the built page is. */
-export const pageFolder: string = fileURLToPath(new URL('../../dist/', import.meta.url));
+export const pageFolder: string = `${folder}dist/page/`;
 
 /**
  * Builds the page when there is no build newer than its sources, which takes a second or two; answers whether there

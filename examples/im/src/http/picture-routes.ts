@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import multipart from '@fastify/multipart';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -16,12 +17,14 @@ export async function addPictureRoutes(
   messenger: Messenger,
   guard: Guard,
 ): Promise<void> {
-  const { pictures, pictureFolder } = messenger;
+  const pictureFolder = `${messenger.settings.dataFolder}/pictures`;
+  const pictures = new Pictures(messenger.db, pictureFolder);
   const pace = new Pace({ burst: paces.pictureBurst, perSecond: paces.picturesPerSecond });
   await app.register(multipart, {
     limits: { fileSize: limits.pictureBytes, files: 1, fields: 0, parts: 1, headerPairs: 20 },
     throwFileSizeLimit: true,
   });
+  await mkdir(pictureFolder, { recursive: true });
   await app.register(fastifyStatic, { root: pictureFolder, serve: false, decorateReply: true });
 
   app.post('/api/pictures', async (request, reply): Promise<PictureBody> => {
@@ -41,13 +44,12 @@ export async function addPictureRoutes(
     if (!isPicture) throw unknownPicture();
     reply.headers({
       'Content-Type': 'image/webp',
+      'Cache-Control': 'private, max-age=31536000, immutable',
       'Content-Security-Policy': "default-src 'none'; sandbox",
       'Cross-Origin-Resource-Policy': 'same-origin',
     });
     return reply.sendFile(Pictures.fileName(hash, size), pictureFolder, {
-      cacheControl: true,
-      immutable: true,
-      maxAge: '1y',
+      cacheControl: false,
     });
   });
 }
