@@ -38,7 +38,9 @@ export async function startHttpServer(settings: ImSettings, logger: Logger): Pro
   const messenger = await openMessenger({ settings, push, logger });
   const app = fastify({
     bodyLimit: limits.bodyBytes,
-    forceCloseConnections: true,
+    // A reload ends what is idle; what is under way is answered, whoever asks.
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
     trustProxy: settings.trustProxy.length === 0 ? false : [...settings.trustProxy],
   });
   // JSON is the one type that a form of another site cannot send.
