@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { eventually, openClient } from '@gatewayworker/testing';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type {
@@ -207,4 +210,18 @@ test('when a gateway dies, who comes back is online, and who does not is offline
   // Whatever the watcher was told meanwhile, the last word is right.
   await eventually(() => expect(lastTold(lost)).toMatchObject({ online: false }));
   await eventually(() => expect(lastTold(other)).toMatchObject({ online: true }));
+});
+
+test('the load script finds nothing lost, doubled or reordered', async () => {
+  const args = ['--users', '30', '--seconds', '3', '--rate', '60', '--address', im.address];
+  const script = fileURLToPath(new URL('../../examples/im/dist/server/load.js', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [script, ...args]);
+  expect(stdout).toContain('connected: 30\n');
+  expect(stdout).toMatch(/^said 180, stored 180, refused 0, seen \d{4} times$/m);
+  expect(stdout).toMatch(/^lost 0, doubled 0, reordered 0, late \d+$/m);
+  await expect(
+    promisify(execFile)(process.execPath, [script, '--users', 'many']),
+  ).rejects.toMatchObject({
+    ...{ code: 2, stderr: expect.stringContaining("--users is 'many'") },
+  });
 });

@@ -53,8 +53,11 @@ export class Pace {
 
   #sweep(now: number): void {
     for (const [key, fullAt] of this.#fullAt) if (fullAt <= now) this.#fullAt.delete(key);
-    // All of them busy: the oldest makes way, so memory stays bounded.
-    const [oldest] = this.#fullAt.keys();
-    if (this.#fullAt.size >= sweepAt && oldest !== undefined) this.#fullAt.delete(oldest);
+    if (this.#fullAt.size < sweepAt) return;
+    // All of them busy: the oldest tenth makes way, so memory stays bounded, and this is not done for each.
+    for (const key of this.#fullAt.keys()) {
+      if (this.#fullAt.size < sweepAt * 0.9) break;
+      this.#fullAt.delete(key);
+    }
   }
 }

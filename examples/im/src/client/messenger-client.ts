@@ -59,6 +59,7 @@ export class MessengerClient {
   #isReady = false;
   #isClosed = false;
   #timers: NodeJS.Timeout[] = [];
+  #first: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
   #attempts = 0;
 
   private constructor(
@@ -102,7 +103,11 @@ export class MessengerClient {
     return this.#outgoing.size;
   }
 
-  /** Opens the websocket, and again whenever it ends; resolves when the server is ready for the first time. */
+  /**
+   * Opens the websocket, and again whenever it ends; resolves when the server is ready for the first time.
+   *
+   * @throws when the token is not good any more
+   */
   async connect(): Promise<void> {
     const { conversations } = await this.http.get<ConversationsBody>('/api/conversations');
     for (const { id, lastSeq } of conversations) {
@@ -112,7 +117,10 @@ export class MessengerClient {
       setInterval(() => this.#sendAgain(), 1000),
       setInterval(() => this.say({ type: 'sync' }), syncMs),
     ];
-    await new Promise<void>((resolve) => this.#open(resolve));
+    await new Promise<void>((resolve, reject) => {
+      this.#first = { resolve, reject };
+      this.#open();
+    });
   }
 
   /** Everything of a conversation up to this `seq` has come. */
@@ -163,7 +171,7 @@ export class MessengerClient {
     });
   }
 
-  #open(onReady?: () => void): void {
+  #open(): void {
     if (this.#isClosed) return;
     const socket = new WebSocket(this.#socketUrl, {
       headers: { Authorization: `Bearer ${this.token}` },
@@ -172,7 +180,15 @@ export class MessengerClient {
     socket.on('message', (data) => {
       const message = JSON.parse(String(data)) as ServerMessage;
       this.#hear(message);
-      if (message.type === 'ready') onReady?.();
+    });
+    socket.on('unexpected-response', (request, { statusCode }) => {
+      // The token will not get better: what is else refused may be let in later.
+      if (statusCode === 401) {
+        this.#isClosed = true;
+        this.#first?.reject(new Error('the token is stale'));
+      }
+      request.destroy();
+      socket.terminate();
     });
     // Whatever goes wrong ends in `close`.
     socket.on('error', () => undefined);
@@ -181,7 +197,7 @@ export class MessengerClient {
       if (code === socketClose.loggedOut) this.#isClosed = true;
       const pauseMs = Math.min(15_000, 500 * 2 ** this.#attempts);
       this.#attempts += 1;
-      setTimeout(() => this.#open(onReady), Math.random() * pauseMs);
+      setTimeout(() => this.#open(), Math.random() * pauseMs);
     });
   }
 
@@ -191,6 +207,7 @@ export class MessengerClient {
       case 'ready':
         this.#isReady = true;
         this.#attempts = 0;
+        this.#first?.resolve();
         this.say({ type: 'sync' });
         for (const outgoing of this.#outgoing.values()) this.#say(outgoing);
         break;

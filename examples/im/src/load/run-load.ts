@@ -78,7 +78,7 @@ async function talk(options: LoadOptions, talkers: readonly Talker[], tally: Tal
       }),
     );
   }
-  await Promise.race([Promise.all(answers), sleep(patienceMs)]);
+  await Promise.race([Promise.all(answers), sleep(patienceMs, undefined, { ref: false })]);
 }
 
 /** Waits until everything has come up everywhere, or nothing more is to be expected. */
