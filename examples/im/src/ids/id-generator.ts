@@ -3,8 +3,8 @@ import { busy } from '../app-error.ts';
 /** First moment of the ids, 2025-01-01 in UTC, in milliseconds since 1970. */
 export const epochMs = 1_735_689_600_000;
 
-export const nodeBits = 10n;
-export const sequenceBits = 12n;
+const nodeBits = 10n;
+const sequenceBits = 12n;
 const lastSequence = (1 << Number(sequenceBits)) - 1;
 
 /**
