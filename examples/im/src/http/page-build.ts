@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import type { Logger } from 'gatewayworker';
 import { folder } from '../folders.ts';
 
@@ -20,14 +20,28 @@ export async function buildPage(logger: Logger): Promise<boolean> {
   // Loaded only when needed: a start that finds a build does without.
   const { build } = await import('vite');
   const start = performance.now();
+  const draft = `${folder}dist/page-${process.pid}`;
   await build({
     root: source,
     configFile: `${source}vite.config.ts`,
     logLevel: 'warn',
-    build: { outDir: pageFolder, emptyOutDir: true },
+    build: { outDir: draft, emptyOutDir: true },
   });
+  replacePage(draft);
   logger.info({ ms: Math.round(performance.now() - start) }, 'the page is built');
   return true;
+}
+
+/** Puts a build in the place of the one before, whole: others may build, or serve, the same page at the same time. */
+function replacePage(draft: string): void {
+  rmSync(pageFolder, { recursive: true, force: true });
+  try {
+    renameSync(draft, pageFolder);
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true });
+    // Somebody else was faster, with the same sources.
+    if (!existsSync(`${pageFolder}index.html`)) throw error;
+  }
 }
 
 function newestTime(folder: string): number {

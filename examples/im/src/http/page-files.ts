@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ConfigBody } from '../../shared/http-api.ts';
@@ -22,7 +22,6 @@ export async function addPageFiles(app: FastifyInstance, socketPort: number): Pr
   app.get('/i/:code', index);
 
   const assets = `${pageFolder}assets`;
-  mkdirSync(assets, { recursive: true });
   await app.register(fastifyStatic, {
     ...{ root: assets, prefix: '/assets/', decorateReply: false, index: false },
     ...{ immutable: true, maxAge: '1y' },
