@@ -1,7 +1,9 @@
 import { captureLogger } from '@gatewayworker/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { limits } from '../../examples/im/shared/limits.ts';
 import type { Message } from '../../examples/im/shared/model.ts';
 import type { ServerMessage } from '../../examples/im/shared/socket-message.ts';
+import { checkToken, tokenLifetimeMs } from '../../examples/im/src/accounts/token.ts';
 import { openDatabase } from '../../examples/im/src/database/open-database.ts';
 import { IdGenerator, parseId } from '../../examples/im/src/ids/id-generator.ts';
 import { NodeLease } from '../../examples/im/src/ids/node-lease.ts';
@@ -49,7 +51,7 @@ interface Instance {
   readonly push: Recorder;
 }
 
-describe.skipIf(false).each(databaseKinds)('on $title', (kind) => {
+describe.each(databaseKinds)('on $title', (kind) => {
   const check = test.skipIf(kind.isSkipped);
   let database: TestDatabase;
   let first: Instance;
@@ -267,6 +269,31 @@ describe.skipIf(false).each(databaseKinds)('on $title', (kind) => {
         expect(outcome.reason).toMatchObject({ code: 'name_taken' });
     }
   });
+
+  check(
+    'one device too many takes the place of the one unused for longest; what is old is stale',
+    async () => {
+      const { accounts, db, devices } = first.messenger;
+      const name = `many-devices-${kind.title.length}`;
+      const { userId, token } = await accounts.register({ name, password: 'correct horse' }, 'x');
+      const login = { login: name, password: 'correct horse' };
+      expect(await checkToken(db, token, Date.now())).toMatchObject({ userId });
+      const tokens: string[] = [];
+      for (let count = 0; count < limits.devices; count += 1) {
+        tokens.push((await accounts.login(login, 'x')).token);
+      }
+      await expect(checkToken(db, token, Date.now())).rejects.toMatchObject({
+        code: 'token_stale',
+      });
+      for (const each of tokens)
+        expect(await checkToken(db, each, Date.now())).toMatchObject({ userId });
+      const [oldest = ''] = tokens;
+      const { deviceId } = await checkToken(db, oldest, Date.now());
+      expect(await devices.list({ userId, deviceId })).toHaveLength(limits.devices);
+      const later = Date.now() + tokenLifetimeMs;
+      await expect(checkToken(db, oldest, later)).rejects.toMatchObject({ code: 'token_stale' });
+    },
+  );
 
   check(
     'a group that many join at once has every one of them, and a notice each, in order',

@@ -78,7 +78,8 @@ export class Events implements EventHandler<Session> {
       const page = settings.origin || `${hostname(headers['host'])}:${settings.httpPort}`;
       refuseForeignOrigin(headers['origin'], page);
     }
-    return await checkToken(db, found.token, Date.now());
+    const { userId, deviceId } = await checkToken(db, found.token, Date.now());
+    return { userId, deviceId };
   }
 }
 

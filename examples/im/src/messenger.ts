@@ -60,7 +60,7 @@ export async function openMessenger(options: MessengerOptions): Promise<Messenge
   const marks = new Marks({ db, push });
   return {
     ...{ settings, db, push, devices, presence, groups, messages, marks },
-    accounts: new Accounts({ db, ids, push, hasher, registrationsPerHour }),
+    accounts: new Accounts({ db, ids, push, hasher, devices, registrationsPerHour }),
     people: new People({ db, ids, push }),
     conversations: new Conversations(db),
     invitations: new Invitations(db, groups),

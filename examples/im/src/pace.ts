@@ -46,6 +46,12 @@ export class Pace {
     return 0;
   }
 
+  /** Gives one token back. */
+  giveBack(key: string): void {
+    const fullAt = this.#fullAt.get(key);
+    if (fullAt !== undefined) this.#fullAt.set(key, fullAt - 1000 / this.#options.perSecond);
+  }
+
   /** Forgets a key: its bucket is full. */
   reset(key: string): void {
     this.#fullAt.delete(key);

@@ -9,6 +9,7 @@ import { type Fields, parseHash, parseLine, parseOptionalString, parseString } f
 import { Pace } from '../pace.ts';
 import { type Push, tell } from '../push.ts';
 import { checkName, checkPassword, checkPhone, toNameKey, toPhone } from './credentials.ts';
+import type { Devices } from './devices.ts';
 import type { PasswordHasher } from './password.ts';
 import { createToken, hashToken, type Login } from './token.ts';
 
@@ -18,6 +19,7 @@ export interface AccountsOptions {
   readonly ids: IdGenerator;
   readonly push: Push;
   readonly hasher: PasswordHasher;
+  readonly devices: Devices;
   readonly registrationsPerHour: number;
 }
 
@@ -33,6 +35,8 @@ export class Accounts {
   readonly #registrations: Pace;
   /** Wrong passwords: ten at once for a name from an address, then one in half a minute. */
   readonly #failures = new Pace({ burst: 10, perSecond: 1 / 30 });
+  /** And from an address, whatever the names. */
+  readonly #guesses = new Pace({ burst: 300, perSecond: 1 });
 
   constructor(options: AccountsOptions) {
     this.#options = options;
@@ -78,24 +82,29 @@ export class Accounts {
     });
   }
 
-  /** @throws {AppError} `invalid`, `wrong_credentials`, `limit_reached`, `too_fast`, `busy` */
+  /** @throws {AppError} `invalid`, `wrong_credentials`, `too_fast`, `busy` */
   async login(fields: Fields, address: string): Promise<LoggedIn> {
     const login = parseString(fields, 'login').slice(0, 200);
     const password = parseString(fields, 'password').slice(0, limits.password + 1);
     const device = parseDevice(fields);
-    const { db, hasher } = this.#options;
+    const { db, hasher, devices, push } = this.#options;
     const attempt = `${address} ${toPhone(login) ?? toNameKey(login)}`;
     // Taken before the check, so that many at once do not get past; given back when it was right.
     this.#failures.take(attempt, 'Too many wrong passwords.');
+    this.#guesses.take(address, 'Too many wrong passwords.');
     const user = await findByLogin(db, login);
     if (!(await hasher.verify(password, user?.password)) || user === undefined) {
       throw new AppError('wrong_credentials', 'The name or the password is wrong.');
     }
     this.#failures.reset(attempt);
-    const loggedIn = await db
-      .transaction()
-      .execute((write) => this.#addDevice(write, user, device));
-    tell(this.#options.push, [user.id], { type: 'changed', what: 'devices' });
+    this.#guesses.giveBack(address);
+    const { loggedIn, displaced } = await db.transaction().execute(async (write) => {
+      await lockUsers(write, [user.id]);
+      const removed = await devices.makeRoom(write, user.id);
+      return { loggedIn: await this.#addDevice(write, user, device), displaced: removed };
+    });
+    await devices.endConnections(displaced);
+    tell(push, [user.id], { type: 'changed', what: 'devices' });
     return loggedIn;
   }
 
@@ -139,16 +148,6 @@ export class Accounts {
   }
 
   async #addDevice(write: Write, user: UserRow, name: string): Promise<LoggedIn> {
-    await lockUsers(write, [user.id]);
-    const { length } = await write
-      .selectFrom('devices')
-      .select('id')
-      .where('user_id', '=', user.id)
-      .execute();
-    if (length >= limits.devices) {
-      const message = `You are logged in on ${limits.devices} devices. Please log out on one of them.`;
-      throw new AppError('limit_reached', message);
-    }
     const [deviceId, token, now] = [this.#options.ids.next(), createToken(), Date.now()];
     await write
       .insertInto('devices')

@@ -1,11 +1,12 @@
+import { limits } from '../../shared/limits.ts';
 import type { Device } from '../../shared/model.ts';
 import { socketClose } from '../../shared/socket-message.ts';
 import { AppError } from '../app-error.ts';
 import { Batcher } from '../batcher.ts';
-import type { Database } from '../database/schema.ts';
+import type { Database, Write } from '../database/schema.ts';
 import { deviceGroup, type Push, tell } from '../push.ts';
 import { whereReached } from '../reached.ts';
-import type { Login } from './token.ts';
+import { type Login, tokenLifetimeMs } from './token.ts';
 
 /** What devices work with. */
 export interface DevicesOptions {
@@ -23,7 +24,7 @@ export class Devices {
     this.#options = options;
     this.#uses = new Batcher<string, undefined>({
       run: (deviceIds) => this.#storeUses(deviceIds),
-      delayMs: 500,
+      delayMs: 100,
       maxBatch: 1000,
       maxWaiting: 100_000,
     });
@@ -73,6 +74,33 @@ export class Devices {
     await this.#remove(userId);
   }
 
+  /**
+   * Removes devices of a person whose time is over, and the one unused for longest if there is no room for another.
+   *
+   * @returns those whose connections are to be ended, once this is stored
+   */
+  async makeRoom(write: Write, userId: string): Promise<string[]> {
+    const devices = await write
+      .selectFrom('devices')
+      .select(['id', 'last_used_at'])
+      .where('user_id', '=', userId)
+      .orderBy('last_used_at', 'desc')
+      .execute();
+    const goodAfter = Date.now() - tokenLifetimeMs;
+    const displaced = devices
+      .filter(({ last_used_at }, index) => last_used_at <= goodAfter || index >= limits.devices - 1)
+      .map(({ id }) => id);
+    if (displaced.length > 0)
+      await write.deleteFrom('devices').where('id', 'in', displaced).execute();
+    return displaced;
+  }
+
+  /** Ends the connections of devices that were logged out. */
+  async endConnections(deviceIds: readonly string[]): Promise<void> {
+    // Who is let in meanwhile is in this group already, and looks once more whether it is still logged in.
+    for (const id of deviceIds) await this.#close(id);
+  }
+
   /** Resolves when everything is stored. */
   async drain(): Promise<void> {
     await this.#uses.drain();
@@ -84,8 +112,7 @@ export class Devices {
       const all = write.deleteFrom('devices').where('user_id', '=', userId).returning('id');
       return await (deviceId === undefined ? all : all.where('id', '=', deviceId)).execute();
     });
-    // Who is let in meanwhile is in this group already, and looks once more whether it is still logged in.
-    for (const { id } of removed) await this.#close(id);
+    await this.endConnections(removed.map(({ id }) => id));
     tell(push, [userId], { type: 'changed', what: 'devices' });
     return removed.length;
   }

@@ -39,22 +39,27 @@ export function findToken({
   return cookie === undefined || cookie === '' ? undefined : { token: cookie, byCookie: true };
 }
 
+/** Who asks, and when their device was used before, in milliseconds since 1970. */
+export interface CheckedLogin extends Login {
+  readonly lastUsedAt: number;
+}
+
 /**
  * Tells whose a token is.
  *
  * @throws {AppError} `token_stale` when it is unknown, has expired or was logged out
  */
-export async function checkToken(db: Database, token: string, now: number): Promise<Login> {
+export async function checkToken(db: Database, token: string, now: number): Promise<CheckedLogin> {
   const device = await db
     .selectFrom('devices')
-    .select(['id', 'user_id'])
+    .select(['id', 'user_id', 'last_used_at'])
     .where('token_hash', '=', hashToken(token))
     .where('last_used_at', '>', now - tokenLifetimeMs)
     .executeTakeFirst();
   if (device === undefined) {
     throw new AppError('token_stale', 'You have been logged out. Please log in again.');
   }
-  return { userId: device.user_id, deviceId: device.id };
+  return { userId: device.user_id, deviceId: device.id, lastUsedAt: device.last_used_at };
 }
 
 /**

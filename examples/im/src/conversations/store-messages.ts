@@ -42,10 +42,10 @@ export async function storeMessages(
   const rows: MessageRow[] = [];
   const outcomes = drafts.map((draft): Stored | AppError => {
     try {
-      const { row, isRepeated } = place(draft, known, ids);
-      if (!isRepeated) rows.push(row);
       const sender = known.senders.get(draft.senderId);
       if (sender === undefined) throw unknownConversation();
+      const { row, isRepeated } = place(draft, known, ids);
+      if (!isRepeated) rows.push(row);
       const memberIds = known.members.get(draft.conversationId) ?? [];
       return { message: toMessage(row), sender, memberIds, isRepeated };
     } catch (error) {

@@ -11,6 +11,9 @@ import { AppError } from '../app-error.ts';
 import type { Messenger } from '../messenger.ts';
 import { Pace } from '../pace.ts';
 
+/** How old the noted use of a device may be, in milliseconds. */
+const noteAfterMs = 60 * 60 * 1000;
+
 /** Tells who asks. */
 export class Guard {
   readonly #messenger: Messenger;
@@ -28,7 +31,11 @@ export class Guard {
   async read(request: FastifyRequest): Promise<Login> {
     const found = tokenOf(request);
     if (found === undefined) throw new AppError('not_logged_in', 'Please log in first.');
-    return await checkToken(this.#messenger.db, found.token, Date.now());
+    const { db, devices } = this.#messenger;
+    const login = await checkToken(db, found.token, Date.now());
+    // A token is good for a time after its last use, which need not be known to the minute.
+    if (Date.now() - login.lastUsedAt > noteAfterMs) await devices.noteUse(login.deviceId);
+    return login;
   }
 
   /**

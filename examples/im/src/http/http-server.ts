@@ -48,9 +48,9 @@ export async function startHttpServer(settings: ImSettings, logger: Logger): Pro
   answerErrors(app, logger);
   await app.register(cookie);
   addOriginRule(app, origin);
-  app.addHook('onRequest', async (_request, reply) => {
+  app.addHook('onRequest', async (request, reply) => {
     reply.headers({
-      'Cache-Control': 'no-cache',
+      'Cache-Control': request.url.startsWith('/api/') ? 'no-store' : 'no-cache',
       'Cross-Origin-Opener-Policy': 'same-origin',
       'Referrer-Policy': 'no-referrer',
       'X-Content-Type-Options': 'nosniff',
