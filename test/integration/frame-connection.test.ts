@@ -23,9 +23,15 @@ async function socketPair(): Promise<readonly [Socket, Socket]> {
   return [dialed, accepted];
 }
 
+/** A link on which the handshake is done. */
+function proven(connection: FrameConnection): FrameConnection {
+  connection.raiseFrameLimit(1_000_000);
+  return connection;
+}
+
 test('a peer that is silent for two heartbeats is gone', async () => {
   const [near] = await socketPair();
-  const connection = new FrameConnection(near, new FlushScheduler());
+  const connection = proven(new FrameConnection(near, new FlushScheduler()));
   const reasons: (string | undefined)[] = [];
   connection.onClose = (reason) => void reasons.push(reason?.message);
   connection.startHeartbeat(10);
@@ -36,12 +42,12 @@ test('a peer that is silent for two heartbeats is gone', async () => {
 test('a process that was stopped itself does not take its peers for gone', async () => {
   const [near, far] = await socketPair();
   const scheduler = new FlushScheduler();
-  const connection = new FrameConnection(near, scheduler);
+  const connection = proven(new FrameConnection(near, scheduler));
   let isClosed = false;
   connection.onClose = () => {
     isClosed = true;
   };
-  new FrameConnection(far, scheduler);
+  proven(new FrameConnection(far, scheduler));
   connection.startHeartbeat(50);
   let pongs = 0;
   near.on('data', () => {
@@ -58,7 +64,7 @@ test('a process that was stopped itself does not take its peers for gone', async
 test('a peer that only answers pings stays', async () => {
   const [near, far] = await socketPair();
   const scheduler = new FlushScheduler();
-  const connection = new FrameConnection(near, scheduler);
+  const connection = proven(new FrameConnection(near, scheduler));
   let isClosed = false;
   connection.onClose = () => {
     isClosed = true;
@@ -68,7 +74,7 @@ test('a peer that only answers pings stays', async () => {
   near.on('data', () => {
     pongs += 1;
   });
-  new FrameConnection(far, scheduler);
+  proven(new FrameConnection(far, scheduler));
   await eventually(() => pongs >= 5);
   expect(isClosed).toBe(false);
 });
@@ -76,9 +82,8 @@ test('a peer that only answers pings stays', async () => {
 test('everything sent before a close arrives, in order, and both ends are told', async () => {
   const [near, far] = await socketPair();
   const scheduler = new FlushScheduler();
-  const sender = new FrameConnection(near, scheduler);
-  const receiver = new FrameConnection(far, scheduler);
-  receiver.raiseFrameLimit(1_000_000);
+  const sender = proven(new FrameConnection(near, scheduler));
+  const receiver = proven(new FrameConnection(far, scheduler));
   const sizes: number[] = [];
   const ends: unknown[] = [];
   receiver.onFrame = (_command, _buffer, start, end) => void sizes.push(end - start);
@@ -101,8 +106,8 @@ test('everything sent before a close arrives, in order, and both ends are told',
 test('a handler that throws closes its link with the error as the reason', async () => {
   const [near, far] = await socketPair();
   const scheduler = new FlushScheduler();
-  const sender = new FrameConnection(near, scheduler);
-  const receiver = new FrameConnection(far, scheduler);
+  const sender = proven(new FrameConnection(near, scheduler));
+  const receiver = proven(new FrameConnection(far, scheduler));
   const reasons: unknown[] = [];
   let frames = 0;
   receiver.onFrame = () => {
@@ -119,7 +124,7 @@ test('a handler that throws closes its link with the error as the reason', async
 
 test('a stranger who goes on talking after the close is cut off', async () => {
   const [near, far] = await socketPair();
-  const connection = new FrameConnection(near, new FlushScheduler());
+  const connection = proven(new FrameConnection(near, new FlushScheduler()));
   let isClosed = false;
   connection.onClose = () => {
     isClosed = true;
@@ -133,11 +138,29 @@ test('a stranger who goes on talking after the close is cut off', async () => {
 
 test('pings of a peer that reads no answers make nothing grow', async () => {
   const [near] = await socketPair();
-  const connection = new FrameConnection(near, new FlushScheduler());
+  const connection = proven(new FrameConnection(near, new FlushScheduler()));
   connection.output.detach();
   for (let count = 0; count < 100_000; count += 1) {
     connection.handleFrame(Command.Ping, Buffer.alloc(0), 0, 0);
   }
   expect(connection.output.pendingBytes).toBeGreaterThan(5);
   expect(connection.output.pendingBytes).toBeLessThan(100_000);
+});
+
+test('what a peer says about the link before it has proved itself is not acted on', async () => {
+  const [near, far] = await socketPair();
+  const scheduler = new FlushScheduler();
+  const stranger = proven(new FrameConnection(near, scheduler));
+  const commands: number[] = [];
+  const connection = new FrameConnection(far, scheduler);
+  connection.onFrame = (command) => void commands.push(command);
+  let answered = 0;
+  near.on('data', (bytes) => {
+    answered += bytes.length;
+  });
+  stranger.signal(Command.Ping);
+  stranger.signal(Command.Leave);
+  await eventually(() => commands.length === 2);
+  expect(commands).toEqual([Command.Ping, Command.Leave]);
+  expect([answered, connection.isOpen]).toEqual([0, true]);
 });

@@ -13,6 +13,7 @@ import {
   freePorts,
   type Roles,
 } from '@gatewayworker/testing';
+import { GatewayClient } from 'gatewayworker';
 import { expect, onTestFinished, test } from 'vitest';
 import { roles } from './roles.ts';
 
@@ -114,3 +115,43 @@ test.each([
     expect(seen).toEqual(lengths);
   },
 );
+
+test('whoever starts begins with the gateways of all registers, though one that has none is the first to answer', async () => {
+  const empty = await roles({ events: {}, gateways: 0, workers: 0 });
+  const { register } = empty;
+  const cluster = await roles({ events: {}, gateways: 2, workers: 0 });
+  const far = await FaultProxy.start(cluster.register.port);
+  onTestFinished(() => far.stop());
+  far.set({ delayMs: 50 });
+  // It sends its empty list at once, as it is no longer new.
+  await dialRegister(empty, DialerRole.Worker, () => undefined);
+  await eventually(() => register.status().sent > 0);
+  const registerAddress = [empty.registerAddress, `127.0.0.1:${far.port}`];
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    const api = await GatewayClient.connect({ registerAddress });
+    onTestFinished(() => api.close());
+    expect(await api.getAllClientIdCount()).toBe(0);
+  }
+});
+
+test('a register that is away for good keeps nobody from starting', async () => {
+  const cluster = await roles({ events: {}, gateways: 1, workers: 0 });
+  const away = await FaultProxy.start(cluster.register.port);
+  onTestFinished(() => away.stop());
+  away.set({ isBlackHole: true });
+  const registerAddress = [`127.0.0.1:${away.port}`, cluster.registerAddress];
+  const api = await GatewayClient.connect({ registerAddress });
+  onTestFinished(() => api.close());
+  expect(await api.getAllClientIdCount()).toBe(0);
+});
+
+test('a register that has just started tells nobody that there are no gateways', async () => {
+  const cluster = await roles({ events: {}, gateways: 0, workers: 0 });
+  const seen: number[] = [];
+  await dialRegister(cluster, DialerRole.Worker, ({ gateways }) => seen.push(gateways.length));
+  const gateway = await dialRegister(cluster, DialerRole.Gateway);
+  const entry = { address: '127.0.0.1:1', instanceId: 'one', gatewayToken: 1, name: 'gateway' };
+  gateway.send({ type: 'gatewayAnnouncement', gateway: entry, isAgain: false });
+  await eventually(() => seen.length > 0);
+  expect(seen).toEqual([1]);
+});

@@ -140,7 +140,7 @@ export class GatewayPool {
     return this.#directory.isAlive(address, instanceId);
   }
 
-  /** Resolves once a register has answered and every gateway it named is linked, or was tried in vain. */
+  /** Resolves once the registers have answered, those that can, and every gateway they named is linked, or was tried in vain. */
   async settled(): Promise<void> {
     while (!this.#isClosed && !this.#isSettled()) {
       await new Promise<void>((resolve) => {
@@ -158,7 +158,7 @@ export class GatewayPool {
   }
 
   #isSettled(): boolean {
-    if (!this.#directory.isKnown) return false;
+    if (!this.#directory.isKnown || !this.#directory.isComplete) return false;
     return [...this.#known.keys()].every((address) => this.#dialed.get(address)?.hasTried);
   }
 

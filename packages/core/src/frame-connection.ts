@@ -84,6 +84,7 @@ export class FrameConnection implements FrameSocketOwner {
   beforeFlush: (() => void) | undefined;
   #frames: FrameSocket;
   #phase: Phase = Phase.Open;
+  #isProven = false;
   #resumption: Resumption | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
   #closeReason: Error | undefined;
@@ -146,8 +147,9 @@ export class FrameConnection implements FrameSocketOwner {
     endFrame(writer, beginFrame(writer, command));
   }
 
-  /** Accepts frames of full size: the peer has proved itself. */
+  /** The peer has proved itself: frames of full size are accepted, and those about the link acted on. */
   raiseFrameLimit(maxFrameBytes: number): void {
+    this.#isProven = true;
     this.#frames.raiseFrameLimit(maxFrameBytes);
   }
 
@@ -246,7 +248,7 @@ export class FrameConnection implements FrameSocketOwner {
     // Read before the handler, which may be the one that ends the handshake: that is not counted.
     const resumption = this.#resumption;
     if (resumption !== undefined) resumption.received += FRAME_LENGTH_BYTES + 1 + end - start;
-    if (command >= Command.Ping && command <= Command.Leave) {
+    if (this.#isProven && command >= Command.Ping && command <= Command.Leave) {
       this.#handleLinkFrame(command, buffer, start, end);
     } else {
       this.onFrame(command, buffer, start, end);

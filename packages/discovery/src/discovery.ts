@@ -43,6 +43,8 @@ export interface Announcement {
 export interface Directory {
   /** True once somebody has told which gateways are alive. */
   readonly isKnown: boolean;
+  /** True once everybody has told, or was asked in vain: until then more gateways may be told of at any moment. */
+  readonly isComplete: boolean;
   /** True while somebody tells: what is known is not of the past. */
   readonly isCurrent: boolean;
   /**

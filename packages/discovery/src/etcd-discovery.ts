@@ -107,6 +107,9 @@ export class EtcdDiscovery implements Discovery {
       get isKnown() {
         return state.isKnown;
       },
+      get isComplete() {
+        return state.isKnown;
+      },
       get isCurrent() {
         return state.isCurrent;
       },

@@ -16,6 +16,9 @@ import type {
 } from './discovery.ts';
 import { MergedLists } from './merged-lists.ts';
 
+/** Time that other registers have to tell their lists once one has, in milliseconds. */
+const OTHERS_MS = 1000;
+
 /** Discovery by registers: a link to each, any one of which is enough. */
 export class RegisterDiscovery implements Discovery {
   readonly #registers: readonly HostPort[];
@@ -69,9 +72,19 @@ export class RegisterDiscovery implements Discovery {
   }
 
   follow(onChange: (gateways: GatewayMap) => void): Directory {
-    const lists = new MergedLists(onChange);
+    let gateways: GatewayMap = new Map();
+    const lists = new MergedLists((changed) => {
+      gateways = changed;
+      onChange(changed);
+    });
+    const round = new FirstRound(this.#registers.length, () => onChange(gateways));
     const links = this.#registers.map((address) => {
       const register = formatHostPort(address.host, address.port);
+      let isHeard = false;
+      const handleHeard = (): void => {
+        if (!isHeard) round.handleHeard();
+        isHeard = true;
+      };
       return this.#dial(address, {
         onUp: (connection, { challenge }) => {
           connection.onFrame = (command, buffer, start, end) => {
@@ -82,9 +95,12 @@ export class RegisterDiscovery implements Discovery {
               parseHostPort('gatewayList.address', gateway);
             }
             lists.update(register, challenge.instanceId, message.gateways);
+            round.hurry();
+            handleHeard();
           };
         },
         onDown: () => lists.lose(register),
+        onFailed: handleHeard,
       });
     });
     return {
@@ -94,8 +110,12 @@ export class RegisterDiscovery implements Discovery {
       get isCurrent() {
         return lists.isCurrent;
       },
+      get isComplete() {
+        return round.isOver;
+      },
       isAlive: (address, instanceId) => lists.isAlive(address, instanceId),
       close: async () => {
+        round.end();
         lists.close();
         await closeAll(links);
       },
@@ -117,6 +137,46 @@ export class RegisterDiscovery implements Discovery {
       logger,
       ...handlers,
     });
+  }
+}
+
+/** The first answers of the registers, which a process that starts waits for: one that knows of nobody may be the first to answer. */
+class FirstRound {
+  readonly #onOver: () => void;
+  #unheard: number;
+  #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
+
+  constructor(registers: number, onOver: () => void) {
+    this.#unheard = registers;
+    this.#onOver = onOver;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** A register has answered, or was dialed in vain. */
+  handleHeard(): void {
+    this.#unheard -= 1;
+    if (this.#unheard > 0 || this.#isOver) return;
+    this.end();
+    this.#onOver();
+  }
+
+  /** One has answered: the others have a moment. */
+  hurry(): void {
+    if (this.#isOver) return;
+    this.#timer ??= setTimeout(() => {
+      this.end();
+      this.#onOver();
+    }, OTHERS_MS);
+  }
+
+  /** Nobody is waited for any more. */
+  end(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
   }
 }
 

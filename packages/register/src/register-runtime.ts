@@ -48,8 +48,10 @@ export class RegisterRuntime implements RoleRuntime {
   /** Addresses that two gateways have announced. */
   readonly #disputed = new Set<string>();
   #startedAt = 0;
-  /** Set while the list is not complete, because gateways of before come one after another. */
+  /** Set while the list may not be complete, because gateways of before may come one after another. */
   #settling: NodeJS.Timeout | undefined;
+  /** True once a gateway came that had known a register here before. */
+  #isSuccessor = false;
   #port = 0;
   #isReady = false;
   #received = 0;
@@ -125,6 +127,8 @@ export class RegisterRuntime implements RoleRuntime {
     };
     if (isGateway) return;
     this.#subscribers.add(connection);
+    // Whoever asks before any gateway has come would take nobody for all.
+    if (this.#addressBook.size === 0) this.#settle();
     if (this.#settling === undefined) this.#sendList(connection);
     if (hello.role !== DialerRole.Worker) return;
     this.#workers.set(connection, hello.instanceId);
@@ -136,7 +140,9 @@ export class RegisterRuntime implements RoleRuntime {
     { gateway, isAgain }: GatewayAnnouncement,
   ): void {
     parseHostPort('gatewayAnnouncement.address', gateway.address);
-    if (isAgain) this.#settle();
+    this.#isSuccessor ||= isAgain;
+    if (this.#isSuccessor) this.#settle();
+    else this.#endSettling();
     const rival = this.#addressBook.announce(connection, gateway);
     if (rival !== undefined) this.#warnOfRival(connection, gateway, rival);
     this.#logger.info({ address: gateway.address, gateway: gateway.name }, 'gateway announced');
@@ -161,16 +167,22 @@ export class RegisterRuntime implements RoleRuntime {
   }
 
   /**
-   * This register follows one that was known: tells its list once all gateways can have come. A worker that
-   * starts meanwhile would take a part of them for all, and miss members of groups at the others.
+   * This register may follow one that was known: it tells its list once all gateways can have come, or when
+   * the first of them is a new one. A worker that starts meanwhile would take a part of them for all, and miss
+   * members of groups at the others.
    */
   #settle(): void {
     const restMs = this.#startedAt + SETTLE_MS - performance.now();
     if (this.#settling !== undefined || restMs <= 0) return;
     this.#settling = setTimeout(() => {
-      this.#settling = undefined;
+      this.#endSettling();
       this.#publish();
     }, restMs);
+  }
+
+  #endSettling(): void {
+    clearTimeout(this.#settling);
+    this.#settling = undefined;
   }
 
   #publish(): void {
