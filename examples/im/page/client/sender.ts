@@ -1,0 +1,86 @@
+import { isRetryable } from '../../shared/error-code.ts';
+import type { ClientMessage, ServerMessage } from '../../shared/socket-message.ts';
+import { isUnanswered, type Outgoing, toContent } from '../store/outgoing.ts';
+
+/** What a sender works with. */
+export interface SenderOptions {
+  /** The messages that wait, in the order in which they were written. */
+  readonly outbox: () => readonly Outgoing[];
+  /** Answers false when there is no connection. */
+  readonly say: (message: ClientMessage) => boolean;
+}
+
+/** How long an answer may take before the message is sent again, in milliseconds. */
+const answerMs = 10_000;
+
+/** Messages that may be under way at once; the server takes so many of one person at a time. */
+const maxUnderWay = 20;
+
+/** Sends what waits in the outbox, in order, again and again until each is answered. */
+export class Sender {
+  readonly #options: SenderOptions;
+  /** When each message was sent on this connection. */
+  readonly #sentAt = new Map<string, number>();
+  #pausedUntil = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+  }
+
+  /** A new connection: whatever is not answered is sent again. */
+  restart(): void {
+    this.#sentAt.clear();
+    this.#pausedUntil = 0;
+    this.flush();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** Hears an answer: what was refused for now holds up all that follow, so that their order stays. */
+  heard(answer: Extract<ServerMessage, { type: 'sent' | 'refused' }>): void {
+    this.#sentAt.delete(answer.clientId);
+    if (answer.type === 'refused' && isRetryable(answer.error)) {
+      this.#pausedUntil = Date.now() + (answer.retryAfterMs ?? 1000);
+    }
+    this.flush();
+  }
+
+  /** Sends what can be sent now. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    const now = Date.now();
+    const waiting = this.#options.outbox().filter(isUnanswered);
+    const ids = new Set(waiting.map(({ clientId }) => clientId));
+    for (const clientId of this.#sentAt.keys())
+      if (!ids.has(clientId)) this.#sentAt.delete(clientId);
+    if (now >= this.#pausedUntil && !this.#sendAll(waiting, now)) return;
+    this.#wake(waiting, now);
+  }
+
+  /** Answers false when there is no connection. */
+  #sendAll(waiting: readonly Outgoing[], now: number): boolean {
+    for (const outgoing of waiting) {
+      const { clientId, conversationId } = outgoing;
+      const sentAt = this.#sentAt.get(clientId);
+      const isUnderWay = sentAt !== undefined && now - sentAt < answerMs;
+      if (isUnderWay) continue;
+      if (sentAt === undefined && this.#sentAt.size >= maxUnderWay) break;
+      const content = toContent(outgoing);
+      if (content === undefined) continue;
+      if (!this.#options.say({ type: 'send', clientId, conversationId, content })) return false;
+      this.#sentAt.set(clientId, now);
+    }
+    return true;
+  }
+
+  /** Looks again when a pause is over, or an answer overdue. */
+  #wake(waiting: readonly Outgoing[], now: number): void {
+    if (waiting.length === 0) return;
+    const overdue = [...this.#sentAt.values()].map((sentAt) => sentAt + answerMs);
+    const at = now < this.#pausedUntil ? this.#pausedUntil : Math.min(...overdue);
+    if (Number.isFinite(at)) this.#timer = setTimeout(() => this.flush(), Math.max(1, at - now));
+  }
+}

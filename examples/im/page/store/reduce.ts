@@ -1,0 +1,137 @@
+import type { Conversation, Id, Relations, User } from '../../shared/model.ts';
+import type { Action } from './action.ts';
+import { changeChat, withUsers } from './change.ts';
+import { beginChat, updateChat, withNewer, withRead } from './chat.ts';
+import { type History, placeNewer, placeOlder, restart, trim } from './history.ts';
+import { changeOutgoing, withoutStored } from './outbox.ts';
+import { reduceHeard } from './reduce-heard.ts';
+import type { State } from './state.ts';
+import { expireTyping } from './typing.ts';
+
+/** Messages of a conversation that are kept when it is no longer looked at. */
+const keptMessages = 60;
+
+/** The state after something has happened. Pure: the same input always has the same outcome. */
+export function reduce(state: State, action: Action): State {
+  switch (action.type) {
+    case 'connection':
+      return { ...state, connection: action.connection };
+    case 'me':
+      return { ...state, me: action.me, users: withUsers(state.users, [action.me]) };
+    case 'relations':
+      return withRelations(state, action.relations);
+    case 'devices':
+      return { ...state, devices: action.devices };
+    case 'conversations':
+      return withConversations(state, action.conversations, action.users);
+    case 'conversation':
+      return withConversation(
+        { ...state, users: withUsers(state.users, action.users) },
+        action.conversation,
+      );
+    case 'gone':
+      return withoutChat(state, action.conversationId);
+    case 'heard':
+      return reduceHeard(state, action.message, action.now);
+    case 'older-asked':
+      return changeChat(state, action.conversationId, (chat) => ({ ...chat, older: 'loading' }));
+    case 'older-failed':
+      return changeChat(state, action.conversationId, (chat) => ({ ...chat, older: 'failed' }));
+    case 'older':
+    case 'newer':
+    case 'newest':
+      return withPage(state, action);
+    case 'written':
+      return { ...state, outbox: [...state.outbox, action.outgoing] };
+    case 'outgoing':
+      return { ...state, outbox: changeOutgoing(state.outbox, action.clientId, action.change) };
+    case 'discarded':
+      return {
+        ...state,
+        outbox: state.outbox.filter(({ clientId }) => clientId !== action.clientId),
+      };
+    case 'selected':
+      return select(state, action.conversationId);
+    case 'seen':
+      return changeChat(state, action.conversationId, (chat) =>
+        withRead(chat, { seq: action.seq, unread: 0 }, state.me.id),
+      );
+    case 'draft':
+      return { ...state, drafts: withDraft(state.drafts, action.conversationId, action.text) };
+    case 'tick':
+      return { ...state, typing: expireTyping(state.typing, action.now) };
+  }
+}
+
+function withRelations(state: State, relations: Relations): State {
+  const { friends, received, sent, blocked } = relations;
+  const asked = [...received, ...sent].map(({ user }) => user);
+  const users = withUsers(state.users, [...friends, ...asked, ...blocked]);
+  return { ...state, relations, users };
+}
+
+function withConversations(
+  state: State,
+  conversations: readonly Conversation[],
+  users: readonly User[],
+): State {
+  const told = new Set(conversations.map(({ id }) => id));
+  const gone = [...state.chats.keys()].filter((id) => !told.has(id));
+  let next: State = { ...state, isLoaded: true, users: withUsers(state.users, users) };
+  for (const id of gone) next = withoutChat(next, id);
+  for (const conversation of conversations) next = withConversation(next, conversation);
+  return next;
+}
+
+function withConversation(state: State, conversation: Conversation): State {
+  const known = state.chats.get(conversation.id);
+  // Who has left and come back sees nothing of what was before.
+  const isSame = known !== undefined && known.conversation.firstSeq === conversation.firstSeq;
+  const chat = isSame ? updateChat(known, conversation, state.me.id) : beginChat(conversation);
+  const outbox = withoutStored(state.outbox, chat, state.me.id);
+  return { ...state, outbox, chats: new Map(state.chats).set(conversation.id, chat) };
+}
+
+function withoutChat(state: State, id: Id): State {
+  const chats = new Map(state.chats);
+  if (!chats.delete(id)) return state;
+  const outbox = state.outbox.filter(({ conversationId }) => conversationId !== id);
+  return { ...state, chats, outbox };
+}
+
+function withPage(
+  state: State,
+  page: Extract<Action, { type: 'older' | 'newer' | 'newest' }>,
+): State {
+  const known = { ...state, users: withUsers(state.users, page.users) };
+  return changeChat(known, page.conversationId, (chat) => {
+    if (page.type === 'older') {
+      return { ...chat, older: 'idle', history: placeOlder(chat.history, page.messages) };
+    }
+    const place: (history: History, messages: typeof page.messages) => History =
+      page.type === 'newer' ? placeNewer : restart;
+    const history = place(chat.history, page.messages);
+    return history === chat.history ? chat : withNewer(chat, history, state.me.id);
+  });
+}
+
+function select(state: State, id: Id | null): State {
+  if (state.selectedId === id) return state;
+  const left =
+    state.selectedId === null
+      ? state
+      : changeChat(state, state.selectedId, (chat) => ({
+          ...chat,
+          history: trim(chat.history, keptMessages),
+        }));
+  const chosen = id === null ? undefined : state.chats.get(id)?.conversation;
+  const newFrom = (chosen?.unread ?? 0) > 0 ? (chosen?.readSeq ?? null) : null;
+  return { ...left, selectedId: id, newFrom };
+}
+
+function withDraft(drafts: State['drafts'], id: Id, text: string): State['drafts'] {
+  const all = new Map(drafts);
+  if (text === '') all.delete(id);
+  else all.set(id, text);
+  return all;
+}
