@@ -9,7 +9,6 @@ import { readAskedPause, toPause } from './backoff.ts';
 /** The part of a WebSocket that is used. */
 export interface Socket {
   readonly readyState: number;
-  onopen: (() => void) | null;
   onmessage: ((event: { readonly data: unknown }) => void) | null;
   onclose: ((event: { readonly code: number; readonly reason: string }) => void) | null;
   send(text: string): void;

@@ -55,6 +55,7 @@ export class Messenger {
   #tickTimer: ReturnType<typeof setInterval> | undefined;
   #typedAt = 0;
   #isStopped = false;
+  #noted: State['chats'] = new Map();
 
   constructor(options: MessengerOptions) {
     const { api, login, random } = options;
@@ -284,11 +285,16 @@ export class Messenger {
 
   #noteDelivered(): void {
     const { chats, me } = this.store.get();
+    if (chats === this.#noted) return;
+    this.#noted = chats;
     for (const [id, { conversation, history }] of chats) {
       const mine = conversation.members.find(({ userId }) => userId === me.id);
-      if ((mine?.deliveredSeq ?? 0) < history.have) {
-        this.#marks.note(id, 'delivered', history.have);
-      }
+      const delivered = mine?.deliveredSeq ?? 0;
+      if (delivered >= history.have) continue;
+      const isNew = history.messages.some(
+        ({ seq, senderId }) => seq > delivered && senderId !== me.id,
+      );
+      if (isNew) this.#marks.note(id, 'delivered', history.have);
     }
   }
 }

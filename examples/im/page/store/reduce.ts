@@ -89,7 +89,14 @@ function withConversation(state: State, conversation: Conversation): State {
   const isSame = known !== undefined && known.conversation.firstSeq === conversation.firstSeq;
   const chat = isSame ? updateChat(known, conversation, state.me.id) : beginChat(conversation);
   const outbox = withoutStored(state.outbox, chat, state.me.id);
-  return { ...state, outbox, chats: new Map(state.chats).set(conversation.id, chat) };
+  // It was opened before it was known what of it is new.
+  const isOpened = known === undefined && state.selectedId === conversation.id;
+  const newFrom = isOpened ? newFromOf(conversation) : state.newFrom;
+  return { ...state, outbox, newFrom, chats: new Map(state.chats).set(conversation.id, chat) };
+}
+
+function newFromOf({ unread, readSeq }: Conversation): number | null {
+  return unread > 0 ? readSeq : null;
 }
 
 function withoutChat(state: State, id: Id): State {
@@ -125,7 +132,7 @@ function select(state: State, id: Id | null): State {
           history: trim(chat.history, keptMessages),
         }));
   const chosen = id === null ? undefined : state.chats.get(id)?.conversation;
-  const newFrom = (chosen?.unread ?? 0) > 0 ? (chosen?.readSeq ?? null) : null;
+  const newFrom = chosen === undefined ? null : newFromOf(chosen);
   return { ...left, selectedId: id, newFrom };
 }
 

@@ -1,0 +1,38 @@
+interface AvatarProps {
+  /** What it is the picture of: the same always has the same colour. */
+  readonly id: string;
+  readonly name: string;
+  readonly picture?: string | null | undefined;
+  /** Shown as a dot; left out for groups and strangers. */
+  readonly online?: boolean | undefined;
+  readonly size?: 'small' | 'normal' | 'large';
+}
+
+/** A picture, or the first letter; its name stands beside it. */
+export function Avatar({
+  id,
+  name,
+  picture,
+  online,
+  size = 'normal',
+}: AvatarProps): React.JSX.Element {
+  const letter = [...new Intl.Segmenter().segment(name)][0]?.segment.toUpperCase() ?? '?';
+  return (
+    <span className={`avatar ${size}`} aria-hidden="true">
+      {typeof picture === 'string' ? (
+        <img src={`/pictures/${picture}/small.webp`} alt="" loading="lazy" />
+      ) : (
+        <span className="letter" style={{ '--hue': toHue(id) } as React.CSSProperties}>
+          {letter}
+        </span>
+      )}
+      {online === true && <span className="online-dot" />}
+    </span>
+  );
+}
+
+function toHue(id: string): number {
+  let hash = 0;
+  for (const digit of id) hash = (hash * 31 + digit.charCodeAt(0)) % 3600;
+  return (hash * 47) % 360;
+}

@@ -1,0 +1,23 @@
+import type { Chat } from '../store/state.ts';
+import { Dialog } from './dialog.tsx';
+import { GroupDetails } from './group-details.tsx';
+import { PersonDetails } from './person-details.tsx';
+
+interface DetailsDialogProps {
+  readonly chat: Chat;
+  readonly onClose: () => void;
+}
+
+/** Who is in a conversation, and what can be done about it. */
+export function DetailsDialog({ chat, onClose }: DetailsDialogProps): React.JSX.Element {
+  const isGroup = chat.conversation.kind === 'group';
+  return (
+    <Dialog title={isGroup ? 'Group' : 'Person'} onClose={onClose}>
+      {isGroup ? (
+        <GroupDetails conversation={chat.conversation} onClose={onClose} />
+      ) : (
+        <PersonDetails conversation={chat.conversation} />
+      )}
+    </Dialog>
+  );
+}

@@ -1,0 +1,56 @@
+import { useRef, useState } from 'react';
+import type { InvitationBody } from '../../shared/http-api.ts';
+import { toDay } from '../text/times.ts';
+import { IconButton } from './icon-button.tsx';
+import { useSurroundings } from './messenger-context.ts';
+import { ProblemLine } from './problem-line.tsx';
+import { useTask } from './use-task.ts';
+
+/** Makes a link by which anybody can come in. */
+export function InvitationLink({ groupId }: { readonly groupId: string }): React.JSX.Element {
+  const { messenger, notify } = useSurroundings();
+  const [invitation, setInvitation] = useState<InvitationBody | null>(null);
+  const field = useRef<HTMLInputElement>(null);
+  const task = useTask(async () => {
+    const path = `/api/groups/${groupId}/invitations`;
+    setInvitation(await messenger.api.post<InvitationBody>(path));
+  });
+  if (invitation === null) {
+    return (
+      <div className="invitation-link">
+        <button
+          type="button"
+          className="secondary wide"
+          disabled={task.isRunning}
+          onClick={() => task.run().catch(() => undefined)}
+        >
+          Create an invitation link
+        </button>
+        <ProblemLine problem={task.problem} />
+      </div>
+    );
+  }
+  const link = new URL(invitation.path, location.origin).href;
+  const copy = async () => {
+    field.current?.select();
+    // Only pages that came over https, or from this machine, may do it: the others leave it selected.
+    await navigator.clipboard?.writeText(link);
+    notify('The link is copied.');
+  };
+  return (
+    <div className="invitation-link">
+      <div className="copy-row">
+        <input
+          ref={field}
+          type="text"
+          readOnly
+          value={link}
+          aria-label="Invitation link"
+          onFocus={(event) => event.target.select()}
+        />
+        <IconButton icon="copy" label="Copy" onClick={() => copy().catch(() => undefined)} />
+      </div>
+      <p className="hint">{`Good for anybody, until ${toDay(invitation.expiresAt, 0)}.`}</p>
+    </div>
+  );
+}

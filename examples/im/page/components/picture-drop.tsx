@@ -1,0 +1,38 @@
+import { useState } from 'react';
+
+interface PictureDropProps {
+  /** Left out when nothing can be sent. */
+  readonly onFiles: ((files: readonly File[]) => void) | undefined;
+  readonly children: React.ReactNode;
+}
+
+/** A place to drop pictures on. */
+export function PictureDrop({ onFiles, children }: PictureDropProps): React.JSX.Element {
+  // Entering a child comes before leaving its parent.
+  const [depth, setDepth] = useState(0);
+  const hasFiles = (event: React.DragEvent) => event.dataTransfer.types.includes('Files');
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: the button beside the text does the same
+    <div
+      className="drop"
+      onDragEnter={(event) => {
+        if (hasFiles(event)) setDepth((entered) => entered + 1);
+      }}
+      onDragLeave={(event) => {
+        if (hasFiles(event)) setDepth((entered) => Math.max(0, entered - 1));
+      }}
+      onDragOver={(event) => {
+        if (hasFiles(event)) event.preventDefault();
+      }}
+      onDrop={(event) => {
+        if (!hasFiles(event)) return;
+        event.preventDefault();
+        setDepth(0);
+        onFiles?.([...event.dataTransfer.files]);
+      }}
+    >
+      {children}
+      {depth > 0 && onFiles !== undefined && <div className="drop-hint">Drop pictures here</div>}
+    </div>
+  );
+}

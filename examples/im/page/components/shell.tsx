@@ -1,0 +1,97 @@
+import { useEffect, useMemo, useState } from 'react';
+import type { Messenger } from '../client/messenger.ts';
+import { countUnread } from '../store/select.ts';
+import { Announcer } from './announcer.tsx';
+import { ConnectionNotice } from './connection-notice.tsx';
+import { ConversationPane } from './conversation-pane.tsx';
+import { InvitationDialog } from './invitation-dialog.tsx';
+import { MessengerContext, type Surroundings, useMessengerState } from './messenger-context.ts';
+import { NewGroupDialog } from './new-group-dialog.tsx';
+import { SettingsDialog } from './settings-dialog.tsx';
+import { Sidebar } from './sidebar.tsx';
+import { useRoute } from './use-route.ts';
+import { useShortcuts } from './use-shortcuts.ts';
+
+interface ShellProps extends Pick<Surroundings, 'notify' | 'logOut'> {
+  readonly messenger: Messenger;
+  /** Code of the invitation by which the page was opened. */
+  readonly invitation: string | null;
+  readonly onInvitationDone: () => void;
+}
+
+/** The messenger of who is logged in: the list at one side, the open conversation at the other. */
+export function Shell({
+  messenger,
+  notify,
+  logOut,
+  invitation,
+  onInvitationDone,
+}: ShellProps): React.JSX.Element {
+  const open = useRoute(messenger);
+  const surroundings = useMemo(
+    () => ({ messenger, notify, open, logOut }),
+    [messenger, notify, open, logOut],
+  );
+  return (
+    <MessengerContext value={surroundings}>
+      <Panes />
+      {invitation !== null && <InvitationDialog code={invitation} onClose={onInvitationDone} />}
+      <Announcer />
+    </MessengerContext>
+  );
+}
+
+function Panes(): React.JSX.Element {
+  const state = useMessengerState();
+  const [dialog, setDialog] = useState<'settings' | 'group' | null>(null);
+  useShortcuts();
+  useTitle(countUnread(state));
+  useConnectionAttribute(state.connection.status);
+  const chat = state.selectedId === null ? undefined : state.chats.get(state.selectedId);
+  return (
+    <div className="shell" data-open={state.selectedId !== null}>
+      <Sidebar onSettings={() => setDialog('settings')} onNewGroup={() => setDialog('group')} />
+      <main className="main">
+        <ConnectionNotice connection={state.connection} />
+        {chat === undefined ? (
+          <Nothing isGone={state.isLoaded && state.selectedId !== null} />
+        ) : (
+          <ConversationPane key={chat.conversation.id} chat={chat} />
+        )}
+      </main>
+      {dialog === 'settings' && <SettingsDialog onClose={() => setDialog(null)} />}
+      {dialog === 'group' && <NewGroupDialog onClose={() => setDialog(null)} />}
+    </div>
+  );
+}
+
+function Nothing({ isGone }: { readonly isGone: boolean }): React.JSX.Element {
+  return (
+    <div className="nothing">
+      <p>{isGone ? 'You are not in this conversation.' : 'Choose a conversation.'}</p>
+      <p className="soft">
+        <kbd>Ctrl</kbd> <kbd>K</kbd> searches, <kbd>Alt</kbd> <kbd>↑</kbd> <kbd>↓</kbd> go from one
+        to the next
+      </p>
+    </div>
+  );
+}
+
+function useTitle(unread: number): void {
+  useEffect(() => {
+    document.title = unread === 0 ? 'Messenger' : `(${unread}) Messenger`;
+    return () => {
+      document.title = 'Messenger';
+    };
+  }, [unread]);
+}
+
+/** For styles, and for whoever watches the page from outside. */
+function useConnectionAttribute(status: string): void {
+  useEffect(() => {
+    document.documentElement.dataset.connection = status;
+    return () => {
+      delete document.documentElement.dataset.connection;
+    };
+  }, [status]);
+}
