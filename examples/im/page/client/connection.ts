@@ -9,15 +9,20 @@ import { readAskedPause, toPause } from './backoff.ts';
 /** The part of a WebSocket that is used. */
 export interface Socket {
   readonly readyState: number;
-  onmessage: ((event: { readonly data: unknown }) => void) | null;
-  onclose: ((event: { readonly code: number; readonly reason: string }) => void) | null;
   send(text: string): void;
   close(): void;
 }
 
+/** What a socket tells. */
+export interface SocketListener {
+  readonly onMessage: (data: unknown) => void;
+  /** Whatever has gone wrong ends in this. */
+  readonly onClose: (code: number, reason: string) => void;
+}
+
 /** What a connection works with. */
 export interface ConnectionOptions {
-  readonly open: () => Socket;
+  readonly open: (listener: SocketListener) => Socket;
   readonly random: () => number;
   readonly onState: (state: ConnectionState) => void;
   readonly onMessage: (message: ServerMessage) => void;
@@ -80,11 +85,18 @@ export class Connection {
     if (this.#isStopped || this.#socket !== undefined) return;
     clearTimeout(this.#retryTimer);
     this.#options.onState({ status: 'connecting' });
-    const socket = this.#options.open();
+    // One that was let go of is not heard any more.
+    const isCurrent = () => this.#socket === socket;
+    const socket = this.#options.open({
+      onMessage: (data) => {
+        if (isCurrent()) this.#hear(data);
+      },
+      onClose: (code, reason) => {
+        if (isCurrent()) this.#close(code, reason);
+      },
+    });
     this.#socket = socket;
     this.#openTimer = setTimeout(() => this.#lose(), openMs);
-    socket.onmessage = ({ data }) => this.#hear(data);
-    socket.onclose = ({ code, reason }) => this.#close(code, reason);
   }
 
   /** Counts it as lost, and opens it again after a pause: the network has gone. */
@@ -153,10 +165,7 @@ export class Connection {
     this.#isReady = false;
     const socket = this.#socket;
     this.#socket = undefined;
-    if (socket === undefined) return;
-    socket.onmessage = null;
-    socket.onclose = null;
-    socket.close();
+    socket?.close();
   }
 }
 

@@ -13,7 +13,7 @@ import { createState, type State } from '../store/state.ts';
 import { createStore, type Store } from '../store/store.ts';
 import { type Api, ApiError } from './api.ts';
 import { CatchUp } from './catch-up.ts';
-import { Connection, type Socket } from './connection.ts';
+import { Connection, type ConnectionOptions } from './connection.ts';
 import { MarkSender } from './mark-sender.ts';
 import { Outbox } from './outbox.ts';
 import { Repeater } from './repeater.ts';
@@ -23,7 +23,7 @@ import { Syncer } from './syncer.ts';
 export interface MessengerOptions {
   readonly api: Api;
   readonly login: MeBody;
-  readonly openSocket: () => Socket;
+  readonly openSocket: ConnectionOptions['open'];
   /** Keeps what is not sent while the page is loaded anew. */
   readonly storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
   readonly random: () => number;

@@ -2,6 +2,7 @@ import type { ConfigBody, EmptyBody, MeBody } from '../../shared/http-api.ts';
 import { Api, ApiError } from './api.ts';
 import { toPause } from './backoff.ts';
 import { Messenger } from './messenger.ts';
+import { openWebSocket } from './open-web-socket.ts';
 
 /** What the page is about right now. */
 export type Session =
@@ -105,7 +106,7 @@ export class SessionKeeper {
     const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.hostname}:${config.socketPort}/`;
     const messenger = new Messenger({
       ...{ api: this.api, login, storage: sessionStorage, random: Math.random },
-      openSocket: () => new WebSocket(url),
+      openSocket: (listener) => openWebSocket(url, listener),
       onLoggedOut: () => this.#begin(),
       onNotice: this.#notify,
     });

@@ -2,7 +2,7 @@
 export function moveFocus(event: React.KeyboardEvent<HTMLElement>): void {
   if (event.altKey || event.ctrlKey || event.metaKey) return;
   const buttons = [...event.currentTarget.querySelectorAll<HTMLElement>('button:not(:disabled)')];
-  const index = buttons.findIndex((button) => button === document.activeElement);
+  const index = buttons.indexOf(document.activeElement as HTMLElement);
   const target = toTarget(event.key, index, buttons.length);
   if (target === undefined) return;
   event.preventDefault();

@@ -88,7 +88,8 @@ function Preview({
     );
   }
   const last = history.messages.at(-1) ?? conversation.lastMessage;
-  if (last === null || last === undefined) return <span className="conversation-last">–</span>;
+  if (last === null || last === undefined)
+    return <span className="conversation-last">Say hello</span>;
   const isMine = last.senderId === state.me.id && last.content.kind !== 'notice';
   const isNamed = kind === 'group' && !isMine && last.content.kind !== 'notice';
   return (

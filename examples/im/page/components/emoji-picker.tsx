@@ -76,7 +76,7 @@ function moveInGrid(event: React.KeyboardEvent<HTMLElement>): void {
   const isVertical = event.key === 'ArrowDown' || event.key === 'ArrowUp';
   if (step === undefined && !isVertical) return;
   const buttons = [...event.currentTarget.querySelectorAll<HTMLElement>('.emoji-grid button')];
-  const index = buttons.findIndex((button) => button === document.activeElement);
+  const index = buttons.indexOf(document.activeElement as HTMLElement);
   // In the search, left and right move the cursor.
   if (index === -1 && event.key !== 'ArrowDown') return;
   event.preventDefault();

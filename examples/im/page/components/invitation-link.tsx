@@ -1,6 +1,6 @@
 import { useRef, useState } from 'react';
 import type { InvitationBody } from '../../shared/http-api.ts';
-import { toDay } from '../text/times.ts';
+import { toDate } from '../text/times.ts';
 import { IconButton } from './icon-button.tsx';
 import { useSurroundings } from './messenger-context.ts';
 import { ProblemLine } from './problem-line.tsx';
@@ -50,7 +50,7 @@ export function InvitationLink({ groupId }: { readonly groupId: string }): React
         />
         <IconButton icon="copy" label="Copy" onClick={() => copy().catch(() => undefined)} />
       </div>
-      <p className="hint">{`Good for anybody, until ${toDay(invitation.expiresAt, 0)}.`}</p>
+      <p className="hint">{`Good for anybody, until ${toDate(invitation.expiresAt)}.`}</p>
     </div>
   );
 }

@@ -35,17 +35,18 @@ interface RowsInput {
 export function toRows({ messages, outgoing, newFrom, meId }: RowsInput): Row[] {
   const rows: Row[] = [];
   let before: { senderId: string; time: number } | undefined;
+  let day: number | undefined;
   let isNewShown = newFrom === null;
   for (const message of messages) {
     const { senderId, sentAt: time, seq } = message;
-    if (before === undefined || !isSameDay(before.time, time)) {
+    if (day === undefined || !isSameDay(day, time)) {
       rows.push({ kind: 'day', key: `day-${seq}`, time });
       before = undefined;
     }
-    if (!isNewShown && newFrom !== null && seq > newFrom && senderId !== meId) {
+    day = time;
+    if (!isNewShown && newFrom !== null && seq > newFrom && isOfOthers(message, meId)) {
       isNewShown = true;
-      if (seq > (messages[0]?.seq ?? 0) || seq === newFrom + 1)
-        rows.push({ kind: 'new', key: 'new' });
+      rows.push({ kind: 'new', key: 'new' });
       before = undefined;
     }
     const isFirst = before?.senderId !== senderId || time - before.time > togetherMs;
@@ -63,4 +64,8 @@ export function toRows({ messages, outgoing, newFrom, meId }: RowsInput): Row[] 
 /** The same for a message that waits and for the one that it becomes: so its picture is not loaded anew. */
 function keyOf({ id, senderId, clientId }: Message): string {
   return clientId === null ? id : `${senderId} ${clientId}`;
+}
+
+function isOfOthers({ senderId, content }: Message, meId: string): boolean {
+  return senderId !== meId && content.kind !== 'notice';
 }

@@ -76,7 +76,7 @@ export function useMessageScroll(chat: Chat, waiting: number): MessageScroll {
       if (isAtBottom.current) element.scrollTop = element.scrollHeight;
     });
     observer.observe(element);
-    if (element.firstElementChild !== null) observer.observe(element.firstElementChild);
+    if (element.lastElementChild !== null) observer.observe(element.lastElementChild);
     return () => observer.disconnect();
   }, []);
 

@@ -24,6 +24,11 @@ export function isSameDay(one: Time, other: Time): boolean {
   return daysBetween(one, other) === 0;
 }
 
+/** `3 Mar 2026`. */
+export function toDate(time: Time): string {
+  return dayOfYear.format(time);
+}
+
 /** `Today`, `Yesterday`, `Monday`, `3 Mar`. */
 export function toDay(time: Time, now: Time): string {
   const days = daysBetween(time, now);

@@ -1,0 +1,139 @@
+import { eventually } from '@gatewayworker/testing';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
+import { expect } from 'vitest';
+
+/** A person of the messenger at the page of one of their devices. */
+export class ImPerson {
+  readonly page: Page;
+  readonly name: string;
+  readonly password: string;
+
+  private constructor(page: Page, name: string, password: string) {
+    this.page = page;
+    this.name = name;
+    this.password = password;
+  }
+
+  /** Opens the page on a device of its own, where nobody is logged in. */
+  static async open(
+    browser: Browser,
+    { address, name, ...options }: BrowserContextOptions & { address: string; name: string },
+  ): Promise<ImPerson> {
+    const context = await browser.newContext(options);
+    const page = await context.newPage();
+    page.setDefaultTimeout(20_000);
+    await page.goto(address);
+    return new ImPerson(page, name, `${name} and a secret`);
+  }
+
+  async register(nickname?: string): Promise<void> {
+    const { page } = this;
+    await page.getByRole('tab', { name: 'Register' }).click();
+    await page.getByRole('textbox', { name: 'Name', exact: true }).fill(this.name);
+    if (nickname !== undefined) {
+      await page.getByRole('textbox', { name: 'Nickname' }).fill(nickname);
+    }
+    await page.getByLabel('Password').fill(this.password);
+    await page.getByRole('button', { name: 'Create account' }).click();
+    await this.untilConnected();
+  }
+
+  async logIn(password: string = this.password): Promise<void> {
+    const { page } = this;
+    await page.getByRole('textbox', { name: 'Name or phone' }).fill(this.name);
+    await page.getByLabel('Password').fill(password);
+    await page.getByRole('button', { name: 'Log in', exact: true }).click();
+  }
+
+  /** Waits until the server has said that it hears this page. */
+  async untilConnected(): Promise<void> {
+    await this.page.locator('html[data-connection="open"]').waitFor();
+  }
+
+  async showTab(name: 'Chats' | 'People'): Promise<void> {
+    await this.page.getByRole('tab', { name }).click();
+  }
+
+  /** Finds somebody by name, and presses a button beside them. */
+  async find(name: string, action: 'Add' | 'Write'): Promise<void> {
+    await this.showTab('People');
+    await this.page.getByRole('searchbox', { name: 'Find people' }).fill(name);
+    const row = this.page.locator(`[data-user="${name}"]`);
+    await row.getByRole('button', { name: action }).click();
+  }
+
+  /** Both become friends: this one asks, the other one accepts. */
+  async befriend(other: ImPerson): Promise<void> {
+    await this.find(other.name, 'Add');
+    await other.showTab('People');
+    const request = other.page.locator(`[data-user="${this.name}"]`);
+    await request.getByRole('button', { name: 'Accept' }).click();
+    await request.getByRole('button', { name: 'Write' }).waitFor();
+    await other.showTab('Chats');
+    await this.showTab('Chats');
+  }
+
+  /** Opens a conversation of the list. */
+  async openChat(title: string): Promise<void> {
+    await this.showTab('Chats');
+    await this.chat(title).click();
+    await this.page.getByRole('heading', { level: 1, name: title }).waitFor();
+  }
+
+  /** A line of the list of conversations. */
+  chat(title: string): Locator {
+    return this.page.locator('.conversation').filter({
+      has: this.page.locator('.conversation-title').getByText(title, { exact: true }),
+    });
+  }
+
+  /** How much is new, as the list shows it; 0 when nothing is. */
+  async unread(title: string): Promise<number> {
+    const badge = this.chat(title).locator('.badge');
+    return (await badge.count()) === 0 ? 0 : Number.parseInt(await badge.innerText(), 10);
+  }
+
+  get field(): Locator {
+    return this.page.getByRole('textbox', { name: /^Message to / });
+  }
+
+  /** Writes into the open conversation, and sends it with the Enter key. */
+  async write(text: string): Promise<void> {
+    await this.field.fill(text);
+    await this.field.press('Enter');
+  }
+
+  /** Everything in the open conversation, from the top: `name: text`, pictures as `[picture]`. */
+  async messages(): Promise<string[]> {
+    return await this.page.locator('.message').evaluateAll((elements) =>
+      elements.map((element) => {
+        const picture = element.querySelector('.picture') === null ? '' : '[picture]';
+        const text = element.querySelector('.text')?.textContent ?? '';
+        return `${picture}${picture !== '' && text !== '' ? ' ' : ''}${text}`;
+      }),
+    );
+  }
+
+  /** Waits until the open conversation shows exactly these, in this order, and all of them are stored. */
+  async sees(messages: readonly string[], timeoutMs = 20_000): Promise<void> {
+    await eventually(
+      async () => {
+        expect(await this.messages()).toEqual(messages);
+        expect(await this.page.locator('.message.outgoing').count()).toBe(0);
+      },
+      { timeoutMs, intervalMs: 50 },
+    );
+  }
+
+  /** How far a message of this person has got: Sending, Sent, Delivered or Read. */
+  async progressOf(text: string): Promise<string | null> {
+    const message = this.page.locator('.message.own').filter({
+      has: this.page.getByText(text, { exact: true }),
+    });
+    return await message.getByRole('img', { name: /^\w+$/ }).getAttribute('aria-label');
+  }
+
+  async close(): Promise<void> {
+    await this.page.context().close();
+  }
+}
