@@ -2,28 +2,34 @@ import { eventually } from '@gatewayworker/testing';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { expect } from 'vitest';
 
+/** Somebody, and their device. */
+export interface ImPersonOptions extends BrowserContextOptions {
+  readonly address: string;
+  readonly name: string;
+}
+
 /** A person of the messenger at the page of one of their devices. */
 export class ImPerson {
   readonly page: Page;
   readonly name: string;
   readonly password: string;
 
-  private constructor(page: Page, name: string, password: string) {
+  private constructor(page: Page, name: string) {
     this.page = page;
     this.name = name;
-    this.password = password;
+    this.password = `${name} and a secret`;
   }
 
   /** Opens the page on a device of its own, where nobody is logged in. */
   static async open(
     browser: Browser,
-    { address, name, ...options }: BrowserContextOptions & { address: string; name: string },
+    { address, name, ...options }: ImPersonOptions,
   ): Promise<ImPerson> {
     const context = await browser.newContext(options);
     const page = await context.newPage();
     page.setDefaultTimeout(20_000);
     await page.goto(address);
-    return new ImPerson(page, name, `${name} and a secret`);
+    return new ImPerson(page, name);
   }
 
   async register(nickname?: string): Promise<void> {
@@ -90,7 +96,7 @@ export class ImPerson {
   /** How much is new, as the list shows it; 0 when nothing is. */
   async unread(title: string): Promise<number> {
     const badge = this.chat(title).locator('.badge');
-    return (await badge.count()) === 0 ? 0 : Number.parseInt(await badge.innerText(), 10);
+    return (await badge.count()) === 0 ? 0 : Number.parseInt((await badge.textContent()) ?? '', 10);
   }
 
   get field(): Locator {
@@ -101,6 +107,11 @@ export class ImPerson {
   async write(text: string): Promise<void> {
     await this.field.fill(text);
     await this.field.press('Enter');
+  }
+
+  /** A text in the open conversation. */
+  message(text: string): Locator {
+    return this.page.locator('.message .text').getByText(text, { exact: true });
   }
 
   /** Everything in the open conversation, from the top: `name: text`, pictures as `[picture]`. */
@@ -120,6 +131,7 @@ export class ImPerson {
       async () => {
         expect(await this.messages()).toEqual(messages);
         expect(await this.page.locator('.message.outgoing').count()).toBe(0);
+        return true;
       },
       { timeoutMs, intervalMs: 50 },
     );

@@ -1,4 +1,5 @@
 import { isRetryable } from '../../shared/error-code.ts';
+import type { Id } from '../../shared/model.ts';
 import type { ClientMessage, ServerMessage } from '../../shared/socket-message.ts';
 import { isUnanswered, type Outgoing, toContent } from '../store/outgoing.ts';
 
@@ -13,10 +14,10 @@ export interface SenderOptions {
 /** How long an answer may take before the message is sent again, in milliseconds. */
 const answerMs = 10_000;
 
-/** Messages that may be under way at once; the server takes so many of one person at a time. */
-const maxUnderWay = 20;
-
-/** Sends what waits in the outbox, in order, again and again until each is answered. */
+/**
+ * Sends what waits in the outbox, again and again until each is answered: in a conversation one after the other, since
+ * what is refused for now would else be overtaken by what follows.
+ */
 export class Sender {
   readonly #options: SenderOptions;
   /** When each message was sent on this connection. */
@@ -62,14 +63,14 @@ export class Sender {
 
   /** Answers false when there is no connection. */
   #sendAll(waiting: readonly Outgoing[], now: number): boolean {
+    const busy = new Set<Id>();
     for (const outgoing of waiting) {
       const { clientId, conversationId } = outgoing;
-      const sentAt = this.#sentAt.get(clientId);
-      const isUnderWay = sentAt !== undefined && now - sentAt < answerMs;
-      if (isUnderWay) continue;
-      if (sentAt === undefined && this.#sentAt.size >= maxUnderWay) break;
       const content = toContent(outgoing);
-      if (content === undefined) continue;
+      if (content === undefined || busy.has(conversationId)) continue;
+      busy.add(conversationId);
+      const sentAt = this.#sentAt.get(clientId);
+      if (sentAt !== undefined && now - sentAt < answerMs) continue;
       if (!this.#options.say({ type: 'send', clientId, conversationId, content })) return false;
       this.#sentAt.set(clientId, now);
     }

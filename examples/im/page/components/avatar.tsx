@@ -32,7 +32,8 @@ export function Avatar({
 }
 
 function toHue(id: string): number {
-  let hash = 0;
-  for (const digit of id) hash = (hash * 31 + digit.charCodeAt(0)) % 3600;
-  return (hash * 47) % 360;
+  // FNV-1a: ids that follow each other have colours far apart.
+  let hash = 2166136261;
+  for (const digit of id) hash = Math.imul(hash ^ digit.charCodeAt(0), 16777619);
+  return ((hash ^ (hash >>> 15)) >>> 0) % 360;
 }

@@ -123,10 +123,12 @@ export function Composer({ conversationId, title, attachments }: ComposerProps):
           dir="auto"
           onChange={(event) => change(event.target.value)}
           onPaste={(event) => {
-            const files = [...event.clipboardData.files];
-            if (files.length === 0) return;
+            const { files } = event.clipboardData;
+            const { length } = event.clipboardData.getData('text/plain');
+            if (files.length === 0 && length <= mostTaken) return;
             event.preventDefault();
-            attachments.add(files);
+            if (files.length > 0) attachments.add([...files]);
+            else setRefused(length);
           }}
           onKeyDown={(event) => {
             // While a word is chosen from a list of candidates, Enter belongs to that list.
