@@ -202,6 +202,9 @@ test('a long history is read backwards, and what is looked at does not move', as
   const shown = await ada.messages();
   expect([...shown].sort()).toEqual([...lines].sort());
 
+  // A page that was not open while they came has the newest alone.
+  await grace.page.reload();
+  await grace.untilConnected();
   await grace.openChat('Ada');
   const list = grace.page.locator('.messages');
   await grace.message(String(shown.at(-1))).waitFor();

@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest';
+import {
+  beginHistory,
+  firstOf,
+  type History,
+  placeMessage,
+  placeNewer,
+  placeOlder,
+  restart,
+  trim,
+} from './history.ts';
+import { message, messages } from './samples.fixture.ts';
+
+const seqs = (history: History) => history.messages.map(({ seq }) => seq);
+const three = placeNewer(beginHistory(0, null), messages(1, 3));
+
+test('messages come in their order whatever order they arrive in, each once', () => {
+  // Every order of four messages, each of them twice.
+  const orders = permute([1, 2, 3, 4]);
+  expect(orders).toHaveLength(24);
+  for (const order of orders) {
+    const history = [...order, ...order].reduce(
+      (before, seq) => placeMessage(before, message(seq)),
+      beginHistory(0, null),
+    );
+    expect(seqs(history)).toEqual([1, 2, 3, 4]);
+    expect(history).toMatchObject({ have: 4, early: [] });
+  }
+});
+
+test('a message behind a gap waits until the gap is closed', () => {
+  const gap = placeMessage(three, message(6));
+  expect(seqs(gap)).toEqual([1, 2, 3]);
+  expect(gap.early.map(({ seq }) => seq)).toEqual([6]);
+  const closed = placeNewer(gap, messages(4, 5));
+  expect(seqs(closed)).toEqual([1, 2, 3, 4, 5, 6]);
+  expect(closed.early).toEqual([]);
+});
+
+test('what is there already changes nothing', () => {
+  expect(placeMessage(three, message(2))).toBe(three);
+  expect(placeNewer(three, messages(1, 3))).toBe(three);
+  const gap = placeMessage(three, message(6));
+  expect(placeMessage(gap, message(6))).toBe(gap);
+});
+
+test('a page that overlaps with what came meanwhile adds what is missing alone', () => {
+  expect(seqs(placeNewer(three, messages(2, 5)))).toEqual([1, 2, 3, 4, 5]);
+});
+
+test('older messages are put before the first one, if they end there', () => {
+  const newest = beginHistory(10, message(10));
+  expect(firstOf(newest)).toBe(10);
+  const older = placeOlder(newest, messages(6, 9));
+  expect(seqs(older)).toEqual([6, 7, 8, 9, 10]);
+  expect(placeOlder(older, messages(2, 4))).toBe(older);
+  expect(placeOlder(older, messages(6, 9))).toBe(older);
+});
+
+test('an empty history has its first message to come', () => {
+  expect(firstOf(beginHistory(7, null))).toBe(8);
+});
+
+test('the newest page replaces what is far behind, and keeps what came early', () => {
+  const behind = placeMessage(three, message(502));
+  const newest = restart(behind, messages(490, 501));
+  expect(seqs(newest)).toEqual([...messages(490, 502)].map(({ seq }) => seq));
+  expect(newest).toMatchObject({ have: 502, early: [] });
+});
+
+test('a newest page that is older than what is there changes nothing', () => {
+  expect(restart(three, messages(1, 2))).toBe(three);
+});
+
+test('an answer that begins behind a gap is all that this member may see', () => {
+  expect(seqs(placeNewer(three, messages(8, 9)))).toEqual([8, 9]);
+});
+
+test('what is not looked at keeps its newest messages', () => {
+  const trimmed = trim(three, 2);
+  expect(seqs(trimmed)).toEqual([2, 3]);
+  expect(trimmed.have).toBe(3);
+  expect(trim(three, 3)).toBe(three);
+});
+
+function permute(values: readonly number[]): number[][] {
+  if (values.length <= 1) return [[...values]];
+  return values.flatMap((value) =>
+    permute(values.filter((other) => other !== value)).map((rest) => [value, ...rest]),
+  );
+}
