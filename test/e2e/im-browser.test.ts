@@ -1,54 +1,23 @@
-import { symlink } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import {
-  type Cluster,
-  eventually,
-  freePorts,
-  runCommand,
-  startCluster,
-  type TemporaryFolder,
-  temporaryFolder,
-} from '@gatewayworker/testing';
+import { eventually } from '@gatewayworker/testing';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { databaseKinds } from '../im/databases.ts';
+import { type ImCluster, startIm } from '../im/im-cluster.ts';
 import { launchBrowser } from './browser.ts';
 import { ImPerson } from './im-person.ts';
 
-const startFile = fileURLToPath(new URL('../../examples/im/start.ts', import.meta.url));
-
-let folder: TemporaryFolder;
-let file: string;
-let cluster: Cluster;
+let im: ImCluster;
 let browser: Browser;
-let address: string;
 
 beforeAll(async () => {
-  const [port, socketPort, registerPort] = await freePorts(3);
-  address = `http://127.0.0.1:${port}`;
-  // By a name of its own, which the pid file stands beside: the example may be running already.
-  folder = await temporaryFolder('im-browser');
-  file = `${folder.path}/start.ts`;
-  await symlink(startFile, file);
-  const starting = startCluster({
-    file,
-    env: {
-      IM_PORT: String(port),
-      IM_SOCKET_PORT: String(socketPort),
-      IM_REGISTER_PORT: String(registerPort),
-      IM_INNER_PORT: '0',
-      IM_GATEWAYS: '3',
-      IM_DATA: `${folder.path}/data`,
-      IM_PASSWORD_COST: '10',
-      DATABASE_URL: '',
-    },
-  });
-  [cluster, browser] = await Promise.all([starting, launchBrowser()]);
+  const [sqlite] = databaseKinds;
+  if (sqlite === undefined) throw new Error('there is no database');
+  [im, browser] = await Promise.all([startIm(sqlite, { IM_GATEWAYS: '3' }), launchBrowser()]);
 });
 
 afterAll(async () => {
   await browser?.close();
-  await cluster?.dispose();
-  await folder?.dispose();
+  await im?.dispose();
 });
 
 test('a conversation of three people outlives everything, once and in order on every screen', async () => {
@@ -123,8 +92,7 @@ test('a conversation of three people outlives everything, once and in order on e
   // All workers are replaced, and a gateway is killed, while one after the other goes on.
   let isOver = false;
   const conversation = converse(people, () => isOver);
-  const reload = await runCommand(file, ['reload']);
-  expect(reload).toMatchObject({ exitCode: 0 });
+  await reloadWorkers();
   await kill(ada, gateways[0]);
   await ada.untilConnected();
   isOver = true;
@@ -277,7 +245,7 @@ test('what is wrong is told where it happens, and nothing of it is stored', asyn
   expect(await grace.page.title()).not.toContain('hacked');
 
   // Somebody else's conversation, by its address.
-  const eve = await openPerson('eve', `${address}/${conversation}`);
+  const eve = await openPerson('eve', `${im.address}/${conversation}`);
   await eve.register();
   await eve.page.getByText('You are not in this conversation.').waitFor();
 
@@ -295,7 +263,7 @@ test('a log-out everywhere ends every device, and a login is needed again', asyn
   await other.logIn();
   await other.untilConnected();
   const tab = await other.page.context().newPage();
-  await tab.goto(address);
+  await tab.goto(im.address);
   await tab.locator('html[data-connection="open"]').waitFor();
   await ada.page.getByRole('button', { name: 'Settings' }).click();
   await ada.page.getByRole('button', { name: 'Log out everywhere' }).click();
@@ -313,7 +281,7 @@ test('a log-out everywhere ends every device, and a login is needed again', asyn
 let people = 0;
 
 /** Somebody who has no account yet. */
-async function openPerson(name: string, at: string = address): Promise<ImPerson> {
+async function openPerson(name: string, at: string = im.address): Promise<ImPerson> {
   people += 1;
   const person = await ImPerson.open(browser, { address: at, name: `${name}${people}` });
   onTestFinished(() => person.close());
@@ -322,7 +290,7 @@ async function openPerson(name: string, at: string = address): Promise<ImPerson>
 
 /** Another device of somebody, where they are not logged in. */
 async function openDevice({ name }: ImPerson): Promise<ImPerson> {
-  const person = await ImPerson.open(browser, { address, name });
+  const person = await ImPerson.open(browser, { address: im.address, name });
   onTestFinished(() => person.close());
   return person;
 }
@@ -353,49 +321,56 @@ async function makeGroup(
   return link;
 }
 
-/** Loads each page anew until all of them are on different gateway processes; answers their pids. */
+/** Loads each page anew until all of them are on different gateway processes; answers the numbers of those. */
 async function spread(persons: readonly ImPerson[]): Promise<number[]> {
   for (const { page } of persons) await page.goto('about:blank');
   const taken: number[] = [];
-  for (const person of persons) {
-    const pid = await eventually(
+  for (const { page } of persons) {
+    const gateway = await eventually(
       async () => {
         const before = await eventually(() => countClients(taken.length));
-        await person.page.goBack();
-        await person.untilConnected();
+        await page.goBack();
         const after = await eventually(() => countClients(taken.length + 1));
-        const [found] = [...after].filter(([one, count]) => count > (before.get(one) ?? 0));
-        if (found !== undefined && !taken.includes(found[0])) return found[0];
-        await person.page.goto('about:blank');
+        const found = after.findIndex((count, index) => count > (before[index] ?? 0));
+        if (!taken.includes(found)) return found;
+        await page.goto('about:blank');
         return undefined;
       },
       { timeoutMs: 40_000 },
     );
-    taken.push(pid);
+    taken.push(gateway);
   }
+  for (const person of persons) await person.untilConnected();
   return taken;
 }
 
-/** Clients of each gateway by its pid, once there are so many of all together. */
-async function countClients(total: number): Promise<ReadonlyMap<number, number> | undefined> {
-  const gateways = (await cluster.status()).filter(({ role }) => role === 'gateway');
-  const counts = new Map(
-    gateways.map(({ pid, tables }) => [pid, (tables as { clients: number }).clients]),
-  );
-  const sum = [...counts.values()].reduce((all, count) => all + count, 0);
-  return sum === total ? counts : undefined;
+/** Clients of each gateway by its number, once there are so many of all together. */
+async function countClients(total: number): Promise<number[] | undefined> {
+  const counts: number[] = [];
+  for (const row of await im.cluster.status()) {
+    if (row.role === 'gateway') counts[row.id] = (row['tables'] as { clients: number }).clients;
+  }
+  return counts.reduce((all, count) => all + count, 0) === total ? counts : undefined;
 }
 
-/** Kills the gateway that this page is on, and waits until the page has seen it and there is another one. */
-async function kill({ page }: ImPerson, pid: number | undefined): Promise<void> {
-  if (pid === undefined) throw new Error('it is not known where the page is connected');
+/** Replaces all processes that a reload replaces. */
+async function reloadWorkers(): Promise<void> {
+  const pids = async () => [...(await im.pids('im-worker')), ...(await im.pids('im-http'))];
+  const before = await pids();
+  process.kill(im.cluster.pid, 'SIGUSR1');
+  await eventually(
+    async () => {
+      const now = await pids();
+      return now.length === before.length && now.every((pid) => !before.includes(pid));
+    },
+    { timeoutMs: 40_000 },
+  );
+}
+
+/** Kills the gateway that this page is on; the page has seen it, and there is another one. */
+async function kill({ page }: ImPerson, gateway: number | undefined): Promise<void> {
   const isLost = page.locator('html:not([data-connection="open"])').waitFor();
-  process.kill(pid, 'SIGKILL');
-  await isLost;
-  await eventually(async () => {
-    const gateways = (await cluster.status()).filter(({ role }) => role === 'gateway');
-    return gateways.length === 3 && gateways.every((one) => one.pid !== pid);
-  });
+  await Promise.all([im.killAndWait('im-gateway', gateway), isLost]);
 }
 
 /** Each writes when the words of the one before are on their screen; answers all that was written. */
@@ -470,9 +445,9 @@ async function paste({ page }: ImPerson, length: number): Promise<void> {
 async function sendAll({ page, name }: ImPerson, id: string, count: number): Promise<string[]> {
   const sending = Array.from({ length: count }, async (_, index) => {
     const text = `${name} ${index + 1}`;
-    const answer = await page.request.post(`${address}/api/conversations/${id}/messages`, {
+    const answer = await page.request.post(`${im.address}/api/conversations/${id}/messages`, {
       // The login is in a cookie: only the page of this address may use it.
-      headers: { origin: address },
+      headers: { origin: im.address },
       data: { clientId: text.replace(' ', '-'), content: { kind: 'text', text } },
     });
     expect([201, 429]).toContain(answer.status());
