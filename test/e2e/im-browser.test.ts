@@ -256,6 +256,47 @@ test('what is wrong is told where it happens, and nothing of it is stored', asyn
   await grace.page.getByText('You have blocked Ada.').waitFor();
 });
 
+test('the keyboard reaches everything, and the colours stay as they were chosen', async () => {
+  const [ada] = await openFriends();
+  const { page } = ada;
+  const focused = (selector: string) => page.locator(`${selector}:focus`).waitFor();
+  await makeGroup(ada, 'Engine room', []);
+  await focused('[aria-label="Details"]');
+  await page.keyboard.press('Escape');
+  await focused('.conversation');
+  await page.keyboard.press('ArrowDown');
+  await page.locator('.conversation:focus', { hasText: 'Grace' }).waitFor();
+  await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { level: 1, name: 'Engine room' }).waitFor();
+  await focused('textarea');
+  await page.keyboard.type('First');
+  await page.keyboard.press('Shift+Enter');
+  await page.keyboard.type('second');
+  await page.keyboard.press('Enter');
+  await ada.sees(['First\nsecond']);
+  await page.keyboard.type('A draft');
+  await page.keyboard.press('Alt+ArrowDown');
+  await page.getByRole('heading', { level: 1, name: 'Grace' }).waitFor();
+  await page.keyboard.press('Alt+ArrowUp');
+  await page.getByRole('heading', { level: 1, name: 'Engine room' }).waitFor();
+  expect(await ada.field.inputValue()).toBe('A draft');
+  await page.keyboard.press('Control+k');
+  await focused('#search');
+  await page.goBack();
+  await page.getByText('Choose a conversation.').waitFor();
+
+  const ground = () => page.evaluate('getComputedStyle(document.documentElement).backgroundColor');
+  const light = await ground();
+  await page.getByRole('button', { name: 'Settings' }).click();
+  await page.getByText('Dark', { exact: true }).click();
+  await eventually(async () => (await ground()) !== light);
+  const dark = await ground();
+  await page.reload();
+  await ada.untilConnected();
+  expect(await ground()).toBe(dark);
+});
+
 test('a log-out everywhere ends every device, and a login is needed again', async () => {
   const ada = await openPerson('ada');
   await ada.register('Ada');

@@ -128,11 +128,20 @@ export class Outbox {
     const { store, storage } = this.#options;
     const { outbox, me } = store.get();
     if (outbox === this.#saved) return;
+    release(this.#saved, outbox);
     this.#saved = outbox;
     saveOutbox(
       storage,
       me.id,
       outbox.filter((outgoing) => isUnanswered(outgoing) || outgoing.status === 'failed'),
     );
+  }
+}
+
+/** Lets go of the pictures that are no longer shown from memory. */
+function release(before: State['outbox'], now: State['outbox']): void {
+  const kept = new Set(now.map(({ clientId }) => clientId));
+  for (const { clientId, localPicture } of before) {
+    if (localPicture !== null && !kept.has(clientId)) URL.revokeObjectURL(localPicture.url);
   }
 }

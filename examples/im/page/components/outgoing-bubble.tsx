@@ -13,6 +13,16 @@ interface OutgoingBubbleProps {
   readonly isFirst: boolean;
 }
 
+/** The same again would fail again. */
+const hopeless: ReadonlySet<string> = new Set([
+  'client_id_used',
+  'invalid',
+  'not_a_picture',
+  'picture_too_large',
+  'picture_too_many_pixels',
+  'text_too_long',
+]);
+
 /** A message of mine that is not stored yet. */
 export const OutgoingBubble: React.MemoExoticComponent<
   (props: OutgoingBubbleProps) => React.JSX.Element
@@ -46,13 +56,15 @@ export const OutgoingBubble: React.MemoExoticComponent<
           <ProblemLine problem={problem} />
           {hasFailed && (
             <span>
-              <button
-                type="button"
-                className="text-button"
-                onClick={() => messenger.outbox.retry(outgoing)}
-              >
-                Try again
-              </button>
+              {!hopeless.has(problem.code) && (
+                <button
+                  type="button"
+                  className="text-button"
+                  onClick={() => messenger.outbox.retry(outgoing)}
+                >
+                  Try again
+                </button>
+              )}
               <button
                 type="button"
                 className="text-button"

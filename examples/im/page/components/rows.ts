@@ -61,7 +61,7 @@ export function toRows({ messages, outgoing, newFrom, meId }: RowsInput): Row[] 
   return rows;
 }
 
-/** The same for a message that waits and for the one that it becomes: so its picture is not loaded anew. */
+/** The same for a message that waits and for the one that it becomes, which takes its place. */
 function keyOf({ id, senderId, clientId }: Message): string {
   return clientId === null ? id : `${senderId} ${clientId}`;
 }

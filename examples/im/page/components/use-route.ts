@@ -1,6 +1,9 @@
 import { useCallback, useEffect } from 'react';
 import type { Messenger } from '../client/messenger.ts';
 
+/** State of an address behind which the list is. */
+const fromList = 'from the list';
+
 /**
  * Keeps the open conversation in the address, so that the back button of a phone leads to the list, and a page that is
  * loaded anew shows the same; answers how to open one.
@@ -17,11 +20,12 @@ export function useRoute({ store }: Messenger): (conversationId: string | null) 
       const current = store.get().selectedId;
       if (conversationId === current) return;
       if (conversationId === null) {
-        history.replaceState(null, '', '/');
+        if (history.state === fromList) history.back();
+        else history.replaceState(null, '', '/');
       } else {
         const address = `/#${conversationId}`;
         // From one conversation to the next is no way back: that is the list.
-        if (current === null) history.pushState(null, '', address);
+        if (current === null) history.pushState(fromList, '', address);
         else history.replaceState(history.state, '', address);
       }
       store.dispatch({ type: 'selected', conversationId });
