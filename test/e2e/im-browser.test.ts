@@ -408,10 +408,11 @@ async function reloadWorkers(): Promise<void> {
   );
 }
 
-/** Kills the gateway that this page is on; the page has seen it, and there is another one. */
-async function kill({ page }: ImPerson, gateway: number | undefined): Promise<void> {
-  const isLost = page.locator('html:not([data-connection="open"])').waitFor();
-  await Promise.all([im.killAndWait('im-gateway', gateway), isLost]);
+/** Kills the gateway that this page is on; resolves when there is another one, and the page is on one that lives. */
+async function kill(person: ImPerson, gateway: number | undefined): Promise<void> {
+  const before = await person.connectedAt();
+  await im.killAndWait('im-gateway', gateway);
+  await eventually(async () => (await person.connectedAt()) > before, { timeoutMs: 20_000 });
 }
 
 /** Each writes when the words of the one before are on their screen; answers all that was written. */

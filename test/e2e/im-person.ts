@@ -56,6 +56,11 @@ export class ImPerson {
     await this.page.locator('html[data-connection="open"]').waitFor();
   }
 
+  /** When the connection that is open now was opened, by the clock of the page. */
+  async connectedAt(): Promise<number> {
+    return Number(await this.page.locator('html').getAttribute('data-connected-at'));
+  }
+
   async showTab(name: 'Chats' | 'People'): Promise<void> {
     await this.page.getByRole('tab', { name }).click();
   }

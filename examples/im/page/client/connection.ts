@@ -125,7 +125,7 @@ export class Connection {
     this.#attempt = 0;
     clearInterval(this.#pingTimer);
     this.#pingTimer = setInterval(() => this.#ping(), pingMs);
-    this.#options.onState({ status: 'open' });
+    this.#options.onState({ status: 'open', since: Date.now() });
   }
 
   #ping(): void {

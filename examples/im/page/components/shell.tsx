@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useState } from 'react';
 import type { Messenger } from '../client/messenger.ts';
 import { countUnread } from '../store/select.ts';
+import type { Connection } from '../store/state.ts';
 import { Announcer } from './announcer.tsx';
 import { ConnectionNotice } from './connection-notice.tsx';
 import { ConversationPane } from './conversation-pane.tsx';
@@ -46,7 +47,7 @@ function Panes(): React.JSX.Element {
   const [dialog, setDialog] = useState<'settings' | 'group' | null>(null);
   useShortcuts();
   useTitle(countUnread(state));
-  useConnectionAttribute(state.connection.status);
+  useConnectionAttributes(state.connection);
   const chat = state.selectedId === null ? undefined : state.chats.get(state.selectedId);
   return (
     <div className="shell" data-open={state.selectedId !== null}>
@@ -87,11 +88,13 @@ function useTitle(unread: number): void {
 }
 
 /** For styles, and for whoever watches the page from outside. */
-function useConnectionAttribute(status: string): void {
+function useConnectionAttributes(connection: Connection): void {
   useEffect(() => {
-    document.documentElement.dataset.connection = status;
+    const { dataset } = document.documentElement;
+    dataset.connection = connection.status;
+    if (connection.status === 'open') dataset.connectedAt = String(connection.since);
     return () => {
-      delete document.documentElement.dataset.connection;
+      delete dataset.connection;
     };
-  }, [status]);
+  }, [connection]);
 }

@@ -5,7 +5,8 @@ import type { Outgoing } from './outgoing.ts';
 /** Whether the server hears us right now. */
 export type Connection =
   | { readonly status: 'connecting' }
-  | { readonly status: 'open' }
+  /** `since` is when it was opened, by the clock of the page. */
+  | { readonly status: 'open'; readonly since: Time }
   /** The next attempt comes by itself. */
   | { readonly status: 'waiting'; readonly retryAt: Time };
 
