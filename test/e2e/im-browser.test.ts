@@ -229,7 +229,7 @@ test('what is wrong is told where it happens, and nothing of it is stored', asyn
   expect(stored.length).toBeGreaterThanOrEqual(30);
   expect(stored.length).toBeLessThan(60);
   await eventually(async () => (await ada.messages()).length === stored.length);
-  const dot = { ...(await drawPicture(ada)), name: 'dot.png' };
+  const dot = await drawPicture(ada, 8);
   for (let round = 1; round <= 3; round += 1) {
     await pictures.setInputFiles(Array.from({ length: 10 }, () => dot));
     await ada.page.locator('.attachments li').nth(9).waitFor();
@@ -249,11 +249,19 @@ test('what is wrong is told where it happens, and nothing of it is stored', asyn
   await eve.register();
   await eve.page.getByText('You are not in this conversation.').waitFor();
 
+  // What is written before it is known that it will not be taken.
+  await ada.page.context().setOffline(true);
+  await ada.page.locator('html:not([data-connection="open"])').waitFor();
+  await ada.write('Too late');
+  const before = await grace.messages();
   await grace.page.getByRole('button', { name: 'Details' }).click();
   await grace.page.getByRole('button', { name: 'Block' }).click();
   await grace.page.keyboard.press('Escape');
-  await ada.page.getByText('Grace has blocked you: you cannot write here.').waitFor();
   await grace.page.getByText('You have blocked Ada.').waitFor();
+  await ada.page.context().setOffline(false);
+  await ada.page.locator('.outgoing .problem[data-code="blocked"]').waitFor();
+  await ada.page.getByText('Grace has blocked you: you cannot write here.').waitFor();
+  expect(await grace.messages()).toEqual(before);
 });
 
 test('the keyboard reaches everything, and the colours stay as they were chosen', async () => {
@@ -303,6 +311,11 @@ test('a log-out everywhere ends every device, and a login is needed again', asyn
   const other = await openDevice(ada);
   await other.logIn();
   await other.untilConnected();
+  // No script can read what proves the login.
+  expect(await other.page.context().cookies()).toMatchObject([
+    { name: 'im_token', httpOnly: true, sameSite: 'Strict' },
+  ]);
+  expect(await other.page.evaluate('document.cookie')).toBe('');
   const tab = await other.page.context().newPage();
   await tab.goto(im.address);
   await tab.locator('html[data-connection="open"]').waitFor();
@@ -453,8 +466,8 @@ async function seeWhole(person: ImPerson, messages: readonly string[]): Promise<
 }
 
 /** A picture of what somebody sees. */
-async function drawPicture({ page }: ImPerson) {
-  const clip = { x: 0, y: 0, width: 400, height: 300 };
+async function drawPicture({ page }: ImPerson, size = 300) {
+  const clip = { x: 0, y: 0, width: size, height: size };
   return { name: 'view.png', mimeType: 'image/png', buffer: await page.screenshot({ clip }) };
 }
 

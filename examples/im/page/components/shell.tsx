@@ -46,6 +46,7 @@ function Panes(): React.JSX.Element {
   const state = useMessengerState();
   const [dialog, setDialog] = useState<'settings' | 'group' | null>(null);
   useShortcuts();
+  useMinutes();
   useTitle(countUnread(state));
   useConnectionAttributes(state.connection);
   const chat = state.selectedId === null ? undefined : state.chats.get(state.selectedId);
@@ -85,6 +86,15 @@ function useTitle(unread: number): void {
       document.title = 'Messenger';
     };
   }, [unread]);
+}
+
+/** Shows anew what tells how long ago something was. */
+function useMinutes(): void {
+  const [, setMinutes] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => setMinutes((minutes) => minutes + 1), 60_000);
+    return () => clearInterval(timer);
+  }, []);
 }
 
 /** For styles, and for whoever watches the page from outside. */
