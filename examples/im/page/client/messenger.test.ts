@@ -77,6 +77,17 @@ test('a gap that does not close by itself is fetched after half a second', async
   expect(shown()).toEqual([3, 4, 5, 6]);
 });
 
+test('a gap that a request has not closed is fetched again', async () => {
+  const { server, last, shown } = await begin(3);
+  server.stored = messages(1, 5);
+  hear(last(), 7);
+  await vi.advanceTimersByTimeAsync(501);
+  expect(shown()).toEqual([3, 4, 5]);
+  server.stored = messages(1, 7);
+  await vi.advanceTimersByTimeAsync(501);
+  expect(shown()).toEqual([3, 4, 5, 6, 7]);
+});
+
 test('a gap that closes by itself costs no request', async () => {
   const { server, last, shown } = await begin(3);
   const before = server.asked.length;
@@ -160,6 +171,11 @@ test('it says what has arrived and what was read, the newest mark alone', async 
   hear(last(), 5);
   await vi.advanceTimersByTimeAsync(1000);
   expect(said('delivered').slice(1)).toEqual([{ type: 'delivered', conversationId: '10', seq: 5 }]);
+  // Whatever else changes in the conversation is no reason to say it again.
+  const mark = { userId: grace.id, deliveredSeq: 1, readSeq: 1 };
+  last().hear({ type: 'marks', conversationId: '10', marks: [mark] });
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(said('delivered')).toHaveLength(2);
   messenger.see('10', 5);
   messenger.see('10', 5);
   await vi.advanceTimersByTimeAsync(1000);

@@ -35,6 +35,8 @@ test('a message of mine is shown at once, and stored in its place without being 
   const written = run(loaded, { type: 'written', outgoing: outgoing('a1') });
   expect(written.outbox).toHaveLength(1);
   const mine = heard(4, { senderId: ada.id, clientId: 'a1' });
+  // The message itself comes before the answer.
+  expect(run(written, mine).outbox).toEqual([]);
   const stored = run(written, mine, said({ type: 'sent', ...answer('a1'), ...stamp(4) }));
   expect(stored.outbox).toEqual([]);
   expect(shownTexts(stored)).toEqual(['Line 3', 'Line 4']);
