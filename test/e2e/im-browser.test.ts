@@ -20,6 +20,17 @@ afterAll(async () => {
   await im?.dispose();
 });
 
+test('the page may load nothing but its own files and talk to nothing but its server', async () => {
+  const response = await fetch(im.address);
+  const policy = response.headers.get('content-security-policy')?.split('; ');
+  expect(policy).toContain("default-src 'none'");
+  expect(policy).toContain("script-src 'self'");
+  expect(policy).toContain("style-src 'self'");
+  const socket = `127.0.0.1:${im.socketPort}`;
+  expect(policy).toContain(`connect-src 'self' ws://${socket} wss://${socket}`);
+  expect(await fetch(`${im.address}/assets/%2e%2e/index.html`)).toMatchObject({ status: 404 });
+});
+
 test('a conversation of three people outlives everything, once and in order on every screen', async () => {
   const [ada, grace] = await Promise.all([openPerson('ada'), openPerson('grace')]);
   await Promise.all([ada.register('Ada'), grace.register('Grace')]);

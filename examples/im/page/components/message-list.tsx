@@ -47,7 +47,7 @@ export function MessageList({ chat }: { readonly chat: Chat }): React.JSX.Elemen
               Older messages could not be loaded. Try again
             </button>
           )}
-          {!hasOlder(chat) && conversation.kind === 'direct' && history.have === 0 && (
+          {!hasOlder(chat) && conversation.kind === 'direct' && rows.length === 0 && (
             <p>Say hello.</p>
           )}
         </div>

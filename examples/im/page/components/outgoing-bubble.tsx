@@ -39,7 +39,14 @@ export const OutgoingBubble: React.MemoExoticComponent<
         <span className="visually-hidden">You: </span>
         {image !== null && (
           <span className="picture" style={fitPicture(localPicture ?? picture ?? image)}>
-            <img src={image.url} alt="" />
+            <img
+              src={image.url}
+              alt=""
+              // Instead of the sign for a broken one: what is wrong is told below.
+              onError={(event) => {
+                event.currentTarget.hidden = true;
+              }}
+            />
             {status === 'uploading' && (
               <span className="spinner" role="status" aria-label="Uploading" />
             )}

@@ -1,5 +1,6 @@
 import type { Id, Presence, User } from '../../shared/model.ts';
 import { withoutStored } from './outbox.ts';
+import type { Outgoing } from './outgoing.ts';
 import type { Chat, State } from './state.ts';
 
 /** Changes one chat; the state stays as it is when the chat does, or is not known. */
@@ -27,6 +28,11 @@ export function withUsers(
   const all = new Map(users);
   for (const { id, name, nickname, avatar } of told) all.set(id, { id, name, nickname, avatar });
   return all;
+}
+
+/** Forgets messages that wait. */
+export function withoutOutgoing(state: State, isOver: (outgoing: Outgoing) => boolean): State {
+  return { ...state, outbox: state.outbox.filter((outgoing) => !isOver(outgoing)) };
 }
 
 /** A friend came or went. */

@@ -1,7 +1,7 @@
 import { isRetryable } from '../../shared/error-code.ts';
 import type { Time } from '../../shared/model.ts';
 import type { ServerMessage } from '../../shared/socket-message.ts';
-import { changeChat, withPresence, withUsers } from './change.ts';
+import { changeChat, withoutOutgoing, withPresence, withUsers } from './change.ts';
 import { withMarks, withNewer, withRead } from './chat.ts';
 import { placeMessage } from './history.ts';
 import { changeOutgoing, withoutStored } from './outbox.ts';
@@ -64,8 +64,12 @@ function withSent(
 
 function withRefused(
   state: State,
-  { clientId, error, message }: Extract<ServerMessage, { type: 'refused' }>,
+  { clientId, conversationId, error, message }: Extract<ServerMessage, { type: 'refused' }>,
 ): State {
+  // There is no place to show it.
+  if (error === 'conversation_unknown' && !state.chats.has(conversationId)) {
+    return withoutOutgoing(state, (outgoing) => outgoing.clientId === clientId);
+  }
   const problem = { code: error, message };
   const status = isRetryable(error) ? 'sending' : 'failed';
   return { ...state, outbox: changeOutgoing(state.outbox, clientId, { status, problem }) };

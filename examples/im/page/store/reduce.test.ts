@@ -135,9 +135,20 @@ test('a list that was fetched before a message came takes nothing back', () => {
   expect(countUnread(state)).toBe(1);
 });
 
-test('a conversation that is no longer listed is gone, with what waits in it', () => {
+test('a conversation that is no longer listed is gone, and what waits in it once it is refused', () => {
   const written = run(loaded, { type: 'written', outgoing: outgoing('a1') });
   const state = run(written, { type: 'conversations', conversations: [], users: [] });
+  expect(state.chats.size).toBe(0);
+  expect(state.outbox).toHaveLength(1);
+  const reason = { error: 'conversation_unknown', message: 'There is none.' } as const;
+  const refused = said({ type: 'refused', ...answer('a1'), ...reason });
+  expect(run(state, refused).outbox).toEqual([]);
+  expect(run(written, refused).outbox).toMatchObject([{ status: 'failed' }]);
+});
+
+test('a conversation that somebody leaves is gone, with what waits in it', () => {
+  const written = run(loaded, { type: 'written', outgoing: outgoing('a1') });
+  const state = run(written, { type: 'gone', conversationId: '10' });
   expect(state.chats.size).toBe(0);
   expect(state.outbox).toEqual([]);
 });

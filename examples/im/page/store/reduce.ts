@@ -1,6 +1,6 @@
 import type { Conversation, Id, Relations, User } from '../../shared/model.ts';
 import type { Action } from './action.ts';
-import { changeChat, withUsers } from './change.ts';
+import { changeChat, withoutOutgoing, withUsers } from './change.ts';
 import { beginChat, updateChat, withNewer, withRead } from './chat.ts';
 import { type History, placeNewer, placeOlder, restart, trim } from './history.ts';
 import { changeOutgoing, withoutStored } from './outbox.ts';
@@ -30,7 +30,10 @@ export function reduce(state: State, action: Action): State {
         action.conversation,
       );
     case 'gone':
-      return withoutChat(state, action.conversationId);
+      return withoutChat(
+        withoutOutgoing(state, (one) => one.conversationId === action.conversationId),
+        action.conversationId,
+      );
     case 'heard':
       return reduceHeard(state, action.message, action.now);
     case 'older-asked':
@@ -46,10 +49,7 @@ export function reduce(state: State, action: Action): State {
     case 'outgoing':
       return { ...state, outbox: changeOutgoing(state.outbox, action.clientId, action.change) };
     case 'discarded':
-      return {
-        ...state,
-        outbox: state.outbox.filter(({ clientId }) => clientId !== action.clientId),
-      };
+      return withoutOutgoing(state, ({ clientId }) => clientId === action.clientId);
     case 'selected':
       return select(state, action.conversationId);
     case 'seen':
@@ -100,10 +100,9 @@ function newFromOf({ unread, readSeq }: Conversation): number | null {
 }
 
 function withoutChat(state: State, id: Id): State {
+  // What waits in it is kept until the server refuses it: a list may be older than the conversation.
   const chats = new Map(state.chats);
-  if (!chats.delete(id)) return state;
-  const outbox = state.outbox.filter(({ conversationId }) => conversationId !== id);
-  return { ...state, chats, outbox };
+  return chats.delete(id) ? { ...state, chats } : state;
 }
 
 function withPage(
