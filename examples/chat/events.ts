@@ -1,4 +1,4 @@
-import { type Context, type EventHandler, gateway, PartialResultError } from 'gatewayworker';
+import { allowPartial, type Context, type EventHandler, gateway } from 'gatewayworker';
 import { type About, type ClientMessage, parseClientMessage } from './client-message.ts';
 import { encodeServerMessage, type Person, type ServerMessage } from './server-message.ts';
 
@@ -116,31 +116,18 @@ function announce(type: 'joined' | 'left', clientId: string, { name, room }: Ses
 }
 
 async function findSession(clientId: string): Promise<Session | undefined> {
-  try {
-    return (await gateway.getSession<Session>(clientId)) ?? undefined;
-  } catch (error) {
-    // The gateway of that person does not answer: nobody can write to them now.
-    if (error instanceof PartialResultError) return undefined;
-    throw error;
-  }
+  // When the gateway of that person does not answer, nobody can write to them now.
+  return (await allowPartial(gateway.getSession<Session>(clientId))) ?? undefined;
 }
 
 async function findPeople(room: string): Promise<Person[]> {
   const people: Person[] = [];
-  for (const [id, session] of await findSessions(room)) {
+  // A gateway that dies takes its people along; the others are still worth showing.
+  const sessions = await allowPartial(gateway.getClientSessionsByGroup<Session>(room));
+  for (const [id, session] of sessions ?? []) {
     if (session !== undefined) people.push({ id, name: session.name });
   }
   return people;
-}
-
-async function findSessions(room: string): Promise<Map<string, Session | undefined>> {
-  try {
-    return await gateway.getClientSessionsByGroup<Session>(room);
-  } catch (error) {
-    // A gateway that dies takes its people along; the others are still worth showing.
-    if (error instanceof PartialResultError && error.partial instanceof Map) return error.partial;
-    throw error;
-  }
 }
 
 function reply(context: Context<Session>, message: ServerMessage): void {

@@ -1,3 +1,4 @@
+export { allowPartial } from './allow-partial.ts';
 export {
   type CloseOptions,
   parseClientIdArgument,

@@ -43,14 +43,14 @@ export class OptionError extends GatewayWorkerError {
 }
 
 /** Rejects a query that some gateways did not answer within `queryTimeoutMs`. */
-export class PartialResultError extends GatewayWorkerError {
+export class PartialResultError<Answer = unknown> extends GatewayWorkerError {
   override readonly name: string = 'PartialResultError';
-  /** The answer made of those gateways that did answer. */
-  readonly partial: unknown;
+  /** The answer made of those gateways that did answer; `undefined` when the query was about one client. */
+  readonly partial: Answer | undefined;
   /** Inner addresses (`host:port`) of the gateways that did not answer. */
   readonly missing: readonly string[];
 
-  constructor(partial: unknown, missing: readonly string[], options?: ErrorOptions) {
+  constructor(partial: Answer | undefined, missing: readonly string[], options?: ErrorOptions) {
     super('GW_ERR_PARTIAL_RESULT', `no answer from ${missing.join(', ')}`, options);
     this.partial = partial;
     this.missing = missing;

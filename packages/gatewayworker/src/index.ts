@@ -11,6 +11,7 @@ export {
   type WorkerInfo,
 } from '@gatewayworker/business-worker';
 export {
+  allowPartial,
   type CloseOptions,
   GatewayClient,
   type GatewayClientOptions,

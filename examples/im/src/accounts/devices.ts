@@ -1,3 +1,4 @@
+import { allowPartial } from 'gatewayworker';
 import { limits } from '../../shared/limits.ts';
 import type { Device } from '../../shared/model.ts';
 import { socketClose } from '../../shared/socket-message.ts';
@@ -5,7 +6,6 @@ import { AppError } from '../app-error.ts';
 import { Batcher } from '../batcher.ts';
 import type { Database, Write } from '../database/schema.ts';
 import { deviceGroup, type Push, tell } from '../push.ts';
-import { whereReached } from '../reached.ts';
 import { type Login, tokenLifetimeMs } from './token.ts';
 
 /** What devices work with. */
@@ -39,7 +39,7 @@ export class Devices {
       .orderBy('last_used_at', 'desc')
       .execute();
     const groups = rows.map(({ id }) => deviceGroup(id));
-    const counts = await whereReached(push.batchGetClientIdCountByGroup(groups));
+    const counts = await allowPartial(push.batchGetClientIdCountByGroup(groups));
     return rows.map(({ id, name, created_at, last_used_at }) => ({
       ...{ id, name, createdAt: created_at, lastUsedAt: last_used_at },
       online: (counts?.get(deviceGroup(id)) ?? 0) > 0,
@@ -119,7 +119,7 @@ export class Devices {
 
   async #close(deviceId: string): Promise<void> {
     const { push } = this.#options;
-    const clients = await whereReached(push.getClientIdListByGroup(deviceGroup(deviceId)));
+    const clients = await allowPartial(push.getClientIdListByGroup(deviceGroup(deviceId)));
     for (const clientId of clients ?? []) {
       push.closeClient(clientId, null, { code: socketClose.loggedOut, reason: 'logged out' });
     }

@@ -1,3 +1,4 @@
+import { allowPartial } from 'gatewayworker';
 import { sql } from 'kysely';
 import { limits } from '../../shared/limits.ts';
 import type { FoundUser, Friend, FriendRequest, Relations, User } from '../../shared/model.ts';
@@ -8,7 +9,6 @@ import type { Database, Write } from '../database/schema.ts';
 import { lockUsers } from '../database/transact.ts';
 import type { IdGenerator } from '../ids/id-generator.ts';
 import { type Push, tell } from '../push.ts';
-import { whereReached } from '../reached.ts';
 import {
   findBarriers,
   findRelations,
@@ -208,7 +208,7 @@ export class People {
       ? all
       : all.where('friend_id', '=', otherId)
     ).execute();
-    const online = await whereReached(push.isUidsOnline(rows.map(({ id }) => id)));
+    const online = await allowPartial(push.isUidsOnline(rows.map(({ id }) => id)));
     return rows.map((row) => {
       const isOnline = online?.get(row.id) ?? false;
       return {

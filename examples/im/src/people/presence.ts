@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GatewayWorkerError } from 'gatewayworker';
+import { allowPartial, GatewayWorkerError } from 'gatewayworker';
 import { Batcher } from '../batcher.ts';
 import type { Database } from '../database/schema.ts';
 import { type Push, tell } from '../push.ts';
-import { whereReached } from '../reached.ts';
 
 /** How long somebody may be away, to load the page anew, before they count as gone, in milliseconds. */
 const graceMs = 2000;
@@ -75,7 +74,7 @@ export class PresenceTracker {
         await sleep(500, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
       }
     }
-    return (await whereReached(push.isUidsOnline(userIds))) ?? new Map();
+    return (await allowPartial(push.isUidsOnline(userIds))) ?? new Map();
   }
 
   async #tell(
