@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { GatewayClient } from 'gatewayworker';
+import type { GatewayApi } from 'gatewayworker';
 import type { ClientTokenVerifier, TokenVerdict } from './client-token.ts';
 import { HttpError } from './http-error.ts';
 import { encodeServerMessage, type ServerMessage } from './server-message.ts';
@@ -12,7 +12,7 @@ import { topic } from './topic.ts';
 export interface RouteOptions {
   readonly settings: PushSettings;
   /** One for the whole life of the process: its links come back by themselves. */
-  readonly client: GatewayClient;
+  readonly client: GatewayApi;
   readonly verifier: ClientTokenVerifier;
 }
 

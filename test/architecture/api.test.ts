@@ -99,6 +99,16 @@ describe('the Gateway API', () => {
     expect(membersOf('GatewayClient')).toEqual(methods);
   });
 
+  test('is an interface of all that a worker and a client share', () => {
+    // With their docstrings there, nothing of it can be said twice and differ.
+    const shared = methods.filter(({ name, isStatic }) => !isStatic && name !== 'close');
+    const written = shared.map(({ name, parameters, type }) => ({ name, parameters, type }));
+    const api = membersOf('GatewayApi').map(({ name, parameters, type }) => ({
+      ...{ name, parameters, type },
+    }));
+    expect(api).toEqual(written);
+  });
+
   test('has one row for each method, with its arguments and their types, and no other', () => {
     expect(rows.map(({ name, cells }) => [name, cells[1]]).sort(byFirst)).toEqual(
       expected.map(({ call, given }) => [call, writeTypes(given)]).sort(byFirst),

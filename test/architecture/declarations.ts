@@ -33,7 +33,7 @@ interface Declaration {
  */
 export function readDeclaration(name: string): Declaration {
   const start = new RegExp(
-    `^export (?:class|interface) ${name}(?:<.*?>)?(?: extends (\\w+).*?)? \\{\\n`,
+    `^export (?:class|interface) ${name}(?:<.*?>)?(?: extends (\\w+).*?)?(?: implements .*?)? \\{\\n`,
     'm',
   );
   const source = listSources()

@@ -1,9 +1,9 @@
-import type { GatewayClient } from 'gatewayworker';
+import type { GatewayApi } from 'gatewayworker';
 import type { ServerMessage } from '../shared/socket-message.ts';
 
 /** What the rules need of the cluster: `gateway` in a business worker, a `GatewayClient` in the HTTP process. */
 export type Push = Pick<
-  GatewayClient,
+  GatewayApi,
   | 'batchGetClientIdCountByGroup'
   | 'closeClient'
   | 'getClientIdListByGroup'

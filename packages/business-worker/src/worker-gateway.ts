@@ -1,4 +1,10 @@
-import { GatewayClient, type GatewayPool, handToClient, packSession } from '@gatewayworker/client';
+import {
+  type GatewayApi,
+  GatewayClient,
+  type GatewayPool,
+  handToClient,
+  packSession,
+} from '@gatewayworker/client';
 import {
   mergeSession,
   packSessionDelta,
@@ -18,7 +24,7 @@ import type { ClientContext } from './client-context.ts';
  * What it changes of a client that is attached to this worker is seen by the client's own context at
  * once, not only when the gateway has told of it.
  */
-export class WorkerGateway extends GatewayClient {
+export class WorkerGateway extends GatewayClient implements GatewayApi {
   readonly #pool: () => GatewayPool;
   readonly #clients: () => AttachedClients;
 

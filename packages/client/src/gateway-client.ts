@@ -29,35 +29,21 @@ import {
   parseUids,
 } from './arguments.ts';
 import { handJoin, handToAll, handToClient } from './delivery.ts';
+import type { GatewayApi, SendToAllOptions, SendToGroupOptions } from './gateway-api.ts';
 import { GatewayPool } from './gateway-pool.ts';
 import { GatewayQueries } from './gateway-queries.ts';
 import { type GatewayClientOptions, resolveGatewayClientOptions } from './options.ts';
 import { sendToAll, sendToClient, sendToGroups, sendToOnly, sendToUids } from './send.ts';
 import { packSession } from './session-argument.ts';
 
-/** Receivers of `sendToAll`. */
-export interface SendToAllOptions {
-  /** Send to these clients alone; an empty list sends to nobody. @default every client */
-  readonly only?: readonly string[];
-  /** Leave these clients out. @default [] */
-  readonly exclude?: readonly string[];
-}
-
-/** Receivers of `sendToGroup`. */
-export interface SendToGroupOptions {
-  /** Leave these clients out. @default [] */
-  readonly exclude?: readonly string[];
-}
-
 /**
- * The Gateway API: sends to clients wherever they are connected, and asks about them.
+ * The Gateway API of a process that is no business worker.
  *
- * Every send answers at once whether it was handed to a live link; unknown and stale client ids are
- * ignored. Commands take effect in the order of the calls, per gateway, and queries see the commands
- * of the same caller. Wrong arguments throw a `TypeError` or `RangeError` at the call, before anything
- * is sent. A string is sent as text, bytes as binary.
+ * ```ts
+ * const api = await GatewayClient.connect({ registerAddress, secretKey });
+ * ```
  */
-export class GatewayClient extends GatewayQueries {
+export class GatewayClient extends GatewayQueries implements GatewayApi {
   readonly #pool: () => GatewayPool;
 
   /** For the framework itself; applications call `GatewayClient.connect`. */
@@ -107,7 +93,6 @@ export class GatewayClient extends GatewayQueries {
     await this.#pool().close();
   }
 
-  /** Sends to every client of the cluster. */
   sendToAll(data: Payload, options: SendToAllOptions = {}): boolean {
     const payload = parsePayload(data);
     assertCallOptions(options, ['only', 'exclude']);
@@ -119,19 +104,16 @@ export class GatewayClient extends GatewayQueries {
     return sendToOnly(this.#pool(), receivers, payload);
   }
 
-  /** Sends to one client. */
   sendToClient(clientId: string, data: Payload): boolean {
     const payload = parsePayload(data);
     return sendToClient(this.#pool(), parseClientIdArgument('clientId', clientId), payload);
   }
 
-  /** Sends to every client of one uid or of several. */
   sendToUid(uid: string | number | readonly (string | number)[], data: Payload): boolean {
     const payload = parsePayload(data);
     return sendToUids(this.#pool(), parseUids(uid), payload);
   }
 
-  /** Sends to every member of one group or of several; a client in two of them gets it once. */
   sendToGroup(
     group: string | readonly string[],
     data: Payload,
@@ -142,67 +124,57 @@ export class GatewayClient extends GatewayQueries {
     return sendToGroups(this.#pool(), parseGroups(group), parseExclude(options), payload);
   }
 
-  /** Sends a last message, if there is one, and closes the client when it has taken everything. */
   closeClient(clientId: string, data?: Payload | null, options?: CloseOptions): boolean {
     const close = parseClose(data, options);
     const address = parseClientIdArgument('clientId', clientId);
     return handToClient(this.#pool(), address, (writer, to) => writeCloseClient(writer, to, close));
   }
 
-  /** Drops a client at once, and what was not sent to it. */
   destroyClient(clientId: string): boolean {
     const address = parseClientIdArgument('clientId', clientId);
     return handToClient(this.#pool(), address, writeDestroyClient);
   }
 
-  /** Closes every client of a uid, as `closeClient` does. */
   closeUid(uid: string | number, data?: Payload | null, options?: CloseOptions): boolean {
     const close = parseClose(data, options);
     const name = parseUid(uid);
     return handToAll(this.#pool(), (writer) => writeCloseUid(writer, name, close));
   }
 
-  /** Binds a client to a uid. A client has one uid, the last wins; a uid has any number of clients. */
   bindUid(clientId: string, uid: string | number): boolean {
     const address = parseClientIdArgument('clientId', clientId);
     const name = parseUid(uid);
     return handJoin(this.#pool(), address, { kind: InterestKind.Uid, name });
   }
 
-  /** Unbinds a client from its uid. */
   unbindUid(clientId: string): boolean {
     const address = parseClientIdArgument('clientId', clientId);
     return handToClient(this.#pool(), address, writeUnbindUid);
   }
 
-  /** Adds a client to a group. It leaves by itself when it closes. */
   joinGroup(clientId: string, group: string): boolean {
     const address = parseClientIdArgument('clientId', clientId);
     const name = parseGroup(group);
     return handJoin(this.#pool(), address, { kind: InterestKind.Group, name });
   }
 
-  /** Takes a client out of a group. */
   leaveGroup(clientId: string, group: string): boolean {
     const address = parseClientIdArgument('clientId', clientId);
     const name = parseGroup(group);
     return handToClient(this.#pool(), address, (writer, to) => writeLeaveGroup(writer, to, name));
   }
 
-  /** Takes every client out of a group. */
   ungroup(group: string): boolean {
     const name = parseGroup(group);
     return handToAll(this.#pool(), (writer) => writeUngroup(writer, name));
   }
 
-  /** Replaces the session of a client. */
   setSession(clientId: string, session: object): boolean {
     const packed = packSession('session', session);
     const address = parseClientIdArgument('clientId', clientId);
     return handToClient(this.#pool(), address, (writer, to) => writeSetSession(writer, to, packed));
   }
 
-  /** Merges a partial session deeply into the session of a client. */
   updateSession(clientId: string, partial: object): boolean {
     const packed = packSession('partial', partial);
     const address = parseClientIdArgument('clientId', clientId);

@@ -6,11 +6,8 @@ export {
   parseUid,
 } from './arguments.ts';
 export { handToClient } from './delivery.ts';
-export {
-  GatewayClient,
-  type SendToAllOptions,
-  type SendToGroupOptions,
-} from './gateway-client.ts';
+export type { GatewayApi, SendToAllOptions, SendToGroupOptions } from './gateway-api.ts';
+export { GatewayClient } from './gateway-client.ts';
 export type { GatewayLink } from './gateway-link.ts';
 export { type GatewayFrameHandler, GatewayPool, type GatewayPoolOptions } from './gateway-pool.ts';
 export {

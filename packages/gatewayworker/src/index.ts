@@ -13,6 +13,7 @@ export {
 export {
   allowPartial,
   type CloseOptions,
+  type GatewayApi,
   GatewayClient,
   type GatewayClientOptions,
   type SendToAllOptions,
