@@ -37,10 +37,10 @@ new BusinessWorker({
 
 new Worker({
   name: 'im-http',
-  async onWorkerStart({ logger }) {
+  async onWorkerStart(worker) {
     // Loaded here alone: every process runs this file, and only this one needs the web server and its libraries.
     const { startHttpServer } = await import('./src/http/http-server.ts');
-    server = await startHttpServer(settings, logger);
+    server = await startHttpServer(settings, worker);
     process.stdout.write(`Messenger: ${server.address}\n`);
   },
   async onWorkerStop() {

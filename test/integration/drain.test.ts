@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventHandler } from '@gatewayworker/business-worker';
-import type { StopOptions } from '@gatewayworker/core';
+import { quickStop, type StopOptions } from '@gatewayworker/core';
 import { eventually, type Roles, type TestClient } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 import { gate, roles } from './roles.ts';
@@ -178,6 +178,34 @@ test('what onWorkerStop sends goes out, and what a callback sends that was still
   await stopped;
   await eventually(() => clients.every(({ messages }) => messages.length === 2));
   for (const { messages } of clients) expect(messages).toEqual(['answer to x', 'goodbye to 2']);
+});
+
+test.each([
+  ['gracefully', graceful],
+  ['without grace', quickStop],
+])('a callback that waits learns that its worker stops %s, and finishes', async (_how, options) => {
+  const seen: string[] = [];
+  let signal = new AbortController().signal;
+  const cluster = await roles({
+    events: {
+      onWorkerStart: (worker) => {
+        signal = worker.signal;
+      },
+      onMessage: async (_id, _message, ctx) => {
+        const end = await sleep(60_000, 'slept', { signal }).catch(() => 'aborted');
+        seen.push(end);
+        ctx.send(end);
+      },
+      onWorkerStop: (worker) => void seen.push(`stop ${worker.signal === signal}`),
+    },
+  });
+  const [client] = await connectMany(cluster, 1);
+  client?.send('x');
+  await eventually(() => cluster.workers[0]?.status().inFlight === 1);
+  expect(signal.aborted).toBe(false);
+  await cluster.workers[0]?.stop(options);
+  expect(seen).toEqual(['aborted', 'stop true']);
+  expect(await client?.next()).toBe('aborted');
 });
 
 test('clients of the only worker wait for the next one with their sessions', async () => {

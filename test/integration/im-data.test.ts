@@ -49,6 +49,8 @@ class Recorder implements Push {
 interface Instance {
   readonly messenger: Messenger;
   readonly push: Recorder;
+  /** Aborts what the process of a messenger would: it is to end. */
+  readonly ending: AbortController;
 }
 
 describe.each(databaseKinds)('on $title', (kind) => {
@@ -85,7 +87,10 @@ describe.each(databaseKinds)('on $title', (kind) => {
     };
     const push = new Recorder();
     const { logger } = captureLogger();
-    return { messenger: await openMessenger({ settings, push, logger }), push };
+    const ending = new AbortController();
+    const { signal } = ending;
+    const messenger = await openMessenger({ settings, push, logger, signal });
+    return { messenger, push, ending };
   }
 
   async function register(): Promise<string> {
@@ -343,6 +348,22 @@ describe.each(databaseKinds)('on $title', (kind) => {
       content.kind === 'notice' ? content.notice.event : content.kind,
     );
     expect(notices).toEqual(['created', 'added', 'left', 'removed']);
+  });
+
+  check('friends are told at once of who goes while the process is to end', async () => {
+    const [ann, bob] = [await register(), await register()];
+    await befriend(ann, bob);
+    const order: string[] = [];
+    const going = await open();
+    onTestFinished(() => going.messenger.close());
+    const staying = first.messenger.presence.went(ann).then(() => order.push('staying'));
+    const ended = going.messenger.presence.went(ann).then(() => order.push('to end'));
+    going.ending.abort();
+    await Promise.all([staying, ended]);
+    expect(order).toEqual(['to end', 'staying']);
+    expect(going.push.told).toMatchObject([
+      { userIds: [bob], message: { type: 'presence', userId: ann } },
+    ]);
   });
 
   check(

@@ -18,9 +18,9 @@ import { resolveImSettings } from './settings.ts';
 export class Events implements EventHandler<Session> {
   #opened: { readonly messenger: Messenger; readonly live: LiveSide } | undefined;
 
-  async onWorkerStart({ logger }: WorkerInfo): Promise<void> {
+  async onWorkerStart({ logger, signal }: WorkerInfo): Promise<void> {
     const settings = resolveImSettings(process.env);
-    const messenger = await openMessenger({ settings, push: gateway, logger });
+    const messenger = await openMessenger({ settings, push: gateway, logger, signal });
     this.#opened = { messenger, live: new LiveSide(messenger, logger) };
   }
 

@@ -39,11 +39,13 @@ export interface MessengerOptions {
   readonly settings: ImSettings;
   readonly push: Push;
   readonly logger: Logger;
+  /** Aborted when the process is to end. */
+  readonly signal: AbortSignal;
 }
 
 /** Opens the database, leases a node number and puts the rules together. */
 export async function openMessenger(options: MessengerOptions): Promise<Messenger> {
-  const { settings, push, logger } = options;
+  const { settings, push, logger, signal } = options;
   const db = await openDatabase(settings);
   const ids = new IdGenerator();
   const lease = new NodeLease({ db, ids, logger });
@@ -54,7 +56,7 @@ export async function openMessenger(options: MessengerOptions): Promise<Messenge
   const hasher = new PasswordHasher(settings.passwordCost);
   const { registrationsPerHour } = settings;
   const devices = new Devices({ db, push });
-  const presence = new PresenceTracker({ db, push });
+  const presence = new PresenceTracker({ db, push, signal });
   const groups = new Groups({ db, ids, push });
   const messages = new MessageWriter({ db, ids, push });
   const marks = new Marks({ db, push });
@@ -65,7 +67,7 @@ export async function openMessenger(options: MessengerOptions): Promise<Messenge
     conversations: new Conversations(db),
     invitations: new Invitations(db, groups),
     async close() {
-      await presence.stop();
+      await presence.drain();
       await Promise.all([messages.drain(), marks.drain(), devices.drain()]);
       await lease.stop();
       await db.destroy();

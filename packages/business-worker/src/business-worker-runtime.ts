@@ -50,6 +50,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
   readonly #id: number;
   readonly #logger: Logger;
   readonly #loadEvents: (eventHandler: string) => Promise<EventHandler>;
+  readonly #ending = new AbortController();
   #worker: StartedWorker | undefined;
   #isReady = false;
   #clock: StopClock | undefined;
@@ -74,6 +75,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
   }
 
   async stop(options: StopOptions = quickStop): Promise<void> {
+    this.#ending.abort();
     const worker = this.#worker;
     if (worker === undefined) return;
     const { isGraceful, timeoutMs } = options;
@@ -167,7 +169,8 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       onLinkDown: (...down) => clients.removeLink(...down),
       onDirectory: () => clients.endLost(),
     });
-    const info: WorkerInfo = { id: this.#id, name, logger: this.#logger, gateway };
+    const { signal } = this.#ending;
+    const info: WorkerInfo = { id: this.#id, name, logger: this.#logger, gateway, signal };
     return { events, pool, clients, runner, info };
   }
 }

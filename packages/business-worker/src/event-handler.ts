@@ -94,6 +94,11 @@ export interface WorkerInfo {
   readonly logger: Logger;
   /** The Gateway API, the same as the `gateway` export. */
   readonly gateway: GatewayClient;
+  /**
+   * Aborted as soon as the process is to end, in a reload or a stop: before the callbacks that run have
+   * finished, and before `onWorkerStop`. For whatever may wait for long.
+   */
+  readonly signal: AbortSignal;
 }
 
 /** Where a callback failed. */

@@ -15,6 +15,8 @@ export interface WorkerProcess {
   readonly name: string;
   /** Writes to the log of the cluster, with role, name and id on every line. */
   readonly logger: Logger;
+  /** Aborted as soon as the process is to end, in a reload or a stop, right before `onWorkerStop`; during `onWorkerStart` too. */
+  readonly signal: AbortSignal;
 }
 
 /** Options of a worker. */

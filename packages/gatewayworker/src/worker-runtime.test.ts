@@ -18,7 +18,7 @@ test('tells both callbacks which process they run in', async () => {
   });
   await runtime.start();
   await runtime.stop();
-  const worker = { id: 1, name: 'web', logger };
+  const worker = { id: 1, name: 'web', logger, signal: expect.any(AbortSignal) };
   expect(calls).toEqual([
     ['start', worker],
     ['stop', worker],
@@ -62,6 +62,21 @@ test('calls onWorkerStop once, and not when the start failed or never was', asyn
   await runtime.start();
   await Promise.all([runtime.stop(), runtime.stop()]);
   expect(stops).toBe(1);
+});
+
+test('aborts its signal when it is to stop, before onWorkerStop and while onWorkerStart runs', async () => {
+  const seen: unknown[] = [];
+  const runtime = createRuntime({
+    onWorkerStart: async ({ signal }) => {
+      seen.push(signal.aborted);
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    },
+    onWorkerStop: ({ signal }) => seen.push(signal.aborted),
+  });
+  const started = runtime.start();
+  await runtime.stop();
+  await started;
+  expect(seen).toEqual([false, true]);
 });
 
 test('waits for onWorkerStart before it calls onWorkerStop', async () => {

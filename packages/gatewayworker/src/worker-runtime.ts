@@ -6,6 +6,7 @@ import type { ResolvedWorkerOptions, WorkerProcess } from './worker-options.ts';
 export class WorkerRuntime implements RoleRuntime {
   readonly #options: ResolvedWorkerOptions;
   readonly #process: WorkerProcess;
+  readonly #ending = new AbortController();
   #started: Promise<boolean> | undefined;
   #stopped: Promise<void> | undefined;
   #isReady = false;
@@ -15,7 +16,7 @@ export class WorkerRuntime implements RoleRuntime {
     { id, logger }: Pick<ProcessContext, 'id' | 'logger'>,
   ) {
     this.#options = options;
-    this.#process = Object.freeze({ name: options.name, id, logger });
+    this.#process = Object.freeze({ name: options.name, id, logger, signal: this.#ending.signal });
   }
 
   /** Rejects with whatever `onWorkerStart` throws. */
@@ -31,6 +32,7 @@ export class WorkerRuntime implements RoleRuntime {
 
   /** Waits for `onWorkerStart` first: `onWorkerStop` may need what it has set up. */
   stop(): Promise<void> {
+    this.#ending.abort();
     this.#stopped ??= this.#callStop();
     return this.#stopped;
   }

@@ -1,6 +1,6 @@
 import cookie from '@fastify/cookie';
 import { fastify } from 'fastify';
-import { GatewayClient, type Logger } from 'gatewayworker';
+import { GatewayClient, type WorkerProcess } from 'gatewayworker';
 import { limits } from '../../shared/limits.ts';
 import { openMessenger } from '../messenger.ts';
 import type { ImSettings } from '../settings.ts';
@@ -27,7 +27,10 @@ export interface HttpServer {
  *
  * @throws {GW_ERR_CONNECT_TIMEOUT} when no register answers: the master starts the process again
  */
-export async function startHttpServer(settings: ImSettings, logger: Logger): Promise<HttpServer> {
+export async function startHttpServer(
+  settings: ImSettings,
+  { logger, signal }: Pick<WorkerProcess, 'logger' | 'signal'>,
+): Promise<HttpServer> {
   const { registerAddress, secretKey, host, httpPort: port, origin } = settings;
   await buildPage(logger);
   const push = await GatewayClient.connect(
@@ -35,7 +38,7 @@ export async function startHttpServer(settings: ImSettings, logger: Logger): Pro
     { registerAddress, secretKey, name: 'im-http', queryTimeoutMs: 1000 },
     logger,
   );
-  const messenger = await openMessenger({ settings, push, logger });
+  const messenger = await openMessenger({ settings, push, logger, signal });
   const app = fastify({
     bodyLimit: limits.bodyBytes,
     // A reload ends what is idle; what is under way is answered, whoever asks.

@@ -14,6 +14,8 @@ const attempts = 4;
 export interface PresenceOptions {
   readonly db: Database;
   readonly push: Push;
+  /** Aborted when the process is to end. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -22,7 +24,6 @@ export interface PresenceOptions {
  */
 export class PresenceTracker {
   readonly #options: PresenceOptions;
-  readonly #stopping = new AbortController();
   /** A gateway that dies takes thousands along at once: they are looked up together. */
   readonly #changes: Batcher<string, undefined>;
 
@@ -43,15 +44,20 @@ export class PresenceTracker {
 
   /** A device of somebody has gone; after a moment it is seen whether it was the last one. */
   async went(userId: string): Promise<void> {
-    // When the process stops, the moment is over: nobody else would tell.
-    await sleep(graceMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+    // When the process is to end, the moment is over: nobody else would tell.
+    await this.#sleep(graceMs);
     await this.#changes.add(userId);
   }
 
   /** Resolves when everything is told. */
-  async stop(): Promise<void> {
-    this.#stopping.abort();
+  async drain(): Promise<void> {
     await this.#changes.drain();
+  }
+
+  /** Waits, but not longer than until the process is to end. */
+  async #sleep(ms: number): Promise<void> {
+    const { signal } = this.#options;
+    await sleep(ms, undefined, { signal }).catch(() => undefined);
   }
 
   async #run(userIds: readonly string[]): Promise<void> {
@@ -71,7 +77,7 @@ export class PresenceTracker {
         return await push.isUidsOnline(userIds);
       } catch (error) {
         if (!(error instanceof GatewayWorkerError && error.retryable)) throw error;
-        await sleep(500, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+        await this.#sleep(500);
       }
     }
     return (await allowPartial(push.isUidsOnline(userIds))) ?? new Map();
