@@ -1,4 +1,3 @@
-import { extname } from 'node:path';
 import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
 import { limits } from './shared/limits.ts';
 import type { HttpServer } from './src/http/http-server.ts';
@@ -27,8 +26,8 @@ new Gateway({
 new BusinessWorker({
   name: 'im-worker',
   count: settings.workers,
-  // As TypeScript or as JavaScript, as this file itself.
-  eventHandler: new URL(`./src/events${extname(import.meta.url)}`, import.meta.url),
+  // Once it is compiled, `events.js` is what stands there.
+  eventHandler: new URL('./src/events.ts', import.meta.url),
   registerAddress,
   secretKey,
   // A message that is handled twice is stored once: so none is lost with a worker that dies.

@@ -1,4 +1,3 @@
-import { extname } from 'node:path';
 import { BusinessWorker, run } from 'gatewayworker';
 import {
   readClusterSettings,
@@ -9,8 +8,8 @@ import {
 
 new BusinessWorker({
   name: 'worker',
-  // `events.ts` beside the sources, `events.js` once they are built.
-  eventHandler: new URL(`./events${extname(import.meta.url)}`, import.meta.url),
+  // Once it is built, `events.js` is what stands there.
+  eventHandler: new URL('./events.ts', import.meta.url),
   registerAddress: readRegisterAddress(process.env),
   ...readWorkerSettings(process.env),
   ...readClusterSettings(process.env),

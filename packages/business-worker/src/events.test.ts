@@ -131,10 +131,10 @@ test.each<[string, unknown, string]>([
 });
 
 /** Writes a module and answers its URL. */
-function moduleOf(source: string): string {
+function moduleOf(source: string, name = 'events.mjs'): string {
   const folder = mkdtempSync(join(tmpdir(), 'gatewayworker-events-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  const path = join(folder, 'events.mjs');
+  const path = join(folder, name);
   writeFileSync(path, source);
   return pathToFileURL(path).href;
 }
@@ -163,10 +163,46 @@ test.each([
   });
 });
 
-test('keeps the cause when a module is not there', async () => {
-  await expect(importEvents('file:///nowhere/events.mjs')).rejects.toMatchObject({
+test.each([
+  ['events.js', 'events.ts'],
+  ['events.ts', 'events.js'],
+  ['events.mjs', 'events.mts'],
+  ['events.mts', 'events.mjs'],
+  ['my events.js', 'my%20events.ts?v=2'],
+])('imports %s when %s is named and not there', async (written, named) => {
+  const url = moduleOf('export class Events { onMessage() {} }', written);
+  expect(names(await importEvents(new URL(named, url).href))).toEqual(['onMessage']);
+});
+
+test('imports the module that is named when both are there', async () => {
+  const url = moduleOf('export class Events { onMessage() {} }', 'events.ts');
+  writeFileSync(new URL('events.js', url), 'export class Events { onClose() {} }');
+  expect(names(await importEvents(url))).toEqual(['onMessage']);
+});
+
+test('names the twin when that is what fails', async () => {
+  const url = moduleOf('throw new Error("no config");', 'events.js');
+  await expect(importEvents(new URL('events.ts', url).href)).rejects.toMatchObject({
+    message: `${url} cannot be imported: no config`,
+  });
+});
+
+test('tells a module that is not there from one that imports what is not there', async () => {
+  const url = moduleOf("import './settings.js';", 'events.js');
+  await expect(importEvents(url)).rejects.toMatchObject({
+    message: expect.stringMatching(/events\.js cannot be imported: .*settings\.js/),
+  });
+});
+
+test.each([
+  ['events.mjs', 'neither /nowhere/events.mjs nor /nowhere/events.mts is there'],
+  ['events.ts', 'neither /nowhere/events.ts nor /nowhere/events.js is there'],
+  ['events', '/nowhere/events is not there'],
+])('says what was looked for when %s is not there, and keeps the cause', async (name, said) => {
+  const url = `file:///nowhere/${name}`;
+  await expect(importEvents(url)).rejects.toMatchObject({
     code: 'GW_ERR_EVENT_HANDLER_INVALID',
-    message: expect.stringContaining('file:///nowhere/events.mjs cannot be imported'),
+    message: `${url} cannot be imported: ${said}`,
     cause: expect.any(Error),
   });
 });

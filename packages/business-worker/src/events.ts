@@ -1,5 +1,6 @@
 import { GatewayWorkerError, toError } from '@gatewayworker/core';
 import type { EventHandler } from './event-handler.ts';
+import { describeMissing, findEventModule } from './event-module.ts';
 
 /** Names of the callbacks an application may have. */
 const callbackNames = [
@@ -16,18 +17,19 @@ const callbackNames = [
 /**
  * Imports the module of an application and finds its callbacks.
  *
- * @param url - `file:` URL of the module
+ * @param url - `file:` URL of the module; its twin is taken when it is not there, `events.js` for `events.ts`
  * @throws {GW_ERR_EVENT_HANDLER_INVALID} when it cannot be imported, exports neither `Events` nor a
  * default, or what it exports has no callback
  */
 export async function importEvents(url: string): Promise<EventHandler> {
+  const found = findEventModule(url);
   let module: Readonly<Record<string, unknown>>;
   try {
-    module = await import(url);
+    module = await import(found);
   } catch (error) {
-    throw importFailed(url, error);
+    throw importFailed(found, error);
   }
-  return findCallbacks(module['Events'] ?? module['default'], url);
+  return findCallbacks(module['Events'] ?? module['default'], found);
 }
 
 /**
@@ -71,6 +73,6 @@ function constructionFailed(source: string, thrown: unknown): GatewayWorkerError
 
 function importFailed(url: string, thrown: unknown): GatewayWorkerError {
   const cause = toError(thrown);
-  const text = `${url} cannot be imported: ${cause.message}`;
+  const text = `${url} cannot be imported: ${describeMissing(url) ?? cause.message}`;
   return new GatewayWorkerError('GW_ERR_EVENT_HANDLER_INVALID', text, { cause });
 }

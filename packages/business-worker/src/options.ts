@@ -16,7 +16,10 @@ import { parseDiscoveryAddress, type RegisterAddress } from '@gatewayworker/disc
 
 /** Options of a business worker. */
 export interface BusinessWorkerOptions {
-  /** Module that exports the application's `Events`: a `file:` URL or an absolute path. */
+  /**
+   * Module that exports the application's `Events`: a `file:` URL or an absolute path. When it is not there, its
+   * twin is loaded: `.js` for `.ts`, `.mjs` for `.mts`, and the other way round.
+   */
   readonly eventHandler: URL | string;
   /** Shown in the status and in logs. @default 'business-worker' */
   readonly name?: string;
