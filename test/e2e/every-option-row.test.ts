@@ -150,7 +150,8 @@ test('maxMessageBytes: a longer message closes with 1009, at both gateway proces
     client.send(longest);
     expect(await client.next()).toBe(longest);
     client.send(`${longest}x`);
-    expect((await client.ended).code).toBe(1009);
+    const reason = 'a message is longer than 5000 bytes';
+    expect(await client.ended).toEqual({ code: 1009, reason });
   }
   expectLimit('small', 'messageTooBig', 2);
 });

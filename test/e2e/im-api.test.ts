@@ -476,7 +476,10 @@ describe.each(databaseKinds)('on $title', (kind) => {
       socket.send(
         JSON.stringify({ type: 'send', clientId: 'b', conversationId: conversation, content }),
       );
-      expect(await socket.ended).toMatchObject({ code: 1009 });
+      expect(await socket.ended).toEqual({
+        code: 1009,
+        reason: `a message is longer than ${limits.socketMessageBytes} bytes`,
+      });
       expect(await historyOf(bob, conversation)).toEqual([]);
     },
   );

@@ -22,11 +22,13 @@ async function rawWebsocket(cluster: Roles): Promise<TcpPeer> {
   return peer;
 }
 
-/** The close code at the end of what a raw websocket got. */
-function closeCode(received: Buffer): number | undefined {
+/** The close frame at the end of what a raw websocket got: its code and its reason. */
+function closeFrame(received: Buffer): readonly [code: number, reason: string] | undefined {
   const start = received.indexOf('\r\n\r\n') + 4;
   const frames = received.subarray(start);
-  return frames[0] === 0x88 ? frames.readUInt16BE(2) : undefined;
+  const [first, length = 0] = frames;
+  if (first !== 0x88 || frames.length < 2 + length) return undefined;
+  return [frames.readUInt16BE(2), frames.toString('utf8', 4, 2 + length)];
 }
 
 test.each([
@@ -42,17 +44,20 @@ test.each([
   const cluster = await roles({
     events: {
       onMessage: (_id, message, ctx) => void ctx.send(message),
-      onClose: (_id, ctx) => void ends.push(ctx.closed?.by),
+      onClose: (_id, ctx) => void ends.push(ctx.closed),
     },
     gatewayOptions: { maxMessageBytes: 5000 },
   });
   const other = await cluster.connect();
   const peer = await rawWebsocket(cluster);
   peer.send(Buffer.from(bytes));
-  await eventually(() => closeCode(peer.received) === code);
+  const reason = code === 1009 ? 'a message is longer than 5000 bytes' : '';
+  expect(await eventually(() => closeFrame(peer.received))).toEqual([code, reason]);
   peer.destroy();
   await eventually(() => ends.length === 1);
-  expect(ends).toEqual(['protocol']);
+  expect(ends).toEqual([{ by: 'protocol', code, reason }]);
+  const tooBig = cluster.gateways[0]?.status().limits['messageTooBig'];
+  expect(tooBig).toBe(code === 1009 ? 1 : 0);
   other.send('x');
   expect(await other.next()).toBe('x');
 });

@@ -57,7 +57,7 @@ export interface GatewayOptions {
   readonly secretKey?: SecretKey;
   /** TLS of inner links; mutual when it has a `ca`. @default none */
   readonly innerTls?: InnerTlsOptions;
-  /** Longest message a client may send, in bytes; a longer one closes it with 1009. @default 1048576 */
+  /** Longest message a client may send, in bytes; a longer one closes it with 1009 and a reason that names the limit. @default 1048576 */
   readonly maxMessageBytes?: number;
   /** Unsent bytes per client past which it counts as too slow and is closed with 1013. @default 1024000 */
   readonly sendToClientBufferSize?: number;

@@ -43,6 +43,7 @@ function openWebsocket(): {
       listenPort: 2,
       scheduler,
       limits: new LimitCounters(),
+      tooBigReason: 'a message is longer than 100 bytes',
       deflater: undefined,
     });
     client.start({ onMessage: () => undefined, onClose: (closure) => void ends.push(closure) });

@@ -27,6 +27,8 @@ export interface WebsocketSocketOptions {
   readonly listenPort: number;
   readonly scheduler: FlushScheduler;
   readonly limits: LimitCounters;
+  /** Told to who sends a message that is too long, as the reason of the close frame: at most 123 bytes. */
+  readonly tooBigReason: string;
   /** Set when the client takes compressed messages. */
   readonly deflater: FrameDeflater | undefined;
 }
@@ -34,6 +36,11 @@ export interface WebsocketSocketOptions {
 /** What `ws` makes for this gateway. It knows its client, so that listeners are the same for all: 300 bytes less for each. */
 export class ClientWebSocket extends WebSocket {
   client: WebsocketSocket | undefined;
+
+  /** `ws` itself calls it too, with a code alone, when the client breaks the protocol. */
+  override close(code?: number, reason?: string | Buffer): void {
+    super.close(code, reason ?? this.client?.reasonOf(code));
+  }
 }
 
 function clientOf(websocket: WebSocket): WebsocketSocket | undefined {
@@ -67,6 +74,7 @@ export class WebsocketSocket implements ClientSocket {
   readonly #socket: Socket;
   readonly #output: GatheredSocket;
   readonly #limits: LimitCounters;
+  readonly #tooBigReason: string;
   readonly #deflater: FrameDeflater | undefined;
   #handler: ClientSocketHandler | undefined;
   /** Why the connection ends, when it is not the client that ends it. */
@@ -79,6 +87,7 @@ export class WebsocketSocket implements ClientSocket {
     this.#socket = socket;
     this.#output = new GatheredSocket(socket, options.scheduler);
     this.#limits = options.limits;
+    this.#tooBigReason = options.tooBigReason;
     this.#deflater = options.deflater;
     this.remoteAddress = options.remoteAddress;
     this.remotePort = options.remotePort;
@@ -137,9 +146,15 @@ export class WebsocketSocket implements ClientSocket {
     // `ws` names every violation of the protocol by a code of its own; all else is the network's.
     if (code?.startsWith('WS_ERR_')) {
       this.#closedBy ??= ClosedBy.Protocol;
-      this.#sentClose ??= { code: closeCodeOf(code), reason: '' };
+      const sent = closeCodeOf(code);
+      this.#sentClose ??= { code: sent, reason: this.reasonOf(sent) };
+      if (sent === CloseCode.MessageTooBig) this.#limits.messageTooBig += 1;
     }
-    if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#limits.messageTooBig += 1;
+  }
+
+  /** What a client that broke the protocol is told besides the code. */
+  reasonOf(code: number | undefined): string {
+    return code === CloseCode.MessageTooBig ? this.#tooBigReason : '';
   }
 
   /** The connection is closed. */
@@ -205,6 +220,8 @@ export class WebsocketSocket implements ClientSocket {
 /** The code with which `ws` answers each violation of the protocol. Source: RFC 6455 7.4.1. */
 function closeCodeOf(code: string): number {
   if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') return CloseCode.MessageTooBig;
+  // A length of more than 2^53: longer than any limit.
+  if (code === 'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH') return CloseCode.MessageTooBig;
   if (code === 'WS_ERR_INVALID_UTF8') return CloseCode.InvalidPayload;
   if (code === 'WS_ERR_TOO_MANY_BUFFERED_PARTS') return CloseCode.PolicyViolation;
   return CloseCode.ProtocolError;

@@ -56,6 +56,7 @@ export class WebsocketTransport implements Transport {
   readonly #websockets: WebSocketServer;
   readonly #accepted = new WeakMap<Duplex, AcceptedSocket>();
   readonly #origins: OriginList;
+  readonly #tooBigReason: string;
   /** Payloads shorter than this are not compressed, in bytes; `undefined` compresses nothing. */
   readonly #deflateThreshold: number | undefined;
   /** By the window that their clients have. */
@@ -66,6 +67,7 @@ export class WebsocketTransport implements Transport {
     this.#options = options;
     const { perMessageDeflate, subprotocols } = options;
     this.#origins = new OriginList(options.allowedOrigins);
+    this.#tooBigReason = `a message is longer than ${options.maxMessageBytes} bytes`;
     if (perMessageDeflate !== false) {
       const { threshold = DEFAULT_DEFLATE_THRESHOLD } =
         perMessageDeflate === true ? {} : perMessageDeflate;
@@ -177,6 +179,7 @@ export class WebsocketTransport implements Transport {
         listenPort: this.port,
         scheduler: this.#options.scheduler,
         limits: this.#options.limits,
+        tooBigReason: this.#tooBigReason,
         deflater,
       });
       client.start(decision.onClient(client));
