@@ -79,10 +79,14 @@ function listen(server: Server, port: number, host: string): Promise<string> {
   });
 }
 
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    // The callback gets an error only when the server never listened: then it is closed already.
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
+/** Answers what is under way, for a moment; who has asked nothing holds nobody up. */
+async function close(server: Server): Promise<void> {
+  // Connections that become idle behind their last answer, too.
+  const idle = setInterval(() => server.closeIdleConnections(), 100);
+  // Browsers open connections in advance, on which nothing may ever come.
+  const rest = setTimeout(() => server.closeAllConnections(), 1000);
+  // The callback gets an error only when the server never listened: then it is closed already.
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  clearInterval(idle);
+  clearTimeout(rest);
 }

@@ -3,6 +3,7 @@ import { type FastifyInstance, fastify } from 'fastify';
 import { GatewayClient, type Logger } from 'gatewayworker';
 import { addBrowserRules } from './browser-rules.ts';
 import { ClientTokenVerifier } from './client-token.ts';
+import { endServer } from './end-server.ts';
 import { errorStatus, HttpError, toHttpError } from './http-error.ts';
 import { addPageFiles } from './page-files.ts';
 import { addRoutes } from './routes.ts';
@@ -30,7 +31,9 @@ export async function startPushServer(settings: PushSettings, logger: Logger): P
   );
   const app = fastify({
     bodyLimit: 8192,
-    forceCloseConnections: true,
+    // A reload ends what is idle; what is under way is answered, whoever asks.
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
     // What is wrong is refused, not turned into something else.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   });
@@ -46,7 +49,7 @@ export async function startPushServer(settings: PushSettings, logger: Logger): P
   return {
     address: address.replace('0.0.0.0', '127.0.0.1'),
     async close() {
-      await app.close();
+      await endServer(app.server, () => app.close());
       await client.close();
     },
   };

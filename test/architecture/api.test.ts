@@ -191,7 +191,7 @@ test('has one row for each member of ctx, with its type, and no other', () => {
 
 test('docs/api.md has a section for each of these, and no other', () => {
   const headings = sections.slice(1).map((text) => text.split('\n')[0]);
-  expect(headings).toEqual(['Connecting', 'Sends', 'Queries', 'Events', 'ctx']);
+  expect(headings).toEqual(['Connecting', 'Sends', 'Queries', 'Events', 'ctx', 'Patterns']);
 });
 
 test('docs/protocol.md lists every query that a gateway is asked, and no other', () => {

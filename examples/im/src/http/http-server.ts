@@ -6,6 +6,7 @@ import { openMessenger } from '../messenger.ts';
 import type { ImSettings } from '../settings.ts';
 import { addAccountRoutes } from './account-routes.ts';
 import { addConversationRoutes } from './conversation-routes.ts';
+import { endServer } from './end-server.ts';
 import { addGroupRoutes } from './group-routes.ts';
 import { addOriginRule, Guard } from './guard.ts';
 import { answerErrors } from './http-error.ts';
@@ -70,7 +71,7 @@ export async function startHttpServer(
   return {
     address: address.replace('0.0.0.0', '127.0.0.1'),
     async close() {
-      await app.close();
+      await endServer(app.server, () => app.close());
       await messenger.close();
       await push.close();
     },
