@@ -224,6 +224,7 @@ const sends: readonly (readonly [
       ['closeClient', stale, 'bye'],
       ['destroyClient', stale],
       ['closeUid', 'nobody', 'bye'],
+      ['closeGroup', 'empty', 'bye'],
       ['sendToUid', 'anna', 'n'],
     ],
     [['n'], ['n'], nothing, nothing],
@@ -487,6 +488,23 @@ test.each(sides)(
   },
 );
 
+test.each(sides)(
+  'closeGroup closes every member of a group, at both gateways, and nobody else, from %s',
+  async (side) => {
+    const [, b, c] = ids;
+    called.add('closeGroup');
+    await callers[side].run(['joinGroup', b, 'pair'], ['joinGroup', c, 'pair']);
+    await callers[side].run(['closeGroup', 'pair', 'bye', { code: 4003, reason: 'over' }]);
+    for (const { client } of members.slice(1, 3)) {
+      expect(await client.ended).toEqual({ code: 4003, reason: 'over' });
+      expect(client.messages).toEqual(['bye']);
+    }
+    await quiet(others.length + 2);
+    expect(members[0]?.client.isOpen).toBe(true);
+    expect(await callers[side].get('getClientIdListByGroup', 'pair')).toEqual([]);
+  },
+);
+
 test('wrong arguments throw at the call, and nothing of it is sent', async () => {
   const [a] = ids;
   const wrong: Call[] = [
@@ -507,6 +525,7 @@ test('wrong arguments throw at the call, and nothing of it is sent', async () =>
     ['closeClient', a, 7],
     ['destroyClient', ''],
     ['closeUid', ''],
+    ['closeGroup', ''],
     ['bindUid', a, ''],
     ['bindUid', '', 'anna'],
     ['unbindUid', ''],

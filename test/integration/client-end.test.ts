@@ -41,6 +41,7 @@ test.each([
   ['closeClient', (api: GatewayClient, id: string) => api.closeClient(id, 'bye')],
   ['destroyClient', (api: GatewayClient, id: string) => api.destroyClient(id)],
   ['closeUid', (api: GatewayClient) => api.closeUid('u', 'bye')],
+  ['closeGroup', (api: GatewayClient) => api.closeGroup('g', 'bye')],
 ])(
   'after %s a client is offline for every query at once, and its onClose sees all it had',
   async (name, end) => {

@@ -29,8 +29,8 @@ class Recorder implements Push {
     return Promise.resolve(new Map(uids.map((uid) => [String(uid), true])));
   }
 
-  getClientIdListByGroup(): Promise<string[]> {
-    return Promise.resolve([]);
+  closeGroup(): boolean {
+    return true;
   }
 
   batchGetClientIdCountByGroup(): Promise<Map<string, number>> {

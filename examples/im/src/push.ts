@@ -6,7 +6,7 @@ export type Push = Pick<
   GatewayApi,
   | 'batchGetClientIdCountByGroup'
   | 'closeClient'
-  | 'getClientIdListByGroup'
+  | 'closeGroup'
   | 'isUidsOnline'
   | 'sendToClient'
   | 'sendToUid'

@@ -44,6 +44,8 @@ export interface GatewayApi extends GatewayQueryApi {
   destroyClient(clientId: string): boolean;
   /** Closes every client of a uid, as `closeClient` does. */
   closeUid(uid: string | number, data?: Payload | null, options?: CloseOptions): boolean;
+  /** Closes every member of a group, as `closeClient` does. */
+  closeGroup(group: string, data?: Payload | null, options?: CloseOptions): boolean;
   /** Binds a client to a uid. A client has one uid, the last wins; a uid has any number of clients. */
   bindUid(clientId: string, uid: string | number): boolean;
   /** Unbinds a client from its uid. */

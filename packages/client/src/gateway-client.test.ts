@@ -6,6 +6,7 @@ import {
   packValue,
   writeBindUid,
   writeCloseClient,
+  writeCloseGroup,
   writeCloseUid,
   writeDestroyClient,
   writeJoinGroup,
@@ -180,6 +181,11 @@ const toEveryGateway: [string, Call, Write][] = [
     (api) => api.closeUid('u', 'last', { code: 4000, reason: 'bye' }),
     (w) => writeCloseUid(w, 'u', kindClose),
   ],
+  [
+    'closeGroup',
+    (api) => api.closeGroup('g', 'last', { code: 4000, reason: 'bye' }),
+    (w) => writeCloseGroup(w, 'g', kindClose),
+  ],
   ['ungroup', (api) => api.ungroup('g'), (w) => writeUngroup(w, 'g')],
 ];
 
@@ -269,6 +275,7 @@ test.each<[string, Call]>([
   ['sendToGroup', (api) => api.sendToGroup('g', 'x')],
   ['sendToGroup with exclude', (api) => api.sendToGroup('g', 'x', { exclude: [idOf(3, 1)] })],
   ['closeUid', (api) => api.closeUid('u')],
+  ['closeGroup', (api) => api.closeGroup('g')],
 ])('%s answers false when one link is full, and reaches the others', (_name, call) => {
   const { api, pool } = openApi(1, 2, 3);
   api.sendToClient(clientId, 'x'.repeat(1024));
@@ -355,6 +362,8 @@ test.each<[string, unknown[]]>([
   ['closeClient', [undefined]],
   ['closeClient', [clientId, 7]],
   ['closeUid', ['u', 'x', { reason: 7 }]],
+  ['closeGroup', ['']],
+  ['closeGroup', ['g', 'x', { reason: 7 }]],
   ['destroyClient', ['']],
   ['bindUid', [clientId, undefined]],
   ['bindUid', [null, 'u']],

@@ -8,6 +8,7 @@ import {
   InterestKind,
   type Payload,
   writeCloseClient,
+  writeCloseGroup,
   writeCloseUid,
   writeDestroyClient,
   writeLeaveGroup,
@@ -139,6 +140,12 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
     const close = parseClose(data, options);
     const name = parseUid(uid);
     return handToAll(this.#pool(), (writer) => writeCloseUid(writer, name, close));
+  }
+
+  closeGroup(group: string, data?: Payload | null, options?: CloseOptions): boolean {
+    const close = parseClose(data, options);
+    const name = parseGroup(group);
+    return handToAll(this.#pool(), (writer) => writeCloseGroup(writer, name, close));
   }
 
   bindUid(clientId: string, uid: string | number): boolean {

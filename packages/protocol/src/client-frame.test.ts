@@ -7,6 +7,7 @@ import {
   writeApplySessionDelta,
   writeBindUid,
   writeCloseClient,
+  writeCloseGroup,
   writeCloseUid,
   writeDestroyClient,
   writeJoinGroup,
@@ -52,6 +53,11 @@ test.each<[string, (writer: ByteWriter) => void, string[]]>([
       writeCloseUid(writer, 'u1', { code: 1000, reason: '', payload: Uint8Array.of(9) });
     },
     ['0000000c', '4a', '00027531', '03e8', '0000', '01', '01', '09'],
+  ],
+  [
+    'a close of a group with a reason',
+    (writer) => writeCloseGroup(writer, 'r1', { code: 4001, reason: 'b', payload: undefined }),
+    ['0000000b', '4b', '00027231', '0fa1', '000162', '00'],
   ],
   [
     'the destruction of a client',

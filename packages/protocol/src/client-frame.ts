@@ -37,6 +37,14 @@ export function writeCloseUid(writer: ByteWriter, uid: string, close: CloseReque
   endFrame(writer, start);
 }
 
+/** Writes `| group | close |`: close every member of the group. */
+export function writeCloseGroup(writer: ByteWriter, group: string, close: CloseRequest): void {
+  const start = beginFrame(writer, Command.CloseGroup);
+  writer.writeShortString(group);
+  writeClose(writer, close);
+  endFrame(writer, start);
+}
+
 /** Writes `| u16 code | reason | u8 has payload | u8 flags | payload |`, the last two only if there is one. */
 function writeClose(writer: ByteWriter, { code, reason, payload }: CloseRequest): void {
   writer.writeU16(code);

@@ -47,6 +47,7 @@ export const Command = {
   CloseClient: 0x48,
   DestroyClient: 0x49,
   CloseUid: 0x4a,
+  CloseGroup: 0x4b,
   BindUid: 0x50,
   UnbindUid: 0x51,
   JoinGroup: 0x52,

@@ -7,6 +7,7 @@ export {
   writeApplySessionDelta,
   writeBindUid,
   writeCloseClient,
+  writeCloseGroup,
   writeCloseUid,
   writeDestroyClient,
   writeJoinGroup,

@@ -103,7 +103,7 @@ export class Accounts {
       const removed = await devices.makeRoom(write, user.id);
       return { loggedIn: await this.#addDevice(write, user, device), displaced: removed };
     });
-    await devices.endConnections(displaced);
+    devices.endConnections(displaced);
     tell(push, [user.id], { type: 'changed', what: 'devices' });
     return loggedIn;
   }

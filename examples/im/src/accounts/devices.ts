@@ -96,9 +96,12 @@ export class Devices {
   }
 
   /** Ends the connections of devices that were logged out. */
-  async endConnections(deviceIds: readonly string[]): Promise<void> {
+  endConnections(deviceIds: readonly string[]): void {
+    const { push } = this.#options;
     // Who is let in meanwhile is in this group already, and looks once more whether it is still logged in.
-    for (const id of deviceIds) await this.#close(id);
+    for (const id of deviceIds) {
+      push.closeGroup(deviceGroup(id), null, { code: socketClose.loggedOut, reason: 'logged out' });
+    }
   }
 
   /** Resolves when everything is stored. */
@@ -112,17 +115,9 @@ export class Devices {
       const all = write.deleteFrom('devices').where('user_id', '=', userId).returning('id');
       return await (deviceId === undefined ? all : all.where('id', '=', deviceId)).execute();
     });
-    await this.endConnections(removed.map(({ id }) => id));
+    this.endConnections(removed.map(({ id }) => id));
     tell(push, [userId], { type: 'changed', what: 'devices' });
     return removed.length;
-  }
-
-  async #close(deviceId: string): Promise<void> {
-    const { push } = this.#options;
-    const clients = await allowPartial(push.getClientIdListByGroup(deviceGroup(deviceId)));
-    for (const clientId of clients ?? []) {
-      push.closeClient(clientId, null, { code: socketClose.loggedOut, reason: 'logged out' });
-    }
   }
 
   async #storeUses(deviceIds: readonly string[]): Promise<readonly undefined[]> {

@@ -15,6 +15,12 @@ export function closeUid(state: GatewayState, reader: ByteReader): void {
   close(state, [...(state.uids.get(uid) ?? [])], reader);
 }
 
+/** Sends the last message, if there is one, and closes every member of a group. */
+export function closeGroup(state: GatewayState, reader: ByteReader): void {
+  const group = reader.readShortString();
+  close(state, [...(state.groups.get(group) ?? [])], reader);
+}
+
 /** Drops a client at once. */
 export function destroyClient(state: GatewayState, reader: ByteReader): void {
   const client = readClient(state, reader);

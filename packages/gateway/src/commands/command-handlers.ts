@@ -1,7 +1,7 @@
 import { type ByteReader, Command } from '@gatewayworker/protocol';
 import type { GatewayState } from '../gateway-state.ts';
 import type { WorkerLink } from '../worker-link.ts';
-import { closeClient, closeUid, destroyClient } from './close.ts';
+import { closeClient, closeGroup, closeUid, destroyClient } from './close.ts';
 import { joinGroup, leaveGroup, ungroup } from './group.ts';
 import { sendToAll, sendToClient, sendToClients, sendToGroups, sendToUids } from './send.ts';
 import { applySessionDelta, setSession, updateSession } from './session.ts';
@@ -30,6 +30,7 @@ export const commandHandlers: ReadonlyMap<number, CommandHandler> = new Map<numb
     [Command.CloseClient, closeClient],
     [Command.DestroyClient, destroyClient],
     [Command.CloseUid, closeUid],
+    [Command.CloseGroup, closeGroup],
     [Command.BindUid, bindUid],
     [Command.UnbindUid, unbindUid],
     [Command.JoinGroup, joinGroup],
