@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { dirname } from 'node:path';
 import {
   endDaemon,
   eventually,
@@ -180,6 +181,21 @@ run();
   );
   expect(register).toMatchObject({ listen: `127.0.0.1:${registerPort}`, state: 'ready' });
   expect([...pids].sort((a, b) => a - b)).toEqual(pids);
+});
+
+test('a start file that was compiled finds its compiled events, and says what it looked for', async () => {
+  const [registerPort = 0] = await freePorts(1);
+  const file = await writeStartFile(`
+const registerAddress = '127.0.0.1:${registerPort}';
+new Register({ listen: registerAddress });
+new BusinessWorker({ eventHandler: new URL('./events.ts', import.meta.url), registerAddress });
+`);
+  const failed = await runCommand(file, ['start']);
+  const folder = dirname(file);
+  expect(failed).toMatchObject({ exitCode: 1 });
+  expect(failed.stderr).toContain(`neither ${folder}/events.ts nor ${folder}/events.js is there`);
+  await writeFile(`${folder}/events.js`, 'export class Events { onMessage() {} }');
+  expect(await runCommand(file, ['start', '-d'])).toMatchObject({ exitCode: 0, stderr: '' });
 });
 
 test('keeps what a child says of itself out of the environment of what it runs', async () => {
