@@ -136,6 +136,12 @@ run({ readyTimeoutMs: 30_000, health: '127.0.0.1:${probes}' });
     log.logger,
   ).catch((error: unknown) => error);
   outputs.add('errors of strangers', inspect([refused, plainRefused], { depth: 9 }));
+  const etcdAway = await GatewayClient.connect(
+    { registerAddress: `etcd://root:${password.value}@127.0.0.1:1/x`, connectTimeoutMs: 300 },
+    log.logger,
+  ).catch((error: unknown) => error);
+  expect(String(etcdAway)).toContain('no etcd at etcd://hidden@127.0.0.1:1/x answered');
+  outputs.add('error of one who asks an etcd', inspect(etcdAway, { depth: 9 }));
   for (const target of [register, inner]) {
     const peer = new TcpPeer(connect(target, '127.0.0.1'));
     peer.send(`GET /?key=${'x'.repeat(20)} HTTP/1.1\r\n\r\n`);

@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { createLogger, FlushScheduler, GatewayWorkerError, type Logger } from '@gatewayworker/core';
+import {
+  createLogger,
+  FlushScheduler,
+  GatewayWorkerError,
+  hideSecrets,
+  type Logger,
+} from '@gatewayworker/core';
 import { parseDiscoveryAddress } from '@gatewayworker/discovery';
 import {
   type ClientAddress,
@@ -57,7 +63,7 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
    * Links to every gateway of a cluster, from any Node process that is no worker of it.
    *
    * @throws {GW_ERR_OPTION_INVALID} when an option is wrong
-   * @throws {GW_ERR_CONNECT_TIMEOUT} when no register answers within `connectTimeoutMs`
+   * @throws {GW_ERR_CONNECT_TIMEOUT} when no register and no etcd answers within `connectTimeoutMs`
    */
   static async connect(
     options: GatewayClientOptions = {},
@@ -65,9 +71,10 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
   ): Promise<GatewayClient> {
     const resolved = resolveGatewayClientOptions(options);
     const { registerAddress, secretKey, name, connectTimeoutMs } = resolved;
+    const address = parseDiscoveryAddress('GatewayClient.registerAddress', registerAddress);
     const pool = new GatewayPool({
       ...resolved,
-      address: parseDiscoveryAddress('GatewayClient.registerAddress', registerAddress),
+      address,
       identity: { role: DialerRole.Client, instanceId: randomUUID(), name, id: 0 },
       secretKey,
       scheduler: new FlushScheduler(),
@@ -82,7 +89,10 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
     // A gateway that hangs keeps nobody from the others: queries tell that it is missing.
     if (pool.isKnown) return new GatewayClient(() => pool);
     await pool.close();
-    const text = `no register at ${String(registerAddress)} answered within ${connectTimeoutMs} ms`;
+    const asked = address.kind === 'etcd' ? 'etcd' : 'register';
+    // The address of an etcd may hold a password.
+    const shown = String(hideSecrets(registerAddress));
+    const text = `no ${asked} at ${shown} answered within ${connectTimeoutMs} ms`;
     throw new GatewayWorkerError('GW_ERR_CONNECT_TIMEOUT', text);
   }
 

@@ -26,6 +26,7 @@ export {
 } from './frame-server.ts';
 export { GatheredSocket } from './gathered-socket.ts';
 export type { AcceptorIdentity, AcceptorIntroduction, DialerIdentity } from './handshake.ts';
+export { hideSecrets } from './hide-secrets.ts';
 export { assertInnerTls, type InnerTlsOptions } from './inner-tls.ts';
 export {
   createLogger,
