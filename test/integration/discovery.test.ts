@@ -209,6 +209,54 @@ test.skipIf(reason !== '')(
   },
 );
 
+/** Keys of a cluster in the etcd of this file; `deleterange` deletes them. */
+async function keysBelow(prefix: string, call = 'range', body: object = {}): Promise<string[]> {
+  const { port, pathname } = new URL(prefix.replace('etcd:', 'http:'));
+  const [key, range_end] = [`${pathname}/`, `${pathname}0`].map((text) => btoa(text));
+  const response = await fetch(`http://127.0.0.1:${port}/v3/kv/${call}`, {
+    method: 'POST',
+    body: JSON.stringify({ key, range_end, ...body }),
+  });
+  const { kvs = [] } = Object(await response.json());
+  return kvs.map((entry: { key: string }) => atob(entry.key));
+}
+
+test.skipIf(reason !== '')(
+  'whose key somebody deletes or overwrites in the etcd puts it again, and is found',
+  async () => {
+    const means = store();
+    const prefix = means.address ?? '';
+    const cluster = await start(means);
+    const client = await cluster.connect();
+    const keys = await keysBelow(prefix);
+    expect(keys).toHaveLength(2);
+
+    await keysBelow(prefix, 'deleterange');
+    await eventually(async () => (await keysBelow(prefix)).length === 2, { timeoutMs: 15_000 });
+    expect(await keysBelow(prefix)).toEqual(keys);
+    await eventually(() => cluster.gateways[0]?.workerCount === 1);
+    client.send('x');
+    expect(await client.next()).toBe('x');
+    expect(client.isOpen).toBe(true);
+    const api = await cluster.gatewayClient();
+    expect(await api.getAllClientIdCount()).toBe(1);
+
+    const puts = (): number => cluster.log.filter(({ msg }) => /put again/.test(`${msg}`)).length;
+    expect(puts()).toBe(2);
+    const [key = ''] = keys.filter((one) => one.includes('/gateways/'));
+    await keysBelow(prefix, 'put', { key: btoa(key), range_end: undefined, value: btoa('x') });
+    await eventually(() => puts() === 3, { timeoutMs: 15_000 });
+    await cluster.startWorker();
+    await eventually(() => cluster.gateways[0]?.workerCount === 2, { timeoutMs: 15_000 });
+    client.send('y');
+    expect(await client.next()).toBe('y');
+
+    // It is its lease that keeps the key, as before.
+    await cluster.gateways[0]?.stop();
+    await eventually(async () => !(await keysBelow(prefix)).includes(key), { timeoutMs: 15_000 });
+  },
+);
+
 test.skipIf(reason !== '')(
   'an etcd that falls silent without closing a connection is given up for another endpoint',
   async () => {

@@ -62,7 +62,8 @@ export class EtcdLease {
     while (!signal.aborted) {
       try {
         if (this.#lease === undefined) await this.#put();
-        else if (!(await this.#renew(this.#lease))) this.#lease = undefined;
+        else if (await this.#renew(this.#lease)) await this.#putAgain(this.#lease);
+        else this.#lease = undefined;
         failures = 0;
         this.#isCurrent = this.#lease !== undefined;
         this.#isKnown ||= this.#isCurrent;
@@ -86,6 +87,22 @@ export class EtcdLease {
     const key = toBase64(this.#key);
     await this.#client.call('/v3/kv/put', { key, value: toBase64(this.#value), lease }, signal);
     this.#lease = String(lease);
+  }
+
+  /**
+   * Puts the key again if it is not as this process left it: a lease goes on when somebody deletes its key, and
+   * a process that nobody can find is told so by nothing else.
+   */
+  async #putAgain(lease: string): Promise<void> {
+    const [key, value] = [toBase64(this.#key), toBase64(this.#value)];
+    const compare = [
+      { key, target: 'VALUE', result: 'EQUAL', value },
+      { key, target: 'LEASE', result: 'EQUAL', lease },
+    ];
+    const failure = [{ request_put: { key, value, lease } }];
+    const answer = await this.#client.call('/v3/kv/txn', { compare, failure }, this.#abort.signal);
+    if (Reflect.get(Object(answer), 'succeeded') === true) return;
+    this.#logger.warn({ key: this.#key }, 'the key in the etcd was gone or another, put again');
   }
 
   /** Answers false when the lease has ended. */
