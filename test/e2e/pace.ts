@@ -1,0 +1,92 @@
+import { eventually, type TestClient } from '@gatewayworker/testing';
+import { expect } from 'vitest';
+
+/** Times in milliseconds, from saying something to all having heard it who are due it. */
+interface Times {
+  readonly median: number;
+  readonly slowest: number;
+}
+
+/** Slower than this no answer is by a busy machine alone, in milliseconds; a cluster that stalls is. */
+const SLOW_MS = 2000;
+
+/** Slower than this half of the answers are not by a busy machine alone, in milliseconds. */
+const SLOW_MEDIAN_MS = 250;
+
+/** A round that takes longer has lost a message, in milliseconds. */
+const LOST_MS = 15_000;
+
+let rounds = 0;
+
+/** How fast clients of the three hosts hear each other, by every way that there is. */
+export class Pace {
+  readonly #speakers: readonly TestClient[];
+  readonly #hearers: Readonly<Record<string, TestClient>>;
+  readonly #times = new Map<string, number[]>();
+
+  /** @param hearers - by their uids; they hear what goes to the room and to everybody */
+  constructor(speakers: readonly TestClient[], hearers: Readonly<Record<string, TestClient>>) {
+    this.#speakers = speakers;
+    this.#hearers = hearers;
+  }
+
+  /** Lets each speaker say one message of each kind, one after the other. */
+  async round(): Promise<void> {
+    const all = Object.values(this.#hearers);
+    for (const speaker of this.#speakers) {
+      rounds += 1;
+      const topic = `round-${rounds}`;
+      await this.#time('echo', `echo ${topic}`, [speaker], () => speaker.send(topic));
+      for (const way of ['group', 'all']) {
+        await this.#time(way, `${way} ${topic}`, all, () => speaker.send(`${way} ${topic}`));
+      }
+      await this.#time('uid', `uid ${topic}`, all, () => {
+        for (const uid of Object.keys(this.#hearers)) speaker.send(`uid ${uid} ${topic}`);
+      });
+    }
+  }
+
+  /** How many messages of each kind were heard. */
+  get count(): number {
+    return this.#times.get('echo')?.length ?? 0;
+  }
+
+  /** By the kind of message. */
+  get times(): Readonly<Record<string, Times>> {
+    return Object.fromEntries(
+      [...this.#times].map(([way, times]) => {
+        const sorted = times.toSorted((one, other) => one - other);
+        const [median = 0] = sorted.slice(Math.floor(sorted.length / 2));
+        return [way, { median, slowest: sorted.at(-1) ?? 0 }];
+      }),
+    );
+  }
+
+  /** Checks that no kind of message is much slower than it was, for one of them or for half of them. */
+  expectAsFastAs(before: Pace): void {
+    const [now, once] = [this.times, before.times];
+    expect(Object.keys(now)).toEqual(['echo', 'group', 'all', 'uid']);
+    for (const [way, { median, slowest }] of Object.entries(now)) {
+      const shown = `${way}: ${JSON.stringify({ now: now[way], before: once[way] })}`;
+      expect(slowest, shown).toBeLessThan(Math.max(SLOW_MS, 5 * (once[way]?.slowest ?? 0)));
+      expect(median, shown).toBeLessThan(Math.max(SLOW_MEDIAN_MS, 5 * (once[way]?.median ?? 0)));
+    }
+  }
+
+  async #time(
+    way: string,
+    due: string,
+    hearers: readonly TestClient[],
+    say: () => void,
+  ): Promise<void> {
+    const from = performance.now();
+    say();
+    await eventually(() => hearers.every(({ messages }) => messages.lastIndexOf(due) >= 0), {
+      timeoutMs: LOST_MS,
+      intervalMs: 2,
+    });
+    const times = this.#times.get(way) ?? [];
+    times.push(performance.now() - from);
+    this.#times.set(way, times);
+  }
+}
