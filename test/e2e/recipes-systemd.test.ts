@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import {
   eventually,
+  isRequired,
   Network,
   type NetworkHost,
   skipReason,
@@ -16,7 +17,7 @@ import { inMachine, SystemdMachine } from './systemd-machine.ts';
 
 const roles = ['register', 'gateway', 'worker'] as const;
 const analyzeReason = skipReason('systemd-analyze');
-const machineReason = skipReason('netns') || skipReason('systemd-nspawn');
+const machineReason = skipReason('netns') || skipReason('systemd');
 
 async function readUnit(role: string): Promise<string> {
   return await readFile(recipePath(`systemd/gatewayworker-${role}.service`), 'utf8');
@@ -72,9 +73,6 @@ async function boot(): Promise<{ machine: SystemdMachine; host: NetworkHost }> {
   return { machine, host };
 }
 
-/** Whether this machine must be able to boot a container. */
-const isBootRequired = (process.env['GATEWAYWORKER_REQUIRE'] ?? '').includes('systemd-nspawn');
-
 /** Connects again and again until a worker has said its welcome. */
 async function openWelcomed(host: NetworkHost): Promise<TestClient> {
   return await eventually(
@@ -95,8 +93,10 @@ describe.skipIf(machineReason !== '')(`a machine with systemd${machineReason}`, 
   }) => {
     // Nothing of ours has a part in it: where the kernel lets no container boot there is nothing to test.
     const { machine, host } = await boot().catch((error: unknown) => {
-      if (isBootRequired) throw error;
-      return skip(`systemd does not boot in a container here: ${String(error)}`);
+      if (isRequired('systemd')) throw error;
+      const why = `systemd does not boot in a container here: ${String(error)}`;
+      process.stderr.write(`the units of systemd are not run: ${why}\n`);
+      return skip(why);
     });
     const units = roles.map((role) => `gatewayworker-${role}`);
     const [, gateway = '', worker = ''] = units;

@@ -8,7 +8,7 @@ export { Network, type NetworkHost } from './network-namespaces.ts';
 export { nodeFlags, repositoryRoot } from './node-flags.ts';
 export { childPids, endDaemon, endProcess, isAlive } from './processes.ts';
 export { type CommandOptions, type CommandResult, runCommand } from './run-command.ts';
-export { type Requirement, skipReason } from './skip-reason.ts';
+export { isRequired, type Requirement, skipReason } from './skip-reason.ts';
 export {
   type Cluster,
   type ClusterOptions,

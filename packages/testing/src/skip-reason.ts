@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path';
 import { whyNoNetworkNamespaces } from './network-namespaces.ts';
 import { postgresFolder } from './postgres-folder.ts';
 
-/** What some machines lack: network namespaces, or a program. */
+/** What some machines lack: network namespaces, a program, or for `systemd` that which boots containers. */
 export type Requirement =
   | 'netns'
   | 'etcd'
@@ -11,8 +11,8 @@ export type Requirement =
   | 'haproxy'
   | 'postgres'
   | 'redis-server'
-  | 'systemd-analyze'
-  | 'systemd-nspawn';
+  | 'systemd'
+  | 'systemd-analyze';
 
 /**
  * Tells why tests that need something are skipped on this machine, and prints it once.
@@ -23,17 +23,23 @@ export type Requirement =
 export function skipReason(requirement: Requirement): string {
   const why = requirement === 'netns' ? whyNoNetworkNamespaces() : whyNoProgram(requirement);
   if (why === undefined) return '';
-  const required = (process.env['GATEWAYWORKER_REQUIRE'] ?? '').split(',');
-  if (required.some((name) => name.trim() === requirement)) {
+  if (isRequired(requirement)) {
     throw new Error(`GATEWAYWORKER_REQUIRE names ${requirement}, but ${why}`);
   }
   process.stderr.write(`tests that need ${requirement} are skipped: ${why}\n`);
   return ` (skipped: ${why})`;
 }
 
-function whyNoProgram(name: string): string | undefined {
-  const installed = name === 'postgres' ? postgresFolder() !== undefined : isInPath(name);
-  return installed ? undefined : `${name} is not installed`;
+/** Tells whether this machine must have something: GATEWAYWORKER_REQUIRE, a list such as `netns,etcd`, names it. */
+export function isRequired(requirement: Requirement): boolean {
+  const required = (process.env['GATEWAYWORKER_REQUIRE'] ?? '').split(',');
+  return required.some((name) => name.trim() === requirement);
+}
+
+function whyNoProgram(name: Requirement): string | undefined {
+  const program = name === 'systemd' ? 'systemd-nspawn' : name;
+  const installed = name === 'postgres' ? postgresFolder() !== undefined : isInPath(program);
+  return installed ? undefined : `${program} is not installed`;
 }
 
 function isInPath(name: string): boolean {
