@@ -191,9 +191,16 @@ export const wrongProof: Buffer = Buffer.concat([
   frameOf({ type: 'proof', proof: Buffer.alloc(32) }),
 ]);
 
+/** Parts of a flood, in each of which the cluster is to have done its work. */
+const PARTS = 10;
+
+/** Echoes that are under way at a time. */
+const WINDOW = 4;
+
 /**
  * Makes a number of attempts to link, some at a time, on a cluster whose clients get back what they say. While
- * they go on, a client is served and friends link, again and again.
+ * they go on, a client is served and friends link, again and again: a client gets every answer, in order, in
+ * each tenth of the attempts, and no link that is up is lost.
  */
 export async function flood(
   cluster: Roles,
@@ -201,23 +208,28 @@ export async function flood(
   attempt: () => Promise<void>,
 ): Promise<void> {
   const client = await cluster.connect();
+  const from = cluster.log.length;
   let started = 0;
   let ended = 0;
+  let served = 0;
+  /** How many echoes were answered by the end of each part. */
+  const servedBy: number[] = [];
   const attackOn = async (): Promise<void> => {
     while (started < attempts) {
       started += 1;
       await attempt();
       ended += 1;
+      if (ended % (attempts / PARTS) === 0) servedBy.push(served);
     }
   };
   const attacking = Promise.all(Array.from({ length: atATime }, attackOn));
   const isOn = (): boolean => ended < attempts;
-  let served = 0;
   const serve = async (): Promise<void> => {
-    while (isOn()) {
-      client.send(String(served));
+    let said = 0;
+    while (isOn() || served < said) {
+      for (; isOn() && said < served + WINDOW; said += 1) client.send(String(said));
       expect(await client.next()).toBe(String(served));
-      if (isOn()) served += 1;
+      served += 1;
     }
   };
   let linked = 0;
@@ -232,7 +244,12 @@ export async function flood(
     }
   };
   await Promise.all([attacking, serve(), linkFriends()]);
-  // Some of each came to their end before the last attempt did.
-  expect(served).toBeGreaterThan(10);
+  expect(servedBy).toHaveLength(PARTS);
+  const servedIn = servedBy.map((count, part) => count - (servedBy[part - 1] ?? 0));
+  expect(Math.min(...servedIn), `served in each part: ${servedIn.join()}`).toBeGreaterThan(WINDOW);
   expect(linked).toBeGreaterThan(2);
+  expect(client.messages).toEqual([]);
+  const isOfAFriend = ({ msg }: LogLine): boolean => /^inner link (?!refused)/.test(String(msg));
+  expect(cluster.log.slice(from).filter(isOfAFriend)).toEqual([]);
+  expect(cluster.gateways.map(({ workerCount }) => workerCount)).toEqual([2]);
 }
