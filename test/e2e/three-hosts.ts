@@ -140,7 +140,7 @@ export async function enter(from: NetworkHost, address: string, name: string): P
 }
 
 /** Waits until a client has heard something, and answers how long that took, in milliseconds. */
-export async function heard(
+async function heard(
   client: TestClient,
   what: string | RegExp,
   timeoutMs = 10_000,
