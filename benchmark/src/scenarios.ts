@@ -58,6 +58,8 @@ const growing = [
   'gatewayworker-2x1',
   'gatewayworker-4x1',
   'gatewayworker-8x1',
+  'gatewayworker-1x2',
+  'gatewayworker-1x4',
 ];
 
 /** Every scenario, in the order in which they run. */
@@ -171,7 +173,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'uid-gateways',
-    title: 'To a uid on one of 1 to 8 gateways',
+    title: 'To a uid, with 1 to 8 gateways and 1 to 4 workers',
     kind: 'load',
     metric: 'cpuMicrosPerMessage',
     load: { mode: 'uid', pipeline: 4 },
@@ -179,7 +181,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'group-gateways',
-    title: 'To a group on two of 1 to 8 gateways',
+    title: 'To a group of two, with 1 to 8 gateways and 1 to 4 workers',
     kind: 'load',
     metric: 'cpuMicrosPerMessage',
     load: { mode: 'group', members: 2, senders: 2, pipeline: 16 },
