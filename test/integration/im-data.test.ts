@@ -4,6 +4,7 @@ import { limits } from '../../examples/im/shared/limits.ts';
 import type { Message } from '../../examples/im/shared/model.ts';
 import type { ServerMessage } from '../../examples/im/shared/socket-message.ts';
 import { checkToken, tokenLifetimeMs } from '../../examples/im/src/accounts/token.ts';
+import { Conversations } from '../../examples/im/src/conversations/conversations.ts';
 import { openDatabase } from '../../examples/im/src/database/open-database.ts';
 import { IdGenerator, parseId } from '../../examples/im/src/ids/id-generator.ts';
 import { NodeLease } from '../../examples/im/src/ids/node-lease.ts';
@@ -247,6 +248,25 @@ describe.each(databaseKinds)('on $title', (kind) => {
       ).rejects.toMatchObject({ code: 'conversation_unknown' });
     },
   );
+
+  check('a message that is stored while conversations are read is in them or not', async () => {
+    const [ann, bob] = [await register(), await register()];
+    const conversation = await befriend(ann, bob);
+    await first.messenger.messages.send(text(conversation, ann, 'before'));
+    // Behind each statement of the reader somebody else writes.
+    let written = 0;
+    const reader = first.messenger.db.withPlugin({
+      transformQuery: ({ node }) => node,
+      async transformResult({ result }) {
+        written += 1;
+        await second.messenger.messages.send(text(conversation, ann, `meanwhile-${written}`));
+        return result;
+      },
+    });
+    const [seen] = (await new Conversations(reader).list(bob)).conversations;
+    expect(written).toBeGreaterThan(1);
+    expect(seen).toMatchObject({ lastSeq: 1, lastMessage: { seq: 1, clientId: 'before' } });
+  });
 
   check('two who ask each other at once become friends, with one conversation', async () => {
     const [ann, bob] = [await register(), await register()];

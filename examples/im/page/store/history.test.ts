@@ -61,6 +61,15 @@ test('an empty history has its first message to come', () => {
   expect(firstOf(beginHistory(7, null))).toBe(8);
 });
 
+test('a history ends with the newest message that it was begun with, so none comes twice', () => {
+  for (const lastSeq of [5, 6, 7]) {
+    const begun = beginHistory(lastSeq, message(6));
+    expect(begun.have).toBe(6);
+    expect(seqs(placeMessage(placeMessage(begun, message(6)), message(7)))).toEqual([6, 7]);
+    expect(seqs(placeNewer(begun, messages(6, 8)))).toEqual([6, 7, 8]);
+  }
+});
+
 test('the newest page replaces what is far behind, and keeps what came early', () => {
   const behind = placeMessage(three, message(502));
   const newest = restart(behind, messages(490, 501));

@@ -13,9 +13,14 @@ export interface History {
 /** Messages that are kept behind a gap; more of them are found by the catch-up that closes it. */
 const maxEarly = 500;
 
-/** A history of which nothing is there but the newest message, if there is one. */
+/**
+ * A history of which nothing is there but the newest message, if there is one.
+ *
+ * It ends with that message, whatever `lastSeq` says: what follows is fetched, and nothing comes twice.
+ */
 export function beginHistory(lastSeq: number, lastMessage: Message | null): History {
-  return { messages: lastMessage === null ? [] : [lastMessage], have: lastSeq, early: [] };
+  if (lastMessage === null) return { messages: [], have: lastSeq, early: [] };
+  return { messages: [lastMessage], have: lastMessage.seq, early: [] };
 }
 
 /** `seq` of the first message that is there; the next one to come when none is. */

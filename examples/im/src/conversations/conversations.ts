@@ -92,7 +92,11 @@ export class Conversations {
     const ids = rows.map(({ id }) => id);
     if (ids.length === 0) return { conversations: [], users: [] };
     const members = await this.#members(ids);
-    const lastMessages = await this.#lastMessages(rows);
+    const lastMessages = new Map<string, MessageRow>();
+    for (const row of rows) {
+      const last = toLastMessage(row);
+      if (last !== undefined) lastMessages.set(row.id, last);
+    }
     const pairs = rows.flatMap(({ id, kind }) => {
       const other = members.get(id)?.find((member) => member.userId !== userId);
       return kind === 'direct' && other !== undefined ? [{ from: userId, to: other.userId }] : [];
@@ -125,14 +129,25 @@ export class Conversations {
     return { conversations, users };
   }
 
+  /** With the last message, in one statement: what is stored meanwhile is in both or in neither. */
   async #rows(userId: string, conversationId?: string) {
     const query = this.#db
       .selectFrom('members')
       .innerJoin('conversations', 'conversations.id', 'members.conversation_id')
-      .select(['conversations.id', 'kind', 'name', 'created_at', 'last_seq'])
+      .leftJoin('messages as last', (join) =>
+        join
+          .onRef('last.conversation_id', '=', 'conversations.id')
+          .onRef('last.seq', '=', 'conversations.last_seq')
+          // What came before a member is not for them.
+          .onRef('last.seq', '>=', 'members.first_seq'),
+      )
+      .select(['conversations.id', 'conversations.kind', 'name', 'created_at', 'last_seq'])
       .select(['first_seq', 'read_seq', unreadCount.as('unread')])
+      .select(['last.id as last_id', 'last.sender_id', 'last.client_id', 'last.sent_at'])
+      .select(['last.kind as last_kind', 'last.content as last_content'])
       .where('user_id', '=', userId);
-    const chosen = conversationId === undefined ? query : query.where('id', '=', conversationId);
+    const chosen =
+      conversationId === undefined ? query : query.where('conversations.id', '=', conversationId);
     return await chosen.execute();
   }
 
@@ -146,28 +161,6 @@ export class Conversations {
     const members = new Map<string, Member[]>(ids.map((id) => [id, []]));
     for (const row of rows) members.get(row.conversation_id)?.push(toMember(row));
     return members;
-  }
-
-  async #lastMessages(
-    rows: readonly { readonly id: string; readonly first_seq: number; readonly last_seq: number }[],
-  ): Promise<Map<string, MessageRow>> {
-    const seen = rows.filter(({ first_seq, last_seq }) => last_seq >= first_seq);
-    if (seen.length === 0) return new Map();
-    const messages = await this.#db
-      .selectFrom('messages')
-      .innerJoin('conversations', (join) =>
-        join
-          .onRef('conversations.id', '=', 'messages.conversation_id')
-          .onRef('conversations.last_seq', '=', 'messages.seq'),
-      )
-      .selectAll('messages')
-      .where(
-        'messages.conversation_id',
-        'in',
-        seen.map(({ id }) => id),
-      )
-      .execute();
-    return new Map(messages.map((row) => [row.conversation_id, row]));
   }
 }
 
@@ -183,6 +176,27 @@ export const unreadCount = sql<number>`(
     limit ${sql.lit(limits.unread)}
   ) as unread_messages
 )`;
+
+/** What a row has of the newest message of its conversation; all null when there is none for the member. */
+interface LastColumns {
+  readonly id: string;
+  readonly last_seq: number;
+  readonly last_id: string | null;
+  readonly sender_id: string | null;
+  readonly client_id: string | null;
+  readonly sent_at: number | null;
+  readonly last_kind: string | null;
+  readonly last_content: string | null;
+}
+
+function toLastMessage(row: LastColumns): MessageRow | undefined {
+  const { id, last_seq, last_id, sender_id, client_id, sent_at, last_kind, last_content } = row;
+  if (last_id === null || sender_id === null || sent_at === null) return undefined;
+  return {
+    ...{ conversation_id: id, seq: last_seq, id: last_id, sender_id, client_id, sent_at },
+    ...{ kind: last_kind ?? '', content: last_content ?? '' },
+  };
+}
 
 function toMember({ user_id, role, delivered_seq, read_seq }: MemberRow): Member {
   return { userId: user_id, role, deliveredSeq: delivered_seq, readSeq: read_seq };
