@@ -135,6 +135,22 @@ describe.each(databaseKinds)('on $title', (kind) => {
     });
   });
 
+  check('controls in what somebody logs in with or looks for are dropped', async () => {
+    const { client, http, id } = await come();
+    const { name } = client.me;
+    const nobody = new HttpClient(im.address);
+    const attempt = (login: string) =>
+      nobody.post('/api/login', { login, password: 'correct horse' });
+    expect(await attempt(`\0${name}\u0007`)).toMatchObject({ me: { id } });
+    await expect(attempt(`${name}\0x`)).rejects.toMatchObject({ code: 'wrong_credentials' });
+    await expect(attempt('\0')).rejects.toMatchObject({ code: 'wrong_credentials' });
+    const find = (query: string) =>
+      http.get<FoundUsersBody>(`/api/users?query=${encodeURIComponent(query)}`);
+    expect(await find(`${name}\0`)).toMatchObject({ users: [{ id }] });
+    expect(await find(`${name}\0x`)).toEqual({ users: [] });
+    await expect(find('\0\0\0')).rejects.toMatchObject({ status: 400, code: 'invalid' });
+  });
+
   check(
     'nobody gets a websocket without a token that is good, or from the page of another site',
     async () => {

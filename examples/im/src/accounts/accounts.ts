@@ -84,7 +84,8 @@ export class Accounts {
 
   /** @throws {AppError} `invalid`, `wrong_credentials`, `too_fast`, `busy` */
   async login(fields: Fields, address: string): Promise<LoggedIn> {
-    const login = parseString(fields, 'login').slice(0, 200);
+    // Controls are dropped as from every line: PostgreSQL takes no NUL.
+    const login = toLine(parseString(fields, 'login')).slice(0, 200);
     const password = parseString(fields, 'password').slice(0, limits.password + 1);
     const device = parseDevice(fields);
     const { db, hasher, devices, push } = this.#options;

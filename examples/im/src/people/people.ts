@@ -2,6 +2,7 @@ import { allowPartial } from 'gatewayworker';
 import { sql } from 'kysely';
 import { limits } from '../../shared/limits.ts';
 import type { FoundUser, Friend, FriendRequest, Relations, User } from '../../shared/model.ts';
+import { toLine } from '../../shared/text.ts';
 import { toNameKey, toPhone } from '../accounts/credentials.ts';
 import { AppError, invalid } from '../app-error.ts';
 import { openDirect } from '../conversations/direct.ts';
@@ -42,7 +43,9 @@ export class People {
   /** @throws {AppError} `invalid` when the query is too short */
   async search(userId: string, query: string): Promise<FoundUser[]> {
     const { db } = this.#options;
-    const key = toNameKey(query.trim()).slice(0, 64);
+    // Controls are dropped as from every line: PostgreSQL takes no NUL.
+    const words = toLine(query);
+    const key = toNameKey(words).slice(0, 64);
     if (key.length < 2) throw invalid('Please type two characters or more.');
     const pattern = `${key.replace(/[\\%_]/g, '\\$&')}%`;
     const rows = await db
@@ -52,7 +55,7 @@ export class People {
         or([
           sql<boolean>`name_key like ${pattern} escape '\\'`,
           sql<boolean>`nickname_key like ${pattern} escape '\\'`,
-          eb('phone', '=', toPhone(query) ?? null),
+          eb('phone', '=', toPhone(words) ?? null),
         ]),
       )
       .orderBy('name_key')
