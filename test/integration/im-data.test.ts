@@ -47,6 +47,11 @@ class Recorder implements Push {
   }
 }
 
+/** A friendship of somebody, but for the friend. */
+function friendOf(userId: string) {
+  return { user_id: userId, conversation_id: '1', since: 1 };
+}
+
 interface Instance {
   readonly messenger: Messenger;
   readonly push: Recorder;
@@ -268,6 +273,20 @@ describe.each(databaseKinds)('on $title', (kind) => {
     expect(seen).toMatchObject({ lastSeq: 1, lastMessage: { seq: 1, clientId: 'before' } });
   });
 
+  check('typing is for those one may write to; in a group a block bars nothing', async () => {
+    const [ann, bob, eve] = [await register(), await register(), await register()];
+    const conversation = await befriend(ann, bob);
+    const { conversations, groups, people } = first.messenger;
+    const group = await groups.create(ann, 'Both', [bob]);
+    expect(await conversations.listenersTo(ann, conversation)).toEqual([bob]);
+    const unknown = { code: 'conversation_unknown' };
+    await expect(conversations.listenersTo(eve, conversation)).rejects.toMatchObject(unknown);
+    await people.block(bob, ann);
+    expect(await conversations.listenersTo(ann, conversation)).toEqual([]);
+    expect(await conversations.listenersTo(bob, conversation)).toEqual([]);
+    expect(await conversations.listenersTo(ann, group)).toEqual([bob]);
+  });
+
   check('two who ask each other at once become friends, with one conversation', async () => {
     const [ann, bob] = [await register(), await register()];
     await Promise.all([
@@ -368,6 +387,68 @@ describe.each(databaseKinds)('on $title', (kind) => {
       content.kind === 'notice' ? content.notice.event : content.kind,
     );
     expect(notices).toEqual(['created', 'added', 'left', 'removed']);
+  });
+
+  check('who joins a group that everybody has left is its owner', async () => {
+    const [ann, bob, cem] = [await register(), await register(), await register()];
+    const { groups, invitations, conversations } = first.messenger;
+    const id = await groups.create(ann, 'Empty', []);
+    const { code } = await invitations.create(ann, id);
+    await groups.leave(ann, id);
+    await invitations.join(bob, code);
+    await invitations.join(cem, code);
+    const { conversation } = await conversations.get(bob, id);
+    const roles = Object.fromEntries(
+      conversation.members.map(({ userId, role }) => [userId, role]),
+    );
+    expect(roles).toEqual({ [bob]: 'owner', [cem]: 'member' });
+    await groups.rename(bob, id, 'Mine');
+  });
+
+  check('a group has as many members as it may from the start, its owner among them', async () => {
+    const owner = await register();
+    const { groups, db, conversations } = first.messenger;
+    const others = Array.from({ length: limits.groupMembers }, (_, index) => `${owner}${index}`);
+    const template = await db
+      .selectFrom('users')
+      .selectAll()
+      .where('id', '=', owner)
+      .executeTakeFirstOrThrow();
+    await db.transaction().execute(async (write) => {
+      await write
+        .insertInto('users')
+        .values(others.map((id) => ({ ...template, id, name: id, name_key: id })))
+        .execute();
+      await write
+        .insertInto('friendships')
+        .values(others.map((id) => ({ ...friendOf(owner), friend_id: id })))
+        .execute();
+    });
+    await expect(groups.create(owner, 'Too many', others)).rejects.toMatchObject({
+      code: 'group_full',
+    });
+    expect((await conversations.list(owner)).conversations).toEqual([]);
+    const id = await groups.create(owner, 'Full', others.slice(1));
+    const { conversation } = await conversations.get(owner, id);
+    expect(conversation.members).toHaveLength(limits.groupMembers);
+    expect(conversation.members.filter(({ role }) => role === 'owner')).toMatchObject([
+      { userId: owner },
+    ]);
+  });
+
+  check('the links that a removed member has made are good for nobody', async () => {
+    const [ann, bob] = [await register(), await register()];
+    await befriend(ann, bob);
+    const { groups, invitations, conversations } = first.messenger;
+    const id = await groups.create(ann, 'Two', [bob]);
+    const own = await invitations.create(bob, id);
+    const other = await invitations.create(ann, id);
+    await groups.remove(ann, id, bob);
+    const unknown = { code: 'invitation_unknown' };
+    await expect(invitations.join(bob, own.code)).rejects.toMatchObject(unknown);
+    await expect(invitations.preview(bob, own.code)).rejects.toMatchObject(unknown);
+    await invitations.join(bob, other.code);
+    expect((await conversations.get(ann, id)).conversation.members).toHaveLength(2);
   });
 
   check('friends are told at once of who goes while the process is to end', async () => {

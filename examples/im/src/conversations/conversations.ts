@@ -67,13 +67,28 @@ export class Conversations {
     return { messages, users: await findUsers(this.#db, mentionedIn(rows)), hasMore };
   }
 
-  async memberIds(conversationId: string): Promise<string[]> {
+  /**
+   * The other members that a member may write to right now.
+   *
+   * @throws {AppError} `conversation_unknown`
+   */
+  async listenersTo(userId: string, conversationId: string): Promise<string[]> {
     const rows = await this.#db
       .selectFrom('members')
-      .select('user_id')
+      .innerJoin('conversations', 'conversations.id', 'members.conversation_id')
+      .select(['user_id', 'kind'])
       .where('conversation_id', '=', conversationId)
       .execute();
-    return rows.map(({ user_id }) => user_id);
+    if (!rows.some(({ user_id }) => user_id === userId)) throw unknownConversation();
+    const others = rows.filter(({ user_id }) => user_id !== userId);
+    const direct = others.filter(({ kind }) => kind === 'direct');
+    const barriers = await findBarriers(
+      this.#db,
+      direct.map(({ user_id }) => ({ from: userId, to: user_id })),
+    );
+    return others
+      .map(({ user_id }) => user_id)
+      .filter((otherId) => !barriers.has(`${userId} ${otherId}`));
   }
 
   /** The newest number of each conversation of a person. */

@@ -47,9 +47,8 @@ export class Groups {
         .insertInto('conversations')
         .values({ id, kind: 'group', name, direct_key: null, last_seq: 0, created_at: now })
         .execute();
-      const group = { id, name, lastSeq: 0, members: [] };
-      await addMembers(write, group, [userId], 'owner');
-      await addMembers(write, group, others);
+      // Whoever comes first is the owner.
+      await addMembers(write, { id, name, lastSeq: 0, members: [] }, [userId, ...others]);
       const notices: Notice[] = [{ event: 'created', name }];
       if (others.length > 0) notices.push({ event: 'added', userIds: others });
       return await this.#post(write, { id, senderId: userId }, notices);
@@ -82,7 +81,11 @@ export class Groups {
     });
   }
 
-  /** @throws {AppError} `conversation_unknown`, `not_owner`, `user_unknown`, `invalid` for oneself */
+  /**
+   * Removes a member, and ends the links that they have made.
+   *
+   * @throws {AppError} `conversation_unknown`, `not_owner`, `user_unknown`, `invalid` for oneself
+   */
   async remove(userId: string, groupId: string, otherId: string): Promise<void> {
     if (userId === otherId) throw invalid('You cannot remove yourself: leave the group instead.');
     await this.#change([otherId], async (write) => {
@@ -92,6 +95,11 @@ export class Groups {
         throw new AppError('user_unknown', 'That person is not in the group.');
       }
       await removeMember(write, groupId, otherId);
+      await write
+        .deleteFrom('invitations')
+        .where('conversation_id', '=', groupId)
+        .where('created_by', '=', otherId)
+        .execute();
       const notice: Notice = { event: 'removed', userIds: [otherId] };
       return await this.#post(write, { id: groupId, senderId: userId }, [notice]);
     });
@@ -206,12 +214,15 @@ async function requireFriends(
   throw new AppError('not_friends', 'You can only add friends.');
 }
 
-/** @throws {AppError} `already_member`, `group_full`, `limit_reached` */
+/**
+ * Adds members; the first one is the owner when the group has none, because everybody has left it.
+ *
+ * @throws {AppError} `already_member`, `group_full`, `limit_reached`
+ */
 async function addMembers(
   write: Write,
   group: LockedGroup,
   userIds: readonly string[],
-  role: MemberRow['role'] = 'member',
 ): Promise<void> {
   if (userIds.length === 0) return;
   if (group.members.some(({ user_id }) => userIds.includes(user_id))) {
@@ -222,16 +233,14 @@ async function addMembers(
   }
   await refuseTooManyGroups(write, userIds);
   // What came before is not for them, so it counts as read.
+  const hasOwner = group.members.some(({ role }) => role === 'owner');
   const seen = { delivered_seq: group.lastSeq, read_seq: group.lastSeq };
   await write
     .insertInto('members')
     .values(
-      userIds.map((user_id) => ({
-        ...{
-          conversation_id: group.id,
-          user_id,
-          role: group.members.length === 0 ? role : 'member',
-        },
+      userIds.map((user_id, index) => ({
+        ...{ conversation_id: group.id, user_id },
+        role: index === 0 && !hasOwner ? ('owner' as const) : ('member' as const),
         ...{ joined_at: Date.now(), first_seq: group.lastSeq + 1, ...seen },
       })),
     )

@@ -7,7 +7,6 @@ import {
 } from '../../shared/socket-message.ts';
 import { AppError, toAppError, toErrorBody } from '../app-error.ts';
 import type { Stored } from '../conversations/store-messages.ts';
-import { unknownConversation } from '../conversations/store-messages.ts';
 import type { Messenger } from '../messenger.ts';
 import { Pace } from '../pace.ts';
 import { encode, tell } from '../push.ts';
@@ -116,9 +115,7 @@ export class LiveSide {
   async #typing(conversationId: string, userId: string): Promise<void> {
     if (this.#typings.tryTake(`${userId} ${conversationId}`) > 0) return;
     const { conversations, push } = this.#messenger;
-    const memberIds = await conversations.memberIds(conversationId);
-    if (!memberIds.includes(userId)) throw unknownConversation();
-    const others = memberIds.filter((id) => id !== userId);
+    const others = await conversations.listenersTo(userId, conversationId);
     tell(push, others, { type: 'typing', conversationId, userId });
   }
 
