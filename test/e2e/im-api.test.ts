@@ -19,7 +19,8 @@ import type { Conversation, Message } from '../../examples/im/shared/model.ts';
 import type { ServerMessage } from '../../examples/im/shared/socket-message.ts';
 import { HttpClient } from '../../examples/im/src/client/http-client.ts';
 import type { MessengerClient, Refused } from '../../examples/im/src/client/messenger-client.ts';
-import { databaseKinds } from '../im/databases.ts';
+import { openDatabase } from '../../examples/im/src/database/open-database.ts';
+import { databaseKinds, type TestDatabase } from '../im/databases.ts';
 import { befriend, enter, type ImCluster, loginAgain, newName, startIm } from '../im/im-cluster.ts';
 
 /** Somebody with a connection, and what they have heard on it. */
@@ -35,6 +36,7 @@ interface Person {
 describe.each(databaseKinds)('on $title', (kind) => {
   const check = test.skipIf(kind.isSkipped);
   let im: ImCluster;
+  let database: TestDatabase;
   let dataFolder: string;
 
   beforeAll(async () => {
@@ -42,7 +44,7 @@ describe.each(databaseKinds)('on $title', (kind) => {
     im = await startIm({
       ...kind,
       async start() {
-        const database = await kind.start();
+        database = await kind.start();
         dataFolder = database.dataFolder;
         return database;
       },
@@ -61,6 +63,20 @@ describe.each(databaseKinds)('on $title', (kind) => {
     onTestFinished(() => client.close());
     await client.connect();
     return { client, id: client.me.id, http: client.http, screen, heard };
+  }
+
+  /** Makes the devices of somebody look as if they were used two hours ago. */
+  async function unuse(name: string): Promise<void> {
+    const db = await openDatabase(database);
+    const user = db.selectFrom('users').select('id').where('name', '=', name);
+    await db.transaction().execute((write) =>
+      write
+        .updateTable('devices')
+        .set({ last_used_at: Date.now() - 2 * 60 * 60 * 1000 })
+        .where('user_id', '=', user)
+        .execute(),
+    );
+    await db.destroy();
   }
 
   async function friends(): Promise<[Person, Person, string]> {
@@ -191,12 +207,26 @@ describe.each(databaseKinds)('on $title', (kind) => {
         /^im_token=[\w-]{43}; Max-Age=2592000; Path=\/; HttpOnly; SameSite=Strict$/,
       );
       const Cookie = setCookie.split(';')[0] ?? '';
-      expect((await fetch(`${im.address}/api/me`, { headers: { Cookie } })).status).toBe(200);
+      const ask = (path: string) => fetch(im.address + path, { headers: { Cookie } });
+      const again = await ask('/api/me');
+      expect(again.status).toBe(200);
+      expect(again.headers.getSetCookie()).toEqual([setCookie]);
+      // The use of the device was noted a moment ago, so nothing is renewed.
+      expect((await ask('/api/devices')).headers.getSetCookie()).toEqual([]);
+      await unuse(account.name);
+      expect((await ask('/api/devices')).headers.getSetCookie()).toEqual([setCookie]);
+      await unuse(account.name);
+      const bearer = { Authorization: `Bearer ${/im_token=([^;]+)/.exec(setCookie)?.[1]}` };
+      const byHeader = await fetch(`${im.address}/api/me`, { headers: bearer });
+      expect([byHeader.status, byHeader.headers.getSetCookie()]).toEqual([200, []]);
       expect((await post('/api/groups', { name: 'x' }, { Cookie, ...foreign })).status).toBe(403);
       expect((await post('/api/groups', { name: 'x' }, { Cookie })).status).toBe(403);
       expect(
         (await post('/api/groups', { name: 'x' }, { Cookie, Origin: im.address })).status,
       ).toBe(201);
+      await unuse(account.name);
+      const out = await post('/api/logout', {}, { Cookie, Origin: im.address });
+      expect(out.headers.getSetCookie()).toEqual([expect.stringMatching(/^im_token=; .*Expires=/)]);
     },
   );
 

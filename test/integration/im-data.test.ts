@@ -5,6 +5,7 @@ import type { Message } from '../../examples/im/shared/model.ts';
 import type { ServerMessage } from '../../examples/im/shared/socket-message.ts';
 import { checkToken, tokenLifetimeMs } from '../../examples/im/src/accounts/token.ts';
 import { Conversations } from '../../examples/im/src/conversations/conversations.ts';
+import { storeMessages } from '../../examples/im/src/conversations/store-messages.ts';
 import { openDatabase } from '../../examples/im/src/database/open-database.ts';
 import { IdGenerator, parseId } from '../../examples/im/src/ids/id-generator.ts';
 import { NodeLease } from '../../examples/im/src/ids/node-lease.ts';
@@ -285,6 +286,31 @@ describe.each(databaseKinds)('on $title', (kind) => {
     expect(await conversations.listenersTo(ann, conversation)).toEqual([]);
     expect(await conversations.listenersTo(bob, conversation)).toEqual([]);
     expect(await conversations.listenersTo(ann, group)).toEqual([bob]);
+  });
+
+  check('who is answered that somebody is blocked gets nothing more from them', async () => {
+    const [ann, bob] = [await register(), await register()];
+    const conversation = await befriend(ann, bob);
+    const order: string[] = [];
+    let blocked: Promise<unknown> | undefined;
+    // A message that was allowed when it was looked at, and is not stored yet.
+    await first.messenger.db.transaction().execute(async (write) => {
+      const ids = new IdGenerator();
+      ids.next = () => `1${conversation}`;
+      await storeMessages(write, ids, [text(conversation, ann, 'just in time')]);
+      blocked = second.messenger.people.block(bob, ann).then(() => order.push('blocked'));
+      // Time in which a block that waits for nobody would be answered, many times over.
+      for (let round = 0; round < 200; round += 1) {
+        await write.selectFrom('users').select('id').execute();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      order.push('stored');
+    });
+    await blocked;
+    expect(order).toEqual(['stored', 'blocked']);
+    await expect(
+      first.messenger.messages.send(text(conversation, ann, 'too late')),
+    ).rejects.toMatchObject({ code: 'blocked' });
   });
 
   check('two who ask each other at once become friends, with one conversation', async () => {

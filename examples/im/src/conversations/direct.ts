@@ -1,5 +1,24 @@
 import type { Write } from '../database/schema.ts';
+import { lockConversations } from '../database/transact.ts';
 import type { IdGenerator } from '../ids/id-generator.ts';
+
+/** What two people have in common, whoever comes first. */
+function toDirectKey(pair: readonly [string, string]): string {
+  return [...pair].sort().join(' ');
+}
+
+/**
+ * Keeps messages out of the conversation of two people until the transaction ends, if they have one: what is stored
+ * later sees what the transaction has changed between the two.
+ */
+export async function lockDirect(write: Write, pair: readonly [string, string]): Promise<void> {
+  const conversation = await write
+    .selectFrom('conversations')
+    .select('id')
+    .where('direct_key', '=', toDirectKey(pair))
+    .executeTakeFirst();
+  if (conversation !== undefined) await lockConversations(write, [conversation.id]);
+}
 
 /** The conversation of two people, made when there is none: there is never more than one. */
 export async function openDirect(
@@ -7,7 +26,7 @@ export async function openDirect(
   ids: IdGenerator,
   pair: readonly [string, string],
 ): Promise<string> {
-  const directKey = [...pair].sort().join(' ');
+  const directKey = toDirectKey(pair);
   const now = Date.now();
   const id = ids.next();
   await write

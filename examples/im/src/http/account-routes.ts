@@ -1,16 +1,25 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { DevicesBody, EmptyBody, LoginBody, MeBody } from '../../shared/http-api.ts';
 import type { LoggedIn } from '../accounts/accounts.ts';
-import { tokenCookie, tokenLifetimeMs } from '../accounts/token.ts';
+import { tokenCookie } from '../accounts/token.ts';
 import { type Fields, parseFields, parseFlag } from '../input.ts';
 import type { Messenger } from '../messenger.ts';
-import type { Guard } from './guard.ts';
+import { type Guard, setTokenCookie } from './guard.ts';
 import { parseIdParameter } from './parameters.ts';
 
 /** Adds registering, logging in and out, and what somebody sees and changes of themselves. */
 export function addAccountRoutes(app: FastifyInstance, messenger: Messenger, guard: Guard): void {
   const { accounts, devices, settings } = messenger;
-  const secure = settings.origin.startsWith('https:');
+
+  const answerLogin = (
+    reply: FastifyReply,
+    { me, deviceId, token }: LoggedIn,
+    byCookie: boolean,
+  ): LoginBody => {
+    if (!byCookie) return { me, deviceId, token };
+    setTokenCookie(reply, token, settings);
+    return { me, deviceId };
+  };
 
   app.post('/api/register', async (request, reply) => {
     const known = ['name', 'password', 'phone', 'nickname', 'device', 'cookie'];
@@ -18,14 +27,14 @@ export function addAccountRoutes(app: FastifyInstance, messenger: Messenger, gua
     const byCookie = parseFlag(fields, 'cookie');
     const loggedIn = await accounts.register(withDevice(fields, request), request.ip);
     reply.code(201);
-    return answerLogin(reply, loggedIn, { byCookie, secure });
+    return answerLogin(reply, loggedIn, byCookie);
   });
 
   app.post('/api/login', async (request, reply) => {
     const fields = parseFields(request.body, ['login', 'password', 'device', 'cookie']);
     const byCookie = parseFlag(fields, 'cookie');
     const loggedIn = await accounts.login(withDevice(fields, request), request.ip);
-    return answerLogin(reply, loggedIn, { byCookie, secure });
+    return answerLogin(reply, loggedIn, byCookie);
   });
 
   app.post('/api/logout', async (request, reply): Promise<EmptyBody> => {
@@ -44,6 +53,8 @@ export function addAccountRoutes(app: FastifyInstance, messenger: Messenger, gua
 
   app.get('/api/me', async (request): Promise<MeBody> => {
     const { userId, deviceId } = await guard.read(request);
+    // Every page asks this first, even if a websocket has noted the use of the device a moment ago.
+    guard.renewCookie(request);
     return { me: await accounts.findMe(userId), deviceId };
   });
 
@@ -74,15 +85,4 @@ function withDevice(fields: Fields, request: FastifyRequest): Fields {
     part === undefined ? [] : [names[part] ?? part],
   );
   return parts.length === 0 ? fields : { device: parts.join(' on '), ...fields };
-}
-
-function answerLogin(
-  reply: FastifyReply,
-  { me, deviceId, token }: LoggedIn,
-  { byCookie, secure }: { readonly byCookie: boolean; readonly secure: boolean },
-): LoginBody {
-  if (!byCookie) return { me, deviceId, token };
-  const rules = { httpOnly: true, sameSite: 'strict', secure, path: '/' } as const;
-  reply.setCookie(tokenCookie, token, { ...rules, maxAge: tokenLifetimeMs / 1000 });
-  return { me, deviceId };
 }

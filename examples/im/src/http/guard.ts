@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { paces } from '../../shared/limits.ts';
 import {
   checkToken,
@@ -6,10 +6,12 @@ import {
   type Login,
   refuseForeignOrigin,
   tokenCookie,
+  tokenLifetimeMs,
 } from '../accounts/token.ts';
 import { AppError } from '../app-error.ts';
 import type { Messenger } from '../messenger.ts';
 import { Pace } from '../pace.ts';
+import type { ImSettings } from '../settings.ts';
 
 /** How old the noted use of a device may be, in milliseconds. */
 const noteAfterMs = 60 * 60 * 1000;
@@ -19,8 +21,17 @@ export class Guard {
   readonly #messenger: Messenger;
   readonly #changes = new Pace({ burst: paces.changeBurst, perSecond: paces.changesPerSecond });
 
-  constructor(messenger: Messenger) {
+  /** Tokens whose cookies are to be renewed by the answers. */
+  readonly #renewals = new WeakMap<FastifyRequest, string>();
+
+  constructor(app: FastifyInstance, messenger: Messenger) {
     this.#messenger = messenger;
+    app.addHook('onSend', async (request, reply) => {
+      const token = this.#renewals.get(request);
+      // An answer that ends the login, or begins another, has a cookie of its own.
+      if (token === undefined || reply.hasHeader('set-cookie')) return;
+      setTokenCookie(reply, token, messenger.settings);
+    });
   }
 
   /**
@@ -34,8 +45,17 @@ export class Guard {
     const { db, devices } = this.#messenger;
     const login = await checkToken(db, found.token, Date.now());
     // A token is good for a time after its last use, which need not be known to the minute.
-    if (Date.now() - login.lastUsedAt > noteAfterMs) await devices.noteUse(login.deviceId);
+    if (Date.now() - login.lastUsedAt > noteAfterMs) {
+      await devices.noteUse(login.deviceId);
+      this.renewCookie(request);
+    }
     return login;
+  }
+
+  /** Has a browser keep the cookie that it has sent for as long as the token is good from now on. */
+  renewCookie(request: FastifyRequest): void {
+    const found = tokenOf(request);
+    if (found?.byCookie === true) this.#renewals.set(request, found.token);
   }
 
   /**
@@ -48,6 +68,17 @@ export class Guard {
     this.#changes.take(login.userId);
     return login;
   }
+}
+
+/** Has a browser keep a token, where no script can read it. */
+export function setTokenCookie(
+  reply: FastifyReply,
+  token: string,
+  { origin }: Pick<ImSettings, 'origin'>,
+): void {
+  const rules = { httpOnly: true, sameSite: 'strict', path: '/' } as const;
+  const secure = origin.startsWith('https:');
+  reply.setCookie(tokenCookie, token, { ...rules, secure, maxAge: tokenLifetimeMs / 1000 });
 }
 
 function tokenOf({ headers, cookies }: FastifyRequest): ReturnType<typeof findToken> {

@@ -60,7 +60,7 @@ export async function startHttpServer(
       'X-Content-Type-Options': 'nosniff',
     });
   });
-  const guard = new Guard(messenger);
+  const guard = new Guard(app, messenger);
   addAccountRoutes(app, messenger, guard);
   addPeopleRoutes(app, messenger, guard);
   addConversationRoutes(app, messenger, guard);

@@ -5,7 +5,7 @@ import type { FoundUser, Friend, FriendRequest, Relations, User } from '../../sh
 import { toLine } from '../../shared/text.ts';
 import { toNameKey, toPhone } from '../accounts/credentials.ts';
 import { AppError, invalid } from '../app-error.ts';
-import { openDirect } from '../conversations/direct.ts';
+import { lockDirect, openDirect } from '../conversations/direct.ts';
 import type { Database, Write } from '../database/schema.ts';
 import { lockUsers } from '../database/transact.ts';
 import type { IdGenerator } from '../ids/id-generator.ts';
@@ -134,7 +134,11 @@ export class People {
   /** @throws {AppError} `not_friends` */
   async unfriend(userId: string, otherId: string): Promise<void> {
     const { db } = this.#options;
-    const ended = await db.transaction().execute((write) => endFriendship(write, userId, otherId));
+    const ended = await db.transaction().execute(async (write) => {
+      await lockUsers(write, [userId, otherId]);
+      await lockDirect(write, [userId, otherId]);
+      return await endFriendship(write, userId, otherId);
+    });
     if (!ended) throw new AppError('not_friends', 'You are not friends.');
     this.#tellOfEnd(userId, otherId);
   }
@@ -145,6 +149,7 @@ export class People {
     await this.#options.db.transaction().execute(async (write) => {
       await lockUsers(write, [userId, otherId]);
       await requireUser(write, otherId);
+      await lockDirect(write, [userId, otherId]);
       await write
         .insertInto('blocks')
         .values({ user_id: userId, blocked_id: otherId, blocked_at: Date.now() })
