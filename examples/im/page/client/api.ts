@@ -29,8 +29,8 @@ const timeoutMs = 30_000;
 
 /** Asks the HTTP API; the login is in a cookie that no script can read. */
 export class Api {
-  /** Called when the server says that nobody is logged in. */
-  onLoggedOut: () => void = () => undefined;
+  /** Called when the server says that nobody is logged in: `isStale` when somebody was. */
+  onLoggedOut: (isStale: boolean) => void = () => undefined;
 
   async get<Body>(path: string): Promise<Body> {
     return await this.request<Body>('GET', path);
@@ -59,7 +59,7 @@ export class Api {
     const error = isErrorBody(answer)
       ? new ApiError(answer.error, answer.message)
       : new ApiError('network', `The server answered ${response.status}.`);
-    if (error.isLoggedOut) this.onLoggedOut();
+    if (error.isLoggedOut) this.onLoggedOut(error.code === 'token_stale');
     throw error;
   }
 }

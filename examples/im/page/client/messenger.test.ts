@@ -152,6 +152,17 @@ test('what was written without a connection is sent once there is one, in order'
   expect(texts()).toEqual(['One', 'Two']);
 });
 
+test('a text behind a picture is sent once the picture could not be uploaded', async () => {
+  const { messenger, server, said } = await begin(3);
+  server.failure = { status: 413, error: 'picture_too_large' };
+  const picture = { url: 'blob:1', width: 1, height: 1, file: new Blob(['x']) };
+  messenger.outbox.writePicture('10', picture, '');
+  messenger.outbox.write('10', 'Behind it');
+  expect(said('send')).toEqual([]);
+  await settle();
+  expect(said('send')).toMatchObject([{ content: { text: 'Behind it' } }]);
+});
+
 test('what was not sent is taken up by the page that is loaded next, for the same person alone', async () => {
   const first = await begin(3);
   first.last().end();

@@ -115,6 +115,8 @@ export class Outbox {
       },
       (error: unknown) => {
         this.#change(clientId, { status: 'failed', problem: toProblem(error) });
+        // What was written behind it has waited for it.
+        this.#sender.flush();
         if (!(error instanceof ApiError)) throw error;
       },
     );

@@ -87,15 +87,44 @@ test('what was not answered is sent again on the next connection, at once and in
   expect(sent).toEqual(['a', 'a', 'b']);
 });
 
-test('nothing is sent of what has failed, is stored, or is still uploaded; the others go on', () => {
+const localPicture = { url: 'blob:1', width: 1, height: 1 };
+
+test('nothing is sent of what has failed or is stored; the others go on', () => {
   const { sender, outbox, sent } = begin();
-  const localPicture = { url: 'blob:1', width: 1, height: 1 };
   outbox.push(
-    outgoing('failed', { status: 'failed' }),
+    outgoing('failed', { status: 'failed', localPicture }),
     outgoing('stored', { seq: 7 }),
-    outgoing('uploading', { status: 'uploading', localPicture }),
     outgoing('text'),
   );
+  sender.flush();
+  expect(sent).toEqual(['text']);
+});
+
+test('what follows a picture waits until it is uploaded and stored; other conversations go on', () => {
+  const { sender, outbox, sent, answer } = begin();
+  const picture = { hash: 'f', width: 1, height: 1 };
+  outbox.push(
+    outgoing('one', { status: 'uploading', localPicture }),
+    outgoing('two', { picture, localPicture }),
+    outgoing('text'),
+    outgoing('elsewhere', { conversationId: '11' }),
+  );
+  sender.flush();
+  expect(sent).toEqual(['elsewhere']);
+  outbox[0] = outgoing('one', { picture, localPicture });
+  sender.flush();
+  expect(sent).toEqual(['elsewhere', 'one']);
+  answer('one');
+  answer('two');
+  expect(sent).toEqual(['elsewhere', 'one', 'two', 'text']);
+});
+
+test('a picture that cannot be uploaded holds up nobody', () => {
+  const { sender, outbox, sent } = begin();
+  outbox.push(outgoing('picture', { status: 'uploading', localPicture }), outgoing('text'));
+  sender.flush();
+  expect(sent).toEqual([]);
+  outbox[0] = outgoing('picture', { status: 'failed', localPicture });
   sender.flush();
   expect(sent).toEqual(['text']);
 });

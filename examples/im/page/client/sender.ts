@@ -53,22 +53,26 @@ export class Sender {
   flush(): void {
     clearTimeout(this.#timer);
     const now = Date.now();
-    const waiting = this.#options.outbox().filter(isUnanswered);
+    const outbox = this.#options.outbox();
+    const waiting = outbox.filter(isUnanswered);
     const ids = new Set(waiting.map(({ clientId }) => clientId));
     for (const clientId of this.#sentAt.keys())
       if (!ids.has(clientId)) this.#sentAt.delete(clientId);
-    if (now >= this.#pausedUntil && !this.#sendAll(waiting, now)) return;
+    if (now >= this.#pausedUntil && !this.#sendAll(outbox, now)) return;
     this.#wake(waiting, now);
   }
 
   /** Answers false when there is no connection. */
-  #sendAll(waiting: readonly Outgoing[], now: number): boolean {
+  #sendAll(outbox: readonly Outgoing[], now: number): boolean {
     const busy = new Set<Id>();
-    for (const outgoing of waiting) {
-      const { clientId, conversationId } = outgoing;
-      const content = toContent(outgoing);
-      if (content === undefined || busy.has(conversationId)) continue;
+    for (const outgoing of outbox) {
+      const { clientId, conversationId, status } = outgoing;
+      const isWaiting = isUnanswered(outgoing);
+      if ((!isWaiting && status !== 'uploading') || busy.has(conversationId)) continue;
       busy.add(conversationId);
+      const content = toContent(outgoing);
+      // A picture that is uploaded is not overtaken either.
+      if (!isWaiting || content === undefined) continue;
       const sentAt = this.#sentAt.get(clientId);
       if (sentAt !== undefined && now - sentAt < answerMs) continue;
       if (!this.#options.say({ type: 'send', clientId, conversationId, content })) return false;

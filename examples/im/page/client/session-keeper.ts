@@ -34,7 +34,7 @@ export class SessionKeeper {
     this.#show = show;
     this.#notify = notify;
     this.#channel.onmessage = () => this.#begin();
-    this.api.onLoggedOut = () => this.#end();
+    this.api.onLoggedOut = (isStale) => this.#end(isStale);
   }
 
   start(): void {
@@ -116,10 +116,10 @@ export class SessionKeeper {
     this.#show({ phase: 'open', messenger });
   }
 
-  /** The server says that nobody is logged in. */
-  #end(): void {
+  /** The server says that nobody is logged in. A stale token was that of a page before this one, perhaps. */
+  #end(isStale: boolean): void {
     if (this.#isClosed) return;
-    const wasOpen = this.#wasOpen || this.#messenger !== undefined;
+    const wasOpen = isStale || this.#wasOpen || this.#messenger !== undefined;
     this.#close(wasOpen ? 'You were logged out. Please log in again.' : null);
   }
 
