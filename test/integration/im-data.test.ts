@@ -1,4 +1,5 @@
 import { captureLogger } from '@gatewayworker/testing';
+import type { Context } from 'gatewayworker';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { limits } from '../../examples/im/shared/limits.ts';
 import type { Message } from '../../examples/im/shared/model.ts';
@@ -9,6 +10,7 @@ import { storeMessages } from '../../examples/im/src/conversations/store-message
 import { openDatabase } from '../../examples/im/src/database/open-database.ts';
 import { IdGenerator, parseId } from '../../examples/im/src/ids/id-generator.ts';
 import { NodeLease } from '../../examples/im/src/ids/node-lease.ts';
+import { LiveSide, type Session } from '../../examples/im/src/live/live-side.ts';
 import { type Messenger, openMessenger } from '../../examples/im/src/messenger.ts';
 import type { Push } from '../../examples/im/src/push.ts';
 import { resolveImSettings } from '../../examples/im/src/settings.ts';
@@ -17,6 +19,8 @@ import { databaseKinds, type TestDatabase } from '../im/databases.ts';
 /** A cluster in which everybody is online and that notes what they would hear. */
 class Recorder implements Push {
   readonly told: { readonly userIds: readonly string[]; readonly message: ServerMessage }[] = [];
+
+  readonly closed: string[] = [];
 
   sendToUid(
     uid: string | number | readonly (string | number)[],
@@ -43,7 +47,8 @@ class Recorder implements Push {
     return true;
   }
 
-  closeClient(): boolean {
+  closeClient(clientId: string): boolean {
+    this.closed.push(clientId);
     return true;
   }
 }
@@ -82,7 +87,10 @@ describe.each(databaseKinds)('on $title', (kind) => {
 
   beforeEach(() => {
     for (const instance of [first, second])
-      if (instance !== undefined) instance.push.told.length = 0;
+      if (instance !== undefined) {
+        instance.push.told.length = 0;
+        instance.push.closed.length = 0;
+      }
   });
 
   /** What a process of the messenger has. */
@@ -311,6 +319,42 @@ describe.each(databaseKinds)('on $title', (kind) => {
     await expect(
       first.messenger.messages.send(text(conversation, ann, 'too late')),
     ).rejects.toMatchObject({ code: 'blocked' });
+  });
+
+  check('a device whose connection outlives its login says nothing, and is closed', async () => {
+    const [ann, bob] = [await register(), await register()];
+    const conversation = await befriend(ann, bob);
+    const { db } = first.messenger;
+    const device = await db
+      .selectFrom('devices')
+      .select('id')
+      .where('user_id', '=', ann)
+      .executeTakeFirstOrThrow();
+    // The close that follows a logout reaches nothing here, as with a gateway that does not answer.
+    await first.messenger.devices.logOutEverywhere(ann);
+    first.push.told.length = 0;
+    const { logger } = captureLogger();
+    const live = new LiveSide(first.messenger, logger);
+    onTestFinished(() => live.stop());
+    const heard: unknown[] = [];
+    const session = { userId: ann, deviceId: device.id };
+    const context: Context<Session> = {
+      ...{ clientId: 'c'.repeat(20), uid: ann, session, remoteAddress: '127.0.0.1', remotePort: 1 },
+      ...{ gatewayName: 'im-gateway', gatewayPort: 1, request: undefined },
+      ...{ redelivered: false, closed: undefined, send: (data) => heard.push(data) > 0 },
+    };
+    const content = { kind: 'text', text: 'stolen' };
+    for (const said of [
+      { type: 'send', clientId: 'x', conversationId: conversation, content },
+      { type: 'typing', conversationId: conversation },
+      { type: 'sync' },
+    ]) {
+      await live.handle(JSON.stringify(said), context, session);
+    }
+    expect(heard).toEqual([]);
+    expect(first.push.told).toEqual([]);
+    expect(first.push.closed).toEqual(Array.from({ length: 3 }, () => context.clientId));
+    expect(await historyOf(bob, conversation)).toEqual([]);
   });
 
   check('two who ask each other at once become friends, with one conversation', async () => {

@@ -53,11 +53,13 @@ export class Events implements EventHandler<Session> {
     if (session !== undefined) await this.#open.live.handle(data, context, session);
   }
 
-  async onClose(_clientId: string, { session }: Context<Session>): Promise<void> {
+  async onClose(clientId: string, { session }: Context<Session>): Promise<void> {
+    this.#open.live.gone(clientId);
     if (session !== undefined) await this.#open.messenger.presence.went(session.userId);
   }
 
   async onWorkerStop(): Promise<void> {
+    this.#opened?.live.stop();
     await this.#opened?.messenger.close();
   }
 

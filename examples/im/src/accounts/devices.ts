@@ -52,11 +52,13 @@ export class Devices {
     await this.#uses.add(deviceId);
   }
 
-  /** Whether the device is still logged in. */
-  async isLoggedIn(deviceId: string): Promise<boolean> {
+  /** Those of these devices that are still logged in. */
+  async stillLoggedIn(deviceIds: readonly string[]): Promise<Set<string>> {
+    const unique = [...new Set(deviceIds)];
+    if (unique.length === 0) return new Set();
     const { db } = this.#options;
-    const device = db.selectFrom('devices').select('id').where('id', '=', deviceId);
-    return (await device.executeTakeFirst()) !== undefined;
+    const rows = await db.selectFrom('devices').select('id').where('id', 'in', unique).execute();
+    return new Set(rows.map(({ id }) => id));
   }
 
   /**
@@ -98,7 +100,8 @@ export class Devices {
   /** Ends the connections of devices that were logged out. */
   endConnections(deviceIds: readonly string[]): void {
     const { push } = this.#options;
-    // Who is let in meanwhile is in this group already, and looks once more whether it is still logged in.
+    // Who is let in meanwhile is in this group already, and looks once more whether it is still logged in. Where a
+    // gateway cannot be reached now, the workers end them: see `login-watch.ts`.
     for (const id of deviceIds) {
       push.closeGroup(deviceGroup(id), null, { code: socketClose.loggedOut, reason: 'logged out' });
     }

@@ -11,6 +11,7 @@ import type { Messenger } from '../messenger.ts';
 import { Pace } from '../pace.ts';
 import { encode, tell } from '../push.ts';
 import { parseClientMessage, type Said } from './client-message.ts';
+import { LoginWatch } from './login-watch.ts';
 
 /** What the messenger keeps for each connection, from the handshake on. */
 export interface Session {
@@ -29,19 +30,34 @@ export class LiveSide {
   /** By person and conversation. */
   readonly #typings = new Pace({ burst: 1, perSecond: 0.5 });
 
+  readonly #logins: LoginWatch;
+
   constructor(messenger: Messenger, logger: Logger) {
     this.#messenger = messenger;
     this.#logger = logger;
+    const { devices, push } = messenger;
+    this.#logins = new LoginWatch({
+      devices,
+      onStale: (clientId) => push.closeClient(clientId, null, loggedOut),
+      onError: (error) => logger.warn({ err: error }, 'the logins could not be looked up'),
+    });
+  }
+
+  /** The process is to end. */
+  stop(): void {
+    this.#logins.stop();
+  }
+
+  /** A device has gone. */
+  gone(clientId: string): void {
+    this.#logins.gone(clientId);
   }
 
   /** A device was let in. */
   async connect(context: Context<Session>, { userId, deviceId }: Session): Promise<void> {
-    const { devices, presence, push } = this.#messenger;
+    const { devices, presence } = this.#messenger;
     // It may have been logged out since the handshake; who logs it out from now on finds this connection.
-    if (!(await devices.isLoggedIn(deviceId))) {
-      push.closeClient(context.clientId, null, loggedOut);
-      return;
-    }
+    if (!(await this.#logins.isGoodNow(context.clientId, deviceId))) return;
     reply(context, { type: 'ready', userId, deviceId, time: Date.now() });
     devices.noteUse(deviceId).catch((error: unknown) => {
       this.#logger.warn({ err: error }, 'the use of a device could not be noted');
@@ -77,6 +93,10 @@ export class LiveSide {
     const { userId } = session;
     if (message.type === 'send') this.#messages.take(userId);
     else if (message.type !== 'ping') this.#notices.take(userId);
+    const isGood = this.#logins.isGood(context.clientId, session.deviceId);
+    // Whoever only pings is answered while the database is away; with a stale login it is closed behind the answer.
+    if (message.type === 'ping') isGood.catch(() => undefined);
+    else if (!(await isGood)) return;
     switch (message.type) {
       case 'send':
         return await this.#send(message, context, userId);
@@ -86,7 +106,7 @@ export class LiveSide {
       case 'typing':
         return await this.#typing(message.conversationId, userId);
       case 'sync':
-        return await this.#sync(context, session);
+        return await this.#sync(context, userId);
       case 'ping':
         return reply(context, { type: 'pong' });
     }
@@ -119,14 +139,9 @@ export class LiveSide {
     tell(push, others, { type: 'typing', conversationId, userId });
   }
 
-  async #sync(context: Context<Session>, { userId, deviceId }: Session): Promise<void> {
+  async #sync(context: Context<Session>, userId: string): Promise<void> {
     this.#syncs.take(context.clientId);
-    const { conversations, devices, push } = this.#messenger;
-    // Whoever logged it out may not have reached the gateway that it is on.
-    if (!(await devices.isLoggedIn(deviceId))) {
-      push.closeClient(context.clientId, null, loggedOut);
-      return;
-    }
+    const { conversations } = this.#messenger;
     reply(context, { type: 'heads', heads: await conversations.heads(userId) });
   }
 }
