@@ -17,8 +17,12 @@ function begin(...clientIds: readonly string[]) {
   const outbox: Outgoing[] = clientIds.map((clientId) => outgoing(clientId));
   const sent: string[] = [];
   const line = { isOpen: true };
+  const looks = { count: 0 };
   const sender = new Sender({
-    outbox: () => outbox,
+    outbox() {
+      looks.count += 1;
+      return outbox;
+    },
     say(message: ClientMessage) {
       if (line.isOpen && message.type === 'send') sent.push(message.clientId);
       return line.isOpen;
@@ -34,7 +38,7 @@ function begin(...clientIds: readonly string[]) {
     const reason = { error: 'too_fast', message: 'Too fast.', retryAfterMs } as const;
     sender.heard({ type: 'refused', clientId, conversationId: '10', ...reason });
   };
-  return { sender, outbox, sent, line, answer, refuse };
+  return { sender, outbox, sent, line, looks, answer, refuse };
 }
 
 test('messages of a conversation are sent one after the other, in order', () => {
@@ -117,6 +121,20 @@ test('what follows a picture waits until it is uploaded and stored; other conver
   answer('one');
   answer('two');
   expect(sent).toEqual(['elsewhere', 'one', 'two', 'text']);
+});
+
+test('what is overdue behind a picture that is tried again waits for it, in peace', () => {
+  const { sender, outbox, sent, looks } = begin();
+  outbox.push(outgoing('picture', { status: 'failed', localPicture }), outgoing('text'));
+  sender.flush();
+  expect(sent).toEqual(['text']);
+  outbox[0] = outgoing('picture', { status: 'uploading', localPicture });
+  vi.advanceTimersByTime(20_000);
+  expect(sent).toEqual(['text']);
+  expect(looks.count).toBeLessThan(20);
+  outbox[0] = outgoing('picture', { status: 'failed', localPicture });
+  vi.advanceTimersByTime(1000);
+  expect(sent).toEqual(['text', 'text']);
 });
 
 test('a picture that cannot be uploaded holds up nobody', () => {

@@ -14,6 +14,9 @@ export interface SenderOptions {
 /** How long an answer may take before the message is sent again, in milliseconds. */
 const answerMs = 10_000;
 
+/** How often it is looked at what is overdue and held up, in milliseconds. */
+const heldUpMs = 1000;
+
 /**
  * Sends what waits in the outbox, again and again until each is answered: in a conversation one after the other, since
  * what is refused for now would else be overtaken by what follows.
@@ -86,6 +89,8 @@ export class Sender {
     if (waiting.length === 0) return;
     const overdue = [...this.#sentAt.values()].map((sentAt) => sentAt + answerMs);
     const at = now < this.#pausedUntil ? this.#pausedUntil : Math.min(...overdue);
-    if (Number.isFinite(at)) this.#timer = setTimeout(() => this.flush(), Math.max(1, at - now));
+    if (!Number.isFinite(at)) return;
+    // What is overdue still is held up by something before it, which was tried again.
+    this.#timer = setTimeout(() => this.flush(), at > now ? at - now : heldUpMs);
   }
 }
