@@ -217,7 +217,8 @@ test('the load script finds nothing lost, doubled or reordered', async () => {
   const script = fileURLToPath(new URL('../../examples/im/dist/server/load.js', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [script, ...args]);
   expect(stdout).toContain('connected: 30\n');
-  expect(stdout).toMatch(/^said 180, stored 180, refused 0, seen \d{4} times$/m);
+  // How many are said in three seconds is the machine's business.
+  expect(stdout).toMatch(/^said (\d+), stored \1, refused 0, seen \d+ times$/m);
   expect(stdout).toMatch(/^lost 0, doubled 0, reordered 0, late \d+$/m);
   await expect(
     promisify(execFile)(process.execPath, [script, '--users', 'many']),
