@@ -46,8 +46,8 @@ export function formatClientId(address: ClientAddress): ClientId {
     codes[i + 10] = codeOf(nonceHigh >>> shift);
     codes[i + 15] = codeOf(nonceLow >>> shift);
   }
-  // At once, not joined from parts: a joined string keeps its parts, 160 bytes more for each client of a
-  // worker, and takes 0.8 us instead of 0.2.
+  // At once, not joined from parts: a joined string keeps its parts, which is memory for each client of a
+  // worker, and takes 0.8 to 1.0 us; this takes 0.2 to 0.6.
   return String.fromCharCode(...codes) as ClientId;
 }
 

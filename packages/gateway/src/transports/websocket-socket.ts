@@ -33,7 +33,7 @@ export interface WebsocketSocketOptions {
   readonly deflater: FrameDeflater | undefined;
 }
 
-/** What `ws` makes for this gateway. It knows its client, so that listeners are the same for all: 300 bytes less for each. */
+/** What `ws` makes for this gateway. It knows its client, so that listeners are the same for all, and no client has closures of its own. */
 export class ClientWebSocket extends WebSocket {
   client: WebsocketSocket | undefined;
 
@@ -68,7 +68,7 @@ export class WebsocketSocket implements ClientSocket {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly listenPort: number;
-  /** As msgpack, in a byte string: a fifth of what its headers cost as an object. */
+  /** As msgpack, in a byte string: as an object its headers would cost several times that. */
   readonly #packedRequest: string;
   readonly #websocket: ClientWebSocket;
   readonly #socket: Socket;
