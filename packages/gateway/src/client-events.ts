@@ -15,7 +15,7 @@ export interface ClientEventsContext {
   received: number;
 }
 
-/** What one client's socket tells: an object of two fields, because every idle client has one. */
+/** What one client's socket tells: a small object and no closures, because every idle client has one. */
 export class ClientEvents implements ClientSocketHandler {
   readonly #client: ClientConnection;
   readonly #context: ClientEventsContext;
