@@ -79,6 +79,21 @@ describe.each(databaseKinds)('on $title', (kind) => {
     await db.destroy();
   }
 
+  /** Accounts, logins and messages that are stored. */
+  async function stored(): Promise<number[]> {
+    const db = await openDatabase(database);
+    const count = async (table: 'users' | 'devices' | 'messages') => {
+      const row = await db
+        .selectFrom(table)
+        .select(({ fn }) => fn.countAll().as('rows'))
+        .executeTakeFirstOrThrow();
+      return Number(row.rows);
+    };
+    const counts = [await count('users'), await count('devices'), await count('messages')];
+    await db.destroy();
+    return counts;
+  }
+
   async function friends(): Promise<[Person, Person, string]> {
     const [ann, bob] = [await come(), await come()];
     return [ann, bob, await befriend(ann.client, bob.client)];
@@ -119,6 +134,7 @@ describe.each(databaseKinds)('on $title', (kind) => {
       for (const key of [name.toUpperCase(), phone.replace(/[^\d+]/g, ''), phone]) {
         expect(await nobody.post('/api/login', { login: key, password })).toMatchObject(me);
       }
+      const before = await stored();
       const again = (change: object) =>
         nobody.post('/api/register', { name: newName(), password, ...change });
       await expect(again({ name: name.toUpperCase() })).rejects.toMatchObject({
@@ -132,6 +148,7 @@ describe.each(databaseKinds)('on $title', (kind) => {
       ]) {
         await expect(again(wrong)).rejects.toMatchObject({ status: 400, code: 'invalid' });
       }
+      expect(await stored()).toEqual(before);
     },
   );
 
@@ -142,6 +159,7 @@ describe.each(databaseKinds)('on $title', (kind) => {
       nobody
         .post('/api/login', { login, password: 'wrong horse' })
         .catch((error: unknown) => error);
+    const before = await stored();
     const wrong = await attempt(client.me.name);
     expect(wrong).toMatchObject({ status: 401, code: 'wrong_credentials' });
     expect(await attempt(newName())).toEqual(wrong);
@@ -149,6 +167,7 @@ describe.each(databaseKinds)('on $title', (kind) => {
     expect(await attempt(client.me.name)).toMatchObject({
       ...{ status: 429, code: 'too_fast', retryAfterMs: expect.any(Number) },
     });
+    expect(await stored()).toEqual(before);
   });
 
   check('controls in what somebody logs in with or looks for are dropped', async () => {
@@ -262,7 +281,11 @@ describe.each(databaseKinds)('on $title', (kind) => {
       await first.http.post('/api/logout-everywhere');
       expect(await other.ended).toMatchObject({ code: 4001 });
       await expect(first.http.get('/api/me')).rejects.toMatchObject({ code: 'token_stale' });
+      const before = await stored();
       await expect(stale.post('/api/logout')).rejects.toMatchObject({ code: 'token_stale' });
+      const group = { name: 'a group', memberIds: [] };
+      await expect(stale.post('/api/groups', group)).rejects.toMatchObject({ code: 'token_stale' });
+      expect(await stored()).toEqual(before);
     },
   );
 
