@@ -187,7 +187,7 @@ test("a control socket that a crash left behind is in nobody's way", async () =>
   const { file, path } = await writeStartFile(loud);
   const killed = await startCluster({ file });
   onTestFinished(killed.dispose);
-  await killed.kill();
+  await killed.killWithKeeper();
   expect((await stat(path('start.sock'))).isSocket()).toBe(true);
   for (const args of [
     ['status'],

@@ -9,7 +9,12 @@ import {
 } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 
-async function start(declarations: string, waitForReady = true, stopTimeoutMs = 1_000) {
+async function start(
+  declarations: string,
+  waitForReady = true,
+  stopTimeoutMs = 1_000,
+  args: readonly string[] = ['start'],
+) {
   const folder = await temporaryFolder('supervisor-stop');
   onTestFinished(folder.dispose);
   await folder.write(
@@ -23,7 +28,7 @@ ${declarations}
 run({ stopTimeoutMs: ${stopTimeoutMs} });
 `,
   );
-  const cluster = await startCluster({ file, waitForReady });
+  const cluster = await startCluster({ file, waitForReady, args });
   onTestFinished(cluster.dispose);
   return { cluster, folder };
 }
@@ -142,20 +147,23 @@ new Worker({ name: 'late' });`,
   expect(pids.filter(isAlive)).toEqual([]);
 });
 
+/** Whoever develops has no keeper. */
+const unkept = ['start', '--watch'];
+
 test('takes its processes with it when the master is killed, after a clean stop', async () => {
-  const { cluster } = await start(stopsWell);
+  const { cluster } = await start(stopsWell, true, 1_000, unkept);
   const pids = await readPids(cluster);
   expect(pids).toHaveLength(2);
-  await cluster.kill();
+  await cluster.killMaster();
   await eventually(() => !pids.some(isAlive), { timeoutMs: 3_000 });
   // Pipes are read a moment later.
   await eventually(() => [0, 1].every((id) => cluster.output().includes(`stopped: web ${id}\n`)));
 });
 
 test('takes a process with it that does not stop when the master is killed', async () => {
-  const { cluster } = await start(neverStops);
+  const { cluster } = await start(neverStops, true, 1_000, unkept);
   const pids = await readPids(cluster);
   expect(pids).toHaveLength(1);
-  await cluster.kill();
+  await cluster.killMaster();
   await eventually(() => !pids.some(isAlive), { timeoutMs: 4_000 });
 });

@@ -32,6 +32,8 @@ export interface ProcessLog {
    * @throws when it cannot be opened; the old one stays in use
    */
   reopen(): void;
+  /** Writes to the file alone from now on. */
+  leaveStdout(): void;
 }
 
 /** Creates the logger of a process. No key or password reaches a line: it is redacted wherever it stands. */
@@ -42,12 +44,14 @@ export function createLogger(options: LoggerOptions = {}): Logger {
 /** Creates the logger of a process, as `createLogger` does, for a process whose log is rotated. */
 export function openLog(options: LoggerOptions = {}): ProcessLog {
   const streams: { level: string; stream: DestinationStream }[] = [];
+  let showsOnStdout = true;
   const level = options.level ?? 'info';
   if (options.stdout ?? true) {
     const stream = process.stdout.isTTY
       ? prettyStream()
       : pino.destination({ dest: 1, sync: true });
-    streams.push({ level, stream });
+    const write = (line: string) => showsOnStdout && stream.write(line);
+    streams.push({ level, stream: { write } });
   }
   // Synchronous, so that the last lines before a crash are in the file.
   const file =
@@ -64,7 +68,13 @@ export function openLog(options: LoggerOptions = {}): ProcessLog {
     },
     multistream(streams),
   );
-  return { logger, reopen: () => file?.reopen() };
+  return {
+    logger,
+    reopen: () => file?.reopen(),
+    leaveStdout() {
+      showsOnStdout = false;
+    },
+  };
 }
 
 const levelNames: Readonly<Record<number, string>> = {

@@ -9,6 +9,7 @@ import { type RestartFlags, restart } from './commands/restart.ts';
 import { type StartFlags, start } from './commands/start.ts';
 import { type StatusFlags, status } from './commands/status.ts';
 import { type StopFlags, stop } from './commands/stop.ts';
+import type { DaemonKind } from './daemon.ts';
 import { print, printError } from './terminal.ts';
 import { readVersion } from './version.ts';
 
@@ -28,13 +29,13 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
  * Carries out the command of a command line; answers the exit code, 2 for wrong usage.
  *
  * @param args - what follows the start file
- * @param isDaemon - whether this process is the background copy that `start -d` has made
+ * @param daemonKind - of this process, when it is a background copy
  * @throws whatever made the command fail
  */
 export async function runCommandLine(
   context: CommandContext,
   args: readonly string[],
-  isDaemon: boolean,
+  daemonKind: DaemonKind | undefined,
 ): Promise<number> {
   let exitCode: number = exitCodes.done;
   const program = new Command(basename(context.options.startFile))
@@ -52,7 +53,7 @@ export async function runCommandLine(
     .addOption(new Option('-d, --daemon', 'go on in the background').conflicts('watch'))
     .option('--watch', 'for development: reload when a source is saved')
     .action(async (flags: StartFlags) => {
-      exitCode = await start(context, flags, isDaemon);
+      exitCode = await start(context, flags, daemonKind);
     });
   program
     .command('stop')

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { GatewayWorkerError } from '@gatewayworker/core';
 import {
   isAlreadyRunning,
@@ -13,8 +13,17 @@ import {
 import { takeVariable } from './environment.ts';
 import { formatError } from './error-text.ts';
 
-/** Environment variable that tells a process that it is the background copy. */
-export const daemonVariable = 'GATEWAYWORKER_DAEMON';
+/** Environment variable that tells a process that it is a background copy, and of which kind. */
+const daemonVariable = 'GATEWAYWORKER_DAEMON';
+
+/** What a background copy is there for. */
+export const DaemonKind = {
+  /** `start -d` has made it. */
+  started: 'started',
+  /** It stands in for a master that ran in the foreground and was killed, until there is another one. */
+  standIn: 'stand-in',
+} as const;
+export type DaemonKind = (typeof DaemonKind)[keyof typeof DaemonKind];
 
 /** Environment variable that tells a background copy after how many others in a row, which died soon after their start, it was started again. */
 const deathsVariable = 'GATEWAYWORKER_DEATHS';
@@ -38,7 +47,7 @@ export async function startDaemon(options: ResolvedRunOptions): Promise<StartRep
   const log = openSync(options.logFile, 'a');
   const daemon = spawn(process.execPath, [...process.execArgv, options.startFile, 'start'], {
     detached: true,
-    env: { ...process.env, [daemonVariable]: '1' },
+    env: { ...process.env, [daemonVariable]: DaemonKind.started },
     stdio: ['ignore', log, log, 'ipc'],
   });
   closeSync(log);
@@ -50,19 +59,48 @@ export async function startDaemon(options: ResolvedRunOptions): Promise<StartRep
   return message.report;
 }
 
+/** Which background copy this process is; `undefined` when it is none. */
+export function takeDaemonKind(): DaemonKind | undefined {
+  const value = takeVariable(daemonVariable);
+  return Object.values(DaemonKind).find((kind) => kind === value);
+}
+
 /** What a keeper needs to start this background copy again, which it may itself have started. */
-export function takeKeeping(): Keeping {
+export function takeKeeping(kind: DaemonKind, startFile: string): Keeping {
   const deaths = takeVariable(deathsVariable);
+  return {
+    ...describeCopy(kind, startFile),
+    deaths: deaths === undefined ? undefined : Number(deaths),
+    hasOwnGroup: true,
+    notice: null,
+  };
+}
+
+/**
+ * What a keeper needs to go on in the background when this process, in the foreground, is killed.
+ *
+ * `undefined` for the first process of a container, with which all others end.
+ */
+export function keepForeground(startFile: string): Keeping | undefined {
+  if (process.pid === 1) return undefined;
+  const name = basename(startFile);
+  const notice = `The master of ${name} (pid ${process.pid}) was killed. Another one goes on in the background.
+To have it here again: ${name} start. To stop it: ${name} stop
+`;
+  const copy = describeCopy(DaemonKind.standIn, startFile);
+  return { ...copy, deaths: undefined, hasOwnGroup: false, notice };
+}
+
+function describeCopy(kind: DaemonKind, startFile: string) {
   return {
     command: {
       file: process.execPath,
-      args: [...process.execArgv, ...process.argv.slice(1)],
+      args: [...process.execArgv, startFile, 'start'],
       cwd: process.cwd(),
-      env: { ...process.env, [daemonVariable]: '1' },
+      env: { ...process.env, [daemonVariable]: kind },
     },
     deathsVariable,
     finalExitCodes: Object.values(finalExitCodes),
-    deaths: deaths === undefined ? undefined : Number(deaths),
   };
 }
 

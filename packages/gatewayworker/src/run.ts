@@ -8,7 +8,7 @@ import {
   runChildProcess,
 } from '@gatewayworker/supervisor';
 import type { runCommandLine } from './command-line.ts';
-import { daemonVariable } from './daemon.ts';
+import { takeDaemonKind } from './daemon.ts';
 import { takeDeclaredProcesses } from './declared-processes.ts';
 import { takeVariable } from './environment.ts';
 import { formatError } from './error-text.ts';
@@ -35,10 +35,10 @@ export function run(options: RunOptions = {}): void {
   const resolved = resolveRunOptions(options, startFile);
   const declared = takeDeclaredProcesses();
   const child = takeVariable(childVariable);
-  const isDaemon = takeVariable(daemonVariable) !== undefined;
+  const daemonKind = takeDaemonKind();
   const work =
     child === undefined
-      ? runCommand({ options: resolved, declared }, args, isDaemon).then(exitAfterPrinting)
+      ? runCommand({ options: resolved, declared }, args, daemonKind).then(exitAfterPrinting)
       : runChildProcess(readAssignment(child), declared);
   work.catch((error: unknown) => {
     printError(formatError(error));

@@ -211,6 +211,8 @@ class ChildProcess {
       this.#logger.warn('the master is gone: ending, for the next register to have the port');
       process.exit(0);
     }
+    // The next one is in the background: the terminal, or whatever reads, is no more for this process.
+    this.#log.leaveStdout();
     this.#logger.warn('the master is gone: going on until the next one is there');
     this.#pages.forgetAll();
     this.#redirectOutput();

@@ -17,6 +17,8 @@ export const ControlCommand = {
   connections: 'connections',
   /** Has a `DrainStep` for each part; answers when all are gone. */
   drain: 'drain',
+  /** Answers `{ pid, isGiven }`; when it is, the master ends alone, for the asker to take its place. */
+  handOver: 'handOver',
 } as const;
 export type ControlCommand = (typeof ControlCommand)[keyof typeof ControlCommand];
 

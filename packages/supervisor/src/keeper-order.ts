@@ -1,4 +1,4 @@
-/** How a daemon's master is started again. */
+/** How a master is started again. */
 export interface MasterCommand {
   /** Absolute path of the program. */
   readonly file: string;
@@ -22,6 +22,8 @@ export interface KeeperOrder {
   /** Name of the start file, for the log. */
   readonly name: string;
   readonly logFile: string;
+  /** Said at the terminal when the master was killed; null where there is none. */
+  readonly notice: string | null;
   /** Where the keeper listens for the process that is in charge from then on. */
   readonly socketPath: string;
 }

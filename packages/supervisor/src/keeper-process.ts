@@ -1,5 +1,5 @@
-// The keeper of a daemon: starts the master again when that was killed. It is a program of its own that
-// loads nothing but Node.js, because it lives beside every daemon and does nothing nearly always.
+// The keeper: starts the master again when that was killed. It is a program of its own that loads nothing
+// but Node.js, because it lives beside every master and does nothing nearly always.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { appendFileSync, closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -22,8 +22,8 @@ let hasFarewell = false;
 let deaths = 0;
 let successor: ChildProcess | undefined;
 
-process.on('SIGINT', () => {});
-process.on('SIGHUP', () => {});
+// What a terminal sends to all is for the master to obey.
+for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP']) process.on(signal, () => {});
 readLines((line) => {
   if (order === undefined) begin(JSON.parse(line));
   else if (line === 'armed') isArmed = true;
@@ -39,7 +39,9 @@ function readLines(onLine: (line: string) => void): void {
     for (const line of lines) onLine(line);
   });
   // A pipe that breaks is a master that is gone: its end follows.
-  for (const stream of [process.stdin, process.stdout]) stream.on('error', () => {});
+  for (const stream of [process.stdin, process.stdout, process.stderr]) {
+    stream.on('error', () => {});
+  }
   process.stdin.once('close', handleLostMaster);
 }
 
@@ -67,6 +69,7 @@ function begin(given: KeeperOrder): void {
 function handleLostMaster(): void {
   if (order === undefined || hasFarewell || !isArmed) process.exit(0);
   const livedMs = order.masterLivedMs + performance.now() - startedAt;
+  if (order.notice !== null) process.stderr.write(order.notice);
   startAgain(livedMs, `the master (pid ${order.masterPid}) was killed`);
 }
 

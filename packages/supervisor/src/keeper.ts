@@ -8,6 +8,7 @@ import { RestartPolicy } from './restart-policy.ts';
 
 /** What a master tells its keepers. */
 export interface KeeperOptions extends Omit<KeeperOrder, 'masterPid' | 'masterLivedMs'> {
+  readonly hasOwnGroup: boolean;
   readonly logger: Logger;
 }
 
@@ -70,9 +71,9 @@ export class Keeper {
   }
 
   #spawn(): ChildProcess {
-    const { command, name } = this.#options;
+    const { command, name, hasOwnGroup } = this.#options;
     return spawn(command.file, [...keeperArguments(), name], {
-      detached: true,
+      detached: hasOwnGroup,
       // Options for the program of the application are none for this one.
       env: { ...command.env, NODE_OPTIONS: '' },
       stdio: ['pipe', 'pipe', 'inherit'],
@@ -80,7 +81,7 @@ export class Keeper {
   }
 
   #introduce(keeper: ChildProcess): void {
-    const { logger: _, ...order } = this.#options;
+    const { logger: _, hasOwnGroup: __, ...order } = this.#options;
     const masterLivedMs = process.uptime() * 1_000;
     const full: KeeperOrder = { ...order, masterPid: process.pid, masterLivedMs };
     // The system may have made neither the process nor its pipes.

@@ -13,6 +13,13 @@ export interface Keeping {
   readonly deathsVariable: string;
   /** Exit codes of that command after which it is not started again. */
   readonly finalExitCodes: readonly number[];
+  /**
+   * Whether the keeper has a process group of its own. One that has not ends with all that were started
+   * beside the master: by a signal to the group of a terminal, or of whoever started it.
+   */
+  readonly hasOwnGroup: boolean;
+  /** Said at the terminal when the master was killed; null where there is none. */
+  readonly notice: string | null;
   /** How many masters in a row died soon after their start; `undefined` when this one follows none that was killed. */
   readonly deaths: number | undefined;
 }

@@ -21,6 +21,8 @@ export interface CommandedMaster {
   readonly isStopping: () => boolean;
   stop(reason: string, isGraceful: boolean): Promise<void>;
   reload(reason: string, onStep: (step: ReloadStep) => void): Promise<void>;
+  /** Ends the master alone; false when it stays. */
+  handOver(): Promise<boolean>;
 }
 
 /** Time that a gateway has for each part of its list of clients. */
@@ -60,6 +62,8 @@ export class MasterCommands {
       case ControlCommand.drain:
         await this.#drain(order.gateway, order.drainMs, sendPart);
         return { pid: process.pid };
+      case ControlCommand.handOver:
+        return { pid: process.pid, isGiven: await this.#master.handOver() };
       default:
         return order satisfies never;
     }

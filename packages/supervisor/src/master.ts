@@ -20,7 +20,7 @@ import { readPidFile, removePidFile, writePidFile } from './pid-file.ts';
 import type { ProcessDeclaration } from './process-declaration.ts';
 import { ProcessFailedError } from './process-failed-error.ts';
 import { alreadyReloading, type ReloadStep, reloadProcesses } from './reload.ts';
-import { findMaster } from './running-master.ts';
+import { findMaster, requestHandOver } from './running-master.ts';
 import { handleMasterSignals } from './signals.ts';
 import { removeStaleSocket } from './stale-socket.ts';
 import type { StartReport } from './start-report.ts';
@@ -35,10 +35,17 @@ export interface MasterOptions extends ResolvedRunOptions {
   readonly watch?: boolean;
   /** @default nobody starts it again */
   readonly keeping?: Keeping;
+  /**
+   * Whether it stands in for a master that ran in the foreground and was killed: the next one in the
+   * foreground takes its place. @default false
+   */
+  readonly isStandIn?: boolean;
 }
 
 /** Time in which the processes of a master that was killed find the next one: they look five times a second. */
 const orphanComeMs = 300;
+/** Time for an answer to leave, in milliseconds. */
+const answerMs = 50;
 /** The same where all should have come. */
 export const orphansComeMs = 1_000;
 
@@ -55,6 +62,7 @@ export class Master {
   readonly #control: ControlServer;
   readonly #health: ClusterHealth;
   readonly #keepers: Keepers;
+  #handedOverBy: number | null = null;
   #onEnded: () => void = () => {};
   #stopping: Promise<void> | undefined;
   #reloading: Promise<void> | undefined;
@@ -99,6 +107,7 @@ export class Master {
       isStopping: () => this.#stopping !== undefined,
       stop: (reason, isGraceful) => this.stop(reason, isGraceful),
       reload: (reason, onStep) => this.reload(reason, onStep),
+      handOver: () => this.#handOver(),
     });
     this.#control = new ControlServer(controlPath(options.pidFile), {
       onOrder: (order, sendPart) => commands.carryOut(order, sendPart),
@@ -134,7 +143,8 @@ export class Master {
       await this.#keepers.arm();
       this.#logger.info('started');
       if (this.#options.watch === true) this.#watch();
-      return { pid: process.pid, stalePid: this.#stalePid, rows };
+      const { pid } = process;
+      return { pid, stalePid: this.#stalePid, handedOverBy: this.#handedOverBy, rows };
     } catch (error) {
       // At a terminal the caller prints it; a line in the log would say it twice there.
       if (!this.#options.logToStdout) this.#logger.error(error, 'could not start');
@@ -195,13 +205,27 @@ export class Master {
   /** Becomes the one master of the pid file: only one process can bind the control socket. */
   async #takeControl(): Promise<void> {
     if (await this.#control.tryListen()) return;
-    const running = await findMaster(this.#options.pidFile);
-    if (running !== undefined) throw alreadyRunning(running);
-    // Nobody answers there: a master that was killed left it behind.
+    const { pidFile, logToStdout } = this.#options;
+    const running = await findMaster(pidFile);
+    if (running !== undefined) {
+      if (!logToStdout || !(await requestHandOver(pidFile))) throw alreadyRunning(running);
+      this.#handedOverBy = running;
+    }
+    // Nobody answers there: a master that was killed, or has handed over, left it behind.
     await removeStaleSocket(controlPath(this.#options.pidFile));
     if (!(await this.#control.tryListen())) {
       throw new GatewayWorkerError('GW_ERR_CLUSTER_ALREADY_RUNNING', 'it is being started already');
     }
+  }
+
+  /** Leaves everything to the process that asks for it. */
+  async #handOver(): Promise<boolean> {
+    if (this.#options.isStandIn !== true || this.#stopping !== undefined) return false;
+    this.#logger.info('hands over to a master in the foreground');
+    await this.#keepers.dismiss();
+    // The answer goes first. Nothing else is closed: this is what a kill looks like to all others.
+    setTimeout(() => process.exit(0), answerMs);
+    return true;
   }
 
   #watchProcess(): void {

@@ -6,7 +6,7 @@ import { ControlCommand, type ControlOrder } from './control-messages.ts';
 import { controlPath } from './control-path.ts';
 import { type DrainStep, parseDrainStep } from './drain.ts';
 import { type HealthReport, parseHealthReport } from './health-report.ts';
-import { readField, readNumber } from './json-value.ts';
+import { readBoolean, readField, readNumber } from './json-value.ts';
 import { parseReloadStep, type ReloadStep } from './reload.ts';
 import { parseStatusReport, type StatusReport } from './status-report.ts';
 
@@ -125,6 +125,26 @@ export function requestDrain(
   return askInParts(pidFile, order, (part) => onStep(parseDrainStep(part) ?? fail())).then(
     (answer) => answer && (readNumber(answer.result, 'pid') ?? fail()),
   );
+}
+
+/**
+ * Asks the running master to leave its processes to this one; resolves with whether it did, once it is gone.
+ *
+ * @throws {GW_ERR_QUERY_TIMEOUT} when it does not end
+ */
+export async function requestHandOver(pidFile: string): Promise<boolean> {
+  const isGiven = await askMaster(pidFile, async (client) => {
+    const answer = await client.request({ command: ControlCommand.handOver }, answerTimeoutMs);
+    const pid = readNumber(answer, 'pid');
+    if (readBoolean(answer, 'isGiven') !== true || pid === undefined) return false;
+    if (!(await settlesWithin(client.closed, lastStepsMs))) {
+      const message = `process ${pid} has not handed over within ${lastStepsMs} ms`;
+      throw new GatewayWorkerError('GW_ERR_QUERY_TIMEOUT', message);
+    }
+    await untilGone(pid);
+    return true;
+  });
+  return isGiven ?? false;
 }
 
 function askInParts(

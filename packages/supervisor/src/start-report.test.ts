@@ -9,6 +9,7 @@ import {
 const report: StartReport = {
   pid: 4711,
   stalePid: null,
+  handedOverBy: null,
   rows: [
     { role: 'register', name: 'register', processes: 1, ready: 1, listen: '127.0.0.1:1236' },
     { role: 'worker', name: 'web', processes: 12, ready: 11, listen: '' },
@@ -32,7 +33,7 @@ test('paints the state only when asked to', () => {
 test('says which declarations are still starting', () => {
   expect(describeUnready(report)).toEqual(['worker "web" has 1 of 12 processes still starting.']);
   const rows = [{ role: 'gateway', name: 'chat', processes: 1, ready: 0, listen: '' }];
-  expect(describeUnready({ pid: 1, stalePid: null, rows })).toEqual([
+  expect(describeUnready({ pid: 1, stalePid: null, handedOverBy: null, rows })).toEqual([
     'gateway "chat" is still starting.',
   ]);
 });

@@ -17,6 +17,8 @@ export interface StartReport {
   readonly pid: number;
   /** Pid in the file that an earlier master left behind because it was killed; null when there was none. */
   readonly stalePid: number | null;
+  /** Pid of the master that has left its processes to this one; null when there was none. */
+  readonly handedOverBy: number | null;
   /** In the order of the declarations. */
   readonly rows: readonly StartRow[];
 }
@@ -28,7 +30,8 @@ export function parseStartReport(value: unknown): StartReport | undefined {
   if (pid === undefined || !Array.isArray(rows)) return undefined;
   const parsed = rows.map(parseRow).filter((row) => row !== undefined);
   const stalePid = readNumber(value, 'stalePid') ?? null;
-  return parsed.length === rows.length ? { pid, stalePid, rows: parsed } : undefined;
+  const handedOverBy = readNumber(value, 'handedOverBy') ?? null;
+  return parsed.length === rows.length ? { pid, stalePid, handedOverBy, rows: parsed } : undefined;
 }
 
 function parseRow(value: unknown): StartRow | undefined {

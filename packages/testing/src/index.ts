@@ -12,6 +12,7 @@ export { isRequired, type Requirement, skipReason } from './skip-reason.ts';
 export {
   type Cluster,
   type ClusterOptions,
+  isKeeper,
   type StatusProcess,
   startCluster,
 } from './start-cluster.ts';

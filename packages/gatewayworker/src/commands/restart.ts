@@ -22,7 +22,7 @@ export async function restart(context: CommandContext, flags: RestartFlags): Pro
     if (!isNotRunning(error)) throw error;
     print(`${error.message}.\n`);
   }
-  return await start(context, flags, false);
+  return await start(context, flags);
 }
 
 function isNotRunning(error: unknown): error is GatewayWorkerError {

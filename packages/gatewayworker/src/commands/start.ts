@@ -9,7 +9,7 @@ import {
   Master,
   type StartReport,
 } from '@gatewayworker/supervisor';
-import { runDaemon, startDaemon, takeKeeping } from '../daemon.ts';
+import { DaemonKind, keepForeground, runDaemon, startDaemon, takeKeeping } from '../daemon.ts';
 import { assertPortsDiffer, claimPorts } from '../port-claims.ts';
 import { print, showsColour } from '../terminal.ts';
 import { readVersion } from '../version.ts';
@@ -26,7 +26,7 @@ export interface StartFlags {
 /**
  * Starts everything that was declared; answers the exit code, in the foreground once all has stopped.
  *
- * @param isDaemon - whether this process is the background copy that `start -d` has made
+ * @param daemonKind - of this process, when it is a background copy
  * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when a master runs
  * @throws {GW_ERR_OPTION_INVALID} when two declarations want one port
  * @throws {GW_ERR_PROCESS_FAILED} when nothing is declared, or a process cannot start
@@ -34,23 +34,32 @@ export interface StartFlags {
 export async function start(
   context: CommandContext,
   flags: StartFlags,
-  isDaemon: boolean,
+  daemonKind?: DaemonKind,
 ): Promise<number> {
   const { options, declared } = context;
-  if (isDaemon) {
-    const keeping = takeKeeping();
-    return await runDaemon(new Master(declared, { ...options, logToStdout: false, keeping }));
+  if (daemonKind !== undefined) {
+    const keeping = takeKeeping(daemonKind, options.startFile);
+    const isStandIn = daemonKind === DaemonKind.standIn;
+    const daemonOptions = { ...options, logToStdout: false, keeping, isStandIn };
+    return await runDaemon(new Master(declared, daemonOptions));
   }
   assertCanStart(context);
-  const running = await findMaster(options.pidFile);
-  if (running !== undefined) throw alreadyRunning(running);
   if (flags.daemon === true) {
+    const running = await findMaster(options.pidFile);
+    if (running !== undefined) throw alreadyRunning(running);
     printReport(await startDaemon(options), options.pidFile);
     print(`Running in the background. To stop it: ${basename(options.startFile)} stop\n`);
     return 0;
   }
   const watch = flags.watch === true;
-  const master = new Master(declared, { ...options, logToStdout: true, watch });
+  // Whoever develops has the sources open, and would find an older state of them in the background.
+  const keeping = watch ? undefined : keepForeground(options.startFile);
+  const master = new Master(declared, {
+    ...options,
+    logToStdout: true,
+    watch,
+    ...(keeping && { keeping }),
+  });
   printReport(await master.start(), options.pidFile);
   if (watch) print('Changed sources are loaded as soon as they are saved.\n');
   print('Press Ctrl+C to stop.\n');
@@ -81,6 +90,9 @@ export function assertCanStart({ options, declared }: CommandContext): void {
 function printReport(report: StartReport, pidFile: string): void {
   print(`gatewayworker ${readVersion()}, Node.js ${process.version}, master ${report.pid}\n\n`);
   print(`${formatStart(report, showsColour())}\n`);
-  if (report.stalePid !== null) print(`Replaced ${describeStale(pidFile, report.stalePid)}.\n`);
+  if (report.handedOverBy !== null) {
+    print(`Took over from process ${report.handedOverBy}, which went on in the background.\n`);
+  } else if (report.stalePid !== null)
+    print(`Replaced ${describeStale(pidFile, report.stalePid)}.\n`);
   for (const line of describeUnready(report)) print(`${line}\n`);
 }

@@ -1,18 +1,23 @@
 import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { type ProcessStatus, requestStatus } from '@gatewayworker/supervisor';
 import {
+  type Cluster,
   type CommandResult,
   childPids,
   eventually,
   freePorts,
   isAlive,
+  isKeeper,
   openClient,
   runCommand,
+  startCluster,
   type TemporaryFolder,
   type TestClient,
   temporaryFolder,
 } from '@gatewayworker/testing';
 import { expect, onTestFinished } from 'vitest';
+import { patience } from './conversation.ts';
 
 const events = `
 import { gateway } from 'gatewayworker';
@@ -39,8 +44,8 @@ export class Events {
 }
 `;
 
-/** A daemon of a register, two gateways, a business worker and a worker of the user's own. */
-export interface TalkingDaemon {
+/** A cluster of a register, two gateways, a business worker and a worker of the user's own. */
+export interface TalkingCluster {
   readonly folder: TemporaryFolder;
   readonly port: number;
   /** Pid of the master that runs or ran last. */
@@ -58,8 +63,35 @@ export interface TalkingDaemon {
   log(): string;
 }
 
-/** Starts a daemon; whatever it leaves behind is killed after the test. */
-export async function startTalkingDaemon(): Promise<TalkingDaemon> {
+/** One whose first master is a child of the test. */
+export interface Foreground {
+  readonly foreground: Cluster;
+  /** Starts another master in the foreground. */
+  startHere(): Promise<Cluster>;
+}
+
+/** Starts one in the background; whatever it leaves behind is killed after the test. */
+export async function startTalkingDaemon(): Promise<TalkingCluster> {
+  const { talking } = await prepare();
+  expect(await talking.command('start', '-d')).toMatchObject({ exitCode: 0, stderr: '' });
+  await talking.status();
+  return talking;
+}
+
+/** Starts one in the foreground; whatever it leaves behind is killed after the test. */
+export async function startTalkingForeground(): Promise<TalkingCluster & Foreground> {
+  const { talking, file } = await prepare();
+  const startHere = async () => {
+    const foreground = await startCluster({ file });
+    onTestFinished(foreground.dispose);
+    return foreground;
+  };
+  const foreground = await startHere();
+  await talking.status();
+  return { ...talking, foreground, startHere };
+}
+
+async function prepare(): Promise<{ talking: TalkingCluster; file: string }> {
   const [register = 0, port = 0, inner = 0] = await freePorts(4);
   const folder = await temporaryFolder('talking-daemon');
   onTestFinished(folder.dispose);
@@ -82,12 +114,12 @@ run({ stopTimeoutMs: 3_000, readyTimeoutMs: 60_000 });
   const pids = new Set<number>();
   const masterPid = () => Number(readFileSync(`${folder.path}/start.pid`, 'utf8'));
   const keeperPid = () => {
-    const keeper = childPids(masterPid()).find((pid) => commandOf(pid).includes('keeper-process'));
+    const keeper = childPids(masterPid()).find(isKeeper);
     if (keeper !== undefined) pids.add(keeper);
     return keeper;
   };
   const command = (...args: string[]) => runCommand(file, args, { timeoutMs: 120_000 });
-  const daemon: TalkingDaemon = {
+  const talking: TalkingCluster = {
     folder,
     port,
     pids,
@@ -116,15 +148,49 @@ run({ stopTimeoutMs: 3_000, readyTimeoutMs: 60_000 });
     await command('stop').catch(() => undefined);
     for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
   });
-  expect(await command('start', '-d')).toMatchObject({ exitCode: 0, stderr: '' });
-  await daemon.status();
-  return daemon;
+  return { talking, file };
 }
 
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-  } catch {
-    return '';
-  }
+/** Opens clients, which are in the room. */
+export async function enterAll(
+  cluster: TalkingCluster,
+  names: readonly string[],
+): Promise<Map<string, TestClient>> {
+  const members = new Map<string, TestClient>();
+  for (const name of names) members.set(name, await cluster.enter(name));
+  return members;
+}
+
+/** Resolves with the pid of the next master once all its processes are ready. */
+export async function untilHealed(cluster: TalkingCluster, killed: number): Promise<number> {
+  const [master] = await eventually(async () => {
+    const processes = await cluster.status();
+    const own = processes.filter(({ state }) => state !== 'leaving' && state !== 'stopping');
+    return processes[0]?.pid !== killed && own.length === 6 && areReady(own) && processes;
+  }, patience);
+  if (typeof master?.pid !== 'number') throw new Error('there is no master');
+  return master.pid;
+}
+
+function areReady(processes: readonly ProcessStatus[]): boolean {
+  return processes.every(({ state }) => state === 'ready');
+}
+
+/** The pids that there are. */
+export function pidsOf(processes: readonly ProcessStatus[]): number[] {
+  return processes.flatMap(({ pid }) => (pid === null ? [] : [pid]));
+}
+
+/** Stops everything by the command, and throws when something is left. */
+export async function stopAll(cluster: TalkingCluster): Promise<void> {
+  await cluster.status().catch(() => []);
+  expect(await cluster.command('stop')).toMatchObject({ exitCode: 0, stderr: '' });
+  await expectNothingLeft(cluster);
+}
+
+/** Throws when a process, a socket or a pid file is left. */
+export async function expectNothingLeft(cluster: TalkingCluster): Promise<void> {
+  expect([...cluster.pids].filter(isAlive)).toEqual([]);
+  const left = (await readdir(cluster.folder.path)).filter((name) => /\.(sock|pid)$/.test(name));
+  expect(left).toEqual([]);
 }

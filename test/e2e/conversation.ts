@@ -1,0 +1,113 @@
+import { eventually, type TestClient } from '@gatewayworker/testing';
+import { expect, onTestFinished } from 'vitest';
+
+/** What a loaded machine may take to start a cluster anew. */
+export const patience = { timeoutMs: 90_000, intervalMs: 50 };
+
+/** Clients that count for themselves and in their room, all the while. */
+export class Conversation {
+  readonly #listeners: readonly Listener[];
+  readonly #timer: NodeJS.Timeout;
+  #said = 0;
+
+  constructor(members: ReadonlyMap<string, TestClient>) {
+    const names = [...members.keys()];
+    this.#listeners = Array.from(members.values(), (client) => new Listener(client, names));
+    this.#timer = setInterval(() => this.#say(), 20);
+    onTestFinished(() => clearInterval(this.#timer));
+  }
+
+  /** Resolves once everybody has had an answer to what is said from now on. */
+  async goesOn(): Promise<void> {
+    const said = this.#said + 1;
+    await this.#untilHeard(() => said);
+  }
+
+  /** Ends it; throws unless everybody is still there and has heard everything once. */
+  async end(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#untilHeard(() => this.#said);
+    for (const { client } of this.#listeners) expect(client.isOpen).toBe(true);
+  }
+
+  async #untilHeard(number: () => number): Promise<void> {
+    const listeners = this.#listeners;
+    await eventually(() => listeners.every((each) => each.listen() >= number()), patience);
+    expect(listeners.flatMap(({ mistakes }) => mistakes)).toEqual([]);
+  }
+
+  #say(): void {
+    this.#said += 1;
+    for (const { client } of this.#listeners) {
+      client.send(`count ${this.#said}`);
+      client.send(`room ${this.#said}`);
+    }
+  }
+}
+
+/** What one client hears of a conversation. */
+class Listener {
+  readonly client: TestClient;
+  /** What came twice, or an answer that did not come in its turn. */
+  readonly mistakes: string[] = [];
+  #counted = 0;
+  readonly #heard: Map<string, Heard>;
+
+  constructor(client: TestClient, names: readonly string[]) {
+    this.client = client;
+    this.#heard = new Map(names.map((name) => [name, { last: 0, early: new Set() }]));
+  }
+
+  /** Takes what has come; answers up to which number everything is there. */
+  listen(): number {
+    const { messages } = this.client;
+    const others = messages.splice(0).filter((message) => !this.#take(String(message)));
+    messages.push(...others);
+    return Math.min(this.#counted, ...Array.from(this.#heard.values(), ({ last }) => last));
+  }
+
+  #take(message: string): boolean {
+    const [word, first = '', second] = message.split(' ');
+    if (word === 'count') this.#takeCount(message, Number(first), Number(second));
+    else if (word === 'room') this.#takeRoom(message, this.#heard.get(first), Number(second));
+    else return false;
+    return true;
+  }
+
+  /** An answer tells the number before too, which the session has kept. */
+  #takeCount(message: string, before: number, number: number): void {
+    const last = this.#counted;
+    if (before !== last || number !== last + 1) this.mistakes.push(`${message} after ${last}`);
+    this.#counted = number;
+  }
+
+  /**
+   * Where the speaker is on another gateway, what its old worker and its new one send comes by two links,
+   * and may be read in another order: all of it, and nothing twice, is what counts.
+   */
+  #takeRoom(message: string, heard: Heard | undefined, number: number): void {
+    // Of another conversation.
+    if (heard === undefined) return;
+    if (number <= heard.last || heard.early.has(number)) this.mistakes.push(`${message} again`);
+    heard.early.add(number);
+    while (heard.early.delete(heard.last + 1)) heard.last += 1;
+  }
+}
+
+/** The numbers of one member that have come. */
+interface Heard {
+  /** All up to this one. */
+  last: number;
+  /** Others. */
+  readonly early: Set<number>;
+}
+
+/** Sends to every uid and to the room, and resolves once everybody has it. */
+export async function talk(speaker: TestClient, name: string, members: Map<string, TestClient>) {
+  for (const uid of members.keys()) speaker.send(`uid ${uid} hello`);
+  speaker.send('hail');
+  for (const client of members.values()) {
+    await eventually(() => client.messages.includes(`uid ${name} hello`), patience);
+    await eventually(() => client.messages.includes(`hail ${name}`), patience);
+  }
+}
