@@ -185,9 +185,9 @@ run();
 
 test("a control socket that a crash left behind is in nobody's way", async () => {
   const { file, path } = await writeStartFile(loud);
-  const killed = await startCluster({ file });
+  const killed = await startCluster({ file, args: ['start', '--watch'] });
   onTestFinished(killed.dispose);
-  await killed.killWithKeeper();
+  await killed.killMaster();
   expect((await stat(path('start.sock'))).isSocket()).toBe(true);
   for (const args of [
     ['status'],
