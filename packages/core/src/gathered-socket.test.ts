@@ -339,3 +339,35 @@ test('keeps no large buffer when the kernel took what was in it', () => {
   expect(stream.text).toHaveLength(1_000_000);
   expect(output.writer().buffer.length).toBeLessThan(10_000);
 });
+
+test('what is written past 128 KiB in a turn leaves before its end, whole and in order', async () => {
+  const { stream, output } = create();
+  const frame = (n: number) => Buffer.alloc(4096, n);
+  for (let n = 0; n < 80; n++) output.writer().writeBytes(frame(n));
+  expect(stream.writes.length).toBe(2);
+  endTurn();
+  await settled();
+  const expected = Buffer.concat(Array.from({ length: 80 }, (_, n) => frame(n)));
+  expect(Buffer.concat(stream.writes).equals(expected)).toBe(true);
+  expect(output.pendingBytes).toBe(0);
+});
+
+test('while the kernel is full, what is written in a turn stays in parts, is counted, and leaves in order', async () => {
+  const { stream, output } = create();
+  stream.isFull = true;
+  output.writer().writeBytes(Buffer.alloc(10, 0xee));
+  endTurn();
+  const frame = (n: number) => Buffer.alloc(4096, n);
+  for (let n = 0; n < 80; n++) output.writer().writeBytes(frame(n));
+  expect(output.pendingBytes).toBe(10 + 80 * 4096);
+  endTurn();
+  expect(stream.writes).toEqual([]);
+  await stream.accept();
+  await settled();
+  const expected = Buffer.concat([
+    Buffer.alloc(10, 0xee),
+    ...Array.from({ length: 80 }, (_, n) => frame(n)),
+  ]);
+  expect(Buffer.concat(stream.writes).equals(expected)).toBe(true);
+  expect(output.pendingBytes).toBe(0);
+});

@@ -8,6 +8,12 @@ const MAX_JOINED_BYTES = 65_536;
 /** A buffer up to this size is kept for the next turn; a larger one is left to the collector. */
 const MAX_KEPT_BYTES = 262_144;
 
+/**
+ * What is written past this in one turn does not wait for its end: it would grow the buffer by copies of all
+ * that is in it, and a system call is nothing beside so many bytes.
+ */
+const MAX_GATHERED_BYTES = 131_072;
+
 const nothing = Buffer.alloc(0);
 
 /** Of a socket that has nothing to share: an idle one keeps no list. */
@@ -83,6 +89,7 @@ export class GatheredSocket implements Flushable {
   /** The writer to put bytes into at once; it is not to be kept. They leave at the end of this turn. */
   writer(): ByteWriter {
     const writer = this.#writer;
+    if (writer.length >= MAX_GATHERED_BYTES) this.#makeRoom();
     if (writer.buffer.length === 0) writer.buffer = this.#scheduler.takeBlock();
     this.schedule();
     return writer;
@@ -124,6 +131,11 @@ export class GatheredSocket implements Flushable {
     this.#sharedBytes = 0;
     this.#writer.length = 0;
     this.#recycle();
+  }
+
+  #makeRoom(): void {
+    if (this.#isBlocked) this.#seal();
+    else this.#write();
   }
 
   #write(): void {

@@ -1,6 +1,9 @@
 /** Size of the blocks that bytes are kept in. */
 const BLOCK_BYTES = 65_536;
 
+/** Blocks kept for later: 1 MiB. */
+const MAX_SPARE_BLOCKS = 16;
+
 /**
  * What left over a link and the peer has not said to have: sent again when the link goes on over
  * another socket.
@@ -12,8 +15,8 @@ export class UnconfirmedBytes {
   #blocks: Buffer[] = [];
   /** Where in the first block the kept bytes begin. */
   #offset = 0;
-  /** A block for the next bytes, so that a link in use allots none. */
-  #spare: Buffer | undefined;
+  /** Blocks for the next bytes, so that a link in use allots none. */
+  readonly #spares: Buffer[] = [];
   #start = 0;
   #end = 0;
 
@@ -57,15 +60,19 @@ export class UnconfirmedBytes {
     this.#start = position;
     const done = Math.floor(this.#offset / BLOCK_BYTES);
     if (this.length === 0) {
-      this.#spare ??= this.#blocks[0];
-      this.#blocks.length = 0;
+      this.#release(this.#blocks.length);
       this.#offset = 0;
     } else if (done > 0) {
-      this.#spare ??= this.#blocks[0];
-      this.#blocks.splice(0, done);
+      this.#release(done);
       this.#offset %= BLOCK_BYTES;
     }
     return true;
+  }
+
+  #release(count: number): void {
+    for (const block of this.#blocks.splice(0, count)) {
+      if (this.#spares.length < MAX_SPARE_BLOCKS) this.#spares.push(block);
+    }
   }
 
   /** Copies of everything that is kept, in order. */
@@ -82,8 +89,6 @@ export class UnconfirmedBytes {
   }
 
   #takeBlock(): Buffer {
-    const block = this.#spare ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
-    this.#spare = undefined;
-    return block;
+    return this.#spares.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
   }
 }
