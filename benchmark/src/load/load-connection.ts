@@ -229,7 +229,9 @@ export class LoadConnection {
   #burstOf(): FrameBurst {
     const { connections, pipeline } = this.#plan;
     const receiver = (this.number + Math.floor(connections / 2)) % connections;
-    this.#burst ??= createBurst(this.#plan, { sender: this.number, receiver }, pipeline);
+    // Two that send to each other may find what both have in flight in one read.
+    const count = this.#plan.mode === 'uid' ? 2 * pipeline : pipeline;
+    this.#burst ??= createBurst(this.#plan, { sender: this.number, receiver }, count);
     return this.#burst;
   }
 
