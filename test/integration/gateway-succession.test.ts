@@ -1,4 +1,4 @@
-import { GatewayRuntime, resolveGatewayOptions } from '@gatewayworker/gateway';
+import { loadGateway, resolveGatewayOptions } from '@gatewayworker/gateway';
 import { captureLogger, eventually, openClient } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { roles } from './roles.ts';
@@ -7,7 +7,7 @@ async function startBeside(registerAddress: string, startPort: number, mayChange
   const { logger, lines } = captureLogger();
   const options = { listen: 'websocket://127.0.0.1:0', startPort, registerAddress };
   const context = { id: 0, logger, mayChangePort };
-  const gateway = new GatewayRuntime(resolveGatewayOptions(options), context);
+  const gateway = await loadGateway(resolveGatewayOptions(options), context);
   onTestFinished(() => gateway.stop());
   await gateway.start();
   return { gateway, lines };

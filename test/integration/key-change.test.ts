@@ -4,7 +4,7 @@ import {
 } from '@gatewayworker/business-worker';
 import { GatewayClient } from '@gatewayworker/client';
 import type { RoleRuntime, SecretKey, StopOptions } from '@gatewayworker/core';
-import { GatewayRuntime, resolveGatewayOptions } from '@gatewayworker/gateway';
+import { type GatewayRuntime, loadGateway, resolveGatewayOptions } from '@gatewayworker/gateway';
 import { RegisterRuntime, resolveRegisterOptions } from '@gatewayworker/register';
 import { captureLogger, eventually, openClient, type TestClient } from '@gatewayworker/testing';
 import type { EventHandler } from 'gatewayworker';
@@ -80,7 +80,7 @@ class Fleet {
   async #startGateway(secretKey: SecretKey): Promise<GatewayRuntime> {
     const { registerAddress } = this;
     const given = { listen: 'websocket://127.0.0.1:0', startPort: 0, registerAddress, secretKey };
-    return await begin(new GatewayRuntime(resolveGatewayOptions(given), this.#context));
+    return await begin(await loadGateway(resolveGatewayOptions(given), this.#context));
   }
 
   async #startWorker(secretKey: SecretKey): Promise<BusinessWorkerRuntime> {

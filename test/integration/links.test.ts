@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { GatewayClient } from '@gatewayworker/client';
-import { GatewayRuntime, resolveGatewayOptions } from '@gatewayworker/gateway';
+import { loadGateway, resolveGatewayOptions } from '@gatewayworker/gateway';
 import { ByteWriter, type Hello, PROTOCOL_VERSION, writeMessage } from '@gatewayworker/protocol';
 import { captureLogger, eventually, openTcpPeer } from '@gatewayworker/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -167,7 +167,7 @@ test('the calls of a client of the Gateway API fail clearly while the cluster is
   const options = { listen: 'websocket://127.0.0.1:0', startPort };
   const { registerAddress } = cluster;
   const { logger } = captureLogger();
-  const again = new GatewayRuntime(resolveGatewayOptions({ ...options, registerAddress }), {
+  const again = await loadGateway(resolveGatewayOptions({ ...options, registerAddress }), {
     id: 0,
     logger,
   });

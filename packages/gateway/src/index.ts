@@ -1,5 +1,6 @@
 export type { SlowConsumerPolicy } from './client-sender.ts';
-export { GatewayRuntime } from './gateway-runtime.ts';
+export type { GatewayRuntime } from './gateway-runtime.ts';
+export { loadGateway } from './load-gateway.ts';
 export {
   type GatewayOptions,
   gatewayDefaults,

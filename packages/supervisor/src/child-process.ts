@@ -111,7 +111,7 @@ class ChildProcess {
       const declaration = findDeclaration(this.#assignment, declarations);
       const { id, mayChangePort } = this.#assignment;
       const context = { id, logger: this.#logger, mayChangePort };
-      this.#runtime = declaration.createRuntime(context);
+      this.#runtime = await declaration.createRuntime(context);
       await this.#runtime.start();
       // Lets a `listen()` that the runtime has not waited for send its request to the master first,
       // which then knows how it went before it takes this process for ready.

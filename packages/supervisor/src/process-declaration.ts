@@ -43,7 +43,7 @@ export interface ProcessDeclaration {
   /** Address that tables show; empty for a process that does not listen. */
   readonly listen: string;
   /** Called once, in the process itself. */
-  createRuntime(context: ProcessContext): RoleRuntime;
+  createRuntime(context: ProcessContext): RoleRuntime | Promise<RoleRuntime>;
 }
 
 /** Names one process in messages, such as `gateway "chat" #0`. */

@@ -6,7 +6,12 @@ import {
 } from '@gatewayworker/business-worker';
 import { GatewayClient, type GatewayClientOptions } from '@gatewayworker/client';
 import type { InnerTlsOptions, SecretKey } from '@gatewayworker/core';
-import { type GatewayOptions, GatewayRuntime, resolveGatewayOptions } from '@gatewayworker/gateway';
+import {
+  type GatewayOptions,
+  type GatewayRuntime,
+  loadGateway,
+  resolveGatewayOptions,
+} from '@gatewayworker/gateway';
 import { RegisterRuntime, resolveRegisterOptions } from '@gatewayworker/register';
 import type { ClientOptions } from 'ws';
 import { type CapturedLogger, captureLogger, type LogLine } from './captured-logger.ts';
@@ -105,7 +110,7 @@ export class Roles {
       ...this.#security,
       ...(typeof gatewayOptions === 'function' ? gatewayOptions(id) : gatewayOptions),
     });
-    const gateway = new GatewayRuntime(options, { id, logger: this.#log.logger });
+    const gateway = await loadGateway(options, { id, logger: this.#log.logger });
     this.gateways.push(gateway);
     await gateway.start();
     return gateway;

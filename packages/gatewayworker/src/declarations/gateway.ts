@@ -1,8 +1,8 @@
 import { parseHostPort } from '@gatewayworker/core';
 import {
   type GatewayOptions,
-  GatewayRuntime,
   innerListenAddress,
+  loadGateway,
   type ResolvedGatewayOptions,
   resolveGatewayOptions,
 } from '@gatewayworker/gateway';
@@ -21,7 +21,7 @@ export class Gateway {
       count: resolved.count,
       listen: resolved.listen,
       ports: claimGatewayPorts(resolved),
-      createRuntime: (context) => new GatewayRuntime(resolved, context),
+      createRuntime: (context) => loadGateway(resolved, context),
     });
   }
 }
