@@ -19,6 +19,7 @@ async function build(): Promise<void> {
   await compile('recipes/cluster');
   await compile('benchmark');
   await compile('examples/im/tsconfig.build.json');
+  await promisify(execFile)(process.execPath, ['scripts/bundle.mjs'], { cwd: root });
 }
 
 /** @throws with what the compiler says, when it finds an error */
