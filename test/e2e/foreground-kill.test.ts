@@ -1,13 +1,21 @@
 import { spawn } from 'node:child_process';
-import { eventually, isAlive, nodeFlags } from '@gatewayworker/testing';
-import { expect, test, vi } from 'vitest';
+import {
+  childPids,
+  endProcess,
+  eventually,
+  isAlive,
+  isKeeper,
+  nodeFlags,
+  runCommand,
+  temporaryFolder,
+} from '@gatewayworker/testing';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { Conversation, patience, talk } from './conversation.ts';
 import {
   enterAll,
   expectNothingLeft,
   pidsOf,
   startTalkingForeground,
-  stopAll,
   untilHealed,
 } from './talking-cluster.ts';
 
@@ -43,68 +51,52 @@ To have it here again: start.js start. To stop it: start.js stop
   expect(isAlive(standIn)).toBe(false);
   expect(cluster.masterPid()).toBe(next.pid);
   await untilHealed(cluster, standIn);
+  expect(await cluster.command('start', '-d')).toEqual({
+    exitCode: 1,
+    stdout: '',
+    stderr: `already running (pid ${next.pid})\n`,
+  });
   const workers = pidsOf(before.filter(({ role }) => role === 'business-worker'));
   await eventually(() => !workers.some(isAlive), patience);
   await conversation.goesOn();
   await talk(eve, 'eve', new Map([...members, ['eve', eve]]));
+
+  // A process manager starts what was killed at once, beside the keeper.
+  await next.killMaster();
+  const last = await cluster.startHere();
+  expect(await untilHealed(cluster, next.pid)).toBe(last.pid);
+  await conversation.goesOn();
   await conversation.end();
   expect(eve.isOpen).toBe(true);
 
-  process.kill(next.pid, 'SIGINT');
-  expect(await next.ended()).toEqual({ code: 0, signal: null });
+  process.kill(last.pid, 'SIGINT');
+  expect(await last.ended()).toEqual({ code: 0, signal: null });
   await expectNothingLeft(cluster);
 });
 
-test('a process manager that starts what was killed at once gets it: clients stay', async () => {
-  const cluster = await startTalkingForeground();
-  const members = await enterAll(cluster, ['ann', 'bob']);
-  const conversation = new Conversation(members);
-  await cluster.foreground.killMaster();
-  const next = await cluster.startHere();
-  expect(await untilHealed(cluster, cluster.foreground.pid)).toBe(next.pid);
-  expect(cluster.keeperPid()).toBeDefined();
-  await conversation.goesOn();
-
-  await next.killMaster();
-  const standIn = await untilHealed(cluster, next.pid);
-  expect(await cluster.command('start', '-d')).toEqual({
-    exitCode: 1,
-    stdout: '',
-    stderr: `already running (pid ${standIn})\n`,
-  });
-  await conversation.goesOn();
-  await conversation.end();
-  await stopAll(cluster);
-});
-
-test('kill -9 of the keeper in the foreground: another one is there', async () => {
-  const cluster = await startTalkingForeground();
-  const keeper = cluster.keeperPid() ?? 0;
-  process.kill(keeper, 'SIGKILL');
-  await eventually(() => ![keeper, undefined].includes(cluster.keeperPid()), patience);
-  const ann = await cluster.enter('ann');
-  await cluster.foreground.killMaster();
-  await untilHealed(cluster, cluster.foreground.pid);
-  expect(ann.isOpen).toBe(true);
-  await stopAll(cluster);
-});
-
 test('kill -9 of the whole process group leaves nothing behind that starts again', async () => {
-  const cluster = await startTalkingForeground();
-  await stopAll(cluster);
-  const file = `${cluster.folder.path}/start.js`;
+  const folder = await temporaryFolder('foreground-kill');
+  onTestFinished(folder.dispose);
+  const file = await folder.write(
+    'start.js',
+    "import { run, Worker } from 'gatewayworker';\nnew Worker({ name: 'web' });\nrun();\n",
+  );
   const master = spawn(process.execPath, [...nodeFlags(file), file, 'start'], {
     detached: true,
-    stdio: 'ignore',
+    stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const isReady = async () => {
-    const processes = await cluster.status();
-    return processes.length === 6 && processes.every(({ state }) => state === 'ready');
-  };
-  await eventually(isReady, patience);
-  await eventually(() => cluster.keeperPid() !== undefined, patience);
-  const pids = [...cluster.pids];
-  process.kill(-(master.pid ?? 0), 'SIGKILL');
+  const pid = master.pid ?? 0;
+  onTestFinished(() => endProcess(pid));
+  let printed = '';
+  master.stdout.on('data', (text: Buffer) => {
+    printed += text;
+  });
+  await eventually(() => printed.includes('Press Ctrl+C to stop.'), patience);
+  const pids = [pid, ...childPids(pid)];
+  expect(pids.filter(isKeeper)).toHaveLength(1);
+  process.kill(-pid, 'SIGKILL');
   await eventually(() => !pids.some(isAlive), patience);
-  expect((await cluster.command('status')).stderr).toMatch(/^start\.js is not running \(removed /);
+  expect((await runCommand(file, ['status'])).stderr).toMatch(
+    /^start\.js is not running \(removed /,
+  );
 });

@@ -58,6 +58,8 @@ export interface VersionedOptions {
   readonly more?: string;
   /** Command and flags. @default ['start'] */
   readonly args?: readonly string[];
+  /** Variables on top of those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
   /** The language of the start file and the events, by its extension. @default 'js' */
   readonly language?: 'js' | 'ts';
 }
@@ -85,6 +87,7 @@ run(${options.run ?? '{}'});
   const cluster = await startCluster({
     file,
     args: options.args ?? ['start'],
+    env: options.env ?? {},
     readyTimeoutMs: 40_000,
   });
   onTestFinished(cluster.dispose);
