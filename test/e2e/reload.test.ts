@@ -106,6 +106,8 @@ async function expectNotReplaced(
 ): Promise<void> {
   const { cluster, command, open, write } = await startVersioned({
     run: '{ readyTimeoutMs: 30_000 }',
+    workers: 1,
+    gateways: 1,
     ...options,
   });
   const client = await open();
@@ -124,6 +126,8 @@ test('reload leaves the old code running when the new is never ready, and says w
   const { cluster, command, open, write } = await startVersioned({
     run: '{ readyTimeoutMs: 8_000 }',
     language: 'ts',
+    workers: 1,
+    gateways: 1,
   });
   const client = await open();
   const before = pidsOf(await cluster.status());

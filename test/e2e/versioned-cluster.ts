@@ -52,6 +52,8 @@ export interface VersionedCluster {
 export interface VersionedOptions {
   /** Number of business workers. @default 2 */
   readonly workers?: number;
+  /** Number of gateways. @default 2 */
+  readonly gateways?: number;
   /** Options of `run`, as they stand in the start file. @default '{}' */
   readonly run?: string;
   /** Code before `run`, such as more declarations. @default '' */
@@ -78,7 +80,7 @@ export async function startVersioned(options: VersionedOptions = {}): Promise<Ve
 const registerAddress = '127.0.0.1:${register}';
 const eventHandler = new URL('./events.${language}', import.meta.url);
 new Register({ listen: registerAddress });
-new Gateway({ name: 'gate', listen: 'websocket://127.0.0.1:${port}', count: 2, startPort: ${inner}, registerAddress });
+new Gateway({ name: 'gate', listen: 'websocket://127.0.0.1:${port}', count: ${options.gateways ?? 2}, startPort: ${inner}, registerAddress });
 new BusinessWorker({ name: 'brain', count: ${options.workers ?? 2}, eventHandler, registerAddress });
 ${options.more ?? ''}
 run(${options.run ?? '{}'});

@@ -1,4 +1,3 @@
-import inspector from 'node:inspector';
 import { setImmediate } from 'node:timers/promises';
 import {
   GatewayWorkerError,
@@ -152,7 +151,7 @@ class ChildProcess {
         this.#reopenLog();
         return;
       case 'gatewayworker:closeInspector':
-        inspector.close();
+        void import('node:inspector').then((inspector) => inspector.close());
         return;
       default:
         message satisfies never;

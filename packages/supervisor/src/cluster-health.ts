@@ -1,6 +1,6 @@
 import type { HostPort, Logger } from '@gatewayworker/core';
 import { type HealthReport, type ProcessHealth, reportHealth } from './health-report.ts';
-import { HealthServer } from './health-server.ts';
+import type { HealthServer } from './health-server.ts';
 
 /** What the health of a cluster is read from. */
 export interface ClusterHealthOptions {
@@ -18,14 +18,11 @@ export interface ClusterHealthOptions {
 /** The health of everything that one master runs. However many ask at once, each process is asked once. */
 export class ClusterHealth {
   readonly #options: ClusterHealthOptions;
-  readonly #server: HealthServer | undefined;
+  #server: HealthServer | undefined;
   #asking: Promise<readonly ProcessHealth[]> | undefined;
 
   constructor(options: ClusterHealthOptions) {
     this.#options = options;
-    const { address, logger } = options;
-    const report = () => this.report();
-    if (address !== undefined) this.#server = new HealthServer(address, { report, logger });
   }
 
   /**
@@ -34,7 +31,12 @@ export class ClusterHealth {
    * @throws {GW_ERR_LISTEN_FAILED} naming the address
    */
   async listen(): Promise<void> {
-    await this.#server?.listen();
+    const { address, logger } = this.#options;
+    if (address === undefined) return;
+    // With HTTP, which no other process of a supervisor needs.
+    const { HealthServer } = await import('./health-server.ts');
+    this.#server = new HealthServer(address, { report: () => this.report(), logger });
+    await this.#server.listen();
   }
 
   /** Ends the answers to probes. */

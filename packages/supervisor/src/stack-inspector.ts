@@ -1,4 +1,4 @@
-import { WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import { parseJson, readField, readNumber, readString } from './json-value.ts';
 
 /** Runs in the paused frame: with the source maps of the process, which the protocol knows nothing of. */
@@ -15,6 +15,8 @@ const closeInspector = 'process._debugEnd()';
  * @returns lines that begin with `    at `; `undefined` when `signal` aborts first
  */
 export async function inspectStack(url: string, signal: AbortSignal): Promise<string | undefined> {
+  // A process that never looks into another one starts sooner without it.
+  const { WebSocket } = await import('ws');
   const socket = new WebSocket(url, { perMessageDeflate: false, handshakeTimeout: 1_000 });
   const session = new InspectorSession(socket, signal);
   try {
