@@ -30,8 +30,8 @@ test('what has lost more than 30 % of its ratio has fallen', () => {
   ]);
 });
 
-test('a scenario without a baseline cannot fall', () => {
-  expect(findFalls({}, { a: 0.1 })).toEqual([]);
+test('a scenario without a baseline is an error, not a scenario that cannot fall', () => {
+  expect(() => findFalls({}, { a: 1 })).toThrow("'a' has no baseline");
 });
 
 test('a baseline holds numbers above 0', () => {

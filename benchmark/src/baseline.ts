@@ -31,11 +31,16 @@ export function cpuRatio(result: ScenarioResult): number {
   return 1 / ratio;
 }
 
-/** What has fallen by more than the tolerance; a scenario without a baseline cannot. */
+/**
+ * What has fallen by more than the tolerance.
+ *
+ * @throws when a scenario has no baseline
+ */
 export function findFalls(baseline: Baseline, measured: Baseline): Fall[] {
   return Object.entries(measured).flatMap(([scenario, ratio]) => {
     const expected = baseline[scenario];
-    if (expected === undefined || ratio >= expected * (1 - TOLERANCE)) return [];
+    if (expected === undefined) throw new Error(`'${scenario}' has no baseline`);
+    if (ratio >= expected * (1 - TOLERANCE)) return [];
     return [{ scenario, expected, measured: ratio }];
   });
 }

@@ -33,10 +33,12 @@ export async function measureContender(
   const other = beside && new LoadGenerator(beside, 1);
   try {
     await other?.connect();
-    const [measurement] = await Promise.all([
+    const [measurement, noise] = await Promise.all([
       measurers[scenario.kind](generator, server, plan),
       other?.run(),
     ]);
+    // Without it the other figures mean something else.
+    if (noise !== undefined) describeLoad(noise);
     return measurement;
   } finally {
     await Promise.all([generator.stop(), other?.stop()]);

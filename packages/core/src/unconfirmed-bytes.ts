@@ -1,7 +1,7 @@
 /** Size of the blocks that bytes are kept in. */
 const BLOCK_BYTES = 65_536;
 
-/** Blocks kept for later: 1 MiB. */
+/** Blocks that a link which was busy keeps for later: 1 MiB at each end. */
 const MAX_SPARE_BLOCKS = 16;
 
 /**

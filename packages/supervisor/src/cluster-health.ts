@@ -19,6 +19,7 @@ export interface ClusterHealthOptions {
 export class ClusterHealth {
   readonly #options: ClusterHealthOptions;
   #server: HealthServer | undefined;
+  #isClosed = false;
   #asking: Promise<readonly ProcessHealth[]> | undefined;
 
   constructor(options: ClusterHealthOptions) {
@@ -35,12 +36,14 @@ export class ClusterHealth {
     if (address === undefined) return;
     // With HTTP, which no other process of a supervisor needs.
     const { HealthServer } = await import('./health-server.ts');
+    if (this.#isClosed) return;
     this.#server = new HealthServer(address, { report: () => this.report(), logger });
     await this.#server.listen();
   }
 
   /** Ends the answers to probes. */
   close(): void {
+    this.#isClosed = true;
     this.#server?.close();
   }
 

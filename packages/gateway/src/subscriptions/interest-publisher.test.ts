@@ -153,6 +153,25 @@ test('names that are too many are told no more, until they are half as many', ()
   expect(follower.knows(0)).toEqual(['u0']);
 });
 
+test('names that become too many by one that is back within a turn are given up for everybody', () => {
+  const { uids, follow } = open({ maxNamesBytes: 3 * 65 });
+  const first = follow();
+  for (const name of ['a', 'b', 'c']) uids.add(name, 1);
+  vi.runAllTimers();
+  expect(first.knows(0)).toEqual(['a', 'b', 'c']);
+  uids.remove('a', 1);
+  uids.add('d', 1);
+  uids.add('a', 1);
+  const second = follow();
+  vi.runAllTimers();
+  uids.add('e', 1);
+  vi.runAllTimers();
+  expect([first.knows(0), second.knows(0)]).toEqual([undefined, undefined]);
+  for (const name of ['a', 'b', 'c', 'd']) uids.remove(name, 1);
+  vi.runAllTimers();
+  expect([first.knows(0), second.knows(0)]).toEqual([['e'], ['e']]);
+});
+
 test('a follower that reads nothing makes nothing grow, and learns all names anew when it reads', async () => {
   const { uids, follow } = open({ maxPendingBytes: 10_000 });
   const follower = follow();

@@ -150,9 +150,11 @@ export class InterestPublisher implements Flushable {
 
   #handleAdded(table: NameTable, name: string): void {
     table.bytes += name.length + NAME_OVERHEAD_BYTES;
-    // Its loss was not told: for the followers it has been there all the while.
-    if (table.removed.delete(name) || this.#followers.size === 0) return;
+    const isBack = table.removed.delete(name);
+    if (this.#followers.size === 0) return;
     if (!table.isTooLarge && table.bytes > this.#maxNamesBytes) this.#giveUp(table);
+    // Its loss was not told: for the followers it has been there all the while.
+    if (isBack) return;
     this.#tell(table, (link) => writeInterestAdded(link.connection.writer(), table.kind, [name]));
   }
 
@@ -210,7 +212,8 @@ export class InterestPublisher implements Flushable {
   #teach(link: InterestLink, table: NameTable): void {
     const followed = link.followed?.[table.kind];
     if (followed === undefined) return;
-    if (table.bytes > this.#maxNamesBytes) table.isTooLarge = true;
+    // Names that came while nobody followed were not looked at.
+    if (!table.isTooLarge && table.bytes > this.#maxNamesBytes) this.#giveUp(table);
     if (table.isTooLarge) return;
     followed.left = table.index.names();
     followed.isKnown = false;

@@ -1,0 +1,15 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { repositoryRoot } from '@gatewayworker/testing';
+import { expect, test } from 'vitest';
+
+test('what users import has its own name when it is built', async () => {
+  const code = `const all = await import('gatewayworker');
+console.log(JSON.stringify(Object.entries(all).map(([key, value]) => [key, value.name])));`;
+  const args = ['--input-type=module', '--eval', code];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: repositoryRoot });
+  const names: [key: string, name: unknown][] = JSON.parse(stdout);
+  const named = names.filter(([, name]) => typeof name === 'string');
+  expect(named.length).toBeGreaterThan(5);
+  for (const [key, name] of named) expect(name).toBe(key);
+});
