@@ -74,6 +74,28 @@ To have it here again: start.js start. To stop it: start.js stop
   await expectNothingLeft(cluster);
 });
 
+test('of two starts at once beside a stand-in one is in charge, and the other says so', async () => {
+  const cluster = await startTalkingForeground();
+  const ann = await cluster.enter('ann');
+  let { pid } = cluster.foreground;
+  for (let round = 0; round < 3; round++) {
+    process.kill(pid, 'SIGKILL');
+    await untilHealed(cluster, pid);
+    const starts = await Promise.allSettled([cluster.startHere(), cluster.startHere()]);
+    const winners = starts.filter((start) => start.status === 'fulfilled');
+    const losers = starts.filter((start) => start.status === 'rejected');
+    expect([winners.length, losers.length]).toEqual([1, 1]);
+    expect(String(losers[0]?.reason)).toMatch(/already running \(pid \d+\)|being started already/);
+    pid = winners[0]?.value.pid ?? 0;
+    expect(await untilHealed(cluster, 0)).toBe(pid);
+  }
+  expect(ann.isOpen).toBe(true);
+  process.kill(pid, 'SIGINT');
+  await eventually(() => !isAlive(pid), patience);
+  await cluster.status().catch(() => undefined);
+  await expectNothingLeft(cluster);
+});
+
 test('kill -9 of the whole process group leaves nothing behind that starts again', async () => {
   const folder = await temporaryFolder('foreground-kill');
   onTestFinished(folder.dispose);

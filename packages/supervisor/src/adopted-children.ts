@@ -72,18 +72,21 @@ export class AdoptedChildren {
     logger.info({ oldPid: pid }, 'took over a process of the master before');
     if (this.#stop !== undefined) void child.stop(this.#stop);
     else if (endsInMs !== null) void child.stop({ ...this.#finish(), timeoutMs: endsInMs });
-    else if (role === Role.gateway) child.leave();
     else this.retireSoon();
   }
 
-  /** Looks in a moment which of them have successors that are ready, and stops those. */
+  /**
+   * Looks in a moment which of them have successors that are ready: those may go. A gateway goes with its
+   * last client; one that has none waits too, until it can take leave of a register.
+   */
   retireSoon(): void {
     if (this.#children.size === 0 || this.#isStopping) return;
     clearTimeout(this.#retireTimer);
     this.#retireTimer = setTimeout(() => {
       for (const child of this.#children) {
-        if (child.role === Role.gateway) continue;
-        if (this.#options.isReplaced(child.role, child.name)) void child.stop(this.#finish());
+        if (!this.#options.isReplaced(child.role, child.name)) continue;
+        if (child.role === Role.gateway) child.leave();
+        else void child.stop(this.#finish());
       }
     }, linkPauseMs);
   }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { GatewayWorkerError, toWire } from '@gatewayworker/core';
@@ -73,7 +73,6 @@ export class ControlServer {
       const mask = process.umask(0o177);
       this.#server.listen(this.#path, () => {
         this.#server.off('error', reject);
-        chmodSync(this.#path, 0o600);
         resolve();
       });
       process.umask(mask);

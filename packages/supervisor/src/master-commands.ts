@@ -22,7 +22,7 @@ export interface CommandedMaster {
   stop(reason: string, isGraceful: boolean): Promise<void>;
   reload(reason: string, onStep: (step: ReloadStep) => void): Promise<void>;
   /** Ends the master alone; false when it stays. */
-  handOver(): Promise<boolean>;
+  handOver(): boolean;
 }
 
 /** Time that a gateway has for each part of its list of clients. */
@@ -63,7 +63,7 @@ export class MasterCommands {
         await this.#drain(order.gateway, order.drainMs, sendPart);
         return { pid: process.pid };
       case ControlCommand.handOver:
-        return { pid: process.pid, isGiven: await this.#master.handOver() };
+        return { pid: process.pid, isGiven: this.#master.handOver() };
       default:
         return order satisfies never;
     }

@@ -63,6 +63,7 @@ export class Master {
   readonly #health: ClusterHealth;
   readonly #keepers: Keepers;
   #handedOverBy: number | null = null;
+  #isHandingOver = false;
   #onEnded: () => void = () => {};
   #stopping: Promise<void> | undefined;
   #reloading: Promise<void> | undefined;
@@ -208,7 +209,7 @@ export class Master {
     const { pidFile, logToStdout } = this.#options;
     const running = await findMaster(pidFile);
     if (running !== undefined) {
-      if (!logToStdout || !(await requestHandOver(pidFile))) throw alreadyRunning(running);
+      if (!logToStdout || !(await this.#isLeftTo(pidFile))) throw alreadyRunning(running);
       this.#handedOverBy = running;
     }
     // Nobody answers there: a master that was killed, or has handed over, left it behind.
@@ -218,12 +219,24 @@ export class Master {
     }
   }
 
-  /** Leaves everything to the process that asks for it. */
-  async #handOver(): Promise<boolean> {
-    if (this.#options.isStandIn !== true || this.#stopping !== undefined) return false;
+  async #isLeftTo(pidFile: string): Promise<boolean> {
+    try {
+      return await requestHandOver(pidFile);
+    } catch (error) {
+      // It has just left everything to another one.
+      if (error instanceof GatewayWorkerError && error.code === 'GW_ERR_LINK_CLOSED') return false;
+      throw error;
+    }
+  }
+
+  /** Leaves everything to the first process that asks for it. */
+  #handOver(): boolean {
+    const { isStandIn } = this.#options;
+    if (isStandIn !== true || this.#isHandingOver || this.#stopping !== undefined) return false;
+    this.#isHandingOver = true;
     this.#logger.info('hands over to a master in the foreground');
-    await this.#keepers.dismiss();
-    // The answer goes first. Nothing else is closed: this is what a kill looks like to all others.
+    // The answer goes first. To all others this looks like a kill, to the keeper as well: it goes when
+    // somebody is in charge, and when nobody comes it starts a master again.
     setTimeout(() => process.exit(0), answerMs);
     return true;
   }

@@ -87,7 +87,9 @@ export class Supervisor {
     // Round robin, which node:cluster uses except on Windows, spreads clients evenly over the
     // processes that share a port; the kernel's own choice favours few of them.
     cluster.schedulingPolicy = cluster.SCHED_RR;
-    for (const role of startOrder) await this.#startStage(role);
+    for (const roles of this.#startStages()) {
+      await Promise.all(roles.map((role) => this.#startStage(role)));
+    }
     this.#isStarted = true;
     this.#adopted.retireSoon();
     return this.#describeStart();
@@ -144,6 +146,13 @@ export class Supervisor {
     if (!this.#isStarted) {
       throw new GatewayWorkerError('GW_ERR_PHASE', `cannot ${what}: it is still being started`);
     }
+  }
+
+  /** Where workers of an earlier master do their work, nobody waits for the new ones. */
+  #startStages(): readonly (readonly Role[])[] {
+    const { register, gateway, businessWorker, worker } = Role;
+    if (this.#isRevived) return [[register], [gateway], [businessWorker, worker]];
+    return startOrder.map((role) => [role]);
   }
 
   async #startStage(role: Role): Promise<void> {
