@@ -1,7 +1,7 @@
 // Makes of each package one file, and one for each part that is loaded later: dist/*.js, beside the types that
 // tsc has written. A process of some hundred small modules takes twice as long to start.
-import { readdir, readFile, rm } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -14,7 +14,7 @@ async function bundle(name) {
   const folder = `${packages}${name}`;
   const { engines } = JSON.parse(await readFile(`${folder}/package.json`, 'utf8'));
   const entries = ['index', ...(programs[name] ?? [])];
-  const { metafile } = await build({
+  const { outputFiles } = await build({
     absWorkingDir: folder,
     entryPoints: entries.map((entry) => `src/${entry}.ts`),
     outdir: 'dist',
@@ -26,14 +26,25 @@ async function bundle(name) {
     platform: 'node',
     target: `node${engines.node.replace(/^>=/, '')}`,
     sourcemap: true,
-    metafile: true,
+    write: false,
     logLevel: 'warning',
   });
+  for (const { path, contents } of outputFiles) await replace(path, contents);
   // Of earlier builds. Last, for processes that run to find their parts as long as they can.
-  const written = new Set(Object.keys(metafile.outputs).map((path) => basename(path)));
+  const written = new Set(outputFiles.map(({ path }) => basename(path)));
   for (const file of await readdir(`${folder}/dist`)) {
     if (/\.js(\.map)?$/.test(file) && !written.has(file)) await rm(`${folder}/dist/${file}`);
   }
+}
+
+/** Writes a file that may be read at any time: at once, and only when it is another one. */
+async function replace(path, contents) {
+  const before = await readFile(path).catch(() => undefined);
+  if (before?.equals(contents)) return;
+  await mkdir(dirname(path), { recursive: true });
+  const aside = `${path}.${process.pid}`;
+  await writeFile(aside, contents);
+  await rename(aside, path);
 }
 
 await Promise.all((await readdir(packages)).map(bundle));
