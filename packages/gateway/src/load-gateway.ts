@@ -2,8 +2,8 @@ import type { GatewayContext, GatewayRuntime } from './gateway-runtime.ts';
 import type { ResolvedGatewayOptions } from './options.ts';
 
 /**
- * Makes a gateway. Its code is loaded here, for no other process needs it: that is a third of the time
- * in which a process starts.
+ * Makes a gateway. Its code is loaded here, with ws and HTTP, for no other process needs it: every process
+ * runs the start file, and would load it otherwise.
  */
 export async function loadGateway(
   options: ResolvedGatewayOptions,

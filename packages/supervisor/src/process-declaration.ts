@@ -9,7 +9,7 @@ export const Role = {
 } as const;
 export type Role = (typeof Role)[keyof typeof Role];
 
-/** Each kind is ready before the next one starts: a gateway announces itself to a register, a worker links to gateways. */
+/** Each kind is ready before the next one starts: a gateway announces itself to a register, a worker links to gateways. Beside the processes of a master that was killed the last two start together. */
 export const startOrder: readonly Role[] = Object.freeze([
   Role.register,
   Role.gateway,
