@@ -79,7 +79,14 @@ export interface RoleRuntime {
    * @param options - by default `quickStop`
    */
   stop(options?: StopOptions): Promise<void>;
-  /** Resolves once its last client has gone by itself; a process without clients has none. */
+  /**
+   * Takes new clients by itself while there is no master who shares their port out among the processes
+   * that have it; a process without clients need not.
+   */
+  holdPort?(): void;
+  /** Ends that; the port is free when this returns. */
+  releasePort?(): void;
+  /** Takes no new client, and resolves once its last one has gone by itself; a process without clients has none. */
   leave?(): Promise<void>;
   /** Answers at once, without I/O. */
   status(): RoleStatus;

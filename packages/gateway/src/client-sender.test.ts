@@ -8,6 +8,8 @@ import { silentSocket } from './transports/client-socket.fixture.ts';
 const transport = {
   port: 0,
   listen: () => Promise.resolve(),
+  holdPort: () => undefined,
+  releasePort: () => undefined,
   stopAccepting: () => undefined,
   frame: (payload: Buffer) => payload,
 };

@@ -36,6 +36,7 @@ import { innerListenAddress, type ResolvedGatewayOptions } from './options.ts';
 import { InterestPublisher } from './subscriptions/interest-publisher.ts';
 import { MembershipIndex } from './subscriptions/membership-index.ts';
 import { createTransport } from './transports/create-transport.ts';
+import { isPortTaken } from './transports/port-holder.ts';
 import type { ClientSocket, ClientSocketHandler, Transport } from './transports/transport.ts';
 import { WorkerCensus } from './worker-census.ts';
 import { createRouter } from './worker-router.ts';
@@ -50,6 +51,8 @@ export interface GatewayContext {
   readonly logger: Logger;
   /** Whether a free port for inner links will do when its own is taken. @default false */
   readonly mayChangePort?: boolean;
+  /** Resolves once no process of before has the port for clients. @default none has */
+  readonly claimPort?: () => Promise<void>;
 }
 
 /** Time that a gateway which starts waits for workers that the registers name, and how often it looks, in milliseconds. */
@@ -64,6 +67,7 @@ export class GatewayRuntime implements RoleRuntime {
   readonly #options: ResolvedGatewayOptions;
   readonly #id: number;
   readonly #mayChangePort: boolean;
+  readonly #claimPort: () => Promise<void>;
   readonly #logger: Logger;
   readonly #instanceId: string = randomUUID();
   readonly #scheduler = new FlushScheduler();
@@ -88,6 +92,7 @@ export class GatewayRuntime implements RoleRuntime {
     this.#options = options;
     this.#id = context.id;
     this.#mayChangePort = context.mayChangePort ?? false;
+    this.#claimPort = context.claimPort ?? (async () => {});
     this.#logger = context.logger;
     const scheduler = this.#scheduler;
     const { logger } = context;
@@ -186,6 +191,8 @@ export class GatewayRuntime implements RoleRuntime {
     await this.#awaitWorkers();
     // A stop has come first.
     if (this.isStopped) return;
+    // As late as can be: in between nobody has it.
+    await this.#claimPort();
     try {
       await this.#transport.listen({
         admit: (candidate, decide) => this.#admission.admit(candidate, decide),
@@ -213,7 +220,16 @@ export class GatewayRuntime implements RoleRuntime {
     await this.#stopped;
   }
 
+  holdPort(): void {
+    if (this.#isAccepting) this.#transport.holdPort();
+  }
+
+  releasePort(): void {
+    this.#transport.releasePort();
+  }
+
   async leave(): Promise<void> {
+    this.releasePort();
     const { clients } = this.#state;
     while (clients.size > 0) await sleep(LOOK_MS);
   }
@@ -348,9 +364,4 @@ export class GatewayRuntime implements RoleRuntime {
     this.#dispatcher.dispatchConnected(client, as?.worker);
     return new ClientEvents(client, this.#clientEvents);
   }
-}
-
-function isPortTaken(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE';
 }

@@ -13,6 +13,8 @@ const INTERVAL_MS = 640;
 const transport = {
   port: 0,
   listen: () => Promise.resolve(),
+  holdPort: () => undefined,
+  releasePort: () => undefined,
   stopAccepting: () => undefined,
   frame: (payload: Buffer) => payload,
 };

@@ -10,6 +10,8 @@ import type { Role } from './process-declaration.ts';
 import { ProcessState } from './status-report.ts';
 
 const maxLineCharacters = 64 * 1_048_576;
+/** Time that one has to let a port go: whoever is late may be blocked, and new clients wait. */
+const releaseTimeoutMs = 1_000;
 
 /** What happens to an adopted process. */
 export interface AdoptedChildEvents {
@@ -33,6 +35,7 @@ export class AdoptedChild {
   readonly #stop: ChildStop;
   readonly #events: AdoptedChildEvents;
   #state: ProcessState = ProcessState.leaving;
+  #onPortReleased: () => void = () => {};
 
   /** @param socket - of the control server, which has read the introduction from it */
   constructor(socket: Socket, orphan: Orphan, events: AdoptedChildEvents, logger: Logger) {
@@ -83,6 +86,20 @@ export class AdoptedChild {
   /** Tells it to end once its last client has gone. */
   leave(): void {
     this.#send({ type: 'gatewayworker:leave' });
+  }
+
+  /** Tells it to let the port for clients go, if it has it; resolves once that is done, or it takes too long. */
+  releasePort(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, releaseTimeoutMs);
+      const settle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#onPortReleased = settle;
+      void this.ended.then(settle);
+      this.#send({ type: 'gatewayworker:releasePort' });
+    });
   }
 
   /** Asks it to stop, and kills it when it is late. See `ChildStop.run`. */
@@ -144,6 +161,12 @@ export class AdoptedChild {
       case 'gatewayworker:listening':
       case 'gatewayworker:started':
       case 'gatewayworker:failed':
+        return;
+      // Its port for clients it has claimed of the master that has made it.
+      case 'gatewayworker:portClaimed':
+        return;
+      case 'gatewayworker:portReleased':
+        this.#onPortReleased();
         return;
       case 'gatewayworker:terminated':
         this.#events.onTerminate();

@@ -26,6 +26,8 @@ export interface AdoptedChildrenOptions {
 export class AdoptedChildren {
   readonly #options: AdoptedChildrenOptions;
   readonly #children = new Set<AdoptedChild>();
+  readonly #released = new Set<string>();
+  #areAllReleased = false;
   #total = 0;
   #retireTimer: NodeJS.Timeout | undefined;
   #isStopping = false;
@@ -70,9 +72,21 @@ export class AdoptedChildren {
     this.#children.add(child);
     this.#total += 1;
     logger.info({ oldPid: pid }, 'took over a process of the master before');
+    if (this.#isReleased(child)) void child.releasePort();
     if (this.#stop !== undefined) void child.stop(this.#stop);
     else if (endsInMs !== null) void child.stop({ ...this.#finish(), timeoutMs: endsInMs });
     else this.retireSoon();
+  }
+
+  /**
+   * Has the gateways of a name, or all, let the port for clients go, those too that come later; resolves
+   * once it is free, or they take too long.
+   */
+  async releasePorts(name?: string): Promise<void> {
+    if (name === undefined) this.#areAllReleased = true;
+    else this.#released.add(name);
+    const holders = this.gateways.filter((child) => this.#isReleased(child));
+    await Promise.all(holders.map((child) => child.releasePort()));
   }
 
   /**
@@ -148,6 +162,10 @@ export class AdoptedChildren {
     setTimeout(() => {
       if (!this.#isStopping) void child.stop(this.#finish());
     }, groupSignalMs);
+  }
+
+  #isReleased({ role, name }: AdoptedChild): boolean {
+    return role === Role.gateway && (this.#areAllReleased || this.#released.has(name));
   }
 
   #ofRole(role: Role): AdoptedChild[] {

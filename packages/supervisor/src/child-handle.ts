@@ -28,6 +28,8 @@ export interface ChildHandleOptions {
   readonly fork: () => Worker;
   /** Gets what the process prints on its error output. */
   readonly printError: (text: string) => void;
+  /** Called before the process listens for clients; resolves once nobody of before has their port. */
+  readonly freePort: () => Promise<void>;
   /** A process has become ready in this place. */
   readonly onReady: () => void;
   /** The process has ended before it was ever ready, and is started again. */
@@ -238,6 +240,7 @@ export class ChildHandle {
     const child: RunningChild = new RunningChild(
       this.#options.fork(),
       {
+        onPortClaimed: this.#options.freePort,
         onReady: (report) => this.#onReady(child, report),
         onTerminate: () => this.#onTerminate(child),
         onEnd: (end) => this.#onEnd(child, end),

@@ -15,6 +15,8 @@ test('reads back every message of the master', () => {
     { type: 'gatewayworker:reopenLog' },
     { type: 'gatewayworker:adopted' },
     { type: 'gatewayworker:leave' },
+    { type: 'gatewayworker:releasePort' },
+    { type: 'gatewayworker:portFree' },
     { type: 'gatewayworker:closeInspector' },
   ] as const;
   expect(messages.map(parseMasterMessage)).toEqual(messages);
@@ -25,6 +27,8 @@ test('reads back every message of a child', () => {
   const messages = [
     { type: 'gatewayworker:listening' },
     { type: 'gatewayworker:started' },
+    { type: 'gatewayworker:portClaimed' },
+    { type: 'gatewayworker:portReleased' },
     { type: 'gatewayworker:terminated' },
     { type: 'gatewayworker:failed', failure: { error } },
     { type: 'gatewayworker:failed', failure: { error, stack: 'Error: no\n    at here' } },

@@ -39,6 +39,10 @@ export type MasterMessage =
   | { readonly type: 'gatewayworker:adopted' }
   /** Ends it once its last client has gone. */
   | { readonly type: 'gatewayworker:leave' }
+  /** Lets the port for clients go that it has taken while there was no master. */
+  | { readonly type: 'gatewayworker:releasePort' }
+  /** No process of before has the port that it has claimed. */
+  | { readonly type: 'gatewayworker:portFree' }
   /** Ends the inspector that the master has started in it. */
   | { readonly type: 'gatewayworker:closeInspector' };
 
@@ -47,6 +51,10 @@ export type ChildMessage =
   /** It hears the master from now on. */
   | { readonly type: 'gatewayworker:listening' }
   | { readonly type: 'gatewayworker:started' }
+  /** It is about to listen for clients, and waits for the port to be free. */
+  | { readonly type: 'gatewayworker:portClaimed' }
+  /** It has let the port go. */
+  | { readonly type: 'gatewayworker:portReleased' }
   /** It received SIGTERM, and leaves it to the master to stop it. */
   | { readonly type: 'gatewayworker:terminated' }
   | { readonly type: 'gatewayworker:failed'; readonly failure: ChildFailure }
@@ -65,12 +73,16 @@ const plainMasterMessages = [
   'gatewayworker:reopenLog',
   'gatewayworker:adopted',
   'gatewayworker:leave',
+  'gatewayworker:releasePort',
+  'gatewayworker:portFree',
   'gatewayworker:closeInspector',
 ] as const;
 
 const plainChildMessages = [
   'gatewayworker:listening',
   'gatewayworker:started',
+  'gatewayworker:portClaimed',
+  'gatewayworker:portReleased',
   'gatewayworker:terminated',
 ] as const;
 

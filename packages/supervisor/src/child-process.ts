@@ -50,6 +50,7 @@ class ChildProcess {
   /** When it is over with the stop, on the clock of `performance.now()`. */
   #endsAt: number | undefined;
   #leaving: Promise<void> | undefined;
+  #onPortFree: () => void = () => {};
 
   constructor(assignment: ChildAssignment) {
     const { role, name, id, logFile, logToStdout } = assignment;
@@ -109,7 +110,8 @@ class ChildProcess {
     try {
       const declaration = findDeclaration(this.#assignment, declarations);
       const { id, mayChangePort } = this.#assignment;
-      const context = { id, logger: this.#logger, mayChangePort };
+      const claimPort = () => this.#claimPort();
+      const context = { id, logger: this.#logger, mayChangePort, claimPort };
       this.#runtime = await declaration.createRuntime(context);
       await this.#runtime.start();
       // Lets a `listen()` that the runtime has not waited for send its request to the master first,
@@ -128,6 +130,13 @@ class ChildProcess {
         return;
       case 'gatewayworker:leave':
         this.#leaving ??= this.#leave();
+        return;
+      case 'gatewayworker:releasePort':
+        this.#runtime?.releasePort?.();
+        void this.#master.send({ type: 'gatewayworker:portReleased' });
+        return;
+      case 'gatewayworker:portFree':
+        this.#onPortFree();
         return;
       case 'gatewayworker:stop':
         void this.#stop(message);
@@ -156,6 +165,13 @@ class ChildProcess {
       default:
         message satisfies never;
     }
+  }
+
+  #claimPort(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onPortFree = resolve;
+      void this.#master.send({ type: 'gatewayworker:portClaimed' });
+    });
   }
 
   #introduce(): Orphan {
@@ -213,6 +229,7 @@ class ChildProcess {
     // The next one is in the background: the terminal, or whatever reads, is no more for this process.
     this.#log.leaveStdout();
     this.#logger.warn('the master is gone: going on until the next one is there');
+    if (this.#endsAt === undefined && this.#leaving === undefined) this.#runtime?.holdPort?.();
     this.#pages.forgetAll();
     this.#redirectOutput();
     if (this.#endsAt !== undefined) {

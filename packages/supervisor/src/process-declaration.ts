@@ -9,7 +9,7 @@ export const Role = {
 } as const;
 export type Role = (typeof Role)[keyof typeof Role];
 
-/** Each kind is ready before the next one starts: a gateway announces itself to a register, a worker links to gateways. Beside the processes of a master that was killed the last two start together. */
+/** Each kind is ready before the next one starts: a gateway announces itself to a register, a worker links to gateways. After a kill of the master it is another (`Supervisor`). */
 export const startOrder: readonly Role[] = Object.freeze([
   Role.register,
   Role.gateway,
@@ -32,6 +32,8 @@ export interface ProcessContext {
   readonly logger: Logger;
   /** Whether it may listen on another port than its own when that is taken: an earlier process of this number, whose master was killed, may still have it. */
   readonly mayChangePort: boolean;
+  /** Resolves once no process whose master was killed has the port for clients of this declaration. */
+  readonly claimPort: () => Promise<void>;
 }
 
 /** A group of like processes, as a start file declares it. */

@@ -32,6 +32,8 @@ export interface ChildEnd {
 
 /** What happens to a child. */
 export interface ChildEvents {
+  /** It is about to listen for clients; resolves once their port is free. */
+  onPortClaimed(): Promise<void>;
   /** Its runtime does its work. */
   onReady(report: ChildReport): void;
   /** Somebody sent it SIGTERM; it goes on until it is told to stop. */
@@ -168,9 +170,14 @@ export class RunningChild {
   #receive(message: ChildMessage | undefined): void {
     switch (message?.type) {
       case undefined:
+      // An answer to a question that only adopted children are asked.
+      case 'gatewayworker:portReleased':
         return;
       case 'gatewayworker:listening':
         this.#sendUnheard();
+        return;
+      case 'gatewayworker:portClaimed':
+        void this.#freePort();
         return;
       case 'gatewayworker:started':
         this.#confirmStart();
@@ -188,6 +195,11 @@ export class RunningChild {
       default:
         message satisfies never;
     }
+  }
+
+  async #freePort(): Promise<void> {
+    await this.#events.onPortClaimed();
+    this.#send({ type: 'gatewayworker:portFree' });
   }
 
   /**

@@ -148,10 +148,13 @@ export class Supervisor {
     }
   }
 
-  /** Where workers of an earlier master do their work, nobody waits for the new ones. */
+  /**
+   * Kinds that start together, stage after stage. Where a master was killed, its gateways and business workers
+   * go on: first come those that are away until there is another.
+   */
   #startStages(): readonly (readonly Role[])[] {
     const { register, gateway, businessWorker, worker } = Role;
-    if (this.#isRevived) return [[register], [gateway], [businessWorker, worker]];
+    if (this.#isRevived) return [[register, worker], [gateway], [businessWorker]];
     return startOrder.map((role) => [role]);
   }
 
@@ -235,8 +238,11 @@ export class Supervisor {
       stopTimeoutMs,
       fork,
       printError: printChildOutput,
+      freePort: () => this.#adopted.releasePorts(name),
       onReady: () => this.#adopted.retireSoon(),
       onFailedStart: () => {
+        // One of another name may have its port.
+        if (role === Role.gateway) void this.#adopted.releasePorts();
         // Two processes of a user's own may not do beside each other, unlike those of the framework.
         if (role === Role.worker) this.#adopted.giveWay(role, name);
       },

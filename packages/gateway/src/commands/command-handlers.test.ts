@@ -32,6 +32,8 @@ import { commandHandlers } from './command-handlers.ts';
 const transport = {
   port: 0,
   listen: () => Promise.resolve(),
+  holdPort: () => undefined,
+  releasePort: () => undefined,
   stopAccepting: () => undefined,
   frame: (payload: Buffer) => payload,
 };

@@ -21,6 +21,8 @@ function answerQuery(state: GatewayState, query: AskedQuery): unknown {
 const transport = {
   port: 0,
   listen: () => Promise.resolve(),
+  holdPort: () => undefined,
+  releasePort: () => undefined,
   stopAccepting: () => undefined,
   frame: (payload: Buffer) => payload,
 };

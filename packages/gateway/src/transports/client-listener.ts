@@ -6,6 +6,7 @@ import type { ListenAddress } from '../listen-address.ts';
 import { plainAddress, type TrustedProxies } from '../trusted-proxies.ts';
 import { AcceptedSocket, type AcceptedSocketContext } from './accepted-socket.ts';
 import { ConnectionsPerAddress } from './connections-per-address.ts';
+import { PortHolder } from './port-holder.ts';
 import { parseProxyHeader } from './proxy-header.ts';
 
 /** Connections over the limit for clients, of those that are in their handshake or are refused. */
@@ -40,6 +41,7 @@ export class ClientListener {
   readonly #onSocket: (accepted: AcceptedSocket) => void;
   readonly #server: Server;
   readonly #context: AcceptedSocketContext;
+  readonly #holder: PortHolder;
   readonly #refusals: PacedLog;
   /** Connections that are not closed, those of clients included. */
   #open = 0;
@@ -69,7 +71,9 @@ export class ClientListener {
     };
     // No `maxConnections`: a process that refuses a connection by it gives that back to the master, which
     // offers it to the processes again, without end.
-    this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    const accept = (socket: Socket): void => this.#accept(socket);
+    this.#server = createServer({ noDelay: true }, accept);
+    this.#holder = new PortHolder(options.owner, options.logger, accept);
   }
 
   /** Port it listens on; 0 before `listen`. */
@@ -86,9 +90,20 @@ export class ClientListener {
     this.#server.on('error', (error) => logger.error({ err: error }, 'client listener failed'));
   }
 
+  /** Takes the port in this process alone, when the master who shares it out is gone. */
+  holdPort(): void {
+    this.#holder.hold({ host: this.#options.address.host, port: this.port });
+  }
+
+  /** Lets the port go again; it is free when this returns. */
+  releasePort(): void {
+    this.#holder.release();
+  }
+
   /** Takes no connection any more, and ends those that are in their handshake. */
   close(): void {
     this.#server.close();
+    this.#holder.release();
     this.#refusals.close();
     for (const socket of this.#context.inHandshake) socket.destroy();
   }
