@@ -18,6 +18,7 @@ const report = {
 /** An orphan that answers as a process does, and ends when it is told to stop. */
 class FakeOrphan {
   readonly heard: { type: string }[] = [];
+  letsPortGo = true;
   readonly #socket: Socket;
 
   constructor(socket: Socket) {
@@ -41,6 +42,9 @@ class FakeOrphan {
     const { type, request } = message;
     if (type === 'gatewayworker:report') this.say({ type, request, report });
     if (type === 'gatewayworker:stop') this.#socket.end();
+    if (type === 'gatewayworker:releasePort' && this.letsPortGo) {
+      this.say({ type: 'gatewayworker:portReleased' });
+    }
   }
 }
 
@@ -79,6 +83,38 @@ test('lets a gateway leave, and shows it as leaving with its figures', async () 
   const [row] = await children.status(1_000);
   expect(row).toMatchObject({ state: 'leaving', name: 'gate', id: 1, connections: 3 });
   expect(row?.uptimeSeconds).toBeGreaterThanOrEqual(5);
+});
+
+test('has the gateways of a name let their port go, those too that come later', async () => {
+  const { children, adopt } = await startAdopting(() => false);
+  const [gate, other] = [await adopt({ id: 1 }), await adopt({ name: 'other' })];
+  const worker = await adopt({ role: 'business-worker' });
+  await children.releasePorts('gate');
+  expect(gate.types).toEqual(['adopted', 'releasePort']);
+  const late = await adopt({ id: 2 });
+  await eventually(() => late.types.includes('releasePort'));
+  expect(other.types).toEqual(['adopted']);
+  await children.releasePorts();
+  expect(other.types).toEqual(['adopted', 'releasePort']);
+  expect(worker.types).toEqual(['adopted']);
+});
+
+test('waits for a gateway that does not let its port go until that is gone, or for a while', async () => {
+  const { children, adopt } = await startAdopting(() => false);
+  const gate = await adopt({});
+  gate.letsPortGo = false;
+  let isFree = false;
+  const released = children.releasePorts('gate').then(() => {
+    isFree = true;
+  });
+  await eventually(() => gate.types.includes('releasePort'));
+  expect(isFree).toBe(false);
+  await children.stop('gateway', { isGraceful: false, timeoutMs: 1_000, drainMs: 0 });
+  await released;
+  const mute = await adopt({ id: 1 });
+  mute.letsPortGo = false;
+  await children.releasePorts('gate');
+  expect(mute.types).toContain('releasePort');
 });
 
 test('stops a worker once others do its work, and not before', async () => {
