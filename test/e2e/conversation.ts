@@ -4,7 +4,7 @@ import { expect, onTestFinished } from 'vitest';
 /** What a loaded machine may take to start a cluster anew. */
 export const patience = { timeoutMs: 90_000, intervalMs: 50 };
 
-/** Clients that count for themselves and in their room, all the while. */
+/** Clients that count for themselves and in their room, and ask who is there, all the while. */
 export class Conversation {
   readonly #listeners: readonly Listener[];
   readonly #timer: NodeJS.Timeout;
@@ -41,6 +41,7 @@ export class Conversation {
     for (const { client } of this.#listeners) {
       client.send(`count ${this.#said}`);
       client.send(`room ${this.#said}`);
+      client.send(`ask ${this.#said}`);
     }
   }
 }
@@ -51,6 +52,7 @@ class Listener {
   /** What came twice, or an answer that did not come in its turn. */
   readonly mistakes: string[] = [];
   #counted = 0;
+  #asked = 0;
   readonly #heard: Map<string, Heard>;
 
   constructor(client: TestClient, names: readonly string[]) {
@@ -63,13 +65,18 @@ class Listener {
     const { messages } = this.client;
     const others = messages.splice(0).filter((message) => !this.#take(String(message)));
     messages.push(...others);
-    return Math.min(this.#counted, ...Array.from(this.#heard.values(), ({ last }) => last));
+    return Math.min(
+      this.#counted,
+      this.#asked,
+      ...Array.from(this.#heard.values(), ({ last }) => last),
+    );
   }
 
   #take(message: string): boolean {
     const [word, first = '', second] = message.split(' ');
     if (word === 'count') this.#takeCount(message, Number(first), Number(second));
     else if (word === 'room') this.#takeRoom(message, this.#heard.get(first), Number(second));
+    else if (word === 'ask') this.#takeAsked(message, Number(first), second);
     else return false;
     return true;
   }
@@ -79,6 +86,14 @@ class Listener {
     const last = this.#counted;
     if (before !== last || number !== last + 1) this.mistakes.push(`${message} after ${last}`);
     this.#counted = number;
+  }
+
+  /** Queries of a worker are answered, as much by gateways that come and go. */
+  #takeAsked(message: string, number: number, answer: string | undefined): void {
+    if (number !== this.#asked + 1 || answer !== 'true') {
+      this.mistakes.push(`${message} after ${this.#asked}`);
+    }
+    this.#asked = number;
   }
 
   /**

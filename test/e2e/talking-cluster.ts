@@ -29,7 +29,7 @@ export class Events {
     ctx.send('here');
   }
 
-  onMessage(_clientId, message, ctx) {
+  async onMessage(_clientId, message, ctx) {
     const [word, to, text] = message.split(' ');
     if (word === 'count') {
       const last = ctx.session?.last ?? 0;
@@ -39,6 +39,10 @@ export class Events {
     if (word === 'room') gateway.sendToGroup('room', 'room ' + ctx.uid + ' ' + to);
     if (word === 'hail') gateway.sendToGroup('room', 'hail ' + ctx.uid);
     if (word === 'uid') gateway.sendToUid(to, 'uid ' + ctx.uid + ' ' + text);
+    if (word === 'ask') {
+      const isOnline = await gateway.isUidOnline(ctx.uid);
+      ctx.send('ask ' + to + ' ' + (isOnline && (await gateway.getAllClientIdCount()) > 0));
+    }
     if (word === 'who') ctx.send('who ' + process.pid);
   }
 }

@@ -163,7 +163,7 @@ test('a gateway that hangs keeps nobody from the others, and its clients are not
   await cluster.connect(1);
   await eventually(() => ids.length === 2);
   proxy.set({ isBlackHole: true });
-  const api = await cluster.gatewayClient({ connectTimeoutMs: 300 });
+  const api = await cluster.gatewayClient({ connectTimeoutMs: 300, queryTimeoutMs: 500 });
   const [hidden = '', reached = ''] = ids;
   expect(await api.isOnline(reached)).toBe(true);
   const missing = [`127.0.0.1:${proxy.port}`];

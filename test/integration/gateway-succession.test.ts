@@ -49,3 +49,30 @@ test('a gateway leaves when its last client has gone, not before', async () => {
   await other.close();
   await left;
 });
+
+test('queries are whole while gateways come and go', async () => {
+  const cluster = await roles({ events: { onConnect: () => undefined }, gateways: 2 });
+  const clients = [await cluster.connect(0), await cluster.connect(1)];
+  const api = await cluster.gatewayClient();
+  await eventually(async () => (await api.getAllClientIdCount()) === clients.length);
+  const [clientId = ''] = await api.getAllClientIdList();
+  const failures: unknown[] = [];
+  const counts = new Set<number>();
+  let isOver = false;
+  const asking = (async () => {
+    while (!isOver) {
+      await Promise.all([api.getAllClientIdCount(), api.isOnline(clientId)]).then(
+        ([count]) => counts.add(count),
+        (error: unknown) => failures.push(error),
+      );
+    }
+  })();
+  for (let round = 0; round < 10; round += 1) {
+    const { gateway } = await startBeside(cluster.registerAddress, 0, false);
+    await gateway.stop();
+  }
+  isOver = true;
+  await asking;
+  expect(failures).toEqual([]);
+  expect([...counts]).toEqual([clients.length]);
+});

@@ -60,7 +60,7 @@ interface DialedGateway {
   readonly link: DialedLink;
   /** Set while the link is up. */
   up: GatewayLink | undefined;
-  /** True once an attempt to link has succeeded or failed. */
+  /** True once an attempt to link has succeeded or failed, the first or since the link went down. */
   hasTried: boolean;
 }
 
@@ -130,6 +130,33 @@ export class GatewayPool {
     );
   }
 
+  /** The link to the gateway at this address. */
+  linkAt(address: string): GatewayLink | undefined {
+    return this.#dialed.get(address)?.up;
+  }
+
+  /** True while the gateway at this address is linked, or a register tells that it lives. */
+  isKnownAt(address: string): boolean {
+    return this.#known.has(address) || this.linkAt(address) !== undefined;
+  }
+
+  /**
+   * Resolves when it is known whether a gateway can be linked that is dialed for the first time, or anew
+   * after its link went down; at once when it was linked or tried in vain, or is gone.
+   *
+   * @param timeoutMs - time after which it resolves in any case, in milliseconds
+   */
+  async attempted(address: string, timeoutMs: number): Promise<void> {
+    if (!this.#isBeingTried(address)) return;
+    let isOver = false;
+    const timer = setTimeout(() => {
+      isOver = true;
+      this.#wake();
+    }, timeoutMs);
+    while (!isOver && this.#isBeingTried(address)) await this.#changed();
+    clearTimeout(timer);
+  }
+
   /** The link to the gateway with this token. */
   linkOf(gatewayToken: number): GatewayLink | undefined {
     return this.#byToken.get(gatewayToken);
@@ -142,11 +169,7 @@ export class GatewayPool {
 
   /** Resolves once the registers have answered, those that can, and every gateway they named is linked, or was tried in vain. */
   async settled(): Promise<void> {
-    while (!this.#isClosed && !this.#isSettled()) {
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-      });
-    }
+    while (!this.#isClosed && !this.#isSettled()) await this.#changed();
   }
 
   /** Sends what is queued, closes every link and dials no more. Resolves when that is done. */
@@ -155,6 +178,19 @@ export class GatewayPool {
     this.#wake();
     const links = Array.from(this.#dialed.values(), ({ link }) => link.close());
     await Promise.all([this.#directory.close(), ...links]);
+  }
+
+  #isBeingTried(address: string): boolean {
+    const gateway = this.#dialed.get(address);
+    const isTried = gateway === undefined || gateway.up !== undefined || gateway.hasTried;
+    return !this.#isClosed && !isTried && this.#known.has(address);
+  }
+
+  /** Resolves when a gateway has come, gone, or was tried. */
+  #changed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+    });
   }
 
   #isSettled(): boolean {
@@ -227,6 +263,7 @@ export class GatewayPool {
     const link = gateway?.up;
     if (gateway === undefined || link === undefined) return;
     gateway.up = undefined;
+    gateway.hasTried = false;
     this.#links = this.#links.filter((other) => other !== link);
     if (this.#byToken.get(link.gatewayToken) === link) this.#byToken.delete(link.gatewayToken);
     this.interest.unfollow(link);

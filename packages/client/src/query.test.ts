@@ -96,6 +96,14 @@ class LinkedPool extends GatewayPool {
     return [...this.#unlinked];
   }
 
+  override linkAt(address: string): GatewayLink | undefined {
+    return this.links.find((link) => link.address === address);
+  }
+
+  override isKnownAt(): boolean {
+    return true;
+  }
+
   override unlinkedAddressOf(gatewayToken: number): string | undefined {
     return this.unlinkedTokens.get(gatewayToken);
   }

@@ -21,18 +21,13 @@ export async function askGatewayOf<T>(
   assertLinked(pool);
   if (address === undefined) return offline;
   const { gatewayToken, connection, nonceHigh, nonceLow } = address;
-  const link = pool.linkOf(gatewayToken);
-  if (link === undefined) {
-    const unlinked = pool.unlinkedAddressOf(gatewayToken);
-    if (unlinked === undefined) return offline;
-    throw new PartialResultError(undefined, [unlinked]);
-  }
+  const at = pool.linkOf(gatewayToken)?.address ?? pool.unlinkedAddressOf(gatewayToken);
+  if (at === undefined) return offline;
   const query = { kind, client: { connection, nonceHigh, nonceLow } };
-  try {
-    return parse(await ask(pool, link, query));
-  } catch (error) {
-    throw new PartialResultError(undefined, [link.address], { cause: toError(error) });
-  }
+  const outcome = await askAt(pool, at, query, parse, gatewayToken);
+  if (outcome.kind === 'answer') return outcome.answer;
+  if (outcome.kind === 'gone') return offline;
+  throw new PartialResultError(undefined, [at], { cause: outcome.cause });
 }
 
 /**
@@ -50,17 +45,17 @@ export async function askEveryGateway<T, R>(
   join: Join<T, R>,
 ): Promise<R> {
   assertLinked(pool);
-  const missing = pool.unlinkedAddresses;
+  const addresses = [...pool.unlinkedAddresses, ...pool.links.map(({ address }) => address)];
   const answers: T[] = [];
+  const missing: string[] = [];
   let cause: Error | undefined;
   await Promise.all(
-    pool.links.map(async (link) => {
-      try {
-        answers.push(parse(await ask(pool, link, query)));
-      } catch (error) {
-        missing.push(link.address);
-        cause ??= toError(error);
-      }
+    addresses.map(async (address) => {
+      const outcome = await askAt(pool, address, query, parse);
+      if (outcome.kind === 'answer') answers.push(outcome.answer);
+      if (outcome.kind !== 'missing') return;
+      missing.push(address);
+      cause ??= outcome.cause;
     }),
   );
   const result = join(answers);
@@ -86,14 +81,63 @@ export async function askAboutKeys<T, R>(
   return askEveryGateway(pool, query, parseList(parse, keys.length), joinByKey(keys, join));
 }
 
+/** What came of a question to one gateway. */
+type Outcome<T> =
+  | { readonly kind: 'answer'; readonly answer: T }
+  /** It is gone, and its clients with it. */
+  | { readonly kind: 'gone' }
+  /** It lives, but is not linked or has not answered. */
+  | { readonly kind: 'missing'; readonly cause: Error | undefined };
+
+/**
+ * Asks the gateway at an address. Where gateways come and go, it is given the time to be linked first, and
+ * is asked once more when its link closes before it has answered.
+ *
+ * @param gatewayToken - of the one process that is meant, if it is only that
+ */
+async function askAt<T>(
+  pool: GatewayPool,
+  address: string,
+  query: Query,
+  parse: (answer: unknown) => T,
+  gatewayToken?: number,
+): Promise<Outcome<T>> {
+  const deadline = performance.now() + pool.queryTimeoutMs;
+  let asked: GatewayLink | undefined;
+  let cause: Error | undefined;
+  for (let attempt = 0; attempt < 2; attempt++) {
+    // What is linked is asked within the call: after the caller's earlier commands, before its later ones.
+    if (pool.linkAt(address) === undefined) await pool.attempted(address, restMs(deadline));
+    const link = pool.linkAt(address);
+    if (link === undefined || link === asked) break;
+    if (gatewayToken !== undefined && link.gatewayToken !== gatewayToken) return { kind: 'gone' };
+    asked = link;
+    try {
+      return { kind: 'answer', answer: parse(await ask(pool, link, query, restMs(deadline))) };
+    } catch (error) {
+      cause = toError(error);
+    }
+  }
+  return pool.isKnownAt(address) ? { kind: 'missing', cause } : { kind: 'gone' };
+}
+
+function restMs(deadline: number): number {
+  return Math.max(1, Math.ceil(deadline - performance.now()));
+}
+
 /**
  * Asks one gateway.
  *
  * @throws {GW_ERR_LINK_FULL} when so much is unsent that it would not be asked soon
  */
-function ask(pool: GatewayPool, link: GatewayLink, query: Query): Promise<unknown> {
+function ask(
+  pool: GatewayPool,
+  link: GatewayLink,
+  query: Query,
+  timeoutMs: number,
+): Promise<unknown> {
   if (link.connection.output.pendingBytes < pool.sendToGatewayBufferSize) {
-    return link.ask(query, pool.queryTimeoutMs);
+    return link.ask(query, timeoutMs);
   }
   return Promise.reject(new GatewayWorkerError('GW_ERR_LINK_FULL'));
 }
