@@ -40,8 +40,8 @@ export class Events {
     if (word === 'hail') gateway.sendToGroup('room', 'hail ' + ctx.uid);
     if (word === 'uid') gateway.sendToUid(to, 'uid ' + ctx.uid + ' ' + text);
     if (word === 'ask') {
-      const isOnline = await gateway.isUidOnline(ctx.uid);
-      ctx.send('ask ' + to + ' ' + (isOnline && (await gateway.getAllClientIdCount()) > 0));
+      const answer = await gateway.isUidOnline(ctx.uid).catch(({ message }) => message);
+      ctx.send('ask ' + to + ' ' + answer);
     }
     if (word === 'who') ctx.send('who ' + process.pid);
   }

@@ -76,3 +76,14 @@ test('queries are whole while gateways come and go', async () => {
   expect(failures).toEqual([]);
   expect([...counts]).toEqual([clients.length]);
 });
+
+test('queries do without a gateway that took leave while no register was there to tell', async () => {
+  const cluster = await roles({ events: { onConnect: () => undefined }, gateways: 2 });
+  await cluster.connect(0);
+  await cluster.connect(1);
+  const api = await cluster.gatewayClient();
+  await eventually(async () => (await api.getAllClientIdCount()) === 2);
+  await cluster.stopRegister();
+  await cluster.gateways[1]?.stop();
+  expect(await api.getAllClientIdCount()).toBe(1);
+});

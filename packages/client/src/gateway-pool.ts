@@ -62,6 +62,8 @@ interface DialedGateway {
   up: GatewayLink | undefined;
   /** True once an attempt to link has succeeded or failed, the first or since the link went down. */
   hasTried: boolean;
+  /** Instance id of the process that has taken leave there, until one is linked again. */
+  left: string | undefined;
 }
 
 /** One link to every gateway that is alive; new gateways are dialed as the registers tell of them. */
@@ -99,7 +101,9 @@ export class GatewayPool {
 
   /** Addresses of the gateways that are alive but not linked. */
   get unlinkedAddresses(): string[] {
-    return [...this.#known.keys()].filter((address) => this.#dialed.get(address)?.up === undefined);
+    return [...this.#known.keys()].filter(
+      (address) => this.linkAt(address) === undefined && !this.#hasLeft(address),
+    );
   }
 
   /** What keeps it from reaching every gateway, in plain words without addresses; empty when nothing does. */
@@ -137,7 +141,8 @@ export class GatewayPool {
 
   /** True while the gateway at this address is linked, or a register tells that it lives. */
   isKnownAt(address: string): boolean {
-    return this.#known.has(address) || this.linkAt(address) !== undefined;
+    if (this.linkAt(address) !== undefined) return true;
+    return this.#known.has(address) && !this.#hasLeft(address);
   }
 
   /**
@@ -186,6 +191,12 @@ export class GatewayPool {
     return !this.#isClosed && !isTried && this.#known.has(address);
   }
 
+  /** True when the gateway took leave and answers no more, though no register has told yet that it is gone. */
+  #hasLeft(address: string): boolean {
+    const { left, hasTried = false } = this.#dialed.get(address) ?? {};
+    return hasTried && left !== undefined && left === this.#known.get(address)?.instanceId;
+  }
+
   /** Resolves when a gateway has come, gone, or was tried. */
   #changed(): Promise<void> {
     return new Promise((resolve) => {
@@ -226,7 +237,7 @@ export class GatewayPool {
       onDown: (...down) => this.#handleDown(address, ...down),
       onFailed: () => this.#handleTried(address),
     });
-    this.#dialed.set(address, { link, up: undefined, hasTried: false });
+    this.#dialed.set(address, { link, up: undefined, hasTried: false, left: undefined });
   }
 
   #handleUp(address: string, connection: FrameConnection, acceptor: AcceptorIntroduction): void {
@@ -237,6 +248,7 @@ export class GatewayPool {
     const { gatewayToken, name } = welcome;
     const link = new GatewayLink(connection, { address, instanceId, gatewayToken, name });
     gateway.up = link;
+    gateway.left = undefined;
     this.#byToken.set(gatewayToken, link);
     this.#links = [...this.#links, link];
     connection.onFrame = (command, buffer, start, end) => {
@@ -264,6 +276,7 @@ export class GatewayPool {
     if (gateway === undefined || link === undefined) return;
     gateway.up = undefined;
     gateway.hasTried = false;
+    gateway.left = reason === undefined ? link.instanceId : undefined;
     this.#links = this.#links.filter((other) => other !== link);
     if (this.#byToken.get(link.gatewayToken) === link) this.#byToken.delete(link.gatewayToken);
     this.interest.unfollow(link);
