@@ -8,8 +8,15 @@ import {
   PartialResultError,
   parseHostPort,
 } from '@gatewayworker/core';
+import type { GatewayOptions } from '@gatewayworker/gateway';
 import { AcceptorRole, DialerRole } from '@gatewayworker/protocol';
-import { captureLogger, eventually, type Roles } from '@gatewayworker/testing';
+import {
+  captureLogger,
+  eventually,
+  FaultProxy,
+  freePorts,
+  type Roles,
+} from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { roles } from './roles.ts';
 
@@ -29,7 +36,7 @@ interface Cluster {
  * second of the first, and the last has no uid. `both` has a member at each gateway and one without
  * a uid, `first` has those of the first gateway, `last` the one without a uid.
  */
-async function fourClients(): Promise<Cluster> {
+async function fourClients(first: Partial<GatewayOptions> = {}): Promise<Cluster> {
   const workers: WorkerInfo[] = [];
   const cluster = await roles({
     events: {
@@ -38,6 +45,7 @@ async function fourClients(): Promise<Cluster> {
     },
     gateways: 2,
     workers: 2,
+    gatewayOptions: (gatewayId) => (gatewayId === 0 ? first : {}),
   });
   const open = async (gateway: number): Promise<string> =>
     String(await (await cluster.connect(gateway)).next());
@@ -312,12 +320,17 @@ test('a gateway that does not answer is missing, and the rest of the answer is t
   }
 });
 
-test('a partial answer has what the gateways that live know, and every key of a batch', async () => {
-  const { cluster, ids } = await fourClients();
-  const lost = `127.0.0.1:${cluster.gateways[0]?.innerPort}`;
+test('a partial answer has what the gateways that are linked know, and every key of a batch', async () => {
+  const [innerPort = 0] = await freePorts(1);
+  const proxy = await FaultProxy.start(innerPort);
+  onTestFinished(() => proxy.stop());
+  const { cluster, ids } = await fourClients({
+    startPort: proxy.port,
+    innerListen: `127.0.0.1:${innerPort}`,
+  });
+  const lost = `127.0.0.1:${proxy.port}`;
   const api = await cluster.gatewayClient();
-  await cluster.stopRegister();
-  await cluster.gateways[0]?.stop();
+  await proxy.stop();
   for (const { name, ask, ofSecond } of queries) {
     const error: unknown = await ask(api).catch((thrown: unknown) => thrown);
     if (!(error instanceof PartialResultError)) throw new Error(`${name} did not reject`);
