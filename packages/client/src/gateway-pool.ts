@@ -139,10 +139,15 @@ export class GatewayPool {
     return this.#dialed.get(address)?.up;
   }
 
-  /** True while the gateway at this address is linked, or a register tells that it lives. */
-  isKnownAt(address: string): boolean {
-    if (this.linkAt(address) !== undefined) return true;
-    return this.#known.has(address) && !this.#hasLeft(address);
+  /**
+   * True while the gateway at this address is linked, or a register tells that it lives.
+   *
+   * @param gatewayToken - of the one process that is meant; any process there by default
+   */
+  isThere(address: string, gatewayToken?: number): boolean {
+    const known = this.#hasLeft(address) ? undefined : this.#known.get(address);
+    const there = this.linkAt(address) ?? known;
+    return there !== undefined && (gatewayToken ?? there.gatewayToken) === there.gatewayToken;
   }
 
   /**

@@ -39,7 +39,7 @@ class MemoryGateway extends Socket {
   readonly link: GatewayLink;
   readonly #decoder: FrameDecoder;
 
-  constructor(gatewayToken: number, react: Reaction) {
+  constructor(gatewayToken: number, react: Reaction, host = `10.0.0.${gatewayToken}`) {
     super();
     this.#decoder = new FrameDecoder((...frame) => {
       const message = readMessage(...frame);
@@ -50,7 +50,7 @@ class MemoryGateway extends Socket {
       return undefined;
     });
     this.link = new GatewayLink(new FrameConnection(this, new FlushScheduler()), {
-      address: `10.0.0.${gatewayToken}:2900`,
+      address: `${host}:2900`,
       instanceId: `instance-${gatewayToken}`,
       gatewayToken,
       name: 'gateway',
@@ -69,7 +69,11 @@ class MemoryGateway extends Socket {
 
 /** A pool of links that are there from the start; it dials nobody. */
 class LinkedPool extends GatewayPool {
-  readonly #gateways: readonly MemoryGateway[];
+  gateways: readonly MemoryGateway[];
+  /** What happens while it is waited for a link. */
+  onAttempt = (): void => undefined;
+  /** Addresses at which nobody lives any more. */
+  readonly gone = new Set<string>();
   readonly #unlinked: readonly string[];
   /** Tokens of gateways that live but are not linked, with their addresses. */
   readonly unlinkedTokens = new Map<number, string>();
@@ -84,12 +88,12 @@ class LinkedPool extends GatewayPool {
       scheduler: new FlushScheduler(),
       logger: createLogger({ stdout: false }),
     });
-    this.#gateways = gateways;
+    this.gateways = gateways;
     this.#unlinked = unlinked;
   }
 
   override get links(): readonly GatewayLink[] {
-    return this.#gateways.map(({ link }) => link);
+    return this.gateways.map(({ link }) => link);
   }
 
   override get unlinkedAddresses(): string[] {
@@ -100,8 +104,13 @@ class LinkedPool extends GatewayPool {
     return this.links.find((link) => link.address === address);
   }
 
-  override isKnownAt(): boolean {
-    return true;
+  override isThere(address: string, gatewayToken?: number): boolean {
+    const { gatewayToken: there = gatewayToken } = this.linkAt(address) ?? {};
+    return !this.gone.has(address) && (gatewayToken ?? there) === there;
+  }
+
+  override async attempted(): Promise<void> {
+    this.onAttempt();
   }
 
   override unlinkedAddressOf(gatewayToken: number): string | undefined {
@@ -223,6 +232,50 @@ test('names a gateway whose link closes while it is asked', async () => {
     { missing, partial: undefined, cause },
     { missing, partial: 2, cause },
   ]);
+});
+
+test('takes the clients of a gateway for gone that is gone when its link closes', async () => {
+  const gone = new MemoryGateway(1, saysNothing);
+  const pool = new LinkedPool([gone, new MemoryGateway(2, answers(2))]);
+  const both = Promise.all([isOnline(pool, 1), countAll(pool)]);
+  pool.gateways = pool.gateways.slice(1);
+  pool.gone.add(gone.link.address);
+  gone.link.handleClosed(undefined);
+  expect(await both).toEqual([false, 2]);
+});
+
+test('asks over the next link what the one before has not answered', async () => {
+  const silent = new MemoryGateway(1, saysNothing);
+  const pool = new LinkedPool([silent, new MemoryGateway(2, answers(2))]);
+  const again = new MemoryGateway(1, answers(5));
+  const count = countAll(pool);
+  pool.gateways = pool.gateways.slice(1);
+  pool.onAttempt = () => {
+    pool.gateways = [again, ...pool.gateways];
+  };
+  silent.link.handleClosed(new Error('reset'));
+  await expect(count).resolves.toBe(7);
+  expect(again.asked).toEqual([{ kind: 'getAllClientIdCount' }]);
+});
+
+test('waits for the link to a gateway that has just come', async () => {
+  const pool = new LinkedPool([new MemoryGateway(1, answers(4))], ['10.0.0.9:2900']);
+  const coming = new MemoryGateway(3, answers(1), '10.0.0.9');
+  pool.onAttempt = () => {
+    pool.gateways = [...pool.gateways, coming];
+  };
+  await expect(countAll(pool)).resolves.toBe(5);
+});
+
+test('asks no other process at the address of a client whose gateway is gone', async () => {
+  const silent = new MemoryGateway(1, saysNothing);
+  const pool = new LinkedPool([silent, new MemoryGateway(2, answers(true))]);
+  const next = new MemoryGateway(3, answers(true), '10.0.0.1');
+  const online = isOnline(pool, 1);
+  pool.gateways = [next];
+  silent.link.handleClosed(new Error('reset'));
+  await expect(online).resolves.toBe(false);
+  expect(next.asked).toEqual([]);
 });
 
 test('names a gateway that does not answer in time', async () => {

@@ -24,7 +24,7 @@ export async function askGatewayOf<T>(
   const at = pool.linkOf(gatewayToken)?.address ?? pool.unlinkedAddressOf(gatewayToken);
   if (at === undefined) return offline;
   const query = { kind, client: { connection, nonceHigh, nonceLow } };
-  const outcome = await askAt(pool, at, query, parse, gatewayToken);
+  const outcome = await askAt(pool, { address: at, gatewayToken }, query, parse);
   if (outcome.kind === 'answer') return outcome.answer;
   if (outcome.kind === 'gone') return offline;
   throw new PartialResultError(undefined, [at], { cause: outcome.cause });
@@ -51,7 +51,7 @@ export async function askEveryGateway<T, R>(
   let cause: Error | undefined;
   await Promise.all(
     addresses.map(async (address) => {
-      const outcome = await askAt(pool, address, query, parse);
+      const outcome = await askAt(pool, { address }, query, parse);
       if (outcome.kind === 'answer') answers.push(outcome.answer);
       if (outcome.kind !== 'missing') return;
       missing.push(address);
@@ -93,14 +93,13 @@ type Outcome<T> =
  * Asks the gateway at an address. Where gateways come and go, it is given the time to be linked first, and
  * is asked once more when its link closes before it has answered.
  *
- * @param gatewayToken - of the one process that is meant, if it is only that
+ * @param at.gatewayToken - of the one process that is meant; any process at the address by default
  */
 async function askAt<T>(
   pool: GatewayPool,
-  address: string,
+  { address, gatewayToken }: { readonly address: string; readonly gatewayToken?: number },
   query: Query,
   parse: (answer: unknown) => T,
-  gatewayToken?: number,
 ): Promise<Outcome<T>> {
   const deadline = performance.now() + pool.queryTimeoutMs;
   let asked: GatewayLink | undefined;
@@ -110,7 +109,7 @@ async function askAt<T>(
     if (pool.linkAt(address) === undefined) await pool.attempted(address, restMs(deadline));
     const link = pool.linkAt(address);
     if (link === undefined || link === asked) break;
-    if (gatewayToken !== undefined && link.gatewayToken !== gatewayToken) return { kind: 'gone' };
+    if (gatewayToken !== undefined && link.gatewayToken !== gatewayToken) break;
     asked = link;
     try {
       return { kind: 'answer', answer: parse(await ask(pool, link, query, restMs(deadline))) };
@@ -118,7 +117,7 @@ async function askAt<T>(
       cause = toError(error);
     }
   }
-  return pool.isKnownAt(address) ? { kind: 'missing', cause } : { kind: 'gone' };
+  return pool.isThere(address, gatewayToken) ? { kind: 'missing', cause } : { kind: 'gone' };
 }
 
 function restMs(deadline: number): number {
