@@ -15,8 +15,8 @@ export default defineConfig({
   resolve: source,
   ssr: { resolve: source },
   test: {
-    // Most tests wait for other processes or for time to pass: four files for two cores at a time.
-    maxWorkers: availableParallelism() * 2,
+    // Most tests wait for other processes or for time to pass: three files for two cores at a time.
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
     // No test asserts how fast it is; this one only ends what hangs, on a busy machine too.
     testTimeout: 30_000,
     projects: [

@@ -130,9 +130,11 @@ test('stops a start that is not finished', async () => {
 });
 
 test('stops processes that do not hear it yet as soon as they do', async () => {
-  const { cluster } = await start(
+  const { cluster, folder } = await start(
     `import cluster from 'node:cluster';
-if (cluster.isWorker) await new Promise((resolve) => setTimeout(resolve, 700));
+import { existsSync } from 'node:fs';
+const go = new URL('./go', import.meta.url);
+while (cluster.isWorker && !existsSync(go)) await new Promise((resolve) => setTimeout(resolve, 20));
 new Worker({ name: 'late' });`,
     false,
     15_000,
@@ -142,6 +144,8 @@ new Worker({ name: 'late' });`,
     return all.length === 1 ? all : undefined;
   });
   process.kill(cluster.pid, 'SIGINT');
+  await eventually(() => cluster.output().includes('stopping'));
+  await folder.write('go', '');
   expect(await cluster.ended()).toEqual({ code: 1, signal: null });
   expect(cluster.output()).not.toContain('killed');
   expect(pids.filter(isAlive)).toEqual([]);

@@ -3,10 +3,10 @@ import { captureLogger, eventually, openClient } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { roles } from './roles.ts';
 
-async function startBeside(registerAddress: string, startPort: number, mayChangePort: boolean) {
+async function startBeside(registerAddress: string, startPort: number, hasPredecessor: boolean) {
   const { logger, lines } = captureLogger();
   const options = { listen: 'websocket://127.0.0.1:0', startPort, registerAddress };
-  const context = { id: 0, logger, mayChangePort };
+  const context = { id: 0, logger, hasPredecessor };
   const gateway = await loadGateway(resolveGatewayOptions(options), context);
   onTestFinished(() => gateway.stop());
   await gateway.start();

@@ -62,7 +62,9 @@ interface DialedGateway {
   up: GatewayLink | undefined;
   /** True once an attempt to link has succeeded or failed, the first or since the link went down. */
   hasTried: boolean;
-  /** Instance id of the process that has taken leave there, until one is linked again. */
+  /** True since nobody listened there when it was dialed last. */
+  isRefused: boolean;
+  /** Instance id of the process that has taken leave or was killed there, until one is linked again. */
   left: string | undefined;
 }
 
@@ -196,7 +198,7 @@ export class GatewayPool {
     return !this.#isClosed && !isTried && this.#known.has(address);
   }
 
-  /** True when the gateway took leave and answers no more, though no register has told yet that it is gone. */
+  /** True when the gateway took leave or was killed, and answers no more, though it is not off every list yet. */
   #hasLeft(address: string): boolean {
     const { left, hasTried = false } = this.#dialed.get(address) ?? {};
     return hasTried && left !== undefined && left === this.#known.get(address)?.instanceId;
@@ -224,8 +226,19 @@ export class GatewayPool {
     for (const [address, gateway] of this.#dialed) {
       if (!gateways.has(address) && gateway.up === undefined) this.#forget(address, gateway);
     }
+    for (const gateway of this.#dialed.values()) this.#giveUpIfGone(gateway);
     this.#options.onDirectory?.();
     this.#wake();
+  }
+
+  /** Waits no longer for a gateway that was killed: its link would come back, were it the network that broke it. */
+  #giveUpIfGone(gateway: DialedGateway): void {
+    if (gateway.up !== undefined && this.#isGone(gateway, gateway.up)) gateway.link.giveUp();
+  }
+
+  /** True when nobody listens where the gateway was, and no register that tells now names it. */
+  #isGone({ isRefused }: DialedGateway, link: GatewayLink): boolean {
+    return isRefused && this.#directory.isCurrent && !this.isAlive(link);
   }
 
   #dial(address: string): void {
@@ -240,9 +253,15 @@ export class GatewayPool {
       logger,
       onUp: (connection, acceptor) => this.#handleUp(address, connection, acceptor),
       onDown: (...down) => this.#handleDown(address, ...down),
-      onFailed: () => this.#handleTried(address),
+      onFailed: (error) => this.#handleFailed(address, error),
     });
-    this.#dialed.set(address, { link, up: undefined, hasTried: false, left: undefined });
+    this.#dialed.set(address, {
+      link,
+      up: undefined,
+      hasTried: false,
+      isRefused: false,
+      left: undefined,
+    });
   }
 
   #handleUp(address: string, connection: FrameConnection, acceptor: AcceptorIntroduction): void {
@@ -253,6 +272,7 @@ export class GatewayPool {
     const { gatewayToken, name } = welcome;
     const link = new GatewayLink(connection, { address, instanceId, gatewayToken, name });
     gateway.up = link;
+    gateway.isRefused = false;
     gateway.left = undefined;
     this.#byToken.set(gatewayToken, link);
     this.#links = [...this.#links, link];
@@ -281,7 +301,8 @@ export class GatewayPool {
     if (gateway === undefined || link === undefined) return;
     gateway.up = undefined;
     gateway.hasTried = false;
-    gateway.left = reason === undefined ? link.instanceId : undefined;
+    const hasEnded = reason === undefined || this.#isGone(gateway, link);
+    gateway.left = hasEnded ? link.instanceId : undefined;
     this.#links = this.#links.filter((other) => other !== link);
     if (this.#byToken.get(link.gatewayToken) === link) this.#byToken.delete(link.gatewayToken);
     this.interest.unfollow(link);
@@ -289,6 +310,15 @@ export class GatewayPool {
     // One that has just answered there lives, though no register may have told of it yet.
     if (!this.#known.has(address) && successor === undefined) this.#forget(address, gateway);
     this.#options.onLinkDown?.(link, successor?.challenge.instanceId === link.instanceId);
+  }
+
+  #handleFailed(address: string, error: Error): void {
+    const gateway = this.#dialed.get(address);
+    if (gateway !== undefined) {
+      gateway.isRefused = 'code' in error && error.code === 'ECONNREFUSED';
+      this.#giveUpIfGone(gateway);
+    }
+    this.#handleTried(address);
   }
 
   #handleTried(address: string): void {

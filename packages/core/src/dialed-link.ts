@@ -75,6 +75,11 @@ export class DialedLink {
     await Promise.all(connections.map((connection) => connection?.closed));
   }
 
+  /** Waits no longer for a peer that is known to be gone: a link whose socket is broken is down at once. */
+  giveUp(): void {
+    this.#up?.connection.giveUp();
+  }
+
   get #peer(): string {
     return formatHostPort(this.#options.address.host, this.#options.address.port);
   }

@@ -190,17 +190,20 @@ export async function listen(
   owner: string,
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
+    const succeed = (): void => {
+      server.off('error', fail);
+      resolve();
+    };
     const fail = (cause: NodeJS.ErrnoException): void => {
+      server.off('listening', succeed);
       const address = formatHostPort(options.host, options.port);
       const why = listenFailures.get(cause.code ?? '') ?? cause.message;
       const text = `${owner} cannot listen on ${address}: ${why}`;
       reject(new GatewayWorkerError('GW_ERR_LISTEN_FAILED', text, { cause }));
     };
     server.once('error', fail);
-    server.listen({ ...options, backlog: 4096 }, () => {
-      server.off('error', fail);
-      resolve();
-    });
+    server.once('listening', succeed);
+    server.listen({ ...options, backlog: 4096 });
   });
 }
 

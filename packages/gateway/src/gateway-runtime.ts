@@ -49,14 +49,21 @@ export interface GatewayContext {
   /** Number of the process within its declaration, from 0. */
   readonly id: number;
   readonly logger: Logger;
-  /** Whether a free port for inner links will do when its own is taken. @default false */
-  readonly mayChangePort?: boolean;
+  /**
+   * Whether an earlier process of this number may live, whose master was killed: it may have the port for
+   * inner links, so that a free one will do, and it serves clients as long as this one has no workers.
+   * @default false
+   */
+  readonly hasPredecessor?: boolean;
   /** Resolves once no process of before has the port for clients. @default none has */
   readonly claimPort?: () => Promise<void>;
 }
 
-/** Time that a gateway which starts waits for workers that the registers name, and how often it looks, in milliseconds. */
+/** Time that a gateway which starts waits for workers that the registers name, in milliseconds. */
 const WORKERS_TIMEOUT_MS = 2000;
+/** The same where the process before serves meanwhile: workers link within 1 s once they have found the register. */
+const SUCCESSION_TIMEOUT_MS = 3000;
+/** How often it looks, in milliseconds. */
 const WORKERS_LOOK_MS = 10;
 
 /** How often a gateway that leaves looks whether its last client has gone, in milliseconds. */
@@ -66,7 +73,7 @@ const LOOK_MS = 50;
 export class GatewayRuntime implements RoleRuntime {
   readonly #options: ResolvedGatewayOptions;
   readonly #id: number;
-  readonly #mayChangePort: boolean;
+  readonly #hasPredecessor: boolean;
   readonly #claimPort: () => Promise<void>;
   readonly #logger: Logger;
   readonly #instanceId: string = randomUUID();
@@ -91,7 +98,7 @@ export class GatewayRuntime implements RoleRuntime {
   constructor(options: ResolvedGatewayOptions, context: GatewayContext) {
     this.#options = options;
     this.#id = context.id;
-    this.#mayChangePort = context.mayChangePort ?? false;
+    this.#hasPredecessor = context.hasPredecessor ?? false;
     this.#claimPort = context.claimPort ?? (async () => {});
     this.#logger = context.logger;
     const scheduler = this.#scheduler;
@@ -189,10 +196,10 @@ export class GatewayRuntime implements RoleRuntime {
     this.#innerPort = await this.#listenInner();
     await this.#announce();
     await this.#awaitWorkers();
+    // As late as can be: in between nobody has it.
+    if (!this.isStopped) await this.#claimPort();
     // A stop has come first.
     if (this.isStopped) return;
-    // As late as can be: in between nobody has it.
-    await this.#claimPort();
     try {
       await this.#transport.listen({
         admit: (candidate, decide) => this.#admission.admit(candidate, decide),
@@ -294,8 +301,12 @@ export class GatewayRuntime implements RoleRuntime {
 
   /** Lets nobody in who would be refused: workers that are there link within moments. */
   async #awaitWorkers(): Promise<void> {
-    const deadline = performance.now() + WORKERS_TIMEOUT_MS;
-    while (this.#census.hasWorkers && this.#routes.describeEmpty().length > 0) {
+    const hasPredecessor = this.#hasPredecessor;
+    const timeoutMs = hasPredecessor ? SUCCESSION_TIMEOUT_MS : WORKERS_TIMEOUT_MS;
+    const deadline = performance.now() + timeoutMs;
+    // A register that was killed with the master is new, and names no worker yet.
+    const areExpected = (): boolean => hasPredecessor || this.#census.hasWorkers;
+    while (areExpected() && this.#routes.describeEmpty().length > 0) {
       if (this.isStopped || performance.now() > deadline) return;
       await sleep(WORKERS_LOOK_MS);
     }
@@ -315,7 +326,7 @@ export class GatewayRuntime implements RoleRuntime {
     try {
       return await this.#innerServer.listen(address, this.#owner);
     } catch (error) {
-      if (!this.#mayChangePort || !isPortTaken(error)) throw error;
+      if (!this.#hasPredecessor || !isPortTaken(error)) throw error;
       const port = await this.#innerServer.listen({ ...address, port: 0 }, this.#owner);
       this.#hasChangedPort = true;
       this.#logger.warn(

@@ -35,6 +35,7 @@ export class AdoptedChild {
   readonly #stop: ChildStop;
   readonly #events: AdoptedChildEvents;
   #state: ProcessState = ProcessState.leaving;
+  #releasing: Promise<void> | undefined;
   #onPortReleased: () => void = () => {};
 
   /** @param socket - of the control server, which has read the introduction from it */
@@ -90,6 +91,13 @@ export class AdoptedChild {
 
   /** Tells it to let the port for clients go, if it has it; resolves once that is done, or it takes too long. */
   releasePort(): Promise<void> {
+    this.#releasing ??= this.#releasePort().finally(() => {
+      this.#releasing = undefined;
+    });
+    return this.#releasing;
+  }
+
+  #releasePort(): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, releaseTimeoutMs);
       const settle = () => {

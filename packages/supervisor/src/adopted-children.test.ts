@@ -56,6 +56,7 @@ async function startAdopting(isReplaced: (role: Role, name: string) => boolean) 
   const children = new AdoptedChildren({
     logger: captureLogger().logger,
     stopTimeoutMs: 2_000,
+    isDeclared: (_, name) => name !== 'undeclared',
     isReplaced,
   });
   const adopt = async (orphan: Partial<Orphan>) => {
@@ -93,8 +94,10 @@ test('has the gateways of a name let their port go, those too that come later', 
   expect(gate.types).toEqual(['adopted', 'releasePort']);
   const late = await adopt({ id: 2 });
   await eventually(() => late.types.includes('releasePort'));
+  const undeclared = await adopt({ name: 'undeclared' });
+  await eventually(() => undeclared.types.includes('releasePort'));
   expect(other.types).toEqual(['adopted']);
-  await children.releasePorts();
+  await Promise.all([children.releasePorts('other'), children.releasePorts('other')]);
   expect(other.types).toEqual(['adopted', 'releasePort']);
   expect(worker.types).toEqual(['adopted']);
 });

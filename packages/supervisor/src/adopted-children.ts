@@ -18,6 +18,8 @@ export interface AdoptedChildrenOptions {
   readonly logger: Logger;
   /** Time that one has to finish when others have its place. */
   readonly stopTimeoutMs: number;
+  /** Whether processes of this role and name are declared. */
+  readonly isDeclared: (role: Role, name: string) => boolean;
   /** Whether the processes that the new master has made do the work of those with this role and name. */
   readonly isReplaced: (role: Role, name: string) => boolean;
 }
@@ -27,7 +29,6 @@ export class AdoptedChildren {
   readonly #options: AdoptedChildrenOptions;
   readonly #children = new Set<AdoptedChild>();
   readonly #released = new Set<string>();
-  #areAllReleased = false;
   #total = 0;
   #retireTimer: NodeJS.Timeout | undefined;
   #isStopping = false;
@@ -79,12 +80,11 @@ export class AdoptedChildren {
   }
 
   /**
-   * Has the gateways of a name, or all, let the port for clients go, those too that come later; resolves
-   * once it is free, or they take too long.
+   * Has the gateways of a name let the port for clients go, and those that are declared no more: it may be
+   * theirs. That goes for those too that come later. Resolves once it is free, or they take too long.
    */
-  async releasePorts(name?: string): Promise<void> {
-    if (name === undefined) this.#areAllReleased = true;
-    else this.#released.add(name);
+  async releasePorts(name: string): Promise<void> {
+    this.#released.add(name);
     const holders = this.gateways.filter((child) => this.#isReleased(child));
     await Promise.all(holders.map((child) => child.releasePort()));
   }
@@ -165,7 +165,8 @@ export class AdoptedChildren {
   }
 
   #isReleased({ role, name }: AdoptedChild): boolean {
-    return role === Role.gateway && (this.#areAllReleased || this.#released.has(name));
+    if (role !== Role.gateway || this.#released.size === 0) return false;
+    return this.#released.has(name) || !this.#options.isDeclared(role, name);
   }
 
   #ofRole(role: Role): AdoptedChild[] {

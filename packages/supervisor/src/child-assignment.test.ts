@@ -11,7 +11,7 @@ const assignment = {
   stopTimeoutMs: 2_000,
   pidFile: '/srv/chat.pid',
   orphanMs: 10_000,
-  mayChangePort: false,
+  hasPredecessor: false,
 };
 
 test('reads back an assignment', () => {

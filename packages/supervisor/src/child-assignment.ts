@@ -20,8 +20,8 @@ export interface ChildAssignment {
   readonly pidFile: string;
   /** Time to go on with neither a master nor a keeper who would start one, in milliseconds; 0 stops at once. */
   readonly orphanMs: number;
-  /** Whether an orphan may still have the ports of this number. */
-  readonly mayChangePort: boolean;
+  /** Whether an orphan of this number may still have its ports, and do its work. */
+  readonly hasPredecessor: boolean;
 }
 
 /** Environment variable that makes a process a child; holds a `ChildAssignment` as JSON. */
@@ -39,13 +39,13 @@ export function parseChildAssignment(text: string): ChildAssignment | undefined 
   const stopTimeoutMs = readNumber(value, 'stopTimeoutMs');
   const pidFile = readString(value, 'pidFile');
   const orphanMs = readNumber(value, 'orphanMs');
-  const mayChangePort = readBoolean(value, 'mayChangePort');
+  const hasPredecessor = readBoolean(value, 'hasPredecessor');
   if (declaration === undefined || role === undefined) return undefined;
   if (name === undefined || id === undefined) return undefined;
   if (logFile === undefined || logToStdout === undefined) return undefined;
   if (stopTimeoutMs === undefined || pidFile === undefined) return undefined;
-  if (orphanMs === undefined || mayChangePort === undefined) return undefined;
+  if (orphanMs === undefined || hasPredecessor === undefined) return undefined;
   const log = { logFile, logToStdout };
   const end = { stopTimeoutMs, pidFile, orphanMs };
-  return { declaration, role, name, id, ...log, ...end, mayChangePort };
+  return { declaration, role, name, id, ...log, ...end, hasPredecessor };
 }

@@ -109,9 +109,9 @@ class ChildProcess {
   async start(declarations: readonly ProcessDeclaration[]): Promise<void> {
     try {
       const declaration = findDeclaration(this.#assignment, declarations);
-      const { id, mayChangePort } = this.#assignment;
+      const { id, hasPredecessor } = this.#assignment;
       const claimPort = () => this.#claimPort();
-      const context = { id, logger: this.#logger, mayChangePort, claimPort };
+      const context = { id, logger: this.#logger, hasPredecessor, claimPort };
       this.#runtime = await declaration.createRuntime(context);
       await this.#runtime.start();
       // Lets a `listen()` that the runtime has not waited for send its request to the master first,

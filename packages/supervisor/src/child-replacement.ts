@@ -1,4 +1,5 @@
 import { GatewayWorkerError, toWire } from '@gatewayworker/core';
+import { lastStackMs } from './child-stop.ts';
 import type { ChildEnd, RunningChild } from './running-child.ts';
 
 /** A process that took the place of another one. */
@@ -17,7 +18,7 @@ export async function describeLateness(
   child: RunningChild,
   readyTimeoutMs: number,
 ): Promise<Pick<ChildEnd, 'failure'>> {
-  const stack = await child.stack();
+  const stack = await child.stack(lastStackMs);
   const message = `it was not ready within ${readyTimeoutMs} ms`;
   const error = { code: 'GW_ERR_PROCESS_FAILED', message };
   return { failure: { error, ...(stack === undefined ? {} : { stack }) } };

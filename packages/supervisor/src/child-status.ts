@@ -39,7 +39,7 @@ export interface DescribedChild {
   readonly pid: number | undefined;
   readonly livedMs: number;
   report(timeoutMs: number): Promise<ChildReport | undefined>;
-  stack(): Promise<string | undefined>;
+  stack(timeoutMs: number): Promise<string | undefined>;
 }
 
 /**
@@ -54,7 +54,7 @@ export async function describeChild(
 ): Promise<ProcessStatus> {
   const report = await child?.report(timeoutMs);
   const state = refineState(facts.state, report);
-  const stack = state === ProcessState.busy ? await child?.stack() : undefined;
+  const stack = state === ProcessState.busy ? await child?.stack(timeoutMs) : undefined;
   return {
     pid: child?.pid ?? null,
     role: facts.role,

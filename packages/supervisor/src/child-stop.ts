@@ -7,6 +7,8 @@ export const groupSignalMs = 100;
 const killMarginMs = 250;
 /** A child that answers within this time hangs in no loop. */
 const aliveTimeoutMs = 200;
+/** Time to read what a late child is doing: a busy machine needs some, and nobody waits for the child any more. */
+export const lastStackMs = 2_000;
 
 /** What can be stopped. */
 export interface StoppableChild {
@@ -16,7 +18,7 @@ export interface StoppableChild {
   readonly hasExited: boolean;
   tellToStop(options: StopOptions): void;
   report(timeoutMs: number): Promise<ChildReport | undefined>;
-  stack(): Promise<string | undefined>;
+  stack(timeoutMs: number): Promise<string | undefined>;
   kill(): void;
 }
 
@@ -47,7 +49,7 @@ export class ChildStop {
 
   async #killLate(timeMs: number): Promise<void> {
     const isAlive = (await this.#child.report(aliveTimeoutMs)) !== undefined;
-    const stack = isAlive ? undefined : await this.#child.stack();
+    const stack = isAlive ? undefined : await this.#child.stack(lastStackMs);
     if (this.#child.hasExited) return;
     this.#wasKilled = true;
     this.#logger.warn({ stack }, `killed: it did not stop within ${timeMs} ms`);

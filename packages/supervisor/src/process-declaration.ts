@@ -30,8 +30,8 @@ export interface ProcessContext {
   /** 0-based number among the processes of the declaration; a restarted process keeps it. */
   readonly id: number;
   readonly logger: Logger;
-  /** Whether it may listen on another port than its own when that is taken: an earlier process of this number, whose master was killed, may still have it. */
-  readonly mayChangePort: boolean;
+  /** Whether an earlier process of this number may live, whose master was killed: it may have its port, and does its work. */
+  readonly hasPredecessor: boolean;
   /** Resolves once no process whose master was killed has the port for clients of this declaration. */
   readonly claimPort: () => Promise<void>;
 }

@@ -52,7 +52,6 @@ export interface ChildSurroundings {
 // The channel of a dead process closes with it. Only a descriptor that a native module leaked into
 // some grandchild keeps it open, and then the child must still be started again.
 const channelGraceMs = 500;
-const stackTimeoutMs = 1_000;
 
 /** One living process, from the master's side. */
 export class RunningChild {
@@ -145,19 +144,19 @@ export class RunningChild {
     return this.#dialog.connections(timeoutMs);
   }
 
-  /** Reads what its JavaScript is doing, in a second at most; `undefined` when Node.js cannot tell. */
-  stack(): Promise<string | undefined> {
-    this.#stack ??= this.#readStack().finally(() => {
+  /** Reads what its JavaScript is doing, for at most a time; `undefined` when Node.js cannot tell by then. */
+  stack(timeoutMs: number): Promise<string | undefined> {
+    this.#stack ??= this.#readStack(timeoutMs).finally(() => {
       this.#stack = undefined;
     });
     return this.#stack;
   }
 
-  async #readStack(): Promise<string | undefined> {
+  async #readStack(timeoutMs: number): Promise<string | undefined> {
     const { pid } = this;
     // Where the master is debugged its children are too, by somebody who must not be disturbed.
     if (pid === undefined || this.#exit !== undefined || inspector.url() !== undefined) return;
-    const signal = AbortSignal.timeout(stackTimeoutMs);
+    const signal = AbortSignal.timeout(timeoutMs);
     const announced = this.#output.awaitInspector(signal);
     // Node.js opens its inspector from a thread of its own, whatever the main one is doing.
     process.kill(pid, 'SIGUSR1');

@@ -6,6 +6,7 @@ import { AdoptedChildren } from './adopted-children.ts';
 import { type ChildAssignment, childVariable } from './child-assignment.ts';
 import { ChildHandle } from './child-handle.ts';
 import type { GatewayProcess } from './drain.ts';
+import { closeHandedConnections } from './handed-connections.ts';
 import type { ProcessHealth } from './health-report.ts';
 import type { ResolvedRunOptions } from './options.ts';
 import type { Orphan } from './orphan.ts';
@@ -50,6 +51,7 @@ export class Supervisor {
     );
     this.#adopted = new AdoptedChildren({
       ...options,
+      isDeclared: (role, name) => this.#ofRole(role).some((handle) => handle.name === name),
       isReplaced: (role, name) => this.#isReplaced(role, name),
     });
   }
@@ -228,8 +230,8 @@ export class Supervisor {
     const fork = () => {
       // As long as it is starting, not all that live may have been heard of.
       const isStarting = this.#isRevived && !this.#isStarted;
-      const mayChangePort = isStarting || this.#adopted.has(role, name, id);
-      return this.#forkChild({ ...assignment, mayChangePort });
+      const hasPredecessor = isStarting || this.#adopted.has(role, name, id);
+      return this.#forkChild({ ...assignment, hasPredecessor });
     };
     return new ChildHandle({
       declaration,
@@ -241,8 +243,6 @@ export class Supervisor {
       freePort: () => this.#adopted.releasePorts(name),
       onReady: () => this.#adopted.retireSoon(),
       onFailedStart: () => {
-        // One of another name may have its port.
-        if (role === Role.gateway) void this.#adopted.releasePorts();
         // Two processes of a user's own may not do beside each other, unlike those of the framework.
         if (role === Role.worker) this.#adopted.giveWay(role, name);
       },
@@ -259,6 +259,7 @@ export class Supervisor {
       : ['ignore', 'pipe', 'pipe', 'ipc'];
     cluster.setupPrimary({ exec: startFile, args, execArgv: process.execArgv, stdio });
     const worker = cluster.fork({ [childVariable]: JSON.stringify(assignment) });
+    closeHandedConnections(worker);
     worker.process.stdout?.setEncoding('utf8').on('data', printChildOutput);
     return worker;
   }
