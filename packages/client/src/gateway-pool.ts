@@ -315,7 +315,9 @@ export class GatewayPool {
   #handleFailed(address: string, error: Error): void {
     const gateway = this.#dialed.get(address);
     if (gateway !== undefined) {
-      gateway.isRefused = 'code' in error && error.code === 'ECONNREFUSED';
+      const { cause } = error;
+      gateway.isRefused =
+        cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED';
       this.#giveUpIfGone(gateway);
     }
     this.#handleTried(address);
