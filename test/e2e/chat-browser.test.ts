@@ -1,5 +1,6 @@
 import { symlink } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { requestStatus } from '@gatewayworker/supervisor';
 import {
   type Cluster,
   eventually,
@@ -172,6 +173,23 @@ test('after a gateway is killed its people are back by themselves, and the other
   // Every connection has an id of its own: the same one means that this one was never lost.
   expect(await clientIdOf(stayed)).toBe(stayed === pair.ada ? ids.ada : ids.grace);
   await eventually(async () => (await gatewayPids()).length === 2);
+});
+
+test('a page whose greeting a killed worker took with it is connected by itself', async () => {
+  const workers = (await cluster.status()).filter(({ role }) => role === 'business-worker');
+  const pids = workers.map(({ pid }) => pid);
+  // What it is told now is on its way to a process that will never handle it.
+  for (const pid of pids) process.kill(pid, 'SIGSTOP');
+  const context = await browser.newContext();
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  await page.goto(address);
+  await eventually(async () => {
+    const status = await requestStatus(`${folder.path}/start.pid`);
+    return status?.processes.some(({ inFlight }) => (inFlight ?? 0) > 0);
+  });
+  for (const pid of pids) process.kill(pid, 'SIGKILL');
+  await eventually(async () => (await readClientId(page)) !== null, { timeoutMs: 20_000 });
 });
 
 /** Ada and Grace in a room, each on a gateway process of her own. */

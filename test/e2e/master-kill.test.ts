@@ -3,6 +3,7 @@ import type { ProcessStatus } from '@gatewayworker/supervisor';
 import { eventually, isAlive } from '@gatewayworker/testing';
 import { expect, test, vi } from 'vitest';
 import { Conversation, patience, talk } from './conversation.ts';
+import { Newcomers } from './newcomers.ts';
 import {
   enterAll,
   expectNothingLeft,
@@ -33,6 +34,8 @@ test('kill -9 of the master: nobody is disconnected, nothing is lost, and new cl
   const conversation = new Conversation(members);
   await conversation.goesOn();
 
+  const newcomers = new Newcomers(daemon);
+  await eventually(() => newcomers.served > 0, patience);
   const killed = daemon.masterPid();
   process.kill(killed, 'SIGKILL');
   const killedAt = performance.now();
@@ -42,6 +45,8 @@ test('kill -9 of the master: nobody is disconnected, nothing is lost, and new cl
   const master = await untilHealed(daemon, killed);
   expect(master).not.toBe(killed);
   expect(daemon.masterPid()).toBe(master);
+  await newcomers.end();
+  expect(newcomers.failures).toEqual([]);
 
   // The workers of before hand their clients over and go; the gateways of before keep theirs.
   const old = before.filter(({ role }) => role === 'business-worker' || role === 'worker');

@@ -100,6 +100,7 @@ function enter(place) {
   showProblem('');
   early = [];
   phase = connection.send({ type: 'enter', ...place }) ? 'entering' : 'outside';
+  if (phase === 'entering') connection.expectAnswer();
   composer.setOnline(false);
 }
 
@@ -107,6 +108,7 @@ function enter(place) {
 function receive(message) {
   switch (message.type) {
     case 'init':
+      connection.handleAnswer();
       clientId = message.clientId;
       page.dataset.clientId = clientId;
       state.showConnected();
@@ -126,6 +128,7 @@ function receive(message) {
 
 /** @param {Extract<ServerMessage, { type: 'entered' }>} message */
 function finishEntering({ name, room, people: present }) {
+  connection.handleAnswer();
   const isNewRoom = entered?.room !== room;
   entered = wanted = { name, room };
   phase = 'inside';
@@ -216,6 +219,7 @@ function writeTo(person) {
 /** @param {Extract<ServerMessage, { type: 'error' }>} message */
 function receiveError({ about, text }) {
   if (about !== 'enter') return showProblem(text);
+  connection.handleAnswer();
   phase = entered === null ? 'outside' : 'inside';
   composer.setOnline(phase === 'inside');
   welcome.open(wanted ?? { name: '', room: '' }, { canCancel: entered !== null, problem: text });

@@ -3,6 +3,7 @@
 const firstDelayMs = 500;
 const longestDelayMs = 15_000;
 const openTimeoutMs = 10_000;
+const answerTimeoutMs = 5_000;
 
 /**
  * How long to wait before attempt number `attempt` (from 0). Half of it is random: the people of a
@@ -35,6 +36,8 @@ export class Connection {
   #attempt = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #answerTimer;
 
   /**
    * @param {string} url
@@ -60,7 +63,10 @@ export class Connection {
     this.#socket = socket;
     // Left alone, a browser may wait minutes for a network that swallows packets.
     const openTimer = setTimeout(() => socket.close(), openTimeoutMs);
-    socket.addEventListener('open', () => clearTimeout(openTimer));
+    socket.addEventListener('open', () => {
+      clearTimeout(openTimer);
+      this.expectAnswer();
+    });
     socket.addEventListener('message', ({ data }) => this.#receive(data));
     socket.addEventListener('close', () => {
       clearTimeout(openTimer);
@@ -78,6 +84,20 @@ export class Connection {
     return true;
   }
 
+  /**
+   * Opens the connection anew when the chat does not answer in time: a process that was killed may have
+   * taken with it what it was told. The greeting of a new connection is expected by itself.
+   */
+  expectAnswer() {
+    clearTimeout(this.#answerTimer);
+    this.#answerTimer = setTimeout(() => this.#socket?.close(), answerTimeoutMs);
+  }
+
+  /** The answer that was expected is there. */
+  handleAnswer() {
+    clearTimeout(this.#answerTimer);
+  }
+
   /** @param {string} data */
   #receive(data) {
     // Only now the chat itself has answered; an open socket alone may have nothing behind it.
@@ -87,6 +107,7 @@ export class Connection {
 
   #lose() {
     this.#socket = null;
+    clearTimeout(this.#answerTimer);
     const delayMs = toReconnectDelay(this.#attempt);
     this.#attempt += 1;
     this.#timer = setTimeout(() => this.retry(), delayMs);

@@ -1,0 +1,148 @@
+import { connect, type Socket } from 'node:net';
+import {
+  eventually,
+  freePorts,
+  startCluster,
+  type TestClient,
+  temporaryFolder,
+} from '@gatewayworker/testing';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { Conversation, patience } from './conversation.ts';
+import {
+  enterAll,
+  startTalkingDaemon,
+  stopAll,
+  type TalkingCluster,
+  untilHealed,
+} from './talking-cluster.ts';
+
+vi.setConfig({ testTimeout: 400_000 });
+
+/** Members by the gateway process that holds them. */
+async function membersByGateway(
+  daemon: TalkingCluster,
+  members: ReadonlyMap<string, TestClient>,
+): Promise<Map<number, Map<string, TestClient>>> {
+  const { connections } = JSON.parse((await daemon.command('connections', '--json')).stdout);
+  const byPid = new Map<number, Map<string, TestClient>>();
+  for (const { pid, uid } of connections) {
+    const client = members.get(uid);
+    if (client === undefined) continue;
+    byPid.set(pid, (byPid.get(pid) ?? new Map()).set(uid, client));
+  }
+  return byPid;
+}
+
+test('kill -9 of a gateway: the others talk and ask on, though master and register are new too', async () => {
+  const daemon = await startTalkingDaemon();
+  const master = daemon.masterPid();
+  process.kill(master, 'SIGKILL');
+  await untilHealed(daemon, master);
+  const members = await enterAll(daemon, ['ann', 'bob', 'cid', 'dan']);
+  const [killed, kept] = await membersByGateway(daemon, members);
+  if (killed === undefined || kept === undefined) throw new Error('all are at one gateway');
+  const conversation = new Conversation(kept[1]);
+  await conversation.goesOn();
+
+  // The list of the register before names the gateway for a while yet.
+  const register = (await daemon.status()).find(({ role }) => role === 'register')?.pid ?? 0;
+  process.kill(register, 'SIGKILL');
+  await eventually(async () => {
+    const [next] = (await daemon.status()).filter(({ role }) => role === 'register');
+    return next?.state === 'ready' && next.pid !== register;
+  }, patience);
+  await conversation.goesOn();
+  process.kill(killed[0], 'SIGKILL');
+  await Promise.all(Array.from(killed[1].values(), (client) => client.ended));
+  await conversation.goesOn();
+  await untilHealed(daemon, 0);
+  await conversation.goesOn();
+  await conversation.end();
+  await stopAll(daemon);
+});
+
+/** A bare connection that asks by HTTP, and what became of it. */
+class Visitor {
+  readonly #socket: Socket;
+  /** True once it has an answer, or its end. */
+  isSettled = false;
+
+  constructor(port: number, request: string) {
+    this.#socket = connect(port, '127.0.0.1', () => this.#socket.write(request));
+    this.#socket.on('error', () => {});
+    this.#socket.once('data', () => this.leave());
+    this.#socket.once('close', () => {
+      this.isSettled = true;
+    });
+  }
+
+  leave(): void {
+    this.isSettled = true;
+    this.#socket.destroy();
+  }
+}
+
+const page = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+const handshake = `GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket
+Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`.replace(
+  /([^\r])\n/g,
+  '$1\r\n',
+);
+
+test.each(['gateway', 'worker'])(
+  'kill -9 of a %s: nobody who comes meanwhile waits for ever',
+  async (role) => {
+    const [register = 0, gatewayPort = 0, pagePort = 0, inner = 0] = await freePorts(5);
+    const folder = await temporaryFolder('gateway-kill');
+    onTestFinished(folder.dispose);
+    await folder.write('events.js', 'export class Events { onConnect() {} }\n');
+    const file = await folder.write(
+      'start.js',
+      `import { createServer } from 'node:http';
+import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
+const registerAddress = '127.0.0.1:${register}';
+const eventHandler = new URL('./events.js', import.meta.url);
+new Register({ listen: registerAddress });
+new Gateway({ listen: 'websocket://127.0.0.1:${gatewayPort}', count: 2, startPort: ${inner}, registerAddress });
+new BusinessWorker({ eventHandler, registerAddress });
+const server = createServer((_request, response) => response.end('here'));
+new Worker({
+  name: 'page',
+  onWorkerStart: () => new Promise((resolve) => server.listen(${pagePort}, '127.0.0.1', resolve)),
+});
+run();
+`,
+    );
+    const cluster = await startCluster({ file });
+    onTestFinished(cluster.dispose);
+    const visitors: Visitor[] = [];
+    const visit = () => {
+      const [port, request] = role === 'gateway' ? [gatewayPort, handshake] : [pagePort, page];
+      visitors.push(new Visitor(port, request));
+    };
+    const timer = setInterval(() => {
+      visit();
+      visit();
+    }, 4);
+    onTestFinished(() => {
+      clearInterval(timer);
+      for (const visitor of visitors) visitor.leave();
+    });
+    for (let round = 0; round < 2; round += 1) {
+      await eventually(
+        () => visitors.filter(({ isSettled }) => isSettled).length > 50 * (round + 1),
+      );
+      const rows = (await cluster.status()).filter((row) => row.role === role);
+      const killed = rows.find(({ state }) => state === 'ready')?.pid ?? 0;
+      process.kill(killed, 'SIGKILL');
+      await eventually(async () => {
+        const now = (await cluster.status()).filter((row) => row.role === role);
+        return now.every(({ pid, state }) => pid !== killed && state === 'ready');
+      }, patience);
+    }
+    clearInterval(timer);
+    await eventually(() => expect(visitors.filter(({ isSettled }) => !isSettled)).toHaveLength(0), {
+      timeoutMs: 20_000,
+    });
+  },
+);
