@@ -111,6 +111,11 @@ export class ChildHandle {
     });
   }
 
+  /** Resolves once the process has loaded its code, or is gone. */
+  async loaded(): Promise<void> {
+    await this.#child?.loaded;
+  }
+
   /** Leaves a process that is slow to start to itself: from now on it is restarted for ever. */
   keepTrying(): void {
     this.#firstStart?.resolve();

@@ -60,6 +60,8 @@ export class RunningChild {
   readonly #worker: Worker;
   readonly #events: ChildEvents;
   readonly #output: ChildOutput;
+  /** Resolves once it has loaded its code, or is gone. */
+  readonly loaded: Promise<void>;
   /** Resolves once it is gone and everything it sent has been read. */
   readonly ended: Promise<void>;
   readonly #dialog = new ChildDialog((message) => this.#send(message));
@@ -74,6 +76,7 @@ export class RunningChild {
   #unheard: MasterMessage[] | undefined = [];
   #isOutputRead = false;
   #hasEnded = false;
+  #onLoaded: () => void = () => {};
   #onEnded: () => void = () => {};
 
   /** @param worker - just forked, so that no event is missed */
@@ -82,6 +85,9 @@ export class RunningChild {
     this.#events = events;
     this.#output = new ChildOutput(worker.process.stderr, printError);
     this.#stop = new ChildStop(this, logger);
+    this.loaded = new Promise((resolve) => {
+      this.#onLoaded = resolve;
+    });
     this.ended = new Promise((resolve) => {
       this.#onEnded = resolve;
     });
@@ -174,6 +180,7 @@ export class RunningChild {
         return;
       case 'gatewayworker:listening':
         this.#sendUnheard();
+        this.#onLoaded();
         return;
       case 'gatewayworker:portClaimed':
         void this.#freePort();
@@ -255,6 +262,7 @@ export class RunningChild {
       ...(failure === undefined ? {} : { failure }),
       ...(output === '' ? {} : { output }),
     });
+    this.#onLoaded();
     this.#onEnded();
   }
 }

@@ -89,9 +89,8 @@ export class Supervisor {
     // Round robin, which node:cluster uses except on Windows, spreads clients evenly over the
     // processes that share a port; the kernel's own choice favours few of them.
     cluster.schedulingPolicy = cluster.SCHED_RR;
-    for (const roles of this.#startStages()) {
-      await Promise.all(roles.map((role) => this.#startStage(role)));
-    }
+    if (this.#isRevived) await this.#startRevived();
+    else for (const role of startOrder) await this.#startStage(role);
     this.#isStarted = true;
     this.#adopted.retireSoon();
     return this.#describeStart();
@@ -151,13 +150,18 @@ export class Supervisor {
   }
 
   /**
-   * Kinds that start together, stage after stage. Where a master was killed, its gateways and business workers
-   * go on: first come those that are away until there is another.
+   * Starts all where a master was killed. Its gateways and business workers go on, so those come first that
+   * are away until there is another: what users' workers serve, then the register.
    */
-  #startStages(): readonly (readonly Role[])[] {
-    const { register, gateway, businessWorker, worker } = Role;
-    if (this.#isRevived) return [[register, worker], [gateway], [businessWorker]];
-    return startOrder.map((role) => [role]);
+  async #startRevived(): Promise<void> {
+    const workers = this.#startStage(Role.worker);
+    // Most of a start is to load code, for which others would share the processors. Once they have, they
+    // may ask for the register.
+    const loaded = this.#ofRole(Role.worker).map((handle) => handle.loaded());
+    await Promise.race([workers, Promise.all(loaded)]);
+    await Promise.all([workers, this.#startStage(Role.register)]);
+    await this.#startStage(Role.gateway);
+    await this.#startStage(Role.businessWorker);
   }
 
   async #startStage(role: Role): Promise<void> {
