@@ -60,8 +60,6 @@ export default defineConfig({
           ...processes,
           name: 'load',
           include: ['test/load/**/*.test.ts'],
-          // Hundreds of clients, and a promised figure: nothing else runs meanwhile.
-          fileParallelism: false,
         },
       },
     ],

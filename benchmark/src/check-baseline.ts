@@ -20,7 +20,14 @@ import type { Scenario } from './scenarios.ts';
 // `--update` writes down what is measured instead.
 
 const file = new URL('../baseline.json', import.meta.url);
-const options = { seconds: 0.8, warmSeconds: 0.4, rounds: 4, generators: 1, clients: 200 };
+const options = {
+  seconds: 0.8,
+  warmSeconds: 0.4,
+  idleSeconds: 0,
+  rounds: 4,
+  generators: 1,
+  clients: 200,
+};
 
 /**
  * Loads whose ratio is steady where other programs run: with so much under way, each turn of a server has

@@ -8,13 +8,12 @@ import { type Measurement, median } from './measurement.ts';
 import { startPusher } from './push/pusher.ts';
 import { defaultLoad, PUSH_WINDOW, type Scenario } from './scenarios.ts';
 
-/** Time without any event before memory is looked at, in milliseconds. */
-const IDLE_MS = 40_000;
-
 /** How long and by how many processes is measured. */
 export interface MeasureOptions {
   readonly seconds: number;
   readonly warmSeconds: number;
+  /** Time without any event before memory is looked at, in seconds. */
+  readonly idleSeconds: number;
   /** Processes of the load generator. */
   readonly generators: number;
   /** Most clients, whatever the scenario asks for. */
@@ -34,7 +33,7 @@ export async function measureContender(
   try {
     await other?.connect();
     const [measurement, noise] = await Promise.all([
-      measurers[scenario.kind](generator, server, plan),
+      measurers[scenario.kind](generator, server, plan, options),
       other?.run(),
     ]);
     // Without it the other figures mean something else.
@@ -67,6 +66,7 @@ type Measurer = (
   generator: LoadGenerator,
   server: RunningContender,
   plan: LoadPlan,
+  options: MeasureOptions,
 ) => Promise<Measurement>;
 
 const measurers: Readonly<Record<Scenario['kind'], Measurer>> = {
@@ -80,12 +80,12 @@ const measurers: Readonly<Record<Scenario['kind'], Measurer>> = {
     return { connectionsPerSecond, ...describeLatencies(latencies) };
   },
 
-  async idle(generator, { pids }, { connections }) {
+  async idle(generator, { pids }, { connections }, { idleSeconds }) {
     const before = privateBytes(pids);
     await generator.connect();
     // Clients that have just come are not idle yet: V8 gives back what connecting has left behind when it
     // finds that nothing happens any more, after about 20 seconds.
-    await sleep(IDLE_MS);
+    await sleep(idleSeconds * 1000);
     return { bytesPerConnection: (privateBytes(pids) - before) / connections };
   },
 

@@ -6,13 +6,19 @@ test('runs every scenario with its own contenders unless told otherwise', () => 
   const options = parseOptions([]);
   expect(options.scenarios).toEqual(scenarios);
   expect(options.contenders).toBeUndefined();
-  expect(options).toMatchObject({ seconds: 4, warmSeconds: 2, rounds: 3, isHelp: false });
+  expect(options).toMatchObject({
+    seconds: 4,
+    warmSeconds: 2,
+    idleSeconds: 40,
+    rounds: 3,
+    isHelp: false,
+  });
 });
 
 test('takes scenarios, contenders, lengths and rounds', () => {
   const options = parseOptions([
     ...['--only', 'uid, echo-deep', '--contenders', 'gatewayworker-3x2,raw-ws'],
-    ...['--seconds', '0.5', '--warm', '0', '--rounds', '1', '--generators', '2'],
+    ...['--seconds', '0.5', '--warm', '0', '--idle', '3', '--rounds', '1', '--generators', '2'],
     ...['--clients', '100'],
   ]);
   expect(options.scenarios.map(({ name }) => name)).toEqual(['uid', 'echo-deep']);
@@ -20,6 +26,7 @@ test('takes scenarios, contenders, lengths and rounds', () => {
   expect(options).toMatchObject({
     seconds: 0.5,
     warmSeconds: 0,
+    idleSeconds: 3,
     rounds: 1,
     generators: 2,
     clients: 100,

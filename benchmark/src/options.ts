@@ -11,6 +11,8 @@ export interface BenchmarkOptions {
   /** Length of one measurement, and of the load before it, in seconds. */
   readonly seconds: number;
   readonly warmSeconds: number;
+  /** Time without any event before the memory of clients is looked at, in seconds. */
+  readonly idleSeconds: number;
   readonly rounds: number;
   /** Processes of the load generator. */
   readonly generators: number;
@@ -33,6 +35,7 @@ export const usage: string = `Usage: npm run bench -- [options]
   --contenders NAMES  servers, separated by commas: ${contenderNames}
   --seconds N         length of one measurement (4)
   --warm N            load before each measurement, in seconds (2)
+  --idle N            time that clients are left alone before their memory is measured, in seconds (40)
   --rounds N          how often each contender takes its turn (3)
   --generators N      processes of the load generator (1 on up to 3 cores, otherwise 2)
   --clients N         at most so many clients, for a first try or where few files may be open (10000)
@@ -56,6 +59,7 @@ export function parseOptions(args: readonly string[]): BenchmarkOptions {
     contenders: values.contenders === undefined ? undefined : parseContenders(values.contenders),
     seconds: parseNumber('--seconds', values.seconds, { least: 0.1, most: 3600 }),
     warmSeconds: parseNumber('--warm', values.warm, { least: 0, most: 3600 }),
+    idleSeconds: parseNumber('--idle', values.idle, { least: 0, most: 3600 }),
     rounds: parseNumber('--rounds', values.rounds, { least: 1, most: 100, isWhole: true }),
     generators: parseNumber('--generators', values.generators, {
       least: 1,
@@ -78,6 +82,7 @@ function parseValues(args: readonly string[]) {
         contenders: { type: 'string' },
         seconds: { type: 'string', default: '4' },
         warm: { type: 'string', default: '2' },
+        idle: { type: 'string', default: '40' },
         rounds: { type: 'string', default: '3' },
         generators: { type: 'string', default: availableParallelism() < 4 ? '1' : '2' },
         clients: { type: 'string', default: '10000' },

@@ -7,7 +7,18 @@ import type { BenchmarkResult } from '../../benchmark/src/result.ts';
 
 const file = fileURLToPath(new URL('../../benchmark/dist/main.js', import.meta.url));
 // Long enough for two of the messages that leave four times a second.
-const brief = ['--seconds', '0.6', '--warm', '0.1', '--rounds', '1', '--clients', '40'];
+const brief = [
+  '--seconds',
+  '0.6',
+  '--warm',
+  '0.1',
+  '--idle',
+  '1',
+  '--rounds',
+  '1',
+  '--clients',
+  '40',
+];
 
 /** Runs the benchmark and answers what it has printed and written. */
 async function bench(args: readonly string[]) {

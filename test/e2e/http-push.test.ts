@@ -278,6 +278,8 @@ test('while no gateway is there every call fails with 503, at once, and works ag
   onTestFinished(() => void process.kill(cluster.pid, 'SIGCONT'));
   for (const { pid } of gateways) process.kill(pid, 'SIGKILL');
   await page.socket.ended;
+  // One that is asked while the last of them dies may still hear that the page is gone.
+  await eventually(async () => (await ada.get('/online')).status === 503);
   const { clientId, token } = page;
   const calls = [
     () => ada.post('/bind', { clientId, token }),
