@@ -285,6 +285,9 @@ export class GatewayPool {
         this.#options.onFrame?.(link, command, buffer, start, end);
       }
     };
+    connection.onResumed = () => {
+      gateway.isRefused = false;
+    };
     // A single gateway gets everything anyway.
     if (this.#links.length > 1) for (const one of this.#links) this.interest.follow(one);
     this.#options.onLinkUp?.(link);
