@@ -24,6 +24,8 @@ new BusinessWorker({
   name: 'chat-worker',
   count: 2,
   eventHandler: new URL('./events.ts', import.meta.url),
+  // To hear something twice is better than never: what a worker had not finished when it died, another does.
+  redeliver: true,
   registerAddress,
 });
 
