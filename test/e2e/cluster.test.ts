@@ -136,7 +136,12 @@ test('kill -9 of a gateway: its clients have their end once, the others notice n
   const members = [await enter('a'), await enter('b'), await enter('c'), await enter('d')];
   const [victim] = await processesOf(cluster, 'gateway');
   if (victim === undefined) throw new Error('there is no gateway');
+  const killedAt = performance.now();
+  const heard = eventually(() =>
+    members.some(({ client }) => client.messages.some((text) => /gateway-lost/.test(String(text)))),
+  ).then(() => Math.round(performance.now() - killedAt));
   await killAndAwaitHeir(cluster, victim);
+  process.stdout.write(`the first onClose came ${await heard} ms after the gateway was killed\n`);
   const gone = members.filter(({ client }) => !client.isOpen);
   const survivors = members.filter(({ client }) => client.isOpen);
   expect(new Set(gone.map(({ gateway }) => gateway)).size).toBe(1);

@@ -10,6 +10,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { Conversation, patience } from './conversation.ts';
 import {
   enterAll,
+  killMaster,
   startTalkingDaemon,
   stopAll,
   type TalkingCluster,
@@ -35,9 +36,7 @@ async function membersByGateway(
 
 test('kill -9 of a gateway: the others talk and ask on, though master and register are new too', async () => {
   const daemon = await startTalkingDaemon();
-  const master = daemon.masterPid();
-  process.kill(master, 'SIGKILL');
-  await untilHealed(daemon, master);
+  await killMaster(daemon);
   const members = await enterAll(daemon, ['ann', 'bob', 'cid', 'dan']);
   const [killed, kept] = await membersByGateway(daemon, members);
   if (killed === undefined || kept === undefined) throw new Error('all are at one gateway');

@@ -7,21 +7,14 @@ import { Newcomers } from './newcomers.ts';
 import {
   enterAll,
   expectNothingLeft,
+  killMaster,
   pidsOf,
   startTalkingDaemon,
   stopAll,
-  type TalkingCluster,
   untilHealed,
 } from './talking-cluster.ts';
 
 vi.setConfig({ testTimeout: 400_000 });
-
-/** Kills the master, and resolves with the pid of the next one once all its processes are ready. */
-async function killMaster(daemon: TalkingCluster): Promise<number> {
-  const killed = daemon.masterPid();
-  process.kill(killed, 'SIGKILL');
-  return await untilHealed(daemon, killed);
-}
 
 function leavingOf(processes: readonly ProcessStatus[], name: string): ProcessStatus[] {
   return processes.filter((row) => row.name === name && row.state === 'leaving');

@@ -176,6 +176,13 @@ export async function untilHealed(cluster: TalkingCluster, killed: number): Prom
   return master.pid;
 }
 
+/** Kills the master, and resolves with the pid of the next one once all its processes are ready. */
+export async function killMaster(cluster: TalkingCluster): Promise<number> {
+  const killed = cluster.masterPid();
+  process.kill(killed, 'SIGKILL');
+  return await untilHealed(cluster, killed);
+}
+
 function areReady(processes: readonly ProcessStatus[]): boolean {
   return processes.every(({ state }) => state === 'ready');
 }
