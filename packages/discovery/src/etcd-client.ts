@@ -105,6 +105,8 @@ export class EtcdClient {
       method: 'POST',
       body: JSON.stringify(body),
       headers: this.#token === undefined ? {} : { authorization: this.#token },
+      // A redirect would send the password or the token to a host that the operator did not name.
+      redirect: 'error',
       signal,
     });
   }

@@ -49,6 +49,8 @@ export class HttpClient {
         ...(body === undefined || isForm ? {} : { 'Content-Type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
+      // The API has no redirects; following one would send a password to another host.
+      redirect: 'error',
       signal: AbortSignal.timeout(30_000),
     });
     const answer: unknown = await response.json();

@@ -1,0 +1,60 @@
+import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http';
+import { expect, onTestFinished, test } from 'vitest';
+import { EtcdClient } from './etcd-client.ts';
+
+const { signal } = new AbortController();
+
+/** An HTTP server on a free port, ended with the test; answers its `host:port`. */
+async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('not a TCP address');
+  return `127.0.0.1:${address.port}`;
+}
+
+function clientOf(endpoint: string, user?: string): EtcdClient {
+  const credentials = { user, password: user && 'correct horse' };
+  return new EtcdClient({ kind: 'etcd', endpoints: [endpoint], prefix: '/test', ...credentials });
+}
+
+test.each([301, 302, 303, 307, 308])(
+  'etcd client: fails on status %i and sends no password to the new host',
+  async (status) => {
+    const received: string[] = [];
+    const other = await serve((request, response) => {
+      received.push(request.url ?? '');
+      response.end(JSON.stringify({ token: 'stolen' }));
+    });
+    const etcd = await serve((request, response) => {
+      response.writeHead(status, { location: `http://${other}${request.url}` }).end();
+    });
+    const call = clientOf(`http://${etcd}`, 'chat').call('/v3/kv/put', {}, signal);
+    await expect(call).rejects.toMatchObject({
+      code: 'GW_ERR_CONNECT_TIMEOUT',
+      message: expect.stringContaining(`etcd at http://${etcd}: `),
+    });
+    expect(received).toEqual([]);
+  },
+);
+
+test('etcd client: follows no redirect of a call or a stream with its token', async () => {
+  const received: IncomingHttpHeaders[] = [];
+  const other = await serve((request, response) => {
+    received.push(request.headers);
+    response.end('{}');
+  });
+  const etcd = await serve((request, response) => {
+    if (request.url === '/v3/auth/authenticate') response.end(JSON.stringify({ token: 'secret' }));
+    else response.writeHead(307, { location: `http://${other}${request.url}` }).end();
+  });
+  const client = clientOf(`http://${etcd}`, 'chat');
+  await expect(client.call('/v3/kv/put', {}, signal)).rejects.toThrow('etcd at');
+  const stream = client.stream('/v3/watch', {}, signal, () => undefined);
+  await expect(stream).rejects.toThrow('etcd at');
+  expect(received).toEqual([]);
+});
