@@ -84,10 +84,7 @@ test('a PROXY header comes before TLS and before the websocket handshake', async
   socket.setEncoding('latin1').on('data', (text: string) => {
     received += text;
   });
-  socket.write(
-    'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
-      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
-  );
+  socket.write(handshakeWith([]));
   await eventually(() => received.endsWith('203.0.113.7 40000'));
   expect(received).toMatch(/^HTTP\/1\.1 101 /);
 });
@@ -99,16 +96,80 @@ test('a websocket handshake in the same packet as the PROXY header is not lost',
   });
   const peer = await openTcpPeer(cluster.gateways[0]?.port ?? 0);
   onTestFinished(() => peer.destroy());
-  peer.send(
-    `${header1}GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
-  );
+  peer.send(header1 + handshakeWith([]));
   await eventually(() => peer.received.includes('203.0.113.7 40000'));
+});
+
+/** A handshake with more header lines. */
+function handshakeWith(lines: readonly string[]): string {
+  return (
+    'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n' +
+    `${lines.map((line) => `${line}\r\n`).join('')}\r\n`
+  );
+}
+
+const zones = [
+  '::ffff:1.2.3.4%x',
+  '[::ffff:1.2.3.4%x]:5',
+  'fe80::1%eth0',
+  '::1%[',
+  '::ffff:0:0%/?',
+];
+
+test.each([
+  ['no proxy is trusted', {}],
+  ['all proxies are trusted', { trustProxy: true }],
+  ['the peer is a trusted proxy', { trustProxy: ['127.0.0.1', '10.0.0.0/8'] }],
+])('forwarded address with a zone: %s, and it is not used', async (_name, gatewayOptions) => {
+  const cluster = await roles({
+    events: { ...whoAmI, onMessage: (_id, message, ctx) => void ctx.send(message) },
+    gatewayOptions,
+  });
+  const other = await cluster.connect();
+  await other.next();
+  for (const zone of zones) {
+    for (const header of [zone, `${zone}, 10.0.0.2`, `9.9.9.9, ${zone}`]) {
+      const client = await cluster.connect(0, '/', { headers: { 'x-forwarded-for': header } });
+      expect(await client.next()).not.toContain('%');
+      client.terminate();
+    }
+  }
+  other.send('still here');
+  expect(await other.next()).toBe('still here');
+});
+
+test("a trusted proxy's header counts behind thousands of header lines of its client", async () => {
+  const cluster = await roles({ events: whoAmI, gatewayOptions: { trustProxy: ['127.0.0.1'] } });
+  const peer = await openTcpPeer(cluster.gateways[0]?.port ?? 0);
+  onTestFinished(() => peer.destroy());
+  const lines = Array.from({ length: 2500 }, (_, index) => `${(index % 36).toString(36)}:`);
+  peer.send(handshakeWith([...lines, 'X-Forwarded-For: 203.0.113.7']));
+  await eventually(() => peer.received.includes('203.0.113.7 0'));
+  const greedy = await openTcpPeer(cluster.gateways[0]?.port ?? 0);
+  greedy.send(handshakeWith(lines.map((line) => `${line} 1234567`)));
+  expect((await greedy.ended).toString()).toMatch(/^HTTP\/1\.1 431 /);
+});
+
+test('addresses of one IPv6 /64 count as one address', async () => {
+  const cluster = await roles({
+    events: whoAmI,
+    gatewayOptions: { trustProxy: ['127.0.0.1'], maxConnectionsPerIp: 2 },
+  });
+  const from = (address: string) => ({ headers: { 'x-forwarded-for': address } });
+  await cluster.connect(0, '/', from('2001:db8:0:1::1'));
+  await cluster.connect(0, '/', from('2001:DB8:0:1:0:0:0:2'));
+  const refused = await cluster.refusedHandshake(0, '/', from('2001:db8:0:1:ffff::1'));
+  expect(refused.status).toBe(429);
+  const neighbour = await cluster.connect(0, '/', from('2001:db8:0:2::1'));
+  expect(await neighbour.next()).toBe('2001:db8:0:2::1 0');
 });
 
 test.each([
   ['no header', ['127.0.0.1'], 'GET / HTTP/1.1\r\n\r\n'],
   ['a malformed header', ['127.0.0.1'], 'PROXY TCP4 nonsense\r\n'],
+  ['an address with a zone', ['127.0.0.1'], 'PROXY TCP6 ::ffff:1.2.3.4%x ::1 5 6\r\n'],
+  ['a destination with a zone', ['127.0.0.1'], 'PROXY TCP6 ::1 fe80::1%x 5 6\r\n'],
   ['a header of a stranger', ['10.0.0.1'], header1],
 ])('a connection with %s is closed', async (_name, trustProxy, bytes) => {
   const cluster = await roles({

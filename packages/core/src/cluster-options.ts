@@ -1,5 +1,6 @@
 import { MAX_KEYS, type SecretKey } from './authentication.ts';
 import { OptionError } from './errors.ts';
+import { isLoopback } from './ip-address.ts';
 
 /**
  * Checks a `secretKey`.
@@ -27,9 +28,4 @@ function isSecretKey(value: unknown): value is SecretKey {
   if (typeof value === 'string') return true;
   const isList = Array.isArray(value) && value.length >= 1 && value.length <= MAX_KEYS;
   return isList && value.every((key) => typeof key === 'string' && key !== '');
-}
-
-/** Tells whether a host can be reached from this machine only. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
 }

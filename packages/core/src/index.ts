@@ -1,9 +1,6 @@
 export type { SecretKey } from './authentication.ts';
 export { type BackoffOptions, backoffDelayMs } from './backoff.ts';
-export {
-  assertSecretKey,
-  isLoopback,
-} from './cluster-options.ts';
+export { assertSecretKey } from './cluster-options.ts';
 export { DialedLink, type DialedLinkOptions } from './dialed-link.ts';
 export {
   describeValue,
@@ -28,6 +25,7 @@ export { GatheredSocket } from './gathered-socket.ts';
 export type { AcceptorIdentity, AcceptorIntroduction, DialerIdentity } from './handshake.ts';
 export { hideSecrets } from './hide-secrets.ts';
 export { assertInnerTls, type InnerTlsOptions } from './inner-tls.ts';
+export { canonicalAddress, isLoopback, isWildcard } from './ip-address.ts';
 export {
   createLogger,
   type Logger,

@@ -134,6 +134,14 @@ test.each([
   );
 });
 
+test('parseHostPort: answers an address in its canonical form, and a zone as it is', () => {
+  for (const text of ['[0:0:0:0:0:0:0:1]:80', '[0000::0001]:80', '[::1]:80']) {
+    expect(parseHostPort('x', text).host).toBe('::1');
+  }
+  expect(parseHostPort('x', '[::FFFF:7f00:1]:80').host).toBe('127.0.0.1');
+  expect(parseHostPort('x', '[fe80::1%eth0]:80').host).toBe('fe80::1%eth0');
+});
+
 test('freezes plain objects and arrays at any depth, and answers its argument', () => {
   const value = { list: [{ a: 1 }], nested: { b: {} } };
   expect(deepFreeze(value)).toBe(value);

@@ -1,5 +1,6 @@
 import { OptionError } from './errors.ts';
 import { isSecretName } from './hide-secrets.ts';
+import { canonicalAddress } from './ip-address.ts';
 
 /** A host and a port, as in `127.0.0.1:1236` or `[::1]:1236`. */
 export interface HostPort {
@@ -98,7 +99,7 @@ export function assertOptionalFunction(option: string, value: unknown): void {
 }
 
 /**
- * Reads `host:port`; an IPv6 host stands in brackets.
+ * Reads `host:port`; an IPv6 host stands in brackets. An address is answered in its canonical form.
  *
  * @throws {GW_ERR_OPTION_INVALID} when there is no host or the port is not within 0 to 65535
  */
@@ -110,7 +111,7 @@ export function parseHostPort(option: string, value: unknown): HostPort {
   if (host === undefined || !(port <= 65_535)) {
     throw new OptionError(option, value, 'allowed: host:port, such as 127.0.0.1:1236');
   }
-  return { host, port };
+  return { host: canonicalAddress(host) ?? host, port };
 }
 
 /** Writes `host:port`, with brackets around an IPv6 host. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type ConnectionStatus,
+  canonicalAddress,
   emptyRoleStatus,
   FlushScheduler,
   FrameServer,
@@ -354,7 +355,8 @@ export class GatewayRuntime implements RoleRuntime {
         logger: this.#logger,
       },
     );
-    const address = formatHostPort(lanIp, port);
+    // Registers compare addresses by their text.
+    const address = formatHostPort(canonicalAddress(lanIp) ?? lanIp, port);
     const { gatewayToken } = this.#state.clients;
     this.#announcement = discovery.announce(
       { address, instanceId, gatewayToken, name },

@@ -67,6 +67,9 @@ test.each<[Record<string, unknown>, string]>([
   ],
   [{ lanIp: '::', secretKey: 'x' }, 'option Gateway.lanIp'],
   [{ lanIp: '::0', secretKey: 'x' }, 'option Gateway.lanIp is "::0"'],
+  [{ lanIp: '::ffff:0.0.0.0', secretKey: 'x' }, 'option Gateway.lanIp is "::ffff:0.0.0.0"'],
+  [{ lanIp: '0:0:0:0:0:0:0:0', secretKey: 'x' }, 'option Gateway.lanIp is'],
+  [{ trustProxy: ['fe80::1%eth0'] }, 'option Gateway.trustProxy is'],
   [{ lanIp: 'localhost', innerListen: '[::]:0' }, 'because :: is not a loopback address'],
   [{ lanIp: '10.0.0.1' }, 'option Gateway.secretKey is ""; a key is required because 10.0.0.1'],
   [{ innerListen: 'bogus host' }, 'option Gateway.innerListen is "bogus host"'],
@@ -150,6 +153,8 @@ test.each([
     { host: '127.0.0.2', port: 3000 },
   ],
   [{ innerListen: '::1' }, { host: '::1', port: 2000 }],
+  [{ innerListen: '0:0:0:0:0:0:0:1' }, { host: '::1', port: 2000 }],
+  [{ lanIp: '::FFFF:127.0.0.1' }, { host: '127.0.0.1', port: 2000 }],
   [{ innerListen: '127.0.0.1:4000' }, { host: '127.0.0.1', port: 4000 }],
   [{ innerListen: '[::1]:4000' }, { host: '::1', port: 4000 }],
 ])('with %j inner links are accepted on %j', (options, expected) => {

@@ -8,9 +8,11 @@ import {
   assertSecretKey,
   assertString,
   assertZeroOrNumber,
+  canonicalAddress,
   deepFreeze,
   type HostPort,
   type InnerTlsOptions,
+  isWildcard,
   OptionError,
   parseHostPort,
   rejectUnknownKeys,
@@ -108,7 +110,7 @@ export interface GatewayOptions {
   readonly allowedOrigins?: readonly string[];
   /** Clients that one process takes, 1 to 10,000,000; past it websockets get 503, others are closed. 1,024 more may be in their handshake; further connections are closed at once. @default 100000 */
   readonly maxConnections?: number;
-  /** Connections that one process takes from one address, those in their handshake included; past it websockets get 429, others are closed. 0 sets no limit. @default 0 */
+  /** Connections that one process takes from one address, of IPv6 from one /64, those in their handshake included; past it websockets get 429, others are closed. 0 sets no limit. @default 0 */
   readonly maxConnectionsPerIp?: number;
   /**
    * Proxies whose `X-Forwarded-For` and PROXY header count: all, none, or addresses and networks.
@@ -245,8 +247,8 @@ export function innerListenAddress(
 ): HostPort {
   const { innerListen, lanIp, startPort, count } = options;
   assertString('Gateway.innerListen', innerListen);
-  if (innerListen === '') return { host: lanIp, port: startPort };
-  if (isHost(innerListen)) return { host: innerListen, port: startPort };
+  const host = innerListen === '' ? lanIp : innerListen;
+  if (isHost(host)) return { host: canonicalAddress(host) ?? host, port: startPort };
   const address = parseHostPort('Gateway.innerListen', innerListen);
   if (address.port + count - 1 <= 65_535) return address;
   const allowed = `allowed: a port of 0 to ${65_536 - count} with count ${count}`;
@@ -254,9 +256,8 @@ export function innerListenAddress(
 }
 
 function assertLanIp(lanIp: unknown): void {
-  // However it is written: nobody can dial it.
-  const isWildcard = typeof lanIp === 'string' && /^[0:.]+$/.test(lanIp);
-  if (typeof lanIp === 'string' && isHost(lanIp) && !isWildcard) return;
+  // Peers cannot dial a wildcard.
+  if (typeof lanIp === 'string' && isHost(lanIp) && !isWildcard(lanIp)) return;
   const allowed = 'allowed: an IP address or a host name that others can dial';
   throw new OptionError('Gateway.lanIp', lanIp, allowed);
 }

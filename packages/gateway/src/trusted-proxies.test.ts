@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import { plainAddress, TrustedProxies } from './trusted-proxies.ts';
+import { peerAddress, TrustedProxies } from './trusted-proxies.ts';
 
-test('shows an IPv4 address that came as IPv6 as what it is', () => {
-  expect(plainAddress('::ffff:10.0.0.1')).toBe('10.0.0.1');
-  for (const address of ['::FFFF:0a00:0001', '0:0:0:0:0:ffff:a00:1', '0000::ffff:10.0.0.1']) {
-    expect(plainAddress(address)).toBe('10.0.0.1');
+test('peerAddress: an IPv4-mapped address is IPv4, a zone is left out', () => {
+  for (const address of ['::ffff:10.0.0.1', '::FFFF:0a00:0001', '0:0:0:0:0:ffff:a00:1']) {
+    expect(peerAddress(address)).toBe('10.0.0.1');
   }
-  for (const address of ['2001:db8::1', '::ffff:0:1:2', '::ffff:', '::ffff:zz', '', '1.2.3.4']) {
-    expect(plainAddress(address)).toBe(address);
+  expect(peerAddress('fe80::1%eth0')).toBe('fe80::1');
+  for (const address of ['2001:db8::1', '::ffff:', '', '1.2.3.4']) {
+    expect(peerAddress(address)).toBe(address);
   }
 });
 
@@ -16,6 +16,14 @@ test('knows addresses and networks of both families', () => {
   for (const address of ['10.1.2.3', '::ffff:10.1.2.3', '192.168.1.1', '2001:db8:1::1']) {
     expect(proxies.includes(address)).toBe(true);
   }
+  const mapped = new TrustedProxies(['::ffff:127.0.0.1', '::FFFF:0a00:0/104', '0:0:0:0:0:0:0:1']);
+  for (const address of ['127.0.0.1', '10.1.2.3', '::ffff:a01:203', '::1', '0000::0001']) {
+    expect(mapped.includes(address)).toBe(true);
+  }
+  for (const address of ['127.0.0.2', '11.0.0.1', '::2']) {
+    expect(mapped.includes(address)).toBe(false);
+  }
+  expect(new TrustedProxies(['fe80::/10']).includes('fe80::1%eth0')).toBe(true);
   for (const address of ['11.0.0.1', '192.168.1.2', '2001:db9::1', '', 'unknown']) {
     expect(proxies.includes(address)).toBe(false);
   }
@@ -37,7 +45,38 @@ test.each([
   ['IPv6 with a port', ['::1'], '::1', '[2001:db8::9]:99, [::1]:1', '2001:db8::9'],
   ['IPv4 as IPv6, in hexadecimal', ['10.0.0.0/8'], '::ffff:a00:1', '::ffff:0102:0304', '1.2.3.4'],
   ['a port that is none', ['10.0.0.0/8'], '10.0.0.1', '9.9.9.9:port', '10.0.0.1'],
+  ['an address with a zone', ['10.0.0.0/8'], '10.0.0.1', '::ffff:1.2.3.4%x', '10.0.0.1'],
+  ['a zone in brackets', ['10.0.0.0/8'], '10.0.0.1', '[::ffff:1.2.3.4%x]:5', '10.0.0.1'],
+  ['a zone left of a client', ['10.0.0.0/8'], '10.0.0.1', '::ffff:1.2.3.4%x, 9.9.9.9', '9.9.9.9'],
+  ['a zone, and nobody is trusted', false, '1.1.1.1', '::ffff:1.2.3.4%x', '1.1.1.1'],
+  ['IPv6 in another form', ['0:0:0:0:0:0:0:1'], '::1', '2001:DB8:0::0009', '2001:db8::9'],
+  ['an empty hop', ['10.0.0.0/8'], '10.0.0.1', '9.9.9.9,', '10.0.0.1'],
+  ['an empty header', ['10.0.0.0/8'], '10.0.0.1', '', '10.0.0.1'],
+  ['empty hops', true, '10.0.0.1', ',,,', '10.0.0.1'],
+  [
+    'a hop that is too long',
+    true,
+    '10.0.0.1',
+    `9.9.9.9, ${' '.repeat(9)}${'1'.repeat(999)}`,
+    '10.0.0.1',
+  ],
   ['brackets around nonsense', ['10.0.0.0/8'], '10.0.0.1', '[9.9.9.9', '10.0.0.1'],
 ] as const)('finds the client when %s', (_name, trust, peer, header, client) => {
   expect(new TrustedProxies(trust).clientOf(peer, header)).toBe(client);
 });
+
+test('TrustedProxies.clientOf: looks at 32 hops at most', () => {
+  const proxies = new TrustedProxies(true);
+  const hops = Array.from({ length: 3000 }, (_, index) => `1.1.${index >> 8}.${index & 255}`);
+  expect(proxies.clientOf('10.0.0.1', hops.join(', '))).toBe(hops.at(-32));
+  expect(proxies.clientOf('10.0.0.1', hops.slice(0, 20).join(','))).toBe('1.1.0.0');
+});
+
+test.each(['fe80::1%eth0', '::1%x/64', '::ffff:10.0.0.0/129', '10.0.0.0/33', '10.0.0.0/8/8'])(
+  'TrustedProxies: %s is refused as an entry',
+  (entry) => {
+    expect(() => new TrustedProxies([entry])).toThrow(
+      expect.objectContaining({ code: 'GW_ERR_OPTION_INVALID' }),
+    );
+  },
+);

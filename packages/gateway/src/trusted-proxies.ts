@@ -1,26 +1,29 @@
 import { BlockList, isIP } from 'node:net';
-import { OptionError } from '@gatewayworker/core';
+import { canonicalAddress, OptionError } from '@gatewayworker/core';
 
 /** Proxies whose word about a client's address counts: all, none, or these addresses and networks. */
 export type TrustProxy = boolean | readonly string[];
 
-/** An IPv4 address that came as an IPv6 one is shown as what it is. Source: RFC 4291 2.5.5.2. */
-export function plainAddress(address: string): string {
-  if (!/^[0:]*:ffff:/i.test(address) || isIP(address) !== 6) return address;
-  // The URL parser knows every form of an address. Source: RFC 5952 4.
-  const { hostname } = new URL(`http://[${address}]`);
-  const [, high, low] = /^\[::ffff:([\da-f]+):([\da-f]+)\]$/.exec(hostname) ?? [];
-  if (high === undefined || low === undefined) return address;
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt16BE(Number.parseInt(high, 16), 0);
-  bytes.writeUInt16BE(Number.parseInt(low, 16), 2);
-  return bytes.join('.');
+/**
+ * Hops of `X-Forwarded-For` that are looked at, from the right: no chain of proxies is as long, and a client
+ * may send as many as fit into its headers.
+ */
+const MAX_HOPS = 32;
+
+/** Longest text of a hop: an IPv6 address in brackets with a port. */
+const MAX_HOP_LENGTH = 64;
+
+/** The address of a peer as it is shown and compared; its zone, known to this machine alone, is left out. */
+export function peerAddress(address: string): string {
+  const [withoutZone = ''] = address.split('%', 1);
+  return canonicalAddress(withoutZone) ?? address;
 }
 
-/** The address of a hop: some proxies add the port, and then brackets to IPv6. */
-function hopAddress(hop: string): string {
+/** The address of a hop, if it is one: some proxies add the port, and then brackets to IPv6. */
+function hopAddress(hop: string): string | undefined {
+  if (hop.length > MAX_HOP_LENGTH) return undefined;
   const match = /^(?:\[([\da-f:.]+)\]|(\d+\.\d+\.\d+\.\d+))(?::\d{1,5})?$/i.exec(hop);
-  return plainAddress(match?.[1] ?? match?.[2] ?? hop);
+  return canonicalAddress(match?.[1] ?? match?.[2] ?? hop);
 }
 
 /** Tells which peers are trusted proxies, and who a client is that came by them. */
@@ -40,40 +43,49 @@ export class TrustedProxies {
 
   /** Tells whether a peer is one. */
   includes(address: string): boolean {
-    if (this.#isEverybody) return true;
-    if (this.#isNobody) return false;
-    const plain = plainAddress(address);
-    const version = isIP(plain);
-    return version !== 0 && this.#networks.check(plain, version === 4 ? 'ipv4' : 'ipv6');
+    return this.#isEverybody || (!this.#isNobody && this.#isListed(peerAddress(address)));
   }
 
   /**
    * Finds the address of a client that came by HTTP proxies: each adds the address that it saw to the
    * right of `X-Forwarded-For`, so the first from the right that is no trusted proxy is the client's.
+   * The hops come from the client, so none is looked at before its right neighbour is known to be a proxy.
    *
    * @param peer - who the connection came from
    * @returns `peer` when it is no trusted proxy, or the header says nothing of use
    */
   clientOf(peer: string, forwardedFor: string | undefined): string {
     let client = peer;
-    const hops = forwardedFor?.split(',').map((hop) => hopAddress(hop.trim())) ?? [];
-    while (this.includes(client)) {
-      const hop = hops.pop();
-      if (hop === undefined || isIP(hop) === 0) break;
-      client = hop;
+    let end = forwardedFor?.length ?? 0;
+    for (let hops = 0; forwardedFor !== undefined && hops < MAX_HOPS && end >= 0; hops += 1) {
+      if (!this.includes(client)) break;
+      const comma = end === 0 ? -1 : forwardedFor.lastIndexOf(',', end - 1);
+      const address = hopAddress(forwardedFor.slice(comma + 1, end).trim());
+      if (address === undefined) break;
+      client = address;
+      end = comma;
     }
     return client;
   }
 
-  #add(entry: unknown): void {
-    const [address = '', bits, ...rest] = typeof entry === 'string' ? entry.split('/') : [];
+  #isListed(address: string): boolean {
     const version = isIP(address);
-    const family = version === 4 ? 'ipv4' : 'ipv6';
-    const most = version === 4 ? 32 : 128;
-    const prefix = bits === undefined ? most : Number(/^\d{1,3}$/.exec(bits)?.[0] ?? Number.NaN);
-    if (version === 0 || rest.length > 0 || !(prefix <= most)) throw wrongEntry(entry);
+    return version !== 0 && this.#networks.check(address, version === 4 ? 'ipv4' : 'ipv6');
+  }
+
+  #add(entry: unknown): void {
+    const [text = '', bits, ...rest] = typeof entry === 'string' ? entry.split('/') : [];
+    const address = canonicalAddress(text);
+    const mostWritten = isIP(text) === 4 ? 32 : 128;
+    const prefix = bits === undefined ? mostWritten : Number(/^\d{1,3}$/.exec(bits)?.[0] ?? NaN);
+    if (address === undefined || rest.length > 0 || !(prefix <= mostWritten))
+      throw wrongEntry(entry);
     this.#isNobody = false;
-    this.#networks.addSubnet(address, prefix, family);
+    // Peers are compared in canonical form, so an IPv4-mapped network becomes the IPv4 one.
+    const most = isIP(address) === 4 ? 32 : 128;
+    const mapped = mostWritten - most;
+    if (prefix < mapped) this.#networks.addSubnet(text, prefix, 'ipv6');
+    else this.#networks.addSubnet(address, prefix - mapped, most === 32 ? 'ipv4' : 'ipv6');
   }
 }
 

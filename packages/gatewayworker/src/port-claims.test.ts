@@ -21,6 +21,7 @@ test.each([
   ['127.0.0.1', '127.0.0.1'],
   ['127.0.0.1', '0.0.0.0'],
   ['::', '127.0.0.1'],
+  ['0:0:0:0:0:0:0:0', '127.0.0.1'],
 ])('finds that %s and %s overlap', (one, other) => {
   expect(() => assertPortsDiffer([claim('a', one, 80), claim('b', other, 80)])).toThrow('port 80');
 });

@@ -1,4 +1,4 @@
-import { OptionError } from '@gatewayworker/core';
+import { isWildcard, OptionError } from '@gatewayworker/core';
 
 /** A port that a declaration will listen on. */
 export interface PortClaim {
@@ -39,8 +39,4 @@ export function assertPortsDiffer(claims: readonly PortClaim[]): void {
 
 function overlaps(one: string, other: string): boolean {
   return one === other || isWildcard(one) || isWildcard(other);
-}
-
-function isWildcard(host: string): boolean {
-  return host === '0.0.0.0' || host === '::';
 }

@@ -3,7 +3,7 @@ import { type SecureContext, TLSSocket } from 'node:tls';
 import { boundPort, type Logger, listen, PacedLog, toError } from '@gatewayworker/core';
 import type { LimitCounters } from '../limit-counters.ts';
 import type { ListenAddress } from '../listen-address.ts';
-import { plainAddress, type TrustedProxies } from '../trusted-proxies.ts';
+import { peerAddress, type TrustedProxies } from '../trusted-proxies.ts';
 import { AcceptedSocket, type AcceptedSocketContext } from './accepted-socket.ts';
 import { ConnectionsPerAddress } from './connections-per-address.ts';
 import { PortHolder } from './port-holder.ts';
@@ -117,7 +117,7 @@ export class ClientListener {
     }
     this.#open += 1;
     raw.once('close', this.#handleClosed);
-    const accepted = new AcceptedSocket(raw, plainAddress(raw.remoteAddress ?? ''), this.#context);
+    const accepted = new AcceptedSocket(raw, peerAddress(raw.remoteAddress ?? ''), this.#context);
     if (!proxyProtocol) {
       this.#takePlace(raw, accepted);
       return;
@@ -176,7 +176,7 @@ export class ClientListener {
         // The stream forgets in the next tick that somebody listened to `readable`.
         setImmediate(() => {
           if (raw.destroyed) return;
-          onSource(source && { ...source, address: plainAddress(source.address) });
+          onSource(source);
           raw.resume();
         });
         return;

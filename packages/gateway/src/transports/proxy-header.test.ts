@@ -14,6 +14,11 @@ const tcp6 = version2('21', '21', `20010db8${'0'.repeat(22)}01${'0'.repeat(32)}1
 test.each([
   ['TCP4', 'PROXY TCP4 1.2.3.4 5.6.7.8 4444 80\r\n', { address: '1.2.3.4', port: 4444 }],
   ['TCP6', 'PROXY TCP6 2001:db8::1 ::1 4444 80\r\n', { address: '2001:db8::1', port: 4444 }],
+  [
+    'an IPv4-mapped address',
+    'PROXY TCP6 ::FFFF:102:304 ::1 4444 80\r\n',
+    { address: '1.2.3.4', port: 4444 },
+  ],
   ['UNKNOWN', 'PROXY UNKNOWN\r\n', undefined],
   ['UNKNOWN with addresses', 'PROXY UNKNOWN ffff:: ::1 1 2\r\n', undefined],
 ])('reads version 1, %s', (_name, text, source) => {
@@ -46,6 +51,8 @@ test.each([
   ['a missing port', Buffer.from('PROXY TCP4 1.2.3.4 5.6.7.8 1\r\n')],
   ['an impossible port', Buffer.from('PROXY TCP4 1.2.3.4 5.6.7.8 70000 2\r\n')],
   ['an impossible port of its own', Buffer.from('PROXY TCP4 1.2.3.4 5.6.7.8 1 65536\r\n')],
+  ['a source with a zone', Buffer.from('PROXY TCP6 ::ffff:1.2.3.4%x ::1 5 6\r\n')],
+  ['a destination with a zone', Buffer.from('PROXY TCP6 ::1 fe80::1%x 5 6\r\n')],
   ['an endless line', Buffer.from(`PROXY TCP4 ${'1'.repeat(200)}`)],
   ['an unknown command', version2('22', '11', '0102030405060708115c0050')],
   ['an unknown version', version2('31', '11', '0102030405060708115c0050')],

@@ -1,10 +1,11 @@
 import { isIP } from 'node:net';
+import { canonicalAddress } from '@gatewayworker/core';
 
 /** What a proxy says of the connection that it passes on. */
 export interface ProxyHeader {
   /** Bytes of the header. */
   readonly byteLength: number;
-  /** Who connected to the proxy; `undefined` when it connects for itself, or does not know. */
+  /** Who connected to the proxy, the address in canonical form; `undefined` when it connects for itself, or does not know. */
   readonly source: { readonly address: string; readonly port: number } | undefined;
 }
 
@@ -40,8 +41,10 @@ function parseVersion1(bytes: Buffer): ProxyHeader | undefined {
   const byteLength = end + 2;
   if (/^PROXY UNKNOWN(?: |$)/.test(line)) return { byteLength, source: undefined };
   const match = /^PROXY TCP([46]) (\S+) (\S+) (\d{1,5}) (\d{1,5})$/.exec(line);
-  const [, version, address = '', destination = '', port, destinationPort] = match ?? [];
-  if (isIP(address) !== Number(version) || isIP(destination) !== Number(version)) {
+  const [, version, from = '', to = '', port, destinationPort] = match ?? [];
+  const address = canonicalAddress(from);
+  const isOfVersion = [from, to].every((text) => isIP(text) === Number(version));
+  if (!isOfVersion || address === undefined || canonicalAddress(to) === undefined) {
     throw new Error('a PROXY header is malformed');
   }
   checkPort(Number(destinationPort));
@@ -79,6 +82,5 @@ function formatAddress(bytes: Buffer): string {
   const groups = Array.from({ length: 8 }, (_, index) =>
     bytes.readUInt16BE(index * 2).toString(16),
   );
-  // The URL parser knows the shortest form. Source: RFC 5952 4.
-  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
+  return canonicalAddress(groups.join(':')) ?? '';
 }
