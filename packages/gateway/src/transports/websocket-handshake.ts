@@ -16,8 +16,11 @@ const token = /^[\w!#$%&'*+.^`|~-]+$/;
  * Source: RFC 6455 4.2.1, 4.4.
  */
 export function checkHandshake(request: IncomingMessage): HandshakeRefusal | undefined {
-  const { method, headers } = request;
+  const { method, headers, headersDistinct } = request;
   if (method !== 'GET') return refuse(405, 'a handshake is a GET', { Allow: 'GET' });
+  // Node.js leaves this check out for a request with an `Upgrade`. Source: RFC 9112 3.2.
+  const [host = '', ...otherHosts] = headersDistinct['host'] ?? [];
+  if (host === '' || otherHosts.length > 0) return refuse(400, 'a handshake has one Host header');
   if (headers.upgrade?.toLowerCase() !== 'websocket') {
     return refuse(400, 'this port speaks websocket');
   }

@@ -21,6 +21,9 @@ import { ClientWebSocket, WebsocketSocket } from './websocket-socket.ts';
 /** Time a client has to answer a close frame, in milliseconds; then its socket is closed for it. */
 const CLOSE_TIMEOUT_MS = 5000;
 
+/** Longest header block of a handshake, in bytes; a longer one gets 431. */
+const MAX_HEADER_BYTES = 16_384;
+
 /** Window of a client that sets no limit, as its power of two. */
 const MAX_WINDOW_BITS = 15;
 
@@ -93,10 +96,12 @@ export class WebsocketTransport implements Transport {
     };
     this.#websockets = new WebSocketServer(serverOptions);
     // Fed by the listener; it bounds the time of a handshake, so this server need not.
-    this.#http = createServer((_request, response) => {
+    this.#http = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (_request, response) => {
       response.writeHead(426, { Connection: 'close', Upgrade: 'websocket' });
       response.end('This port speaks websocket.\n');
     });
+    // Past 2,000 lines Node.js would drop the rest silently, the proxy's own among them.
+    this.#http.maxHeadersCount = 0;
     this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     this.#listener = new ClientListener(options, {
       isHttp: true,
