@@ -9,6 +9,7 @@ import {
   AcceptorRole,
   ByteWriter,
   type Challenge,
+  Command,
   DialerRole,
   type Hello,
   PROTOCOL_VERSION,
@@ -103,6 +104,21 @@ const shout = (): Buffer => {
   return Buffer.from(writer.buffer.subarray(0, writer.length));
 };
 
+/** 8 levels of lists, each of 10 references to the one below as msgpackr writes them, and one byte more. */
+const referenceGraph: Buffer = (() => {
+  const define = (id: number): Buffer => Buffer.from([0xd6, 0x69, 0, 0, 0, id]);
+  const refer = (id: number): Buffer => Buffer.from([0xd6, 0x70, 0, 0, 0, id]);
+  const body = [Buffer.from([0x99]), define(0), Buffer.from([0x91, 0xc0])];
+  for (let id = 1; id <= 8; id++) {
+    const entries = Array.from({ length: 10 }, () => refer(id - 1));
+    body.push(define(id), Buffer.from([0x9a]), ...entries);
+  }
+  const rest = Buffer.concat([Buffer.from([Command.Hello]), ...body, Buffer.from([0])]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(rest.length);
+  return Buffer.concat([length, rest]);
+})();
+
 const attacks: Readonly<Record<string, Attack>> = {
   'no key': proveBy((hello, challenge) => prove('', 'dialer', hello, challenge)),
   'a wrong key': proveBy((hello, challenge) => prove(`${secretKey}!`, 'dialer', hello, challenge)),
@@ -169,6 +185,15 @@ const attacks: Readonly<Record<string, Attack>> = {
   'a hello that is too long': send(() => [frameOf(makeHello({ name: 'x'.repeat(5000) }))]),
   'a hello said to be of four gigabytes': send(() => [Buffer.from('ffffffff01', 'hex')]),
   'a hello without a nonce': send(() => [frameOf(makeHello({ nonce: Buffer.alloc(0) }))]),
+  'a graph of references that would take seconds to follow': async ({ port }) => {
+    const dialer = await Dialer.open(port);
+    const before = performance.now();
+    dialer.peer.send(referenceGraph);
+    await dialer.peer.ended;
+    // Its own process is this one: whatever it computes counts here.
+    expect(performance.now() - before).toBeLessThan(1000);
+    return dialer;
+  },
   'a hello byte by byte, and a wrong proof': async ({ port }) => {
     const dialer = await Dialer.open(port);
     const hello = makeHello();
@@ -197,6 +222,8 @@ const otherReasons: Readonly<Record<string, RegExp>> = {
   'a command at once': /^command \d+ came instead of hello$/,
   'a hello that is too long': /^a frame of 5\d\d\d bytes exceeds the limit of 4096$/,
   'a hello said to be of four gigabytes': /^a frame of 4294967295 bytes exceeds the limit of 4096$/,
+  'a graph of references that would take seconds to follow':
+    /^a body is not msgpack: extension 105 of 4 bytes is not supported$/,
   'a hello without a nonce': /^a nonce of 0 bytes came, allowed: 32$/,
 };
 

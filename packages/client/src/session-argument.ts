@@ -1,9 +1,11 @@
 import { types } from 'node:util';
-import { isPlainObject, MAX_SESSION_BYTES, packValue } from '@gatewayworker/protocol';
+import {
+  isPlainObject,
+  MAX_SESSION_BYTES,
+  MAX_SESSION_LEVELS,
+  packValue,
+} from '@gatewayworker/protocol';
 import { assertSize, isOrdinary, wrongType } from './arguments.ts';
-
-/** Deepest nesting of a session: neither side runs out of stack over it. */
-const MAX_DEPTH = 100;
 
 /** Largest and smallest integers of 64 bits, all that msgpack has room for. */
 const MAX_BIGINT = 2n ** 64n - 1n;
@@ -99,7 +101,9 @@ function findFault(value: unknown, depth: number): Fault | undefined {
 }
 
 function findFaultIn(value: object, depth: number): Fault | undefined {
-  if (depth >= MAX_DEPTH) return fault(`more than ${MAX_DEPTH} levels cannot be kept`);
+  if (depth >= MAX_SESSION_LEVELS) {
+    return fault(`more than ${MAX_SESSION_LEVELS} levels cannot be kept`);
+  }
   if (Array.isArray(value)) return findFaultInList(value, depth);
   if (isPlainObject(value)) return findFaultInObject(value, depth);
   if (Object.getPrototypeOf(value) === Date.prototype) return undefined;

@@ -1,5 +1,6 @@
 import { Packr } from 'msgpackr';
 import type { ByteWriter } from './byte-writer.ts';
+import { checkMsgpack } from './check-msgpack.ts';
 import { Command } from './command.ts';
 import { Fields } from './fields.ts';
 import { beginFrame, DEFAULT_MAX_FRAME_BYTES, endFrame } from './frame.ts';
@@ -55,10 +56,11 @@ export type Message =
   | QueryPart
   | QueryFailure;
 
-// Records are a msgpackr extension that other languages cannot read; plain maps are msgpack.
+// Records and references are msgpackr extensions that other languages cannot read.
 // Bytes within a message are copied: a view would keep the chunk of the stream alive that it lies in.
 const packr = new Packr({
   useRecords: false,
+  structuredClone: false,
   copyBuffers: true,
   writeFunction: refuseFunction,
 });
@@ -98,9 +100,10 @@ export function packValue(value: unknown): Buffer {
 /**
  * Reads msgpack. Bytes within it come out as `Buffer`.
  *
- * @throws {GW_ERR_FRAME_MALFORMED} when it is not msgpack
+ * @throws {GW_ERR_FRAME_MALFORMED} when it is not exactly one value that `checkMsgpack` accepts
  */
 export function unpackValue(bytes: Uint8Array): unknown {
+  checkMsgpack(bytes);
   try {
     return packr.unpack(bytes);
   } catch (error) {

@@ -104,7 +104,7 @@ export class Fields {
     if (!isPlainObject(value)) throw this.#error(name, 'an object');
     return Object.fromEntries(
       Object.entries(value).map(([key, entry]) => {
-        if (typeof entry !== 'string') throw this.#error(`${name}.${key}`, 'a string');
+        if (typeof entry !== 'string') throw this.#error(`${name}.${key.slice(0, 80)}`, 'a string');
         return [key, entry];
       }),
     );

@@ -1,6 +1,7 @@
 export { ByteReader } from './byte-reader.ts';
 export { fromByteString, toByteString } from './byte-string.ts';
 export { ByteWriter } from './byte-writer.ts';
+export { checkMsgpack } from './check-msgpack.ts';
 export {
   type CloseRequest,
   readClose,
@@ -124,6 +125,7 @@ export {
   isSameValue,
   keepSession,
   MAX_SESSION_BYTES,
+  MAX_SESSION_LEVELS,
   mergeSession,
   type ObjectDelta,
   ownValue,

@@ -1,4 +1,4 @@
-import { GatewayWorkerError } from '@gatewayworker/core';
+import { describeValue, GatewayWorkerError } from '@gatewayworker/core';
 import type {
   AskedQuery,
   ConnectionAddress,
@@ -69,7 +69,10 @@ export function answerQuery(
         ([group, members]) => [group, uids(members)] as const,
       );
     case 'unknown':
-      throw new GatewayWorkerError('GW_ERR_QUERY_UNKNOWN', `unknown query ${query.name}`);
+      throw new GatewayWorkerError(
+        'GW_ERR_QUERY_UNKNOWN',
+        `unknown query ${describeValue(query.name)}`,
+      );
     default:
       return query satisfies never;
   }

@@ -1,4 +1,10 @@
-import { keepSession, packValue, unpackValue, unsetSession } from '@gatewayworker/protocol';
+import {
+  keepSession,
+  MAX_SESSION_LEVELS,
+  packValue,
+  unpackValue,
+  unsetSession,
+} from '@gatewayworker/protocol';
 import { expect, test } from 'vitest';
 import { parseSession, SessionStore } from './session-store.ts';
 
@@ -87,4 +93,19 @@ test('refuses bytes that are no msgpack', () => {
   expect(() => parseSession(Buffer.from('82a1', 'hex'))).toThrow(
     expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' }),
   );
+});
+
+/** A session of so many levels. */
+function nested(levels: number): Record<string, unknown> {
+  return levels === 1 ? { a: 1 } : { a: nested(levels - 1) };
+}
+
+test('session store: keeps 100 levels and refuses 101', () => {
+  const store = new SessionStore();
+  store.replace(nested(MAX_SESSION_LEVELS));
+  const { packed } = store;
+  const invalid = expect.objectContaining({ code: 'GW_ERR_SESSION_INVALID' });
+  expect(() => store.replace(nested(MAX_SESSION_LEVELS + 1))).toThrow(invalid);
+  expect(() => store.merge(nested(MAX_SESSION_LEVELS + 1))).toThrow(invalid);
+  expect(store.packed).toBe(packed);
 });

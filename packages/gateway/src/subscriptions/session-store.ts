@@ -1,8 +1,10 @@
-import { GatewayWorkerError } from '@gatewayworker/core';
+import { GatewayWorkerError, toError } from '@gatewayworker/core';
 import {
   applySessionDelta,
+  checkMsgpack,
   isPlainObject,
   MAX_SESSION_BYTES,
+  MAX_SESSION_LEVELS,
   mergeSession,
   packValue,
   replaceSession,
@@ -37,15 +39,13 @@ export class SessionStore {
   /**
    * Applies what somebody changed.
    *
-   * @throws {GW_ERR_SESSION_INVALID} when the session would take more than 1 MiB; it then stays as it is
+   * @throws {GW_ERR_SESSION_INVALID} when the session would take more than 1 MiB or be nested more than
+   * 100 levels deep; it then stays as it is
    */
   apply(delta: SessionDelta): SessionDelta {
     const session = applySessionDelta(this.#read(), delta);
     const packed = session === undefined ? undefined : packValue(session);
-    if (packed !== undefined && packed.length > MAX_SESSION_BYTES) {
-      const text = `a session would take ${packed.length} bytes; allowed: up to ${MAX_SESSION_BYTES}`;
-      throw new GatewayWorkerError('GW_ERR_SESSION_INVALID', text);
-    }
+    if (packed !== undefined) assertSession(packed);
     this.#packed = packed;
     return delta;
   }
@@ -63,6 +63,20 @@ export class SessionStore {
 
   #read(): SessionData | undefined {
     return this.#packed === undefined ? undefined : parseSession(this.#packed);
+  }
+}
+
+/** A deeper session would be too deep for the frame that carries its change to a worker. */
+function assertSession(packed: Buffer): void {
+  if (packed.length > MAX_SESSION_BYTES) {
+    const text = `a session would take ${packed.length} bytes; allowed: up to ${MAX_SESSION_BYTES}`;
+    throw new GatewayWorkerError('GW_ERR_SESSION_INVALID', text);
+  }
+  try {
+    checkMsgpack(packed, MAX_SESSION_LEVELS);
+  } catch (thrown) {
+    const cause = toError(thrown);
+    throw new GatewayWorkerError('GW_ERR_SESSION_INVALID', cause.message, { cause });
   }
 }
 
