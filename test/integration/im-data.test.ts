@@ -1,3 +1,4 @@
+import { scryptSync } from 'node:crypto';
 import { captureLogger } from '@gatewayworker/testing';
 import type { Context } from 'gatewayworker';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
@@ -56,6 +57,14 @@ class Recorder implements Push {
 /** A friendship of somebody, but for the friend. */
 function friendOf(userId: string) {
   return { user_id: userId, conversation_id: '1', since: 1 };
+}
+
+/** The code of the error that something fails with. */
+async function codeOf(outcome: Promise<unknown>): Promise<unknown> {
+  return await outcome.then(
+    () => 'no error',
+    (error: unknown) => Reflect.get(Object(error), 'code'),
+  );
 }
 
 interface Instance {
@@ -367,6 +376,64 @@ describe.each(databaseKinds)('on $title', (kind) => {
     expect(friends.map(({ id }) => id)).toEqual([bob]);
     const { conversations } = await second.messenger.conversations.list(bob);
     expect(conversations.map(({ id }) => id)).toEqual([friends[0]?.conversationId]);
+  });
+
+  check('login: all addresses of an IPv6 /64 share ten wrong passwords', async () => {
+    const { accounts } = first.messenger;
+    const fields = { name: `shared-${names}`, password: 'correct horse' };
+    await accounts.register(fields, '2001:db8:1:1::1');
+    const guess = async (address: string) =>
+      await codeOf(accounts.login({ login: fields.name, password: 'wrong' }, address));
+    const codes: unknown[] = [];
+    for (let host = 1; host <= 12; host += 1) codes.push(await guess(`2001:db8:1:1:${host}::1`));
+    expect(codes).toEqual([...Array(10).fill('wrong_credentials'), 'too_fast', 'too_fast']);
+    expect(await guess('2001:db8:1:2::1')).toBe('wrong_credentials');
+  });
+
+  check('login: an account takes 100 wrong passwords from many networks, then few', async () => {
+    const { accounts } = second.messenger;
+    const [name, phone] = [`guessed-${kind.title.length}`, `+4900${kind.title.length}0000`];
+    const fields = { name, phone, password: 'correct horse' };
+    await accounts.register(fields, '192.0.2.1');
+    const counts = new Map<unknown, number>();
+    for (let network = 0; network < 120; network += 1) {
+      const login = network % 2 === 0 ? name : phone;
+      const address = `2001:db8:2:${network.toString(16)}::1`;
+      const code = await codeOf(accounts.login({ login, password: 'wrong' }, address));
+      counts.set(code, (counts.get(code) ?? 0) + 1);
+    }
+    // One more a minute, should the machine need minutes for this.
+    expect(counts.get('too_fast')).toBeGreaterThan(10);
+    expect([...counts.keys()]).toEqual(['wrong_credentials', 'too_fast']);
+    // Other accounts are not affected.
+    await accounts.register({ ...fields, name: `${name}-2`, phone: '' }, '192.0.2.1');
+    const other = { login: `${name}-2`, password: fields.password };
+    expect(await accounts.login(other, '192.0.2.2')).toMatchObject({ me: { name: `${name}-2` } });
+  });
+
+  check('login: replaces a password hash that is weaker than new ones', async () => {
+    const { accounts, db } = first.messenger;
+    const fields = { name: `weak-${kind.title.length}`, password: 'correct horse' };
+    const { userId } = await accounts.register(fields, 'x');
+    const salt = Buffer.from('sixteen bytes ok');
+    const derived = scryptSync(fields.password, salt, 32, { N: 1024, r: 8, p: 1 });
+    const password = [
+      'scrypt',
+      1024,
+      8,
+      1,
+      ...[salt, derived].map((bytes) => bytes.toString('base64url')),
+    ].join('$');
+    await db.updateTable('users').set({ password }).where('id', '=', userId).execute();
+    const login = { login: fields.name, password: fields.password };
+    await accounts.login(login, 'x');
+    const { password: replaced } = await db
+      .selectFrom('users')
+      .select('password')
+      .where('id', '=', userId)
+      .executeTakeFirstOrThrow();
+    expect(replaced).toMatch(/^scrypt\$1024\$8\$3\$/);
+    expect(await accounts.login(login, 'x')).toMatchObject({ userId });
   });
 
   check('of many who register one name at once, one gets it', async () => {

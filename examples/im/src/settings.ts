@@ -24,9 +24,9 @@ export interface ImSettings {
   readonly origin: string;
   /** Proxies whose `X-Forwarded-For` counts. */
   readonly trustProxy: readonly string[];
-  /** Work of one password hash: scrypt with N = 2 to this power, r = 8, p = 1. */
+  /** Work of one password hash: scrypt with N = 2 to this power, r = 8, p = 3. */
   readonly passwordCost: number;
-  /** Registrations from one address in an hour. */
+  /** Registrations from one IPv4 address or IPv6 /64 in an hour. */
   readonly registrationsPerHour: number;
 }
 

@@ -10,6 +10,7 @@ import { Pace } from '../pace.ts';
 import { type Push, tell } from '../push.ts';
 import { checkName, checkPassword, checkPhone, toNameKey, toPhone } from './credentials.ts';
 import type { Devices } from './devices.ts';
+import { toNetwork } from './network.ts';
 import type { PasswordHasher } from './password.ts';
 import { createToken, hashToken, type Login } from './token.ts';
 
@@ -33,10 +34,15 @@ export interface LoggedIn extends Login {
 export class Accounts {
   readonly #options: AccountsOptions;
   readonly #registrations: Pace;
-  /** Wrong passwords: ten at once for a name from an address, then one in half a minute. */
+  /** Wrong passwords for an account from one network. */
   readonly #failures = new Pace({ burst: 10, perSecond: 1 / 30 });
-  /** And from an address, whatever the names. */
+  /** Wrong passwords from one network, for all accounts together. */
   readonly #guesses = new Pace({ burst: 300, perSecond: 1 });
+  /**
+   * Wrong passwords for an account from all networks together: the 100 in a row of NIST SP 800-63B, then slowly, so
+   * that a guesser with many addresses keeps the owner out of new devices for a minute at a time.
+   */
+  readonly #accountFailures = new Pace({ burst: 100, perSecond: 1 / 60 });
 
   constructor(options: AccountsOptions) {
     this.#options = options;
@@ -60,7 +66,7 @@ export class Accounts {
     const keys = { name_key: toNameKey(name), phone };
     // Before the hash, which is dear, and again by the keys of the table.
     await refuseTaken(db, keys);
-    this.#registrations.take(address, 'Too many accounts were made from here.');
+    this.#registrations.take(toNetwork(address), 'Too many accounts were made from here.');
     const hash = await hasher.hash(password);
     return await db.transaction().execute(async (write) => {
       const now = Date.now();
@@ -89,16 +95,25 @@ export class Accounts {
     const password = parseString(fields, 'password').slice(0, limits.password + 1);
     const device = parseDevice(fields);
     const { db, hasher, devices, push } = this.#options;
-    const attempt = `${address} ${toPhone(login) ?? toNameKey(login)}`;
+    const network = toNetwork(address);
+    const attempt = `${network} ${toPhone(login) ?? toNameKey(login)}`;
     // Taken before the check, so that many at once do not get past; given back when it was right.
     this.#failures.take(attempt, 'Too many wrong passwords.');
-    this.#guesses.take(address, 'Too many wrong passwords.');
+    this.#guesses.take(network, 'Too many wrong passwords.');
     const user = await findByLogin(db, login);
+    // Name and phone are one account; a name without an account is paced too, so that the answers do not differ.
+    const account = user?.id ?? attempt.slice(network.length);
+    this.#accountFailures.take(account, 'Too many wrong passwords.');
     if (!(await hasher.verify(password, user?.password)) || user === undefined) {
       throw new AppError('wrong_credentials', 'The name or the password is wrong.');
     }
     this.#failures.reset(attempt);
-    this.#guesses.giveBack(address);
+    this.#guesses.giveBack(network);
+    this.#accountFailures.giveBack(account);
+    if (hasher.isWeak(user.password)) {
+      const stronger = await hasher.hash(password);
+      await db.updateTable('users').set({ password: stronger }).where('id', '=', user.id).execute();
+    }
     const { loggedIn, displaced } = await db.transaction().execute(async (write) => {
       await lockUsers(write, [user.id]);
       const removed = await devices.makeRoom(write, user.id);

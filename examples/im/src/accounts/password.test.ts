@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
+import { resolveImSettings } from '../settings.ts';
 import { PasswordHasher } from './password.ts';
 
 const hasher = new PasswordHasher(10);
 
 test('a password fits its hash, and nothing else does', async () => {
   const hash = await hasher.hash('correct horse');
-  expect(hash).toMatch(/^scrypt\$1024\$8\$1\$[\w-]{22}\$[\w-]{43}$/);
+  expect(hash).toMatch(/^scrypt\$1024\$8\$3\$[\w-]{22}\$[\w-]{43}$/);
   expect(await hasher.verify('correct horse', hash)).toBe(true);
   expect(await hasher.verify('Correct horse', hash)).toBe(false);
   expect(await hasher.verify('', hash)).toBe(false);
@@ -19,6 +20,23 @@ test('the form in which a keyboard composes a letter makes no difference', async
 test('a hash keeps its own parameters when the cost is raised', async () => {
   const hash = await hasher.hash('correct horse');
   expect(await new PasswordHasher(12).verify('correct horse', hash)).toBe(true);
+});
+
+test('password: a hash made with p = 1 still verifies and counts as weak', async () => {
+  // Node: scryptSync('correct horse', 'sixteen bytes ok', 32, { N: 1024, r: 8, p: 1 }).
+  const old = 'scrypt$1024$8$1$c2l4dGVlbiBieXRlcyBvaw$cfPe0WGfVZ8OIjddoerh71TvAxgQZg41crtxy38ZNBQ';
+  expect(await hasher.verify('correct horse', old)).toBe(true);
+  expect(await hasher.verify('wrong horse', old)).toBe(false);
+  expect(hasher.isWeak(old)).toBe(true);
+  expect(hasher.isWeak(await hasher.hash('correct horse'))).toBe(false);
+});
+
+test('password: the default cost is the OWASP setting N = 2^15, r = 8, p = 3', async () => {
+  const { passwordCost } = resolveImSettings({});
+  const strong = new PasswordHasher(passwordCost);
+  const hash = await strong.hash('correct horse');
+  expect(hash).toMatch(/^scrypt\$32768\$8\$3\$/);
+  expect(await strong.verify('correct horse', hash)).toBe(true);
 });
 
 test('for a name that nobody has, a password is checked all the same, and wrong', async () => {
