@@ -7,6 +7,7 @@ import { endServer } from './end-server.ts';
 import { errorStatus, HttpError, toHttpError } from './http-error.ts';
 import { addPageFiles } from './page-files.ts';
 import { addRoutes } from './routes.ts';
+import { LoginSessions } from './session.ts';
 import type { PushSettings } from './settings.ts';
 
 /** The HTTP app while it runs. */
@@ -44,7 +45,8 @@ export async function startPushServer(settings: PushSettings, logger: Logger): P
   addBrowserRules(app, settings);
   addPageFiles(app);
   const verifier = new ClientTokenVerifier({ key: settings.tokenKey, startedAt: Date.now() });
-  addRoutes(app, { settings, client, verifier });
+  const sessions = new LoginSessions({ secure: settings.origin?.startsWith('https:') ?? false });
+  addRoutes(app, { settings, client, verifier, sessions });
   const address = await app.listen({ host, port });
   return {
     address: address.replace('0.0.0.0', '127.0.0.1'),

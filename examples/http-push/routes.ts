@@ -3,7 +3,7 @@ import type { GatewayApi } from 'gatewayworker';
 import type { ClientTokenVerifier, TokenVerdict } from './client-token.ts';
 import { HttpError } from './http-error.ts';
 import { encodeServerMessage, type ServerMessage } from './server-message.ts';
-import { endSession, findSession, requireSession, startSession } from './session.ts';
+import type { LoginSessions } from './session.ts';
 import type { PushSettings } from './settings.ts';
 import { textLimits, toLine } from './text.ts';
 import { topic } from './topic.ts';
@@ -14,6 +14,7 @@ export interface RouteOptions {
   /** One for the whole life of the process: its links come back by themselves. */
   readonly client: GatewayApi;
   readonly verifier: ClientTokenVerifier;
+  readonly sessions: LoginSessions;
 }
 
 /** Adds what pages ask for and post. */
@@ -37,9 +38,12 @@ function bodyOf(properties: Readonly<Record<string, object>>): object {
 const nameSchema = { type: 'string', minLength: 1, maxLength: textLimits.name };
 const textSchema = { type: 'string', minLength: 1, maxLength: textLimits.text };
 
-function addSessionRoutes(app: FastifyInstance, { settings, client }: RouteOptions): void {
+function addSessionRoutes(
+  app: FastifyInstance,
+  { settings, client, sessions }: RouteOptions,
+): void {
   app.get('/config', (request, reply) => {
-    const uid = findSession(request)?.uid ?? null;
+    const uid = sessions.find(request)?.uid ?? null;
     reply.header('Cache-Control', 'no-store');
     return reply.send({ uid, topic, gatewayPort: settings.gatewayPort, limits: textLimits });
   });
@@ -50,21 +54,21 @@ function addSessionRoutes(app: FastifyInstance, { settings, client }: RouteOptio
     async (request, reply) => {
       // Whoever says a name is believed; a real app asks for a password here and looks up the uid.
       const uid = requireLine('name', request.body.name);
-      startSession(reply, uid, settings.origin?.startsWith('https:') ?? false);
+      sessions.start(reply, uid);
       return { uid };
     },
   );
 
   app.post('/logout', async (request, reply) => {
-    const { uid } = requireSession(request);
-    endSession(reply);
-    // Pages that are still bound must not go on hearing what is for this person.
-    requireHanded(client.closeUid(uid));
-    return { uid };
+    const session = sessions.require(request);
+    // First: a logout that fails here can be tried again. Pages that stay bound would go on hearing.
+    requireHanded(client.closeUid(session.uid));
+    sessions.end(reply, session);
+    return { uid: session.uid };
   });
 }
 
-function addBindRoute(app: FastifyInstance, { client, verifier }: RouteOptions): void {
+function addBindRoute(app: FastifyInstance, { client, verifier, sessions }: RouteOptions): void {
   const body = bodyOf({
     clientId: { type: 'string', minLength: 20, maxLength: 20 },
     token: { type: 'string', maxLength: 200 },
@@ -73,7 +77,7 @@ function addBindRoute(app: FastifyInstance, { client, verifier }: RouteOptions):
     '/bind',
     { schema: { body } },
     async (request) => {
-      const { uid } = requireSession(request);
+      const { uid } = sessions.require(request);
       const { clientId, token } = request.body;
       // A client id is no secret: others may have seen it. The token says that it is this page's own.
       refuseUnlessValid(verifier.check(token, clientId, Date.now()));
@@ -93,12 +97,12 @@ function addBindRoute(app: FastifyInstance, { client, verifier }: RouteOptions):
   );
 }
 
-function addPushRoutes(app: FastifyInstance, { client }: RouteOptions): void {
+function addPushRoutes(app: FastifyInstance, { client, sessions }: RouteOptions): void {
   app.post<{ Body: { uid: string; text: string } }>(
     '/push/user',
     { schema: { body: bodyOf({ uid: nameSchema, text: textSchema }) } },
     async (request) => {
-      const { uid: from } = requireSession(request);
+      const { uid: from } = sessions.require(request);
       const uid = requireLine('uid', request.body.uid);
       const text = requireLine('text', request.body.text);
       // Asked first: when the cluster answers in part only, nothing has been sent yet.
@@ -113,7 +117,7 @@ function addPushRoutes(app: FastifyInstance, { client }: RouteOptions): void {
     '/push/topic',
     { schema: { body: bodyOf({ topic: { enum: [topic] }, text: textSchema }) } },
     async (request) => {
-      const { uid: from } = requireSession(request);
+      const { uid: from } = sessions.require(request);
       const text = requireLine('text', request.body.text);
       const pages = await client.getClientIdCountByGroup(topic);
       requireHanded(client.sendToGroup(topic, encodePush({ from, text, topic })));
@@ -122,7 +126,7 @@ function addPushRoutes(app: FastifyInstance, { client }: RouteOptions): void {
   );
 }
 
-function addOnlineRoute(app: FastifyInstance, { client }: RouteOptions): void {
+function addOnlineRoute(app: FastifyInstance, { client, sessions }: RouteOptions): void {
   const querystring = {
     type: 'object',
     additionalProperties: false,
@@ -132,12 +136,12 @@ function addOnlineRoute(app: FastifyInstance, { client }: RouteOptions): void {
     '/online',
     { schema: { querystring } },
     async (request, reply) => {
-      requireSession(request);
+      sessions.require(request);
       reply.header('Cache-Control', 'no-store');
       const { uid } = request.query;
       if (uid !== undefined) return { uid, online: await client.isUidOnline(uid) };
-      const sessions = await client.getClientSessionsByGroup<{ uid: string }>(topic);
-      return { topic, people: countPages(sessions.values()) };
+      const pages = await client.getClientSessionsByGroup<{ uid: string }>(topic);
+      return { topic, people: countPages(pages.values()) };
     },
   );
 }
