@@ -2,8 +2,8 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const source = { conditions: ['@gatewayworker/source'] };
-// Long, because they only end what hangs: a machine with much else to do starts a cluster in half a minute.
-const processes = { globalSetup: 'test/build.ts', testTimeout: 120_000, hookTimeout: 120_000 };
+// Long, because they only end what hangs: a machine with much else to do starts a cluster in a minute.
+const processes = { globalSetup: 'test/build.ts', testTimeout: 240_000, hookTimeout: 240_000 };
 
 // In a process of their own: others leave something in memory, which is none of their business.
 const measuringMemory = [
@@ -18,7 +18,8 @@ export default defineConfig({
     // Most tests wait for other processes or for time to pass: three files for two cores at a time.
     maxWorkers: Math.ceil(availableParallelism() * 1.5),
     // No test asserts how fast it is; this one only ends what hangs, on a busy machine too.
-    testTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     projects: [
       {
         extends: true,

@@ -126,7 +126,7 @@ test('a conversation of three people outlives everything, once and in order on e
       expect(shown.length).toBe(said.length + lines.flat().length);
       return shown;
     },
-    { timeoutMs: 30_000, intervalMs: 100 },
+    { timeoutMs: 60_000, intervalMs: 100 },
   );
   expect(all.slice(0, said.length)).toEqual(said);
   for (const own of lines) expect(all.filter((line) => own.includes(line))).toEqual(own);
@@ -236,17 +236,17 @@ test('what is wrong is told where it happens, and nothing of it is stored', asyn
 
   // A flood: what is refused is told, and is not there.
   const conversation = new URL(ada.page.url()).hash;
-  const stored = await sendAll(ada, conversation.slice(1), 60);
+  const stored = await flood(ada, conversation.slice(1));
   expect(stored.length).toBeGreaterThanOrEqual(30);
-  expect(stored.length).toBeLessThan(60);
   await eventually(async () => (await ada.messages()).length === stored.length);
   const dot = await drawPicture(ada, 8);
-  for (let round = 1; round <= 3; round += 1) {
+  const refusal = ada.page.locator('.outgoing .problem[data-code="too_fast"]').first();
+  for (let round = 1; round <= 10 && (round <= 3 || !(await refusal.isVisible())); round += 1) {
     await pictures.setInputFiles(Array.from({ length: 10 }, () => dot));
     await ada.page.locator('.attachments li').nth(9).waitFor();
     await ada.page.getByRole('button', { name: 'Send', exact: true }).click();
   }
-  await ada.page.locator('.outgoing .problem[data-code="too_fast"]').first().waitFor();
+  await refusal.waitFor();
 
   const markup = '<img src=x onerror="document.title=\'hacked\'"><b>bold</b>';
   await ada.write(markup);
@@ -436,7 +436,7 @@ async function reloadWorkers(): Promise<void> {
 async function kill(person: ImPerson, gateway: number | undefined): Promise<void> {
   const before = await person.connectedAt();
   await im.killAndWait('im-gateway', gateway);
-  await eventually(async () => (await person.connectedAt()) > before, { timeoutMs: 20_000 });
+  await eventually(async () => (await person.connectedAt()) > before, { timeoutMs: 60_000 });
 }
 
 /** Each writes when the words of the one before are on their screen; answers all that was written. */
@@ -450,7 +450,7 @@ async function converse(persons: readonly ImPerson[], isOver: () => boolean): Pr
     await persons[turn % persons.length]?.write(text);
     written.push(text);
     const next = persons[(turn + 1) % persons.length];
-    await next?.message(text).waitFor({ timeout: 30_000 });
+    await next?.message(text).waitFor({ timeout: 60_000 });
   }
   return written;
 }
@@ -507,10 +507,27 @@ async function paste({ page }: ImPerson, length: number): Promise<void> {
   })()`);
 }
 
+/** Sends messages faster than they are allowed, until one is refused; answers those that are stored. */
+async function flood(person: ImPerson, id: string): Promise<string[]> {
+  const stored: string[] = [];
+  // A busy machine may take so long for the first 60 that the pace allows them all.
+  for (let round = 1; round <= 10; round += 1) {
+    const accepted = await sendAll(person, id, 60, `${round}-`);
+    stored.push(...accepted);
+    if (accepted.length < 60) return stored;
+  }
+  throw new Error('600 messages were sent, and none was refused');
+}
+
 /** Sends messages by the API, all at once; answers those that are stored. */
-async function sendAll({ page, name }: ImPerson, id: string, count: number): Promise<string[]> {
+async function sendAll(
+  { page, name }: ImPerson,
+  id: string,
+  count: number,
+  prefix = '',
+): Promise<string[]> {
   const sending = Array.from({ length: count }, async (_, index) => {
-    const text = `${name} ${index + 1}`;
+    const text = `${name} ${prefix}${index + 1}`;
     const answer = await page.request.post(`${im.address}/api/conversations/${id}/messages`, {
       // The login is in a cookie: only the page of this address may use it.
       headers: { origin: im.address },

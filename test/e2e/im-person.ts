@@ -27,7 +27,8 @@ export class ImPerson {
   ): Promise<ImPerson> {
     const context = await browser.newContext(options);
     const page = await context.newPage();
-    page.setDefaultTimeout(20_000);
+    // Long, because it only ends what hangs.
+    page.setDefaultTimeout(60_000);
     await page.goto(address);
     return new ImPerson(page, name);
   }
@@ -131,7 +132,7 @@ export class ImPerson {
   }
 
   /** Waits until the open conversation shows exactly these, in this order, and all of them are stored. */
-  async sees(messages: readonly string[], timeoutMs = 20_000): Promise<void> {
+  async sees(messages: readonly string[], timeoutMs = 60_000): Promise<void> {
     await eventually(
       async () => {
         expect(await this.messages()).toEqual(messages);

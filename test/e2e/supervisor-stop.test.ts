@@ -159,7 +159,7 @@ test('takes its processes with it when the master is killed, after a clean stop'
   const pids = await readPids(cluster);
   expect(pids).toHaveLength(2);
   await cluster.killMaster();
-  await eventually(() => !pids.some(isAlive), { timeoutMs: 3_000 });
+  await eventually(() => !pids.some(isAlive));
   // Pipes are read a moment later.
   await eventually(() => [0, 1].every((id) => cluster.output().includes(`stopped: web ${id}\n`)));
 });
@@ -169,5 +169,5 @@ test('takes a process with it that does not stop when the master is killed', asy
   const pids = await readPids(cluster);
   expect(pids).toHaveLength(1);
   await cluster.killMaster();
-  await eventually(() => !pids.some(isAlive), { timeoutMs: 4_000 });
+  await eventually(() => !pids.some(isAlive));
 });

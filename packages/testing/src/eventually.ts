@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** How long and how often a check is tried. */
 export interface EventuallyOptions {
-  /** @default 10_000 */
+  /** @default 30_000, which only ends what hangs: a busy machine takes long for everything */
   readonly timeoutMs?: number;
   /** Pause between two tries. @default 20 */
   readonly intervalMs?: number;
@@ -19,7 +19,7 @@ export async function eventually<T>(
   check: () => T | Promise<T>,
   options: EventuallyOptions = {},
 ): Promise<Exclude<T, undefined | false>> {
-  const { timeoutMs = 10_000, intervalMs = 20 } = options;
+  const { timeoutMs = 30_000, intervalMs = 20 } = options;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const outcome = await attempt(check, Math.max(intervalMs, deadline - performance.now()));

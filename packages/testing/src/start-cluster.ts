@@ -27,9 +27,9 @@ export interface ClusterOptions {
   readonly pidFile?: string;
   /** Host that it runs on, of a test with several. @default this machine */
   readonly host?: NetworkHost;
-  /** Resolve only once the output says that everything is ready. @default true */
+  /** Resolve only once every process is ready. @default true */
   readonly waitForReady?: boolean;
-  /** @default 50_000 */
+  /** @default 120_000 */
   readonly readyTimeoutMs?: number;
 }
 
@@ -72,7 +72,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const cluster = describeCluster(child, options);
   try {
     if (options.waitForReady ?? true)
-      await untilReady(child, cluster, options.readyTimeoutMs ?? 50_000);
+      await untilReady(child, cluster, options.readyTimeoutMs ?? 120_000);
   } catch (error) {
     await cluster.dispose();
     throw error;
@@ -130,9 +130,10 @@ function describeCluster(child: ChildProcess, options: ClusterOptions): Cluster 
 
 async function untilReady(child: ChildProcess, cluster: Cluster, timeoutMs: number): Promise<void> {
   await eventually(
-    () => {
-      if (cluster.output().includes('Press Ctrl+C to stop.')) return true;
-      return hasEnded(child) ? 'ended' : undefined;
+    async () => {
+      if (hasEnded(child)) return 'ended';
+      if (!cluster.output().includes('Press Ctrl+C to stop.')) return undefined;
+      return !isSlow(cluster.output()) || (await hasStarted(cluster));
     },
     { timeoutMs },
   ).then(
@@ -143,6 +144,16 @@ async function untilReady(child: ChildProcess, cluster: Cluster, timeoutMs: numb
       throw new Error(`the start file is not ready:\n${cluster.output()}`, { cause: error });
     },
   );
+}
+
+/** Tells whether the command has printed its table while processes were starting: it waits 10 s at most. */
+function isSlow(output: string): boolean {
+  return /\[starting \d+\/\d+\]/.test(output);
+}
+
+async function hasStarted(cluster: Cluster): Promise<boolean> {
+  const rows = await cluster.status();
+  return rows.every(({ state }) => state !== 'starting');
 }
 
 function hasEnded(child: ChildProcess): boolean {

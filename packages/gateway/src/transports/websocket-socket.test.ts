@@ -89,6 +89,6 @@ test('a client that is not read from is heard when it answers a close', async ()
   await eventually(() => memory.written.includes('bye'));
   memory.receive(maskedFrame(CLOSE, Buffer.of(0x03, 0xe8)));
   memory.push(null);
-  await eventually(() => ends.length === 1, { timeoutMs: 2000 });
+  await eventually(() => ends.length === 1);
   expect(ends).toEqual([{ by: 'server', code: 1000, reason: 'bye' }]);
 });
