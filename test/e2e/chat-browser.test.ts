@@ -132,10 +132,42 @@ test('who changes the room leaves the first one', async () => {
   expect(await messages(grace)).toEqual(['Ada: There you are']);
 });
 
-test('a reload keeps the name and the room', async () => {
-  const ada = await openPerson('Ada', 'library');
+test('chat page: a reload keeps name, room and messages; another room starts empty', async () => {
+  const { ada, grace } = await openPair('library');
+  await write(grace, 'Quiet, please');
+  await write(ada, 'Sorry');
+  await seeMessage(ada, 'Quiet, please');
+  await seeMessage(ada, 'Sorry');
+  const before = await messages(ada);
   await ada.reload();
   await eventually(() => isIn(ada, 'Ada', 'library'));
+  expect(await messages(ada)).toEqual(before);
+  await write(grace, 'Welcome back');
+  await seeMessage(ada, 'Welcome back');
+  await enterRoom(ada, 'cellar');
+  await eventually(async () => expect(await messages(ada)).toEqual([]));
+  await ada.reload();
+  await eventually(() => isIn(ada, 'Ada', 'cellar'));
+  expect(await messages(ada)).toEqual([]);
+});
+
+test('chat page: a long run of one sender shows the name again', async () => {
+  const { ada, grace } = await openPair('stage');
+  for (let line = 1; line <= 20; line += 1) await write(grace, `Line ${line}`);
+  await seeMessage(ada, 'Line 20');
+  const names = ada.locator('.message.first .author:visible');
+  expect(await names.allTextContents()).toEqual(['Grace', 'Grace', 'Grace']);
+});
+
+test('chat page: web addresses are links, and other schemes stay text', async () => {
+  const { ada, grace } = await openPair('harbour');
+  const text = 'See https://example.com/a?b=1, (http://example.org) javascript:alert(1) "https://';
+  await write(grace, text);
+  await seeMessage(ada, text);
+  const links = ada.locator('#log .text a');
+  const targets = await links.evaluateAll((all) => all.map((one) => one.getAttribute('href')));
+  expect(targets).toEqual(['https://example.com/a?b=1', 'http://example.org']);
+  expect(await links.first().getAttribute('rel')).toBe('noopener noreferrer');
 });
 
 test('two people of the same name are told apart', async () => {

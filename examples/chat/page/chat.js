@@ -15,6 +15,10 @@ import { Welcome } from './welcome.js';
  * @typedef {import('../server-message.ts').ServerMessage} ServerMessage
  * @typedef {import('./welcome.js').Place} Place
  *
+ * @typedef {object} Kept
+ * @property {string} room
+ * @property {import('./conversation.js').ShownMessage[]} messages
+ *
  * @typedef {object} Config
  * @property {number} gatewayPort
  * @property {typeof import('../client-message.ts').messageLimits} limits
@@ -71,6 +75,11 @@ document.addEventListener('keydown', (event) => {
   if (document.querySelector('dialog[open]') !== null) return;
   if (sidebar.isOpen) sidebar.close();
   else if (composer.recipient !== null) composer.setRecipient(null);
+});
+addEventListener('pagehide', () => {
+  if (entered !== null) {
+    remember('messages', { room: entered.room, messages: conversation.recent });
+  }
 });
 document.addEventListener('visibilitychange', () => {
   unread = 0;
@@ -129,7 +138,7 @@ function receive(message) {
 /** @param {Extract<ServerMessage, { type: 'entered' }>} message */
 function finishEntering({ name, room, people: present }) {
   connection.handleAnswer();
-  const isNewRoom = entered?.room !== room;
+  const [isFirstEntry, isNewRoom] = [entered === null, entered?.room !== room];
   entered = wanted = { name, room };
   phase = 'inside';
   remember('place', entered);
@@ -143,6 +152,7 @@ function finishEntering({ name, room, people: present }) {
   if (isNewRoom) {
     conversation.clear();
     composer.setRecipient(null);
+    if (isFirstEntry) restoreMessages(room);
   } else if (lostAt !== 0) {
     const seconds = Math.max(1, Math.round((Date.now() - lostAt) / 1000));
     conversation.addNotice(`Connected again. What was said in the last ${seconds} s is not shown.`);
@@ -152,6 +162,18 @@ function finishEntering({ name, room, people: present }) {
   checkRecipient();
   unread = 0;
   showTitle();
+}
+
+/**
+ * Shows what this tab showed of a room before it was reloaded.
+ *
+ * @param {string} room
+ */
+function restoreMessages(room) {
+  const kept = /** @type {Kept | null} */ (recall('messages'));
+  if (kept?.room !== room || !Array.isArray(kept.messages) || kept.messages.length === 0) return;
+  for (const message of kept.messages) conversation.addMessage(message);
+  conversation.addNotice('Loaded again. What was said meanwhile is not shown.');
 }
 
 /** @param {ServerMessage} message */

@@ -22,8 +22,11 @@ import { create, createButton, createIcon, createName, fillAvatar, find } from '
  */
 
 const mostEntries = 500;
-/** Messages of one person closer together than this share one avatar and name. */
+/** What a reload of the page keeps. */
+const mostRecent = 100;
+/** Messages of one person closer together than this, and at most so many, share one avatar and name. */
 const groupMs = 5 * 60_000;
+const mostInGroup = 8;
 /** People who come or go closer together than this share one line, and this many are named in it. */
 const movementMs = 60_000;
 const mostNames = 3;
@@ -32,6 +35,7 @@ const endTolerance = 48;
 
 const timeFormat = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
 const dateFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
+const link = /(https?:\/\/[^\s<>"']*[^\s<>"'.,;:!?)\]}])/u;
 const onlyEmoji = /^(?:\p{RGI_Emoji}\uFE0F?\s*){1,3}$/v;
 
 /** The log of messages and notices. */
@@ -45,6 +49,10 @@ export class Conversation {
   #unseen = 0;
   /** @type {ShownMessage | null} */
   #previous = null;
+  /** Messages that share the name of the last one. */
+  #groupSize = 0;
+  /** The newest messages, oldest first. @type {ShownMessage[]} */
+  #recent = [];
   /** The last entry, if it tells who came or went. @type {Movement | null} */
   #movement = null;
   #reply;
@@ -61,8 +69,14 @@ export class Conversation {
     }).observe(this.#log);
   }
 
+  /** The newest messages, to be shown again after a reload of the page. */
+  get recent() {
+    return this.#recent;
+  }
+
   clear() {
     this.#log.replaceChildren();
+    this.#recent = [];
     this.#previous = null;
     this.#movement = null;
     this.#empty.hidden = false;
@@ -74,7 +88,10 @@ export class Conversation {
     const element = create('article', 'message');
     element.classList.toggle('own', message.isOwn);
     element.classList.toggle('private-message', message.privatelyTo !== undefined);
-    const isFirst = !this.#continuesPrevious(message);
+    const isFirst = this.#groupSize >= mostInGroup || !this.#continuesPrevious(message);
+    this.#groupSize = isFirst ? 1 : this.#groupSize + 1;
+    this.#recent.push(message);
+    if (this.#recent.length > mostRecent) this.#recent.shift();
     element.classList.toggle('first', isFirst);
     if (!message.isOwn) {
       const avatar = create('span', 'avatar');
@@ -131,7 +148,7 @@ export class Conversation {
     const { from, tag, text, time, isOwn } = message;
     const author = create('p', 'author', createName(isOwn ? 'You' : from.name, tag));
     author.classList.toggle('visually-hidden', isOwn || !isFirst);
-    const words = create('span', 'text', text);
+    const words = create('span', 'text', ...createLinks(text));
     words.classList.toggle('large', onlyEmoji.test(text));
     const body = create('div', 'body', words, createTime(time));
     body.dir = 'auto';
@@ -195,6 +212,23 @@ export class Conversation {
     const words = count === 1 ? '1 new message' : `${count} new messages`;
     this.#latestText.textContent = count === 0 ? 'Latest' : words;
   }
+}
+
+/**
+ * The parts of a text: an address of the web can be followed, and its site does not learn of this page.
+ *
+ * @param {string} text
+ */
+function createLinks(text) {
+  // Every other part is an address.
+  return text.split(link).map((part, index) => {
+    if (index % 2 === 0) return part;
+    const anchor = create('a', '', part);
+    anchor.href = part;
+    anchor.target = '_blank';
+    anchor.rel = 'noopener noreferrer';
+    return anchor;
+  });
 }
 
 /**
