@@ -142,7 +142,7 @@ function showPeople(people) {
   // Somebody who is away for a moment stays chosen: the text must not go to everybody instead.
   if (chosen !== '' && !others.includes(chosen)) others.push(chosen);
   receiver.replaceChildren(
-    new Option(`Everybody who follows #${config.topic}`, ''),
+    new Option(`Followers of #${config.topic}`, ''),
     ...others.map((name) => new Option(name, name)),
   );
   receiver.value = chosen;
@@ -173,7 +173,7 @@ function showBoard(name) {
   pushes.replaceChildren();
   find('empty', HTMLElement).hidden = false;
   showLine(outcome, '');
-  receiver.replaceChildren(new Option(`Everybody who follows #${config.topic}`, ''));
+  receiver.replaceChildren(new Option(`Followers of #${config.topic}`, ''));
   showParts('board');
   showConnection('connecting', 'Connecting…');
   connection.start();
