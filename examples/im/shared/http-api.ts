@@ -29,6 +29,8 @@ export interface ConfigBody {
   /** Port of the websocket, on the host of the page. */
   readonly socketPort: number;
   readonly limits: typeof limits;
+  /** Whether the request carried a token; it may be stale. */
+  readonly hasLogin: boolean;
 }
 
 /** `POST /api/register`. */

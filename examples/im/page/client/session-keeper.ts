@@ -93,7 +93,13 @@ export class SessionKeeper {
   }
 
   async #ask(): Promise<void> {
-    this.#config ??= await this.api.get<ConfigBody>('/api/config');
+    const config = await this.api.get<ConfigBody>('/api/config');
+    this.#config = config;
+    if (!config.hasLogin) {
+      this.#attempt = 0;
+      this.#end(false);
+      return;
+    }
     const login = await this.api.get<MeBody>('/api/me');
     this.#attempt = 0;
     if (!this.#isClosed) this.#open(login);

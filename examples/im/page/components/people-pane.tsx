@@ -76,6 +76,7 @@ function Friends({ friends }: { readonly friends: readonly Friend[] }): React.JS
             user={friend}
             online={friend.online}
             line={friend.online ? 'online' : toLastSeen(friend.lastSeenAt, now)}
+            onOpen={() => open(friend.conversationId)}
           >
             <button
               type="button"
@@ -97,7 +98,7 @@ const searchPauseMs = 300;
 const searchLength = 2;
 
 function FoundPeople({ query }: { readonly query: string }): React.JSX.Element {
-  const { messenger } = useSurroundings();
+  const { messenger, open } = useSurroundings();
   const { relations, me } = useMessengerState();
   const [found, setFound] = useState<readonly FoundUser[] | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
@@ -131,14 +132,22 @@ function FoundPeople({ query }: { readonly query: string }): React.JSX.Element {
     <section className="people" aria-label="Found people">
       <h2>Found</h2>
       <ul>
-        {found.map((user) => (
-          <PersonRow key={user.id} user={user} line={`@${user.name}`}>
-            <RelationButtons
+        {found.map((user) => {
+          const friend = relations?.friends.find(({ id }) => id === user.id);
+          return (
+            <PersonRow
+              key={user.id}
               user={user}
-              relation={user.id === me.id ? 'self' : toRelation(relations, user)}
-            />
-          </PersonRow>
-        ))}
+              line={`@${user.name}`}
+              onOpen={friend && (() => open(friend.conversationId))}
+            >
+              <RelationButtons
+                user={user}
+                relation={user.id === me.id ? 'self' : toRelation(relations, user)}
+              />
+            </PersonRow>
+          );
+        })}
       </ul>
     </section>
   );

@@ -51,19 +51,19 @@ function Panes(): React.JSX.Element {
   useConnectionAttributes(state.connection);
   const chat = state.selectedId === null ? undefined : state.chats.get(state.selectedId);
   return (
-    <div className="shell" data-open={state.selectedId !== null}>
+    <main className="shell" data-open={state.selectedId !== null}>
+      <ConnectionNotice connection={state.connection} />
       <Sidebar onSettings={() => setDialog('settings')} onNewGroup={() => setDialog('group')} />
-      <main className="main">
-        <ConnectionNotice connection={state.connection} />
+      <div className="main">
         {chat === undefined ? (
           <Nothing isGone={state.isLoaded && state.selectedId !== null} />
         ) : (
           <ConversationPane key={chat.conversation.id} chat={chat} />
         )}
-      </main>
+      </div>
       {dialog === 'settings' && <SettingsDialog onClose={() => setDialog(null)} />}
       {dialog === 'group' && <NewGroupDialog onClose={() => setDialog(null)} />}
-    </div>
+    </main>
   );
 }
 

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { Avatar } from './avatar.tsx';
 import { ConversationList } from './conversation-list.tsx';
 import { Icon, type IconName } from './icon.tsx';
@@ -18,14 +18,21 @@ export function Sidebar({ onSettings, onNewGroup }: SidebarProps): React.JSX.Ele
   const { me, relations } = useMessengerState();
   const [tab, setTab] = useState<Tab>('chats');
   const [query, setQuery] = useState('');
+  const search = useRef<HTMLInputElement>(null);
   const choose = (chosen: Tab) => {
     setTab(chosen);
     setQuery('');
   };
   return (
-    <aside className="sidebar" aria-label="Conversations and people">
+    <section className="sidebar" aria-label="Conversations and people">
+      <h1 className="visually-hidden">Messenger</h1>
       <header className="sidebar-header">
-        <button type="button" className="me" onClick={onSettings} aria-label="Your account">
+        <button
+          type="button"
+          className="me"
+          onClick={onSettings}
+          aria-label={`${me.nickname}, your account`}
+        >
           <Avatar id={me.id} name={me.nickname} picture={me.avatar} />
           <bdi className="me-name">{me.nickname}</bdi>
         </button>
@@ -36,6 +43,7 @@ export function Sidebar({ onSettings, onNewGroup }: SidebarProps): React.JSX.Ele
         <Icon name="search" />
         <input
           id="search"
+          ref={search}
           type="search"
           value={query}
           onChange={(event) => setQuery(event.target.value)}
@@ -74,12 +82,18 @@ export function Sidebar({ onSettings, onNewGroup }: SidebarProps): React.JSX.Ele
         aria-label={tab === 'chats' ? 'Chats' : 'People'}
       >
         {tab === 'chats' ? (
-          <ConversationList query={query} onFindPeople={() => choose('people')} />
+          <ConversationList
+            query={query}
+            onFindPeople={() => {
+              choose('people');
+              search.current?.focus();
+            }}
+          />
         ) : (
           <PeoplePane query={query} />
         )}
       </div>
-    </aside>
+    </section>
   );
 }
 

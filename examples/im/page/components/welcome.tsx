@@ -46,25 +46,25 @@ export function Welcome({ keeper, notice, isInvited }: WelcomeProps): React.JSX.
           <ModeTab mode="login" current={mode} onChoose={setMode} label="Log in" />
           <ModeTab mode="register" current={mode} onChoose={setMode} label="Register" />
         </div>
-        <form
-          key={mode}
-          role="tabpanel"
-          aria-label={mode === 'login' ? 'Log in' : 'Register'}
-          onSubmit={(event) => {
-            event.preventDefault();
-            task.run(new FormData(event.currentTarget)).catch(() => undefined);
-          }}
-        >
-          {mode === 'login' ? (
-            <LoginFields problem={problem} />
-          ) : (
-            <RegisterFields problem={problem} />
-          )}
-          <ProblemLine problem={isAtField(problem) ? null : problem} />
-          <button type="submit" className="primary wide" disabled={task.isRunning}>
-            {mode === 'login' ? 'Log in' : 'Create account'}
-          </button>
-        </form>
+        <div role="tabpanel" aria-label={mode === 'login' ? 'Log in' : 'Register'}>
+          <form
+            key={mode}
+            onSubmit={(event) => {
+              event.preventDefault();
+              task.run(new FormData(event.currentTarget)).catch(() => undefined);
+            }}
+          >
+            {mode === 'login' ? (
+              <LoginFields problem={problem} />
+            ) : (
+              <RegisterFields problem={problem} />
+            )}
+            <ProblemLine problem={isAtField(problem) ? null : problem} />
+            <button type="submit" className="primary wide" disabled={task.isRunning}>
+              {mode === 'login' ? 'Log in' : 'Create account'}
+            </button>
+          </form>
+        </div>
       </div>
     </main>
   );

@@ -81,6 +81,11 @@ export function setTokenCookie(
   reply.setCookie(tokenCookie, token, { ...rules, secure, maxAge: tokenLifetimeMs / 1000 });
 }
 
+/** Tells whether a request carries a token, good or stale. */
+export function hasToken(request: FastifyRequest): boolean {
+  return tokenOf(request) !== undefined;
+}
+
 function tokenOf({ headers, cookies }: FastifyRequest): ReturnType<typeof findToken> {
   return findToken({ authorization: headers.authorization, cookie: cookies[tokenCookie] });
 }

@@ -4,12 +4,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ConfigBody } from '../../shared/http-api.ts';
 import { limits } from '../../shared/limits.ts';
 import { AppError } from '../app-error.ts';
+import { hasToken } from './guard.ts';
 import { pageFolder } from './page-build.ts';
 
 /** Serves the built page, under `/` and the links of invitations, and its files, whose names hold their hashes. */
 export async function addPageFiles(app: FastifyInstance, socketPort: number): Promise<void> {
-  const config: ConfigBody = { socketPort, limits };
-  app.get('/api/config', async () => config);
+  app.get('/api/config', async (request): Promise<ConfigBody> => {
+    return { socketPort, limits, hasLogin: hasToken(request) };
+  });
 
   const index = (request: FastifyRequest, reply: FastifyReply) => {
     if (!existsSync(`${pageFolder}index.html`)) {
