@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { resolveSettings } from './settings.ts';
 
 test('has a default for everything', () => {
-  expect(Object.values(resolveSettings({}))).toEqual([8284, 8285, 1238, 2920]);
+  expect(Object.values(resolveSettings({}))).toEqual([8285, 8286, 3003, 1238, 2930]);
 });
 
 test('takes ports from the environment, and names one that is none', () => {

@@ -2,6 +2,8 @@
 export interface Settings {
   readonly devicePort: number;
   readonly dashboardPort: number;
+  /** Port of the web server with the dashboard. */
+  readonly pagePort: number;
   readonly registerPort: number;
   /** First port for inner links, one per gateway process. */
   readonly innerPort: number;
@@ -23,9 +25,10 @@ export function resolveSettings(
     throw new RangeError(`${variable} is '${value}'; allowed: a port from 1 to 65535`);
   };
   return {
-    devicePort: port('DEVICES_PORT', 8284),
-    dashboardPort: port('DEVICES_DASHBOARD_PORT', 8285),
+    devicePort: port('DEVICES_PORT', 8285),
+    dashboardPort: port('DEVICES_DASHBOARD_PORT', 8286),
+    pagePort: port('DEVICES_PAGE_PORT', 3003),
     registerPort: port('DEVICES_REGISTER_PORT', 1238),
-    innerPort: port('DEVICES_INNER_PORT', 2920),
+    innerPort: port('DEVICES_INNER_PORT', 2930),
   };
 }

@@ -1,8 +1,12 @@
-import { BusinessWorker, Gateway, Register, run } from 'gatewayworker';
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
 import { deviceProtocol } from './device-protocol.ts';
+import { createPageServer } from './page-server.ts';
 import { resolveSettings } from './settings.ts';
 
-const { devicePort, dashboardPort, registerPort, innerPort } = resolveSettings(process.env);
+const settings = resolveSettings(process.env);
+const { devicePort, dashboardPort, pagePort, registerPort, innerPort } = settings;
 const registerAddress = `127.0.0.1:${registerPort}`;
 
 new Register({ listen: registerAddress });
@@ -27,6 +31,8 @@ new Gateway({
   count: 2,
   startPort: innerPort + 2,
   registerAddress,
+  // A dashboard sends commands to devices: the page of another site must not open one in a visitor's browser.
+  allowedOrigins: [`http://127.0.0.1:${pagePort}`, `http://localhost:${pagePort}`],
 });
 
 new BusinessWorker({
@@ -34,6 +40,21 @@ new BusinessWorker({
   count: 2,
   eventHandler: new URL('./events.ts', import.meta.url),
   registerAddress,
+});
+
+let pageServer: Server | undefined;
+
+new Worker({
+  name: 'device-page',
+  async onWorkerStart() {
+    pageServer = createPageServer(settings);
+    await once(pageServer, 'listening');
+    process.stdout.write(`Devices: http://127.0.0.1:${pagePort}\n`);
+  },
+  onWorkerStop() {
+    pageServer?.close();
+    pageServer?.closeAllConnections();
+  },
 });
 
 run();

@@ -17,7 +17,7 @@ let devicePort = 0;
 let dashboardPort = 0;
 
 beforeAll(async () => {
-  const ports = await freePorts(7);
+  const ports = await freePorts(8);
   [devicePort = 0, dashboardPort = 0] = ports;
   cluster = await startCluster({
     file: join(import.meta.dirname, '../../examples/custom-protocol/start.ts'),
@@ -26,6 +26,7 @@ beforeAll(async () => {
       DEVICES_DASHBOARD_PORT: String(dashboardPort),
       DEVICES_REGISTER_PORT: String(ports[2]),
       DEVICES_INNER_PORT: String(ports[3]),
+      DEVICES_PAGE_PORT: String(ports[7]),
     },
   });
 });
