@@ -37,7 +37,7 @@ function handle(text: string): void {
 
 socket.on('data', (chunk: Buffer) => {
   received = Buffer.concat([received, chunk]);
-  for (;;) {
+  while (received.length > 0) {
     const decoded = deviceProtocol.decode(received);
     if (decoded === undefined) return;
     received = received.subarray(decoded.byteLength);
