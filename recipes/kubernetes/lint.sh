@@ -27,7 +27,8 @@ import { parseAllDocuments } from 'yaml';
 
 const lines = parseAllDocuments(readFileSync('all.yaml', 'utf8')).map((document, index) => {
   const object = document.toJS();
-  const group = object.apiVersion.includes('/') ? object.apiVersion : `core/${object.apiVersion}`;
+  const { apiVersion } = object;
+  const group = apiVersion.includes('/') ? apiVersion.replace('.k8s.io/', '/') : `core/${apiVersion}`;
   const type = `import('kubernetes-types/${group}').${object.kind}`;
   console.log(`${object.kind} ${object.metadata.name}`);
   return `export const object${index}: ${type} = ${JSON.stringify(object, undefined, 2)};`;
