@@ -107,3 +107,22 @@ test.each<[unknown, string]>([
 ])('shows %s in one short line', (value, text) => {
   expect(describeValue(value)).toBe(text);
 });
+
+test('errors of another copy of the package are instances of the same classes', async () => {
+  const copy: typeof import('./errors.ts') = await import(`./errors.ts?copy=${'other'}`);
+  expect(copy.OptionError).not.toBe(OptionError);
+  const error = new copy.OptionError('Gateway.count', 0, 'allowed: more');
+  expect([error instanceof OptionError, error instanceof GatewayWorkerError]).toEqual([true, true]);
+  expect(error instanceof PartialResultError).toBe(false);
+  expect(toWire(error).code).toBe('GW_ERR_OPTION_INVALID');
+});
+
+test('a subclass of the application has no instances but its own', () => {
+  class Own extends GatewayWorkerError {}
+  const own = new Own('GW_ERR_PHASE');
+  expect([own instanceof Own, own instanceof GatewayWorkerError]).toEqual([true, true]);
+  expect(new GatewayWorkerError('GW_ERR_PHASE') instanceof Own).toBe(false);
+  for (const value of [null, undefined, 'text', {}, new Error('x')]) {
+    expect(value instanceof GatewayWorkerError).toBe(false);
+  }
+});

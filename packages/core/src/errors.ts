@@ -1,4 +1,10 @@
-import { type ErrorCode, errorCodes, FrameError, isErrorCode } from '@gatewayworker/protocol';
+import {
+  brandErrors,
+  type ErrorCode,
+  errorCodes,
+  FrameError,
+  isErrorCode,
+} from '@gatewayworker/protocol';
 import { hideSecrets } from './hide-secrets.ts';
 
 /** Form in which an error crosses a link. */
@@ -56,6 +62,10 @@ export class PartialResultError<Answer = unknown> extends GatewayWorkerError {
     this.missing = missing;
   }
 }
+
+brandErrors(GatewayWorkerError, 'GatewayWorkerError');
+brandErrors(OptionError, 'OptionError');
+brandErrors(PartialResultError, 'PartialResultError');
 
 /** Turns any thrown value into the form that crosses a link. */
 export function toWire(error: unknown): WireError {

@@ -1,3 +1,4 @@
+export { brandErrors } from '@gatewayworker/protocol';
 export type { SecretKey } from './authentication.ts';
 export { type BackoffOptions, backoffDelayMs } from './backoff.ts';
 export { assertSecretKey } from './cluster-options.ts';

@@ -1,3 +1,4 @@
+import { brandErrors } from './error-brand.ts';
 import type { ErrorCode } from './error-code.ts';
 
 /** Thrown when bytes do not follow `docs/protocol.md`; whoever owns the link closes it. */
@@ -10,3 +11,5 @@ export class FrameError extends Error {
     this.code = code;
   }
 }
+
+brandErrors(FrameError, 'FrameError');

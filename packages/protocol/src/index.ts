@@ -37,6 +37,7 @@ export {
   writeMessage,
 } from './codec.ts';
 export { Command } from './command.ts';
+export { brandErrors } from './error-brand.ts';
 export { type ErrorCode, type ErrorCodeEntry, errorCodes, isErrorCode } from './error-code.ts';
 export {
   HandledEvents,

@@ -1,4 +1,4 @@
-import { GatewayWorkerError } from '@gatewayworker/core';
+import { brandErrors, GatewayWorkerError } from '@gatewayworker/core';
 import { findReason } from './child-output.ts';
 import { describeProcess, type ProcessDeclaration } from './process-declaration.ts';
 import type { ChildEnd } from './running-child.ts';
@@ -41,6 +41,8 @@ export class ProcessFailedError extends GatewayWorkerError {
       .join('\n');
   }
 }
+
+brandErrors(ProcessFailedError, 'ProcessFailedError');
 
 function describeSilentEnd(end: ChildEnd): string {
   const reason = findReason(end.output ?? '');
