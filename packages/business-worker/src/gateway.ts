@@ -1,5 +1,5 @@
 import type { GatewayPool } from '@gatewayworker/client';
-import { GatewayWorkerError } from '@gatewayworker/core';
+import { GatewayWorkerError, processState } from '@gatewayworker/core';
 import type { AttachedClients } from './attached-clients.ts';
 import { WorkerGateway } from './worker-gateway.ts';
 
@@ -9,11 +9,22 @@ export interface WorkerProcess {
   readonly clients: AttachedClients;
 }
 
-// The one piece of module state in the role packages: `gateway` is imported by application code
-// before the worker of its process has started.
-let current: WorkerProcess | undefined;
+/** Set while the worker of this process runs. */
+interface WorkerHolder {
+  current: WorkerProcess | undefined;
+}
+
+// Application code imports `gateway` before the worker of its process starts, and may import it from a
+// copy of the package that is not the one that runs the worker.
+let holder: WorkerHolder | undefined;
+
+function workerHolder(): WorkerHolder {
+  holder ??= processState<WorkerHolder>('worker', () => ({ current: undefined }));
+  return holder;
+}
 
 function currentProcess(): WorkerProcess {
+  const { current } = workerHolder();
   if (current === undefined) throw new GatewayWorkerError('GW_ERR_NOT_IN_WORKER');
   return current;
 }
@@ -21,7 +32,8 @@ function currentProcess(): WorkerProcess {
 /**
  * The Gateway API of this worker process.
  *
- * Every method throws `GW_ERR_NOT_IN_WORKER` outside a BusinessWorker.
+ * Every method throws `GW_ERR_NOT_IN_WORKER` outside a BusinessWorker, and `GW_ERR_VERSION_MISMATCH` when another
+ * version of the package runs the worker.
  */
 export const gateway: WorkerGateway = new WorkerGateway(
   () => currentProcess().pool,
@@ -30,5 +42,5 @@ export const gateway: WorkerGateway = new WorkerGateway(
 
 /** Says what `gateway` works on from now on. */
 export function setWorkerProcess(worker: WorkerProcess | undefined): void {
-  current = worker;
+  workerHolder().current = worker;
 }

@@ -51,6 +51,7 @@ export {
   rejectUnknownKeys,
 } from './options.ts';
 export { PacedLog } from './paced-log.ts';
+export { processState, readVersion } from './process-state.ts';
 export { type Clock, RequestTable } from './request-table.ts';
 export {
   type ConnectionStatus,

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { readVersion } from '@gatewayworker/core';
 import { Command, CommanderError, Option } from 'commander';
 import type { CommandContext } from './commands/command-context.ts';
 import { type ConnectionsFlags, connections } from './commands/connections.ts';
@@ -11,7 +12,6 @@ import { type StatusFlags, status } from './commands/status.ts';
 import { type StopFlags, stop } from './commands/stop.ts';
 import type { DaemonKind } from './daemon.ts';
 import { print, printError } from './terminal.ts';
-import { readVersion } from './version.ts';
 
 /** Exit codes of the command line; the third, 1 for a command that failed, belongs to whoever catches. */
 const exitCodes = { done: 0, wrongUsage: 2 } as const;

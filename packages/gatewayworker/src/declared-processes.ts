@@ -1,5 +1,5 @@
 import nodeProcess from 'node:process';
-import { GatewayWorkerError } from '@gatewayworker/core';
+import { GatewayWorkerError, processState } from '@gatewayworker/core';
 import type { ProcessDeclaration } from '@gatewayworker/supervisor';
 import type { PortClaim } from './port-claims.ts';
 
@@ -9,17 +9,27 @@ export interface DeclaredProcess extends ProcessDeclaration {
   readonly ports: readonly PortClaim[];
 }
 
-// The one piece of module state: a start file declares by `new Gateway(...)` and then calls `run()`
-// with nothing in hand that could carry the list from one to the other.
-const declared: DeclaredProcess[] = [];
-let isClosed = false;
+/** What was declared in this process so far. */
+interface Declarations {
+  readonly declared: DeclaredProcess[];
+  /** True once `run()` was called. */
+  isClosed: boolean;
+}
+
+// A start file declares by `new Gateway(...)` and then calls `run()` with nothing in hand that could carry the
+// list from one to the other, and may import them from two copies of the package.
+function declarations(): Declarations {
+  return processState('declarations', () => ({ declared: [], isClosed: false }));
+}
 
 /**
  * Adds to what `run()` will start.
  *
  * @throws {GW_ERR_PHASE} after `run()`, which would never start it
+ * @throws {GW_ERR_VERSION_MISMATCH} when another version of the package has declared processes
  */
 export function declareProcess(process: DeclaredProcess): void {
+  const { declared, isClosed } = declarations();
   if (isClosed) {
     const message = `${process.role} "${process.name}" was declared after run(); declare it before`;
     throw new GatewayWorkerError('GW_ERR_PHASE', message);
@@ -30,7 +40,7 @@ export function declareProcess(process: DeclaredProcess): void {
 
 /** Nothing runs any more, and nothing was ever started. */
 function reportForgottenRun(): void {
-  if (isClosed) return;
+  if (declarations().isClosed) return;
   nodeProcess.stderr.write(
     'processes are declared, but run() was not called: nothing is started\n',
   );
@@ -41,9 +51,11 @@ function reportForgottenRun(): void {
  * Ends the list and answers it, in the order of the declarations.
  *
  * @throws {GW_ERR_PHASE} the second time
+ * @throws {GW_ERR_VERSION_MISMATCH} when another version of the package has declared processes
  */
 export function takeDeclaredProcesses(): readonly DeclaredProcess[] {
-  if (isClosed) throw new GatewayWorkerError('GW_ERR_PHASE', 'run() was called twice');
-  isClosed = true;
-  return declared;
+  const state = declarations();
+  if (state.isClosed) throw new GatewayWorkerError('GW_ERR_PHASE', 'run() was called twice');
+  state.isClosed = true;
+  return state.declared;
 }

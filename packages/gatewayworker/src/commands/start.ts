@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { GatewayWorkerError } from '@gatewayworker/core';
+import { GatewayWorkerError, readVersion } from '@gatewayworker/core';
 import {
   alreadyRunning,
   describeUnready,
@@ -12,7 +12,6 @@ import {
 import { DaemonKind, keepForeground, runDaemon, startDaemon, takeKeeping } from '../daemon.ts';
 import { assertPortsDiffer, claimPorts } from '../port-claims.ts';
 import { print, showsColour } from '../terminal.ts';
-import { readVersion } from '../version.ts';
 import { type CommandContext, describeStale } from './command-context.ts';
 
 /** Flags of `start`. */
