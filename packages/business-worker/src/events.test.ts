@@ -100,6 +100,62 @@ test.each<[string, unknown]>([
   );
 });
 
+class Helpers {
+  onConnect(): void {}
+  onMessage(): void {}
+  onConnected(): void {}
+  onMessages(): void {}
+  onUserJoined(): void {}
+  once(): void {}
+  get onClosed(): unknown {
+    throw new Error('a getter was called');
+  }
+}
+
+test('callbacks: methods that are near to no missing callback are allowed', () => {
+  expect(names(findCallbacks(Helpers, 'x'))).toEqual(['onConnect', 'onMessage']);
+});
+
+class Base {
+  onMesage(): void {}
+}
+
+test.each<[string, string, unknown]>([
+  ['onMesage', 'onMessage', { onConnect() {}, onMesage() {} }],
+  ['onMesage', 'onMessage', class extends Base {}],
+  ['OnMessage', 'onMessage', { onConnect() {}, OnMessage() {} }],
+  ['onmessage', 'onMessage', { onmessage() {} }],
+  ['onMessages', 'onMessage', { onConnect() {}, onMessages() {} }],
+  [
+    'onClosed',
+    'onClose',
+    class {
+      onConnect() {}
+      readonly onClosed = () => undefined;
+    },
+  ],
+  ['onWebsocketConnect', 'onWebSocketConnect', { onMessage() {}, onWebsocketConnect() {} }],
+  [
+    'onWorkerStrat',
+    'onWorkerStart',
+    class {
+      static onWorkerStrat() {}
+      onMessage() {}
+    },
+  ],
+  ['onHandShake', 'onHandshake', { onMessage() {}, onHandShake() {} }],
+  ['onEror', 'onError', { onMessage() {}, onEror() {} }],
+  ['onConect', 'onConnect', { onMessage() {}, onConect() {} }],
+  ['onWorkerStoped', 'onWorkerStop', { onMessage() {}, onWorkerStoped() {} }],
+])('callbacks: %s is refused, with %s as a hint', (name, meant, exported) => {
+  expect(() => findCallbacks(exported, 'file:///events.ts')).toThrow(
+    expect.objectContaining({
+      code: 'GW_ERR_EVENT_HANDLER_INVALID',
+      message: `Events of file:///events.ts has no callback ${meant}, but ${name}; did you mean ${meant}?`,
+    }),
+  );
+});
+
 test.each([undefined, null, 'text', 7])('refuses %s for Events', (exported) => {
   expect(() => findCallbacks(exported, 'file:///events.ts')).toThrow(
     expect.objectContaining({
@@ -144,6 +200,15 @@ test.each([
   ['an object', 'export const Events = { onMessage() {} };'],
   ['a default class', 'export default class { onMessage() {} }'],
   ['a default object', 'export default { onMessage() {} };'],
+  ['a default object with Events', 'export default { Events: class { onMessage() {} } };'],
+  [
+    'a default class compiled to CommonJS',
+    'const exports = { __esModule: true, default: class { onMessage() {} } }; export default exports;',
+  ],
+  [
+    'a default class compiled to CommonJS, wrapped by a loader',
+    'export default { __esModule: true, default: { default: class { onMessage() {} } } };',
+  ],
   [
     'Events rather than the default',
     'export const Events = { onMessage() {} }; export default { onClose() {} };',
@@ -161,6 +226,22 @@ test.each([
     code: 'GW_ERR_EVENT_HANDLER_INVALID',
     message: expect.stringContaining(reason),
   });
+});
+
+test.each([
+  [
+    'a class compiled from a default export',
+    'Object.defineProperty(exports, "__esModule", { value: true }); exports.default = class Events { onMessage() {} };',
+  ],
+  ['a class as the module', 'module.exports = class Events { onMessage() {} };'],
+  ['an object as the module', 'module.exports = { onMessage() {} };'],
+  ['a named class', 'exports.Events = class { onMessage() {} };'],
+  [
+    'a named class that no lexer finds',
+    'Object.assign(exports, { ["Ev" + "ents"]: class { onMessage() {} } });',
+  ],
+])('imports CommonJS that exports %s', async (_what, source) => {
+  expect(names(await importEvents(moduleOf(source, 'events.cjs')))).toEqual(['onMessage']);
 });
 
 test.each([

@@ -1,4 +1,4 @@
-import { GatewayWorkerError, toError } from '@gatewayworker/core';
+import { GatewayWorkerError, nearestName, toError } from '@gatewayworker/core';
 import type { EventHandler } from './event-handler.ts';
 import { describeMissing, findEventModule } from './event-module.ts';
 
@@ -19,7 +19,7 @@ const callbackNames = [
  *
  * @param url - `file:` URL of the module; its twin is taken when it is not there, `events.js` for `events.ts`
  * @throws {GW_ERR_EVENT_HANDLER_INVALID} when it cannot be imported, exports neither `Events` nor a
- * default, or what it exports has no callback
+ * default, or what it exports has no callback or a misspelt one
  */
 export async function importEvents(url: string): Promise<EventHandler> {
   const found = findEventModule(url);
@@ -29,7 +29,26 @@ export async function importEvents(url: string): Promise<EventHandler> {
   } catch (error) {
     throw importFailed(found, error);
   }
-  return findCallbacks(module['Events'] ?? module['default'], found);
+  return findCallbacks(findExported(module), found);
+}
+
+/** Exports within exports: those of CommonJS stand behind `default`, those that were compiled to it once more. */
+const MAX_DEFAULTS = 3;
+
+/** Finds `Events`, or else the default export, of an ES module or of CommonJS, compiled or written by hand. */
+function findExported(module: object): unknown {
+  let found: unknown = module;
+  for (let depth = 0; depth <= MAX_DEFAULTS && isObject(found); depth++) {
+    const events: unknown = Reflect.get(found, 'Events');
+    if (events !== undefined) return events;
+    if (!Reflect.has(found, 'default')) break;
+    found = Reflect.get(found, 'default');
+  }
+  return found === module ? undefined : found;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 /**
@@ -37,7 +56,7 @@ export async function importEvents(url: string): Promise<EventHandler> {
  * methods of a class count where its instance has none of the name.
  *
  * @param source - names the module in errors
- * @throws {GW_ERR_EVENT_HANDLER_INVALID} when there is no callback, or the class cannot be constructed
+ * @throws {GW_ERR_EVENT_HANDLER_INVALID} when there is no callback, one is misspelt, or the class cannot be constructed
  */
 export function findCallbacks(exported: unknown, source: string): EventHandler {
   const owners = findOwners(exported, source);
@@ -45,11 +64,33 @@ export function findCallbacks(exported: unknown, source: string): EventHandler {
     const owner = owners.find((candidate) => typeof Reflect.get(candidate, name) === 'function');
     return owner === undefined ? [] : [[name, Reflect.get(owner, name).bind(owner)]];
   });
+  const missing = callbackNames.filter((name) => !found.some(([other]) => other === name));
+  for (const name of owners.flatMap(methodNames)) {
+    // Two letters: a method such as onUserJoined is the application's own.
+    const meant = /^on/i.test(name) ? nearestName(name, missing, 2) : undefined;
+    if (meant === undefined || found.some(([other]) => other === name)) continue;
+    const text = `Events of ${source} has no callback ${meant}, but ${name}; did you mean ${meant}?`;
+    throw new GatewayWorkerError('GW_ERR_EVENT_HANDLER_INVALID', text);
+  }
   if (found.length === 0) {
     const text = `Events of ${source} has no callback; known: ${callbackNames.join(', ')}`;
     throw new GatewayWorkerError('GW_ERR_EVENT_HANDLER_INVALID', text);
   }
   return Object.fromEntries(found);
+}
+
+/** Names of the methods of an object, own and inherited; no getter is called. */
+function methodNames(owner: object): string[] {
+  const names: string[] = [];
+  const ends: unknown[] = [null, Object.prototype, Function.prototype];
+  let part: object | null = owner;
+  while (part !== null && !ends.includes(part)) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(part))) {
+      if (typeof value === 'function') names.push(name);
+    }
+    part = Object.getPrototypeOf(part);
+  }
+  return names;
 }
 
 function findOwners(exported: unknown, source: string): readonly object[] {

@@ -47,6 +47,7 @@ export {
   deepFreeze,
   formatHostPort,
   type HostPort,
+  nearestName,
   parseHostPort,
   rejectUnknownKeys,
 } from './options.ts';

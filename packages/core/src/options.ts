@@ -129,9 +129,19 @@ export function deepFreeze<T>(value: T): T {
   return value;
 }
 
-function nearestName(name: string, known: readonly string[]): string | undefined {
+/**
+ * The known name that a misspelt one most probably means; upper and lower case do not count.
+ *
+ * @param maxDistance - letters that may be added, left out or changed. @default a third of the name, at least 2
+ * @returns `undefined` when none is near
+ */
+export function nearestName(
+  name: string,
+  known: readonly string[],
+  maxDistance: number = Math.max(2, Math.floor(name.length / 3)),
+): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
+  let bestDistance = maxDistance + 1;
   for (const candidate of known) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
