@@ -1,6 +1,7 @@
 import { GatewayWorkerError, nearestName, toError } from '@gatewayworker/core';
 import type { EventHandler } from './event-handler.ts';
 import { describeMissing, findEventModule } from './event-module.ts';
+import { locateSyntaxError } from './syntax-error.ts';
 
 /** Names of the callbacks an application may have. */
 const callbackNames = [
@@ -27,7 +28,7 @@ export async function importEvents(url: string): Promise<EventHandler> {
   try {
     module = await import(found);
   } catch (error) {
-    throw importFailed(found, error);
+    throw await importFailed(found, error);
   }
   return findCallbacks(findExported(module), found);
 }
@@ -112,8 +113,10 @@ function constructionFailed(source: string, thrown: unknown): GatewayWorkerError
   return new GatewayWorkerError('GW_ERR_EVENT_HANDLER_INVALID', text, { cause });
 }
 
-function importFailed(url: string, thrown: unknown): GatewayWorkerError {
+async function importFailed(url: string, thrown: unknown): Promise<GatewayWorkerError> {
   const cause = toError(thrown);
-  const text = `${url} cannot be imported: ${describeMissing(url) ?? cause.message}`;
+  const place = cause instanceof SyntaxError ? await locateSyntaxError(url, cause) : undefined;
+  const reason = describeMissing(url) ?? cause.message;
+  const text = `${url} cannot be imported: ${reason}${place === undefined ? '' : `\n${place}`}`;
   return new GatewayWorkerError('GW_ERR_EVENT_HANDLER_INVALID', text, { cause });
 }

@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { expect, onTestFinished, test } from 'vitest';
+import { locateSyntaxError } from './syntax-error.ts';
+
+/** Writes modules into one folder and answers their URLs. */
+function write(files: Readonly<Record<string, string>>): string[] {
+  const folder = mkdtempSync(join(tmpdir(), 'gatewayworker-syntax-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return Object.entries(files).map(([name, source]) => {
+    writeFileSync(join(folder, name), source);
+    return pathToFileURL(join(folder, name)).href;
+  });
+}
+
+/** As Node.js throws it for an ES module: without the place. */
+function thrown(message: string): SyntaxError {
+  const error = new SyntaxError(message);
+  error.stack = `SyntaxError: ${message}\n    at compileSourceTextModule (node:internal)`;
+  return error;
+}
+
+test('syntax error: file, line and caret of a mistake in the module', async () => {
+  const [url = ''] = write({
+    'events.mjs': 'export class Events {\n  onMessage() { let a = = 1; }\n}',
+  });
+  const place = await locateSyntaxError(url, thrown("Unexpected token '='"));
+  expect(place).toBe(`${url}:2\n  onMessage() { let a = = 1; }\n                        ^`);
+});
+
+test('syntax error: the mistake is in a file that the module imports, and nothing runs', async () => {
+  const [url = '', , helper = ''] = write({
+    'events.mjs': "import './first.mjs';\nimport 'node:fs';\nprocess.exit(7);",
+    'first.mjs': "export * from './second.mjs';\nimport './first.mjs';\nprocess.exit(8);",
+    'second.mjs': 'export const a = 1;\nconst b = = 2;\n',
+  });
+  const place = await locateSyntaxError(url, thrown("Unexpected token '='"));
+  expect(place).toBe(`${helper}:2\nconst b = = 2;\n          ^`);
+});
+
+test('syntax error: the place that Node.js has put into the stack is taken', async () => {
+  const error = new SyntaxError('Unexpected eof');
+  error.stack = `file:///a/events.ts:3\nclass {\n\nSyntaxError [ERR_INVALID_TYPESCRIPT_SYNTAX]: Unexpected eof\n    at x`;
+  expect(await locateSyntaxError('file:///a/events.ts', error)).toBe(
+    'file:///a/events.ts:3\nclass {',
+  );
+});
+
+test('syntax error: another mistake than the one thrown is not taken for it', async () => {
+  const [url = ''] = write({ 'events.mjs': 'const a = = 1;' });
+  expect(await locateSyntaxError(url, thrown('Invalid regular expression flags'))).toBeUndefined();
+});
