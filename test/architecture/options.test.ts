@@ -1,8 +1,11 @@
-import { businessWorkerDefaults } from '@gatewayworker/business-worker';
-import { gatewayClientDefaults } from '@gatewayworker/client';
-import { gatewayDefaults } from '@gatewayworker/gateway';
-import { registerDefaults } from '@gatewayworker/register';
-import { runDefaults } from '@gatewayworker/supervisor';
+import {
+  businessWorkerDefaults,
+  resolveBusinessWorkerOptions,
+} from '@gatewayworker/business-worker';
+import { gatewayClientDefaults, resolveGatewayClientOptions } from '@gatewayworker/client';
+import { gatewayDefaults, resolveGatewayOptions } from '@gatewayworker/gateway';
+import { registerDefaults, resolveRegisterOptions } from '@gatewayworker/register';
+import { resolveRunOptions, runDefaults } from '@gatewayworker/supervisor';
 import { describe, expect, test } from 'vitest';
 import { listSources, parseTableRows, readText } from './repository.ts';
 
@@ -121,6 +124,26 @@ describe.each(classes)('$section', ({ section, interfaceName, defaults }) => {
     });
     expect(wrong).toEqual([]);
   });
+});
+
+/** What each class makes of its options; that of `Worker` has a test of its own in its package. */
+const resolvers: readonly [string, object, (options: never) => object][] = [
+  ['RegisterOptions', {}, resolveRegisterOptions],
+  ['GatewayOptions', { listen: 'websocket://0.0.0.0:0' }, resolveGatewayOptions],
+  ['BusinessWorkerOptions', { eventHandler: '/events.js' }, resolveBusinessWorkerOptions],
+  ['GatewayClientOptions', {}, resolveGatewayClientOptions],
+  ['RunOptions', {}, (options) => resolveRunOptions(options, '/app/start.js')],
+];
+
+test.each(resolvers)('%s: undefined counts as left out', (interfaceName, required, resolve) => {
+  const call = (options: object): object => Reflect.apply(resolve, undefined, [options]);
+  const plain = call(required);
+  const optional = declaredOptions(interfaceName).filter(({ isRequired }) => !isRequired);
+  expect(optional.length).toBeGreaterThan(0);
+  for (const { name } of optional)
+    expect(call({ ...required, [name]: undefined }), name).toEqual(plain);
+  const all = Object.fromEntries(optional.map(({ name }) => [name, undefined]));
+  expect(call({ ...all, ...required })).toEqual(plain);
 });
 
 test('docs/options.md has a section for every class with options, and no other', () => {

@@ -1,16 +1,18 @@
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import {
-  assertInnerTls,
   assertInteger,
   assertName,
   assertOptionsObject,
   assertSecretKey,
   deepFreeze,
+  givenSecretKey,
   type InnerTlsOptions,
   OptionError,
   rejectUnknownKeys,
+  resolveInnerTls,
   type SecretKey,
+  withoutUndefined,
 } from '@gatewayworker/core';
 import { parseDiscoveryAddress, type RegisterAddress } from '@gatewayworker/discovery';
 
@@ -75,13 +77,13 @@ export function resolveBusinessWorkerOptions(
   const known = ['eventHandler', 'innerTls', ...Object.keys(businessWorkerDefaults)];
   rejectUnknownKeys('BusinessWorker', options, known);
   const eventHandler = resolveEventHandler(options.eventHandler);
-  const { innerTls, ...rest } = options;
+  const { innerTls, ...rest } = withoutUndefined(options);
   const resolved = { ...businessWorkerDefaults, ...rest, eventHandler };
   assertName('BusinessWorker.name', resolved.name);
   assertInteger('BusinessWorker.count', resolved.count, { min: 1, max: 1024 });
   parseDiscoveryAddress('BusinessWorker.registerAddress', resolved.registerAddress);
-  assertSecretKey('BusinessWorker', resolved.secretKey);
-  assertInnerTls('BusinessWorker', innerTls, false);
+  assertSecretKey('BusinessWorker', givenSecretKey(options));
+  const tls = resolveInnerTls('BusinessWorker', innerTls, false);
   const bytes = { min: 1024, max: 1_073_741_824 };
   assertInteger('BusinessWorker.sendToGatewayBufferSize', resolved.sendToGatewayBufferSize, bytes);
   const deadline = { min: 1, max: 3_600_000 };
@@ -90,7 +92,7 @@ export function resolveBusinessWorkerOptions(
     const allowed = 'allowed: true or false';
     throw new OptionError('BusinessWorker.redeliver', resolved.redeliver, allowed);
   }
-  return Object.freeze({ ...deepFreeze(resolved), innerTls });
+  return Object.freeze({ ...deepFreeze(resolved), innerTls: tls });
 }
 
 function resolveEventHandler(value: unknown): string {

@@ -108,8 +108,7 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
     const payload = parsePayload(data);
     assertCallOptions(options, ['only', 'exclude']);
     const excluded = parseExclude(options);
-    // Here too a key that holds `undefined` is wrong: taken for one that is not there, it would send
-    // to everybody what was meant for a few.
+    // The one option that `undefined` does not leave out: that would send to every client what is meant for a few.
     if (!('only' in options)) return sendToAll(this.#pool(), excluded, payload);
     const receivers = withoutTwins(parseClientIdsArgument('only', options.only), excluded);
     return sendToOnly(this.#pool(), receivers, payload);
@@ -202,7 +201,7 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
 }
 
 function parseExclude(options: SendToGroupOptions): ClientAddress[] {
-  return 'exclude' in options ? parseClientIdsArgument('exclude', options.exclude) : [];
+  return options.exclude === undefined ? [] : parseClientIdsArgument('exclude', options.exclude);
 }
 
 /** Each of these clients once, but for the excluded ones. */

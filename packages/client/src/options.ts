@@ -1,13 +1,15 @@
 import {
-  assertInnerTls,
   assertInteger,
   assertName,
   assertOptionsObject,
   assertSecretKey,
   deepFreeze,
+  givenSecretKey,
   type InnerTlsOptions,
   rejectUnknownKeys,
+  resolveInnerTls,
   type SecretKey,
+  withoutUndefined,
 } from '@gatewayworker/core';
 import { parseDiscoveryAddress, type RegisterAddress } from '@gatewayworker/discovery';
 
@@ -56,16 +58,16 @@ export function resolveGatewayClientOptions(
   assertOptionsObject('GatewayClient', options);
   const known = ['innerTls', ...Object.keys(gatewayClientDefaults)];
   rejectUnknownKeys('GatewayClient', options, known);
-  const { innerTls, ...rest } = options;
+  const { innerTls, ...rest } = withoutUndefined(options);
   const resolved = { ...gatewayClientDefaults, ...rest };
   parseDiscoveryAddress('GatewayClient.registerAddress', resolved.registerAddress);
-  assertSecretKey('GatewayClient', resolved.secretKey);
-  assertInnerTls('GatewayClient', innerTls, false);
+  assertSecretKey('GatewayClient', givenSecretKey(options));
+  const tls = resolveInnerTls('GatewayClient', innerTls, false);
   assertName('GatewayClient.name', resolved.name);
   const time = { min: 1, max: 3_600_000 };
   assertInteger('GatewayClient.queryTimeoutMs', resolved.queryTimeoutMs, time);
   assertInteger('GatewayClient.connectTimeoutMs', resolved.connectTimeoutMs, time);
   const bytes = { min: 1024, max: 1_073_741_824 };
   assertInteger('GatewayClient.sendToGatewayBufferSize', resolved.sendToGatewayBufferSize, bytes);
-  return Object.freeze({ ...deepFreeze(resolved), innerTls });
+  return Object.freeze({ ...deepFreeze(resolved), innerTls: tls });
 }

@@ -40,3 +40,20 @@ test.each([[[]], [['']], [['a', '']], [[1]], [Array.from({ length: 9 }, () => 'k
 test('takes several keys', () => {
   assertSecretKey('Gateway', ['old', 'new'], '10.0.0.1');
 });
+
+test('secret key: an undefined one is refused beyond loopback, with a question', () => {
+  assertSecretKey('Gateway', undefined, '127.0.0.1');
+  assertSecretKey('Gateway', undefined);
+  const text =
+    'option Gateway.secretKey is undefined; is the environment variable set? a key is required because 10.0.0.1 is not a loopback address';
+  expect(() => assertSecretKey('Gateway', undefined, '10.0.0.1')).toThrow(text);
+  expect(() => assertSecretKey('Gateway', '', '10.0.0.1')).toThrow(
+    'option Gateway.secretKey is ""; a key is required because',
+  );
+});
+
+test('secret key: an undefined entry of a list is refused, with a question', () => {
+  expect(() => assertSecretKey('Gateway', ['old', undefined])).toThrow(
+    'a list of 1 to 8 strings; one of it is undefined: is the environment variable set?',
+  );
+});

@@ -2,27 +2,37 @@ import { MAX_KEYS, type SecretKey } from './authentication.ts';
 import { OptionError } from './errors.ts';
 import { isLoopback } from './ip-address.ts';
 
+/** The `secretKey` of these options: empty when it is left out, `undefined` when that is its value. */
+export function givenSecretKey(options: { readonly secretKey?: unknown }): unknown {
+  return 'secretKey' in options ? options.secretKey : '';
+}
+
 /**
  * Checks a `secretKey`.
  *
+ * @param secretKey - `undefined` counts as empty
  * @param listenHost - where the process listens for inner links; `undefined` when it only dials
  * @throws {GW_ERR_OPTION_INVALID} when it is neither a string nor a list of one to eight strings that are
  * not empty, and when it is empty though the listener can be reached from other machines
  */
 export function assertSecretKey(owner: string, secretKey: unknown, listenHost?: string): void {
   const option = `${owner}.secretKey`;
-  if (!isSecretKey(secretKey)) {
+  if (secretKey !== undefined && !isSecretKey(secretKey)) {
     // Named by its type alone: a value of a wrong type may still be the secret.
     const type = Array.isArray(secretKey) ? 'list' : typeof secretKey;
-    throw new OptionError(option, type, 'allowed: a string, or a list of 1 to 8 strings');
+    const isUnset = Array.isArray(secretKey) && secretKey.includes(undefined);
+    const hint = isUnset ? `; one of it is undefined: ${askForVariable}` : '';
+    throw new OptionError(option, type, `allowed: a string, or a list of 1 to 8 strings${hint}`);
   }
-  if (secretKey !== '' || listenHost === undefined || isLoopback(listenHost)) return;
-  throw new OptionError(
-    option,
-    secretKey,
-    `a key is required because ${listenHost} is not a loopback address: whoever reaches it controls the cluster`,
-  );
+  const isGiven = secretKey !== undefined && secretKey !== '';
+  if (isGiven || listenHost === undefined || isLoopback(listenHost)) return;
+  const reason = `a key is required because ${listenHost} is not a loopback address: without one any process that reaches it controls the cluster`;
+  const hint = secretKey === undefined ? `${askForVariable} ` : '';
+  throw new OptionError(option, secretKey, `${hint}${reason}`);
 }
+
+/** Most undefined keys are those of `process.env`. */
+const askForVariable = 'is the environment variable set?';
 
 function isSecretKey(value: unknown): value is SecretKey {
   if (typeof value === 'string') return true;

@@ -1,7 +1,7 @@
 export { brandErrors } from '@gatewayworker/protocol';
 export type { SecretKey } from './authentication.ts';
 export { type BackoffOptions, backoffDelayMs } from './backoff.ts';
-export { assertSecretKey } from './cluster-options.ts';
+export { assertSecretKey, givenSecretKey } from './cluster-options.ts';
 export { DialedLink, type DialedLinkOptions } from './dialed-link.ts';
 export {
   describeValue,
@@ -25,7 +25,7 @@ export {
 export { GatheredSocket } from './gathered-socket.ts';
 export type { AcceptorIdentity, AcceptorIntroduction, DialerIdentity } from './handshake.ts';
 export { hideSecrets } from './hide-secrets.ts';
-export { assertInnerTls, type InnerTlsOptions } from './inner-tls.ts';
+export { type InnerTlsOptions, resolveInnerTls } from './inner-tls.ts';
 export { canonicalAddress, isLoopback, isWildcard } from './ip-address.ts';
 export {
   createLogger,
@@ -50,6 +50,7 @@ export {
   nearestName,
   parseHostPort,
   rejectUnknownKeys,
+  withoutUndefined,
 } from './options.ts';
 export { PacedLog } from './paced-log.ts';
 export { processState, readVersion } from './process-state.ts';

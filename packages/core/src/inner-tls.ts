@@ -5,7 +5,7 @@ import {
   type TlsOptions,
 } from 'node:tls';
 import { OptionError, toError } from './errors.ts';
-import { assertOptionsObject, rejectUnknownKeys } from './options.ts';
+import { assertOptionsObject, rejectUnknownKeys, withoutUndefined } from './options.ts';
 
 /** TLS of inner links. Who accepts links needs `cert` and `key`; who dials needs them when it is to prove itself too. */
 export interface InnerTlsOptions {
@@ -56,19 +56,19 @@ export function describeTlsError(error: Error, socket: TLSSocket): string {
 }
 
 /**
- * Checks the `innerTls` option.
+ * Checks the `innerTls` option, and answers it without the parts that are `undefined`.
  *
  * @param owner - such as `Gateway`, for the error
  * @param accepts - whether the process accepts links, for which it needs a certificate
  * @throws {GW_ERR_OPTION_INVALID} when a part is missing or is not PEM, or the key is that of another
  * certificate; the error shows none of them
  */
-export function assertInnerTls(
+export function resolveInnerTls(
   owner: string,
   tls: InnerTlsOptions | undefined,
   accepts: boolean,
-): void {
-  if (tls === undefined) return;
+): InnerTlsOptions | undefined {
+  if (tls === undefined) return undefined;
   const option = `${owner}.innerTls`;
   assertOptionsObject(option, tls);
   rejectUnknownKeys(option, tls, parts);
@@ -84,6 +84,7 @@ export function assertInnerTls(
     const why = `allowed: a certificate, its key and authorities in PEM (${toError(error).message})`;
     throw new OptionError(option, 'hidden', why);
   }
+  return withoutUndefined(tls);
 }
 
 function assertPart(option: string, value: unknown): void {

@@ -10,6 +10,19 @@ export interface HostPort {
 }
 
 /**
+ * The options that are given: those that are `undefined` count as left out.
+ *
+ * @returns a copy; `options` stays as it is
+ */
+export function withoutUndefined<T extends object>(options: T): T {
+  const given = { ...options };
+  for (const [key, value] of Object.entries(given)) {
+    if (value === undefined) Reflect.deleteProperty(given, key);
+  }
+  return given;
+}
+
+/**
  * Throws when the value is not a plain object or has a key that the defaults do not know.
  *
  * @throws {GW_ERR_OPTION_INVALID} naming the key and the nearest known one

@@ -1,3 +1,4 @@
+import { makeCertificate } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 import {
   type GatewayOptions,
@@ -165,3 +166,23 @@ test('a gateway that others dial needs no key while it listens for them on a loo
   const behindTunnel = { listen, lanIp: '10.0.0.1', innerListen: '127.0.0.1' };
   expect(resolveGatewayOptions(behindTunnel).secretKey).toBe('');
 });
+
+test('gateway: a part of a nested option that is undefined counts as left out', async () => {
+  const { cert, key } = await makeCertificate();
+  const tls = { cert, key, passphrase: undefined, minVersion: undefined };
+  const innerTls = { cert, key, ca: undefined, servername: undefined };
+  const given = { listen, tls, innerTls, perMessageDeflate: { threshold: undefined } };
+  const resolved = Reflect.apply(resolveGatewayOptions, undefined, [given]);
+  expect(Object.keys(resolved.tls ?? {})).toEqual(['cert', 'key']);
+  expect(Object.keys(resolved.innerTls ?? {})).toEqual(['cert', 'key']);
+});
+
+test.each([{ secretKey: undefined }, { secretKey: undefined, innerListen: '0.0.0.0:1' }])(
+  'gateway: %j beyond loopback is refused, with a question',
+  (options) => {
+    const given = { listen, lanIp: '10.0.0.1', ...options };
+    expect(() => Reflect.apply(resolveGatewayOptions, undefined, [given])).toThrow(
+      'option Gateway.secretKey is undefined; is the environment variable set? a key is required',
+    );
+  },
+);

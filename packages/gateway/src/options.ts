@@ -1,5 +1,4 @@
 import {
-  assertInnerTls,
   assertInteger,
   assertName,
   assertOneOf,
@@ -10,19 +9,22 @@ import {
   assertZeroOrNumber,
   canonicalAddress,
   deepFreeze,
+  givenSecretKey,
   type HostPort,
   type InnerTlsOptions,
   isWildcard,
   OptionError,
   parseHostPort,
   rejectUnknownKeys,
+  resolveInnerTls,
   type SecretKey,
+  withoutUndefined,
 } from '@gatewayworker/core';
 import { parseDiscoveryAddress, type RegisterAddress } from '@gatewayworker/discovery';
 import { type SlowConsumerPolicy, slowConsumerPolicies } from './client-sender.ts';
 import { isHost, parseListenAddress } from './listen-address.ts';
 import { assertRoutes } from './route-options.ts';
-import { createTlsContext, type TlsOptions } from './tls-options.ts';
+import { resolveTls, type TlsOptions } from './tls-options.ts';
 import type { ClientProtocol } from './transports/client-protocol.ts';
 import { normalizeOrigin } from './transports/origin-list.ts';
 import type { DeflateOptions } from './transports/websocket-transport.ts';
@@ -192,19 +194,20 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
     ...Object.keys(gatewayDefaults),
   ];
   rejectUnknownKeys('Gateway', options, known);
-  const { protocol, tls, innerTls, routes, ...rest } = options;
+  const { protocol, routes, ...given } = withoutUndefined(options);
+  const { tls: clientTls, innerTls: linkTls, ...rest } = given;
   const resolved = { ...gatewayDefaults, ...rest };
   assertProtocol(protocol);
   const { scheme } = parseListenAddress(resolved.listen, protocol !== undefined);
   assertRoutes(routes, scheme);
-  if (tls !== undefined) createTlsContext(tls);
-  assertInnerTls('Gateway', innerTls, true);
+  const tls = clientTls && resolveTls(clientTls);
+  const innerTls = resolveInnerTls('Gateway', linkTls, true);
   assertName('Gateway.name', resolved.name);
   assertInteger('Gateway.count', resolved.count, { min: 1, max: 1024 });
   assertLanIp(resolved.lanIp);
   assertInnerPorts(resolved);
   parseDiscoveryAddress('Gateway.registerAddress', resolved.registerAddress);
-  assertSecretKey('Gateway', resolved.secretKey, innerListenAddress(resolved).host);
+  assertSecretKey('Gateway', givenSecretKey(options), innerListenAddress(resolved).host);
   const bytes = { min: 1024, max: 1_073_741_824 };
   // A message must fit into one inner frame beside its header.
   assertInteger('Gateway.maxMessageBytes', resolved.maxMessageBytes, { min: 1, max: 16_777_216 });

@@ -1,5 +1,11 @@
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { assertOptionsObject, OptionError, rejectUnknownKeys, toError } from '@gatewayworker/core';
+import {
+  assertOptionsObject,
+  OptionError,
+  rejectUnknownKeys,
+  toError,
+  withoutUndefined,
+} from '@gatewayworker/core';
 
 /** TLS of the listener for clients. */
 export interface TlsOptions {
@@ -14,12 +20,12 @@ export interface TlsOptions {
 }
 
 /**
- * Makes what TLS connections share.
+ * Checks the `tls` option, and answers it without the parts that are `undefined`.
  *
  * @throws {GW_ERR_OPTION_INVALID} when the certificate and the key are none, or do not belong together;
  * the error shows neither
  */
-export function createTlsContext(tls: TlsOptions): SecureContext {
+export function resolveTls(tls: TlsOptions): TlsOptions {
   assertOptionsObject('Gateway.tls', tls);
   rejectUnknownKeys('Gateway.tls', tls, ['cert', 'key', 'passphrase', 'minVersion']);
   for (const part of ['cert', 'key'] as const) {
@@ -31,10 +37,17 @@ export function createTlsContext(tls: TlsOptions): SecureContext {
   if (passphrase !== undefined && typeof passphrase !== 'string') {
     throw new OptionError('Gateway.tls.passphrase', typeof passphrase, 'allowed: a string');
   }
+  const given = withoutUndefined(tls);
   try {
-    return createSecureContext({ minVersion: 'TLSv1.2', ...tls });
+    createTlsContext(given);
   } catch (error) {
     const why = `allowed: a certificate and its key in PEM (${toError(error).message})`;
     throw new OptionError('Gateway.tls', 'hidden', why);
   }
+  return given;
+}
+
+/** Makes what TLS connections share. */
+export function createTlsContext(tls: TlsOptions): SecureContext {
+  return createSecureContext({ minVersion: 'TLSv1.2', ...tls });
 }

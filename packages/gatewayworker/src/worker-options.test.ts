@@ -28,3 +28,10 @@ test.each([
 ])('refuses %j', (options: object, message) => {
   expect(() => resolveWorkerOptions(options)).toThrow(message);
 });
+
+test.each(['name', 'count', 'onWorkerStart', 'onWorkerStop'])(
+  'worker options: undefined counts as left out for %s',
+  (name) => {
+    expect(resolveWorkerOptions({ [name]: undefined })).toEqual(resolveWorkerOptions({}));
+  },
+);

@@ -6,6 +6,7 @@ import {
   deepFreeze,
   type Logger,
   rejectUnknownKeys,
+  withoutUndefined,
 } from '@gatewayworker/core';
 
 /** The process that a worker's callback runs in. */
@@ -52,7 +53,7 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
   rejectUnknownKeys('Worker', options, Object.keys(workerDefaults));
   assertOptionalFunction('Worker.onWorkerStart', options.onWorkerStart);
   assertOptionalFunction('Worker.onWorkerStop', options.onWorkerStop);
-  const resolved = { ...workerDefaults, ...options };
+  const resolved = { ...workerDefaults, ...withoutUndefined(options) };
   assertName('Worker.name', resolved.name);
   assertInteger('Worker.count', resolved.count, { min: 1, max: 1024 });
   return deepFreeze(resolved);

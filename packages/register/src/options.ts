@@ -1,13 +1,15 @@
 import {
-  assertInnerTls,
   assertName,
   assertOptionsObject,
   assertSecretKey,
   deepFreeze,
+  givenSecretKey,
   type InnerTlsOptions,
   parseHostPort,
   rejectUnknownKeys,
+  resolveInnerTls,
   type SecretKey,
+  withoutUndefined,
 } from '@gatewayworker/core';
 
 /** Options of a register. */
@@ -45,11 +47,11 @@ export const registerDefaults: Omit<ResolvedRegisterOptions, 'innerTls'> = Objec
 export function resolveRegisterOptions(options: RegisterOptions = {}): ResolvedRegisterOptions {
   assertOptionsObject('Register', options);
   rejectUnknownKeys('Register', options, ['innerTls', ...Object.keys(registerDefaults)]);
-  const { innerTls, ...rest } = options;
+  const { innerTls, ...rest } = withoutUndefined(options);
   const resolved = { ...registerDefaults, ...rest };
   const { host } = parseHostPort('Register.listen', resolved.listen);
   assertName('Register.name', resolved.name);
-  assertSecretKey('Register', resolved.secretKey, host);
-  assertInnerTls('Register', innerTls, true);
-  return Object.freeze({ ...deepFreeze(resolved), innerTls });
+  assertSecretKey('Register', givenSecretKey(options), host);
+  const tls = resolveInnerTls('Register', innerTls, true);
+  return Object.freeze({ ...deepFreeze(resolved), innerTls: tls });
 }

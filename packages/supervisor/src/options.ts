@@ -8,6 +8,7 @@ import {
   OptionError,
   parseHostPort,
   rejectUnknownKeys,
+  withoutUndefined,
 } from '@gatewayworker/core';
 
 /** Options of `run`. */
@@ -50,7 +51,7 @@ export function resolveRunOptions(options: RunOptions, startFile: string): Resol
     pidFile: withExtension(startFile, '.pid'),
     logFile: withExtension(startFile, '.log'),
   };
-  const { pidFile, logFile, ...times } = { ...files, ...runDefaults, ...options };
+  const { pidFile, logFile, ...times } = { ...files, ...runDefaults, ...withoutUndefined(options) };
   assertNonEmptyString('run.pidFile', pidFile);
   assertNonEmptyString('run.logFile', logFile);
   const range = { min: 1, max: 86_400_000 };
