@@ -1,4 +1,5 @@
 import { deflateRawSync } from 'node:zlib';
+import { DialerRole } from '@gatewayworker/protocol';
 import {
   eventually,
   openTcpPeer,
@@ -7,6 +8,7 @@ import {
   type TestClient,
 } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
+import { openProvedLink, throwBytes } from '../fuzz/peers.ts';
 import { roles } from './roles.ts';
 import { usedBytes } from './used-bytes.ts';
 import { frame, goodHandshake, Opcode, openRaw } from './websocket-frames.ts';
@@ -185,4 +187,32 @@ test('100 KB of headers are answered with 431', async () => {
   peer.send(`GET / HTTP/1.1\r\n${headers.join('')}`);
   await expectEchoesUntil(other, () => peer.received.length > 0);
   expect(String(await peer.ended)).toMatch(/^HTTP\/1\.1 431 /);
+});
+
+test('gateway: unfinished messages are freed with their connections', async () => {
+  const events = { onMessage: () => undefined };
+  const cluster = await roles({ events });
+  const { port = 0, innerPort = 0 } = cluster.gateways[0] ?? {};
+  const part = Buffer.alloc(100_000, 'x');
+  // A tenth of a message of 1 MB.
+  const message = frame(Opcode.Text, Buffer.alloc(1_000_000, 'x')).subarray(0, part.length);
+  const inner = Buffer.concat([Buffer.of(0, 0x10, 0, 0, 0x42), part]);
+  const throwParts = async (): Promise<void> => {
+    const link = await openProvedLink(innerPort, DialerRole.Client);
+    link.send(inner);
+    const how = { opening: goodHandshake, leave: 'end', packetBytes: part.length } as const;
+    await Promise.all([link.close(), throwBytes(port, message, how)]);
+  };
+  const throwMany = async (): Promise<void> => {
+    for (let round = 0; round < 20; round += 1) {
+      await Promise.all(Array.from({ length: 10 }, throwParts));
+    }
+    await eventually(() => cluster.gateways[0]?.status().tables?.['clients'] === 0);
+  };
+  // The first ones make the process load and compile code, which stays.
+  await throwMany();
+  const before = usedBytes();
+  await throwMany();
+  // The connections have held four times this.
+  await eventually(() => usedBytes() - before < 10_000_000);
 });

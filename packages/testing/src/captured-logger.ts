@@ -10,6 +10,8 @@ export interface CapturedLogger {
   readonly logger: Logger;
   /** Every line so far. */
   readonly lines: readonly LogLine[];
+  /** Removes the lines so far and answers them, for a process that logs for hours. */
+  readonly takeLines: () => LogLine[];
 }
 
 /** Creates a logger that keeps its lines instead of printing them. */
@@ -21,5 +23,5 @@ export function captureLogger(): CapturedLogger {
       done();
     },
   });
-  return { logger: pino({ level: 'debug' }, stream), lines };
+  return { logger: pino({ level: 'debug' }, stream), lines, takeLines: () => lines.splice(0) };
 }

@@ -67,6 +67,11 @@ export class Roles {
     return this.#log.lines;
   }
 
+  /** Removes the lines that were logged so far, and answers them. */
+  takeLog(): LogLine[] {
+    return this.#log.takeLines();
+  }
+
   /** The register that runs now. */
   get register(): RegisterRuntime {
     return this.#register;

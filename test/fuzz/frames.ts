@@ -38,7 +38,7 @@ import {
   writeWorkerReady,
 } from '@gatewayworker/protocol';
 import fc from 'fast-check';
-import { type Bytes, joined, mutated, noise, short } from './fuzz-bytes.ts';
+import { type Bytes, joined, msgpackBytes, mutated, noise, short } from './bytes.ts';
 
 /** A frame of an inner link with any command and any body. */
 function innerFrame(command: number, body: Uint8Array): Buffer {
@@ -104,7 +104,10 @@ function linkFrames(frames: readonly Buffer[], messages: readonly Message[]): By
     .tuple(good, brokenBody)
     .map(([bytes, body]) => innerFrame(bytes[4] ?? 0, body));
   const unknown = fc.tuple(fc.nat(255), noise).map(([command, body]) => innerFrame(command, body));
-  const parts = [good, brokenMessage(messages), refitted, mutated(good), unknown, noise] as const;
+  const packed = fc
+    .tuple(good, msgpackBytes)
+    .map(([bytes, body]) => innerFrame(bytes[4] ?? 0, body));
+  const parts = [good, brokenMessage(messages), refitted, mutated(good), unknown, packed, noise];
   return joined(fc.oneof(...parts), 4);
 }
 
@@ -219,7 +222,31 @@ export const framesToGateway: Bytes = (() => {
   ]);
 })();
 
-/** What a worker may say first of itself; the gateway then gives it clients. */
+const longNames = fc
+  .tuple(fc.constantFrom('x', '\ud800', 'é', '\0'), fc.constantFrom(0, 1, 255, 256, 20_000))
+  .map(([one, length]) => one.repeat(length));
+
+/** Sessions, uids and groups of a peer that holds the key. */
+export const hostileCommands: Bytes = joined(
+  fc.oneof(
+    fc
+      .tuple(
+        msgpackBytes,
+        fc.constantFrom(writeSetSession, writeUpdateSession, writeApplySessionDelta),
+      )
+      .map(([bytes, write]) => written((writer) => write(writer, placeholder, bytes))),
+    fc
+      .tuple(longNames, fc.constantFrom(writeBindUid, writeJoinGroup, writeLeaveGroup))
+      .map(([name, write]) => written((writer) => write(writer, placeholder, name))),
+    fc.tuple(fc.array(longNames, { maxLength: 3 }), fc.nat(3000)).map(([names, count]) => {
+      const list = names.concat(Array.from({ length: count }, (_, index) => String(index)));
+      return written((writer) => writeSendToUids(writer, list, 'x'));
+    }),
+  ),
+  2,
+);
+
+/** Announces to a gateway that a worker is ready; the gateway then gives it clients. */
 export const workerReady: Buffer = written((writer) => {
   writeWorkerReady(writer, { decidesHandshakes: true, redelivers: true });
 });

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { createServer } from 'node:net';
 import {
   boundPort,
@@ -9,33 +8,35 @@ import {
 } from '@gatewayworker/core';
 import { type AcceptorRole, DialerRole } from '@gatewayworker/protocol';
 import { captureLogger, eventually } from '@gatewayworker/testing';
-import fc from 'fast-check';
-import { onTestFinished } from 'vitest';
-import { openTcp } from './fuzzing.ts';
+import { openTcp } from './bystander.ts';
 
-/** How a client leaves that has sent its bytes. */
-export const leaving = fc.constantFrom('end', 'reset');
+/** How bytes are sent. */
+export interface Sending {
+  /** `end` closes the connection in an orderly way, `reset` does not. */
+  readonly leave: 'end' | 'reset';
+  readonly packetBytes: number;
+  /** Sent first, and answered. */
+  readonly opening?: string;
+}
 
-/** Sends bytes to a port in packets of at most so many bytes, leaves, and waits until the port has let go. */
-export async function throwBytes(
-  port: number,
-  bytes: Buffer,
-  how: { readonly leave: string; readonly opening?: string; readonly packetBytes?: number },
-): Promise<void> {
+/** Sends bytes to a port, leaves, and waits until the connection is closed. */
+export async function throwBytes(port: number, bytes: Buffer, how: Sending): Promise<void> {
   const socket = await openTcp(port);
-  // What is answered is read and dropped: a peer that does not read is another test.
+  // Answers are read and dropped: a peer that does not read is another test.
   let received = '';
   socket.on('data', (chunk: Buffer) => {
     received = `${received}${chunk.toString('latin1')}`.slice(-4);
   });
   socket.on('error', () => undefined);
-  const closed = once(socket, 'close');
+  // Not by `once`, which rejects on an error: a connection that fails has ended too.
+  const closed = new Promise((resolve) => socket.once('close', resolve));
   if (how.opening !== undefined) {
     socket.write(how.opening);
-    await eventually(() => received !== '', { intervalMs: 1 });
+    // Refused or answered: a gateway at its limits closes without a word.
+    await eventually(() => received !== '' || socket.destroyed, { intervalMs: 1 });
   }
-  // More packets than these find nothing new, and take their time.
-  const packetBytes = Math.max(how.packetBytes ?? 4096, Math.ceil(bytes.length / 100));
+  // More packets than these find nothing new and take long.
+  const packetBytes = Math.max(how.packetBytes, Math.ceil(bytes.length / 100));
   for (let offset = 0; offset < bytes.length; offset += packetBytes) {
     socket.write(bytes.subarray(offset, offset + packetBytes));
     await new Promise((resolve) => setImmediate(resolve));
@@ -73,7 +74,6 @@ export async function openProvedLink(port: number, role: DialerRole): Promise<Pr
     // A link that was closed for what came over it is not dialed again.
     onDown: () => void link.close(),
   });
-  onTestFinished(() => link.close());
   const up = await eventually(() => connection, { intervalMs: 1 });
   return {
     get received() {

@@ -1,0 +1,202 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { DialerRole, parseClientId } from '@gatewayworker/protocol';
+import { eventually, openTcpPeer, type TcpPeer } from '@gatewayworker/testing';
+import fc from 'fast-check';
+import { frame, goodHandshake, Opcode } from '../integration/websocket-frames.ts';
+import {
+  type Bytes,
+  lengthFrames,
+  lines,
+  mutated,
+  noise,
+  proxyHeaders,
+  websocketFrames,
+  websocketHandshakes,
+} from './bytes.ts';
+import {
+  acceptorHandshakes,
+  addressedTo,
+  announcement,
+  dialerHandshakes,
+  framesOfGateway,
+  framesOfRegister,
+  framesToGateway,
+  framesToRegister,
+  hostileCommands,
+  workerReady,
+} from './frames.ts';
+import {
+  type FakeAcceptor,
+  openFakeAcceptor,
+  openFakeListener,
+  openProvedLink,
+  type Sending,
+  throwBytes,
+} from './peers.ts';
+import type { TargetPorts, TargetProcess } from './target-process.ts';
+
+/** A door by which bytes of strangers or of broken peers come in. */
+export interface Surface {
+  readonly name: string;
+  readonly input: Bytes;
+  /** Sends the bytes, and resolves when the process under test has closed what they came by. */
+  readonly throwOne: (bytes: Buffer, target: TargetProcess, how: Sending) => Promise<void>;
+}
+
+/** Bytes that come straight to a port. */
+function door(
+  name: string,
+  port: (ports: TargetPorts) => number,
+  input: Bytes,
+  opening?: string,
+): Surface {
+  return {
+    name,
+    input,
+    throwOne: (bytes, target, how) =>
+      throwBytes(port(target.ports), bytes, opening === undefined ? how : { ...how, opening }),
+  };
+}
+
+/** What a client of TLS says first. */
+async function clientHello(): Promise<Buffer> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+  const client = connectTls({ port, host: '127.0.0.1', servername: 'localhost' });
+  client.on('error', () => undefined);
+  const [socket] = await once(server, 'connection');
+  const [hello] = await once(socket, 'data');
+  client.destroy();
+  socket.destroy();
+  server.close();
+  return hello;
+}
+
+/** A client that a broken peer may do to as it likes. */
+async function openVictim(port: number): Promise<TcpPeer> {
+  const victim = await openTcpPeer(port);
+  victim.send(Buffer.concat([Buffer.from(goodHandshake), frame(Opcode.Text, 'x')]));
+  return victim;
+}
+
+/** Frames of a peer that holds the key, about clients of the gateway that it is linked to. */
+function framesTo(name: string, role: DialerRole, input: Bytes): Surface {
+  return {
+    name,
+    input,
+    throwOne: async (bytes, target) => {
+      const { peer, inner } = target.ports;
+      const victim = await openVictim(peer);
+      await eventually(() => victim.received.length > 0, { intervalMs: 1 });
+      const link = await openProvedLink(inner, role);
+      if (role === DialerRole.Worker) link.send(workerReady);
+      const ids = await target.ask<string[]>({ kind: 'clients' }).catch((): string[] => []);
+      const addresses = ids.map(parseClientId).filter((one) => one !== undefined);
+      // The newest client of that gateway is most likely the victim: ids are numbered.
+      const address = addresses.at(-1);
+      link.send(address === undefined ? bytes : addressedTo(address, bytes));
+      await link.close();
+      victim.destroy();
+    },
+  };
+}
+
+function framesToRegisterOf(role: DialerRole): Surface {
+  return {
+    name: `register-frames-of-${role}`,
+    input: framesToRegister,
+    throwOne: async (bytes, target) => {
+      const link = await openProvedLink(target.ports.register, role);
+      link.send(bytes);
+      await link.close();
+    },
+  };
+}
+
+/** A gateway that talks nonsense to the worker and to the client of the Gateway API. */
+function fakeGateway(
+  name: string,
+  open: (bytes: Buffer) => Promise<FakeAcceptor>,
+  input: Bytes,
+): Surface {
+  return {
+    name,
+    input,
+    throwOne: async (bytes, target) => {
+      const fake = await open(bytes);
+      const announcer = await openProvedLink(target.ports.register, DialerRole.Gateway);
+      announcer.send(announcement(fake.address));
+      const answered = target.ask({ kind: 'clients' }).catch(() => undefined);
+      await eventually(() => fake.served >= 2, { intervalMs: 1, timeoutMs: 30_000 });
+      await announcer.close();
+      await Promise.all([fake.close(), answered]);
+    },
+  };
+}
+
+/** A register that talks nonsense to a client of the Gateway API. */
+function fakeRegister(
+  name: string,
+  open: (bytes: Buffer) => Promise<FakeAcceptor>,
+  input: Bytes,
+): Surface {
+  return {
+    name,
+    input,
+    throwOne: async (bytes, target) => {
+      const fake = await open(bytes);
+      const outcome = await target.ask<string>({ kind: 'connect', address: fake.address });
+      await fake.close();
+      if (outcome !== 'connected' && outcome !== 'GW_ERR_CONNECT_TIMEOUT') {
+        throw new Error(`connecting to a broken register ended with ${outcome}`);
+      }
+    },
+  };
+}
+
+/** Every surface. Each input is shorter than 64 KiB. */
+export async function allSurfaces(): Promise<readonly Surface[]> {
+  const hello = fc.constant(await clientHello());
+  const helloAndNoise = fc.tuple(hello, noise).map((parts) => Buffer.concat(parts));
+  const tlsBytes = fc.oneof(noise, hello, mutated(hello), mutated(helloAndNoise));
+  const proxied = fc.tuple(proxyHeaders, websocketHandshakes).map((parts) => Buffer.concat(parts));
+  const deflate = goodHandshake.replace(
+    /\r\n$/,
+    'Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n',
+  );
+  const anyInner = fc.oneof(noise, dialerHandshakes);
+  return [
+    door('websocket-handshake', (ports) => ports.websocket, websocketHandshakes),
+    door('deflate-handshake', (ports) => ports.deflate, websocketHandshakes),
+    door('websocket-frames', (ports) => ports.websocket, websocketFrames, goodHandshake),
+    door('deflate-frames', (ports) => ports.deflate, websocketFrames, deflate),
+    door('proxy-header', (ports) => ports.proxy, proxied),
+    door('tls-handshake', (ports) => ports.tls, tlsBytes),
+    door('text', (ports) => ports.text, fc.oneof(lines, mutated(lines))),
+    door('frame', (ports) => ports.frame, fc.oneof(lengthFrames, mutated(lengthFrames))),
+    door('tcp', (ports) => ports.tcp, noise),
+    door('inner-handshake', (ports) => ports.inner, anyInner),
+    door('register-handshake', (ports) => ports.register, anyInner),
+    framesTo('gateway-frames-of-worker', DialerRole.Worker, framesToGateway),
+    framesTo('gateway-frames-of-client', DialerRole.Client, framesToGateway),
+    framesTo('gateway-commands', DialerRole.Client, hostileCommands),
+    ...Object.values(DialerRole).map(framesToRegisterOf),
+    fakeGateway('fake-gateway-handshake', openFakeListener, fc.oneof(noise, acceptorHandshakes)),
+    fakeGateway(
+      'fake-gateway-frames',
+      (bytes) => openFakeAcceptor('gateway', bytes),
+      framesOfGateway,
+    ),
+    fakeRegister('fake-register-handshake', openFakeListener, fc.oneof(noise, acceptorHandshakes)),
+    fakeRegister(
+      'fake-register-frames',
+      (bytes) => openFakeAcceptor('register', bytes),
+      framesOfRegister,
+    ),
+  ];
+}
