@@ -246,7 +246,7 @@ async function openPerson(name: string, room: string): Promise<Page> {
   const context = await browser.newContext();
   onTestFinished(() => context.close());
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   await page.goto(address);
   await page.getByRole('textbox', { name: 'Your name' }).fill(name);
   await page.getByRole('combobox', { name: 'Room' }).fill(room);

@@ -1,24 +1,29 @@
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import {
   type Cluster,
   eventually,
   freePorts,
+  nodeFlags,
   openClient,
   openTcpPeer,
   startCluster,
   type TcpPeer,
   type TestClient,
 } from '@gatewayworker/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { deviceProtocol } from '../../examples/custom-protocol/device-protocol.ts';
+import { launchBrowser } from './browser.ts';
 
 let cluster: Cluster;
 let devicePort = 0;
 let dashboardPort = 0;
+let pagePort = 0;
 
 beforeAll(async () => {
   const ports = await freePorts(8);
   [devicePort = 0, dashboardPort = 0] = ports;
+  pagePort = ports[7] ?? 0;
   cluster = await startCluster({
     file: join(import.meta.dirname, '../../examples/custom-protocol/start.ts'),
     env: {
@@ -26,12 +31,18 @@ beforeAll(async () => {
       DEVICES_DASHBOARD_PORT: String(dashboardPort),
       DEVICES_REGISTER_PORT: String(ports[2]),
       DEVICES_INNER_PORT: String(ports[3]),
-      DEVICES_PAGE_PORT: String(ports[7]),
+      DEVICES_PAGE_PORT: String(pagePort),
     },
   });
 });
 
 afterAll(() => cluster.dispose());
+
+/** A websocket of the dashboard page: without its Origin the gateway refuses it. */
+async function openDashboard(): Promise<TestClient> {
+  const headers = { Origin: `http://127.0.0.1:${pagePort}` };
+  return await openClient(dashboardPort, '/', { headers });
+}
 
 /** A device that has said its name. */
 async function openDevice(name: string): Promise<TcpPeer> {
@@ -60,7 +71,7 @@ async function until(dashboard: TestClient, notice: object): Promise<void> {
 }
 
 test('devices report to every dashboard, and a dashboard talks to one device', async () => {
-  const dashboards = await Promise.all(Array.from({ length: 4 }, () => openClient(dashboardPort)));
+  const dashboards = await Promise.all(Array.from({ length: 4 }, () => openDashboard()));
   const [boiler, lamp] = [await openDevice('boiler-1'), await openDevice('lamp')];
   for (const dashboard of dashboards) await until(dashboard, { device: 'boiler-1', here: true });
   boiler.send(
@@ -77,7 +88,7 @@ test('devices report to every dashboard, and a dashboard talks to one device', a
 });
 
 test('a broadcast reaches devices and dashboards, framed for each', async () => {
-  const dashboards = await Promise.all([openClient(dashboardPort), openClient(dashboardPort)]);
+  const dashboards = await Promise.all([openDashboard(), openDashboard()]);
   const devices = [await openDevice('a'), await openDevice('b'), await openDevice('c')];
   for (const name of ['a', 'b', 'c']) {
     for (const dashboard of dashboards) await until(dashboard, { device: name, here: true });
@@ -89,13 +100,53 @@ test('a broadcast reaches devices and dashboards, framed for each', async () => 
   for (const dashboard of dashboards) dashboard.terminate();
 });
 
+test('device dashboard: a page shows values, sends commands and sees who leaves', async () => {
+  const env = { ...process.env, DEVICES_PORT: String(devicePort) };
+  const file = join(import.meta.dirname, '../../examples/custom-protocol/device.ts');
+  const device = spawn(process.execPath, [...nodeFlags(file), file, 'boiler-2', '21.5'], { env });
+  onTestFinished(() => void device.kill());
+  let printed = '';
+  device.stdout.on('data', (text) => {
+    printed += text;
+  });
+  const first = await openDashboard();
+  await eventually(() => first.messages.some((text) => /"boiler-2","value"/.test(String(text))));
+  first.terminate();
+
+  const browser = await launchBrowser();
+  onTestFinished(() => browser.close());
+  const page = await browser.newPage();
+  page.setDefaultTimeout(60_000);
+  const problems: string[] = [];
+  page.on('pageerror', ({ message }) => problems.push(message));
+  page.on('console', (message) => {
+    if (message.type() === 'error') problems.push(message.text());
+  });
+  await page.goto(`http://127.0.0.1:${pagePort}`);
+  // A device that was there before has its value at once.
+  const card = page.getByRole('listitem').filter({ has: page.getByText('boiler-2') });
+  await card.locator('.value', { hasText: /^\d+\.\d$/ }).waitFor();
+  await page.getByLabel('Command for boiler-2').fill('off');
+  await page.getByRole('button', { name: 'Send to boiler-2' }).click();
+  await eventually(() => printed.includes('boiler-2: off\n'));
+  device.kill();
+  await card.getByText('offline').waitFor();
+  expect(problems).toEqual([]);
+});
+
+test('device dashboard: a page of another origin opens no websocket', async () => {
+  const headers = { Origin: 'https://evil.example' };
+  await expect(openClient(dashboardPort, '/', { headers })).rejects.toThrow('403');
+  await expect(openClient(dashboardPort)).rejects.toThrow('403');
+});
+
 test('a broken frame closes that device only', async () => {
   const [broken, other] = [await openDevice('broken'), await openDevice('other')];
   const frame = Buffer.from(deviceProtocol.encode('1'));
   frame.writeUInt8(0xff, frame.length - 1);
   broken.send(frame);
   await broken.ended;
-  const dashboard = await openClient(dashboardPort);
+  const dashboard = await openDashboard();
   other.send(deviceProtocol.encode('2'));
   await eventually(() => {
     other.send(deviceProtocol.encode('2'));

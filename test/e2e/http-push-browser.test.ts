@@ -103,11 +103,41 @@ test('after its gateway is killed a page is bound again by itself, and hears the
   );
 });
 
+test('push page: pushes are a list in a log, and buttons have enough contrast', async () => {
+  const ada = await openPerson('Ada');
+  await push(ada, 'Hello');
+  const items = ada.getByRole('log', { name: 'Pushes' }).getByRole('list').getByRole('listitem');
+  await items.first().waitFor();
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await ada.emulateMedia({ colorScheme });
+    const style = "getComputedStyle(document.querySelector('#compose .primary'))";
+    const colors = await ada.evaluate<string[]>(`[${style}.color, ${style}.backgroundColor]`);
+    expect(contrast(colors), colorScheme).toBeGreaterThanOrEqual(4.5);
+  }
+});
+
+/**
+ * The contrast of two opaque colours, such as `rgb(255, 255, 255)`.
+ *
+ * Source: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
+ */
+function contrast(colors: readonly string[]): number {
+  const luminances = colors.map((color) => {
+    const channels = (color.match(/\d+/g) ?? []).map((channel) => {
+      const part = Number(channel) / 255;
+      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    });
+    const [red = 0, green = 0, blue = 0] = channels;
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  });
+  return (Math.max(...luminances) + 0.05) / (Math.min(...luminances) + 0.05);
+}
+
 async function openPerson(name: string): Promise<Page> {
   const context = await browser.newContext();
   onTestFinished(() => context.close());
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   await page.goto(address);
   await page.getByRole('textbox', { name: 'Your name' }).fill(name);
   await page.getByRole('button', { name: 'Log in' }).click();

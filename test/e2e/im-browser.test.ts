@@ -342,6 +342,45 @@ test('a log-out everywhere ends every device, and a login is needed again', asyn
   await tab.locator('html[data-connection="open"]').waitFor();
 });
 
+test('im page: a first visit makes no request that fails and no error in the console', async () => {
+  const page = await (await browser.newContext()).newPage();
+  onTestFinished(() => page.context().close());
+  const problems: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error') problems.push(message.text());
+  });
+  page.on('response', (response) => {
+    if (response.status() >= 400) problems.push(`${response.status()} ${response.url()}`);
+  });
+  await page.goto(im.address);
+  await page.getByRole('tabpanel', { name: 'Log in' }).waitFor();
+  expect(await page.locator('form[role]').count()).toBe(0);
+  expect(problems).toEqual([]);
+});
+
+test('im page: on a phone the list has landmarks, opens a friend and shows a lost connection', async () => {
+  const [ada, grace] = await openFriends();
+  const { page } = ada;
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.locator('main:visible').waitFor();
+  await page.getByRole('heading', { level: 1, name: 'Messenger' }).waitFor();
+  await page.getByRole('button', { name: 'Your account: Ada' }).waitFor();
+  await ada.showTab('People');
+  await page.locator(`[data-user="${grace.name}"] .person-who`).click();
+  await page.getByRole('heading', { level: 1, name: 'Grace' }).waitFor();
+  await page.getByRole('button', { name: 'Back to the conversations' }).click();
+  await page.context().setOffline(true);
+  await page.getByText('Reconnecting…').waitFor();
+});
+
+test('im page: Find people focuses the search, which takes what is typed', async () => {
+  const linus = await openPerson('linus');
+  await linus.register();
+  await linus.page.getByRole('button', { name: 'Find people' }).click();
+  await linus.page.keyboard.type(linus.name);
+  await linus.page.locator(`[data-user="${linus.name}"]`).waitFor();
+});
+
 /** Names are unique: each test has people of its own. */
 let people = 0;
 

@@ -27,12 +27,8 @@ export function Sidebar({ onSettings, onNewGroup }: SidebarProps): React.JSX.Ele
     <section className="sidebar" aria-label="Conversations and people">
       <h1 className="visually-hidden">Messenger</h1>
       <header className="sidebar-header">
-        <button
-          type="button"
-          className="me"
-          onClick={onSettings}
-          aria-label={`${me.nickname}, your account`}
-        >
+        <button type="button" className="me" onClick={onSettings}>
+          <span className="visually-hidden">Your account: </span>
           <Avatar id={me.id} name={me.nickname} picture={me.avatar} />
           <bdi className="me-name">{me.nickname}</bdi>
         </button>
