@@ -1,4 +1,4 @@
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { RateMeter } from './rate-meter.ts';
 
 /** Figures of a process as such. */
@@ -16,7 +16,10 @@ const ticksPerWindow = 5;
 
 /** Watches the process it runs in, from its construction on, without keeping it alive. */
 export class ProcessSampler {
-  readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: resolutionMs });
+  // The type has another name in newer Node.js types.
+  readonly #delay: ReturnType<typeof monitorEventLoopDelay> = monitorEventLoopDelay({
+    resolution: resolutionMs,
+  });
   readonly #rate = new RateMeter(performance.now());
   readonly #readTotal: () => number;
   readonly #timer: NodeJS.Timeout;
