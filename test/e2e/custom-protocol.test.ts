@@ -38,10 +38,12 @@ beforeAll(async () => {
 
 afterAll(() => cluster.dispose());
 
-/** A websocket of the dashboard page: without its Origin the gateway refuses it. */
+/** A websocket of the dashboard page, which has joined its group; without its Origin the gateway refuses it. */
 async function openDashboard(): Promise<TestClient> {
   const headers = { Origin: `http://127.0.0.1:${pagePort}` };
-  return await openClient(dashboardPort, '/', { headers });
+  const dashboard = await openClient(dashboardPort, '/', { headers });
+  await eventually(() => dashboard.messages.some((text) => /^\{"devices":/.test(String(text))));
+  return dashboard;
 }
 
 /** A device that has said its name. */
