@@ -194,7 +194,7 @@ test('after a gateway is killed its people are back by themselves, and the other
   });
   const stayed = lost.page === pair.ada ? pair.grace : pair.ada;
   await seeNotice(stayed, new RegExp(`${lost.who}.* left`));
-  await eventually(() => isIn(lost.page, lost.who, 'bridge'), { timeoutMs: 20_000 });
+  await eventually(() => isIn(lost.page, lost.who, 'bridge'), { timeoutMs: 120_000 });
   await seeNotice(stayed, new RegExp(`${lost.who}.* joined`));
   await expectPeople(stayed, lost.who === 'Ada' ? ['Grace', 'Ada'] : ['Ada', 'Grace']);
 
@@ -221,7 +221,7 @@ test('a page whose greeting a killed worker took with it is connected by itself'
     return status?.processes.some(({ inFlight }) => (inFlight ?? 0) > 0);
   });
   for (const pid of pids) process.kill(pid, 'SIGKILL');
-  await eventually(async () => (await readClientId(page)) !== null, { timeoutMs: 20_000 });
+  await eventually(async () => (await readClientId(page)) !== null, { timeoutMs: 120_000 });
 });
 
 /** Ada and Grace in a room, each on a gateway process of her own. */
@@ -236,7 +236,7 @@ async function openPair(room: string): Promise<{ ada: Page; grace: Page }> {
       await page.close();
       return undefined;
     },
-    { timeoutMs: 30_000 },
+    { timeoutMs: 120_000 },
   );
   await expectPeople(ada, ['Ada', 'Grace']);
   return { ada, grace };
@@ -251,7 +251,7 @@ async function openPerson(name: string, room: string): Promise<Page> {
   await page.getByRole('textbox', { name: 'Your name' }).fill(name);
   await page.getByRole('combobox', { name: 'Room' }).fill(room);
   await page.getByRole('button', { name: 'Enter the room' }).click();
-  await eventually(() => isIn(page, name, room), { timeoutMs: 20_000 });
+  await eventually(() => isIn(page, name, room), { timeoutMs: 120_000 });
   return page;
 }
 

@@ -141,7 +141,7 @@ run();
     }
     clearInterval(timer);
     await eventually(() => expect(visitors.filter(({ isSettled }) => !isSettled)).toHaveLength(0), {
-      timeoutMs: 20_000,
+      timeoutMs: 120_000,
     });
   },
 );

@@ -92,7 +92,7 @@ test('after its gateway is killed a page is bound again by itself, and hears the
   for (const { pid } of gateways) process.kill(pid, 'SIGKILL');
   for (const page of [ada, grace]) {
     await eventually(async () => (await isBound(page)) && !ids.includes(await clientIdOf(page)), {
-      timeoutMs: 30_000,
+      timeoutMs: 120_000,
     });
   }
   // The app links to the new gateways by itself too; until then it answers 503.
@@ -141,7 +141,7 @@ async function openPerson(name: string): Promise<Page> {
   await page.goto(address);
   await page.getByRole('textbox', { name: 'Your name' }).fill(name);
   await page.getByRole('button', { name: 'Log in' }).click();
-  await eventually(() => isBound(page), { timeoutMs: 20_000 });
+  await eventually(() => isBound(page), { timeoutMs: 120_000 });
   return page;
 }
 

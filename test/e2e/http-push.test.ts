@@ -467,6 +467,6 @@ async function allReady(
         ),
       );
     },
-    { timeoutMs: 20_000 },
+    { timeoutMs: 120_000 },
   );
 }

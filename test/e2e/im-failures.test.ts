@@ -73,7 +73,7 @@ async function post({ client }: Person, conversationId: string, text: string): P
         return false;
       },
     );
-  await eventually(attempt, { timeoutMs: 40_000, intervalMs: 200 });
+  await eventually(attempt, { timeoutMs: 120_000, intervalMs: 200 });
 }
 
 async function historyOf({ client }: Person, conversationId: string): Promise<Message[]> {
@@ -133,7 +133,7 @@ async function talkDuring(happening: () => Promise<void>): Promise<Person[]> {
     client.say({ type: 'sync' });
     await eventually(
       () => expect(screen.filter(({ content }) => content.kind === 'text')).toEqual(history),
-      { timeoutMs: 20_000 },
+      { timeoutMs: 120_000 },
     );
   }
   return people;
@@ -159,7 +159,7 @@ test('a reload while people talk loses and doubles nothing', async () => {
         const now = await pids();
         return now.length === before.length && now.every((pid) => !before.includes(pid));
       },
-      { timeoutMs: 40_000 },
+      { timeoutMs: 120_000 },
     );
   });
   for (const { heard } of people)

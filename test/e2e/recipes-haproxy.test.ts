@@ -58,7 +58,7 @@ describe.skipIf(reason !== '')(`HAProxy before two gateways${reason}`, () => {
       expect(gatewayOf(await hosts.open())).toBe(gatewayOf(staying));
       hosts.host('gateway1').plugCable();
       await eventually(async () => gatewayOf(await hosts.open()) !== gatewayOf(staying), {
-        timeoutMs: 20_000,
+        timeoutMs: 120_000,
       });
       expect(staying.client.isOpen).toBe(true);
     },

@@ -72,7 +72,7 @@ describe.skipIf(reason !== '')(`nginx before two gateways${reason}`, () => {
           const next = await hosts.open();
           return gatewayOf(next) !== gatewayOf(during[0] ?? next) && next;
         },
-        { timeoutMs: 20_000 },
+        { timeoutMs: 120_000 },
       );
       expect([one, other].map(({ client }) => client.isOpen)).toEqual([true, true]);
 

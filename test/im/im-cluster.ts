@@ -71,7 +71,7 @@ export async function startIm(
           const row = (await cluster.status()).find((one) => one.name === name && one.id === id);
           return row !== undefined && row.pid !== victim && row['state'] === 'ready';
         },
-        { timeoutMs: 40_000 },
+        { timeoutMs: 120_000 },
       );
     },
     async dispose() {

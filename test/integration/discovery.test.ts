@@ -137,7 +137,7 @@ describe.each([
       expect(await client.next()).toBe('x');
       // Those who know the gateways go on with what they know.
       await eventually(() => cluster.workers[0]?.status().notices.length === 1, {
-        timeoutMs: 15_000,
+        timeoutMs: 50_000,
       });
       const [id = ''] = await api.getAllClientIdList();
       expect(api.joinGroup(id, 'those who listen')).toBe(true);
@@ -149,7 +149,7 @@ describe.each([
       await means.start(cluster);
       await starting;
       await eventually(() => cluster.gateways.every(({ workerCount }) => workerCount === 1), {
-        timeoutMs: 15_000,
+        timeoutMs: 50_000,
       });
       client.send('y');
       expect(await client.next()).toBe('y');
@@ -166,7 +166,7 @@ describe.each([
         [...cluster.gateways, ...cluster.workers].flatMap((process) => process.status()[kind]);
       expect(remarks('notices')).toEqual([]);
       await means.stop(cluster);
-      await eventually(() => remarks('notices').length === 2, { timeoutMs: 15_000 });
+      await eventually(() => remarks('notices').length === 2, { timeoutMs: 50_000 });
       expect(remarks('notices')).toEqual([means.away, means.away]);
       expect(remarks('obstacles')).toEqual([]);
       // Those that nobody has found yet cannot serve.
@@ -177,7 +177,7 @@ describe.each([
       await means.start(cluster);
       await Promise.all(starting);
       const isWell = (): boolean => [...remarks('obstacles'), ...remarks('notices')].length === 0;
-      await eventually(isWell, { timeoutMs: 15_000 });
+      await eventually(isWell, { timeoutMs: 50_000 });
     },
   );
 
@@ -232,7 +232,7 @@ test.skipIf(reason !== '')(
     expect(keys).toHaveLength(2);
 
     await keysBelow(prefix, 'deleterange');
-    await eventually(async () => (await keysBelow(prefix)).length === 2, { timeoutMs: 15_000 });
+    await eventually(async () => (await keysBelow(prefix)).length === 2, { timeoutMs: 50_000 });
     expect(await keysBelow(prefix)).toEqual(keys);
     await eventually(() => cluster.gateways[0]?.workerCount === 1);
     client.send('x');
@@ -245,15 +245,15 @@ test.skipIf(reason !== '')(
     expect(puts()).toBe(2);
     const [key = ''] = keys.filter((one) => one.includes('/gateways/'));
     await keysBelow(prefix, 'put', { key: btoa(key), range_end: undefined, value: btoa('x') });
-    await eventually(() => puts() === 3, { timeoutMs: 15_000 });
+    await eventually(() => puts() === 3, { timeoutMs: 50_000 });
     await cluster.startWorker();
-    await eventually(() => cluster.gateways[0]?.workerCount === 2, { timeoutMs: 15_000 });
+    await eventually(() => cluster.gateways[0]?.workerCount === 2, { timeoutMs: 50_000 });
     client.send('y');
     expect(await client.next()).toBe('y');
 
     // It is its lease that keeps the key, as before.
     await cluster.gateways[0]?.stop();
-    await eventually(async () => !(await keysBelow(prefix)).includes(key), { timeoutMs: 15_000 });
+    await eventually(async () => !(await keysBelow(prefix)).includes(key), { timeoutMs: 50_000 });
   },
 );
 
@@ -268,7 +268,7 @@ test.skipIf(reason !== '')(
     network.set({ isBlackHole: true });
     await cluster.startGateway();
     await eventually(() => cluster.gateways.every(({ workerCount }) => workerCount === 1), {
-      timeoutMs: 25_000,
+      timeoutMs: 50_000,
     });
   },
 );

@@ -278,6 +278,6 @@ test('who dials by TLS trusts no stranger though the process is told to', async 
 test('who dials by TLS gives up on who says nothing, and dials again', async () => {
   const silent = await listenFalsely(() => undefined);
   const dialing = dialInVain(silent.port, /^the peer took too long$/, 7000);
-  await eventually(() => silent.peers.length >= 2, { timeoutMs: 20_000 });
+  await eventually(() => silent.peers.length >= 2, { timeoutMs: 50_000 });
   await dialing;
 });

@@ -90,7 +90,7 @@ async function awaitServed(clients: readonly NumberedClient[]): Promise<void> {
   const before = clients.map(({ client }) => client.messages.length);
   await eventually(
     () => clients.every(({ client }, index) => client.messages.length > (before[index] ?? 0) + 5),
-    { timeoutMs: 20_000 },
+    { timeoutMs: 120_000 },
   );
 }
 
@@ -105,7 +105,7 @@ async function expectComplete(clients: readonly NumberedClient[]): Promise<Outco
   for (const client of clients) client.stop();
   const isComplete = (client: NumberedClient): boolean =>
     new Set(client.answers().map(({ number }) => number)).size === client.sent;
-  await eventually(() => clients.every(isComplete), { timeoutMs: 20_000 });
+  await eventually(() => clients.every(isComplete), { timeoutMs: 120_000 });
   let repeated = 0;
   for (const client of clients) {
     expect(client.client.isOpen).toBe(true);
