@@ -169,6 +169,8 @@ test.each([
   await eventually(() => other.received.length > 0);
 });
 
+const encodeFailed = 'encode of the protocol failed: the message was not sent';
+
 test('what an own protocol cannot encode is not sent, and everything else is', async () => {
   const cluster = await everyProtocol({
     onMessage: (_id, message, ctx) => {
@@ -183,8 +185,37 @@ test('what an own protocol cannot encode is not sent, and everything else is', a
   api.sendToAll('unspeakable');
   api.sendToAll('b');
   await eventually(() => peer.received.equals(Buffer.from('a;b;')));
-  const failures = cluster.log.filter((line) => line['msg'] === 'a message could not be encoded');
-  expect(failures).toHaveLength(2);
+  expect(cluster.gateways[4]?.status().limits).toMatchObject({ encodeError: 2, decodeError: 0 });
+  const [failure] = cluster.log.filter((line) => line['msg'] === encodeFailed);
+  expect(failure).toMatchObject({ err: { stack: expect.stringContaining('encode') } });
+});
+
+test('an own decode that throws: the client is closed, the log has the stack, and it is counted', async () => {
+  const decode = (buffer: Buffer) => {
+    if (buffer.includes('bad')) throw new Error('my decode failed');
+    return semicolons.decode(buffer);
+  };
+  const cluster = await roles({
+    events: echo,
+    gatewayOptions: { listen: 'own://127.0.0.1:0', protocol: { ...semicolons, decode } },
+  });
+  const other = await open(cluster, 0);
+  for (let count = 0; count < 20; count += 1) {
+    const peer = await open(cluster, 0);
+    peer.send('bad;');
+    await peer.ended;
+  }
+  other.send('a;');
+  await eventually(() => other.received.equals(Buffer.from('a;')));
+  expect(cluster.gateways[0]?.status().limits).toMatchObject({ decodeError: 20, internalError: 0 });
+  const failures = cluster.log.filter(
+    (line) => line['msg'] === 'decode of the protocol failed: the client was closed',
+  );
+  expect(failures[0]).toMatchObject({
+    err: { message: 'my decode failed', stack: expect.stringContaining('protocols.test.ts') },
+    remoteAddress: '127.0.0.1',
+  });
+  expect(failures.length).toBeLessThan(20);
 });
 
 test('an own protocol that answers promises closes who speaks it, and nobody else', async () => {
@@ -206,9 +237,7 @@ test('an own protocol that answers promises closes who speaks it, and nobody els
   await refused.ended;
   const deaf = await open(cluster, 1);
   deaf.send('a;');
-  await eventually(() =>
-    cluster.log.some((line) => line['msg'] === 'a message could not be encoded'),
-  );
+  await eventually(() => cluster.log.some((line) => line['msg'] === encodeFailed));
   const lines = cluster.log.filter((line) => /answered a promise/.test(String(line['msg'])));
   expect(lines.map((line) => line['method'])).toEqual(['decode', 'encode']);
 });

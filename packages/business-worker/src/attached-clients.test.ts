@@ -5,6 +5,7 @@ import {
   FlushScheduler,
   FrameConnection,
   GatewayWorkerError,
+  Guard,
   RequestTable,
 } from '@gatewayworker/core';
 import {
@@ -138,6 +139,7 @@ class Worker {
     gateway: new GatewayClient(() => {
       throw new GatewayWorkerError('GW_ERR_NOT_IN_WORKER');
     }),
+    guard: new Guard(),
     logger: createLogger({ stdout: false }),
     onEvent: (context, event) => this.happened.push({ context, event }),
     decide: undefined,

@@ -1,5 +1,5 @@
 import type { GatewayClient, GatewayLink } from '@gatewayworker/client';
-import type { Logger } from '@gatewayworker/core';
+import type { Guard, Logger } from '@gatewayworker/core';
 import {
   ClosedBy,
   Command,
@@ -16,6 +16,7 @@ import {
 } from '@gatewayworker/protocol';
 import { ClientContext, type ClientEvent } from './client-context.ts';
 import type { HandshakeCandidate, HandshakeRequest } from './event-handler.ts';
+import { failedDecision } from './handshake-answer.ts';
 import { parseHandshakeRequest } from './handshake-request.ts';
 
 /** Lost clients whose `onClose` starts in one turn of the event loop. */
@@ -57,7 +58,9 @@ interface LostGateway {
 /** What the table needs. */
 export interface AttachedClientsOptions {
   readonly gateway: GatewayClient;
+  readonly guard: Guard;
   readonly logger: Logger;
+  /** Never throws. */
   readonly onEvent: (context: ClientContext, event: ClientEvent) => void;
   /** Tells whether a gateway whose link is down is known to live. */
   readonly isAlive: (link: GatewayLink) => boolean;
@@ -262,7 +265,13 @@ export class AttachedClients {
     } else if (message.type === 'handshakeAsked') {
       // Read here: a request that is none breaks the link, and a promise would reject unseen.
       const request = parseHandshakeRequest(message.request);
-      void this.#decide(link, message, request);
+      const { requestId } = message;
+      this.#options.guard.follow(
+        'onHandshake decision',
+        this.#decide(link, message, request),
+        (decision) => answerHandshake(link, requestId, decision),
+        () => answerHandshake(link, requestId, failedDecision),
+      );
     }
   }
 
@@ -270,17 +279,15 @@ export class AttachedClients {
     link: GatewayLink,
     asked: HandshakeAsked,
     request: HandshakeRequest,
-  ): Promise<void> {
-    const { requestId, remoteAddress, remotePort, gatewayPort } = asked;
-    const decision = await this.#options.decide?.({
+  ): Promise<HandshakeDecision | undefined> {
+    const { remoteAddress, remotePort, gatewayPort } = asked;
+    return await this.#options.decide?.({
       ...request,
       remoteAddress,
       remotePort,
       gatewayName: link.name,
       gatewayPort,
     });
-    if (decision === undefined || !link.connection.isOpen) return;
-    link.connection.send({ type: 'handshakeDecided', requestId, ...decision });
   }
 
   /** Tells a gateway what this worker takes, if anything. */
@@ -335,12 +342,27 @@ export class AttachedClients {
         this.#options.onEvent(context, { kind: 'closed', closed, isRedelivered: false });
       }
       const next = first + LOST_CLIENTS_PER_TURN;
-      if (next < contexts.length) setImmediate(endFrom, next);
+      if (next < contexts.length) setImmediate(endNext, next);
       else this.#ending -= 1;
     };
+    // Another attempt: the clients that are left must have their end.
+    const endNext = this.#options.guard.wrap(
+      'clients of a lost gateway',
+      endFrom,
+      (_error, first) => endFrom(first),
+    );
     this.#ending += 1;
     endFrom(0);
   }
+}
+
+function answerHandshake(
+  { connection }: GatewayLink,
+  requestId: number,
+  decision: HandshakeDecision | undefined,
+): void {
+  if (decision === undefined || !connection.isOpen) return;
+  connection.send({ type: 'handshakeDecided', requestId, ...decision });
 }
 
 function hasEndWaiting(context: ClientContext): boolean {

@@ -3,6 +3,7 @@ import { GatewayPool } from '@gatewayworker/client';
 import {
   emptyRoleStatus,
   FlushScheduler,
+  Guard,
   type Logger,
   quickStop,
   type RoleRuntime,
@@ -11,7 +12,7 @@ import {
   type StopOptions,
 } from '@gatewayworker/core';
 import { parseDiscoveryAddress } from '@gatewayworker/discovery';
-import { DialerRole } from '@gatewayworker/protocol';
+import { CloseCode, DialerRole } from '@gatewayworker/protocol';
 import { AttachedClients } from './attached-clients.ts';
 import type { EventHandler, WorkerInfo } from './event-handler.ts';
 import { EventRunner } from './event-runner.ts';
@@ -40,6 +41,8 @@ export interface BusinessWorkerContext {
   /** Number of the process within its declaration, from 0. */
   readonly id: number;
   readonly logger: Logger;
+  /** Keeps exceptions of one client or link from the process. @default one that logs */
+  readonly guard?: Guard | undefined;
   /** Loads the application's callbacks. @default imports the module of the `eventHandler` option */
   readonly loadEvents?: (eventHandler: string) => Promise<EventHandler>;
 }
@@ -49,6 +52,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
   readonly #options: ResolvedBusinessWorkerOptions;
   readonly #id: number;
   readonly #logger: Logger;
+  readonly #guard: Guard;
   readonly #loadEvents: (eventHandler: string) => Promise<EventHandler>;
   readonly #ending = new AbortController();
   #worker: StartedWorker | undefined;
@@ -59,7 +63,9 @@ export class BusinessWorkerRuntime implements RoleRuntime {
   constructor(options: ResolvedBusinessWorkerOptions, context: BusinessWorkerContext) {
     this.#options = options;
     this.#id = context.id;
-    this.#logger = context.logger;
+    const { logger, guard = new Guard(logger) } = context;
+    this.#logger = logger;
+    this.#guard = guard;
     this.#loadEvents = context.loadEvents ?? importEvents;
   }
 
@@ -98,6 +104,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       sent: worker?.pool.handedCommands ?? 0,
       received: worker?.runner.handled ?? 0,
       failedSends: worker?.pool.refusedCommands ?? 0,
+      limits: { internalError: this.#guard.caught },
       tables: {
         clients: worker?.clients.size ?? 0,
         lostClients: worker?.clients.lostSize ?? 0,
@@ -125,6 +132,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
     }
     clients.close();
     await pool.close();
+    this.#guard.close();
     this.#worker = undefined;
     setWorkerProcess(undefined);
   }
@@ -144,13 +152,19 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       () => pool,
       () => clients,
     );
+    const { InternalError: code } = CloseCode;
     const runner: EventRunner = new EventRunner({
       events,
+      guard: this.#guard,
       logger: this.#logger,
+      onFailed: ({ clientId }) => {
+        gateway.closeClient(clientId, null, { code, reason: 'internal error' });
+      },
       onFinished: (context, event) => clients.handleFinished(context, event),
     });
     const clients: AttachedClients = new AttachedClients({
       gateway,
+      guard: this.#guard,
       logger: this.#logger,
       onEvent: (context, event) => runner.run(context, event),
       isAlive: (link) => pool.isAlive(link),
@@ -162,7 +176,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       ...this.#options,
       address: parseDiscoveryAddress('BusinessWorker.registerAddress', registerAddress),
       identity: { role: DialerRole.Worker, instanceId, name, id: this.#id },
-      scheduler: new FlushScheduler(),
+      scheduler: new FlushScheduler(this.#guard),
       logger: this.#logger,
       onFrame: (...frame) => clients.handleFrame(...frame),
       onLinkUp: (link) => clients.addLink(link),

@@ -8,6 +8,7 @@ import {
   FlushScheduler,
   FrameConnection,
   GatewayWorkerError,
+  Guard,
   RequestTable,
 } from '@gatewayworker/core';
 import {
@@ -76,7 +77,9 @@ class Fixture {
     onTestFinished(() => rmSync(this.#folder, { recursive: true }));
     this.runner = new EventRunner({
       events: events(this.log),
+      guard: new Guard(),
       logger: createLogger({ file: join(this.#folder, 'log'), stdout: false }),
+      onFailed: ({ connection }) => void this.log.push(`${connection} failed`),
       onFinished: (context, event) => {
         this.log.push(`${context.connection} ${event.kind} done`);
         this.queuedWhenDone.push(this.#link.connection.output.pendingBytes);

@@ -1,4 +1,4 @@
-import { type Logger, toError } from '@gatewayworker/core';
+import { type Guard, type Logger, toError } from '@gatewayworker/core';
 import {
   type HandshakeDecision,
   packSessionDelta,
@@ -11,9 +11,12 @@ import { failedDecision, parseHandshakeAnswer } from './handshake-answer.ts';
 /** What the runner needs. */
 export interface EventRunnerOptions {
   readonly events: EventHandler;
+  readonly guard: Guard;
   readonly logger: Logger;
   /** An event is finished, whether its callback succeeded or failed. */
   readonly onFinished: (context: ClientContext, event: ClientEvent) => void;
+  /** An exception outside of the callbacks: the client is to be closed. */
+  readonly onFailed: (context: ClientContext) => void;
 }
 
 /**
@@ -26,6 +29,10 @@ export class EventRunner {
   readonly #events: EventHandler;
   readonly #logger: Logger;
   readonly #onFinished: EventRunnerOptions['onFinished'];
+  /** Runs the callback of an event now, or after those of the client that came before it. */
+  readonly run: (context: ClientContext, event: ClientEvent) => void;
+  /** The promise of a callback has settled. */
+  readonly #settle: (context: ClientContext, event: ClientEvent, failure?: Failure) => void;
   #running = 0;
   #handled = 0;
   #isClosed = false;
@@ -34,6 +41,16 @@ export class EventRunner {
     this.#events = options.events;
     this.#logger = options.logger;
     this.#onFinished = options.onFinished;
+    const { guard, onFailed } = options;
+    const fail = (_error: Error, context: ClientContext, event: ClientEvent): void => {
+      context.isBusy = false;
+      // The gateway counts it as unfinished otherwise.
+      this.#onFinished(context, event);
+      onFailed(context);
+      this.#runWaiting(context);
+    };
+    this.run = guard.wrap('client event', this.#run.bind(this), fail);
+    this.#settle = guard.wrap('callback settled', this.#finishLater.bind(this), fail);
   }
 
   /** Callbacks that run now. */
@@ -46,8 +63,7 @@ export class EventRunner {
     return this.#handled;
   }
 
-  /** Runs the callback of an event now, or after those of the client that came before it. */
-  run(context: ClientContext, event: ClientEvent): void {
+  #run(context: ClientContext, event: ClientEvent): void {
     if (context.isBusy || this.#isClosed) {
       context.waiting ??= [];
       context.waiting.push(event);
@@ -120,10 +136,13 @@ export class EventRunner {
     this.#running += 1;
     // A native promise comes out as it is; a thenable of the application's own may itself throw.
     Promise.resolve(promise).then(
-      () => this.#finishLater(context, event),
+      () => {
+        this.#running -= 1;
+        this.#settle(context, event);
+      },
       (error: unknown) => {
-        this.report(error, this.#nameOf(context, event), context.clientId);
-        this.#finishLater(context, event);
+        this.#running -= 1;
+        this.#settle(context, event, { error });
       },
     );
     return false;
@@ -164,8 +183,8 @@ export class EventRunner {
       .then(() => onWebSocketConnect(clientId, request, context));
   }
 
-  #finishLater(context: ClientContext, event: ClientEvent): void {
-    this.#running -= 1;
+  #finishLater(context: ClientContext, event: ClientEvent, failure?: Failure): void {
+    if (failure) this.report(failure.error, this.#nameOf(context, event), context.clientId);
     this.#finish(context, event);
     this.#runWaiting(context);
   }
@@ -196,6 +215,11 @@ export class EventRunner {
     const isLast = onWebSocketConnect !== undefined && context.request !== undefined;
     return isLast ? 'onWebSocketConnect' : 'onConnect';
   }
+}
+
+/** What a callback's promise was rejected with. */
+interface Failure {
+  readonly error: unknown;
 }
 
 const callbackNameOf = {

@@ -1,6 +1,12 @@
 import { Socket } from 'node:net';
 import { type GatewayLink, GatewayPool } from '@gatewayworker/client';
-import { createLogger, FlushScheduler, FrameConnection, RequestTable } from '@gatewayworker/core';
+import {
+  createLogger,
+  FlushScheduler,
+  FrameConnection,
+  Guard,
+  RequestTable,
+} from '@gatewayworker/core';
 import { ByteWriter, Command, formatClientId, writeMessage } from '@gatewayworker/protocol';
 import { expect, onTestFinished, test } from 'vitest';
 import { AttachedClients } from './attached-clients.ts';
@@ -58,6 +64,7 @@ function createWorker() {
   );
   const clients: AttachedClients = new AttachedClients({
     gateway: api,
+    guard: new Guard(),
     logger: createLogger({ stdout: false }),
     onEvent: () => undefined,
     isAlive: () => false,

@@ -3,6 +3,7 @@ import {
   createLogger,
   FlushScheduler,
   GatewayWorkerError,
+  Guard,
   hideSecrets,
   type Logger,
 } from '@gatewayworker/core';
@@ -72,13 +73,14 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
     const resolved = resolveGatewayClientOptions(options);
     const { registerAddress, secretKey, name, connectTimeoutMs } = resolved;
     const address = parseDiscoveryAddress('GatewayClient.registerAddress', registerAddress);
+    const log = logger ?? createLogger({ fields: { role: 'client', name }, level: 'warn' });
     const pool = new GatewayPool({
       ...resolved,
       address,
       identity: { role: DialerRole.Client, instanceId: randomUUID(), name, id: 0 },
       secretKey,
-      scheduler: new FlushScheduler(),
-      logger: logger ?? createLogger({ fields: { role: 'client', name }, level: 'warn' }),
+      scheduler: new FlushScheduler(new Guard(log)),
+      logger: log,
     });
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<void>((resolve) => {

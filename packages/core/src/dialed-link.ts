@@ -89,12 +89,16 @@ export class DialedLink {
     const connection = new FrameConnection(this.#connect(), scheduler);
     this.#attempted = connection;
     const outcome = {
-      onLinked: (acceptor: AcceptorIntroduction) => this.#handleLinked(connection, acceptor),
+      onLinked: scheduler.guard.wrap(
+        'link up',
+        (acceptor: AcceptorIntroduction) => this.#handleLinked(connection, acceptor),
+        (error) => this.#abandon(connection, error),
+      ),
       onFailed: (error: Error) => {
         this.#attempted = undefined;
+        this.#retry();
         this.#warnOnce(error);
         this.#options.onFailed?.(error);
-        this.#retry();
       },
     };
     const options = { resume: this.#position(), acceptorRole: this.#options.acceptorRole };
@@ -131,12 +135,22 @@ export class DialedLink {
     this.#attempted = undefined;
   }
 
+  /** A link that was set up could not be taken: it is dialed again. */
+  #abandon(fresh: FrameConnection, error: Error): void {
+    this.#attempted = undefined;
+    fresh.fail(error);
+    if (this.#up?.connection !== fresh) this.#retry();
+  }
+
   #handleUp(connection: FrameConnection, acceptor: AcceptorIntroduction): void {
     const { linkId } = acceptor.welcome;
     // The peer knows nothing of the one before any more.
     this.#successor = acceptor;
-    this.#up?.connection.giveUp();
-    this.#successor = undefined;
+    try {
+      this.#up?.connection.giveUp();
+    } finally {
+      this.#successor = undefined;
+    }
     this.#up = { connection, linkId };
     connection.startHeartbeat(LINK_HEARTBEAT_MS);
     if (linkId !== undefined) connection.makeResumable(RESUME_GRACE_MS);
@@ -153,9 +167,9 @@ export class DialedLink {
   #handleDown(connection: FrameConnection, reason: Error | undefined): void {
     if (this.#up?.connection === connection) this.#up = undefined;
     if (!this.#isClosed) this.#logDown(reason);
-    this.#options.onDown(reason, this.#successor);
     // While it was broken it was dialed already.
     if (this.#attempted === undefined && this.#retryTimer === undefined) this.#retry();
+    this.#options.onDown(reason, this.#successor);
   }
 
   #logDown(reason: Error | undefined): void {
@@ -170,10 +184,15 @@ export class DialedLink {
     if (this.#isClosed) return;
     clearTimeout(this.#retryTimer);
     const delayMs = backoffDelayMs(this.#attempt, BACKOFF);
-    this.#retryTimer = setTimeout(() => {
+    const dial = (): void => {
       this.#retryTimer = undefined;
       this.#dial();
-    }, delayMs);
+    };
+    const { guard } = this.#options.scheduler;
+    this.#retryTimer = setTimeout(
+      guard.wrap('link dial', dial, () => this.#retry()),
+      delayMs,
+    );
     this.#attempt += 1;
   }
 

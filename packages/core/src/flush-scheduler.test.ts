@@ -1,5 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { BLOCK_BYTES, type Flushable, FlushScheduler } from './flush-scheduler.ts';
+import { Guard } from './guard.ts';
+import { createLogger } from './logger.ts';
 
 /** Stops the event loop's check phase: `endTurn` runs what the real one would run after this turn. */
 function holdTurn(): { readonly endTurn: () => void } {
@@ -14,10 +16,15 @@ function holdTurn(): { readonly endTurn: () => void } {
 class Target implements Flushable {
   flushes = 0;
   onFlush: () => void = () => undefined;
+  failure: Error | undefined;
 
   flush(): void {
     this.flushes += 1;
     this.onFlush();
+  }
+
+  fail(error: Error): void {
+    this.failure = error;
   }
 }
 
@@ -96,7 +103,7 @@ function startBroadcast(): {
 } {
   let time = 0;
   const now = (): number => time;
-  const scheduler = new FlushScheduler(now);
+  const scheduler = new FlushScheduler(undefined, now);
   const receivers = Array.from({ length: 2000 }, () => new Target());
   for (const receiver of receivers) {
     receiver.onFlush = () => {
@@ -195,4 +202,28 @@ test('keeps a bounded number of blocks', () => {
   for (const block of blocks) scheduler.giveBlock(block);
   const kept = blocks.map(() => scheduler.takeBlock()).filter((block) => block.length === 1);
   expect(kept).toHaveLength(1024);
+});
+
+test('FlushScheduler: a target that throws is ended, and every other one is flushed', () => {
+  const { endTurn } = holdTurn();
+  let now = 0;
+  const guard = new Guard(createLogger({ level: 'silent' }));
+  const scheduler = new FlushScheduler(guard, () => now);
+  const targets = Array.from({ length: 100 }, () => new Target());
+  for (const [index, target] of targets.entries()) {
+    target.onFlush = () => {
+      // So slow that most wait for later turns.
+      now += 1;
+      if (index % 10 === 0) throw new Error(`target ${index}`);
+    };
+    if (index < 20) scheduler.scheduleFirst(target);
+    else scheduler.schedule(target);
+  }
+  for (let turn = 0; turn < 20; turn += 1) endTurn();
+  expect(targets.map(({ flushes }) => flushes)).toEqual(targets.map(() => 1));
+  const failed = targets.filter(({ failure }) => failure !== undefined);
+  expect(failed.map(({ failure }) => failure?.message)).toEqual(
+    Array.from({ length: 10 }, (_, index) => `target ${index * 10}`),
+  );
+  expect(guard.caught).toBe(10);
 });

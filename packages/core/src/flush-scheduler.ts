@@ -1,5 +1,7 @@
+import { Guard, type Guarded } from './guard.ts';
+
 /** Something whose queued bytes are written once per turn of the event loop. */
-export interface Flushable {
+export interface Flushable extends Guarded {
   /** Writes what is queued. Called once for each time it was scheduled. */
   flush(): void;
 }
@@ -40,14 +42,25 @@ export class FlushScheduler {
   #backlogStart = 0;
   #isTurnDue = false;
   readonly #now: () => number;
+  /** Ends a target that throws; the others are flushed all the same. */
+  readonly #flush: (target: Flushable) => void;
   #lastJoinedFrom: readonly Buffer[] = [];
   #lastJoined: Buffer | undefined;
   readonly #spareBlocks: Buffer[] = [];
   readonly #run = (): void => this.#flushAll();
 
+  /** Of the process: what has sockets finds it here. */
+  readonly guard: Guard;
+
   /** @param now - answers the time in milliseconds */
-  constructor(now: () => number = () => performance.now()) {
+  constructor(guard: Guard = new Guard(), now: () => number = () => performance.now()) {
+    this.guard = guard;
     this.#now = now;
+    this.#flush = guard.wrap(
+      'flush',
+      (target: Flushable) => target.flush(),
+      (error, target) => target.fail(error),
+    );
   }
 
   /** Flushes the target at the end of this turn. Call it once per turn and target. */
@@ -98,7 +111,7 @@ export class FlushScheduler {
     const first = this.#first;
     this.#first = this.#spareFirst;
     // Not `for of`: these loops run for every client of every turn.
-    for (let i = 0; i < first.length; i++) first[i]?.flush();
+    for (let i = 0; i < first.length; i++) this.#flush(first[i] as Flushable);
     first.length = 0;
     this.#spareFirst = first;
     const targets = this.#scheduled;
@@ -121,7 +134,7 @@ export class FlushScheduler {
   #flushUntil(deadline: number, targets: readonly Flushable[], start: number): number {
     let i = start;
     while (i < targets.length) {
-      targets[i]?.flush();
+      this.#flush(targets[i] as Flushable);
       i += 1;
       if (i % FLUSHES_PER_LOOK === 0 && this.#now() >= deadline) break;
     }
@@ -137,7 +150,7 @@ export class FlushScheduler {
     const backlog = this.#backlog;
     if (backlog.length === 0) return;
     for (let i = 0; i < FLUSHES_PER_LOOK && backlog.length > this.#backlogStart; i++) {
-      backlog.pop()?.flush();
+      this.#flush(backlog.pop() as Flushable);
     }
     const end = this.#flushUntil(deadline, backlog, this.#backlogStart);
     this.#backlogStart = end;

@@ -12,9 +12,12 @@ import {
   writeMessage,
   writeReceived,
 } from '@gatewayworker/protocol';
+import { toError } from './errors.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
 import { FrameSocket, type FrameSocketOwner } from './frame-socket.ts';
 import { GatheredSocket } from './gathered-socket.ts';
+import type { Guard, Guarded } from './guard.ts';
+import { LinkHeartbeat } from './link-heartbeat.ts';
 import { UnconfirmedBytes } from './unconfirmed-bytes.ts';
 
 /** Unread bytes past which a peer gets no further message. Payloads have limits of their own below it. */
@@ -28,9 +31,6 @@ const CLOSE_GRACE_MS = 1000;
 
 /** Bytes that may come before the peer is told of them, if nothing else is sent to it. */
 const CONFIRM_BYTES = 65_536;
-
-/** Part of the heartbeat's interval that a peer has to answer. */
-const ANSWER_SHARE = 0.8;
 
 /** Phases of a connection, in order; one that can be resumed may be open again after it was suspended. */
 const Phase = {
@@ -67,9 +67,11 @@ interface Resumption {
  * not confirmed, and go on over the next socket as if nothing had happened. A link ends when its peer
  * takes leave or does not come back in time, and when a frame breaks the protocol or its handler throws.
  */
-export class FrameConnection implements FrameSocketOwner {
+export class FrameConnection implements FrameSocketOwner, Guarded {
   /** Resolves when the link has ended. */
   readonly closed: Promise<void>;
+  /** Wraps what belongs to the link and does not begin here, such as a timer of its owner. */
+  readonly guard: Guard;
   /** Sending side of the link. */
   readonly output: GatheredSocket;
   /** Takes each frame; set before the next turn of the event loop. */
@@ -89,16 +91,12 @@ export class FrameConnection implements FrameSocketOwner {
   #graceTimer: NodeJS.Timeout | undefined;
   #closeReason: Error | undefined;
   #onClosed: () => void = () => undefined;
-  #heartbeat: NodeJS.Timeout | undefined;
-  #heartbeatMs = 0;
-  #answerTimer: NodeJS.Timeout | undefined;
-  /** True when nothing came since the last ping. */
-  #isSilent = false;
-  #lastBeatAt = 0;
+  readonly #heartbeat = new LinkHeartbeat(this);
 
   constructor(socket: Socket, scheduler: FlushScheduler) {
-    this.#frames = new FrameSocket(socket, this);
-    this.output = new GatheredSocket(socket, scheduler, true);
+    this.guard = scheduler.guard;
+    this.#frames = new FrameSocket(socket, this, scheduler.guard);
+    this.output = new GatheredSocket(socket, scheduler, this, true);
     this.output.beforeFlush = () => this.#prepareFlush();
     this.closed = new Promise((resolve) => {
       this.#onClosed = resolve;
@@ -159,9 +157,7 @@ export class FrameConnection implements FrameSocketOwner {
    * @param intervalMs - time between two pings; a peer that stops answering is noticed within 1.8 of these
    */
   startHeartbeat(intervalMs: number): void {
-    this.#stopHeartbeat();
-    this.#heartbeatMs = intervalMs;
-    this.#heartbeat = setInterval(() => this.#beat(), intervalMs);
+    this.#heartbeat.start(intervalMs);
   }
 
   /**
@@ -202,9 +198,14 @@ export class FrameConnection implements FrameSocketOwner {
     this.#frames = fresh.#release(this);
     this.#phase = Phase.Open;
     resumption.confirmed = resumption.received;
-    if (this.#heartbeatMs > 0) this.startHeartbeat(this.#heartbeatMs);
+    this.#heartbeat.restart();
     this.output.attach(this.#frames.socket, resumption.unconfirmed.copy());
-    this.onResumed();
+    try {
+      this.onResumed();
+    } catch (error) {
+      this.fail(toError(error));
+      throw error;
+    }
   }
 
   /** Waits no longer for a peer that is known to be gone. */
@@ -238,7 +239,15 @@ export class FrameConnection implements FrameSocketOwner {
       return;
     }
     this.#phase = Phase.Closing;
-    this.#frames.socket.destroy();
+    const { socket } = this.#frames;
+    // The `close` of a socket that is closed does not come again.
+    if (socket.closed) this.#end();
+    else socket.destroy();
+  }
+
+  /** Ends the link because something of it has thrown. */
+  fail(error: Error): void {
+    this.destroy(error);
   }
 
   /** See `FrameSocketOwner`; called by the socket of the link alone. */
@@ -258,7 +267,7 @@ export class FrameConnection implements FrameSocketOwner {
 
   /** See `FrameSocketOwner`. */
   handleRead(): void {
-    this.#isSilent = false;
+    this.#heartbeat.handleRead();
     const resumption = this.#resumption;
     if (resumption === undefined) return;
     if (resumption.received - resumption.confirmed >= CONFIRM_BYTES) this.output.schedule();
@@ -323,36 +332,22 @@ export class FrameConnection implements FrameSocketOwner {
     writeReceived(this.output.writer(), resumption.received);
   }
 
-  #beat(): void {
-    this.#isSilent = true;
-    this.#lastBeatAt = performance.now();
-    this.signal(Command.Ping);
-    const answerMs = this.#heartbeatMs * ANSWER_SHARE;
-    this.#answerTimer = setTimeout(() => this.#checkAnswer(answerMs), answerMs);
-  }
-
-  #checkAnswer(answerMs: number): void {
-    // Who was stopped itself, or was busy, has not looked at what came meanwhile.
-    const isLate = performance.now() - this.#lastBeatAt > answerMs * 1.5;
-    if (this.#isSilent && !isLate) this.handleBroken(new Error('the peer does not answer'));
-  }
-
-  #stopHeartbeat(): void {
-    clearInterval(this.#heartbeat);
-    clearTimeout(this.#answerTimer);
-  }
-
   #suspend(reason: Error): void {
     this.#phase = Phase.Suspended;
     this.#closeReason = reason;
     this.#abandonSocket();
-    this.#graceTimer = setTimeout(() => this.#end(), this.#resumption?.graceMs);
+    const end = this.guard.wrap(
+      'link grace timeout',
+      () => this.#end(),
+      (error) => this.fail(error),
+    );
+    this.#graceTimer = setTimeout(end, this.#resumption?.graceMs);
     this.onSuspended(reason);
   }
 
   /** Lets go of the socket; what it has not delivered is kept. */
   #abandonSocket(): void {
-    this.#stopHeartbeat();
+    this.#heartbeat.stop();
     this.output.detach();
     this.#frames.owner = abandoned;
     this.#frames.socket.destroy();
@@ -363,7 +358,7 @@ export class FrameConnection implements FrameSocketOwner {
     this.output.flushNow();
     this.output.discard();
     this.output.detach();
-    this.#stopHeartbeat();
+    this.#heartbeat.stop();
     this.#frames.owner = owner;
     this.#phase = Phase.Closed;
     this.#onClosed();
@@ -373,11 +368,14 @@ export class FrameConnection implements FrameSocketOwner {
   #end(): void {
     if (this.#phase === Phase.Closed) return;
     this.#phase = Phase.Closed;
-    this.#stopHeartbeat();
+    this.#heartbeat.stop();
     clearTimeout(this.#graceTimer);
     this.output.discard();
-    this.onClose(this.#closeReason);
-    this.#onClosed();
+    try {
+      this.onClose(this.#closeReason);
+    } finally {
+      this.#onClosed();
+    }
   }
 }
 

@@ -6,6 +6,7 @@ import type { SecretKey } from './authentication.ts';
 import { GatewayWorkerError } from './errors.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
 import { FrameConnection } from './frame-connection.ts';
+import type { Guard } from './guard.ts';
 import { type AcceptorIdentity, acceptHandshake } from './handshake.ts';
 import { acceptorTls, describeTlsError, type InnerTlsOptions } from './inner-tls.ts';
 import type { Logger } from './logger.ts';
@@ -50,19 +51,26 @@ export class FrameServer {
   readonly #connections = new Set<FrameConnection>();
   /** Connections of peers that have not proved themselves, below TLS, by the address of the peer; oldest first. */
   readonly #unproven = new Map<string, Socket>();
+  readonly #guard: Guard;
   readonly #refusals: PacedLog;
   /** Links that can be resumed, by their id. */
   readonly #resumable = new Map<string, { connection: FrameConnection; dialer: string }>();
 
   constructor(options: FrameServerOptions) {
     this.#options = options;
-    const { tls } = options;
+    const { tls, scheduler } = options;
+    const { guard } = scheduler;
+    this.#guard = guard;
     this.#refusals = new PacedLog(options.logger, 'inner link refused');
+    const accept = guard.wrap('link accept', (socket: Socket) => this.#accept(socket), destroy);
     this.#server =
       tls === undefined
-        ? createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket))
-        : this.#createTlsServer(tls);
-    this.#server.prependListener('connection', (socket) => this.#limitUnproven(socket));
+        ? createServer({ allowHalfOpen: true }, accept)
+        : this.#createTlsServer(tls, accept);
+    this.#server.prependListener(
+      'connection',
+      guard.wrap('link connection', (socket: Socket) => this.#limitUnproven(socket), destroy),
+    );
   }
 
   /** Number of links, those that are being set up and those that wait to be resumed included. */
@@ -96,23 +104,30 @@ export class FrameServer {
     this.#refusals.close();
   }
 
-  #createTlsServer(tls: InnerTlsOptions): Server {
+  #createTlsServer(tls: InnerTlsOptions, accept: (socket: Socket) => void): Server {
     const options = { ...acceptorTls(tls), allowHalfOpen: true };
-    const server = createTlsServer(options, (socket) => this.#accept(socket));
-    server.on('tlsClientError', (error, socket) => {
+    const server = createTlsServer(options, accept);
+    const handleTlsError = (error: Error, socket: TLSSocket): void => {
       const peer = peerOf(socketBelow(socket) ?? socket);
       this.#refusals.warn({ peer, reason: describeTlsError(error, socket) });
       socket.destroy();
-    });
+    };
+    server.on(
+      'tlsClientError',
+      this.#guard.wrap('link TLS error', handleTlsError, (error, _cause, socket) => {
+        destroy(error, socket);
+      }),
+    );
     return server;
   }
 
   #limitUnproven(socket: Socket): void {
     const peer = peerOf(socket);
     this.#unproven.set(peer, socket);
-    socket.once('close', () => {
+    const forget = (): void => {
       if (this.#unproven.get(peer) === socket) this.#unproven.delete(peer);
-    });
+    };
+    socket.once('close', this.#guard.wrap('unproven link close', forget, forget));
     if (this.#unproven.size <= MAX_UNPROVEN) return;
     const [[oldest, slowest] = []] = this.#unproven;
     if (oldest !== undefined) this.#unproven.delete(oldest);
@@ -162,6 +177,10 @@ export class FrameServer {
     this.#options.logger.info({ peer: `${name}#${id}` }, 'inner link resumed');
     return link.connection;
   }
+}
+
+function destroy(_error: Error, socket: Socket): void {
+  socket.destroy();
 }
 
 /** Address of the other side, for logs. */

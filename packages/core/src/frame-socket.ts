@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
-import { FrameDecoder } from '@gatewayworker/protocol';
-import { toError } from './errors.ts';
+import { FrameDecoder, FrameError } from '@gatewayworker/protocol';
+import { GatewayWorkerError } from './errors.ts';
+import type { Guard } from './guard.ts';
 import { formatHostPort } from './options.ts';
 
 /** Longest frame accepted before the peer has proved itself, in bytes. */
@@ -16,7 +17,7 @@ export interface FrameSocketOwner {
   handleEnd(): void;
   /** The socket failed. */
   handleBroken(error: Error): void;
-  /** What came is no frame, or whoever took a frame failed. */
+  /** What came is no frame, or a listener of the socket has thrown. */
   handleBadFrame(error: Error): void;
   /** The socket is closed. */
   handleClosed(): void;
@@ -30,7 +31,7 @@ export class FrameSocket {
   /** Kept, because a socket that is closed has none any more. */
   #remoteAddress = 'unknown';
 
-  constructor(socket: Socket, owner: FrameSocketOwner) {
+  constructor(socket: Socket, owner: FrameSocketOwner, guard: Guard) {
     this.socket = socket;
     this.owner = owner;
     this.#decoder = new FrameDecoder(
@@ -38,12 +39,28 @@ export class FrameSocket {
       MAX_HANDSHAKE_FRAME_BYTES,
     );
     this.#rememberPeer();
-    socket.once('connect', () => this.#rememberPeer());
     socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.#handleData(chunk));
-    socket.on('end', () => this.owner.handleEnd());
-    socket.on('error', (error) => this.owner.handleBroken(error));
-    socket.on('close', () => this.owner.handleClosed());
+    const fail = (error: Error): void => this.owner.handleBadFrame(error);
+    socket.once(
+      'connect',
+      guard.wrap('link connect', () => this.#rememberPeer(), fail),
+    );
+    socket.on(
+      'data',
+      guard.wrap('link data', (chunk: Buffer) => this.#handleData(chunk), fail),
+    );
+    socket.on(
+      'end',
+      guard.wrap('link end', () => this.owner.handleEnd(), fail),
+    );
+    socket.on(
+      'error',
+      guard.wrap('link error', (error: Error) => this.owner.handleBroken(error), fail),
+    );
+    socket.on(
+      'close',
+      guard.wrap('link close', () => this.owner.handleClosed(), fail),
+    );
   }
 
   /** Address of the peer, `host:port`, for logs. */
@@ -66,7 +83,9 @@ export class FrameSocket {
     try {
       this.#decoder.push(chunk);
     } catch (error) {
-      this.owner.handleBadFrame(toError(error));
+      // What else a handler throws is a fault of this process, which the guard logs with its stack.
+      if (!(error instanceof FrameError || error instanceof GatewayWorkerError)) throw error;
+      this.owner.handleBadFrame(error);
     }
     this.owner.handleRead();
   }

@@ -70,7 +70,7 @@ function create(scheduler = new FlushScheduler()): {
   readonly output: GatheredSocket;
 } {
   const stream = new MemoryStream({ highWaterMark: 16_384 });
-  return { stream, output: new GatheredSocket(stream, scheduler) };
+  return { stream, output: new GatheredSocket(stream, scheduler, { fail: () => undefined }) };
 }
 
 beforeEach(() => {

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { ByteWriter } from '@gatewayworker/protocol';
 import { BLOCK_BYTES, type Flushable, type FlushScheduler } from './flush-scheduler.ts';
+import type { Guarded } from './guard.ts';
 
 /** Frames up to this many bytes in all are joined into one buffer; larger ones leave by `writev`. */
 const MAX_JOINED_BYTES = 65_536;
@@ -38,6 +39,7 @@ export class GatheredSocket implements Flushable {
   /** True while there is no socket to write to: everything stays queued. */
   #isDetached = false;
   readonly #scheduler: FlushScheduler;
+  readonly #owner: Guarded;
   readonly #leavesFirst: boolean;
   readonly #writer = new ByteWriter();
   #shared = noFrames;
@@ -45,10 +47,14 @@ export class GatheredSocket implements Flushable {
   #isScheduled = false;
   #isBlocked = false;
 
-  /** @param leavesFirst - whether it is flushed before others; for the few links of a process */
-  constructor(socket: Duplex, scheduler: FlushScheduler, leavesFirst = false) {
+  /**
+   * @param owner - ended when a flush throws
+   * @param leavesFirst - whether it is flushed before others; for the few links of a process
+   */
+  constructor(socket: Duplex, scheduler: FlushScheduler, owner: Guarded, leavesFirst = false) {
     this.#socket = socket;
     this.#scheduler = scheduler;
+    this.#owner = owner;
     this.#leavesFirst = leavesFirst;
   }
 
@@ -118,6 +124,11 @@ export class GatheredSocket implements Flushable {
     this.beforeFlush?.();
     this.#isScheduled = false;
     if (!this.#isBlocked) this.#write();
+  }
+
+  /** See `Guarded`. */
+  fail(error: Error): void {
+    this.#owner.fail(error);
   }
 
   /** Hands what is queued to the stream at once, full or not: before somebody else writes to it. */
@@ -209,12 +220,17 @@ export class GatheredSocket implements Flushable {
     this.#isBlocked = true;
     const socket = this.#socket;
     // `drain` comes only past the high-water mark; an empty write is called back when all before it is out.
-    socket.write(nothing, () => {
+    const handleDrain = (): void => {
       // It broke, and the link goes on without it.
       if (this.#isDetached || socket !== this.#socket) return;
       this.#isBlocked = false;
       this.#write();
       if (!this.#isBlocked) this.onDrain?.();
-    });
+    };
+    const { guard } = this.#scheduler;
+    socket.write(
+      nothing,
+      guard.wrap('drain', handleDrain, (error) => this.fail(error)),
+    );
   }
 }

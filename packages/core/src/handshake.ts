@@ -201,8 +201,10 @@ class Handshake {
   constructor(connection: FrameConnection, onFailed: (error: Error) => void) {
     this.#connection = connection;
     this.#onFailed = onFailed;
+    const expire = (): void =>
+      this.#fail(new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', 'the peer took too long'));
     this.#timer = setTimeout(
-      () => this.#fail(new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', 'the peer took too long')),
+      connection.guard.wrap('link handshake timeout', expire, (error) => connection.fail(error)),
       HANDSHAKE_TIMEOUT_MS,
     );
     connection.onFrame = (command, buffer, start, end) => this.#take(command, buffer, start, end);
@@ -223,6 +225,8 @@ class Handshake {
   end(): void {
     this.#hasEnded = true;
     clearTimeout(this.#timer);
+    this.#connection.onFrame = () => undefined;
+    this.#connection.onClose = () => undefined;
     this.#connection.raiseFrameLimit(DEFAULT_MAX_FRAME_BYTES);
   }
 
@@ -236,6 +240,8 @@ class Handshake {
       }
       this.#onMessage(message);
     } catch (error) {
+      // The peer has done its part: what fails then is this process.
+      if (this.#hasEnded) throw error;
       this.#fail(toError(error));
     }
   }

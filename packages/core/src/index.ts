@@ -23,6 +23,7 @@ export {
   listen,
 } from './frame-server.ts';
 export { GatheredSocket } from './gathered-socket.ts';
+export { Guard, type Guarded } from './guard.ts';
 export type { AcceptorIdentity, AcceptorIntroduction, DialerIdentity } from './handshake.ts';
 export { hideSecrets } from './hide-secrets.ts';
 export { type InnerTlsOptions, resolveInnerTls } from './inner-tls.ts';

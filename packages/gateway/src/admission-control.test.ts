@@ -1,5 +1,11 @@
 import { Socket } from 'node:net';
-import { createLogger, FlushScheduler, FrameConnection } from '@gatewayworker/core';
+import {
+  createLogger,
+  FlushScheduler,
+  FrameConnection,
+  GatewayWorkerError,
+  Guard,
+} from '@gatewayworker/core';
 import { expect, onTestFinished, test } from 'vitest';
 import { AdmissionControl } from './admission-control.ts';
 import { ClientRoutes } from './client-routes.ts';
@@ -19,10 +25,12 @@ const candidate = {
 function createAdmission(paths?: Record<string, string>) {
   const limits = new LimitCounters();
   const logger = createLogger({ stdout: false });
+  const guard = new Guard();
   const routes = new ClientRoutes(
     { routes: paths, maxHeldBytes: 1024, maxHeldMs: 0 },
     {
       limits,
+      guard,
       logger,
       createRouter: () => new LeastConnectionsRouter(),
       onExpired: () => undefined,
@@ -39,12 +47,13 @@ function createAdmission(paths?: Record<string, string>) {
   });
   worker.decidesHandshakes = true;
   routes.ofWorker(worker.name).workers.add(worker);
-  onTestFinished(() => worker.handshakes.rejectAll(new Error('the test is over')));
+  onTestFinished(() => worker.handshakes.rejectAll(new GatewayWorkerError('GW_ERR_LINK_CLOSED')));
   const admission = new AdmissionControl({
     clients: new ClientTable(),
     maxConnections: 2,
     routes,
     limits,
+    guard,
     logger,
     handshakeTimeoutMs: 3_600_000,
     port: () => 1,

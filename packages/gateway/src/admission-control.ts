@@ -1,4 +1,4 @@
-import { GatewayWorkerError, type Logger } from '@gatewayworker/core';
+import { GatewayWorkerError, type Guard, type Logger, toError } from '@gatewayworker/core';
 import { type HandshakeDecision, packValue } from '@gatewayworker/protocol';
 import type { ClientRoutes } from './client-routes.ts';
 import type { ClientTable } from './client-table.ts';
@@ -27,6 +27,7 @@ export interface AdmissionControlOptions {
   readonly maxConnections: number;
   readonly routes: ClientRoutes;
   readonly limits: LimitCounters;
+  readonly guard: Guard;
   readonly logger: Logger;
   /** Time a worker has to decide, in milliseconds. */
   readonly handshakeTimeoutMs: number;
@@ -87,7 +88,11 @@ export class AdmissionControl {
   ): void {
     const worker = workers.choose(candidate);
     if (!worker?.decidesHandshakes) decide(this.#open);
-    else void this.#ask(worker, candidate).then(decide);
+    else {
+      const refuseFailed = (): void => decide(refuse(500, 'internal error'));
+      const { guard } = this.#options;
+      guard.follow('worker decision', this.#ask(worker, candidate), decide, refuseFailed);
+    }
   }
 
   async #ask(worker: WorkerLink, candidate: ClientCandidate): Promise<Admission | Refusal> {
@@ -95,14 +100,18 @@ export class AdmissionControl {
     const { remoteAddress, remotePort, request } = candidate;
     this.#asked += 1;
     const { requestId, answer } = worker.handshakes.add(handshakeTimeoutMs);
-    worker.connection.send({
-      type: 'handshakeAsked',
-      requestId,
-      remoteAddress,
-      remotePort,
-      gatewayPort: port(),
-      request: packValue(request),
-    });
+    try {
+      worker.connection.send({
+        type: 'handshakeAsked',
+        requestId,
+        remoteAddress,
+        remotePort,
+        gatewayPort: port(),
+        request: packValue(request),
+      });
+    } catch (error) {
+      worker.handshakes.reject(requestId, toError(error));
+    }
     try {
       // The table of the link holds only what `InnerLinks` has read as such.
       const decision = (await answer) as HandshakeDecision;
@@ -111,7 +120,8 @@ export class AdmissionControl {
       const as = { worker, decision };
       return { isAccepted: true, onClient: (socket) => onClient(socket, as) };
     } catch (error) {
-      const isLate = error instanceof GatewayWorkerError && error.code === 'GW_ERR_QUERY_TIMEOUT';
+      if (!(error instanceof GatewayWorkerError)) throw error;
+      const isLate = error.code === 'GW_ERR_QUERY_TIMEOUT';
       if (isLate) limits.handshakeTimeout += 1;
       const bound = { worker: `${worker.name}#${worker.id}`, remoteAddress };
       logger.warn(

@@ -1,3 +1,4 @@
+import type { Logger } from '@gatewayworker/core';
 import { type ClientId, type ConnectionAddress, formatClientId } from '@gatewayworker/protocol';
 import type { ClientRoute } from './client-route.ts';
 import { SessionStore } from './subscriptions/session-store.ts';
@@ -112,4 +113,35 @@ export class ClientConnection implements ConnectionAddress {
     this.#pauseReasons &= ~reason;
     if (this.#pauseReasons === 0 && !this.isClosing) this.socket.setPaused(false);
   }
+}
+
+/** A message as an event; its payload is copied, because the bytes are the socket's. */
+export function keepMessage(payload: Buffer, isBinary: boolean): ClientEvent {
+  return { kind: 'message', payload: Buffer.from(payload), isBinary, attempts: 0 };
+}
+
+/** Keeps an event until the worker has finished it. */
+export function keepUnfinished(client: ClientConnection, event: ClientEvent): void {
+  client.unfinished ??= [];
+  client.unfinished.push(event);
+}
+
+/** Delivery attempts before an event is dropped, because workers die of it. */
+const MAX_ATTEMPTS = 3;
+
+/** Takes the events that a worker had not finished when it died, but for those that are dropped. */
+export function takeUnfinished(client: ClientConnection, logger: Logger): ClientEvent[] {
+  const { unfinished = [] } = client;
+  client.unfinished = undefined;
+  const kept: ClientEvent[] = [];
+  for (const event of unfinished) {
+    const attempts = event.attempts + 1;
+    if (attempts < MAX_ATTEMPTS) {
+      kept.push({ ...event, attempts });
+    } else {
+      const bound = { connection: client.connection, event: event.kind, attempts };
+      logger.error(bound, 'event dropped: workers die of it');
+    }
+  }
+  return kept;
 }

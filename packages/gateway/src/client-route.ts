@@ -3,7 +3,10 @@ import { HeldEvents, type HeldEventsContext, type HeldEventsOptions } from './he
 import type { WorkerPool } from './worker-pool.ts';
 
 /** What a route tells about its clients. */
-export type ClientRouteContext = Pick<HeldEventsContext, 'limits' | 'logger' | 'onExpired'>;
+export type ClientRouteContext = Pick<
+  HeldEventsContext,
+  'limits' | 'guard' | 'logger' | 'onExpired'
+>;
 
 /**
  * Where clients of a kind find their workers, and what waits while there is none: nothing of it touches

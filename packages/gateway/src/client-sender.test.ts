@@ -1,3 +1,4 @@
+import { Guard } from '@gatewayworker/core';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { ClientSender } from './client-sender.ts';
 import { ClientTable } from './client-table.ts';
@@ -24,7 +25,7 @@ function createSender(slowConsumer: 'close' | 'drop', pendingBytes: number) {
     groups: new MembershipIndex<never>(),
   };
   const policy = { sendToClientBufferSize: 1024, slowConsumer };
-  const sender = new ClientSender(policy, { transport, tables, limits });
+  const sender = new ClientSender(policy, { transport, tables, limits, guard: new Guard() });
   const events: string[] = [];
   const client = clients.add({
     ...silentSocket,

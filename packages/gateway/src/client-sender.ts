@@ -1,3 +1,4 @@
+import type { Guard } from '@gatewayworker/core';
 import { CloseCode, ClosedBy } from '@gatewayworker/protocol';
 import type { ClientConnection } from './client-connection.ts';
 import { type ClientTables, endClient } from './gateway-state.ts';
@@ -23,6 +24,7 @@ export interface ClientSenderContext {
   readonly transport: Transport;
   readonly tables: ClientTables;
   readonly limits: LimitCounters;
+  readonly guard: Guard;
 }
 
 /** Sends to clients, frames each message once, and deals with the one that reads too slowly. */
@@ -31,6 +33,20 @@ export class ClientSender {
   readonly #transport: Transport;
   readonly #tables: ClientTables;
   readonly #limits: LimitCounters;
+  /** Sends a framed message, which other clients may share. */
+  readonly sendFrame: (client: ClientConnection, frame: Buffer) => void;
+  /** Frames and sends `source[start, end)` to one client. */
+  readonly sendMessage: (
+    client: ClientConnection,
+    source: Buffer,
+    start: number,
+    end: number,
+    isBinary: boolean,
+  ) => void;
+  /** Closes a client with a goodbye; what was sent before leaves first. */
+  readonly close: (client: ClientConnection, by: ClosedBy, code: number, reason: string) => void;
+  /** Drops a client at once, one that is being closed too. */
+  readonly destroy: (client: ClientConnection, by: ClosedBy) => void;
   /** Messages handed to sockets. */
   sent = 0;
   /** Messages that were not sent because the client was too slow. */
@@ -41,6 +57,13 @@ export class ClientSender {
     this.#transport = context.transport;
     this.#tables = context.tables;
     this.#limits = context.limits;
+    const { guard } = context;
+    // One client that fails must not keep a broadcast, or the end of all, from the others.
+    const fail = (error: Error, client: ClientConnection): void => client.socket.fail(error);
+    this.sendFrame = guard.wrap('client send', this.#sendFrame.bind(this), fail);
+    this.sendMessage = guard.wrap('client send in place', this.#sendMessage.bind(this), fail);
+    this.close = guard.wrap('client close', this.#close.bind(this), fail);
+    this.destroy = guard.wrap('client destroy', this.#destroy.bind(this), fail);
   }
 
   /** Frames a message for any number of clients. */
@@ -48,15 +71,13 @@ export class ClientSender {
     return this.#transport.frame(payload, isBinary);
   }
 
-  /** Sends a framed message, which other clients may share. */
-  sendFrame(client: ClientConnection, frame: Buffer): void {
+  #sendFrame(client: ClientConnection, frame: Buffer): void {
     if (!this.#hasRoom(client)) return;
     client.socket.sendFrame(frame);
     this.sent += 1;
   }
 
-  /** Frames and sends `source[start, end)` to one client. */
-  sendMessage(
+  #sendMessage(
     client: ClientConnection,
     source: Buffer,
     start: number,
@@ -68,13 +89,11 @@ export class ClientSender {
     this.sent += 1;
   }
 
-  /** Closes a client with a goodbye; what was sent before leaves first. */
-  close(client: ClientConnection, by: ClosedBy, code: number, reason: string): void {
+  #close(client: ClientConnection, by: ClosedBy, code: number, reason: string): void {
     if (endClient(this.#tables, client)) client.socket.close(by, code, reason);
   }
 
-  /** Drops a client at once, one that is being closed too. */
-  destroy(client: ClientConnection, by: ClosedBy): void {
+  #destroy(client: ClientConnection, by: ClosedBy): void {
     endClient(this.#tables, client);
     client.socket.destroy(by);
   }

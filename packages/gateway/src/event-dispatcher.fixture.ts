@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import { createLogger, FlushScheduler, FrameConnection } from '@gatewayworker/core';
+import { createLogger, FlushScheduler, FrameConnection, Guard } from '@gatewayworker/core';
 import {
   ByteReader,
   Command,
@@ -136,12 +136,13 @@ export function create(
     ...given,
   };
   const logger = createLogger({ stdout: false });
+  const guard = new Guard();
   const onExpired = (client: ClientConnection): void => {
     client.isClosing = true;
   };
   const createRouter = (): LeastConnectionsRouter => new LeastConnectionsRouter();
-  const routes = new ClientRoutes(options, { limits, logger, createRouter, onExpired });
-  return new EventDispatcher(options, { routes, limits, logger });
+  const routes = new ClientRoutes(options, { limits, guard, logger, createRouter, onExpired });
+  return new EventDispatcher(options, { routes, limits, guard, logger });
 }
 
 export function say(dispatcher: EventDispatcher, client: ClientConnection, text: string): void {

@@ -1,20 +1,24 @@
-import type { Logger } from '@gatewayworker/core';
+import type { Guard, Logger } from '@gatewayworker/core';
 import {
   FrameError,
   writeClientConnected,
   writeClientDetached,
   writeClientMessage,
 } from '@gatewayworker/protocol';
-import { type ClientConnection, type ClientEvent, PauseReason } from './client-connection.ts';
+import {
+  type ClientConnection,
+  type ClientEvent,
+  keepMessage,
+  keepUnfinished,
+  PauseReason,
+  takeUnfinished,
+} from './client-connection.ts';
 import type { ClientRoute } from './client-route.ts';
 import type { ClientRoutes } from './client-routes.ts';
 import type { LimitCounters } from './limit-counters.ts';
 import type { ClientClosure } from './transports/transport.ts';
 import { WorkerDrains } from './worker-drains.ts';
 import type { WorkerLink } from './worker-link.ts';
-
-/** Workers that an event may see die before it counts as what kills them. */
-const MAX_ATTEMPTS = 3;
 
 /** Clients bound in one turn of the event loop when a worker comes, goes or drains. */
 const BINDS_PER_TURN = 256;
@@ -36,6 +40,10 @@ export class EventDispatcher {
   readonly #limits: LimitCounters;
   readonly #logger: Logger;
   readonly #drains: WorkerDrains;
+  /** `#bind` for one of many: a client that throws ends alone. Answers false when no worker takes clients. */
+  readonly #bindNext: (client: ClientConnection) => boolean | undefined;
+  /** Takes a client from a worker that is gone; answers how many of its events are kept. */
+  readonly #takeFrom: (client: ClientConnection, worker: WorkerLink) => number | undefined;
   #bindTimer: NodeJS.Immediate | undefined;
 
   constructor(
@@ -43,6 +51,7 @@ export class EventDispatcher {
     context: {
       readonly routes: ClientRoutes;
       readonly limits: LimitCounters;
+      readonly guard: Guard;
       readonly logger: Logger;
     },
   ) {
@@ -50,9 +59,26 @@ export class EventDispatcher {
     this.#routes = context.routes;
     this.#limits = context.limits;
     this.#logger = context.logger;
-    this.#drains = new WorkerDrains((client) => {
+    const { guard } = context;
+    this.#drains = new WorkerDrains(guard, (client) => {
       if (this.#bind(client) === undefined) this.#routeOf(client).unbind(client);
     });
+    this.#bindNext = guard.wrap(
+      'client bind',
+      (client: ClientConnection) => this.#bind(client) !== undefined,
+      (error, client) => {
+        client.route?.unbound.delete(client);
+        client.socket.fail(error);
+      },
+    );
+    this.#takeFrom = guard.wrap(
+      'client of a lost worker',
+      (client: ClientConnection, worker: WorkerLink) => this.#takeClient(client, worker),
+      (error, client) => {
+        client.worker = undefined;
+        client.socket.fail(error);
+      },
+    );
   }
 
   /** Events that were handed to workers or are held, and are not finished. */
@@ -195,15 +221,7 @@ export class EventDispatcher {
     worker.resumeHeldUp();
     let kept = 0;
     for (const client of [...worker.clients, ...worker.leaving.values()]) {
-      kept += this.#takeBack(client);
-      client.eventsInFlight = client.held?.length ?? 0;
-      if (client.eventsInFlight < this.#options.maxEventsInFlight) {
-        client.resume(PauseReason.EventsInFlight);
-      }
-      // Of a client that is gone, only its events are left.
-      if (worker.clients.has(client) || client.held !== undefined) {
-        this.#routeOf(client).unbind(client);
-      }
+      kept += this.#takeFrom(client, worker) ?? 0;
     }
     worker.clients.clear();
     worker.leaving.clear();
@@ -301,20 +319,22 @@ export class EventDispatcher {
     this.#release(client, worker);
   }
 
+  #takeClient(client: ClientConnection, worker: WorkerLink): number {
+    const kept = this.#takeBack(client);
+    client.eventsInFlight = client.held?.length ?? 0;
+    if (client.eventsInFlight < this.#options.maxEventsInFlight) {
+      client.resume(PauseReason.EventsInFlight);
+    }
+    // Of a client that is gone, only its events are left.
+    if (worker.clients.has(client) || client.held !== undefined) {
+      this.#routeOf(client).unbind(client);
+    }
+    return kept;
+  }
+
   /** Holds what a dead worker had not finished, for the next one; answers how many events. */
   #takeBack(client: ClientConnection): number {
-    const { unfinished = [] } = client;
-    client.unfinished = undefined;
-    const kept: ClientEvent[] = [];
-    for (const event of unfinished) {
-      const attempts = event.attempts + 1;
-      if (attempts < MAX_ATTEMPTS) {
-        kept.push({ ...event, attempts });
-      } else {
-        const bound = { connection: client.connection, event: event.kind, attempts };
-        this.#logger.error(bound, 'event dropped: workers die of it');
-      }
-    }
+    const kept = takeUnfinished(client, this.#logger);
     this.#routeOf(client).held.putBack(client, kept);
     return kept.length;
   }
@@ -369,21 +389,11 @@ export class EventDispatcher {
     for (const [index, { unbound }] of waiting.entries()) {
       let share = Math.ceil(left / (waiting.length - index));
       for (const client of unbound) {
-        if (share === 0 || this.#bind(client) === undefined) break;
+        if (share === 0 || this.#bindNext(client) === false) break;
         share -= 1;
         left -= 1;
       }
     }
     return left;
   }
-}
-
-/** The payload is copied: the bytes are the socket's. */
-function keepMessage(payload: Buffer, isBinary: boolean): ClientEvent {
-  return { kind: 'message', payload: Buffer.from(payload), isBinary, attempts: 0 };
-}
-
-function keepUnfinished(client: ClientConnection, event: ClientEvent): void {
-  client.unfinished ??= [];
-  client.unfinished.push(event);
 }

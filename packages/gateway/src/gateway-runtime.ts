@@ -7,6 +7,7 @@ import {
   FlushScheduler,
   FrameServer,
   formatHostPort,
+  Guard,
   type HostPort,
   type Logger,
   quickStop,
@@ -28,7 +29,12 @@ import { ClientSender } from './client-sender.ts';
 import { ClientTable } from './client-table.ts';
 import { listConnections } from './connection-list.ts';
 import { EventDispatcher } from './event-dispatcher.ts';
-import { type ClientTables, equipClient, type GatewayState } from './gateway-state.ts';
+import {
+  type ClientTables,
+  equipClient,
+  forgetClient,
+  type GatewayState,
+} from './gateway-state.ts';
 import { GatewayStop } from './gateway-stop.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { InnerLinks } from './inner-links.ts';
@@ -50,6 +56,8 @@ export interface GatewayContext {
   /** Number of the process within its declaration, from 0. */
   readonly id: number;
   readonly logger: Logger;
+  /** Keeps exceptions of one connection or link from the process. @default one that logs */
+  readonly guard?: Guard | undefined;
   /**
    * Whether an earlier process of this number may live, whose master was killed: it may have the port for
    * inner links, so that a free one will do, and it serves clients as long as this one has no workers.
@@ -78,7 +86,8 @@ export class GatewayRuntime implements RoleRuntime {
   readonly #claimPort: () => Promise<void>;
   readonly #logger: Logger;
   readonly #instanceId: string = randomUUID();
-  readonly #scheduler = new FlushScheduler();
+  readonly #guard: Guard;
+  readonly #scheduler: FlushScheduler;
   readonly #routes: ClientRoutes;
   readonly #admission: AdmissionControl;
   readonly #transport: Transport;
@@ -102,8 +111,10 @@ export class GatewayRuntime implements RoleRuntime {
     this.#hasPredecessor = context.hasPredecessor ?? false;
     this.#claimPort = context.claimPort ?? (async () => {});
     this.#logger = context.logger;
-    const scheduler = this.#scheduler;
-    const { logger } = context;
+    const { logger, guard = new Guard(logger) } = context;
+    const scheduler = new FlushScheduler(guard);
+    this.#guard = guard;
+    this.#scheduler = scheduler;
     const clients = new ClientTable();
     const limits = new LimitCounters();
     this.#transport = createTransport(options, { scheduler, limits, logger });
@@ -114,18 +125,20 @@ export class GatewayRuntime implements RoleRuntime {
     };
     this.#state = {
       ...tables,
-      sender: new ClientSender(options, { transport: this.#transport, tables, limits }),
+      sender: new ClientSender(options, { transport: this.#transport, tables, limits, guard }),
       limits,
+      guard,
       logger,
     };
     const routes = new ClientRoutes(options, {
       limits,
+      guard,
       logger,
       createRouter: () => createRouter(options.router, logger),
       onExpired: (client) => this.#state.sender.close(client, ...expired),
     });
     this.#routes = routes;
-    this.#dispatcher = new EventDispatcher(options, { routes, limits, logger });
+    this.#dispatcher = new EventDispatcher(options, { routes, limits, guard, logger });
     this.#clientEvents = {
       state: this.#state,
       dispatcher: this.#dispatcher,
@@ -256,7 +269,7 @@ export class GatewayRuntime implements RoleRuntime {
       received: this.#clientEvents.received,
       failedSends: sender.failed,
       requests: this.#innerLinks.answeredQueries,
-      limits: { ...this.#state.limits },
+      limits: { ...this.#state.limits, internalError: this.#guard.caught },
       tables: {
         clients: clients.size,
         uids: this.#state.uids.size,
@@ -276,6 +289,7 @@ export class GatewayRuntime implements RoleRuntime {
     this.#heartbeat?.stop();
     this.#dispatcher.close();
     await this.#innerServer.close();
+    this.#guard.close();
   }
 
   #obstacles(): string[] {
@@ -373,8 +387,14 @@ export class GatewayRuntime implements RoleRuntime {
 
   #handleClient(socket: ClientSocket, as: AdmittedAs | undefined): ClientSocketHandler {
     const client = this.#state.clients.add(socket);
-    if (as !== undefined) equipClient(this.#state, client, as.decision);
-    this.#dispatcher.dispatchConnected(client, as?.worker);
+    try {
+      if (as !== undefined) equipClient(this.#state, client, as.decision);
+      this.#dispatcher.dispatchConnected(client, as?.worker);
+    } catch (error) {
+      forgetClient(this.#state, client);
+      this.#dispatcher.silence(client);
+      throw error;
+    }
     return new ClientEvents(client, this.#clientEvents);
   }
 }

@@ -1,4 +1,4 @@
-import type { Logger } from '@gatewayworker/core';
+import type { Guard, Logger } from '@gatewayworker/core';
 import type { HandshakeDecision } from '@gatewayworker/protocol';
 import type { ClientConnection } from './client-connection.ts';
 import type { ClientSender } from './client-sender.ts';
@@ -19,6 +19,7 @@ export interface ClientTables {
 export interface GatewayState extends ClientTables {
   readonly sender: ClientSender;
   readonly limits: LimitCounters;
+  readonly guard: Guard;
   readonly logger: Logger;
 }
 

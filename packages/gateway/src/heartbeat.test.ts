@@ -1,3 +1,4 @@
+import { Guard } from '@gatewayworker/core';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { type ClientConnection, PauseReason } from './client-connection.ts';
 import { ClientSender } from './client-sender.ts';
@@ -30,9 +31,10 @@ function startHeartbeat() {
     groups: new MembershipIndex<never>(),
   };
   const policy = { sendToClientBufferSize: 1024, slowConsumer: 'close' } as const;
-  const sender = new ClientSender(policy, { transport, tables, limits });
+  const guard = new Guard();
+  const sender = new ClientSender(policy, { transport, tables, limits, guard });
   const options = { pingInterval: INTERVAL_MS / 1000, pingNotResponseLimit: 2, pingData: '' };
-  const heartbeat = new Heartbeat(options, { clients, sender, limits });
+  const heartbeat = new Heartbeat(options, { clients, sender, limits, guard });
   onTestFinished(() => {
     heartbeat.stop();
     vi.useRealTimers();

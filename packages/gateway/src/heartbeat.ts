@@ -1,3 +1,4 @@
+import type { Guard } from '@gatewayworker/core';
 import { ClosedBy } from '@gatewayworker/protocol';
 import type { ClientConnection } from './client-connection.ts';
 import type { ClientSender } from './client-sender.ts';
@@ -19,6 +20,7 @@ export interface HeartbeatContext {
   readonly clients: ClientTable;
   readonly sender: ClientSender;
   readonly limits: LimitCounters;
+  readonly guard: Guard;
 }
 
 /**
@@ -32,12 +34,19 @@ export class Heartbeat {
   readonly #context: HeartbeatContext;
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #pingFrame: Buffer | undefined;
+  /** Looks at a client; one that throws ends alone. */
+  readonly #look: (client: ClientConnection) => void;
   #part = 0;
 
   constructor(options: HeartbeatOptions, context: HeartbeatContext) {
     this.#options = options;
     this.#context = context;
     const { pingInterval, pingData } = options;
+    this.#look = context.guard.wrap(
+      'client heartbeat',
+      (client: ClientConnection) => this.#check(client),
+      (error, client) => client.socket.fail(error),
+    );
     if (pingInterval === 0) return;
     if (pingData !== '') this.#pingFrame = context.sender.frame(Buffer.from(pingData), false);
     this.#timer = setInterval(() => this.#beat(), (pingInterval * 1000) / TABLE_PARTS);
@@ -49,7 +58,7 @@ export class Heartbeat {
   }
 
   #beat(): void {
-    for (const client of this.#context.clients.part(this.#part)) this.#check(client);
+    for (const client of this.#context.clients.part(this.#part)) this.#look(client);
     this.#part = (this.#part + 1) % TABLE_PARTS;
   }
 

@@ -1,4 +1,4 @@
-import type { Logger } from '@gatewayworker/core';
+import type { Guard, Logger } from '@gatewayworker/core';
 import { type ClientConnection, type ClientEvent, PauseReason } from './client-connection.ts';
 import type { LimitCounters } from './limit-counters.ts';
 
@@ -20,6 +20,7 @@ export interface HeldEventsOptions {
 /** What the table works with. */
 export interface HeldEventsContext {
   readonly limits: LimitCounters;
+  readonly guard: Guard;
   readonly logger: Logger;
   /** Answers true while a worker is there: then nobody's time is over. */
   readonly hasWorker: () => boolean;
@@ -42,6 +43,8 @@ export class HeldEvents {
   readonly #since = new Map<ClientConnection, number>();
   /** Clients that are being closed and whose end nobody is to be told of. */
   readonly #untold = new Set<ClientConnection>();
+  /** Closes a client whose time is over, and drops its events; answers how many. */
+  readonly #end: (client: ClientConnection) => number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
   #bytes = 0;
@@ -50,6 +53,16 @@ export class HeldEvents {
   constructor(options: HeldEventsOptions, context: HeldEventsContext) {
     this.#options = options;
     this.#context = context;
+    const fail = (error: Error, client: ClientConnection): void => {
+      this.#since.delete(client);
+      client.socket.fail(error);
+    };
+    const end = (client: ClientConnection): number => {
+      const events = this.#expire(client);
+      if (!client.isClosing) context.onExpired(client);
+      return events;
+    };
+    this.#end = context.guard.wrap('held events expired', end, fail);
   }
 
   /** Number of held events. */
@@ -133,10 +146,8 @@ export class HeldEvents {
     let events = 0;
     for (const [client, since] of this.#since) {
       if (since > before) break;
-      events += this.#expire(client);
-      if (client.isClosing) continue;
-      clients += 1;
-      this.#context.onExpired(client);
+      if (!client.isClosing) clients += 1;
+      events += this.#end(client) ?? 0;
     }
     limits.heldTime += clients;
     limits.lostEvents += events;

@@ -31,6 +31,10 @@ export class LimitCounters {
   heldTime = 0;
   /** Events that a worker had not finished when it was gone, or for which none came within `maxHeldMs`. */
   lostEvents = 0;
+  /** Clients closed because the `decode` of a protocol of your own threw or answered no message. */
+  decodeError = 0;
+  /** Messages not sent because the `encode` of a protocol of your own threw or answered no bytes. */
+  encodeError = 0;
   /** Updates refused because the session would have become too large. */
   sessionTooLarge = 0;
 }

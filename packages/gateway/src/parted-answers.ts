@@ -52,7 +52,14 @@ export class PartedAnswers {
 
   /** Goes on: the link has room. */
   resume(): void {
-    if (this.#waiting.length > 0) this.#timer ??= setImmediate(() => this.#sendNext());
+    if (this.#waiting.length === 0 || this.#timer !== undefined) return;
+    const connection = this.#connection;
+    const sendNext = connection.guard.wrap(
+      'query answer part',
+      () => this.#sendNext(),
+      (error) => connection.fail(error),
+    );
+    this.#timer = setImmediate(sendNext);
   }
 
   /** Forgets what waits: the link is down. */

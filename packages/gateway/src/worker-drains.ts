@@ -1,3 +1,4 @@
+import type { Guard } from '@gatewayworker/core';
 import { Command, writeClientDetached } from '@gatewayworker/protocol';
 import type { ClientConnection } from './client-connection.ts';
 import type { WorkerLink } from './worker-link.ts';
@@ -10,10 +11,17 @@ export class WorkerDrains {
   /** Each with those of its clients that were not looked at for the first time. */
   readonly #clientsLeft = new Map<WorkerLink, Iterator<ClientConnection>>();
   readonly #onLeft: (client: ClientConnection) => void;
+  /** `leave` for one of many: a client that throws ends alone. */
+  readonly #move: (worker: WorkerLink, client: ClientConnection) => boolean | undefined;
 
   /** @param onLeft - finds another worker for a client that has none now, and may have held events */
-  constructor(onLeft: (client: ClientConnection) => void) {
+  constructor(guard: Guard, onLeft: (client: ClientConnection) => void) {
     this.#onLeft = onLeft;
+    this.#move = guard.wrap(
+      'client move',
+      (worker: WorkerLink, client: ClientConnection) => this.leave(worker, client),
+      (error, _worker, client) => client.socket.fail(error),
+    );
   }
 
   /** The workers. */
@@ -39,7 +47,7 @@ export class WorkerDrains {
       while (left > 0) {
         const next = clients.next();
         if (next.done === true) break;
-        if (this.leave(worker, next.value)) left -= 1;
+        if (this.#move(worker, next.value) === true) left -= 1;
       }
       this.check(worker);
     }

@@ -14,6 +14,8 @@ export const CloseCode = {
   /** The client broke a rule of the application's, such as how much it may send. */
   PolicyViolation: 1008,
   MessageTooBig: 1009,
+  /** The server failed while it served this client. */
+  InternalError: 1011,
   /** The server restarts; come back after a random wait. */
   ServiceRestart: 1012,
   /** The server is overloaded or the client too slow; come back later. */

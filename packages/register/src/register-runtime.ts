@@ -5,6 +5,7 @@ import {
   type FrameConnection,
   FrameServer,
   formatHostPort,
+  Guard,
   type Logger,
   parseHostPort,
   type RoleRuntime,
@@ -16,6 +17,7 @@ import {
   type GatewayAnnouncement,
   type GatewayEntry,
   type Hello,
+  type Message,
   readMessage,
 } from '@gatewayworker/protocol';
 import { AddressBook, type Announced } from './address-book.ts';
@@ -39,7 +41,10 @@ const MAX_DISPUTED = 1024;
 export class RegisterRuntime implements RoleRuntime {
   readonly #options: ResolvedRegisterOptions;
   readonly #logger: Logger;
+  readonly #guard: Guard;
   readonly #server: FrameServer;
+  /** Sends to one of many links; one that throws ends alone. */
+  readonly #send: (link: FrameConnection, message: Message) => void;
   readonly #addressBook = new AddressBook<FrameConnection>();
   /** Links of workers and clients. */
   readonly #subscribers = new Set<FrameConnection>();
@@ -57,9 +62,19 @@ export class RegisterRuntime implements RoleRuntime {
   #received = 0;
   #sent = 0;
 
-  constructor(options: ResolvedRegisterOptions, context: { id: number; logger: Logger }) {
+  constructor(
+    options: ResolvedRegisterOptions,
+    context: { id: number; logger: Logger; guard?: Guard | undefined },
+  ) {
+    const { logger, guard = new Guard(logger) } = context;
     this.#options = options;
-    this.#logger = context.logger;
+    this.#logger = logger;
+    this.#guard = guard;
+    this.#send = guard.wrap(
+      'register list',
+      (link: FrameConnection, message: Message) => link.send(message),
+      (error, link) => link.fail(error),
+    );
     this.#server = new FrameServer({
       identity: {
         role: AcceptorRole.Register,
@@ -71,8 +86,8 @@ export class RegisterRuntime implements RoleRuntime {
       secretKey: options.secretKey,
       tls: options.innerTls,
       allowedRoles: Object.values(DialerRole),
-      scheduler: new FlushScheduler(),
-      logger: context.logger,
+      scheduler: new FlushScheduler(guard),
+      logger,
       onLink: (connection, hello) => this.#handleLink(connection, hello),
     });
   }
@@ -93,6 +108,7 @@ export class RegisterRuntime implements RoleRuntime {
     this.#isReady = false;
     clearTimeout(this.#settling);
     await this.#server.close();
+    this.#guard.close();
   }
 
   status(): RoleStatus {
@@ -104,6 +120,7 @@ export class RegisterRuntime implements RoleRuntime {
       connections: this.#server.connectionCount,
       received: this.#received,
       sent: this.#sent,
+      limits: { internalError: this.#guard.caught },
     };
   }
 
@@ -196,11 +213,12 @@ export class RegisterRuntime implements RoleRuntime {
 
   #sendWorkers(gateway: FrameConnection): void {
     this.#sent += 1;
-    gateway.send({ type: 'workerList', instanceIds: [...new Set(this.#workers.values())] });
+    const instanceIds = [...new Set(this.#workers.values())];
+    this.#send(gateway, { type: 'workerList', instanceIds });
   }
 
   #sendList(subscriber: FrameConnection): void {
     this.#sent += 1;
-    subscriber.send({ type: 'gatewayList', gateways: this.#addressBook.list() });
+    this.#send(subscriber, { type: 'gatewayList', gateways: this.#addressBook.list() });
   }
 }

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { GatewayWorkerError, toWire } from '@gatewayworker/core';
+import { GatewayWorkerError, Guard, toWire } from '@gatewayworker/core';
 import {
   type ControlOrder,
   type ControlResponse,
@@ -33,13 +33,22 @@ const signOfLifeMs = 1_000;
 export class ControlServer {
   readonly #path: string;
   readonly #handler: ControlHandler;
+  readonly #guard: Guard;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
-  constructor(path: string, handler: ControlHandler) {
+  /** @param guard - ends a connection of which something throws */
+  constructor(path: string, handler: ControlHandler, guard: Guard = new Guard()) {
     this.#path = path;
     this.#handler = handler;
-    this.#server = createServer((socket) => this.#accept(socket));
+    this.#guard = guard;
+    this.#server = createServer(
+      guard.wrap(
+        'control connection',
+        (socket: Socket) => this.#accept(socket),
+        (_error, socket) => socket.destroy(),
+      ),
+    );
   }
 
   /**
@@ -83,18 +92,24 @@ export class ControlServer {
     const reader = new LineReader(maxLineCharacters);
     this.#sockets.add(socket);
     socket.setEncoding('utf8');
-    const onData = (piece: string) => {
+    const fail = () => socket.destroy();
+    const readLines = (piece: string) => {
       const lines = reader.push(piece);
       if (lines === undefined) socket.destroy();
       else for (const line of lines) handleLine(line);
     };
     const handleLine = (line: string) => {
       const orphan = parseOrphan(line);
-      if (orphan === undefined) return void this.#answer(socket, line);
+      if (orphan === undefined) {
+        const answered = this.#answer(socket, line);
+        this.#guard.follow('control answer', answered, () => {}, fail);
+        return;
+      }
       // It says nothing more before it has an answer.
       socket.off('data', onData);
       this.#handler.onOrphan(orphan, socket);
     };
+    const onData = this.#guard.wrap('control data', readLines, fail);
     socket.on('data', onData);
     // The asker went away without waiting for its answer; there is nobody to tell.
     socket.on('error', () => socket.destroy());
@@ -109,7 +124,14 @@ export class ControlServer {
     }
     const { request, order } = message;
     const send = (response: ControlResponse) => writeLine(socket, response);
-    const signs = setInterval(() => void send({ request, isPending: true }), signOfLifeMs);
+    const signs = setInterval(
+      this.#guard.wrap(
+        'control sign of life',
+        () => void send({ request, isPending: true }),
+        () => socket.destroy(),
+      ),
+      signOfLifeMs,
+    );
     const response: ControlResponse = await this.#handler
       .onOrder(order, (part) => send({ request, part }))
       .then(

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import {
   GatewayWorkerError,
+  Guard,
   type HostPort,
   type Logger,
   listen,
@@ -38,7 +39,12 @@ export class HealthServer {
 
   constructor(
     address: HostPort,
-    context: { readonly report: () => Promise<HealthReport>; readonly logger: Logger },
+    context: {
+      readonly report: () => Promise<HealthReport>;
+      readonly logger: Logger;
+      /** Ends a connection of which something throws. @default one that logs */
+      readonly guard?: Guard;
+    },
   ) {
     this.#address = address;
     this.#report = context.report;
@@ -49,12 +55,30 @@ export class HealthServer {
       requestTimeout: CLIENT_TIMEOUT_MS,
       connectionsCheckingInterval: CLIENT_TIMEOUT_MS / 5,
     };
-    this.#server = createServer(options, (request, response) => {
-      void this.#answer(request, response);
-    });
+    const { guard = new Guard(context.logger) } = context;
+    const answer = (request: IncomingMessage, response: ServerResponse): void => {
+      const answered = this.#answer(request, response);
+      guard.follow(
+        'probe answer',
+        answered,
+        () => {},
+        () => response.destroy(),
+      );
+    };
+    this.#server = createServer(
+      options,
+      guard.wrap('probe', answer, (_error, _request, response) => response.destroy()),
+    );
     // One that takes no answer sends nothing either.
     this.#server.timeout = CLIENT_TIMEOUT_MS;
-    this.#server.on('connection', (socket: Socket) => this.#accept(socket));
+    this.#server.on(
+      'connection',
+      guard.wrap(
+        'probe connection',
+        (socket: Socket) => this.#accept(socket),
+        (_error, socket) => socket.destroy(),
+      ),
+    );
   }
 
   /** @throws {GW_ERR_LISTEN_FAILED} naming the address */

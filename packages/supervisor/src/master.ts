@@ -3,6 +3,7 @@ import { basename, dirname, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   GatewayWorkerError,
+  Guard,
   type Logger,
   openLog,
   type ProcessLog,
@@ -110,10 +111,14 @@ export class Master {
       reload: (reason, onStep) => this.reload(reason, onStep),
       handOver: () => this.#handOver(),
     });
-    this.#control = new ControlServer(controlPath(options.pidFile), {
-      onOrder: (order, sendPart) => commands.carryOut(order, sendPart),
-      onOrphan: (orphan, socket) => this.#supervisor.adopt(orphan, socket),
-    });
+    this.#control = new ControlServer(
+      controlPath(options.pidFile),
+      {
+        onOrder: (order, sendPart) => commands.carryOut(order, sendPart),
+        onOrphan: (orphan, socket) => this.#supervisor.adopt(orphan, socket),
+      },
+      new Guard(this.#logger),
+    );
     this.ended = new Promise((resolve) => {
       this.#onEnded = resolve;
     });

@@ -2,6 +2,7 @@ export { type CapturedLogger, captureLogger, type LogLine } from './captured-log
 export { type Certificate, makeCertificate } from './certificate.ts';
 export { type EventuallyOptions, eventually } from './eventually.ts';
 export { FaultProxy, type Faults } from './fault-proxy.ts';
+export { FaultyGuard } from './faulty-guard.ts';
 export { freePorts } from './free-ports.ts';
 export { MemorySocket } from './memory-socket.ts';
 export { Network, type NetworkHost } from './network-namespaces.ts';

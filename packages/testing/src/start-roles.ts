@@ -5,7 +5,7 @@ import {
   resolveBusinessWorkerOptions,
 } from '@gatewayworker/business-worker';
 import { GatewayClient, type GatewayClientOptions } from '@gatewayworker/client';
-import type { InnerTlsOptions, SecretKey } from '@gatewayworker/core';
+import type { Guard, InnerTlsOptions, SecretKey } from '@gatewayworker/core';
 import {
   type GatewayOptions,
   type GatewayRuntime,
@@ -42,6 +42,8 @@ export interface RolesOptions {
   readonly secretKey?: SecretKey;
   /** Where all find each other, instead of a register of their own. */
   readonly registerAddress?: string;
+  /** Of every role. @default one of its own for each */
+  readonly guard?: Guard;
   /** TLS of every inner link. */
   readonly innerTls?: InnerTlsOptions;
 }
@@ -115,7 +117,11 @@ export class Roles {
       ...this.#security,
       ...(typeof gatewayOptions === 'function' ? gatewayOptions(id) : gatewayOptions),
     });
-    const gateway = await loadGateway(options, { id, logger: this.#log.logger });
+    const gateway = await loadGateway(options, {
+      id,
+      logger: this.#log.logger,
+      guard: this.#options.guard,
+    });
     this.gateways.push(gateway);
     await gateway.start();
     return gateway;
@@ -135,6 +141,7 @@ export class Roles {
     const worker = new BusinessWorkerRuntime(resolved, {
       id,
       logger: this.#log.logger,
+      guard: this.#options.guard,
       loadEvents: async () => (typeof events === 'function' ? events(id) : events),
     });
     this.workers.push(worker);
@@ -185,7 +192,8 @@ export class Roles {
 
   #makeRegister(): RegisterRuntime {
     const listen = `127.0.0.1:${this.#registerPort}`;
-    const context = { id: 0, logger: this.#log.logger };
+    const { guard } = this.#options;
+    const context = { id: 0, logger: this.#log.logger, guard };
     return new RegisterRuntime(resolveRegisterOptions({ listen, ...this.#security }), context);
   }
 }

@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import { createLogger, FlushScheduler, FrameConnection } from '@gatewayworker/core';
+import { createLogger, FlushScheduler, FrameConnection, Guard } from '@gatewayworker/core';
 import {
   ByteReader,
   ByteWriter,
@@ -83,10 +83,12 @@ class Fixture {
       uids: new MembershipIndex<ClientConnection>(),
       groups: new MembershipIndex<ClientConnection>(),
     };
+    const guard = new Guard();
     this.state = {
       ...tables,
-      sender: new ClientSender(policy, { transport, tables, limits }),
+      sender: new ClientSender(policy, { transport, tables, limits, guard }),
       limits,
+      guard,
       logger: createLogger({ stdout: false }),
     };
     this.client = this.state.clients.add(silentSocket);

@@ -1,4 +1,4 @@
-import { createLogger } from '@gatewayworker/core';
+import { createLogger, Guard } from '@gatewayworker/core';
 import type { AskedQuery, ClusterQuery } from '@gatewayworker/protocol';
 import { expect, test } from 'vitest';
 import type { ClientConnection } from '../client-connection.ts';
@@ -40,10 +40,12 @@ function createState() {
     uids: new MembershipIndex<ClientConnection>(),
     groups: new MembershipIndex<ClientConnection>(),
   };
+  const guard = new Guard();
   const state: GatewayState = {
     ...tables,
-    sender: new ClientSender(policy, { transport, tables, limits }),
+    sender: new ClientSender(policy, { transport, tables, limits, guard }),
     limits,
+    guard,
     logger: createLogger({ stdout: false }),
   };
   const add = (uid: string | undefined, groups: readonly string[]): ClientConnection => {

@@ -82,11 +82,18 @@ export class InterestPublisher implements Flushable {
   readonly #maxNamesBytes: number;
   readonly #tables: readonly [uids: NameTable, groups: NameTable];
   readonly #followers = new Set<InterestLink>();
+  /** Works on one of many followers: the link of one that throws ends alone. */
+  readonly #each: (link: InterestLink, work: (link: InterestLink) => void) => void;
   #isScheduled = false;
   #isTeaching = false;
 
   constructor(options: InterestPublisherOptions) {
     this.#options = options;
+    this.#each = options.scheduler.guard.wrap(
+      'interest follower',
+      (link: InterestLink, work: (link: InterestLink) => void) => work(link),
+      (error, link) => link.connection.fail(error),
+    );
     this.#maxNamesBytes = options.maxNamesBytes ?? MAX_NAMES_BYTES;
     this.#tables = [
       this.#watch(InterestKind.Uid, options.uids),
@@ -132,14 +139,19 @@ export class InterestPublisher implements Flushable {
   flush(): void {
     this.#isScheduled = false;
     for (const table of this.#tables) this.#tellRemoved(table);
-    for (const link of this.#followers) {
-      this.resume(link);
-      if (link.toldJoins === link.joins || !link.connection.isOpen) continue;
-      link.toldJoins = link.joins;
-      // After the names that these joins have made.
-      writeJoinsApplied(link.connection.writer(), link.joins);
-    }
+    for (const link of this.#followers) this.#each(link, this.#tellJoins);
   }
+
+  /** Does nothing: of a flush that throws, only the news of one turn is lost. */
+  fail(): void {}
+
+  readonly #tellJoins = (link: InterestLink): void => {
+    this.resume(link);
+    if (link.toldJoins === link.joins || !link.connection.isOpen) return;
+    link.toldJoins = link.joins;
+    // After the names that these joins have made.
+    writeJoinsApplied(link.connection.writer(), link.joins);
+  };
 
   #watch(kind: InterestKind, index: NameIndex): NameTable {
     const table = { kind, index, bytes: 0, isTooLarge: false, removed: new Set<string>() };
@@ -181,7 +193,7 @@ export class InterestPublisher implements Flushable {
     for (const link of this.#followers) {
       const followed = link.followed?.[table.kind];
       if (followed === undefined || (!followed.isKnown && followed.left === undefined)) continue;
-      if (this.#hasRoom(link)) write(link);
+      if (this.#hasRoom(link)) this.#each(link, write);
       else this.#lose(link, table.kind, followed);
     }
   }
@@ -230,16 +242,18 @@ export class InterestPublisher implements Flushable {
   }
 
   #teachNext(): void {
-    for (const link of this.#followers) {
-      for (const table of this.#tables) {
-        const followed = link.followed?.[table.kind];
-        if (followed?.left === undefined || !this.#hasRoom(link)) continue;
-        // Told later, the loss of a name that is back by then could not be told from its being there.
-        this.#tellRemoved(table);
-        this.#teachSome(link, table.kind, followed, followed.left);
-      }
-    }
+    for (const link of this.#followers) this.#each(link, this.#teachOne);
   }
+
+  readonly #teachOne = (link: InterestLink): void => {
+    for (const table of this.#tables) {
+      const followed = link.followed?.[table.kind];
+      if (followed?.left === undefined || !this.#hasRoom(link)) continue;
+      // Told later, the loss of a name that is back by then could not be told from its being there.
+      this.#tellRemoved(table);
+      this.#teachSome(link, table.kind, followed, followed.left);
+    }
+  };
 
   #teachSome(
     link: InterestLink,

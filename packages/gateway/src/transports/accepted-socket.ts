@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Guard, Guarded } from '@gatewayworker/core';
 import type { LimitCounters } from '../limit-counters.ts';
 import type { ConnectionsPerAddress } from './connections-per-address.ts';
 
@@ -7,6 +8,7 @@ const FAREWELL_MS = 1000;
 
 /** What the connections of a listener have in common. */
 export interface AcceptedSocketContext {
+  readonly guard: Guard;
   readonly handshakeTimeoutMs: number;
   readonly limits: LimitCounters;
   /** Connections by address. */
@@ -18,7 +20,7 @@ export interface AcceptedSocketContext {
 }
 
 /** A connection until its client is let in, or is gone: it has a bounded time to say what it wants. */
-export class AcceptedSocket {
+export class AcceptedSocket implements Guarded {
   /** What the client's bytes come by: the connection, or TLS on it. */
   socket: Socket;
   /** Who it comes from, as the PROXY header says if there is one. */
@@ -26,6 +28,8 @@ export class AcceptedSocket {
   remotePort: number;
   /** Takes leave of a client whose time is over; without it the connection is just closed. */
   onTimeout: (() => void) | undefined;
+  /** Answers a handshake that failed here; without it the connection is just closed. */
+  onFailure: (() => void) | undefined;
   readonly #raw: Socket;
   readonly #context: AcceptedSocketContext;
   #timer: NodeJS.Timeout;
@@ -87,8 +91,22 @@ export class AcceptedSocket {
     this.#raw.once('close', () => clearTimeout(timer));
   }
 
+  /** Ends the connection because something of it has thrown. */
+  fail(): void {
+    if (this.onFailure === undefined || this.#raw.destroyed) this.#raw.destroy();
+    else this.onFailure();
+  }
+
   #startTimer(timeoutMs: number): NodeJS.Timeout {
-    return setTimeout(() => this.#expire(), timeoutMs);
+    const { guard } = this.#context;
+    return setTimeout(
+      guard.wrap(
+        'client handshake timeout',
+        () => this.#expire(),
+        () => this.#raw.destroy(),
+      ),
+      timeoutMs,
+    );
   }
 
   #expire(): void {

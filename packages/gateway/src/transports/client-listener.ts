@@ -1,6 +1,14 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
-import { boundPort, type Logger, listen, PacedLog, toError } from '@gatewayworker/core';
+import {
+  boundPort,
+  type FlushScheduler,
+  type Guard,
+  type Logger,
+  listen,
+  PacedLog,
+  toError,
+} from '@gatewayworker/core';
 import type { LimitCounters } from '../limit-counters.ts';
 import type { ListenAddress } from '../listen-address.ts';
 import { peerAddress, type TrustedProxies } from '../trusted-proxies.ts';
@@ -28,6 +36,7 @@ export interface ClientListenerOptions {
   readonly maxConnections: number;
   readonly maxConnectionsPerIp: number;
   readonly limits: LimitCounters;
+  readonly scheduler: FlushScheduler;
   readonly logger: Logger;
 }
 
@@ -37,6 +46,7 @@ export interface ClientListenerOptions {
  */
 export class ClientListener {
   readonly #options: ClientListenerOptions;
+  readonly #guard: Guard;
   readonly #isHttp: boolean;
   readonly #onSocket: (accepted: AcceptedSocket) => void;
   readonly #server: Server;
@@ -58,11 +68,14 @@ export class ClientListener {
       readonly onSocket: (accepted: AcceptedSocket) => void;
     },
   ) {
+    const { guard } = options.scheduler;
     this.#options = options;
+    this.#guard = guard;
     this.#isHttp = handler.isHttp;
     this.#refusals = new PacedLog(options.logger, 'connection refused');
     this.#onSocket = handler.onSocket;
     this.#context = {
+      guard,
       handshakeTimeoutMs: options.handshakeTimeoutMs,
       limits: options.limits,
       perAddress: new ConnectionsPerAddress(options.maxConnectionsPerIp),
@@ -71,7 +84,11 @@ export class ClientListener {
     };
     // No `maxConnections`: a process that refuses a connection by it gives that back to the master, which
     // offers it to the processes again, without end.
-    const accept = (socket: Socket): void => this.#accept(socket);
+    const accept = guard.wrap(
+      'client accept',
+      (socket: Socket) => this.#accept(socket),
+      (_error, socket) => socket.destroy(),
+    );
     this.#server = createServer({ noDelay: true }, accept);
     this.#holder = new PortHolder(options.owner, options.logger, accept);
   }
@@ -122,7 +139,8 @@ export class ClientListener {
       this.#takePlace(raw, accepted);
       return;
     }
-    this.#takeProxyHeader(raw, (source) => {
+    const fail = (): void => accepted.fail();
+    this.#takeProxyHeader(raw, fail, (source) => {
       if (source !== undefined) {
         accepted.remoteAddress = source.address;
         accepted.remotePort = source.port;
@@ -147,7 +165,11 @@ export class ClientListener {
     });
   }
 
-  #takeProxyHeader(raw: Socket, onSource: (source: Source | undefined) => void): void {
+  #takeProxyHeader(
+    raw: Socket,
+    fail: () => void,
+    onSource: (source: Source | undefined) => void,
+  ): void {
     const { trustedProxies } = this.#options;
     const { remoteAddress = '' } = raw;
     const reject = (reason: string): void => {
@@ -159,7 +181,7 @@ export class ClientListener {
       return;
     }
     let bytes = Buffer.alloc(0);
-    const read = (): void => {
+    const readHeader = (): void => {
       for (let chunk = raw.read(); chunk !== null; chunk = raw.read()) {
         bytes = Buffer.concat([bytes, chunk]);
         let header: ReturnType<typeof parseProxyHeader>;
@@ -174,14 +196,16 @@ export class ClientListener {
         const { source, byteLength } = header;
         if (bytes.length > byteLength) raw.unshift(bytes.subarray(byteLength));
         // The stream forgets in the next tick that somebody listened to `readable`.
-        setImmediate(() => {
+        const goOn = (): void => {
           if (raw.destroyed) return;
           onSource(source);
           raw.resume();
-        });
+        };
+        setImmediate(this.#guard.wrap('PROXY header taken', goOn, fail));
         return;
       }
     };
+    const read = this.#guard.wrap('PROXY header', readHeader, fail);
     raw.on('readable', read);
   }
 
@@ -194,7 +218,14 @@ export class ClientListener {
     const socket = new TLSSocket(raw, { isServer: true, secureContext });
     // A failed TLS handshake is the client's own matter; the socket closes.
     socket.on('error', () => socket.destroy());
-    socket.once('secure', () => onSocket(socket));
+    socket.once(
+      'secure',
+      this.#guard.wrap(
+        'client TLS handshake',
+        () => onSocket(socket),
+        () => raw.destroy(),
+      ),
+    );
   }
 }
 

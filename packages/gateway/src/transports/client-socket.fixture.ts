@@ -17,4 +17,5 @@ export const silentSocket: ClientSocket = {
   setPaused: () => undefined,
   close: () => undefined,
   destroy: () => undefined,
+  fail: () => undefined,
 };

@@ -15,6 +15,9 @@ export interface StreamMessage {
 /** A message that is, or will be, longer than a client may send. */
 export class MessageTooBigError extends Error {}
 
+/** The client has broken a built-in protocol; `decode` of an application's own may throw anything. */
+export class StreamProtocolError extends Error {}
+
 /** How messages lie in a byte stream. */
 export interface StreamProtocol {
   /**
@@ -23,7 +26,8 @@ export interface StreamProtocol {
    * @param searched - bytes that were looked at before in vain
    * @returns `undefined` when it is not complete
    * @throws {MessageTooBigError} when it will be longer than `maxBytes`
-   * @throws {Error} when the bytes break the protocol
+   * @throws {StreamProtocolError} when the bytes break the protocol
+   * @throws {Error} when a protocol of the application's own fails
    */
   decode(bytes: Buffer, searched: number, maxBytes: number): StreamMessage | undefined;
   /** Writes one message. @throws {Error} when it cannot be encoded; nothing is written then */
@@ -40,7 +44,7 @@ const text: StreamProtocol = {
     if (end < 0) return undefined;
     const hasReturn = end > 0 && bytes[end - 1] === CARRIAGE_RETURN;
     const payload = bytes.subarray(0, hasReturn ? end - 1 : end);
-    if (!isUtf8(payload)) throw new Error('a line is not UTF-8');
+    if (!isUtf8(payload)) throw new StreamProtocolError('a line is not UTF-8');
     return { payload, isBinary: false, byteLength: end + 1 };
   },
   encode(writer, payload) {
@@ -56,7 +60,9 @@ const frame: StreamProtocol = {
   decode(bytes, _searched, maxBytes) {
     if (bytes.length < LENGTH_BYTES) return undefined;
     const byteLength = bytes.readUInt32BE(0);
-    if (byteLength < LENGTH_BYTES) throw new Error(`a frame says that it has ${byteLength} bytes`);
+    if (byteLength < LENGTH_BYTES) {
+      throw new StreamProtocolError(`a frame says that it has ${byteLength} bytes`);
+    }
     if (byteLength - LENGTH_BYTES > maxBytes) throw new MessageTooBigError();
     if (bytes.length < byteLength) return undefined;
     return { payload: bytes.subarray(LENGTH_BYTES, byteLength), isBinary: true, byteLength };

@@ -1,16 +1,19 @@
-import { createLogger, FlushScheduler } from '@gatewayworker/core';
+import { createLogger, FlushScheduler, Guard } from '@gatewayworker/core';
 import { eventually, MemorySocket } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 import { LimitCounters } from '../limit-counters.ts';
 import { AcceptedSocket } from './accepted-socket.ts';
 import { ConnectionsPerAddress } from './connections-per-address.ts';
+import { ProtocolFailures } from './protocol-failures.ts';
 import { type StreamProtocol, streamProtocols } from './stream-protocol.ts';
 import { StreamSocket } from './stream-socket.ts';
 
 function createSocket(): { memory: MemorySocket; client: StreamSocket } {
   const memory = new MemorySocket();
   const limits = new LimitCounters();
+  const logger = createLogger({ stdout: false });
   const accepted = new AcceptedSocket(memory, '::1', {
+    guard: new Guard(),
     handshakeTimeoutMs: 1000,
     limits,
     perAddress: new ConnectionsPerAddress(0),
@@ -23,8 +26,9 @@ function createSocket(): { memory: MemorySocket; client: StreamSocket } {
     protocol: streamProtocols.get('text') as StreamProtocol,
     maxMessageBytes: 100,
     scheduler: new FlushScheduler(),
+    failures: new ProtocolFailures({ limits, logger }),
     limits,
-    logger: createLogger({ stdout: false }),
+    logger,
   });
   return { memory, client };
 }

@@ -3,12 +3,20 @@ import { type FlushScheduler, GatheredSocket, type Logger, toError } from '@gate
 import { ClosedBy } from '@gatewayworker/protocol';
 import type { LimitCounters } from '../limit-counters.ts';
 import type { AcceptedSocket } from './accepted-socket.ts';
+import type { ProtocolFailures } from './protocol-failures.ts';
 import { StreamDecoder } from './stream-decoder.ts';
-import { MessageTooBigError, type StreamProtocol } from './stream-protocol.ts';
-import type { ClientSocket, ClientSocketHandler } from './transport.ts';
+import {
+  MessageTooBigError,
+  type StreamMessage,
+  type StreamProtocol,
+  StreamProtocolError,
+} from './stream-protocol.ts';
+import type { ClientClosure, ClientSocket, ClientSocketHandler } from './transport.ts';
 
 /** Time a client has to close its side when the gateway closes, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 5000;
+
+const brokenProtocol = 'client broke its protocol';
 
 /** What a client of a byte stream has in common with the others of its listener. */
 export interface StreamSocketOptions {
@@ -16,6 +24,7 @@ export interface StreamSocketOptions {
   readonly protocol: StreamProtocol;
   readonly maxMessageBytes: number;
   readonly scheduler: FlushScheduler;
+  readonly failures: ProtocolFailures;
   readonly limits: LimitCounters;
   readonly logger: Logger;
 }
@@ -30,6 +39,8 @@ export class StreamSocket implements ClientSocket {
   readonly #socket: Socket;
   readonly #output: GatheredSocket;
   readonly #decoder: StreamDecoder;
+  /** Passes on the messages that are complete, unless it is paused. */
+  readonly #decode: () => void;
   #handler: ClientSocketHandler | undefined;
   #closedBy: ClosedBy | undefined;
   #isPaused = false;
@@ -40,8 +51,14 @@ export class StreamSocket implements ClientSocket {
     this.#options = options;
     this.remoteAddress = remoteAddress;
     this.remotePort = remotePort;
-    this.#output = new GatheredSocket(socket, options.scheduler);
+    this.#output = new GatheredSocket(socket, options.scheduler, this);
     this.#decoder = new StreamDecoder(options.protocol, options.maxMessageBytes);
+    const { guard } = options.scheduler;
+    this.#decode = guard.wrap(
+      'stream message',
+      () => this.#decodeAll(),
+      () => this.fail(),
+    );
   }
 
   get listenPort(): number {
@@ -64,18 +81,29 @@ export class StreamSocket implements ClientSocket {
   start(handler: ClientSocketHandler): void {
     this.#handler = handler;
     const socket = this.#socket;
-    socket.on('data', (chunk: Buffer) => {
+    const { guard } = this.#options.scheduler;
+    const fail = (): void => this.fail();
+    const handleData = (chunk: Buffer): void => {
       if (this.#closedBy !== undefined) return;
       this.#decoder.append(chunk);
       this.#decode();
-    });
+    };
+    const handleClose = (): void => {
+      this.#output.discard();
+      this.#end(this.#closedBy ?? ClosedBy.Client);
+    };
+    socket.on('data', guard.wrap('stream data', handleData, fail));
     // Whatever goes wrong ends in `close`.
     socket.on('error', () => undefined);
-    socket.on('close', () => {
-      this.#output.discard();
-      const by = this.#closedBy ?? ClosedBy.Client;
-      handler.onClose({ by, code: undefined, reason: undefined });
-    });
+    socket.on('close', guard.wrap('stream close', handleClose, fail));
+  }
+
+  /** Gives the handler the end, once. */
+  #end(by: ClosedBy): void {
+    const closure: ClientClosure = { by, code: undefined, reason: undefined };
+    const handler = this.#handler;
+    this.#handler = undefined;
+    handler?.onClose(closure);
   }
 
   sendFrame(frame: Buffer): void {
@@ -83,11 +111,11 @@ export class StreamSocket implements ClientSocket {
   }
 
   sendMessage(source: Buffer, start: number, end: number, isBinary: boolean): void {
-    const { protocol, logger } = this.#options;
+    const { protocol, failures } = this.#options;
     try {
       protocol.encode(this.#output.writer(), source.subarray(start, end), isBinary);
     } catch (thrown) {
-      logger.error({ err: toError(thrown) }, 'a message could not be encoded');
+      failures.encode(toError(thrown));
     }
   }
 
@@ -128,29 +156,43 @@ export class StreamSocket implements ClientSocket {
     this.#socket.destroy();
   }
 
-  #decode(): void {
+  fail(): void {
+    if (this.#socket.closed) this.#end(this.#closedBy ?? ClosedBy.Server);
+    else this.destroy(ClosedBy.Server);
+  }
+
+  #decodeAll(): void {
     // A message that makes the gateway read on must not start a second walk.
     if (this.#isDecoding) return;
     this.#isDecoding = true;
     try {
       while (!this.#isPaused && this.#closedBy === undefined) {
-        const message = this.#decoder.next();
+        const message = this.#next();
         if (message === undefined) break;
         this.#handler?.onMessage(message.payload, message.isBinary);
       }
-    } catch (thrown) {
-      this.#fail(thrown);
     } finally {
       this.#isDecoding = false;
     }
   }
 
-  #fail(thrown: unknown): void {
-    const { limits, logger } = this.#options;
-    const isTooBig = thrown instanceof MessageTooBigError;
-    if (isTooBig) limits.messageTooBig += 1;
-    const reason = isTooBig ? 'a message is too long' : toError(thrown).message;
-    logger.debug({ remoteAddress: this.remoteAddress, reason }, 'client broke its protocol');
-    this.close(ClosedBy.Protocol);
+  /** The next complete message; bytes that cannot be decoded close the client. */
+  #next(): StreamMessage | undefined {
+    try {
+      return this.#decoder.next();
+    } catch (thrown) {
+      const { limits, logger, failures } = this.#options;
+      const { remoteAddress } = this;
+      if (thrown instanceof MessageTooBigError) {
+        limits.messageTooBig += 1;
+        logger.debug({ remoteAddress, reason: 'a message is too long' }, brokenProtocol);
+      } else if (thrown instanceof StreamProtocolError) {
+        logger.debug({ remoteAddress, reason: thrown.message }, brokenProtocol);
+      } else {
+        failures.decode(toError(thrown), remoteAddress);
+      }
+      this.close(ClosedBy.Protocol);
+      return undefined;
+    }
   }
 }

@@ -1,29 +1,28 @@
-import { type FlushScheduler, type Logger, toError } from '@gatewayworker/core';
+import { toError } from '@gatewayworker/core';
 import { ByteWriter } from '@gatewayworker/protocol';
-import type { LimitCounters } from '../limit-counters.ts';
 import type { AcceptedSocket } from './accepted-socket.ts';
 import { ClientListener, type ClientListenerOptions } from './client-listener.ts';
+import { ProtocolFailures } from './protocol-failures.ts';
 import type { StreamProtocol } from './stream-protocol.ts';
 import { StreamSocket } from './stream-socket.ts';
-import type { Transport, TransportHandler } from './transport.ts';
+import type { Admission, Refusal, Transport, TransportHandler } from './transport.ts';
 
 /** What the listener of a byte stream needs. */
 export interface StreamTransportOptions extends ClientListenerOptions {
   readonly protocol: StreamProtocol;
   readonly maxMessageBytes: number;
-  readonly scheduler: FlushScheduler;
-  readonly limits: LimitCounters;
-  readonly logger: Logger;
 }
 
 /** The listener for clients whose messages lie in a byte stream. */
 export class StreamTransport implements Transport {
   readonly #options: StreamTransportOptions;
+  readonly #failures: ProtocolFailures;
   readonly #listener: ClientListener;
   #handler: TransportHandler | undefined;
 
   constructor(options: StreamTransportOptions) {
     this.#options = options;
+    this.#failures = new ProtocolFailures(options);
     this.#listener = new ClientListener(options, {
       isHttp: false,
       onSocket: (accepted) => this.#accept(accepted),
@@ -44,7 +43,7 @@ export class StreamTransport implements Transport {
     try {
       this.#options.protocol.encode(writer, payload, isBinary);
     } catch (thrown) {
-      this.#options.logger.error({ err: toError(thrown) }, 'a message could not be encoded');
+      this.#failures.encode(toError(thrown));
       return undefined;
     }
     return writer.buffer.subarray(0, writer.length);
@@ -60,19 +59,27 @@ export class StreamTransport implements Transport {
 
   stopAccepting(): void {
     this.#listener.close();
+    this.#failures.close();
   }
 
   #accept(accepted: AcceptedSocket): void {
     const { remoteAddress, remotePort, socket } = accepted;
     accepted.settle();
     const candidate = { remoteAddress, remotePort, request: undefined };
-    this.#handler?.admit(candidate, (decision) => {
+    const decide = (decision: Admission | Refusal): void => {
       if (!decision.isAccepted) {
         socket.destroy();
         return;
       }
-      const client = new StreamSocket(accepted, { ...this.#options, listenPort: this.port });
+      const { port: listenPort } = this;
+      const failures = this.#failures;
+      const client = new StreamSocket(accepted, { ...this.#options, failures, listenPort });
       client.start(decision.onClient(client));
-    });
+    };
+    const { guard } = this.#options.scheduler;
+    this.#handler?.admit(
+      candidate,
+      guard.wrap('stream client decision', decide, () => accepted.fail()),
+    );
   }
 }

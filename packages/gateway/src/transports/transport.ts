@@ -1,3 +1,4 @@
+import type { Guarded } from '@gatewayworker/core';
 import type { ClientRequest, ClosedBy } from '@gatewayworker/protocol';
 
 /** How a client connection ended. */
@@ -17,7 +18,7 @@ export interface ClientSocketHandler {
 }
 
 /** One client's socket, whatever protocol it speaks. Sends leave at the end of the turn. */
-export interface ClientSocket {
+export interface ClientSocket extends Guarded {
   readonly remoteAddress: string;
   readonly remotePort: number;
   /** Port of the listener it came by. */
@@ -46,6 +47,8 @@ export interface ClientSocket {
   close(by: ClosedBy, code: number, reason: string): void;
   /** Closes at once and drops what is queued. */
   destroy(by: ClosedBy): void;
+  /** Closes it because something of it has thrown; its handler gets the end, also when that threw before. */
+  fail(error: Error): void;
 }
 
 /** A client that asks to be let in. */

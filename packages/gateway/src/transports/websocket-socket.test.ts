@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { LimitCounters } from '../limit-counters.ts';
 import type { ClientClosure } from './transport.ts';
-import { ClientWebSocket, WebsocketSocket } from './websocket-socket.ts';
+import { ClientWebSocket, createListeners, WebsocketSocket } from './websocket-socket.ts';
 
 /** A websocket whose client is the test. */
 function openWebsocket(): {
@@ -42,6 +42,7 @@ function openWebsocket(): {
       request: { url: '/', headers: {} },
       listenPort: 2,
       scheduler,
+      listeners: createListeners(scheduler.guard),
       limits: new LimitCounters(),
       tooBigReason: 'a message is longer than 100 bytes',
       deflater: undefined,

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type FlushScheduler, GatheredSocket } from '@gatewayworker/core';
+import { type FlushScheduler, GatheredSocket, type Guard } from '@gatewayworker/core';
 import {
   ByteWriter,
   type ClientRequest,
@@ -13,7 +13,7 @@ import {
 import { type RawData, WebSocket } from 'ws';
 import type { LimitCounters } from '../limit-counters.ts';
 import type { FrameDeflater } from './frame-deflater.ts';
-import type { ClientSocket, ClientSocketHandler } from './transport.ts';
+import type { ClientClosure, ClientSocket, ClientSocketHandler } from './transport.ts';
 import { pingFrame, writeFrameHeader, writePong } from './websocket-frame.ts';
 
 /** Unsent bytes past which pings are not answered. */
@@ -26,6 +26,7 @@ export interface WebsocketSocketOptions {
   readonly request: ClientRequest;
   readonly listenPort: number;
   readonly scheduler: FlushScheduler;
+  readonly listeners: WebsocketListeners;
   readonly limits: LimitCounters;
   /** Told to who sends a message that is too long, as the reason of the close frame: at most 123 bytes. */
   readonly tooBigReason: string;
@@ -47,20 +48,37 @@ function clientOf(websocket: WebSocket): WebsocketSocket | undefined {
   return websocket instanceof ClientWebSocket ? websocket.client : undefined;
 }
 
-function handleMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
-  clientOf(this)?.handleMessage(data, isBinary);
+/** What listens to every websocket of a transport, by the name of the event. */
+export interface WebsocketListeners {
+  readonly message: (this: WebSocket, data: RawData, isBinary: boolean) => void;
+  readonly ping: (this: WebSocket, data: Buffer) => void;
+  readonly error: (this: WebSocket, error: Error) => void;
+  readonly close: (this: WebSocket, code: number, reason: Buffer) => void;
 }
 
-function handlePing(this: WebSocket, data: Buffer): void {
-  clientOf(this)?.handlePing(data);
-}
-
-function handleError(this: WebSocket, error: Error): void {
-  clientOf(this)?.handleError(error);
-}
-
-function handleClose(this: WebSocket, code: number, reason: Buffer): void {
-  clientOf(this)?.handleClose(code, reason);
+/** Makes the listeners, once for all clients: one that throws ends its client. */
+export function createListeners(guard: Guard): WebsocketListeners {
+  function fail(this: WebSocket): void {
+    clientOf(this)?.fail();
+  }
+  function handleMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+    clientOf(this)?.handleMessage(data, isBinary);
+  }
+  function handlePing(this: WebSocket, data: Buffer): void {
+    clientOf(this)?.handlePing(data);
+  }
+  function handleError(this: WebSocket, error: Error): void {
+    clientOf(this)?.handleError(error);
+  }
+  function handleClose(this: WebSocket, code: number, reason: Buffer): void {
+    clientOf(this)?.handleClose(code, reason);
+  }
+  return {
+    message: guard.wrap('websocket message', handleMessage, fail),
+    ping: guard.wrap('websocket ping', handlePing, fail),
+    error: guard.wrap('websocket error', handleError, fail),
+    close: guard.wrap('websocket close', handleClose, fail),
+  };
 }
 
 /** One websocket client. */
@@ -76,6 +94,7 @@ export class WebsocketSocket implements ClientSocket {
   readonly #limits: LimitCounters;
   readonly #tooBigReason: string;
   readonly #deflater: FrameDeflater | undefined;
+  readonly #listeners: WebsocketListeners;
   #handler: ClientSocketHandler | undefined;
   /** Why the connection ends, when it is not the client that ends it. */
   #closedBy: ClosedBy | undefined;
@@ -85,10 +104,11 @@ export class WebsocketSocket implements ClientSocket {
   constructor(websocket: ClientWebSocket, socket: Socket, options: WebsocketSocketOptions) {
     this.#websocket = websocket;
     this.#socket = socket;
-    this.#output = new GatheredSocket(socket, options.scheduler);
+    this.#output = new GatheredSocket(socket, options.scheduler, this);
     this.#limits = options.limits;
     this.#tooBigReason = options.tooBigReason;
     this.#deflater = options.deflater;
+    this.#listeners = options.listeners;
     this.remoteAddress = options.remoteAddress;
     this.remotePort = options.remotePort;
     this.listenPort = options.listenPort;
@@ -120,10 +140,10 @@ export class WebsocketSocket implements ClientSocket {
     const websocket = this.#websocket;
     this.#handler = handler;
     websocket.client = this;
-    websocket.on('message', handleMessage);
-    websocket.on('ping', handlePing);
-    websocket.on('error', handleError);
-    websocket.on('close', handleClose);
+    websocket.on('message', this.#listeners.message);
+    websocket.on('ping', this.#listeners.ping);
+    websocket.on('error', this.#listeners.error);
+    websocket.on('close', this.#listeners.close);
   }
 
   /** A message has come. */
@@ -162,7 +182,14 @@ export class WebsocketSocket implements ClientSocket {
     this.#output.discard();
     const by = this.#closedBy ?? ClosedBy.Client;
     // What the gateway itself said tells more than 1006 for an answer that never came.
-    this.#handler?.onClose({ by, ...(this.#sentClose ?? { code, reason: reason.toString() }) });
+    this.#end({ by, ...(this.#sentClose ?? { code, reason: reason.toString() }) });
+  }
+
+  /** Gives the handler the end, once. */
+  #end(closure: ClientClosure): void {
+    const handler = this.#handler;
+    this.#handler = undefined;
+    handler?.onClose(closure);
   }
 
   sendFrame(frame: Buffer): void {
@@ -214,6 +241,22 @@ export class WebsocketSocket implements ClientSocket {
     this.#closedBy ??= by;
     this.#output.discard();
     this.#websocket.terminate();
+  }
+
+  fail(): void {
+    const sent = { code: CloseCode.InternalError, reason: 'internal error' };
+    if (this.#websocket.readyState === WebSocket.CLOSED) {
+      this.#end({ by: ClosedBy.Server, ...(this.#sentClose ?? sent) });
+    } else if (this.#closedBy !== undefined) {
+      this.destroy(this.#closedBy);
+    } else {
+      try {
+        this.close(ClosedBy.Server, sent.code, sent.reason);
+      } catch (error) {
+        this.destroy(ClosedBy.Server);
+        throw error;
+      }
+    }
   }
 }
 

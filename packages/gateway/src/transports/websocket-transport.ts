@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { FlushScheduler } from '@gatewayworker/core';
+import type { Guard } from '@gatewayworker/core';
 import { ByteWriter, type ClientRequest } from '@gatewayworker/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { AcceptedSocket } from './accepted-socket.ts';
@@ -8,7 +8,13 @@ import { ClientListener, type ClientListenerOptions } from './client-listener.ts
 import { chooseDeflateOffer, formatDeflateOffer } from './deflate-offer.ts';
 import { FrameDeflater } from './frame-deflater.ts';
 import { OriginList } from './origin-list.ts';
-import type { Admission, ClientCandidate, Transport, TransportHandler } from './transport.ts';
+import type {
+  Admission,
+  ClientCandidate,
+  Refusal,
+  Transport,
+  TransportHandler,
+} from './transport.ts';
 import { writeFrameHeader } from './websocket-frame.ts';
 import {
   checkHandshake,
@@ -16,7 +22,7 @@ import {
   type HandshakeRefusal,
   readRequest,
 } from './websocket-handshake.ts';
-import { ClientWebSocket, WebsocketSocket } from './websocket-socket.ts';
+import { ClientWebSocket, createListeners, WebsocketSocket } from './websocket-socket.ts';
 
 /** Time a client has to answer a close frame, in milliseconds; then its socket is closed for it. */
 const CLOSE_TIMEOUT_MS = 5000;
@@ -42,7 +48,6 @@ export interface WebsocketTransportOptions extends ClientListenerOptions {
   readonly perMessageDeflate: boolean | DeflateOptions;
   readonly subprotocols: readonly string[];
   readonly allowedOrigins: readonly string[];
-  readonly scheduler: FlushScheduler;
 }
 
 /**
@@ -54,6 +59,8 @@ export interface WebsocketTransportOptions extends ClientListenerOptions {
  */
 export class WebsocketTransport implements Transport {
   readonly #options: WebsocketTransportOptions;
+  readonly #guard: Guard;
+  readonly #listeners: ReturnType<typeof createListeners>;
   readonly #listener: ClientListener;
   readonly #http: Server;
   readonly #websockets: WebSocketServer;
@@ -69,6 +76,9 @@ export class WebsocketTransport implements Transport {
   constructor(options: WebsocketTransportOptions) {
     this.#options = options;
     const { perMessageDeflate, subprotocols } = options;
+    const { guard } = options.scheduler;
+    this.#guard = guard;
+    this.#listeners = createListeners(guard);
     this.#origins = new OriginList(options.allowedOrigins);
     this.#tooBigReason = `a message is longer than ${options.maxMessageBytes} bytes`;
     if (perMessageDeflate !== false) {
@@ -96,13 +106,25 @@ export class WebsocketTransport implements Transport {
     };
     this.#websockets = new WebSocketServer(serverOptions);
     // Fed by the listener; it bounds the time of a handshake, so this server need not.
-    this.#http = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (_request, response) => {
+    const answer = (_request: IncomingMessage, response: ServerResponse): void => {
       response.writeHead(426, { Connection: 'close', Upgrade: 'websocket' });
       response.end('This port speaks websocket.\n');
-    });
+    };
+    this.#http = createServer(
+      { maxHeaderSize: MAX_HEADER_BYTES },
+      guard.wrap('client request', answer, (_error, _request, response) => response.destroy()),
+    );
     // Past 2,000 lines Node.js would drop the rest silently, the proxy's own among them.
     this.#http.maxHeadersCount = 0;
-    this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    this.#http.on(
+      'upgrade',
+      guard.wrap(
+        'client upgrade',
+        (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+          this.#upgrade(request, socket, head),
+        (_error, _request, socket) => this.#fail(socket),
+      ),
+    );
     this.#listener = new ClientListener(options, {
       isHttp: true,
       onSocket: (accepted) => {
@@ -111,6 +133,7 @@ export class WebsocketTransport implements Transport {
           this.#accepted.delete(accepted.socket);
           accepted.refuse(formatRefusal(timeout));
         };
+        accepted.onFailure = () => accepted.refuse(formatRefusal(failed));
         this.#accepted.set(accepted.socket, accepted);
         this.#http.emit('connection', accepted.socket);
       },
@@ -148,8 +171,6 @@ export class WebsocketTransport implements Transport {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const accepted = this.#accepted.get(socket);
     if (accepted === undefined) return;
-    // Kept for the handshake only: an idle client should cost little.
-    this.#accepted.delete(socket);
     const handshake = readRequest(request);
     const remoteAddress = this.#options.trustedProxies.clientOf(
       accepted.remoteAddress,
@@ -167,11 +188,24 @@ export class WebsocketTransport implements Transport {
     }
     // Until the websocket takes the socket over, an error here is the client's own.
     socket.on('error', ignoreError);
-    this.#handler?.admit(candidate, (decision) => {
+    const decide = (decision: Admission | Refusal): void => {
+      // Kept for the handshake only: an idle client should cost little.
+      this.#accepted.delete(socket);
       socket.off('error', ignoreError);
       if (decision.isAccepted) this.#complete(request, head, { accepted, candidate, decision });
       else accepted.refuse(formatRefusal(decision));
-    });
+    };
+    this.#handler?.admit(
+      candidate,
+      this.#guard.wrap('client decision', decide, () => accepted.fail()),
+    );
+  }
+
+  /** Ends a connection whose handshake failed here. */
+  #fail(socket: Duplex): void {
+    const accepted = this.#accepted.get(socket);
+    if (accepted === undefined) socket.destroy();
+    else accepted.fail();
   }
 
   /** Answers the handshake of a client that is let in. */
@@ -187,10 +221,13 @@ export class WebsocketTransport implements Transport {
       // It is what the server was told to make; the type declarations do not follow that.
       if (!(websocket instanceof ClientWebSocket)) return;
       isOpen = true;
+      // The handshake is answered.
+      accepted.onFailure = undefined;
       const client = new WebsocketSocket(websocket, socket, {
         ...candidate,
         listenPort: this.port,
         scheduler: this.#options.scheduler,
+        listeners: this.#listeners,
         limits: this.#options.limits,
         tooBigReason: this.#tooBigReason,
         deflater,
@@ -242,6 +279,12 @@ const timeout = {
   isAccepted: false,
   status: 408,
   reason: 'the handshake took too long',
+} as const;
+
+const failed = {
+  isAccepted: false,
+  status: 500,
+  reason: 'internal error',
 } as const;
 
 const tooMany = {

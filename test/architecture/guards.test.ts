@@ -1,0 +1,225 @@
+import { expect, test } from 'vitest';
+import { listSources, readText, withoutComments } from './repository.ts';
+
+/** Where every connection and link of a process is served. */
+const guarded = [
+  ...['core', 'gateway', 'register', 'discovery', 'client', 'business-worker'].flatMap((folder) =>
+    listSources(folder),
+  ),
+  'packages/supervisor/src/control-server.ts',
+  'packages/supervisor/src/health-server.ts',
+];
+
+/** Whatever hands a function to Node.js, which calls it later: an exception there ends the process. */
+const registration =
+  /\.(?:on|once|addListener|prependListener|prependOnceListener)\(|(?<![\w#])(?:setTimeout|setInterval|setImmediate|queueMicrotask)\(|\.(?:nextTick|setTimeout|then|catch|finally)\(|\bcreate(?:Tls)?Server\(|\.(?:write|end)\((?=[^()]*,\s*(?:\(|\w+\)))|\bvoid (?=[\w.#?]+\()/g;
+
+/** Functions that run nothing of ours: they end a socket, clear a timer, forget an entry or settle a promise. */
+const harmless =
+  /^(?:(?:resolve|reject|ignoreError|this\.#handleClosed|this\.#settle)|\(\) => (?:undefined|\{\}|resolve\(\)|clearTimeout\(\w+\)|clearInterval\(\w+\)|(?:this\.)?[#\w.?]+\.(?:destroy|delete|release|abort)\([\w.]*\)))$/;
+
+/** Registrations that need no guard, by their first line, and why. */
+const exempt: Readonly<Record<string, string>> = {
+  'packages/core/src/flush-scheduler.ts: setImmediate(this.#run);':
+    'the turn of a process: each flush in it is guarded',
+  'packages/core/src/frame-server.ts: #createTlsServer(tls: InnerTlsOptions, accept: (socket: Socket) => void): Server {':
+    'a declaration',
+  "packages/core/src/frame-server.ts: server.once('error', fail);":
+    'settles the promise of a start',
+  "packages/core/src/frame-server.ts: server.once('listening', succeed);":
+    'settles the promise of a start',
+  'packages/core/src/guard.ts: void promise.then(this.wrap(point, onValue, end), handleReason);':
+    'the guard itself',
+  'packages/core/src/logger.ts: return { write: (line) => void process.stdout.write(prettyLine(line)) };':
+    'a log of the process',
+  'packages/core/src/paced-log.ts: this.#timer = setTimeout(() => {': 'a log of the process',
+  'packages/core/src/request-table.ts: this.#timer ??= setInterval(() => this.expire(), this.#tickMs);':
+    'rejects promises, which runs nothing within the call',
+  'packages/gateway/src/event-dispatcher.ts: this.#bindTimer = setImmediate(() => {':
+    'a timer of the process: each client in it is guarded',
+  'packages/gateway/src/heartbeat.ts: this.#timer = setInterval(() => this.#beat(), (pingInterval * 1000) / TABLE_PARTS);':
+    'a timer of the process: each client in it is guarded',
+  'packages/gateway/src/held-events.ts: this.#timer = setInterval(() => this.#look(), lookMs).unref();':
+    'a timer of the process: each client in it is guarded',
+  'packages/gateway/src/subscriptions/interest-publisher.ts: setImmediate(() => {':
+    'a timer of the process: each link in it is guarded',
+  "packages/gateway/src/transports/client-listener.ts: this.#server.on('error', (error) => logger.error({ err: error }, 'client listener failed'));":
+    'the listening socket of the process',
+  "packages/gateway/src/transports/connections-per-address.ts: socket.once('close', () => this.#giveBack(key));":
+    'counts a number down',
+  'packages/gateway/src/transports/port-holder.ts: const server = createServer({ noDelay: true }, this.#onSocket);':
+    'the client listener hands in a guarded function',
+  'packages/gateway/src/transports/port-holder.ts: void this.#tryHold(server, address);':
+    'the listening socket of the process; it catches',
+  'packages/gateway/src/transports/port-holder.ts: this.#retryTimer = setTimeout(() => void this.#tryHold(server, address), RETRY_MS);':
+    'the listening socket of the process; it catches',
+  "packages/gateway/src/transports/port-holder.ts: server.on('error', (error) => this.#logger.error({ err: error }, 'client listener failed'));":
+    'the listening socket of the process',
+  "packages/gateway/src/transports/websocket-socket.ts: websocket.on('message', this.#listeners.message);":
+    '`createListeners` makes it by the guard, once for all clients',
+  "packages/gateway/src/transports/websocket-socket.ts: websocket.on('ping', this.#listeners.ping);":
+    '`createListeners` makes it by the guard, once for all clients',
+  "packages/gateway/src/transports/websocket-socket.ts: websocket.on('error', this.#listeners.error);":
+    '`createListeners` makes it by the guard, once for all clients',
+  "packages/gateway/src/transports/websocket-socket.ts: websocket.on('close', this.#listeners.close);":
+    '`createListeners` makes it by the guard, once for all clients',
+  'packages/register/src/register-runtime.ts: this.#settling = setTimeout(() => {':
+    'a timer of the process: each link in it is guarded',
+  'packages/discovery/src/bounded-abort.ts: this.#timer = setTimeout(expire, timeoutMs);':
+    'aborts a request to an etcd',
+  'packages/discovery/src/etcd-view.ts: const probe = setInterval(() => {':
+    'asks the etcd, and catches',
+  'packages/discovery/src/etcd-view.ts: const renewal = setTimeout(() => {':
+    'aborts a watch of an etcd',
+  'packages/discovery/src/merged-lists.ts: word.lease = setTimeout(() => {':
+    'a timer of the directory of the process',
+  'packages/discovery/src/register-discovery.ts: this.#timer ??= setTimeout(() => {':
+    'a timer of the start of the process',
+  'packages/client/src/gateway-pool.ts: const timer = setTimeout(() => {': 'resolves promises',
+  'packages/client/src/gateway-pool.ts: void gateway.link.close();': 'a promise that never rejects',
+  'packages/business-worker/src/attached-clients.ts: if (next < contexts.length) setImmediate(endNext, next);':
+    '`endNext` is made by the guard below',
+  'packages/business-worker/src/event-runner.ts: if (isThenable(promise)) Promise.resolve(promise).then(undefined, logFailure);':
+    'logs',
+  'packages/business-worker/src/event-runner.ts: Promise.resolve(promise).then(':
+    'counts, and calls what the guard has made',
+  'packages/business-worker/src/event-runner.ts: .then(undefined, reportFirst)':
+    'part of a promise whose rejection is reported',
+  'packages/business-worker/src/event-runner.ts: .then(() => onWebSocketConnect(clientId, request, context));':
+    'part of a promise whose rejection is reported',
+  'packages/supervisor/src/control-server.ts: () => void send({ request, isPending: true }),':
+    'within a guarded timer; the promise never rejects',
+  'packages/supervisor/src/control-server.ts: .then(': 'part of a promise that the guard follows',
+  "packages/supervisor/src/health-server.ts: this.#server.on('error', (error) => this.#logger.warn(error, 'could not take a probe'));":
+    'the listening socket of the process',
+};
+
+/** A registration as it stands in a source. */
+interface Registration {
+  readonly path: string;
+  /** Its first line, without indentation. */
+  readonly line: string;
+  /** What stands between its parentheses. */
+  readonly argumentText: string;
+}
+
+/** The text from an opening parenthesis to the closing one, both left out. */
+function insideParentheses(text: string, open: number): string {
+  let depth = 0;
+  for (let index = open; index < text.length; index += 1) {
+    const character = text[index];
+    if (character === "'" || character === '`') {
+      index = text.indexOf(character, index + 1);
+      if (index < 0) break;
+    } else if (character === '(') {
+      depth += 1;
+    } else if (character === ')') {
+      depth -= 1;
+      if (depth === 0) return text.slice(open + 1, index);
+    }
+  }
+  throw new Error(`no closing parenthesis after ${text.slice(open, open + 60)}`);
+}
+
+function findRegistrations(path: string, source: string): Registration[] {
+  const text = withoutComments(source);
+  return [...text.matchAll(registration)].map(({ index }) => {
+    const start = text.lastIndexOf('\n', index) + 1;
+    const line = text.slice(start, text.indexOf('\n', index)).trim();
+    return { path, line, argumentText: insideParentheses(text, text.indexOf('(', index)) };
+  });
+}
+
+/** Splits arguments at the commas that stand in no brackets. */
+function splitArguments(text: string): string[] {
+  const parts: string[] = [];
+  let depth = 0;
+  let start = 0;
+  for (let index = 0; index < text.length; index += 1) {
+    const character = text[index] ?? '';
+    if ('([{'.includes(character)) depth += 1;
+    else if (')]}'.includes(character)) depth -= 1;
+    else if (character === ',' && depth === 0) {
+      parts.push(text.slice(start, index));
+      start = index + 1;
+    }
+  }
+  parts.push(text.slice(start));
+  return parts.map((part) => part.trim()).filter((part) => part !== '');
+}
+
+const guardCall = /(?:^|[\s.(#])guard\.(?:wrap|follow)\(/;
+
+/** True when the name is bound to a function that a guard has made, in the same source. */
+function isMadeByGuard(name: string, source: string): boolean {
+  const escaped = name.replace(/[.#$]/g, '\\$&');
+  return new RegExp(`(?<![\\w.])${escaped}(?:: [^=]+)? =\\s+(?:\\w+\\.)*#?guard\\.wrap\\(`).test(
+    source,
+  );
+}
+
+function isGuarded({ argumentText }: Registration, source: string): boolean {
+  const given = splitArguments(argumentText);
+  if (given.some((part) => guardCall.test(part))) return true;
+  const names = given.filter((part) => /^(?:this\.)?[#\w.]+$/.test(part));
+  if (names.some((name) => isMadeByGuard(name, source))) return true;
+  return given.some((part) => harmless.test(part));
+}
+
+const unguarded = guarded.flatMap((path) => {
+  const source = readText(path);
+  return findRegistrations(path, source).filter((found) => !isGuarded(found, source));
+});
+
+test('listeners, timers and callbacks of connections go through a guard', () => {
+  const found = unguarded.map(({ path, line }) => `${path}: ${line}`);
+  expect(found.filter((entry) => exempt[entry] === undefined)).toEqual([]);
+});
+
+test('no exemption from the guard is out of date', () => {
+  const found = new Set(unguarded.map(({ path, line }) => `${path}: ${line}`));
+  expect(Object.keys(exempt).filter((entry) => !found.has(entry))).toEqual([]);
+});
+
+test.each([
+  "socket.on('data', (chunk) => this.#handle(chunk));",
+  "socket.once('close', this.#handleClose);",
+  'setTimeout(() => this.#expire(), 1000).unref();',
+  'setImmediate(this.#run);',
+  'process.nextTick(() => this.#run());',
+  'queueMicrotask(() => run());',
+  'void this.#ask(worker).then(decide);',
+  'void this.#answer(request);',
+  'const server = createServer((socket) => this.#accept(socket));',
+  'socket.setTimeout(100, () => this.#end());',
+  'socket.write(bytes, () => this.#drain());',
+])('unguarded code is found: %s', (source) => {
+  const found = findRegistrations('x.ts', `${source}\n`);
+  expect(found.some((registered) => !isGuarded(registered, source))).toBe(true);
+});
+
+test.each([
+  "socket.on('data', guard.wrap('data', (chunk) => this.#handle(chunk), fail));",
+  "const read = this.#guard.wrap('data', handle, fail);\nsocket.on('data', read);",
+  'socket.once("close", () => clearTimeout(timer));',
+  'setTimeout(() => socket.destroy(), 1000);',
+])('guarded code is not found: %s', (source) => {
+  const found = findRegistrations('x.ts', `${source}\n`);
+  expect(found.filter((registered) => !isGuarded(registered, source))).toEqual([]);
+});
+
+/** Names of the points at which guards are used, with their source. */
+const points = guarded.flatMap((path) =>
+  [...readText(path).matchAll(/guard\.(?:wrap|follow)\(\s*'([^']+)'/g)].map(
+    (match) => match[1] ?? '',
+  ),
+);
+
+test('each guarded point has a name of its own', () => {
+  const twice = points.filter((point, index) => points.indexOf(point) !== index);
+  expect(twice).toEqual([]);
+  const calls = guarded.flatMap((path) => [
+    ...readText(path).matchAll(/\bguard\.(?:wrap|follow)\(/g),
+  ]);
+  expect(points).toHaveLength(calls.length);
+});
