@@ -53,6 +53,7 @@ export {
   rejectUnknownKeys,
   withoutUndefined,
 } from './options.ts';
+export { fileDestination, Output, openForAppend } from './output.ts';
 export { PacedLog } from './paced-log.ts';
 export { processState, readVersion } from './process-state.ts';
 export { type Clock, RequestTable } from './request-table.ts';
@@ -64,4 +65,5 @@ export {
   type RoleStatus,
   type StopOptions,
 } from './role-runtime.ts';
+export { guardStandardStreams, hasGuardedStreams, showsColour } from './standard-streams.ts';
 export { StopClock } from './stop-clock.ts';

@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { nodeFlags, repositoryRoot } from '@gatewayworker/testing';
+import { expect, onTestFinished, test } from 'vitest';
 import { createLogger, openLog } from './logger.ts';
 
 /** A path for a log file that is gone after the test. */
@@ -20,29 +22,11 @@ function readLines(file: string): unknown[] {
     .map((line): unknown => JSON.parse(line));
 }
 
-/** Makes the standard output a terminal or not, and answers what is written to it. */
-function captureStdout(isTerminal: boolean): { readonly text: () => string } {
-  const chunks: string[] = [];
-  const was = process.stdout.isTTY;
-  process.stdout.isTTY = isTerminal;
-  const write = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
-    chunks.push(String(chunk));
-    return true;
-  });
-  // JSON lines go to the file descriptor, past the stream.
-  const { writeSync } = fs;
-  const writeFile = vi.spyOn(fs, 'writeSync').mockImplementation((...args) => {
-    const [descriptor, data] = args;
-    if (descriptor !== 1) return Reflect.apply(writeSync, fs, args);
-    chunks.push(String(data));
-    return Buffer.byteLength(String(data));
-  });
-  onTestFinished(() => {
-    process.stdout.isTTY = was;
-    write.mockRestore();
-    writeFile.mockRestore();
-  });
-  return { text: () => chunks.join('') };
+/** Runs a script in a process of its own, and answers what it prints. */
+function runScript(script: string): string {
+  const flags = [...nodeFlags('script.ts'), '--input-type=module'];
+  const code = `import { createLogger } from '@gatewayworker/core';\n${script}`;
+  return execFileSync(process.execPath, [...flags, '-e', code], { cwd: repositoryRoot }).toString();
 }
 
 test('writes one JSON line per call to its file, with the bound fields', () => {
@@ -126,44 +110,28 @@ test('keeps a secret key among its own fields out of every line', () => {
   expect(fs.readFileSync(file, 'utf8')).not.toContain(secretKey);
 });
 
-test('writes JSON lines to a standard output that is no terminal', () => {
-  const stdout = captureStdout(false);
-  createLogger({ fields: { role: 'gateway' } }).info('hello');
-  expect(JSON.parse(stdout.text())).toMatchObject({ role: 'gateway', msg: 'hello' });
+test('writes JSON lines to a standard output that is no terminal, or none when told so', () => {
+  const text = runScript(`
+    createLogger({ fields: { role: 'gateway' } }).info('hello');
+    createLogger({ stdout: false }).info('silent');
+  `);
+  expect(JSON.parse(text)).toMatchObject({ role: 'gateway', msg: 'hello' });
 });
 
-test('writes readable lines to a terminal, and JSON to the file all the same', () => {
-  const stdout = captureStdout(true);
+test('logger: a field that throws when it is read costs the line alone', () => {
   const file = temporaryLogFile();
-  const logger = createLogger({ file, fields: { role: 'gateway', name: 'chat', id: 1 } });
-  logger.info({ clients: 5, list: [1] }, 'hello');
-  const text = stdout.text();
-  for (const part of ['info', 'chat#1', 'hello', 'clients=5', 'list=[1]']) {
-    expect(text).toContain(part);
-  }
-  expect(text).not.toContain('{"');
-  expect(text.split('\n')).toHaveLength(2);
-  expect(readLines(file)).toMatchObject([{ msg: 'hello', clients: 5 }]);
-});
-
-test('shows on a terminal what a terminal would obey', () => {
-  const stdout = captureStdout(true);
-  createLogger().warn({ reason: 'a\x1b]0;title\x07b\x9bc', list: ['\x1b[2J'] }, 'one\x1b[1A\ntwo');
-  expect(stdout.text()).toContain('one\\u001b[1A\ntwo');
-  expect(stdout.text()).toContain('reason=a\\u001b]0;title\\u0007b\\u009bc list=["\\u001b[2J"]');
-});
-
-test('shows a stack on a terminal and no secret', () => {
-  const stdout = captureStdout(true);
-  createLogger().error({ err: new Error('boom'), options: { secretKey } }, 'failed');
-  expect(stdout.text()).toMatch(/failed.*\n {4}Error: boom\n {8}at /);
-  expect(stdout.text()).not.toContain(secretKey);
-});
-
-test('writes nothing to the standard output when told so', () => {
-  const stdout = captureStdout(false);
-  createLogger({ file: temporaryLogFile(), stdout: false }).info('hello');
-  expect(stdout.text()).toBe('');
+  const logger = createLogger({ file, stdout: false });
+  const hostile = {
+    get clients() {
+      throw new Error('no');
+    },
+  };
+  logger.error(hostile, 'lost');
+  logger.info('next');
+  expect(readLines(file)).toMatchObject([
+    { msg: 'a log line was dropped: one of its fields cannot be read' },
+    { msg: 'next' },
+  ]);
 });
 
 test('writes to a new file after the old one was moved away and it was told to open it again', () => {

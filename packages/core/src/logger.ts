@@ -1,4 +1,13 @@
-import { type DestinationStream, multistream, type Logger as PinoLogger, pino } from 'pino';
+import {
+  type DestinationStream,
+  type LogFn,
+  multistream,
+  type Logger as PinoLogger,
+  pino,
+} from 'pino';
+import { fileDestination, Output, standardDestination } from './output.ts';
+import { formatReadable } from './readable-line.ts';
+import { guardStandardStreams, showsColour } from './standard-streams.ts';
 
 /** The logger of a process; child loggers carry bound fields such as `role` and `clientId`. */
 export type Logger = PinoLogger;
@@ -10,7 +19,7 @@ export interface LoggerOptions {
   /** One of pino's levels. @default 'info' */
   readonly level?: string;
   /** Absolute path of a file that gets JSON lines. @default no file */
-  readonly file?: string;
+  readonly file?: string | false;
   /** Also log to the standard output: JSON lines, or readable lines when it is a terminal. @default true */
   readonly stdout?: boolean;
 }
@@ -26,8 +35,12 @@ const secretPaths = ['', '*.', '*.*.', '*.*.*.', '*.*.*.*.'].flatMap((owner) =>
 /** The logger of a process, whose file can be moved away while it writes. */
 export interface ProcessLog {
   readonly logger: Logger;
+  /** The log file, for what processes print; absent without one. */
+  readonly file: Output | undefined;
+  /** Lines that this process has dropped since it started: of the log file, stdout and stderr. */
+  readonly dropped: number;
   /**
-   * Opens the file by its name again, which makes it anew after it was moved away.
+   * Opens the file by its name again, which creates it again after it was moved away.
    *
    * @throws when it cannot be opened; the old one stays in use
    */
@@ -38,26 +51,32 @@ export interface ProcessLog {
 
 /** Creates the logger of a process. No key or password reaches a line: it is redacted wherever it stands. */
 export function createLogger(options: LoggerOptions = {}): Logger {
-  return openLog(options).logger;
+  const streams = options.stdout === false ? [] : [new Output(standardDestination(1))];
+  return openLogOn(streams, options).logger;
 }
 
-/** Creates the logger of a process, as `createLogger` does, for a process whose log is rotated. */
+/**
+ * Creates the logger of a process, as `createLogger` does, for a process whose log is rotated, and guards its
+ * standard streams. Neither a call of the logger nor a write to the standard streams blocks or throws.
+ */
 export function openLog(options: LoggerOptions = {}): ProcessLog {
+  const { stdout, stderr } = guardStandardStreams();
+  return openLogOn([stdout, stderr], options);
+}
+
+/** @param standard - streams that count for `dropped`; the first gets lines too, unless that is switched off */
+function openLogOn(standard: readonly Output[], options: LoggerOptions): ProcessLog {
   const streams: { level: string; stream: DestinationStream }[] = [];
-  let showsOnStdout = true;
   const level = options.level ?? 'info';
-  if (options.stdout ?? true) {
-    const stream = process.stdout.isTTY
-      ? prettyStream()
-      : pino.destination({ dest: 1, sync: true });
-    const write = (line: string) => showsOnStdout && stream.write(line);
+  const [shown] = standard;
+  let showsOnStdout = shown !== undefined && (options.stdout ?? true);
+  if (shown !== undefined && showsOnStdout) {
+    const format = lineFormat(process.stdout);
+    const write = (line: string) => showsOnStdout && shown.write(format(line));
     streams.push({ level, stream: { write } });
   }
-  // Synchronous, so that the last lines before a crash are in the file.
-  const file =
-    options.file === undefined
-      ? undefined
-      : pino.destination({ dest: options.file, append: true, sync: true });
+  const { file: path = false } = options;
+  const file = path === false ? undefined : new Output(fileDestination(path));
   if (file !== undefined) streams.push({ level, stream: file });
   const logger = pino(
     {
@@ -65,11 +84,22 @@ export function openLog(options: LoggerOptions = {}): ProcessLog {
       base: { pid: process.pid, ...options.fields },
       timestamp: pino.stdTimeFunctions.isoTime,
       redact: { paths: secretPaths, censor: '[redacted]' },
+      hooks: { logMethod },
     },
     multistream(streams),
   );
+  const outputs = file === undefined ? standard : [file, ...standard];
+  for (const output of outputs) {
+    output.onRecovered = ({ lines, reason }) => {
+      logger.warn({ output: output.name, dropped: lines, reason }, 'output lines dropped');
+    };
+  }
   return {
     logger,
+    file,
+    get dropped() {
+      return outputs.reduce((sum, output) => sum + output.dropped, 0);
+    },
     reopen: () => file?.reopen(),
     leaveStdout() {
       showsOnStdout = false;
@@ -77,49 +107,18 @@ export function openLog(options: LoggerOptions = {}): ProcessLog {
   };
 }
 
-const levelNames: Readonly<Record<number, string>> = {
-  10: '\x1b[90mtrace\x1b[39m',
-  20: '\x1b[90mdebug\x1b[39m',
-  30: '\x1b[32m info\x1b[39m',
-  40: '\x1b[33m warn\x1b[39m',
-  50: '\x1b[31merror\x1b[39m',
-  60: '\x1b[35mfatal\x1b[39m',
-};
-
-const fieldsShownInFront = new Set(['level', 'time', 'pid', 'msg', 'role', 'name', 'id', 'err']);
-
-/**
- * Shows the characters that a terminal would obey as JSON does: what strangers send stands in some lines.
- * Line breaks stay.
- */
-function printable(text: string): string {
-  return text.replace(/[^\P{Cc}\n\t]/gu, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
+/** A value of the application may throw when it is read: a call of the logger must not pass that on. */
+function logMethod(this: PinoLogger, args: Parameters<LogFn>, method: LogFn): void {
+  try {
+    method.apply(this, args);
+  } catch {
+    method.apply(this, ['a log line was dropped: one of its fields cannot be read']);
+  }
 }
 
-/** Rewrites JSON lines for a person at a terminal. */
-function prettyStream(): DestinationStream {
-  return { write: (line) => void process.stdout.write(prettyLine(line)) };
-}
-
-function prettyLine(line: string): string {
-  const entry: unknown = JSON.parse(line);
-  if (typeof entry !== 'object' || entry === null) return line;
-  const fields = new Map<string, unknown>(Object.entries(entry));
-  const time = String(fields.get('time')).slice(11, 23);
-  const level = levelNames[Number(fields.get('level'))] ?? '';
-  const id = fields.get('id');
-  const source = [fields.get('name') ?? fields.get('role') ?? '', id === undefined ? '' : `#${id}`];
-  const rest = [...fields]
-    .filter(([key]) => !fieldsShownInFront.has(key))
-    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
-    .map(printable);
-  const details = rest.length === 0 ? '' : ` \x1b[90m${rest.join(' ')}\x1b[39m`;
-  return `\x1b[90m${time}\x1b[39m ${level} \x1b[36m${source.join('')}\x1b[39m ${printable(String(fields.get('msg') ?? ''))}${details}\n${prettyStack(fields.get('err'))}`;
-}
-
-function prettyStack(error: unknown): string {
-  if (typeof error !== 'object' || error === null || !('stack' in error)) return '';
-  return `${printable(String(error.stack)).replace(/^/gm, '    ')}\n`;
+/** JSON for programs, readable lines for a terminal, and colours where it shows them. */
+function lineFormat(stream: NodeJS.WriteStream): (line: string) => string {
+  if (!stream.isTTY) return (line) => line;
+  const colour = showsColour(stream);
+  return (line) => formatReadable(line, colour);
 }

@@ -12,7 +12,7 @@ import { takeDaemonKind } from './daemon.ts';
 import { takeDeclaredProcesses } from './declared-processes.ts';
 import { takeVariable } from './environment.ts';
 import { formatError } from './error-text.ts';
-import { exitAfterPrinting, printError } from './terminal.ts';
+import { exitAfterPrinting, exitWhenOutputFails, printError } from './terminal.ts';
 
 /**
  * Carries out the command in `process.argv`, such as `start` or `status`; `--help` lists them.
@@ -36,6 +36,7 @@ export function run(options: RunOptions = {}): void {
   const declared = takeDeclaredProcesses();
   const child = takeVariable(childVariable);
   const daemonKind = takeDaemonKind();
+  if (child === undefined) exitWhenOutputFails();
   const work =
     child === undefined
       ? runCommand({ options: resolved, declared }, args, daemonKind).then(exitAfterPrinting)

@@ -12,7 +12,7 @@ const report = {
   ready: true,
   obstacles: [],
   ...{ connections: 3, inFlight: 0, sent: 1, received: 2, failedSends: 0, requests: 0 },
-  ...{ memory: 1, qps: 2, eventLoopLagMs: 3, limits: {}, tables: {} },
+  ...{ memory: 1, qps: 2, eventLoopLagMs: 3, droppedLines: 0, limits: {}, tables: {} },
 };
 
 /** An orphan that answers as a process does, and ends when it is told to stop. */

@@ -7,7 +7,7 @@ import type { ProcessState } from './status-report.ts';
 
 const declaration = { role: Role.gateway, name: 'front' };
 const times = { answerMs: 1_000, startMs: 10_000 };
-const good = { ...emptyRoleStatus, memory: 1, qps: 0, eventLoopLagMs: 0 };
+const good = { ...emptyRoleStatus, memory: 1, qps: 0, eventLoopLagMs: 0, droppedLines: 0 };
 
 /** A process that gives this answer, and notes the time that it was given. */
 class Child implements AskedChild {

@@ -4,7 +4,15 @@ import { parseChildMessage, parseMasterMessage } from './child-messages.ts';
 
 const obstacles = ['no register is linked'];
 const notices = ['one of two registers is away'];
-const report = { ...emptyRoleStatus, obstacles, notices, memory: 1, qps: 2, eventLoopLagMs: 3 };
+const report = {
+  ...emptyRoleStatus,
+  obstacles,
+  notices,
+  memory: 1,
+  qps: 2,
+  eventLoopLagMs: 3,
+  droppedLines: 4,
+};
 
 test('reads back every message of the master', () => {
   const messages = [

@@ -9,6 +9,8 @@ export interface ChildReport extends RoleStatus {
   readonly qps: number;
   /** 99th percentile of how late the event loop came round in the last 5 to 10 seconds, in milliseconds. */
   readonly eventLoopLagMs: number;
+  /** Lines of the log and of printed output that were dropped because they could not be written. */
+  readonly droppedLines: number;
 }
 
 /** Why a child ends. */
@@ -176,7 +178,9 @@ function parseReport(value: unknown): ChildReport | undefined {
   const figures = Object.fromEntries(numbers) as Record<(typeof reportNumbers)[number], number>;
   const limits = parseCounts(readField(value, 'limits'));
   const tables = parseCounts(readField(value, 'tables'));
-  return { listen, ready, ...parseRemarks(value), ...figures, limits, tables };
+  // Absent in what a child of an older version sends.
+  const droppedLines = readNumber(value, 'droppedLines') ?? 0;
+  return { listen, ready, ...parseRemarks(value), ...figures, droppedLines, limits, tables };
 }
 
 function parseRemarks(value: unknown): Pick<ChildReport, 'obstacles' | 'notices'> {

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import {
   GatewayWorkerError,
+  guardStandardStreams,
   type Logger,
   openLog,
   type ProcessLog,
@@ -13,7 +14,6 @@ import type { MasterMessage } from './child-messages.ts';
 import { ConnectionPages } from './connection-pages.ts';
 import { MasterLink } from './master-link.ts';
 import type { Orphan } from './orphan.ts';
-import { PrintedOutput } from './printed-output.ts';
 import { describeProcess, type ProcessDeclaration, Role } from './process-declaration.ts';
 import { ProcessSampler } from './process-sampler.ts';
 
@@ -33,13 +33,14 @@ export async function runChildProcess(
 
 /** Time to log what was not finished when the time of a stop is over, in milliseconds. */
 const exitMarginMs = 250;
+/** Time to tell the master why the process ends after an error, in milliseconds. */
+const failMs = 2_000;
 
 class ChildProcess {
   readonly #assignment: ChildAssignment;
   readonly #log: ProcessLog;
   readonly #logger: Logger;
   readonly #master: MasterLink;
-  readonly #printed: PrintedOutput;
   readonly #pages = new ConnectionPages();
   readonly #sampler: ProcessSampler;
   #runtime: RoleRuntime | undefined;
@@ -55,7 +56,6 @@ class ChildProcess {
   constructor(assignment: ChildAssignment) {
     const { role, name, id, logFile, logToStdout } = assignment;
     this.#assignment = assignment;
-    this.#printed = new PrintedOutput(logFile);
     this.#log = openLog({ fields: { role, name, id }, file: logFile, stdout: logToStdout });
     this.#logger = this.#log.logger;
     this.#sampler = new ProcessSampler(() => {
@@ -86,7 +86,7 @@ class ChildProcess {
       // A promise that a callback let go of is one client's error: the stack that it broke is its own,
       // and the other clients of this worker have no part in it.
       if (this.#isStarted && this.#assignment.role === Role.businessWorker) {
-        this.#logger.error(reason, 'a promise was rejected and nobody caught it');
+        this.#logger.error(reason, 'unhandled rejection');
       } else {
         void this.#fail(reason);
       }
@@ -99,8 +99,6 @@ class ChildProcess {
     });
     // Ctrl+C reaches every process of the terminal: the master alone decides what it means.
     for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP']) process.on(signal, () => {});
-    // What a daemon's children print goes through their master. When that is dead there is nobody to read it.
-    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
     // The master may ask Node.js what a process is doing that does not answer: any free port will do.
     process.debugPort = 0;
   }
@@ -186,18 +184,9 @@ class ChildProcess {
     };
   }
 
-  #redirectOutput(): void {
-    try {
-      this.#printed.redirect();
-    } catch (error) {
-      this.#logger.error(error, 'what this process prints is lost until it ends');
-    }
-  }
-
   #reopenLog(): void {
     try {
       this.#log.reopen();
-      this.#printed.reopen();
     } catch (error) {
       this.#logger.error(error, 'cannot open the log again; the old file stays in use');
     }
@@ -205,7 +194,11 @@ class ChildProcess {
 
   #report(request: number, runtime: RoleRuntime): void {
     this.#isConfirmed ||= this.#isStarted && !this.#ending;
-    const report = { ...runtime.status(), ...this.#sampler.sample() };
+    const report = {
+      ...runtime.status(),
+      ...this.#sampler.sample(),
+      droppedLines: this.#log.dropped,
+    };
     void this.#master.send({ type: 'gatewayworker:report', request, report });
   }
 
@@ -231,7 +224,8 @@ class ChildProcess {
     this.#logger.warn('the master is gone: going on until the next one is there');
     if (this.#endsAt === undefined && this.#leaving === undefined) this.#runtime?.holdPort?.();
     this.#pages.forgetAll();
-    this.#redirectOutput();
+    // Nobody reads the pipes to the master any more.
+    if (this.#log.file !== undefined) guardStandardStreams().redirect(this.#log.file);
     if (this.#endsAt !== undefined) {
       // Nobody else would end it when it is late.
       setTimeout(() => process.exit(1), this.#endsAt + exitMarginMs - performance.now());
@@ -267,15 +261,20 @@ class ChildProcess {
     }
   }
 
-  /** Ends the process: after an error that nobody caught its state is unknown. */
+  /** Ends the process: after an uncaught error its state is unknown. */
   async #fail(thrown: unknown): Promise<void> {
     // What fails while the process stops is not worth ending the stop for.
-    if (this.#ending) return this.#logger.error(thrown, 'failed while it stopped');
+    if (this.#ending) return this.#logger.error(thrown, 'failed while stopping');
     this.#ending = true;
-    // Before the first start is done the master tells the user; afterwards it is ours to log.
-    if (this.#isConfirmed) this.#logger.fatal(thrown, 'ended by an error that nobody caught');
-    await this.#master.send({ type: 'gatewayworker:failed', failure: describeFailure(thrown) });
-    process.exit(1);
+    // A master that reads nothing, or an error that cannot be described, must not keep it alive.
+    setTimeout(() => process.exit(1), failMs);
+    try {
+      // Before the first start is done the master tells the user; afterwards it is ours to log.
+      if (this.#isConfirmed) this.#logger.fatal(thrown, 'uncaught error: the process ends');
+      await this.#master.send({ type: 'gatewayworker:failed', failure: describeFailure(thrown) });
+    } finally {
+      process.exit(1);
+    }
   }
 }
 

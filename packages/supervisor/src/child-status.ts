@@ -73,6 +73,7 @@ export async function describeChild(
     tables: report?.tables ?? null,
     qps: report?.qps ?? null,
     eventLoopLagMs: report?.eventLoopLagMs ?? null,
+    droppedLines: report?.droppedLines ?? null,
     uptimeSeconds: child === undefined ? null : child.livedMs / 1_000,
     restarts: facts.restarts,
     lastExit: facts.exits.lastExit,

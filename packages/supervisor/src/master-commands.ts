@@ -19,6 +19,8 @@ export interface CommandedMaster {
   readonly logger: Logger;
   /** Whether everything is being stopped. */
   readonly isStopping: () => boolean;
+  /** Lines that the master has dropped. */
+  readonly droppedLines: () => number;
   stop(reason: string, isGraceful: boolean): Promise<void>;
   reload(reason: string, onStep: (step: ReloadStep) => void): Promise<void>;
   /** Ends the master alone; false when it stays. */
@@ -123,6 +125,7 @@ export class MasterCommands {
       limits: {},
       tables: {},
       ...this.#sampler.sample(),
+      droppedLines: this.#master.droppedLines(),
       uptimeSeconds: process.uptime(),
       restarts: 0,
       lastExit: null,

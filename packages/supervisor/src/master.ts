@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { basename, dirname, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -9,7 +8,6 @@ import {
   type ProcessLog,
   toError,
 } from '@gatewayworker/core';
-import { AppendFile } from './append-file.ts';
 import { ClusterHealth } from './cluster-health.ts';
 import { controlPath } from './control-path.ts';
 import { ControlServer } from './control-server.ts';
@@ -57,8 +55,6 @@ export class Master {
   readonly #options: MasterOptions;
   readonly #log: ProcessLog;
   readonly #logger: Logger;
-  /** Where a daemon's children print to. */
-  readonly #childOutput: AppendFile | undefined;
   readonly #supervisor: Supervisor;
   readonly #control: ControlServer;
   readonly #health: ClusterHealth;
@@ -76,20 +72,18 @@ export class Master {
 
   constructor(declarations: readonly ProcessDeclaration[], options: MasterOptions) {
     this.#options = options;
-    mkdirSync(dirname(options.logFile), { recursive: true });
     this.#log = openLog({
       fields: { role: 'master', name: basename(options.startFile) },
       file: options.logFile,
       stdout: options.logToStdout,
     });
     this.#logger = this.#log.logger;
-    this.#childOutput = options.logToStdout ? undefined : new AppendFile(options.logFile);
     this.#supervisor = new Supervisor(declarations, {
       ...options,
       logger: this.#logger,
       printChildOutput: (text) => {
-        if (this.#childOutput === undefined) process.stderr.write(text);
-        else this.#childOutput.append(text);
+        if (options.logToStdout) process.stderr.write(text);
+        else this.#log.file?.write(text);
       },
       isKept: options.keeping !== undefined,
       isRevived: options.keeping?.deaths !== undefined,
@@ -107,6 +101,7 @@ export class Master {
       health: this.#health,
       logger: this.#logger,
       isStopping: () => this.#stopping !== undefined,
+      droppedLines: () => this.#log.dropped,
       stop: (reason, isGraceful) => this.stop(reason, isGraceful),
       reload: (reason, onStep) => this.reload(reason, onStep),
       handOver: () => this.#handOver(),
@@ -170,7 +165,7 @@ export class Master {
     this.#controlledSince = performance.now();
     // Whoever wrote it is gone: the socket would not have been ours to take.
     this.#stalePid = readPidFile(this.#options.pidFile) ?? null;
-    writePidFile(this.#options.pidFile);
+    this.#writePidFile();
     this.#watchProcess();
     this.#keepers.replace();
     if (this.#options.keeping?.deaths !== undefined) {
@@ -256,10 +251,8 @@ export class Master {
         else this.#reopenLogs();
       },
     });
-    // A terminal that is gone takes nothing more: that is no reason to end before everything has stopped.
-    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
     process.on('uncaughtException', (error) => {
-      this.#logger.fatal(error, 'an error that nobody caught ends the master');
+      this.#logger.fatal(error, 'uncaught error: the master stops everything');
       this.#exitCode = 1;
       void this.stop('an error');
     });
@@ -308,7 +301,6 @@ export class Master {
   #reopenLogs(): void {
     try {
       this.#log.reopen();
-      this.#childOutput?.reopen();
       this.#supervisor.reopenLogs();
       this.#logger.info('opened the log again');
     } catch (error) {
@@ -322,12 +314,30 @@ export class Master {
     // First: a stop that somebody cuts short with a kill is a stop still.
     const isPrepared = Promise.all([this.#keepers.dismiss(), this.#untilOrphansCame()]);
     await this.#supervisor.stop(isGraceful, isPrepared);
-    removePidFile(this.#options.pidFile, process.pid);
+    this.#removePidFile();
     this.#logger.info('stopped');
     this.#health.close();
     // Last, because its end is what the stop command waits for.
     await this.#control.close();
     this.#onEnded();
+  }
+
+  #writePidFile(): void {
+    try {
+      writePidFile(this.#options.pidFile);
+    } catch (error) {
+      if (this.#options.keeping?.deaths === undefined) throw error;
+      // Clients are connected, and commands find the master by its socket.
+      this.#logger.error(error, 'cannot write the pid file');
+    }
+  }
+
+  #removePidFile(): void {
+    try {
+      removePidFile(this.#options.pidFile, process.pid);
+    } catch (error) {
+      this.#logger.error(error, 'cannot remove the pid file');
+    }
   }
 
   async #listenForProbes(): Promise<void> {

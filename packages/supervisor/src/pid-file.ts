@@ -1,10 +1,40 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { OptionError } from '@gatewayworker/core';
 
-/** Writes the pid of this process, with the folders that lead to the file. */
+/**
+ * Writes the pid of this process, with the folders that lead to the file.
+ *
+ * A new file takes the place of the old one, so that no reader sees half a pid and a symbolic link is replaced
+ * instead of followed. It is readable by its owner alone.
+ *
+ * @throws {GW_ERR_OPTION_INVALID} when it cannot be written
+ */
 export function writePidFile(path: string): void {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, `${process.pid}\n`);
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    assertReplaceable(path);
+    writeFileSync(temporary, `${process.pid}\n`, { flag: 'wx', mode: 0o600 });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw cannotBeWritten('run.pidFile', path, error);
+  }
+}
+
+/** The error of a run file that cannot be written. */
+function cannotBeWritten(
+  option: 'run.pidFile' | 'run.logFile',
+  path: string,
+  error: unknown,
+): OptionError {
+  return new OptionError(
+    option,
+    path,
+    `it cannot be written: ${describe(error)}. Allowed: pidFile and logFile in folders that this user can write`,
+  );
 }
 
 /** Answers the pid in a pid file; `undefined` when there is no file or no pid in it. */
@@ -20,6 +50,31 @@ export function readPidFile(path: string): number | undefined {
  */
 export function removePidFile(path: string, pid: number): void {
   if (readPidFile(path) === pid) rmSync(path, { force: true });
+}
+
+/** A rename would replace a device such as /dev/null. */
+function assertReplaceable(path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined || found.isFile() || found.isSymbolicLink()) return;
+  throw new Error(found.isDirectory() ? 'it is a directory' : 'it is not a regular file');
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EDQUOT: 'the disk quota is used up',
+  EISDIR: 'it is a directory',
+  ENOSPC: 'the disk is full',
+  ENOTDIR: 'a part of the path is a file',
+  // What the open of a FIFO says, which would have to wait for its reader.
+  ENXIO: 'no process reads it',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+};
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = 'code' in error ? String(error.code) : '';
+  return reasons[code] ?? error.message;
 }
 
 function readIfPresent(path: string): string | undefined {

@@ -52,6 +52,8 @@ export interface ProcessStatus {
   readonly qps: number | null;
   /** 99th percentile of the last 5 to 10 seconds, in milliseconds. */
   readonly eventLoopLagMs: number | null;
+  /** Lines of its log and of printed output that were dropped because they could not be written; only in `--json`. */
+  readonly droppedLines: number | null;
   readonly uptimeSeconds: number | null;
   readonly restarts: number;
   readonly lastExit: LastExit | null;

@@ -1,4 +1,4 @@
-import { GatewayWorkerError } from '@gatewayworker/core';
+import { GatewayWorkerError, guardStandardStreams } from '@gatewayworker/core';
 import { print } from '../terminal.ts';
 import type { CommandContext } from './command-context.ts';
 import { assertCanStart, type StartFlags, start } from './start.ts';
@@ -16,6 +16,8 @@ export type RestartFlags = StopFlags & Pick<StartFlags, 'daemon'>;
  */
 export async function restart(context: CommandContext, flags: RestartFlags): Promise<number> {
   assertCanStart(context);
+  // A reader that is gone must not end the command between the stop and the start.
+  guardStandardStreams();
   try {
     await stop(context, flags);
   } catch (error) {

@@ -1,5 +1,10 @@
 import { basename } from 'node:path';
-import { GatewayWorkerError, readVersion } from '@gatewayworker/core';
+import {
+  GatewayWorkerError,
+  guardStandardStreams,
+  readVersion,
+  showsColour,
+} from '@gatewayworker/core';
 import {
   alreadyRunning,
   describeUnready,
@@ -11,7 +16,7 @@ import {
 } from '@gatewayworker/supervisor';
 import { DaemonKind, keepForeground, runDaemon, startDaemon, takeKeeping } from '../daemon.ts';
 import { assertPortsDiffer, claimPorts } from '../port-claims.ts';
-import { print, showsColour } from '../terminal.ts';
+import { print } from '../terminal.ts';
 import { type CommandContext, describeStale } from './command-context.ts';
 
 /** Flags of `start`. */
@@ -36,6 +41,8 @@ export async function start(
   daemonKind?: DaemonKind,
 ): Promise<number> {
   const { options, declared } = context;
+  // From here on no reader of the output can end or hold up what serves clients.
+  guardStandardStreams();
   if (daemonKind !== undefined) {
     const keeping = takeKeeping(daemonKind, options.startFile);
     const isStandIn = daemonKind === DaemonKind.standIn;
@@ -88,7 +95,7 @@ export function assertCanStart({ options, declared }: CommandContext): void {
 
 function printReport(report: StartReport, pidFile: string): void {
   print(`gatewayworker ${readVersion()}, Node.js ${process.version}, master ${report.pid}\n\n`);
-  print(`${formatStart(report, showsColour())}\n`);
+  print(`${formatStart(report, showsColour(process.stdout))}\n`);
   if (report.handedOverBy !== null) {
     print(`Took over from process ${report.handedOverBy}, which went on in the background.\n`);
   } else if (report.stalePid !== null)

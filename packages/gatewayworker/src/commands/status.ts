@@ -24,11 +24,10 @@ export async function status(context: CommandContext, flags: StatusFlags): Promi
   return 0;
 }
 
-/** Goes on until Ctrl+C, or nobody reads any more. */
+/** Goes on until Ctrl+C. */
 async function watch({ options }: CommandContext, flags: StatusFlags): Promise<number> {
   const ending = new AbortController();
   process.once('SIGINT', () => ending.abort());
-  process.stdout.on('error', () => ending.abort());
   const redraws = flags.json !== true && isTerminal();
   while (!ending.signal.aborted) {
     const startedAt = performance.now();

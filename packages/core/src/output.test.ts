@@ -1,0 +1,122 @@
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from '@gatewayworker/testing';
+import { expect, onTestFinished, test } from 'vitest';
+import { type DroppedLines, fileDestination, maxPendingOutputBytes, Output } from './output.ts';
+
+function temporaryFolder(): string {
+  const folder = fs.mkdtempSync(join(tmpdir(), 'gatewayworker-output-'));
+  onTestFinished(() => fs.rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+/** An output to a FIFO, and its reader, which reads only when it is asked to. */
+function openFifo() {
+  const path = join(temporaryFolder(), 'fifo');
+  execFileSync('mkfifo', [path]);
+  const reader = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_NONBLOCK);
+  onTestFinished(() => fs.closeSync(reader));
+  const buffer = Buffer.alloc(65_536);
+  const read = (): string => {
+    try {
+      return buffer.toString('utf8', 0, fs.readSync(reader, buffer));
+    } catch {
+      return '';
+    }
+  };
+  return { output: new Output(fileDestination(path)), read };
+}
+
+/** An output whose disk is full until it is mended. */
+function openFullDisk() {
+  const path = join(temporaryFolder(), 'log');
+  let isFull = true;
+  const output = new Output({
+    name: path,
+    open: () => (isFull ? fs.openSync('/dev/full', 'w') : fileDestination(path).open()),
+  });
+  const reports: DroppedLines[] = [];
+  output.onRecovered = (dropped) => reports.push(dropped);
+  const mend = (): void => {
+    isFull = false;
+    output.reopen();
+  };
+  return { output, path, reports, mend };
+}
+
+const line = `${'x'.repeat(1_023)}\n`;
+
+test('output: a file has each line as soon as the call returns, for its owner alone', () => {
+  const path = join(temporaryFolder(), 'logs', 'log');
+  const output = new Output(fileDestination(path));
+  expect(output.write('one\n')).toBe(true);
+  expect(output.write(Buffer.from('two\n'))).toBe(true);
+  expect(fs.readFileSync(path, 'utf8')).toBe('one\ntwo\n');
+  expect(fs.statSync(path).mode & 0o777).toBe(0o600);
+  expect(fs.statSync(join(path, '..')).mode & 0o777).toBe(0o700);
+});
+
+test('output: a full disk keeps 1 MiB, drops and counts the rest, reports it once', async () => {
+  const { output, path, reports, mend } = openFullDisk();
+  const kept = maxPendingOutputBytes / line.length;
+  for (let n = 0; n < kept + 5; n += 1) expect(output.write(line)).toBe(false);
+  // All are dropped once one is, so that lines are missing in one place only.
+  output.write('short\n');
+  expect(output.dropped).toBe(6);
+  mend();
+  await eventually(() => reports.length > 0);
+  expect(reports).toEqual([{ lines: 6, reason: 'ENOSPC' }]);
+  expect(fs.statSync(path).size).toBe(maxPendingOutputBytes);
+  expect(output.write('next\n')).toBe(true);
+  expect(output.dropped).toBe(6);
+  expect(reports).toHaveLength(1);
+});
+
+test('output: a stalled reader blocks nothing and gets whole lines when it reads on', async () => {
+  const { output, read } = openFifo();
+  for (let n = 0; n < 200; n += 1) output.write(`${n} ${line}`);
+  let isDone = false;
+  output.write('last\n', () => {
+    isDone = true;
+  });
+  let text = '';
+  await eventually(() => {
+    text += read();
+    return text.endsWith('last\n');
+  });
+  const numbers = text.split('\n').map((part) => part.split(' ')[0]);
+  expect(numbers).toEqual([...Array.from({ length: 200 }, (_, n) => String(n)), 'last', '']);
+  expect(output.dropped).toBe(0);
+  await eventually(() => isDone);
+});
+
+test('output: a reader that is gone costs the lines alone', () => {
+  const path = join(temporaryFolder(), 'fifo');
+  execFileSync('mkfifo', [path]);
+  const reader = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_NONBLOCK);
+  const output = new Output(fileDestination(path));
+  output.write('one\n');
+  fs.closeSync(reader);
+  for (let n = 0; n < 2_000; n += 1) output.write(line);
+  expect(output.dropped).toBeGreaterThan(900);
+});
+
+test('output: a file that cannot be opened is opened as soon as it can be', async () => {
+  const folder = temporaryFolder();
+  const path = join(folder, 'place', 'log');
+  fs.writeFileSync(join(folder, 'place'), 'a file where a folder should be');
+  const output = new Output(fileDestination(path));
+  expect(output.write('one\n')).toBe(false);
+  fs.rmSync(join(folder, 'place'));
+  await eventually(() => fs.existsSync(path) && fs.readFileSync(path, 'utf8') === 'one\n');
+});
+
+test('output: what is kept is tried once more at the exit of the process', () => {
+  const { output, path, mend } = openFullDisk();
+  output.write('the last words\n');
+  mend();
+  for (const listener of process.listeners('exit').slice(-1)) listener(0);
+  expect(fs.readFileSync(path, 'utf8')).toBe('the last words\n');
+});

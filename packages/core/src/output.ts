@@ -1,0 +1,241 @@
+import { closeSync, constants, fstatSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** Most that an output keeps while its destination takes nothing, in bytes. */
+export const maxPendingOutputBytes = 1_048_576;
+
+/** First and longest pause between two attempts to write what is kept, in milliseconds. */
+const retryMs = { first: 10, longest: 1_000 } as const;
+
+/** Text, or the bytes of one. */
+export type OutputChunk = string | Uint8Array;
+
+/** Lines that were lost because a destination took nothing. */
+export interface DroppedLines {
+  readonly lines: number;
+  /** Code of the last error, such as `ENOSPC` or `EAGAIN`. */
+  readonly reason: string;
+}
+
+/** What an output writes to. */
+export interface OutputDestination {
+  /** Path or name of the stream, for notices. */
+  readonly name: string;
+  /** Opens it for writes that do not block; called again when it has thrown. */
+  open(): number;
+  /** Called before each write. */
+  prepare?(): void;
+}
+
+/**
+ * Writes to a file, a pipe, a socket or a terminal, and can neither throw nor block.
+ *
+ * A write goes to the kernel at once, so that the last lines before a crash are in the log file. While the
+ * destination takes nothing (full disk, reader that stalls, reader that is gone) up to 1 MiB is kept and tried
+ * again; what comes after that is dropped and counted, and reported once when writing works again.
+ */
+export class Output {
+  /** Called when writing works again after lines were dropped. */
+  onRecovered: (dropped: DroppedLines) => void = () => {};
+  /** Called when all that was kept is written. */
+  onDrain: () => void = () => {};
+  readonly #destination: OutputDestination;
+  #descriptor: number | undefined;
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+  #onWritten: (() => void)[] = [];
+  #dropped = 0;
+  /** Dropped since the last report. */
+  #unreported = 0;
+  #reason = '';
+  #retryTimer: NodeJS.Timeout | undefined;
+  #retryMs: number = retryMs.first;
+  readonly #flushAtExit = (): void => void this.#writePending();
+
+  constructor(destination: OutputDestination) {
+    this.#destination = destination;
+  }
+
+  /** Path or name of the stream. */
+  get name(): string {
+    return this.#destination.name;
+  }
+
+  /** Lines dropped since the process started. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /**
+   * Writes, keeps or drops.
+   *
+   * @param onDone - called in a later turn, once the chunk is written or dropped
+   * @returns false while something is kept; `onDrain` follows
+   */
+  write(chunk: OutputChunk, onDone?: () => void): boolean {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    if (this.#retryTimer === undefined) {
+      const written = this.#tryWrite(bytes);
+      if (written === bytes.length) {
+        if (onDone !== undefined) process.nextTick(onDone);
+        return true;
+      }
+      // A copy: the caller may use its bytes again.
+      this.#keep(Uint8Array.from(bytes.subarray(written)), onDone);
+      this.#retryLater();
+    } else if (this.#unreported > 0 || this.#pendingBytes + bytes.length > maxPendingOutputBytes) {
+      // Once one line is dropped all are until the report, which then stands where they are missing.
+      const lines = countLines(bytes);
+      this.#dropped += lines;
+      this.#unreported += lines;
+      if (onDone !== undefined) process.nextTick(onDone);
+    } else {
+      this.#keep(Uint8Array.from(bytes), onDone);
+    }
+    return false;
+  }
+
+  /**
+   * Opens the destination again: a log file that was moved away is created again.
+   *
+   * @throws when it cannot be opened; the old descriptor stays in use
+   */
+  reopen(): void {
+    const descriptor = this.#destination.open();
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = descriptor;
+  }
+
+  #keep(bytes: Uint8Array, onDone: (() => void) | undefined): void {
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.length;
+    if (onDone !== undefined) this.#onWritten.push(onDone);
+  }
+
+  #retryLater(): void {
+    if (this.#retryTimer === undefined) process.on('exit', this.#flushAtExit);
+    this.#retryTimer = setTimeout(() => this.#retry(), this.#retryMs).unref();
+  }
+
+  #retry(): void {
+    const before = this.#pendingBytes;
+    if (!this.#writePending()) {
+      const isSlow = this.#pendingBytes < before;
+      this.#retryMs = isSlow ? retryMs.first : Math.min(this.#retryMs * 2, retryMs.longest);
+      this.#retryLater();
+      return;
+    }
+    this.#retryTimer = undefined;
+    this.#retryMs = retryMs.first;
+    process.off('exit', this.#flushAtExit);
+    const onWritten = this.#onWritten;
+    this.#onWritten = [];
+    const lines = this.#unreported;
+    this.#unreported = 0;
+    if (lines > 0) this.onRecovered({ lines, reason: this.#reason });
+    for (const onDone of onWritten) onDone();
+    this.onDrain();
+  }
+
+  /** Answers whether nothing is left. */
+  #writePending(): boolean {
+    const pending = this.#pending;
+    let index = 0;
+    for (const bytes of pending) {
+      const written = this.#tryWrite(bytes);
+      this.#pendingBytes -= written;
+      if (written < bytes.length) {
+        this.#pending = [bytes.subarray(written), ...pending.slice(index + 1)];
+        return false;
+      }
+      index += 1;
+    }
+    this.#pending = [];
+    return true;
+  }
+
+  /** Answers how many bytes the kernel has taken. */
+  #tryWrite(bytes: Uint8Array): number {
+    let written = 0;
+    try {
+      this.#descriptor ??= this.#destination.open();
+      while (written < bytes.length) {
+        this.#destination.prepare?.();
+        written += writeSync(this.#descriptor, bytes, written);
+      }
+    } catch (error) {
+      this.#reason = errorCode(error);
+    }
+    return written;
+  }
+}
+
+/** A file that is appended to, for its owner alone: it is made with mode 0600, its folders with 0700. */
+export function fileDestination(path: string): OutputDestination {
+  return { name: path, open: () => openForAppend(path) };
+}
+
+/**
+ * Opens a file to append to it, with the folders that lead to it.
+ *
+ * @throws the error of the system
+ */
+export function openForAppend(path: string): number {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK } = constants;
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  // Not blocking: the open of a FIFO would otherwise wait for its reader.
+  return openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK, 0o600);
+}
+
+/** The standard output or the standard error output of this process. */
+export function standardDestination(fd: 1 | 2): OutputDestination {
+  const stream = fd === 1 ? process.stdout : process.stderr;
+  let isOwn = false;
+  return {
+    name: fd === 1 ? 'stdout' : 'stderr',
+    open() {
+      const own = reopenStandard(fd);
+      isOwn = own !== undefined;
+      return own ?? fd;
+    },
+    prepare() {
+      if (!isOwn) setNonBlocking(stream);
+    },
+  };
+}
+
+/**
+ * Opens what a pipe or a terminal leads to once more, without blocking.
+ *
+ * The flag of the given descriptor is shared with other processes: one that ends resets it to blocking, and one
+ * that does not expect it fails with `EAGAIN`. Only a socket cannot be opened again, nor can anything where
+ * there is no /proc.
+ */
+function reopenStandard(fd: 1 | 2): number | undefined {
+  if (fstatSync(fd).isFile()) return fd;
+  const { O_WRONLY, O_NOCTTY, O_NONBLOCK } = constants;
+  try {
+    return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NOCTTY | O_NONBLOCK);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Through the handle of the stream, because Node.js has no call for it. */
+function setNonBlocking(stream: NodeJS.WriteStream): void {
+  const handle: unknown = Reflect.get(stream, '_handle');
+  if (typeof handle !== 'object' || handle === null) return;
+  const setBlocking: unknown = Reflect.get(handle, 'setBlocking');
+  if (typeof setBlocking === 'function') setBlocking.call(handle, false);
+}
+
+function countLines(bytes: Uint8Array): number {
+  let lines = 0;
+  for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) lines += 1;
+  return Math.max(1, lines);
+}
+
+function errorCode(error: unknown): string {
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : 'unknown';
+}

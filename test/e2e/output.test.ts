@@ -1,0 +1,178 @@
+import { execFileSync, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { requestStatus } from '@gatewayworker/supervisor';
+import {
+  type Cluster,
+  endProcess,
+  eventually,
+  freePorts,
+  nodeFlags,
+  openClient,
+  startCluster,
+  temporaryFolder,
+} from '@gatewayworker/testing';
+import { expect, onTestFinished, test } from 'vitest';
+
+const start = `
+import { BusinessWorker, Gateway, Register, run } from 'gatewayworker';
+const { REGISTER_PORT, GATEWAY_PORT, INNER_PORT, LOG_FILE } = process.env;
+const registerAddress = '127.0.0.1:' + REGISTER_PORT;
+new Register({ listen: registerAddress });
+new Gateway({
+  name: 'gate', listen: 'websocket://127.0.0.1:' + GATEWAY_PORT, startPort: Number(INNER_PORT), registerAddress,
+});
+new BusinessWorker({ name: 'talker', eventHandler: new URL('./events.js', import.meta.url), registerAddress });
+run({ logFile: LOG_FILE });
+`;
+
+const events = `
+let logger;
+const line = 'x'.repeat(1_000);
+export class Events {
+  onWorkerStart(worker) { logger = worker.logger; }
+  onMessage(clientId, message, ctx) {
+    const [what, count] = message.split(' ');
+    for (let n = 0; n < Number(count); n += 1) {
+      if (what === 'log') logger.info(line);
+      if (what === 'print') console.log(line);
+      if (what === 'printError') console.error(line);
+      if (what === 'reject') void Promise.reject(new Error(line));
+      if (what === 'hostile') void Promise.reject({ get message() { throw new Error('no'); }, toJSON() { throw new Error('no'); } });
+    }
+    ctx.send(process.pid + ' ' + message);
+  }
+}
+`;
+
+async function writeApplication(logFile?: string) {
+  const folder = await temporaryFolder('output');
+  onTestFinished(folder.dispose);
+  await folder.write('events.js', events);
+  const file = await folder.write('start.js', start);
+  const [registerPort, gatewayPort = 0, innerPort] = await freePorts(3);
+  const env = {
+    REGISTER_PORT: String(registerPort),
+    GATEWAY_PORT: String(gatewayPort),
+    INNER_PORT: String(innerPort),
+    LOG_FILE: logFile ?? join(folder.path, 'start.log'),
+  };
+  return { folder, file, env, gatewayPort };
+}
+
+/** A pipe whose reader reads only when it is asked to. */
+function stalledPipe(folder: string, name: string) {
+  const path = join(folder, name);
+  execFileSync('mkfifo', [path]);
+  const reader = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_NONBLOCK);
+  const writer = fs.openSync(path, fs.constants.O_WRONLY);
+  onTestFinished(() => fs.closeSync(reader));
+  const buffer = Buffer.alloc(65_536);
+  let text = '';
+  const read = (): string => {
+    try {
+      for (;;) text += buffer.toString('utf8', 0, fs.readSync(reader, buffer));
+    } catch {
+      return text;
+    }
+  };
+  return { writer, read };
+}
+
+test('output: readers that stall hold up no client, no restart, no status and no stop', async () => {
+  const { folder, file, env, gatewayPort } = await writeApplication();
+  const stdout = stalledPipe(folder.path, 'stdout');
+  const stderr = stalledPipe(folder.path, 'stderr');
+  const master = spawn(process.execPath, [...nodeFlags(file), file, 'start'], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', stdout.writer, stderr.writer],
+  });
+  fs.closeSync(stdout.writer);
+  fs.closeSync(stderr.writer);
+  const { pid = 0 } = master;
+  onTestFinished(() => endProcess(pid));
+  const status = async () => (await requestStatus(join(folder.path, 'start.pid')))?.processes ?? [];
+  const talker = async () => (await status()).find(({ name }) => name === 'talker');
+  await eventually(async () => (await talker())?.state === 'ready', { timeoutMs: 50_000 });
+  const client = await openClient(gatewayPort);
+  const ask = async (message: string): Promise<string> => {
+    client.send(message);
+    return String(await client.next());
+  };
+  for (const message of ['log 2000', 'print 2000', 'printError 2000']) {
+    expect(await ask(message)).toMatch(new RegExp(` ${message}$`));
+  }
+  const before = Number((await ask('who')).split(' ')[0]);
+  // What a worker prints as an error goes through its master, whose own output stalls.
+  process.kill(before, 'SIGKILL');
+  await eventually(async () => {
+    const row = await talker();
+    return row?.state === 'ready' && row.pid !== before;
+  });
+  const after = Number((await ask('log 3000')).split(' ')[0]);
+  expect(after).not.toBe(before);
+  const rows = await status();
+  expect(rows.find(({ name }) => name === 'talker')?.droppedLines).toBeGreaterThan(1_000);
+  expect(rows.map(({ droppedLines }) => typeof droppedLines)).toEqual(rows.map(() => 'number'));
+
+  const notices = () =>
+    stdout
+      .read()
+      .split('\n')
+      .filter((line) => line.includes('"output lines dropped"'))
+      .map((line): Record<string, unknown> => JSON.parse(line))
+      .filter((line) => line['name'] === 'talker');
+  await eventually(() => notices().length > 0);
+  expect(await ask('log 10')).toBe(`${after} log 10`);
+  expect(notices()).toHaveLength(1);
+  expect(notices()[0]).toMatchObject({ output: 'stdout', dropped: (await talker())?.droppedLines });
+
+  // Stalled once more, when it is to end.
+  for (const message of ['log 3000', 'printError 2000']) await ask(message);
+  process.kill(pid, 'SIGTERM');
+  await eventually(() => master.exitCode !== null, { timeoutMs: 15_000 });
+  expect(master.exitCode).toBe(0);
+});
+
+async function talkTo(port: number) {
+  const client = await openClient(port);
+  return async (message: string): Promise<string> => {
+    client.send(message);
+    return String(await client.next());
+  };
+}
+
+function cpuTicks(pid: number): number {
+  const fields = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+async function startOn(logFile: string): Promise<{ cluster: Cluster; gatewayPort: number }> {
+  const { file, env, gatewayPort } = await writeApplication(logFile);
+  const cluster = await startCluster({ file, env });
+  onTestFinished(cluster.dispose);
+  return { cluster, gatewayPort };
+}
+
+test('output: a log file on a full disk costs its lines and nothing else', async () => {
+  const { cluster, gatewayPort } = await startOn('/dev/full');
+  const ask = await talkTo(gatewayPort);
+  const rowOf = async (name: string) => (await cluster.status()).find((row) => row.name === name);
+  const pid = (await rowOf('talker'))?.pid ?? 0;
+  for (const message of ['reject 5', 'hostile 2', 'log 3000']) {
+    expect(await ask(message)).toBe(`${pid} ${message}`);
+  }
+  expect((await rowOf('talker'))?.['droppedLines']).toBeGreaterThan(1_000);
+  // A loop of errors about errors would use a whole processor.
+  const ticks = cpuTicks(pid);
+  const since = performance.now();
+  for (let n = 0; n < 20; n += 1) await ask('reject 1');
+  expect((cpuTicks(pid) - ticks) * 10).toBeLessThan(performance.now() - since + 500);
+  process.kill(pid, 'SIGKILL');
+  await eventually(async () => {
+    const row = await rowOf('talker');
+    return row?.['state'] === 'ready' && row.pid !== pid;
+  });
+  expect(await ask('log 1')).toMatch(/ log 1$/);
+  expect(await cluster.stop()).toBe(0);
+});
