@@ -191,7 +191,7 @@ test('more questions than a link has room for fail alone, and the link goes on',
 test('an answer of any length comes whole, and holds nothing else up', async () => {
   const ids: string[] = [];
   const cluster = await roles({ events: { onConnect: (id) => void ids.push(id) } });
-  const api = await cluster.gatewayClient();
+  const api = await cluster.gatewayClient({ queryTimeoutMs: 50_000 });
   for (let index = 0; index < 40; index += 1) await cluster.connect();
   await eventually(() => ids.length === 40);
   for (const id of ids) {

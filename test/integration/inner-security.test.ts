@@ -93,7 +93,9 @@ test('without authorities of its own who dials trusts those of Node.js alone', a
     captured.logger,
   );
   await expect(dialing).rejects.toMatchObject({ code: 'GW_ERR_CONNECT_TIMEOUT' });
-  expect(captured.lines).toMatchObject([{ reason: 'self-signed certificate' }]);
+  expect(captured.lines).toMatchObject([
+    { reason: expect.stringMatching(/^self-signed certificate/) },
+  ]);
   expect(log.some(({ msg }) => msg === 'gateway announced')).toBe(true);
 });
 
