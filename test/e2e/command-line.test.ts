@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import {
   endDaemon,
@@ -70,7 +70,7 @@ test('runs in the foreground: start prints a table, status shows every process, 
   });
   expect(await cluster.ended()).toEqual({ code: 0, signal: null });
   expect(await isPresent(path('start.pid'))).toBe(false);
-  expect(await isPresent(path('start.sock'))).toBe(false);
+  await expect(stat(path('start.run'))).rejects.toThrow('ENOENT');
 });
 
 test('runs as a daemon that can be driven from any directory', async () => {
@@ -80,7 +80,7 @@ test('runs as a daemon that can be driven from any directory', async () => {
   expect(start.stderr).toBe('');
   expect(start.exitCode).toBe(0);
   expect(start.stdout).toMatch(/worker +web +2 +\[ok\]\n/);
-  expect(start.stdout).toContain('To stop it: start.js stop');
+  expect(start.stdout).toContain(`To stop it: ${process.execPath} ${file} stop\n`);
   const pid = Number(await readFile(path('start.pid'), 'utf8'));
   expect(start.stdout).toContain(`master ${pid}`);
 
@@ -172,10 +172,13 @@ test('does not take another program that has got the pid for its master', async 
 });
 
 test.each([
-  [[], /^Usage: start\.js/],
-  [['explode'], /unknown command 'explode'[\s\S]*Usage: start\.js/],
-  [['start', '--fast'], /unknown option '--fast'[\s\S]*Usage: start\.js start/],
-  [['start', 'now'], /too many arguments[\s\S]*Usage: start\.js start/],
+  [
+    [],
+    /^A command is missing\. Did you mean start\?\n\n {2}\S+ \S+start\.js start +start everything/,
+  ],
+  [['explode'], /unknown command 'explode'[\s\S]*Usage: \S+ \S+start\.js/],
+  [['start', '--fast'], /unknown option '--fast'[\s\S]*Usage: \S+ \S+start\.js start/],
+  [['start', 'now'], /too many arguments[\s\S]*Usage: \S+ \S+start\.js start/],
 ])('answers %j with the usage on stderr and exit code 2', async (args, stderr) => {
   const { file } = await writeStartFile(twoWorkers);
   const command = await runCommand(file, args);
@@ -188,7 +191,7 @@ test('prints help and version on stdout', async () => {
   const help = await runCommand(file, ['--help']);
   expect(help).toMatchObject({ exitCode: 0, stderr: '' });
   expect(help.stdout).toMatch(
-    /Usage: start\.js[\s\S]*start[\s\S]*stop[\s\S]*restart[\s\S]*reload[\s\S]*status[\s\S]*health[\s\S]*connections[\s\S]*drain[\s\S]*Exit codes: 0 done/,
+    /Usage: \S+ \S+start\.js[\s\S]*start[\s\S]*stop[\s\S]*restart[\s\S]*reload[\s\S]*status[\s\S]*health[\s\S]*connections[\s\S]*drain[\s\S]*Exit codes: 0 done/,
   );
   const version = await runCommand(file, ['--version']);
   expect(version).toMatchObject({ exitCode: 0, stderr: '' });
@@ -249,8 +252,23 @@ test('opens its control socket to its own user only', async () => {
   const { file, path } = await writeStartFile(twoWorkers);
   const cluster = await startCluster({ file });
   onTestFinished(cluster.dispose);
-  expect((await stat(path('start.sock'))).mode & 0o777).toBe(0o600);
+  expect((await stat(path('start.run/master.sock'))).mode & 0o777).toBe(0o600);
 });
+
+test.runIf(process.geteuid?.() === 0)(
+  'run directory: one of another user is refused by start and status',
+  async () => {
+    const { file, path } = await writeStartFile(twoWorkers);
+    await mkdir(path('start.run'));
+    await chown(path('start.run'), 65_534, 65_534);
+    const stderr = `the run directory ${path('start.run')} belongs to another user (uid 65534, this is uid 0): run the command as the user who started the cluster, or set pidFile of run()\n`;
+    const refusal = { exitCode: 1, stdout: '', stderr };
+    expect(await runCommand(file, ['status'])).toEqual(refusal);
+    expect(await runCommand(file, ['start', '-d'])).toEqual(refusal);
+    expect(await runCommand(file, ['start'])).toMatchObject({ exitCode: 1, stderr });
+    expect(await isPresent(path('start.pid'))).toBe(false);
+  },
+);
 
 test('can be driven in a folder whose path is too long for a unix socket', async () => {
   const folder = await temporaryFolder('command-line');

@@ -7,6 +7,7 @@ import {
   parseControlResponse,
 } from './control-messages.ts';
 import { LineReader } from './line-reader.ts';
+import { assertOwnDirectory } from './run-directory.ts';
 
 interface PendingRequest {
   resolve(result: unknown): void;
@@ -47,10 +48,12 @@ export class ControlClient {
   /**
    * Connects to a control socket; resolves with `undefined` when nobody listens there.
    *
-   * @throws {GW_ERR_ACCESS_DENIED} when it belongs to another user
+   * @throws {GW_ERR_ACCESS_DENIED} when it, or the directory that it is in, belongs to another user
    */
   static connect(path: string): Promise<ControlClient | undefined> {
     return new Promise((resolve, reject) => {
+      // Another user could listen there and answer in the master's name.
+      assertOwnDirectory(path);
       const socket = connect(path);
       const onError = (error: NodeJS.ErrnoException) => {
         if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);

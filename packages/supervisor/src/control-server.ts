@@ -1,6 +1,5 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { dirname } from 'node:path';
 import { GatewayWorkerError, Guard, toWire } from '@gatewayworker/core';
 import {
   type ControlOrder,
@@ -9,6 +8,7 @@ import {
 } from './control-messages.ts';
 import { LineReader } from './line-reader.ts';
 import { type Orphan, parseOrphan } from './orphan.ts';
+import { createRunDirectory, removeRunDirectory } from './run-directory.ts';
 
 /**
  * Gives the asker a part of the answer, as JSON; resolves once it is on its way.
@@ -34,7 +34,7 @@ export class ControlServer {
   readonly #path: string;
   readonly #handler: ControlHandler;
   readonly #guard: Guard;
-  readonly #server: Server;
+  #server: Server;
   readonly #sockets = new Set<Socket>();
 
   /** @param guard - ends a connection of which something throws */
@@ -42,37 +42,59 @@ export class ControlServer {
     this.#path = path;
     this.#handler = handler;
     this.#guard = guard;
-    this.#server = createServer(
-      guard.wrap(
-        'control connection',
-        (socket: Socket) => this.#accept(socket),
-        (_error, socket) => socket.destroy(),
-      ),
-    );
+    this.#server = this.#createServer();
   }
 
   /**
    * Opens the socket for the owner of the process only; answers false when the path is taken.
    *
+   * @throws {GW_ERR_ACCESS_DENIED} when the run directory belongs to another user
    * @throws {GW_ERR_LISTEN_FAILED} when the path cannot be used
    */
   async tryListen(): Promise<boolean> {
     try {
-      mkdirSync(dirname(this.#path), { recursive: true });
+      createRunDirectory(this.#path);
       await this.#bind();
       return true;
     } catch (error) {
+      if (error instanceof GatewayWorkerError) throw error;
       if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') return false;
       throw listenFailed(this.#path, error);
     }
   }
 
+  /**
+   * Opens the socket again after its file was removed; connections that are open stay.
+   *
+   * @throws {GW_ERR_LISTEN_FAILED} when the path cannot be used
+   */
+  async listenAgain(): Promise<void> {
+    // Node.js removes the path when it closes the server, so that has to come first.
+    if (existsSync(this.#path)) return;
+    this.#server.close();
+    this.#server = this.#createServer();
+    await this.tryListen();
+  }
+
   /** Closes every connection and removes the socket. */
   close(): Promise<void> {
     return new Promise((resolve) => {
-      this.#server.close(() => resolve());
+      this.#server.close(() => {
+        removeRunDirectory(this.#path);
+        resolve();
+      });
       for (const socket of this.#sockets) socket.destroy();
     });
+  }
+
+  #createServer(): Server {
+    return createServer(
+      this.#guard.wrap(
+        'control connection',
+        (socket: Socket) => this.#accept(socket),
+        (_error, socket) => socket.destroy(),
+      ),
+    );
   }
 
   #bind(): Promise<void> {

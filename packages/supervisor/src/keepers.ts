@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Logger } from '@gatewayworker/core';
-import { keeperPath } from './control-path.ts';
 import { findKeeper, Keeper } from './keeper.ts';
 import type { MasterCommand } from './keeper-order.ts';
 import type { ResolvedRunOptions } from './options.ts';
+import { keeperPath } from './run-directory.ts';
 
 /** How a master is started again when it was killed. */
 export interface Keeping {

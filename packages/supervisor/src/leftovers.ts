@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { controlPath } from './control-path.ts';
 import { isKept } from './keepers.ts';
 import { isAlreadyRunning, Master, orphansComeMs } from './master.ts';
 import type { ResolvedRunOptions } from './options.ts';
 import { readPidFile } from './pid-file.ts';
+import { controlPath } from './run-directory.ts';
 
 /**
  * Stops what a master that was killed has left behind, with the keeper that would start it again; answers

@@ -1,11 +1,11 @@
 import cluster from 'node:cluster';
 import { connect, type Socket } from 'node:net';
 import { type ChildMessage, type MasterMessage, parseMasterMessage } from './child-messages.ts';
-import { controlPath } from './control-path.ts';
 import { parseJson } from './json-value.ts';
 import { isKept } from './keepers.ts';
 import { LineReader } from './line-reader.ts';
 import { formatOrphan, type Orphan, orphanDialMs } from './orphan.ts';
+import { assertOwnDirectory, controlPath } from './run-directory.ts';
 
 const maxLineCharacters = 65_536;
 /** A master that has just come may be busy with its start. */
@@ -103,7 +103,12 @@ export class MasterLink {
   }
 
   #dial(): void {
-    const socket = connect(controlPath(this.#options.pidFile));
+    const path = controlPath(this.#options.pidFile);
+    if (!isOwn(path)) {
+      this.#dialTimer = setTimeout(() => this.#dial(), orphanDialMs);
+      return;
+    }
+    const socket = connect(path);
     const reader = new LineReader(maxLineCharacters);
     socket.setEncoding('utf8');
     socket.once('connect', () => socket.write(formatOrphan(this.#options.introduce())));
@@ -142,5 +147,15 @@ export class MasterLink {
   #receive(value: unknown): void {
     const message = parseMasterMessage(value);
     if (message !== undefined) this.#events.onMessage(message);
+  }
+}
+
+/** Whether no other user could answer there in the name of a master. */
+function isOwn(path: string): boolean {
+  try {
+    assertOwnDirectory(path);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -9,7 +9,6 @@ import {
   toError,
 } from '@gatewayworker/core';
 import { ClusterHealth } from './cluster-health.ts';
-import { controlPath } from './control-path.ts';
 import { ControlServer } from './control-server.ts';
 import { FileWatcher } from './file-watcher.ts';
 import { Keepers, type Keeping } from './keepers.ts';
@@ -19,6 +18,8 @@ import { readPidFile, removePidFile, writePidFile } from './pid-file.ts';
 import type { ProcessDeclaration } from './process-declaration.ts';
 import { ProcessFailedError } from './process-failed-error.ts';
 import { alreadyReloading, type ReloadStep, reloadProcesses } from './reload.ts';
+import { controlPath } from './run-directory.ts';
+import { RunFiles } from './run-files.ts';
 import { findMaster, requestHandOver } from './running-master.ts';
 import { handleMasterSignals } from './signals.ts';
 import { removeStaleSocket } from './stale-socket.ts';
@@ -65,6 +66,7 @@ export class Master {
   #stopping: Promise<void> | undefined;
   #reloading: Promise<void> | undefined;
   #watcher: FileWatcher | undefined;
+  #runFiles: RunFiles | undefined;
   #exitCode: 0 | 1 = 0;
   /** Pid of the master before, when it was killed. */
   #stalePid: number | null = null;
@@ -166,6 +168,7 @@ export class Master {
     // Whoever wrote it is gone: the socket would not have been ours to take.
     this.#stalePid = readPidFile(this.#options.pidFile) ?? null;
     this.#writePidFile();
+    this.#runFiles = this.#keepFiles();
     this.#watchProcess();
     this.#keepers.replace();
     if (this.#options.keeping?.deaths !== undefined) {
@@ -258,6 +261,18 @@ export class Master {
     });
   }
 
+  /** A build that empties the folder of the start file must not hide a cluster that runs. */
+  #keepFiles(): RunFiles {
+    const { pidFile, logFile } = this.#options;
+    const folder = dirname(pidFile);
+    const files = [
+      { path: logFile, folder: dirname(logFile), restore: () => this.#reopenLogs() },
+      { path: pidFile, folder, restore: () => writePidFile(pidFile) },
+      { path: controlPath(pidFile), folder, restore: () => this.#control.listenAgain() },
+    ];
+    return new RunFiles(files, this.#logger);
+  }
+
   #watch(): void {
     const { startFile, pidFile, logFile } = this.#options;
     this.#watcher = new FileWatcher(dirname(startFile), {
@@ -314,6 +329,7 @@ export class Master {
     // First: a stop that somebody cuts short with a kill is a stop still.
     const isPrepared = Promise.all([this.#keepers.dismiss(), this.#untilOrphansCame()]);
     await this.#supervisor.stop(isGraceful, isPrepared);
+    this.#runFiles?.close();
     this.#removePidFile();
     this.#logger.info('stopped');
     this.#health.close();

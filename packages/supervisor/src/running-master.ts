@@ -3,11 +3,11 @@ import { GatewayWorkerError } from '@gatewayworker/core';
 import { type ConnectionRow, parseConnectionPart } from './connection-report.ts';
 import { ControlClient } from './control-client.ts';
 import { ControlCommand, type ControlOrder } from './control-messages.ts';
-import { controlPath } from './control-path.ts';
 import { type DrainStep, parseDrainStep } from './drain.ts';
 import { type HealthReport, parseHealthReport } from './health-report.ts';
 import { readBoolean, readField, readNumber } from './json-value.ts';
 import { parseReloadStep, type ReloadStep } from './reload.ts';
+import { controlPath } from './run-directory.ts';
 import { parseStatusReport, type StatusReport } from './status-report.ts';
 
 const answerTimeoutMs = 5_000;
