@@ -46,3 +46,4 @@ export {
   type StatusReport,
 } from './status-report.ts';
 export { type Column, formatTable } from './text-table.ts';
+export { workingDirectory } from './working-directory.ts';

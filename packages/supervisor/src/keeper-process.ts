@@ -1,7 +1,7 @@
 // The keeper: starts the master again when that was killed. It is a program of its own that loads nothing
 // but Node.js, because it lives beside every master and does nothing nearly always.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { appendFileSync, closeSync, existsSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import type { KeeperOrder } from './keeper-order.ts';
@@ -108,7 +108,8 @@ function spawnMaster(): ChildProcess {
   const output = openSync(logFile, 'a');
   try {
     return spawn(command.file, [...command.args], {
-      cwd: command.cwd,
+      cwd:
+        [command.cwd, dirname(command.args.at(-2) ?? '/')].find((path) => existsSync(path)) ?? '/',
       env: { ...command.env, [deathsVariable]: String(deaths) },
       detached: true,
       stdio: ['ignore', output, output],

@@ -1,5 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayWorkerError, type Logger, type StopOptions } from '@gatewayworker/core';
 import { AdoptedChildren } from './adopted-children.ts';
@@ -13,6 +14,7 @@ import type { Orphan } from './orphan.ts';
 import { type ProcessDeclaration, Role, startOrder, stopOrder } from './process-declaration.ts';
 import type { StartRow } from './start-report.ts';
 import { ProcessState, type ProcessStatus } from './status-report.ts';
+import { existingDirectory, workingDirectory } from './working-directory.ts';
 
 /** What a supervisor needs to make its children. */
 export interface SupervisorOptions extends ResolvedRunOptions {
@@ -38,11 +40,14 @@ export class Supervisor {
   readonly #declarations: readonly ProcessDeclaration[];
   readonly #handles: readonly ChildHandle[];
   readonly #adopted: AdoptedChildren;
+  /** Of the start; it may be removed later. */
+  readonly #workingDirectory: string;
   #isStarted = false;
   #stopping: Promise<void> | undefined;
 
   constructor(declarations: readonly ProcessDeclaration[], options: SupervisorOptions) {
     this.#options = options;
+    this.#workingDirectory = workingDirectory(options.startFile);
     this.#declarations = declarations;
     this.#handles = declarations.flatMap((declaration, index) =>
       Array.from({ length: declaration.count }, (_, id) =>
@@ -261,7 +266,8 @@ export class Supervisor {
     const stdio: ('inherit' | 'ignore' | 'pipe' | 'ipc')[] = logToStdout
       ? ['inherit', 'inherit', 'pipe', 'ipc']
       : ['ignore', 'pipe', 'pipe', 'ipc'];
-    cluster.setupPrimary({ exec: startFile, args, execArgv: process.execArgv, stdio });
+    const cwd = existingDirectory(this.#workingDirectory, dirname(startFile));
+    cluster.setupPrimary({ exec: startFile, args, execArgv: process.execArgv, stdio, cwd });
     const worker = cluster.fork({ [childVariable]: JSON.stringify(assignment) });
     closeHandedConnections(worker);
     worker.process.stdout?.setEncoding('utf8').on('data', printChildOutput);
