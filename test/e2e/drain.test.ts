@@ -17,11 +17,10 @@ test('drain ends one gateway process with its clients, and keeps it down', async
   const { connections } = JSON.parse((await command('connections', '--json')).stdout);
   const staying = connections.filter(({ gateway }: { gateway: string }) => gateway === 'gate#0');
   const drain = await command('drain', 'gate#1', '--over', '1');
-  expect(drain).toEqual({
-    exitCode: 0,
-    stdout: 'gate #1 has drained\nDrained. To have it back: start.js restart\n',
-    stderr: '',
-  });
+  expect(drain).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(drain.stdout).toMatch(
+    /^gate #1 has drained\nDrained\. To have it back: \S+ \S+start\.js restart\n$/,
+  );
   expect(states(await cluster.status())).toEqual({ 'gate#0': 'ready', 'gate#1': 'drained' });
   expect((await command('status')).stdout).toMatch(/gate +1 .*\[drained\]\n/);
   await eventually(() => clients.filter(({ isOpen }) => isOpen).length === staying.length);

@@ -37,9 +37,9 @@ test('kill -9 of a master in the foreground: clients notice nothing, and the ter
   const standIn = await untilHealed(cluster, foreground.pid);
   expect(foreground.output()).toContain(
     `The master of start.js (pid ${foreground.pid}) was killed. Another one goes on in the background.
-To have it here again: start.js start. To stop it: start.js stop
-`,
+To have it here again: ${process.execPath} `,
   );
+  expect(foreground.output()).toMatch(/To stop it: \S+ \S+start\.js stop\n/);
   expect(foreground.output()).not.toContain('going on until the next one');
   expect(cluster.log()).toContain('the master is gone: going on until the next one is there');
 

@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import { readVersion } from '@gatewayworker/core';
 import { Command, CommanderError, Option } from 'commander';
 import type { CommandContext } from './commands/command-context.ts';
@@ -38,7 +37,12 @@ export async function runCommandLine(
   daemonKind: DaemonKind | undefined,
 ): Promise<number> {
   let exitCode: number = exitCodes.done;
-  const program = new Command(basename(context.options.startFile))
+  const { program: typed, isUnderPm2 } = context.invocation;
+  if (args.length === 0 && !isUnderPm2) {
+    printError(describeFirstSteps(typed));
+    return exitCodes.wrongUsage;
+  }
+  const program = new Command(typed)
     .description('Starts and controls the processes that this file declares.')
     .version(readVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this text')
@@ -112,10 +116,23 @@ export async function runCommandLine(
       exitCode = await drain(context, gateway, flags);
     });
   try {
-    await program.parseAsync(args, { from: 'user' });
+    // pm2 starts again what ends, so a help text would be printed over and over.
+    await program.parseAsync(args.length === 0 ? ['start'] : args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? exitCodes.done : exitCodes.wrongUsage;
   }
   return exitCode;
+}
+
+/** Stands where a command is missing: what most want then. */
+function describeFirstSteps(program: string): string {
+  return `A command is missing. Did you mean start?
+
+  ${program} start      start everything; Ctrl+C stops it
+  ${program} start -d   the same in the background
+  ${program} status     show every process
+  ${program} stop       stop everything
+  ${program} --help     list all commands
+`;
 }

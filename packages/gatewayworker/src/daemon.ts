@@ -9,6 +9,7 @@ import {
   parseStartReport,
   type ResolvedRunOptions,
   type StartReport,
+  workingDirectory,
 } from '@gatewayworker/supervisor';
 import { takeVariable } from './environment.ts';
 import { formatError } from './error-text.ts';
@@ -81,11 +82,11 @@ export function takeKeeping(kind: DaemonKind, startFile: string): Keeping {
  *
  * `undefined` for the first process of a container, with which all others end.
  */
-export function keepForeground(startFile: string): Keeping | undefined {
+export function keepForeground(startFile: string, program: string): Keeping | undefined {
   if (process.pid === 1) return undefined;
   const name = basename(startFile);
   const notice = `The master of ${name} (pid ${process.pid}) was killed. Another one goes on in the background.
-To have it here again: ${name} start. To stop it: ${name} stop
+To have it here again: ${program} start. To stop it: ${program} stop
 `;
   const copy = describeCopy(DaemonKind.standIn, startFile);
   return { ...copy, deaths: undefined, hasOwnGroup: false, notice };
@@ -96,7 +97,7 @@ function describeCopy(kind: DaemonKind, startFile: string) {
     command: {
       file: process.execPath,
       args: [...process.execArgv, startFile, 'start'],
-      cwd: process.cwd(),
+      cwd: workingDirectory(startFile),
       env: { ...process.env, [daemonVariable]: kind },
     },
     deathsVariable,

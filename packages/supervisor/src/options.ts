@@ -13,7 +13,9 @@ import {
 
 /** Options of `run`. */
 export interface RunOptions {
-  /** File that holds the pid of the master; the control socket stands beside it. @default the start file with `.pid` for its extension */
+  /** Path or `file:` URL of the start file, such as `import.meta.url`, where another file calls `run`. @default the file that calls `run` */
+  readonly startFile?: string;
+  /** File that holds the pid of the master; the run directory with the control socket stands beside it. @default the start file with `.pid` for its extension */
   readonly pidFile?: string;
   /** File that gets JSON lines from every process. @default the start file with `.log` for its extension */
   readonly logFile?: string;
@@ -46,12 +48,18 @@ export const runDefaults: Omit<ResolvedRunOptions, 'startFile' | 'pidFile' | 'lo
  */
 export function resolveRunOptions(options: RunOptions, startFile: string): ResolvedRunOptions {
   assertOptionsObject('run', options);
-  rejectUnknownKeys('run', options, ['pidFile', 'logFile', ...Object.keys(runDefaults)]);
+  rejectUnknownKeys('run', options, [
+    'startFile',
+    'pidFile',
+    'logFile',
+    ...Object.keys(runDefaults),
+  ]);
   const files = {
     pidFile: withExtension(startFile, '.pid'),
     logFile: withExtension(startFile, '.log'),
   };
-  const { pidFile, logFile, ...times } = { ...files, ...runDefaults, ...withoutUndefined(options) };
+  const given = { ...files, ...runDefaults, ...withoutUndefined(options) };
+  const { startFile: _, pidFile, logFile, ...times } = given;
   assertNonEmptyString('run.pidFile', pidFile);
   assertNonEmptyString('run.logFile', logFile);
   const range = { min: 1, max: 86_400_000 };

@@ -9,6 +9,7 @@ export type Requirement =
   | 'etcd'
   | 'nginx'
   | 'haproxy'
+  | 'pm2'
   | 'postgres'
   | 'redis-server'
   | 'systemd'

@@ -8,11 +8,13 @@ import {
   removePidFile,
 } from '@gatewayworker/supervisor';
 import type { DeclaredProcess } from '../declared-processes.ts';
+import type { Invocation } from '../invocation.ts';
 
 /** What every command works on. */
 export interface CommandContext {
   readonly options: ResolvedRunOptions;
   readonly declared: readonly DeclaredProcess[];
+  readonly invocation: Invocation;
 }
 
 /** Time that a command waits for a master that is being started again, and how often it looks, in milliseconds. */

@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import { requestDrain } from '@gatewayworker/supervisor';
 import { InvalidArgumentError } from 'commander';
 import { print } from '../terminal.ts';
@@ -18,7 +17,7 @@ export interface DrainFlags {
  * @throws {GW_ERR_PROCESS_FAILED} when there is no such gateway
  */
 export async function drain(
-  { options }: CommandContext,
+  { options, invocation }: CommandContext,
   gateway: string | undefined,
   { over }: DrainFlags,
 ): Promise<number> {
@@ -29,7 +28,7 @@ export async function drain(
       print(`${process} ${how}\n`);
     }),
   );
-  print(`Drained. To have it back: ${basename(options.startFile)} restart\n`);
+  print(`Drained. To have it back: ${invocation.program} restart\n`);
   return 0;
 }
 

@@ -40,7 +40,7 @@ export async function start(
   flags: StartFlags,
   daemonKind?: DaemonKind,
 ): Promise<number> {
-  const { options, declared } = context;
+  const { options, declared, invocation } = context;
   // From here on no reader of the output can end or hold up what serves clients.
   guardStandardStreams();
   if (daemonKind !== undefined) {
@@ -51,15 +51,16 @@ export async function start(
   }
   assertCanStart(context);
   if (flags.daemon === true) {
+    if (invocation.isUnderPm2) throw backgroundUnderPm2();
     const running = await findMaster(options.pidFile);
     if (running !== undefined) throw alreadyRunning(running);
     printReport(await startDaemon(options), options.pidFile);
-    print(`Running in the background. To stop it: ${basename(options.startFile)} stop\n`);
+    print(`Running in the background. To stop it: ${invocation.program} stop\n`);
     return 0;
   }
   const watch = flags.watch === true;
   // Whoever develops has the sources open, and would find an older state of them in the background.
-  const keeping = watch ? undefined : keepForeground(options.startFile);
+  const keeping = watch ? undefined : keepForeground(options.startFile, invocation.program);
   const master = new Master(declared, {
     ...options,
     logToStdout: true,
@@ -91,6 +92,11 @@ export function assertCanStart({ options, declared }: CommandContext): void {
     ...declared.flatMap(({ ports }) => ports),
     ...(address === undefined ? [] : claimPorts({ ...probes, ...address }, 1)),
   ]);
+}
+
+function backgroundUnderPm2(): GatewayWorkerError {
+  const message = 'pm2 starts again what leaves its foreground: use start without -d';
+  return new GatewayWorkerError('GW_ERR_PROCESS_FAILED', message);
 }
 
 function printReport(report: StartReport, pidFile: string): void {
