@@ -1,3 +1,4 @@
+import './supported-runtime.ts';
 import {
   brandErrors,
   type ErrorCode,

@@ -1,0 +1,26 @@
+// First of all modules that run, so it needs no other one and no syntax that old versions do not parse.
+
+/**
+ * Says why a runtime is refused, in one sentence; `undefined` when it is supported.
+ *
+ * @param versions - `process.versions`
+ */
+export function refuseRuntime(versions: {
+  readonly [name: string]: string | undefined;
+}): string | undefined {
+  const needed = 'gatewayworker needs Node.js 20.19 or newer';
+  // Both have a node:cluster, an inspector and child processes that differ from those of Node.js.
+  if (versions['deno'] !== undefined) return `${needed}; this is Deno ${versions['deno']}`;
+  if (versions['bun'] !== undefined) return `${needed}; this is Bun ${versions['bun']}`;
+  const node = versions['node'] ?? 'unknown';
+  const [major = 0, minor = 0] = node.split('.').map(Number);
+  const isSupported = major > 20 || (major === 20 && minor >= 19);
+  return isSupported ? undefined : `${needed}; this is Node.js ${node}`;
+}
+
+const refusal = refuseRuntime(process.versions);
+if (refusal !== undefined) {
+  // An error would be printed with a stack, and processes could have been started by then.
+  process.stderr.write(`${refusal}\n`);
+  process.exit(1);
+}
