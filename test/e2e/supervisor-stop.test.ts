@@ -107,6 +107,7 @@ test('kills what still runs on a second SIGINT', async () => {
   const [pid = 0] = await readPids(cluster);
   process.kill(cluster.pid, 'SIGINT');
   await eventually(() => cluster.output().includes('stopping: stuck\n'));
+  expect(cluster.output()).toContain('Ctrl+C again kills what has not stopped');
   // Signals within a tenth of a second count as one, so the second one is sent until it has counted.
   await eventually(() => {
     if (isAlive(cluster.pid)) process.kill(cluster.pid, 'SIGINT');

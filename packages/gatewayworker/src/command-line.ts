@@ -17,9 +17,11 @@ const exitCodes = { done: 0, wrongUsage: 2 } as const;
 
 const gracefulFlag = ['-g, --graceful', 'let every process finish what it has begun'] as const;
 
+const waitFlag = ['--wait <seconds>', 'time for everything to be ready'] as const;
+
 /** Stands below the commands in the help. */
 const notes = `
-Signals of the master: SIGINT and SIGTERM stop, SIGQUIT stops gracefully, SIGUSR1 reloads,
+Signals of the master: SIGINT, SIGTERM and SIGUSR2 stop, SIGQUIT stops gracefully, SIGUSR1 reloads,
 SIGHUP opens the log file again. Its pid stands in the pid file beside the start file.
 Exit codes: 0 done, 1 failed, 2 wrong usage.
 `;

@@ -98,7 +98,8 @@ class ChildProcess {
       else this.#stopAlone();
     });
     // Ctrl+C reaches every process of the terminal: the master alone decides what it means.
-    for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP']) process.on(signal, () => {});
+    // nodemon sends SIGUSR2 to every process.
+    for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => {});
     // The master may ask Node.js what a process is doing that does not answer: any free port will do.
     process.debugPort = 0;
   }

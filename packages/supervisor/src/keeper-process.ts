@@ -23,7 +23,7 @@ let deaths = 0;
 let successor: ChildProcess | undefined;
 
 // What a terminal sends to all is for the master to obey.
-for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP']) process.on(signal, () => {});
+for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => {});
 readLines((line) => {
   if (order === undefined) begin(JSON.parse(line));
   else if (line === 'armed') isArmed = true;

@@ -246,7 +246,12 @@ export class Master {
 
   #watchProcess(): void {
     handleMasterSignals({
-      onStop: (signal, isGraceful) => void this.stop(signal, isGraceful),
+      onStop: (signal, isGraceful) => {
+        void this.stop(signal, isGraceful);
+        if (signal === 'SIGINT' && this.#options.logToStdout) {
+          this.#logger.info('Ctrl+C again kills what has not stopped');
+        }
+      },
       onKill: (signal) => this.#kill(signal),
       onReload: () => void this.#reloadNext('SIGUSR1'),
       onHangup: () => {

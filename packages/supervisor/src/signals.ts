@@ -1,6 +1,6 @@
 /** What a master does on the signals that are for it. */
 export interface MasterSignalHandlers {
-  /** The first SIGINT, SIGTERM or, to finish what has begun, SIGQUIT. */
+  /** The first SIGINT, SIGTERM, SIGUSR2 or, to finish what has begun, SIGQUIT. */
   onStop(signal: NodeJS.Signals, isGraceful: boolean): void;
   /** A second one. */
   onKill(signal: NodeJS.Signals): void;
@@ -31,6 +31,9 @@ export function handleMasterSignals(handlers: MasterSignalHandlers): void {
   process.on('SIGINT', listener);
   process.on('SIGTERM', listener);
   process.on('SIGQUIT', listener);
+  // nodemon sends SIGUSR2 and waits for the end. A listener that is there already belongs to the application
+  // or to --heapsnapshot-signal.
+  if (process.listenerCount('SIGUSR2') === 0) process.on('SIGUSR2', listener);
   process.on('SIGUSR1', () => handlers.onReload());
   process.on('SIGHUP', () => handlers.onHangup());
 }
