@@ -132,7 +132,7 @@ new Worker({ name: process.argv[2] === 'start' ? 'chameleon' : 'other' });
   expect(start.stderr).toContain('must declare the same processes each time it runs');
 });
 
-test('goes on without a process that is slow, and says so', async () => {
+test('start -d: exits 1 with the reason when a process is not ready in time', async () => {
   const file = await writeStartFile(
     `
 new Worker({ name: 'slow', count: 2, onWorkerStart: ({ id }) => id === 0 ? undefined : new Promise(() => {}) });
@@ -141,13 +141,50 @@ new Worker({ name: 'quick' });
     '{ readyTimeoutMs: 8_000 }',
   );
   const start = await runCommand(file, ['start', '-d']);
-  expect(start).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(start).toMatchObject({
+    exitCode: 1,
+    stderr: 'Not everything is ready:\nslow#1: it is starting; onWorkerStart has not settled\n',
+  });
   expect(start.stdout).toMatch(/worker +slow +2 +\[starting 1\/2\]\n/);
   expect(start.stdout).toMatch(/worker +quick +1 +\[ok\]\n/);
-  expect(start.stdout).toContain('worker "slow" has 1 of 2 processes still starting.\n');
   const status = await runCommand(file, ['status', '--json']);
   const states = JSON.parse(status.stdout).processes.map(({ state }: { state: string }) => state);
   expect(states).toEqual(['ready', 'ready', 'starting', 'ready']);
+});
+
+test('start, status and health: agree that a gateway with a wrong secretKey is not ready', async () => {
+  const [registerPort = 0, gatePort = 0, startPort = 0] = await freePorts(3);
+  const folder = await temporaryFolder('supervisor-start');
+  onTestFinished(folder.dispose);
+  onTestFinished(() => endDaemon(`${folder.path}/start.pid`));
+  await folder.write('events.js', 'export class Events { onMessage() {} }');
+  const file = await folder.write(
+    'start.js',
+    `import { BusinessWorker, Gateway, Register, run } from 'gatewayworker';
+const registerAddress = '127.0.0.1:${registerPort}';
+new Register({ listen: registerAddress, secretKey: 'a' });
+new Gateway({ name: 'gate', listen: 'websocket://127.0.0.1:${gatePort}', startPort: ${startPort}, registerAddress, secretKey: 'b' });
+new BusinessWorker({ name: 'brain', eventHandler: new URL('./events.js', import.meta.url), registerAddress, secretKey: 'a' });
+run();
+`,
+  );
+  const start = await runCommand(file, ['start', '-d', '--wait', '1']);
+  const refused = `no register is linked: the register at 127.0.0.1:${registerPort} refuses its secretKey`;
+  expect(start.exitCode).toBe(1);
+  expect(start.stdout).toMatch(/gateway +gate +1 .*\[unready 0\/1\]\n/);
+  expect(start.stdout).toMatch(/register +register +1 .*\[ok\]\n/);
+  expect(start.stderr).toContain('Not everything is ready:\ngate#0: ');
+  expect(start.stderr).toContain(refused);
+
+  const status = await runCommand(file, ['status']);
+  expect(status.stdout).toMatch(/gate .*\[unready\]\n/);
+  expect(status.stdout).toMatch(new RegExp(`\\n\\ngate#0: .*${refused}\\n`));
+  const json = JSON.parse((await runCommand(file, ['status', '--json'])).stdout);
+  const gate = json.processes.find(({ name }: { name: string }) => name === 'gate');
+  expect(gate).toMatchObject({ state: 'unready', reasons: expect.arrayContaining([refused]) });
+  const health = await runCommand(file, ['health', 'gate', '--ready', '--json']);
+  expect(health.exitCode).toBe(1);
+  expect(JSON.parse(health.stdout).processes[0].reasons).toEqual(gate.reasons);
 });
 
 test('starts registers, then gateways, then business workers, then workers', async () => {

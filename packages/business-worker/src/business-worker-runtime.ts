@@ -57,6 +57,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
   readonly #ending = new AbortController();
   #worker: StartedWorker | undefined;
   #isReady = false;
+  #isCallingStart = false;
   #clock: StopClock | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -75,7 +76,9 @@ export class BusinessWorkerRuntime implements RoleRuntime {
     this.#worker = worker;
     setWorkerProcess(worker);
     await worker.pool.settled();
+    this.#isCallingStart = true;
     await events.onWorkerStart?.(worker.info);
+    this.#isCallingStart = false;
     worker.clients.setReady();
     this.#isReady = this.#stopped === undefined;
   }
@@ -97,7 +100,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
     return {
       ...emptyRoleStatus,
       ready: this.#isReady,
-      obstacles: this.#stopped === undefined ? (worker?.pool.obstacles ?? []) : [],
+      obstacles: this.#stopped === undefined ? this.#obstacles() : [],
       notices: this.#stopped === undefined ? (worker?.pool.notices ?? []) : [],
       connections: worker?.pool.links.length ?? 0,
       inFlight: worker?.runner.running ?? 0,
@@ -111,6 +114,11 @@ export class BusinessWorkerRuntime implements RoleRuntime {
         gateways: worker?.pool.links.length ?? 0,
       },
     };
+  }
+
+  #obstacles(): string[] {
+    const obstacles = this.#worker?.pool.obstacles ?? [];
+    return this.#isCallingStart ? ['onWorkerStart has not settled', ...obstacles] : obstacles;
   }
 
   async #end(worker: StartedWorker, clock: StopClock, options: StopOptions): Promise<void> {

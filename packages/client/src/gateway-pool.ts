@@ -2,6 +2,7 @@ import {
   type AcceptorIntroduction,
   DialedLink,
   type DialerIdentity,
+  describeDialFailure,
   type FlushScheduler,
   type FrameConnection,
   fromWire,
@@ -66,6 +67,8 @@ interface DialedGateway {
   isRefused: boolean;
   /** Instance id of the process that has taken leave or was killed there, until one is linked again. */
   left: string | undefined;
+  /** Why the last attempt failed, until one is linked again. */
+  failure: string | undefined;
 }
 
 /** One link to every gateway that is alive; new gateways are dialed as the registers tell of them. */
@@ -108,13 +111,20 @@ export class GatewayPool {
     );
   }
 
-  /** What keeps it from reaching every gateway, in plain words without addresses; empty when nothing does. */
+  /** What keeps it from reaching every gateway, in plain words; empty when nothing does. */
   get obstacles(): string[] {
     const obstacles: string[] = [];
-    if (!this.#directory.isKnown) obstacles.push(describeAway(this.#options.address));
-    const unlinked = this.unlinkedAddresses.length;
+    if (!this.#directory.isKnown) {
+      obstacles.push(describeAway(this.#options.address, this.#directory.failures));
+    }
+    const unlinked = this.unlinkedAddresses;
     const { size } = this.#known;
-    if (unlinked > 0) obstacles.push(`it is not linked to ${unlinked} of ${size} gateways`);
+    if (unlinked.length > 0) {
+      const failures = unlinked.map((address) => this.#dialed.get(address)?.failure);
+      const why = failures.filter((failure) => failure !== undefined).join(', ');
+      const obstacle = `it is not linked to ${unlinked.length} of ${size} gateways`;
+      obstacles.push(why === '' ? obstacle : `${obstacle}: ${why}`);
+    }
     return obstacles;
   }
 
@@ -261,6 +271,7 @@ export class GatewayPool {
       hasTried: false,
       isRefused: false,
       left: undefined,
+      failure: undefined,
     });
   }
 
@@ -274,6 +285,7 @@ export class GatewayPool {
     gateway.up = link;
     gateway.isRefused = false;
     gateway.left = undefined;
+    gateway.failure = undefined;
     this.#byToken.set(gatewayToken, link);
     this.#links = [...this.#links, link];
     connection.onFrame = (command, buffer, start, end) => {
@@ -318,6 +330,7 @@ export class GatewayPool {
   #handleFailed(address: string, error: Error): void {
     const gateway = this.#dialed.get(address);
     if (gateway !== undefined) {
+      gateway.failure = describeDialFailure('gateway', address, error);
       const { cause } = error;
       gateway.isRefused =
         cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED';

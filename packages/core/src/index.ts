@@ -2,6 +2,7 @@ export { brandErrors } from '@gatewayworker/protocol';
 export type { SecretKey } from './authentication.ts';
 export { type BackoffOptions, backoffDelayMs } from './backoff.ts';
 export { assertSecretKey, givenSecretKey } from './cluster-options.ts';
+export { describeDialFailure, withoutAddresses } from './dial-failure.ts';
 export { DialedLink, type DialedLinkOptions } from './dialed-link.ts';
 export {
   describeValue,

@@ -33,6 +33,8 @@ export interface Announcement {
   readonly settled: Promise<void>;
   /** True once somebody has known of it. */
   readonly isKnown: boolean;
+  /** Why registers are not linked, one clause each with its address; empty for an etcd. */
+  readonly failures: readonly string[];
   /** True while somebody knows of it by a link that is up. */
   readonly isCurrent: boolean;
   /** Nobody is to find it any more. */
@@ -43,6 +45,8 @@ export interface Announcement {
 export interface Directory {
   /** True once somebody has told which gateways are alive. */
   readonly isKnown: boolean;
+  /** Why registers are not linked, one clause each with its address; empty for an etcd. */
+  readonly failures: readonly string[];
   /** True once everybody has told, or was asked in vain: until then more gateways may be told of at any moment. */
   readonly isComplete: boolean;
   /** True while somebody tells: what is known is not of the past. */
@@ -56,9 +60,14 @@ export interface Directory {
   close(): Promise<void>;
 }
 
-/** Says in plain words that nobody tells which gateways are alive. */
-export function describeAway(address: DiscoveryAddress): string {
-  return address.kind === 'registers' ? 'no register is linked' : 'the etcd does not answer';
+/**
+ * Says in plain words that no register and no etcd tells which gateways are alive.
+ *
+ * @param failures - why, behind a colon
+ */
+export function describeAway(address: DiscoveryAddress, failures: readonly string[] = []): string {
+  const away = address.kind === 'registers' ? 'no register is linked' : 'the etcd does not answer';
+  return failures.length === 0 ? away : `${away}: ${failures.join(', ')}`;
 }
 
 /** The gateways that are alive, by address. */

@@ -58,6 +58,7 @@ export class EtcdDiscovery implements Discovery {
       logger,
     );
     return {
+      failures: [],
       settled: Promise.all([lease.settled, heard]).then(() => undefined),
       get isKnown() {
         return lease.isKnown;
@@ -104,6 +105,7 @@ export class EtcdDiscovery implements Discovery {
       logger,
     );
     return {
+      failures: [],
       get isKnown() {
         return state.isKnown;
       },

@@ -1,6 +1,7 @@
 import {
   DialedLink,
   type DialedLinkOptions,
+  describeDialFailure,
   formatHostPort,
   type HostPort,
   parseHostPort,
@@ -32,6 +33,7 @@ export class RegisterDiscovery implements Discovery {
   announce(gateway: GatewayEntry, handler: AnnouncementHandler): Announcement {
     let links: readonly DialedLink[] = [];
     const telling = new Set<string>();
+    const failures = new DialFailures();
     let isKnown = false;
     const settled = new Promise<void>((resolve) => {
       links = this.#registers.map((address) => {
@@ -45,6 +47,7 @@ export class RegisterDiscovery implements Discovery {
               handler.onWorkers(register, message.instanceIds);
               resolve();
             };
+            failures.clear(register);
             connection.send({ type: 'gatewayAnnouncement', gateway, isAgain });
             isAgain = true;
             telling.add(register);
@@ -55,12 +58,18 @@ export class RegisterDiscovery implements Discovery {
             handler.onSourceLost(register);
             resolve();
           },
-          onFailed: () => resolve(),
+          onFailed: (error) => {
+            failures.note(register, error);
+            resolve();
+          },
         });
       });
     });
     return {
       settled,
+      get failures() {
+        return failures.list();
+      },
       get isKnown() {
         return isKnown;
       },
@@ -77,6 +86,7 @@ export class RegisterDiscovery implements Discovery {
       gateways = changed;
       onChange(changed);
     });
+    const failures = new DialFailures();
     const round = new FirstRound(this.#registers.length, () => onChange(gateways));
     const links = this.#registers.map((address) => {
       const register = formatHostPort(address.host, address.port);
@@ -87,6 +97,7 @@ export class RegisterDiscovery implements Discovery {
       };
       return this.#dial(address, {
         onUp: (connection, { challenge }) => {
+          failures.clear(register);
           connection.onFrame = (command, buffer, start, end) => {
             const message = readMessage(command, buffer, start, end);
             if (message?.type !== 'gatewayList') return;
@@ -100,10 +111,16 @@ export class RegisterDiscovery implements Discovery {
           };
         },
         onDown: () => lists.lose(register),
-        onFailed: handleHeard,
+        onFailed: (error) => {
+          failures.note(register, error);
+          handleHeard();
+        },
       });
     });
     return {
+      get failures() {
+        return failures.list();
+      },
       get isKnown() {
         return lists.isKnown;
       },
@@ -137,6 +154,25 @@ export class RegisterDiscovery implements Discovery {
       logger,
       ...handlers,
     });
+  }
+}
+
+/** Why registers could not be linked at the last attempt. */
+class DialFailures {
+  readonly #errors = new Map<string, Error>();
+
+  note(register: string, error: Error): void {
+    this.#errors.set(register, error);
+  }
+
+  clear(register: string): void {
+    this.#errors.delete(register);
+  }
+
+  list(): string[] {
+    return Array.from(this.#errors, ([register, error]) =>
+      describeDialFailure('register', register, error),
+    );
   }
 }
 

@@ -294,7 +294,9 @@ export class GatewayRuntime implements RoleRuntime {
 
   #obstacles(): string[] {
     const obstacles = this.#routes.describeEmpty();
-    if (this.#announcement?.isKnown !== true) obstacles.push(this.#describeAway());
+    if (this.#announcement?.isKnown !== true) {
+      obstacles.push(this.#describeAway(this.#announcement?.failures));
+    }
     return obstacles;
   }
 
@@ -304,9 +306,12 @@ export class GatewayRuntime implements RoleRuntime {
     return isKnown && !isCurrent ? [this.#describeAway()] : [];
   }
 
-  #describeAway(): string {
+  #describeAway(failures?: readonly string[]): string {
     const { registerAddress } = this.#options;
-    return describeAway(parseDiscoveryAddress('Gateway.registerAddress', registerAddress));
+    return describeAway(
+      parseDiscoveryAddress('Gateway.registerAddress', registerAddress),
+      failures,
+    );
   }
 
   #stopAccepting(): void {

@@ -58,6 +58,7 @@ export async function runCommandLine(
     .description('start everything; Ctrl+C stops it')
     .addOption(new Option('-d, --daemon', 'go on in the background').conflicts('watch'))
     .option('--watch', 'for development: reload when a source is saved')
+    .option(...waitFlag, parseSeconds)
     .action(async (flags: StartFlags) => {
       exitCode = await start(context, flags, daemonKind);
     });
@@ -72,6 +73,7 @@ export async function runCommandLine(
     .command('restart')
     .description('stop everything and start it anew, here or in the background')
     .option('-d, --daemon', 'go on in the background')
+    .option(...waitFlag, parseSeconds)
     .option(...gracefulFlag)
     .action(async (flags: RestartFlags) => {
       exitCode = await restart(context, flags);

@@ -38,15 +38,21 @@ type DaemonMessage =
   | { readonly type: 'failed'; readonly text: string };
 
 /**
- * Starts a copy of this process in the background and resolves once everything there is ready.
+ * Starts a copy of this process in the background and resolves once everything there is ready, or the time
+ * for that is over.
  *
  * @throws {GW_ERR_PROCESS_FAILED} with the reason that the copy gives
  */
-export async function startDaemon(options: ResolvedRunOptions): Promise<StartReport> {
+export async function startDaemon(
+  options: ResolvedRunOptions,
+  waitSeconds: number | undefined,
+): Promise<StartReport> {
   mkdirSync(dirname(options.logFile), { recursive: true });
   // What the application prints must go somewhere once the terminal is gone.
   const log = openSync(options.logFile, 'a');
-  const daemon = spawn(process.execPath, [...process.execArgv, options.startFile, 'start'], {
+  const wait = waitSeconds === undefined ? [] : ['--wait', String(waitSeconds)];
+  const args = [...process.execArgv, options.startFile, 'start', ...wait];
+  const daemon = spawn(process.execPath, args, {
     detached: true,
     env: { ...process.env, [daemonVariable]: DaemonKind.started },
     stdio: ['ignore', log, log, 'ipc'],

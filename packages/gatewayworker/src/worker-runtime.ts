@@ -38,7 +38,9 @@ export class WorkerRuntime implements RoleRuntime {
   }
 
   status(): RoleStatus {
-    return { ...emptyRoleStatus, ready: this.#isReady };
+    const isStarting = this.#started !== undefined && !this.#isReady && this.#stopped === undefined;
+    const obstacles = isStarting ? ['onWorkerStart has not settled'] : [];
+    return { ...emptyRoleStatus, ready: this.#isReady, obstacles };
   }
 
   async #callStart(): Promise<void> {

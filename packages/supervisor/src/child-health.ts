@@ -71,8 +71,15 @@ function owesAnswer({ child, state }: ChildNow, startMs: number): boolean {
   );
 }
 
-function listReasons(state: ProcessState, report: ChildReport | undefined): string[] {
+/**
+ * Says why a process is not ready, in plain words; empty when it is. `health`, `status` and `start` agree by it.
+ *
+ * @param state - as the master knows it, or busy
+ * @param report - what the process says of itself, if it has answered
+ */
+export function listReasons(state: ProcessState, report: ChildReport | undefined): string[] {
   const { ready = false, obstacles = [] } = report ?? {};
-  const refined = state === ProcessState.ready && !ready ? ProcessState.unready : state;
+  const isUnable = state === ProcessState.ready && !ready && obstacles.length === 0;
+  const refined = isUnable ? ProcessState.unready : state;
   return [stateReasons[refined], ...obstacles].filter((reason) => reason !== '');
 }

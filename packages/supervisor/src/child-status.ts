@@ -1,3 +1,4 @@
+import { listReasons } from './child-health.ts';
 import type { ChildReport } from './child-messages.ts';
 import type { ChildEnd } from './running-child.ts';
 import { type LastExit, ProcessState, type ProcessStatus } from './status-report.ts';
@@ -61,6 +62,7 @@ export async function describeChild(
     name: facts.name,
     id: facts.id,
     state,
+    reasons: listReasons(state === ProcessState.unready ? facts.state : state, report),
     listen: report?.listen || facts.listen,
     memory: report?.memory ?? null,
     connections: report?.connections ?? null,
@@ -85,5 +87,5 @@ export async function describeChild(
 function refineState(state: ProcessState, report: ChildReport | undefined): ProcessState {
   if (state !== ProcessState.ready) return state;
   if (report === undefined) return ProcessState.busy;
-  return report.ready ? ProcessState.ready : ProcessState.unready;
+  return listReasons(state, report).length === 0 ? ProcessState.ready : ProcessState.unready;
 }

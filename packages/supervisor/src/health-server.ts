@@ -7,6 +7,7 @@ import {
   type Logger,
   listen,
   toError,
+  withoutAddresses,
 } from '@gatewayworker/core';
 import { type HealthReport, selectHealth } from './health-report.ts';
 
@@ -112,7 +113,7 @@ export class HealthServer {
     } else {
       try {
         const report = selectHealth(await this.#report(), question.name);
-        send(response, report[question.kind] ? 200 : 503, withoutPids(report));
+        send(response, report[question.kind] ? 200 : 503, withoutInternals(report));
       } catch (error) {
         const isUnknown =
           error instanceof GatewayWorkerError && error.code === 'GW_ERR_PROCESS_FAILED';
@@ -134,9 +135,12 @@ function parseQuestion(url: string): Question | undefined {
   }
 }
 
-/** Pids help only those who are on the machine. */
-function withoutPids(report: HealthReport): object {
-  const processes = report.processes.map(({ pid: _pid, ...rest }) => rest);
+/** Pids and inner addresses help only those who are on the machine. */
+function withoutInternals(report: HealthReport): object {
+  const processes = report.processes.map(({ pid: _pid, reasons, ...rest }) => ({
+    ...rest,
+    reasons: reasons.map(withoutAddresses),
+  }));
   return { ...report, processes };
 }
 

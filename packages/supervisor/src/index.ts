@@ -32,7 +32,6 @@ export {
   requestStop,
 } from './running-master.ts';
 export {
-  describeUnready,
   formatStart,
   parseStartReport,
   type StartReport,

@@ -109,12 +109,14 @@ export class MasterCommands {
   }
 
   #describeItself(): ProcessStatus {
+    const isStopping = this.#master.isStopping();
     return {
       pid: process.pid,
       role: 'master',
       name: basename(this.#options.startFile),
       id: 0,
-      state: this.#master.isStopping() ? ProcessState.stopping : ProcessState.ready,
+      state: isStopping ? ProcessState.stopping : ProcessState.ready,
+      reasons: isStopping ? ['everything is being stopped'] : [],
       listen: '',
       connections: 0,
       inFlight: 0,

@@ -33,6 +33,8 @@ export interface MasterOptions extends ResolvedRunOptions {
   readonly logToStdout: boolean;
   /** Whether a change of a source beside the start file is a reload. @default false */
   readonly watch?: boolean;
+  /** Time that `start` waits for everything to be ready, in milliseconds; a second at least once all have started. @default 0 */
+  readonly waitMs?: number;
   /** @default nobody starts it again */
   readonly keeping?: Keeping;
   /**
@@ -139,15 +141,17 @@ export class Master {
    * @throws {GW_ERR_PROCESS_FAILED} when a process ends before it was ready
    */
   async start(): Promise<StartReport> {
+    const readyBy = performance.now() + (this.#options.waitMs ?? 0);
     await this.takeCharge();
     try {
       await this.#listenForProbes();
-      const rows = await this.#supervisor.start();
+      await this.#supervisor.start();
       await this.#keepers.arm();
       this.#logger.info('started');
       if (this.#options.watch === true) this.#watch();
+      const started = await this.#supervisor.untilReady(readyBy);
       const { pid } = process;
-      return { pid, stalePid: this.#stalePid, handedOverBy: this.#handedOverBy, rows };
+      return { pid, stalePid: this.#stalePid, handedOverBy: this.#handedOverBy, ...started };
     } catch (error) {
       // At a terminal the caller prints it; a line in the log would say it twice there.
       if (!this.#options.logToStdout) this.#logger.error(error, 'could not start');

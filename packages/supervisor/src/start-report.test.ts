@@ -1,26 +1,24 @@
 import { expect, test } from 'vitest';
-import {
-  describeUnready,
-  formatStart,
-  parseStartReport,
-  type StartReport,
-} from './start-report.ts';
+import { formatStart, parseStartReport, type StartReport } from './start-report.ts';
 
 const report: StartReport = {
   pid: 4711,
   stalePid: null,
   handedOverBy: null,
   rows: [
-    { role: 'register', name: 'register', processes: 1, ready: 1, listen: '127.0.0.1:1236' },
-    { role: 'worker', name: 'web', processes: 12, ready: 11, listen: '' },
+    { role: 'register', name: 'register', processes: 1, ready: 1, starting: 0, listen: '' },
+    { role: 'gateway', name: 'gate', processes: 2, ready: 0, starting: 0, listen: 'tcp://[::]:1' },
+    { role: 'worker', name: 'web', processes: 12, ready: 11, starting: 1, listen: '' },
   ],
+  reasons: ['web#7: onWorkerStart has not settled'],
 };
 
 test('writes one aligned row for each declaration', () => {
   expect(formatStart(report, false).split('\n')).toEqual([
-    'role      name      processes  listening       state',
-    'register  register          1  127.0.0.1:1236  [ok]',
-    'worker    web              12                  [starting 11/12]',
+    'role      name      processes  listening     state',
+    'register  register          1                [ok]',
+    'gateway   gate              2  tcp://[::]:1  [unready 0/2]',
+    'worker    web              12                [starting 11/12]',
     '',
   ]);
 });
@@ -30,20 +28,12 @@ test('paints the state only when asked to', () => {
   expect(formatStart(report, false)).not.toContain('\x1b');
 });
 
-test('says which declarations are still starting', () => {
-  expect(describeUnready(report)).toEqual(['worker "web" has 1 of 12 processes still starting.']);
-  const rows = [{ role: 'gateway', name: 'chat', processes: 1, ready: 0, listen: '' }];
-  expect(describeUnready({ pid: 1, stalePid: null, handedOverBy: null, rows })).toEqual([
-    'gateway "chat" is still starting.',
-  ]);
-});
-
 test('reads back a report that came as JSON', () => {
   expect(parseStartReport(JSON.parse(JSON.stringify(report)))).toEqual(report);
 });
 
 test('refuses a report with a row that lacks a field', () => {
-  const { ready: _, ...row } = { role: 'worker', name: 'web', processes: 1, ready: 1, listen: '' };
+  const row = { role: 'worker', name: 'web', processes: 1, starting: 0, listen: '' };
   expect(parseStartReport({ pid: 1, rows: [row] })).toBe(undefined);
   expect(parseStartReport({ pid: 1 })).toBe(undefined);
 });

@@ -1,4 +1,5 @@
 import { readField, readNumber, readString } from './json-value.ts';
+import { ProcessState } from './status-report.ts';
 import { type Column, formatTable } from './text-table.ts';
 
 /** One declaration after the start. */
@@ -8,6 +9,8 @@ export interface StartRow {
   readonly processes: number;
   /** How many of them are ready. */
   readonly ready: number;
+  /** How many have not finished their start. */
+  readonly starting: number;
   readonly listen: string;
 }
 
@@ -21,6 +24,8 @@ export interface StartReport {
   readonly handedOverBy: number | null;
   /** In the order of the declarations. */
   readonly rows: readonly StartRow[];
+  /** Why processes are not ready, one line each; empty when all are. */
+  readonly reasons: readonly string[];
 }
 
 /** Reads a report that came from the daemon; `undefined` when it is not one. */
@@ -31,7 +36,10 @@ export function parseStartReport(value: unknown): StartReport | undefined {
   const parsed = rows.map(parseRow).filter((row) => row !== undefined);
   const stalePid = readNumber(value, 'stalePid') ?? null;
   const handedOverBy = readNumber(value, 'handedOverBy') ?? null;
-  return parsed.length === rows.length ? { pid, stalePid, handedOverBy, rows: parsed } : undefined;
+  const given = readField(value, 'reasons');
+  const reasons = Array.isArray(given) ? given.filter((line) => typeof line === 'string') : [];
+  if (parsed.length !== rows.length) return undefined;
+  return { pid, stalePid, handedOverBy, rows: parsed, reasons };
 }
 
 function parseRow(value: unknown): StartRow | undefined {
@@ -39,11 +47,12 @@ function parseRow(value: unknown): StartRow | undefined {
   const name = readString(value, 'name');
   const processes = readNumber(value, 'processes');
   const ready = readNumber(value, 'ready');
+  const starting = readNumber(value, 'starting');
   const listen = readString(value, 'listen');
   if (role === undefined || name === undefined || listen === undefined) return undefined;
-  return processes === undefined || ready === undefined
+  return processes === undefined || ready === undefined || starting === undefined
     ? undefined
-    : { role, name, processes, ready, listen };
+    : { role, name, processes, ready, starting, listen };
 }
 
 /**
@@ -69,19 +78,10 @@ export function formatStart(report: StartReport, colour: boolean): string {
   return formatTable(columns, rows);
 }
 
-/** Says which declarations still start, one line each; empty when all are ready. */
-export function describeUnready(report: StartReport): string[] {
-  return report.rows
-    .filter((row) => row.ready < row.processes)
-    .map((row) => {
-      const unready = row.processes - row.ready;
-      const which = row.processes === 1 ? 'is' : `has ${unready} of ${row.processes} processes`;
-      return `${row.role} "${row.name}" ${which} still starting.`;
-    });
-}
-
 function describeState(row: StartRow): string {
-  return row.ready === row.processes ? '[ok]' : `[starting ${row.ready}/${row.processes}]`;
+  if (row.ready === row.processes) return '[ok]';
+  const state = row.starting > 0 ? ProcessState.starting : ProcessState.unready;
+  return `[${state} ${row.ready}/${row.processes}]`;
 }
 
 function paintState(cell: string): string {

@@ -7,6 +7,7 @@ const well: ProcessStatus = {
   name: 'chat',
   id: 0,
   state: 'ready',
+  reasons: [],
   listen: 'websocket://0.0.0.0:8282',
   memory: 52_428_800,
   connections: 12,
@@ -82,4 +83,13 @@ test('shows below the table what a busy process is doing', () => {
 test('reads a report only from an object with a list of processes', () => {
   expect(parseStatusReport({ processes: [well] })).toEqual({ processes: [well] });
   expect([undefined, {}, [], { processes: {} }].map(parseStatusReport).filter(Boolean)).toEqual([]);
+});
+
+test('status: says below the table why a process is not ready', () => {
+  const reasons = ['no register is linked: the register at 127.0.0.1:1236 refuses its secretKey'];
+  const unready = { ...well, state: 'unready', reasons } as const;
+  const stopping = { ...well, state: 'stopping', reasons: ['it is stopping'] } as const;
+  expect(formatStatus({ processes: [unready, stopping] })).toMatch(
+    /\[stopping\]\n\nchat#0: no register is linked: the register at 127\.0\.0\.1:1236 refuses its secretKey\n$/,
+  );
 });

@@ -35,6 +35,8 @@ export interface ProcessStatus {
   readonly name: string;
   readonly id: number;
   readonly state: ProcessState;
+  /** Why it is not ready, in plain words; empty when it is. */
+  readonly reasons: readonly string[];
   readonly listen: string;
   /** Resident memory in bytes. */
   readonly memory: number | null;
@@ -100,7 +102,26 @@ export function formatStatus(report: StatusReport): string {
   const stacks = report.processes.flatMap(({ pid, name, id, stack }) =>
     stack === null ? [] : [`\n${name} #${id} (${pid}) does not answer; it is\n${stack}\n`],
   );
-  return formatTable(columns, report.processes.map(formatProcess)) + stacks.join('');
+  const table = formatTable(columns, report.processes.map(formatProcess));
+  // What any other state means stands in its name.
+  const unready = report.processes.filter(({ state }) => explainedStates.includes(state));
+  const reasons = describeReasons(unready).map((line) => `${line}\n`);
+  return [table, ...(reasons.length > 0 ? ['\n', ...reasons] : []), ...stacks].join('');
+}
+
+const explainedStates: readonly ProcessState[] = ['starting', 'unready', 'waiting'];
+
+/** Says why processes are not ready, one line each, such as `gate#0: no register is linked`. */
+export function describeReasons(
+  processes: readonly {
+    readonly name: string;
+    readonly id: number;
+    readonly reasons: readonly string[];
+  }[],
+): string[] {
+  return processes
+    .filter(({ reasons }) => reasons.length > 0)
+    .map(({ name, id, reasons }) => `${name}#${id}: ${reasons.join('; ')}`);
 }
 
 function formatProcess(process: ProcessStatus): string[] {

@@ -12,8 +12,8 @@ import type { ProcessHealth } from './health-report.ts';
 import type { ResolvedRunOptions } from './options.ts';
 import type { Orphan } from './orphan.ts';
 import { type ProcessDeclaration, Role, startOrder, stopOrder } from './process-declaration.ts';
-import type { StartRow } from './start-report.ts';
-import { ProcessState, type ProcessStatus } from './status-report.ts';
+import type { StartReport, StartRow } from './start-report.ts';
+import { describeReasons, ProcessState, type ProcessStatus } from './status-report.ts';
 import { existingDirectory, workingDirectory } from './working-directory.ts';
 
 /** What a supervisor needs to make its children. */
@@ -31,6 +31,9 @@ export interface SupervisorOptions extends ResolvedRunOptions {
 
 const statusTimeoutMs = 1_000;
 const healthTimeoutMs = 1_000;
+/** How often a start looks whether all are ready, and for how long at least, in milliseconds. */
+const readyLookMs = 100;
+const leastReadyMs = 1_000;
 /** Time that children go on with neither a master nor a keeper, in milliseconds. */
 const orphanMs = 10_000;
 
@@ -82,7 +85,7 @@ export class Supervisor {
   }
 
   /**
-   * Starts all children, kind after kind, and resolves once they are ready.
+   * Starts all children, kind after kind, and resolves once they have started.
    *
    * Children that are merely slow do not fail the start: after `readyTimeoutMs` it goes on without them.
    * Nor does anything where processes of an earlier master do the work meanwhile.
@@ -90,7 +93,7 @@ export class Supervisor {
    * @throws {GW_ERR_PROCESS_FAILED} when a child ends before it was ready; the others still run
    * @throws {GW_ERR_PHASE} when it is stopped meanwhile
    */
-  async start(): Promise<StartRow[]> {
+  async start(): Promise<void> {
     // Round robin, which node:cluster uses except on Windows, spreads clients evenly over the
     // processes that share a port; the kernel's own choice favours few of them.
     cluster.schedulingPolicy = cluster.SCHED_RR;
@@ -98,7 +101,23 @@ export class Supervisor {
     else for (const role of startOrder) await this.#startStage(role);
     this.#isStarted = true;
     this.#adopted.retireSoon();
-    return this.#describeStart();
+  }
+
+  /**
+   * Resolves once all are ready, or when the time is over: links come up after the processes.
+   *
+   * @param deadline - on the clock of `performance.now()`; a second is waited at least
+   */
+  async untilReady(deadline: number): Promise<Pick<StartReport, 'rows' | 'reasons'>> {
+    const readyBy = Math.max(deadline, performance.now() + leastReadyMs);
+    for (;;) {
+      const health = await this.health();
+      const isOver = this.#stopping !== undefined || performance.now() >= readyBy;
+      if (isOver || health.every(({ ready }) => ready)) {
+        return { rows: this.#describeStart(health), reasons: describeReasons(health) };
+      }
+      await sleep(readyLookMs);
+    }
   }
 
   /**
@@ -212,12 +231,15 @@ export class Supervisor {
     return this.#handles.filter((handle) => handle.declaration.role === role);
   }
 
-  #describeStart(): StartRow[] {
+  #describeStart(health: readonly ProcessHealth[]): StartRow[] {
     return this.#declarations.map((declaration) => {
-      const handles = this.#handles.filter((handle) => handle.declaration === declaration);
-      const ready = handles.filter((handle) => handle.state === ProcessState.ready).length;
       const { role, name, count } = declaration;
-      return { role, name, processes: count, ready, listen: handles[0]?.listen ?? '' };
+      const handles = this.#handles.filter((handle) => handle.declaration === declaration);
+      const started = handles.filter((handle) => handle.state === ProcessState.ready).length;
+      const own = health.filter((one) => one.role === role && one.name === name);
+      const ready = own.filter((one) => one.ready).length;
+      const listen = handles[0]?.listen ?? '';
+      return { role, name, processes: count, ready, starting: count - started, listen };
     });
   }
 

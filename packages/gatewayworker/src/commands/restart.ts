@@ -5,7 +5,7 @@ import { assertCanStart, type StartFlags, start } from './start.ts';
 import { type StopFlags, stop } from './stop.ts';
 
 /** Flags of `restart`. */
-export type RestartFlags = StopFlags & Pick<StartFlags, 'daemon'>;
+export type RestartFlags = StopFlags & Pick<StartFlags, 'daemon' | 'wait'>;
 
 /**
  * Stops what runs and starts everything anew, as this start file now declares it; answers the exit code.

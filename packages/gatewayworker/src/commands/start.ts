@@ -7,7 +7,6 @@ import {
 } from '@gatewayworker/core';
 import {
   alreadyRunning,
-  describeUnready,
   findMaster,
   formatStart,
   healthAddress,
@@ -16,7 +15,7 @@ import {
 } from '@gatewayworker/supervisor';
 import { DaemonKind, keepForeground, runDaemon, startDaemon, takeKeeping } from '../daemon.ts';
 import { assertPortsDiffer, claimPorts } from '../port-claims.ts';
-import { print } from '../terminal.ts';
+import { print, printError } from '../terminal.ts';
 import { type CommandContext, describeStale } from './command-context.ts';
 
 /** Flags of `start`. */
@@ -25,10 +24,13 @@ export interface StartFlags {
   readonly daemon?: true;
   /** Reload when a source changes. */
   readonly watch?: true;
+  /** Time for everything to be ready, in seconds. */
+  readonly wait?: number;
 }
 
 /**
- * Starts everything that was declared; answers the exit code, in the foreground once all has stopped.
+ * Starts everything that was declared; answers the exit code, in the foreground once all has stopped. In the
+ * background it is 1 when not everything is ready in time, and what was started goes on.
  *
  * @param daemonKind - of this process, when it is a background copy
  * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when a master runs
@@ -46,7 +48,8 @@ export async function start(
   if (daemonKind !== undefined) {
     const keeping = takeKeeping(daemonKind, options.startFile);
     const isStandIn = daemonKind === DaemonKind.standIn;
-    const daemonOptions = { ...options, logToStdout: false, keeping, isStandIn };
+    const waitMs = waitTime(flags) ?? options.readyTimeoutMs;
+    const daemonOptions = { ...options, logToStdout: false, keeping, isStandIn, waitMs };
     return await runDaemon(new Master(declared, daemonOptions));
   }
   assertCanStart(context);
@@ -54,9 +57,12 @@ export async function start(
     if (invocation.isUnderPm2) throw backgroundUnderPm2();
     const running = await findMaster(options.pidFile);
     if (running !== undefined) throw alreadyRunning(running);
-    printReport(await startDaemon(options), options.pidFile);
+    const report = await startDaemon(options, flags.wait);
+    printReport(report, options.pidFile);
     print(`Running in the background. To stop it: ${invocation.program} stop\n`);
-    return 0;
+    if (report.reasons.length === 0) return 0;
+    printError(`Not everything is ready:\n${formatReasons(report)}`);
+    return 1;
   }
   const watch = flags.watch === true;
   // Whoever develops has the sources open, and would find an older state of them in the background.
@@ -65,9 +71,12 @@ export async function start(
     ...options,
     logToStdout: true,
     watch,
+    waitMs: waitTime(flags) ?? 0,
     ...(keeping && { keeping }),
   });
-  printReport(await master.start(), options.pidFile);
+  const report = await master.start();
+  printReport(report, options.pidFile);
+  print(formatReasons(report));
   if (watch) print('Changed sources are loaded as soon as they are saved.\n');
   print('Press Ctrl+C to stop.\n');
   await master.ended;
@@ -106,5 +115,12 @@ function printReport(report: StartReport, pidFile: string): void {
     print(`Took over from process ${report.handedOverBy}, which went on in the background.\n`);
   } else if (report.stalePid !== null)
     print(`Replaced ${describeStale(pidFile, report.stalePid)}.\n`);
-  for (const line of describeUnready(report)) print(`${line}\n`);
+}
+
+function formatReasons({ reasons }: StartReport): string {
+  return reasons.map((line) => `${line}\n`).join('');
+}
+
+function waitTime({ wait }: StartFlags): number | undefined {
+  return wait === undefined ? undefined : Math.round(wait * 1_000);
 }

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { describeDialFailure, withoutAddresses } from './dial-failure.ts';
+import { GatewayWorkerError } from './errors.ts';
+
+test('describeDialFailure: names the peer, its address and what is wrong', () => {
+  const refused = new GatewayWorkerError('GW_ERR_AUTHENTICATION_FAILED');
+  expect(describeDialFailure('register', '127.0.0.1:1236', refused)).toBe(
+    'the register at 127.0.0.1:1236 refuses its secretKey',
+  );
+  const cause = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
+  const away = new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', 'connect', { cause });
+  expect(describeDialFailure('gateway', '127.0.0.1:2000', away)).toBe(
+    'the gateway at 127.0.0.1:2000 cannot be reached (ECONNREFUSED)',
+  );
+  const late = new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', 'the peer took too long');
+  expect(describeDialFailure('gateway', '127.0.0.1:2000', late)).toMatch(
+    '(the peer took too long)',
+  );
+});
+
+test('withoutAddresses: leaves the reason alone', () => {
+  const failure = 'the register at 127.0.0.1:1236 refuses its secretKey';
+  expect(withoutAddresses(`no register is linked: ${failure}, ${failure}`)).toBe(
+    'no register is linked',
+  );
+  expect(withoutAddresses('no worker "a: b" is linked')).toBe('no worker "a: b" is linked');
+});
