@@ -293,11 +293,9 @@ export class GatewayRuntime implements RoleRuntime {
   }
 
   #obstacles(): string[] {
+    const { isKnown = false, failures } = this.#announcement ?? {};
     const obstacles = this.#routes.describeEmpty();
-    if (this.#announcement?.isKnown !== true) {
-      obstacles.push(this.#describeAway(this.#announcement?.failures));
-    }
-    return obstacles;
+    return isKnown ? obstacles : [...obstacles, this.#describeAway(failures)];
   }
 
   /** Those that have found it go on with it. */
@@ -307,11 +305,8 @@ export class GatewayRuntime implements RoleRuntime {
   }
 
   #describeAway(failures?: readonly string[]): string {
-    const { registerAddress } = this.#options;
-    return describeAway(
-      parseDiscoveryAddress('Gateway.registerAddress', registerAddress),
-      failures,
-    );
+    const address = parseDiscoveryAddress('Gateway.registerAddress', this.#options.registerAddress);
+    return describeAway(address, failures);
   }
 
   #stopAccepting(): void {

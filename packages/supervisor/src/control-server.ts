@@ -42,7 +42,7 @@ export class ControlServer {
     this.#path = path;
     this.#handler = handler;
     this.#guard = guard;
-    this.#server = this.#createServer();
+    this.#server = this.#newServer();
   }
 
   /**
@@ -72,7 +72,7 @@ export class ControlServer {
     // Node.js removes the path when it closes the server, so that has to come first.
     if (existsSync(this.#path)) return;
     this.#server.close();
-    this.#server = this.#createServer();
+    this.#server = this.#newServer();
     await this.tryListen();
   }
 
@@ -87,7 +87,7 @@ export class ControlServer {
     });
   }
 
-  #createServer(): Server {
+  #newServer(): Server {
     return createServer(
       this.#guard.wrap(
         'control connection',

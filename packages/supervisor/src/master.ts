@@ -19,7 +19,7 @@ import type { ProcessDeclaration } from './process-declaration.ts';
 import { ProcessFailedError } from './process-failed-error.ts';
 import { alreadyReloading, type ReloadStep, reloadProcesses } from './reload.ts';
 import { controlPath } from './run-directory.ts';
-import { RunFiles } from './run-files.ts';
+import { keepRunFiles, type RunFiles } from './run-files.ts';
 import { findMaster, requestHandOver } from './running-master.ts';
 import { handleMasterSignals } from './signals.ts';
 import { removeStaleSocket } from './stale-socket.ts';
@@ -172,7 +172,10 @@ export class Master {
     // Whoever wrote it is gone: the socket would not have been ours to take.
     this.#stalePid = readPidFile(this.#options.pidFile) ?? null;
     this.#writePidFile();
-    this.#runFiles = this.#keepFiles();
+    this.#runFiles = keepRunFiles(this.#options, this.#logger, {
+      reopenLogs: () => this.#reopenLogs(),
+      listenAgain: () => this.#control.listenAgain(),
+    });
     this.#watchProcess();
     this.#keepers.replace();
     if (this.#options.keeping?.deaths !== undefined) {
@@ -268,18 +271,6 @@ export class Master {
       this.#exitCode = 1;
       void this.stop('an error');
     });
-  }
-
-  /** A build that empties the folder of the start file must not hide a cluster that runs. */
-  #keepFiles(): RunFiles {
-    const { pidFile, logFile } = this.#options;
-    const folder = dirname(pidFile);
-    const files = [
-      { path: logFile, folder: dirname(logFile), restore: () => this.#reopenLogs() },
-      { path: pidFile, folder, restore: () => writePidFile(pidFile) },
-      { path: controlPath(pidFile), folder, restore: () => this.#control.listenAgain() },
-    ];
-    return new RunFiles(files, this.#logger);
   }
 
   #watch(): void {

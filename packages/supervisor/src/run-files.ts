@@ -1,8 +1,12 @@
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Logger } from '@gatewayworker/core';
+import type { ResolvedRunOptions } from './options.ts';
+import { writePidFile } from './pid-file.ts';
+import { controlPath } from './run-directory.ts';
 
 /** A file that must be there while the master runs. */
-export interface RunFile {
+interface RunFile {
   /** Absolute path. */
   readonly path: string;
   /** Folder that is not created again: a build or a deployment may be about to remove it. */
@@ -11,7 +15,28 @@ export interface RunFile {
   restore(): void | Promise<void>;
 }
 
+/** How the files of a master are written again that it holds open. */
+export interface OpenRunFiles {
+  reopenLogs(): void;
+  listenAgain(): Promise<void>;
+}
+
 const lookMs = 500;
+
+/** Keeps pid file, log and control socket in place: a build that empties their folder must not hide a cluster. */
+export function keepRunFiles(
+  { pidFile, logFile }: ResolvedRunOptions,
+  logger: Logger,
+  open: OpenRunFiles,
+): RunFiles {
+  const folder = dirname(pidFile);
+  const files = [
+    { path: logFile, folder: dirname(logFile), restore: () => open.reopenLogs() },
+    { path: pidFile, folder, restore: () => writePidFile(pidFile) },
+    { path: controlPath(pidFile), folder, restore: () => open.listenAgain() },
+  ];
+  return new RunFiles(files, logger);
+}
 
 /** Writes files again that have vanished, as those beside a start file do when a build empties its output folder. */
 export class RunFiles {
