@@ -181,3 +181,37 @@ test('megabytes that the peer has not read when the connection breaks come whole
   expect(received).toEqual(Array.from({ length: 200 }, (_, number) => number));
   expect(links).toHaveLength(1);
 });
+
+/** Sends 8 MiB in 8 frames over a link and waits until they have left or the link has ended. */
+async function send8MiB(link: FrameConnection, ended: readonly unknown[]): Promise<void> {
+  const body = Buffer.alloc(1_048_576);
+  for (let frame = 0; frame < 8; frame += 1) {
+    const writer = link.writer();
+    const start = beginFrame(writer, Command.SendToAll);
+    writer.writeBytes(body);
+    endFrame(writer, start);
+  }
+  await eventually(() => link.output.pendingBytes === 0 || ended.length > 0);
+}
+
+test('link: a peer that reads and never confirms is cut off at 128 MiB', async () => {
+  const { port, links, ended } = await startServer();
+  // It was not made resumable: it reads all frames and never says so.
+  await dialOnce(port);
+  const link = await eventually(() => links[0]);
+  let rounds = 0;
+  for (; ended.length === 0 && rounds < 30; rounds += 1) await send8MiB(link, ended);
+  expect(ended).toEqual([
+    expect.stringMatching(/^the peer has left \d+ bytes unconfirmed; allowed: up to 134217728$/),
+  ]);
+  expect(rounds).toBeGreaterThanOrEqual(16);
+});
+
+test('link: a peer that confirms what it reads is sent 160 MiB', async () => {
+  const { port, links, ended } = await startServer();
+  const { connection } = await dialOnce(port);
+  connection.makeResumable(60_000);
+  const link = await eventually(() => links[0]);
+  for (let rounds = 0; rounds < 20; rounds += 1) await send8MiB(link, ended);
+  expect(ended).toEqual([]);
+});
