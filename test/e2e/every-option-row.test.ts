@@ -45,6 +45,13 @@ const plans: readonly GatewayPlan[] = [
     slowConsumer: 'drop',
     router: 'byQuery',
   },
+  {
+    scheme: 'websocket',
+    name: 'heavy',
+    count: 1,
+    maxEventBytesInFlight: 100_000,
+    maxEventBytesInFlightPerWorker: 200_000,
+  },
   { scheme: 'websocket', name: 'few', maxConnections: 2 },
   {
     scheme: 'websocket',
@@ -71,6 +78,8 @@ const plans: readonly GatewayPlan[] = [
     sendToWorkerBufferSize: 65_536,
     maxHeldBytes: 65_536,
     maxEventsInFlight: 65_536,
+    maxEventBytesInFlight: 1_073_741_824,
+    maxEventBytesInFlightPerWorker: 1_073_741_824,
     router: 'random',
   },
   { scheme: 'websocket', name: 'impatient', count: 1, maxHeldMs: 500 },
@@ -189,6 +198,19 @@ test('maxEventsInFlight: reading stops while events wait, and nothing is lost', 
     client.send(JSON.stringify({ do: 'release', name }));
   }
   await awaitNotes(member, 300);
+});
+
+test('maxEventBytesInFlight: reading stops while bytes of events wait', async () => {
+  const member = await open('heavy');
+  const name = `bytes ${member.id}`;
+  member.client.send(JSON.stringify({ do: 'hold', name }));
+  await awaitTold(told, 'holding', member.id);
+  sendNotes(member, 60, 20_000);
+  await awaitLimit('heavy', 'eventBytesInFlight');
+  for (const { client } of await row.openOnBoth()) {
+    client.send(JSON.stringify({ do: 'release', name }));
+  }
+  await awaitNotes(member, 60);
 });
 
 test('slowConsumer close: who does not read is closed with 1013, others get everything', async () => {

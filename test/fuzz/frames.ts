@@ -172,7 +172,7 @@ export const framesToGateway: Bytes = (() => {
   const delta = { unset: false, clear: false, remove: ['a'], merge: {}, set: { b: 1 } };
   const receivers = { groups: ['g', 'h'], excluded: [client] };
   const handled = new HandledEvents();
-  handled.add(client.connection);
+  handled.add(client.connection, 0);
   const frames = [
     (writer: ByteWriter) => writeSendToClient(writer, client, 'x'),
     (writer: ByteWriter) => writeSendToClients(writer, [client, client], Buffer.from('x')),

@@ -91,6 +91,40 @@ test('reading from a client stops while too many of its events are not handled, 
   expect(cluster.gateways[0]?.status().inFlight).toBe(0);
 });
 
+test.each([false, true])(
+  'events: 16 clients keep no more than their bytes in flight, redeliver %s',
+  async (redeliver) => {
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const seen = new Map<string, number>();
+    const cluster = await roles({
+      events: {
+        onMessage: async (id) => {
+          await released;
+          seen.set(id, (seen.get(id) ?? 0) + 1);
+        },
+      },
+      workerOptions: { redeliver },
+      gatewayOptions: { maxEventBytesInFlight: 100_000 },
+    });
+    const [gateway] = cluster.gateways;
+    const clients = await Promise.all(Array.from({ length: 16 }, () => cluster.connect()));
+    const message = Buffer.alloc(50_000, 1);
+    for (const client of clients) for (let sent = 0; sent < 64; sent += 1) client.send(message);
+    // Each client has 2 messages in flight, and what one read of its socket brought.
+    await eventually(() => gateway?.status().inFlight === 32);
+    expect(gateway?.status().limits['eventBytesInFlight']).toBe(16);
+    release();
+    await eventually(() => [...seen.values()].reduce((sum, count) => sum + count, 0) === 16 * 64, {
+      timeoutMs: 20_000,
+    });
+    expect([...seen.values()]).toEqual(Array(16).fill(64));
+    await eventually(() => gateway?.status().inFlight === 0);
+  },
+);
+
 test('a client that does not read is closed with 1013, and others get everything', async () => {
   const ends: unknown[] = [];
   const ids: string[] = [];

@@ -220,9 +220,9 @@ test('turns frames into events, in order', () => {
   gateway.endClient(7, { by: 'server', code: 4000, reason: 'bye' });
   expect(worker.takeEvents()).toEqual([
     [7, { kind: 'connected', isRedelivered: false }],
-    [7, { kind: 'message', message: 'é' }],
-    [7, { kind: 'message', message: Buffer.from([0, 255]) }],
-    [7, { kind: 'message', message: '' }],
+    [7, { kind: 'message', message: 'é', byteLength: 2 }],
+    [7, { kind: 'message', message: Buffer.from([0, 255]), byteLength: 2 }],
+    [7, { kind: 'message', message: '', byteLength: 0 }],
     [
       7,
       { kind: 'closed', closed: { by: 'server', code: 4000, reason: 'bye' }, isRedelivered: false },
@@ -422,7 +422,7 @@ test('gives no client a second end', () => {
   // The end of the first is being handled; that of the second waits for a callback.
   seven.closed = { by: 'client' };
   eight.waiting = [
-    { kind: 'message', message: 'x' },
+    { kind: 'message', message: 'x', byteLength: 1 },
     { kind: 'closed', closed: { by: 'client' }, isRedelivered: false },
   ];
   worker.clients.removeLink(gateway.link);

@@ -205,10 +205,16 @@ export class AttachedClients {
       const context = clients.contexts.get(buffer.readUInt32BE(start));
       if (context === undefined) return;
       const message = readClientMessage(buffer, start, end);
+      const byteLength = end - start - EVENT_HEADER_BYTES;
       if (isRedelivered(buffer, start)) {
-        this.#options.onEvent(context, { kind: 'message', message, isRedelivered: true });
+        this.#options.onEvent(context, {
+          kind: 'message',
+          message,
+          byteLength,
+          isRedelivered: true,
+        });
       } else {
-        this.#options.onEvent(context, { kind: 'message', message });
+        this.#options.onEvent(context, { kind: 'message', message, byteLength });
       }
     } else if (command === Command.ClientConnected) {
       assertEventHeader(start, end);
@@ -232,7 +238,7 @@ export class AttachedClients {
     const clients = this.#links.get(link);
     if (clients === undefined) return;
     if (event.kind === 'closed') clients.contexts.delete(connection);
-    clients.handled.add(connection);
+    clients.handled.add(connection, event.kind === 'message' ? event.byteLength : 0);
     link.connection.output.schedule();
   }
 

@@ -13,7 +13,12 @@ import { SessionCopy } from './session-copy.ts';
 /** An event of a client that waits for the one before it. */
 export type ClientEvent = (
   | { readonly kind: 'connected' }
-  | { readonly kind: 'message'; readonly message: string | Buffer }
+  | {
+      readonly kind: 'message';
+      readonly message: string | Buffer;
+      /** Bytes of the message as it came. */
+      readonly byteLength: number;
+    }
   | { readonly kind: 'closed'; readonly closed: Closed }
 ) & {
   /** True when an earlier worker may have handled it. */

@@ -111,7 +111,7 @@ class Fixture {
   }
 
   say(context: ClientContext, message: string): void {
-    this.runner.run(context, { kind: 'message', message });
+    this.runner.run(context, { kind: 'message', message, byteLength: message.length });
   }
 
   logLines(): unknown[] {
@@ -158,7 +158,7 @@ test('calls the callback of each event with the client', () => {
   const bytes = Buffer.from('b');
   fixture.runner.run(client, { kind: 'connected' });
   fixture.say(client, 'a');
-  fixture.runner.run(client, { kind: 'message', message: bytes });
+  fixture.runner.run(client, { kind: 'message', message: bytes, byteLength: bytes.length });
   expect(client.closed).toBeUndefined();
   fixture.runner.run(client, { kind: 'closed', closed });
   expect(calls).toEqual([

@@ -7,13 +7,13 @@ import type { WorkerLink } from './worker-link.ts';
 
 /** Why reading from a client is paused; several may hold at once. */
 export const PauseReason = {
-  /** It has too many events that are not handled. */
+  /** It has too many events, or bytes of events, that are not handled. */
   EventsInFlight: 1,
   /** The link to its worker is full. */
   WorkerLinkFull: 2,
   /** Too many bytes of events are held, because no worker takes them. */
   HeldBytes: 4,
-  /** Its worker has too many events, of all clients, that are not handled. */
+  /** Its worker has too many events, or bytes of events, of all clients, that are not handled. */
   WorkerBusy: 8,
   /** The gateway stops, and takes no more events. */
   Stopping: 16,
@@ -50,6 +50,8 @@ export class ClientConnection implements ConnectionAddress {
   appliedUidChanges = 0;
   /** Events that were handed to the worker, or are held, and are not handled. */
   eventsInFlight = 0;
+  /** Bytes of the payloads of those events. */
+  eventBytesInFlight = 0;
   /** Events that wait for a worker, or for its worker to finish and hand over to another one, in order. */
   held: ClientEvent[] | undefined;
   /** Events that its worker has not finished, in order, when another is to get them should it die. */

@@ -46,8 +46,8 @@ test('events of a route without workers wait for its own, and leave the others a
   for (const { link } of [chat, game]) dispatcher.addWorker(link);
   const [talker, player, mover] = [clientOf('/chat'), clientOf('/game'), clientOf('/game')];
   for (const client of [talker, player, mover]) dispatcher.dispatchConnected(client);
-  dispatcher.handleFinished(game.link, player, 1);
-  dispatcher.handleFinished(game.link, mover, 1);
+  dispatcher.handleFinished(game.link, player, { count: 1, byteLength: 0 });
+  dispatcher.handleFinished(game.link, mover, { count: 1, byteLength: 0 });
   dispatcher.removeWorker(chat.link);
   say(dispatcher, talker, 'x'.repeat(2000));
   expect(talker.isPaused).toBe(true);
@@ -63,7 +63,7 @@ test('events of a route without workers wait for its own, and leave the others a
   dispatcher.addWorker(next.link);
   expect(talker.worker).toBeUndefined();
   dispatcher.addWorker(again.link);
-  dispatcher.handleFinished(game.link, player, 1);
+  dispatcher.handleFinished(game.link, player, { count: 1, byteLength: 0 });
   expect(again.take().at(-1)).toMatch(/text x+$/);
   expect(next.take().at(-1)).toMatch(/text held$/);
   expect([talker.isPaused, dispatcher.heldEvents]).toEqual([false, 0]);

@@ -129,6 +129,8 @@ export function create(
   const options: DispatcherOptions = {
     maxEventsInFlight: 64,
     maxEventsInFlightPerWorker: 1000,
+    maxEventBytesInFlight: 4_194_304,
+    maxEventBytesInFlightPerWorker: 67_108_864,
     maxHeldBytes: 100_000,
     maxHeldMs: 0,
     sendToWorkerBufferSize: 100_000,
@@ -167,7 +169,7 @@ export function withTwo(
   const [first, second, client] = [new Worker(0), new Worker(1), new Client(1)];
   dispatcher.addWorker(first.link);
   dispatcher.dispatchConnected(client);
-  dispatcher.handleFinished(first.link, client, 1);
+  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
   dispatcher.addWorker(second.link);
   first.take();
   return { dispatcher, first, second, client };

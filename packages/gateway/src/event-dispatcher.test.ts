@@ -120,9 +120,9 @@ test('counts what is not finished, and forgets what is', () => {
   const client = new Client(1);
   for (const text of ['a', 'b', 'c']) say(dispatcher, client, text);
   expect([dispatcher.eventsInFlight, client.eventsInFlight]).toEqual([3, 3]);
-  dispatcher.handleFinished(worker.link, client, 2);
+  dispatcher.handleFinished(worker.link, client, { count: 2, byteLength: 0 });
   expect([dispatcher.eventsInFlight, client.eventsInFlight]).toEqual([1, 1]);
-  dispatcher.handleFinished(worker.link, undefined, 1);
+  dispatcher.handleFinished(worker.link, undefined, { count: 1, byteLength: 0 });
   expect(dispatcher.eventsInFlight).toBe(0);
 });
 
@@ -134,7 +134,7 @@ test('refuses that more events of a client are finished than it has', () => {
   say(dispatcher, one, 'a');
   for (const text of ['b', 'c']) say(dispatcher, other, text);
   const finish = (client: Client | undefined, count: number): void => {
-    dispatcher.handleFinished(worker.link, client, count);
+    dispatcher.handleFinished(worker.link, client, { count, byteLength: 0 });
   };
   const malformed = expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' });
   expect(() => finish(one, 2)).toThrow(malformed);
@@ -155,11 +155,98 @@ test('stops reading from a client with too many events, and reads on when half a
   say(dispatcher, busy, 'd');
   say(dispatcher, busy, 'e');
   expect(busy.pauses).toEqual([true]);
-  dispatcher.handleFinished(worker.link, busy, 2);
+  dispatcher.handleFinished(worker.link, busy, { count: 2, byteLength: 0 });
   expect(busy.pauses).toEqual([true]);
-  dispatcher.handleFinished(worker.link, busy, 1);
+  dispatcher.handleFinished(worker.link, busy, { count: 1, byteLength: 0 });
   expect(busy.pauses).toEqual([true, false]);
   expect(other.pauses).toEqual([]);
+});
+
+test('dispatcher: pauses a client past its bytes in flight, until half are finished', () => {
+  const limits = new LimitCounters();
+  const dispatcher = create({ maxEventBytesInFlight: 2000 }, limits);
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const [busy, other] = [new Client(1), new Client(2)];
+  const kilobyte = 'x'.repeat(1000);
+  say(dispatcher, busy, kilobyte);
+  expect(busy.pauses).toEqual([]);
+  say(dispatcher, busy, kilobyte);
+  say(dispatcher, other, 'x');
+  expect([busy.pauses, other.pauses]).toEqual([[true], []]);
+  expect([limits.eventsInFlight, limits.eventBytesInFlight]).toEqual([0, 1]);
+  dispatcher.handleFinished(worker.link, busy, { count: 1, byteLength: 999 });
+  expect(busy.pauses).toEqual([true]);
+  dispatcher.handleFinished(worker.link, busy, { count: 1, byteLength: 1001 });
+  expect(busy.pauses).toEqual([true, false]);
+  expect(busy.eventBytesInFlight).toBe(0);
+});
+
+test('dispatcher: takes one message that is larger than the bytes in flight allowed', () => {
+  const dispatcher = create({ maxEventBytesInFlight: 10 });
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const client = new Client(1);
+  say(dispatcher, client, 'x'.repeat(1000));
+  expect([client.eventsInFlight, client.pauses]).toEqual([1, [true]]);
+  dispatcher.handleFinished(worker.link, client, { count: 1, byteLength: 1000 });
+  expect(client.pauses).toEqual([true, false]);
+});
+
+test('dispatcher: pauses who sends to a worker past its bytes in flight', () => {
+  const limits = new LimitCounters();
+  const dispatcher = create({ maxEventBytesInFlightPerWorker: 2000 }, limits);
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const [one, two] = [new Client(1), new Client(2)];
+  say(dispatcher, one, 'x'.repeat(1500));
+  say(dispatcher, two, 'x'.repeat(600));
+  expect([one.pauses, two.pauses, limits.eventBytesInFlight]).toEqual([[], [true], 1]);
+  dispatcher.handleFinished(worker.link, one, { count: 1, byteLength: 1500 });
+  expect(two.pauses).toEqual([true, false]);
+});
+
+test('dispatcher: a worker cannot finish more bytes than it has', () => {
+  const dispatcher = create();
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const [client, other] = [new Client(1), new Client(2)];
+  for (const text of ['ab', 'c']) say(dispatcher, client, text);
+  say(dispatcher, other, 'x'.repeat(100));
+  const malformed = expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' });
+  const finish = (byteLength: number): void =>
+    dispatcher.handleFinished(worker.link, client, { count: 1, byteLength });
+  expect(() => finish(4)).toThrow(malformed);
+  finish(0);
+  // It told of too few: with the last event all bytes of the client are free.
+  finish(1);
+  expect([client.eventBytesInFlight, worker.link.eventBytesInFlight]).toEqual([0, 100]);
+});
+
+test('dispatcher: bytes in flight follow the events of a dead worker to the next one', () => {
+  const dispatcher = create({ maxEventBytesInFlight: 2000 });
+  const [first, second] = [new Worker(0), new Worker(1)];
+  first.link.redelivers = true;
+  dispatcher.addWorker(first.link);
+  const client = new Client(1);
+  for (let count = 0; count < 3; count += 1) say(dispatcher, client, 'x'.repeat(1000));
+  expect(client.pauses).toEqual([true]);
+  dispatcher.removeWorker(first.link);
+  expect([client.eventBytesInFlight, client.pauses]).toEqual([3000, [true]]);
+  dispatcher.addWorker(second.link);
+  expect([client.eventBytesInFlight, second.link.eventBytesInFlight]).toEqual([3000, 3000]);
+  dispatcher.handleFinished(second.link, client, { count: 2, byteLength: 2000 });
+  expect(client.pauses).toEqual([true, false]);
+});
+
+test('dispatcher: without redelivery a dead worker frees the bytes of its clients', () => {
+  const dispatcher = create({ maxEventBytesInFlight: 2000 });
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const client = new Client(1);
+  for (let count = 0; count < 2; count += 1) say(dispatcher, client, 'x'.repeat(1000));
+  dispatcher.removeWorker(worker.link);
+  expect([client.eventBytesInFlight, client.pauses]).toEqual([0, [true, false]]);
 });
 
 test('stops reading from those who send to a worker with too many events, until half are finished', () => {
@@ -171,9 +258,9 @@ test('stops reading from those who send to a worker with too many events, until 
   for (const client of [one, two, one, two, three]) say(dispatcher, client, 'x');
   expect([one.pauses, two.pauses, three.pauses]).toEqual([[], [true], [true]]);
   expect(limits.eventsInFlight).toBe(2);
-  dispatcher.handleFinished(worker.link, one, 2);
+  dispatcher.handleFinished(worker.link, one, { count: 2, byteLength: 0 });
   expect([two.pauses, three.pauses]).toEqual([[true], [true]]);
-  dispatcher.handleFinished(worker.link, two, 1);
+  dispatcher.handleFinished(worker.link, two, { count: 1, byteLength: 0 });
   expect(two.pauses.concat(three.pauses)).toEqual([true, false, true, false]);
   for (let count = 0; count < 3; count += 1) say(dispatcher, one, 'x');
   dispatcher.removeWorker(worker.link);
@@ -188,7 +275,7 @@ test('tells nothing more of a client that is silenced, whatever it does and wher
   dispatcher.dispatchConnected(client);
   worker.take();
   dispatcher.silence(client);
-  dispatcher.handleFinished(worker.link, client, 1);
+  dispatcher.handleFinished(worker.link, client, { count: 1, byteLength: 0 });
   dispatcher.dispatchClosed(client, closure);
   expect(worker.take()).toEqual(['1 detached']);
   dispatcher.removeWorker(worker.link);
@@ -261,7 +348,7 @@ test('stays paused while one of several reasons holds', async () => {
   say(dispatcher, client, 'y');
   await worker.socket.accept();
   expect(client.pauses).toEqual([true]);
-  dispatcher.handleFinished(worker.link, client, 2);
+  dispatcher.handleFinished(worker.link, client, { count: 2, byteLength: 0 });
   expect(client.pauses).toEqual([true, false]);
 });
 
@@ -282,7 +369,7 @@ test('moves the clients of a worker that is gone to another, without a second on
   expect(second.take()).toEqual(['1 attached', '1 text next']);
   expect(dispatcher.eventsInFlight).toBe(1);
   // What the dead worker's link still holds counts for nobody.
-  dispatcher.handleFinished(first.link, client, 2);
+  dispatcher.handleFinished(first.link, client, { count: 2, byteLength: 0 });
   expect(client.eventsInFlight).toBe(1);
 });
 
@@ -293,7 +380,7 @@ test('keeps the clients of the last worker that is gone, and holds their events'
   dispatcher.addWorker(first.link);
   const client = new Client(1);
   dispatcher.dispatchConnected(client);
-  dispatcher.handleFinished(first.link, client, 1);
+  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
   dispatcher.removeWorker(first.link);
   say(dispatcher, client, 'held');
   expect(dispatcher.eventsInFlight).toBe(1);
@@ -308,7 +395,7 @@ test('keeps what comes while the link of a worker is broken for that worker, in 
   first.take();
   dispatcher.suspendWorker(first.link);
   say(dispatcher, client, 'one');
-  dispatcher.handleFinished(first.link, client, 1);
+  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
   say(dispatcher, client, 'two');
   dispatcher.dispatchClosed(client, closure);
   expect(first.take()).toEqual([]);
@@ -336,7 +423,7 @@ test('moves a client whose worker drains and is away to another, and what it sai
   dispatcher.suspendWorker(first.link);
   say(dispatcher, client, 'one');
   expect(second.take()).toEqual([]);
-  dispatcher.handleFinished(first.link, client, 1);
+  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
   dispatcher.resumeWorker(first.link);
   expect(second.take()).toEqual(['1 attached', '1 text one']);
 });
@@ -420,14 +507,14 @@ test('gives what a worker had not finished to the next one, in order and before 
   const client = new Client(1);
   dispatcher.dispatchConnected(client);
   for (const text of ['a', 'b', 'c']) say(dispatcher, client, text);
-  dispatcher.handleFinished(first.link, client, 2);
+  dispatcher.handleFinished(first.link, client, { count: 2, byteLength: 0 });
   dispatcher.removeWorker(first.link);
   say(dispatcher, client, 'd');
   dispatcher.addWorker(second.link);
   expect(second.take()).toEqual(['1 attached', '1 text b again', '1 text c again', '1 text d']);
   expect(limits.lostEvents).toBe(0);
   expect(client.eventsInFlight).toBe(3);
-  dispatcher.handleFinished(second.link, client, 3);
+  dispatcher.handleFinished(second.link, client, { count: 3, byteLength: 0 });
   expect(dispatcher.eventsInFlight).toBe(0);
   expect(client.unfinished).toBeUndefined();
 });
@@ -442,7 +529,7 @@ test('gives the end of a client to the next worker too', () => {
   dispatcher.removeWorker(first.link);
   dispatcher.addWorker(second.link);
   expect(second.take()).toEqual(['1 attached', '1 connected again', '1 closed by client again']);
-  dispatcher.handleFinished(second.link, client, 2);
+  dispatcher.handleFinished(second.link, client, { count: 2, byteLength: 0 });
   expect(second.link.leaving.size).toBe(0);
   expect(dispatcher.eventsInFlight).toBe(0);
 });
@@ -456,7 +543,7 @@ test('drops an event that three workers have died of, and goes on with the next'
   for (const worker of workers.slice(0, 3)) {
     dispatcher.addWorker(worker.link);
     if (worker === workers[0]) {
-      dispatcher.handleFinished(worker.link, client, 1);
+      dispatcher.handleFinished(worker.link, client, { count: 1, byteLength: 0 });
       say(dispatcher, client, 'poison');
     }
     expect(worker.take().at(-1)).toMatch(/poison/);
@@ -491,7 +578,7 @@ test('gives clients up whose events have waited too long without any worker', ()
   ];
   for (const client of [known, gone, idle]) {
     dispatcher.dispatchConnected(client);
-    dispatcher.handleFinished(worker.link, client, 1);
+    dispatcher.handleFinished(worker.link, client, { count: 1, byteLength: 0 });
   }
   dispatcher.removeWorker(worker.link);
   for (const client of [known, gone]) say(dispatcher, client, 'x');

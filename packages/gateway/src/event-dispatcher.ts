@@ -23,10 +23,19 @@ import type { WorkerLink } from './worker-link.ts';
 /** Clients bound in one turn of the event loop when a worker comes, goes or drains. */
 const BINDS_PER_TURN = 256;
 
+/** Events of one client that a worker has finished. */
+export interface FinishedEvents {
+  readonly count: number;
+  /** Bytes of their payloads. */
+  readonly byteLength: number;
+}
+
 /** Limits of the dispatcher. */
 export interface EventDispatcherOptions {
   readonly maxEventsInFlight: number;
   readonly maxEventsInFlightPerWorker: number;
+  readonly maxEventBytesInFlight: number;
+  readonly maxEventBytesInFlightPerWorker: number;
   readonly sendToWorkerBufferSize: number;
 }
 
@@ -112,7 +121,7 @@ export class EventDispatcher {
 
   /** A client sent a message; the payload is read during the call. */
   dispatchMessage(client: ClientConnection, payload: Buffer, isBinary: boolean): void {
-    const worker = this.#begin(client);
+    const worker = this.#begin(client, payload.length);
     if (worker === undefined) {
       this.#routeOf(client).hold(client, keepMessage(payload, isBinary));
       return;
@@ -120,9 +129,7 @@ export class EventDispatcher {
     const { connection } = worker;
     if (worker.redelivers) keepUnfinished(client, keepMessage(payload, isBinary));
     writeClientMessage(connection.writer(), client.connection, payload, isBinary, false);
-    if (worker.eventsInFlight >= this.#options.maxEventsInFlightPerWorker) {
-      if (worker.holdUpClient(client)) this.#limits.eventsInFlight += 1;
-    }
+    this.#limitWorker(worker, client);
     if (connection.output.pendingBytes > this.#options.sendToWorkerBufferSize) {
       // The kernel may have room for what only waits for the end of this turn. When it takes all of
       // that, no drain follows, and nobody would read from the client again.
@@ -155,9 +162,14 @@ export class EventDispatcher {
   /**
    * A worker has finished events of a client, which may be gone by now.
    *
-   * @throws {GW_ERR_FRAME_MALFORMED} when the worker was not given so many
+   * @throws {GW_ERR_FRAME_MALFORMED} when the worker was not given so many, or so many bytes
    */
-  handleFinished(worker: WorkerLink, client: ClientConnection | undefined, count: number): void {
+  handleFinished(
+    worker: WorkerLink,
+    client: ClientConnection | undefined,
+    finished: FinishedEvents,
+  ): void {
+    const { count, byteLength } = finished;
     const isOwn = client?.worker === worker;
     // Of its own clients too: one that owes events would never be paused again.
     const inFlight = Math.min(worker.eventsInFlight, isOwn ? client.eventsInFlight : count);
@@ -165,11 +177,19 @@ export class EventDispatcher {
       const text = `${count} events are finished of ${inFlight} in flight`;
       throw new FrameError('GW_ERR_FRAME_MALFORMED', text);
     }
-    worker.eventsInFlight -= count;
-    if (worker.eventsInFlight <= this.#options.maxEventsInFlightPerWorker >> 1) {
-      worker.resumeHeldUp();
+    const bytesInFlight = isOwn
+      ? client.eventBytesInFlight - payloadBytes(client.held)
+      : worker.eventBytesInFlight;
+    if (byteLength > bytesInFlight) {
+      const text = `${byteLength} bytes of events are finished of ${bytesInFlight} in flight`;
+      throw new FrameError('GW_ERR_FRAME_MALFORMED', text);
     }
-    if (isOwn) this.#handleFinishedOf(client, worker, count);
+    worker.eventsInFlight -= count;
+    worker.eventBytesInFlight -= byteLength;
+    if (isOwn) this.#handleFinishedOf(client, worker, finished);
+    // A worker that tells of fewer bytes than it had does not stop its clients indefinitely.
+    if (worker.eventsInFlight === 0) worker.eventBytesInFlight = 0;
+    if (this.#isHalfFree(worker)) worker.resumeHeldUp();
     if (worker.isDraining) this.#drains.check(worker);
   }
 
@@ -265,28 +285,74 @@ export class EventDispatcher {
     else this.#give(client, worker, event);
   }
 
+  #hasTooMuch({ eventsInFlight, eventBytesInFlight }: ClientConnection): boolean {
+    const { maxEventsInFlight, maxEventBytesInFlight } = this.#options;
+    return eventsInFlight >= maxEventsInFlight || eventBytesInFlight >= maxEventBytesInFlight;
+  }
+
+  /** Stops reading from a client that sends more than its worker may have of all clients. */
+  #limitWorker(worker: WorkerLink, client: ClientConnection): void {
+    const { maxEventsInFlightPerWorker, maxEventBytesInFlightPerWorker } = this.#options;
+    const isOverNumber = worker.eventsInFlight >= maxEventsInFlightPerWorker;
+    const isOverBytes = worker.eventBytesInFlight >= maxEventBytesInFlightPerWorker;
+    if ((isOverNumber || isOverBytes) && worker.holdUpClient(client)) this.#count(isOverNumber);
+  }
+
+  #count(isOverNumber: boolean): void {
+    if (isOverNumber) this.#limits.eventsInFlight += 1;
+    else this.#limits.eventBytesInFlight += 1;
+  }
+
+  /** Tells whether a worker has finished so much that clients which wait for it are read from again. */
+  #isHalfFree({ eventsInFlight, eventBytesInFlight }: WorkerLink): boolean {
+    const { maxEventsInFlightPerWorker, maxEventBytesInFlightPerWorker } = this.#options;
+    return (
+      eventsInFlight <= maxEventsInFlightPerWorker >> 1 &&
+      eventBytesInFlight <= maxEventBytesInFlightPerWorker / 2
+    );
+  }
+
   /** Counts an event and answers the worker it goes to now; without one it is to be held. */
-  #begin(client: ClientConnection): WorkerLink | undefined {
+  #begin(client: ClientConnection, byteLength = 0): WorkerLink | undefined {
     let worker = client.worker ?? this.#bind(client);
     if (worker?.isDraining) worker = this.#drains.leave(worker, client) ? client.worker : undefined;
     if (worker?.isAway) worker = undefined;
     client.eventsInFlight += 1;
-    if (worker !== undefined) worker.eventsInFlight += 1;
-    if (client.eventsInFlight >= this.#options.maxEventsInFlight) {
-      if (client.pause(PauseReason.EventsInFlight)) this.#limits.eventsInFlight += 1;
+    client.eventBytesInFlight += byteLength;
+    if (worker !== undefined) {
+      worker.eventsInFlight += 1;
+      worker.eventBytesInFlight += byteLength;
+    }
+    if (this.#hasTooMuch(client) && client.pause(PauseReason.EventsInFlight)) {
+      this.#count(client.eventsInFlight >= this.#options.maxEventsInFlight);
     }
     return worker;
   }
 
-  #handleFinishedOf(client: ClientConnection, worker: WorkerLink, count: number): void {
+  #handleFinishedOf(
+    client: ClientConnection,
+    worker: WorkerLink,
+    { count, byteLength }: FinishedEvents,
+  ): void {
     client.eventsInFlight -= count;
+    client.eventBytesInFlight -= byteLength;
+    if (client.eventsInFlight === (client.held?.length ?? 0)) {
+      // A worker that tells of fewer bytes than it had takes none of them along.
+      const heldBytes = payloadBytes(client.held);
+      worker.eventBytesInFlight -= client.eventBytesInFlight - heldBytes;
+      client.eventBytesInFlight = heldBytes;
+    }
     if (client.unfinished !== undefined) {
       client.unfinished.splice(0, count);
       if (client.unfinished.length === 0) client.unfinished = undefined;
       if (client.unfinished === undefined) worker.leaving.delete(client.connection);
     }
     if (worker.isDraining) this.#drains.leave(worker, client);
-    if (client.eventsInFlight <= this.#options.maxEventsInFlight >> 1) {
+    const { maxEventsInFlight, maxEventBytesInFlight } = this.#options;
+    if (
+      client.eventsInFlight <= maxEventsInFlight >> 1 &&
+      client.eventBytesInFlight <= maxEventBytesInFlight / 2
+    ) {
       client.resume(PauseReason.EventsInFlight);
     }
   }
@@ -322,9 +388,8 @@ export class EventDispatcher {
   #takeClient(client: ClientConnection, worker: WorkerLink): number {
     const kept = this.#takeBack(client);
     client.eventsInFlight = client.held?.length ?? 0;
-    if (client.eventsInFlight < this.#options.maxEventsInFlight) {
-      client.resume(PauseReason.EventsInFlight);
-    }
+    client.eventBytesInFlight = payloadBytes(client.held);
+    if (!this.#hasTooMuch(client)) client.resume(PauseReason.EventsInFlight);
     // Of a client that is gone, only its events are left.
     if (worker.clients.has(client) || client.held !== undefined) {
       this.#routeOf(client).unbind(client);
@@ -344,6 +409,7 @@ export class EventDispatcher {
     if (worker.isAway) return;
     for (const event of this.#routeOf(client).held.take(client)) {
       worker.eventsInFlight += 1;
+      worker.eventBytesInFlight += payloadLength(event);
       this.#give(client, worker, event);
     }
   }
@@ -396,4 +462,12 @@ export class EventDispatcher {
     }
     return left;
   }
+}
+
+function payloadLength(event: ClientEvent): number {
+  return event.kind === 'message' ? event.payload.length : 0;
+}
+
+function payloadBytes(events: readonly ClientEvent[] = []): number {
+  return events.reduce((sum, event) => sum + payloadLength(event), 0);
 }

@@ -107,6 +107,8 @@ class World {
       {
         maxEventsInFlight: 4,
         maxEventsInFlightPerWorker: 6,
+        maxEventBytesInFlight: 1_048_576,
+        maxEventBytesInFlightPerWorker: 1_048_576,
         maxHeldBytes: 1024,
         routes: isRouted ? routes : undefined,
       },
@@ -168,7 +170,7 @@ class World {
     const client = this.clients[id];
     // As the links find it: by the table of clients, in which one that is gone is not.
     const known = client?.isClosing === false ? client : worker.link.leaving.get(id);
-    this.#dispatcher.handleFinished(worker.link, known, 1);
+    this.#dispatcher.handleFinished(worker.link, known, { count: 1, byteLength: 0 });
     return true;
   }
 

@@ -159,6 +159,7 @@ export class HeldEvents {
   #expire(client: ClientConnection): number {
     const events = this.take(client);
     client.eventsInFlight = 0;
+    client.eventBytesInFlight = 0;
     const isUnknown = events[0]?.kind === 'connected';
     const end = events.at(-1);
     const isGone = end?.kind === 'closed';

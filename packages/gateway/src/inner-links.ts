@@ -118,9 +118,9 @@ export class InnerLinks {
     if (handle !== undefined) {
       handle(this.#state, reader, worker);
     } else if (command === Command.EventsHandled && worker !== undefined) {
-      readEventsHandled(reader, (id, count) => {
+      readEventsHandled(reader, (id, count, byteLength) => {
         const client = this.#state.clients.get(id) ?? worker.leaving.get(id);
-        this.#dispatcher.handleFinished(worker, client, count);
+        this.#dispatcher.handleFinished(worker, client, { count, byteLength });
       });
     } else if (command === Command.ClientsEnded && worker !== undefined) {
       readClientsEnded(reader, (id) => this.#endClient(id));

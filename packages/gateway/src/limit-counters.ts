@@ -21,8 +21,10 @@ export class LimitCounters {
   slowConsumer = 0;
   /** Clients gone because they were silent for too long. */
   heartbeat = 0;
-  /** Times that reading from a client was paused for its events in flight, or for those of its worker. */
+  /** Times that reading from a client was paused for the number of its events in flight, or of its worker's. */
   eventsInFlight = 0;
+  /** Times that reading from a client was paused for the bytes of its events in flight, or of its worker's. */
+  eventBytesInFlight = 0;
   /** Times that reading from a client was paused because the link to its worker was full. */
   workerLinkFull = 0;
   /** Times that reading from a client was paused because too many bytes of events were held. */

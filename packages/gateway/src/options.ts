@@ -71,6 +71,14 @@ export interface GatewayOptions {
   readonly maxEventsInFlight?: number;
   /** Events of all clients that one worker may have in flight; past it reading pauses from those who send more. @default 65536 */
   readonly maxEventsInFlightPerWorker?: number;
+  /**
+   * Bytes of the messages of one client that may wait for their handlers; past it reading from the client pauses. One
+   * message is always taken, whatever its size.
+   * @default 4194304
+   */
+  readonly maxEventBytesInFlight?: number;
+  /** Bytes of the messages of all clients that one worker may have in flight; past it reading pauses from those who send more. @default 67108864 */
+  readonly maxEventBytesInFlightPerWorker?: number;
   /** Bytes of client events held while no worker takes them, for each route by itself; past it reading from clients pauses. @default 67108864 */
   readonly maxHeldBytes?: number;
   /**
@@ -160,6 +168,8 @@ export const gatewayDefaults: Omit<
   sendToWorkerBufferSize: 10_240_000,
   maxEventsInFlight: 64,
   maxEventsInFlightPerWorker: 65_536,
+  maxEventBytesInFlight: 4_194_304,
+  maxEventBytesInFlightPerWorker: 67_108_864,
   maxHeldBytes: 67_108_864,
   maxHeldMs: 30_000,
   pingInterval: 25,
@@ -219,6 +229,12 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
     'Gateway.maxEventsInFlightPerWorker',
     resolved.maxEventsInFlightPerWorker,
     perWorker,
+  );
+  assertInteger('Gateway.maxEventBytesInFlight', resolved.maxEventBytesInFlight, bytes);
+  assertInteger(
+    'Gateway.maxEventBytesInFlightPerWorker',
+    resolved.maxEventBytesInFlightPerWorker,
+    bytes,
   );
   assertInteger('Gateway.maxHeldBytes', resolved.maxHeldBytes, bytes);
   assertInteger('Gateway.maxHeldMs', resolved.maxHeldMs, { min: 0, max: 86_400_000 });

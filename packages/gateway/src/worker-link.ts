@@ -33,6 +33,8 @@ export class WorkerLink implements RoutableWorker {
   readonly leaving: Map<number, ClientConnection> = new Map();
   /** Events that it was given and has not finished. */
   eventsInFlight = 0;
+  /** Bytes of the payloads of those events. */
+  eventBytesInFlight = 0;
   /** Clients that are not read from because this link is full. */
   readonly #waitingClients = new Set<ClientConnection>();
   /** Clients that are not read from because the worker has too many events. */

@@ -20,7 +20,7 @@ function hexOf(write: (writer: ByteWriter) => void): string {
 
 function handled(...connections: number[]): HandledEvents {
   const events = new HandledEvents();
-  for (const connection of connections) events.add(connection);
+  for (const connection of connections) events.add(connection, 0);
   return events;
 }
 
@@ -85,11 +85,36 @@ test('writes an empty message of a client', () => {
   );
 });
 
-test('writes which events were handled', () => {
-  const events = handled(1, 2);
+test('writes which events were handled, and the bytes of their payloads', () => {
+  const events = handled(1);
+  events.add(2, 258);
   expect(hexOf((writer) => events.write(writer))).toBe(
-    '000000112800000001000000010000000200000001',
+    '0000001928000000010000000100000000000000020000000100000102',
   );
+});
+
+test('adds up the bytes of the events of one entry', () => {
+  const events = new HandledEvents();
+  for (const [connection, byteLength] of [
+    [7, 10],
+    [7, 0],
+    [7, 1_000_000],
+    [8, 1],
+  ] as const) {
+    events.add(connection, byteLength);
+  }
+  const entries: number[][] = [];
+  const frame = Buffer.from(
+    hexOf((writer) => events.write(writer)),
+    'hex',
+  );
+  readEventsHandled(new ByteReader().reset(frame, 5, frame.length), (...entry) => {
+    entries.push(entry);
+  });
+  expect(entries).toEqual([
+    [7, 3, 1_000_010],
+    [8, 1, 1],
+  ]);
 });
 
 test('counts events of one client that follow each other in one entry', () => {
@@ -106,7 +131,7 @@ test('starts anew after it was written', () => {
   expect(events.isEmpty).toBe(false);
   hexOf((writer) => events.write(writer));
   expect(events.isEmpty).toBe(true);
-  events.add(7);
+  events.add(7, 0);
   expect(readHandled(hexOf((writer) => events.write(writer)))).toEqual([[7, 1]]);
 });
 
@@ -129,8 +154,8 @@ test('loses no event and keeps the order, however many were handled', () => {
 });
 
 test('refuses a list of handled events that ends within an entry', () => {
-  const body = '00000001000000010000000200';
-  expect(() => readHandled(`0000000e28${body}`)).toThrow(
+  const body = '0000000100000001000000010000000200';
+  expect(() => readHandled(`0000001228${body}`)).toThrow(
     expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' }),
   );
 });

@@ -87,7 +87,7 @@ export function readWorkerReady(reader: ByteReader): WorkerWishes {
 }
 
 /** Bytes of one entry of `EventsHandled`. */
-const HANDLED_ENTRY_BYTES = 8;
+const HANDLED_ENTRY_BYTES = 12;
 
 /**
  * Collects which events of which clients a worker has finished, to tell the gateway of them all in
@@ -96,30 +96,38 @@ const HANDLED_ENTRY_BYTES = 8;
 export class HandledEvents {
   readonly #connections: number[] = [];
   readonly #counts: number[] = [];
+  readonly #byteLengths: number[] = [];
 
   /** True when nothing was added since the last frame. */
   get isEmpty(): boolean {
     return this.#connections.length === 0;
   }
 
-  /** Adds one finished event. Events of one client that follow each other share an entry. */
-  add(connection: number): void {
+  /**
+   * Adds one finished event. Events of one client that follow each other share an entry.
+   *
+   * @param byteLength - bytes of its payload; 0 for an event that has none
+   */
+  add(connection: number, byteLength: number): void {
     const last = this.#connections.length - 1;
     if (last >= 0 && this.#connections[last] === connection) {
       this.#counts[last] = (this.#counts[last] ?? 0) + 1;
+      this.#byteLengths[last] = (this.#byteLengths[last] ?? 0) + byteLength;
       return;
     }
     this.#connections.push(connection);
     this.#counts.push(1);
+    this.#byteLengths.push(byteLength);
   }
 
-  /** Writes `| (u32 connection, u32 count)* |` and starts anew. */
+  /** Writes `| (u32 connection, u32 count, u32 bytes of payloads)* |` and forgets them. */
   write(writer: ByteWriter): void {
     const start = beginFrame(writer, Command.EventsHandled);
     writer.ensure(this.#connections.length * HANDLED_ENTRY_BYTES);
     for (let i = 0; i < this.#connections.length; i++) {
       writer.writeU32(this.#connections[i] as number);
       writer.writeU32(this.#counts[i] as number);
+      writer.writeU32(this.#byteLengths[i] as number);
     }
     endFrame(writer, start);
     this.clear();
@@ -129,13 +137,16 @@ export class HandledEvents {
   clear(): void {
     this.#connections.length = 0;
     this.#counts.length = 0;
+    this.#byteLengths.length = 0;
   }
 }
 
 /** Reads `EventsHandled`, calling back for each entry. */
 export function readEventsHandled(
   reader: ByteReader,
-  onHandled: (connection: number, count: number) => void,
+  onHandled: (connection: number, count: number, byteLength: number) => void,
 ): void {
-  while (reader.offset < reader.end) onHandled(reader.readU32(), reader.readU32());
+  while (reader.offset < reader.end) {
+    onHandled(reader.readU32(), reader.readU32(), reader.readU32());
+  }
 }

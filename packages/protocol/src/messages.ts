@@ -1,7 +1,7 @@
 import type { SessionDelta } from './session-delta.ts';
 
 /** Version of the inner protocol. Peers of different versions do not link. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** What a process is to the one it dials. */
 export const DialerRole = { Gateway: 'gateway', Worker: 'worker', Client: 'client' } as const;
