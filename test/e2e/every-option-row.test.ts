@@ -424,7 +424,7 @@ test('status shows how often each limit has taken effect, and every one has', as
     }
   }
   expect(sums).toMatchObject(expectedLimits);
-  expect(Object.keys(total)).toHaveLength(15);
+  expect(Object.keys(total)).toHaveLength(16);
   expect(Object.entries(total).filter(([, count]) => count === 0)).toEqual([]);
 });
 

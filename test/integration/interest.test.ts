@@ -1,7 +1,9 @@
 import type { EventHandler, WorkerInfo } from '@gatewayworker/business-worker';
 import type { GatewayClient } from '@gatewayworker/client';
+import { createLogger, DialedLink, FlushScheduler, type FrameConnection } from '@gatewayworker/core';
+import { DialerRole, parseClientId, writeJoinGroup } from '@gatewayworker/protocol';
 import { eventually, type Roles, type TestClient } from '@gatewayworker/testing';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { roles } from './roles.ts';
 
 /** A client and its id. */
@@ -137,4 +139,36 @@ test('a gateway that has just come has what its clients have joined', async () =
   expect(await client.next()).toBe('hello');
   expect(await a.client.next()).toBe('hello');
   await eventually(() => handed(cluster, () => gateway.sendToGroup('room', 'x')) === 2);
+});
+
+test('names: a join of 70,000 bytes ends the link of its sender and no other', async () => {
+  const ids: string[] = [];
+  const cluster = await roles({ events: { onConnect: (id) => void ids.push(id) } });
+  const client = await cluster.connect();
+  await eventually(() => ids.length === 1);
+  const address = parseClientId(ids[0] ?? '');
+  if (address === undefined) throw new Error('it has an id');
+  const link = await new Promise<FrameConnection>((resolve) => {
+    const dialed = new DialedLink({
+      address: { host: '127.0.0.1', port: cluster.gateways[0]?.innerPort ?? 0 },
+      identity: { role: DialerRole.Client, instanceId: 'raw', name: 'raw', id: 0 },
+      secretKey: '',
+      scheduler: new FlushScheduler(),
+      logger: createLogger({ stdout: false }),
+      onUp: resolve,
+      onDown: () => undefined,
+    });
+    onTestFinished(() => dialed.close());
+  });
+  writeJoinGroup(link.writer(), address, 'x'.repeat(70_000));
+  await link.closed;
+  expect(cluster.log.map(({ reason }) => reason)).toContain(
+    'a name takes 70000 bytes; allowed: 1 to 65535',
+  );
+  const api = await cluster.gatewayClient();
+  expect(await api.getAllGroupIdList()).toEqual([]);
+  expect(cluster.workers[0]?.status().ready).toBe(true);
+  api.joinGroup(ids[0] ?? '', 'x'.repeat(65_535));
+  expect(api.sendToGroup('x'.repeat(65_535), 'hello')).toBe(true);
+  expect(await client.next()).toBe('hello');
 });

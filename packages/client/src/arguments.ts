@@ -7,12 +7,10 @@ import {
   isPlainObject,
   isSendableCloseCode,
   MAX_CLOSE_REASON_BYTES,
+  MAX_NAME_BYTES,
   type Payload,
   parseClientId,
 } from '@gatewayworker/protocol';
-
-/** Longest uid or group, in bytes of UTF-8. */
-const MAX_NAME_BYTES = 65_535;
 
 /** Largest message: it fits into an inner frame beside any header. */
 const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024;

@@ -35,6 +35,9 @@ test.each([
   ],
   ['an empty uid', { ...accepted, uid: '' }, 'FRAME_MALFORMED'],
   ['an empty group', { ...accepted, groups: ['g', ''] }, 'FRAME_MALFORMED'],
+  ['a uid of 65,536 bytes', { ...accepted, uid: 'é'.repeat(32_768) }, 'FRAME_MALFORMED'],
+  ['a group of 65,536 bytes', { ...accepted, groups: ['x'.repeat(65_536)] }, 'FRAME_MALFORMED'],
+  ['a reason of 1,025 characters', { ...refused, reason: 'x'.repeat(1025) }, 'FRAME_MALFORMED'],
   ['a refusal with the status of an upgrade', { ...refused, status: 101 }, 'FRAME_MALFORMED'],
   ['a refusal with a status that is none', { ...refused, status: 600 }, 'FRAME_MALFORMED'],
 ])('refuses %s', (_what, decision, code) => {

@@ -113,3 +113,10 @@ test('never reads outside its body and throws nothing but FrameError, whatever i
     }),
   );
 });
+
+test('byte reader: reads a name of 65,535 bytes and refuses a longer one', () => {
+  const read = (byteLength: number): string =>
+    new ByteReader().reset(Buffer.alloc(byteLength, 'x'), 0, byteLength).readRestName();
+  expect(read(65_535)).toHaveLength(65_535);
+  expect(() => read(65_536)).toThrow('a name takes 65536 bytes; allowed: 1 to 65535');
+});

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { MAX_NAME_BYTES } from './byte-writer.ts';
 import { FrameError } from './frame-error.ts';
 
 /**
@@ -71,8 +72,13 @@ export class ByteReader {
     return this.#text(offset, this.#end);
   }
 
-  /** Reads the rest of the body as a name: UTF-8 of at least one byte. */
+  /** Reads the rest of the body as a name: UTF-8 of 1 to 65,535 bytes. */
   readRestName(): string {
+    const byteLength = this.#end - this.#offset;
+    if (byteLength > MAX_NAME_BYTES) {
+      const text = `a name takes ${byteLength} bytes; allowed: 1 to ${MAX_NAME_BYTES}`;
+      throw new FrameError('GW_ERR_FRAME_MALFORMED', text);
+    }
     const name = this.readRestUtf8();
     if (name === '') throw new FrameError('GW_ERR_FRAME_MALFORMED', 'a name is empty');
     return name;

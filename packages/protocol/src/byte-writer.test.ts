@@ -144,3 +144,13 @@ test('gives back what was written, whatever it is and in whatever order', () => 
     }),
   );
 });
+
+test('byte writer: writes a short string of 65,535 bytes and refuses a longer one', () => {
+  const writer = new ByteWriter();
+  writer.writeShortString('x'.repeat(65_535));
+  const { length } = writer;
+  for (const text of ['x'.repeat(65_536), 'é'.repeat(32_768), 'x'.repeat(131_072)]) {
+    expect(() => writer.writeShortString(text)).toThrow(RangeError);
+    expect(writer.length).toBe(length);
+  }
+});

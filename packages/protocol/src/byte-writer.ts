@@ -1,5 +1,8 @@
 const emptyBuffer = Buffer.alloc(0);
 
+/** Longest string that `writeShortString` writes, and so the longest uid or group, in bytes of UTF-8. */
+export const MAX_NAME_BYTES = 65_535;
+
 /**
  * A growing byte buffer that frames are written into, big-endian.
  *
@@ -8,6 +11,8 @@ const emptyBuffer = Buffer.alloc(0);
 export class ByteWriter {
   buffer: Buffer;
   length: number;
+  /** Where the frame that is being written begins; -1 outside of one. */
+  frameStart = -1;
 
   /** @param initialBytes - room allotted at once; 0 allots at the first write */
   constructor(initialBytes = 0) {
@@ -76,10 +81,19 @@ export class ByteWriter {
     this.length += this.buffer.write(text, this.length);
   }
 
-  /** Appends a string as `| u16 length | UTF-8 |`. */
+  /**
+   * Appends a string as `| u16 length | UTF-8 |`.
+   *
+   * @throws {RangeError} when it takes more than 65,535 bytes; the frame that was begun is dropped then
+   */
   writeShortString(text: string): void {
     this.ensure(2 + text.length * 3);
     const byteLength = this.buffer.write(text, this.length + 2);
+    if (byteLength > MAX_NAME_BYTES) {
+      // Half a frame would break the link for everything that follows it.
+      if (this.frameStart >= 0) this.length = this.frameStart;
+      throw new RangeError(`a string takes ${byteLength} bytes; allowed: up to ${MAX_NAME_BYTES}`);
+    }
     this.writeU16(byteLength);
     this.length += byteLength;
   }

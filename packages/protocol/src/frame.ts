@@ -29,6 +29,7 @@ export type FrameHandler = (
 export function beginFrame(writer: ByteWriter, command: Command): number {
   writer.ensure(FRAME_LENGTH_BYTES + 1);
   const start = writer.length;
+  writer.frameStart = start;
   writer.buffer[start + FRAME_LENGTH_BYTES] = command;
   writer.length = start + FRAME_LENGTH_BYTES + 1;
   return start;
@@ -37,6 +38,7 @@ export function beginFrame(writer: ByteWriter, command: Command): number {
 /** Ends the frame that began there by writing its length. */
 export function endFrame(writer: ByteWriter, start: number): void {
   writer.setU32(start, writer.length - start - FRAME_LENGTH_BYTES);
+  writer.frameStart = -1;
 }
 
 const noBytes = Buffer.alloc(0);

@@ -1,6 +1,6 @@
 export { ByteReader } from './byte-reader.ts';
 export { fromByteString, toByteString } from './byte-string.ts';
-export { ByteWriter } from './byte-writer.ts';
+export { ByteWriter, MAX_NAME_BYTES } from './byte-writer.ts';
 export { checkMsgpack } from './check-msgpack.ts';
 export {
   type CloseRequest,

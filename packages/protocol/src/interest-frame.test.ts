@@ -79,3 +79,12 @@ test('a kind that there is not, and a name that is cut off, are refused', () => 
   expect(read('02000161')).toThrow('there is no kind 2');
   expect(read('00000561')).toThrow('a frame ends within a field');
 });
+
+test('interest frame: a name that is too long leaves no half frame', () => {
+  const writer = new ByteWriter();
+  writeInterestAdded(writer, InterestKind.Group, ['a']);
+  const { length } = writer;
+  const names = ['b', 'x'.repeat(70_000)];
+  expect(() => writeInterestAdded(writer, InterestKind.Group, names)).toThrow(RangeError);
+  expect(writer.length).toBe(length);
+});

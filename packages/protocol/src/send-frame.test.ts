@@ -129,3 +129,15 @@ test.each(['00000001', 'ffffffff0000', '00000002000161', '00000001000561', '0000
     expect(() => readNames(new ByteReader().reset(buffer, 0, buffer.length))).toThrow(malformed);
   },
 );
+
+test('send frame: a name that is too long leaves no half frame', () => {
+  const writer = new ByteWriter();
+  writeSendToUids(writer, ['a'], 'x');
+  const { length } = writer;
+  const long = 'x'.repeat(70_000);
+  expect(() => writeSendToUids(writer, ['b', long], 'x')).toThrow(RangeError);
+  expect(() => writeSendToGroups(writer, { groups: [long], excluded: [] }, 'x')).toThrow(
+    RangeError,
+  );
+  expect(writer.length).toBe(length);
+});
