@@ -1,4 +1,5 @@
-import { deflateRawSync } from 'node:zlib';
+import { randomBytes } from 'node:crypto';
+import { constants, deflateRawSync } from 'node:zlib';
 import { DialerRole } from '@gatewayworker/protocol';
 import {
   eventually,
@@ -164,6 +165,27 @@ test('deflate bombs are closed with 1009 while another client is served', async 
   expect(attackers.map(({ frames }) => frames)).toEqual(attackers.map(() => ['close 1009']));
   expect(usedBytes() - before).toBeLessThan(30_000_000);
   expect(cluster.gateways[0]?.status().limits['messageTooBig']).toBe(10);
+});
+
+test('permessage-deflate: idle clients that have sent one message keep no inflater', async () => {
+  const cluster = await roles({ events: {}, gatewayOptions: { perMessageDeflate: true } });
+  const { port = 0 } = cluster.gateways[0] ?? {};
+  const flushed = deflateRawSync(randomBytes(20_000).toString('hex'), {
+    finishFlush: constants.Z_SYNC_FLUSH,
+  });
+  const message = frame(Opcode.Text, flushed.subarray(0, -4), { reserved: 4 });
+  const head = goodHandshake.replace(
+    /\r\n$/,
+    'Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n',
+  );
+  const clients: Awaited<ReturnType<typeof openRaw>>[] = [];
+  while (clients.length < 100) clients.push(await openRaw(port, head));
+  const before = usedBytes();
+  for (const client of clients) await client.send(message);
+  await eventually(() => cluster.gateways[0]?.status().received === 100);
+  await eventually(() => cluster.gateways[0]?.status().inFlight === 0);
+  // An inflater takes 40 KB and more.
+  await eventually(() => (usedBytes() - before) / 100 < 20_000);
 });
 
 test('a handshake that comes byte by byte and never ends is answered with 408', async () => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { deflateRawSync } from 'node:zlib';
-import { eventually, openTcpPeer, type TestClient } from '@gatewayworker/testing';
+import { constants, deflateRawSync } from 'node:zlib';
+import { eventually, openTcpPeer, type TcpPeer, type TestClient } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { roles } from './roles.ts';
@@ -145,6 +145,88 @@ test('a deflate bomb is closed with 1009, and nobody else is harmed', async () =
   expect(cluster.gateways[0]?.status().limits['messageTooBig']).toBe(1);
   other.send('x');
   expect(await other.next()).toBe('x');
+});
+
+/** A websocket of which this test writes the frames, with permessage-deflate agreed. */
+async function openDeflated(port: number): Promise<TcpPeer> {
+  const peer = await openTcpPeer(port);
+  peer.send(
+    'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n' +
+      'Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n',
+  );
+  await eventually(() => peer.received.includes('\r\n\r\n'));
+  return peer;
+}
+
+/** A compressed binary message of so many zeros, as one masked frame. */
+function deflatedFrame(byteLength: number): Buffer {
+  const flushed = deflateRawSync(Buffer.alloc(byteLength), {
+    finishFlush: constants.Z_SYNC_FLUSH,
+  });
+  const payload = flushed.subarray(0, -4);
+  const [high, low] = [payload.length >> 8, payload.length & 0xff];
+  return Buffer.concat([Buffer.from([0xc2, 0xfe, high, low, 0, 0, 0, 0]), payload]);
+}
+
+test('permessage-deflate: a paused client is not decompressed', async () => {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let seen = 0;
+  const cluster = await roles({
+    events: {
+      onMessage: async (_id, message) => {
+        await released;
+        expect(message).toHaveLength(1_000_000);
+        seen += 1;
+      },
+    },
+    gatewayOptions: { perMessageDeflate: true },
+  });
+  const [gateway] = cluster.gateways;
+  const peer = await openDeflated(gateway?.port ?? 0);
+  const frames = Buffer.concat(Array(50).fill(deflatedFrame(1_000_000)));
+  // One read of the socket brings all of them.
+  expect(frames.length).toBeLessThan(65_536);
+  peer.send(frames);
+  await eventually(() => gateway?.status().limits['eventBytesInFlight'] === 1);
+  // Time enough for the rest to come, if it did.
+  const other = await openDeflated(gateway?.port ?? 0);
+  other.send(deflatedFrame(1_000_000));
+  await eventually(() => gateway?.status().inFlight === 6);
+  release();
+  await eventually(() => seen === 51, { timeoutMs: 20_000 });
+  peer.destroy();
+  other.destroy();
+});
+
+test('permessage-deflate: a paused client that is destroyed is gone', async () => {
+  const ids: string[] = [];
+  const ends: unknown[] = [];
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const cluster = await roles({
+    events: {
+      onConnect: (id) => void ids.push(id),
+      onMessage: () => released,
+      onClose: (_id, ctx) => void ends.push(ctx.closed?.by),
+    },
+    gatewayOptions: { perMessageDeflate: true },
+  });
+  const [gateway] = cluster.gateways;
+  const peer = await openDeflated(gateway?.port ?? 0);
+  peer.send(Buffer.concat(Array(50).fill(deflatedFrame(1_000_000))));
+  await eventually(() => gateway?.status().limits['eventBytesInFlight'] === 1);
+  const api = await cluster.gatewayClient();
+  api.destroyClient(ids[0] ?? '');
+  await eventually(() => gateway?.status().tables['clients'] === 0);
+  release();
+  await eventually(() => ends.length === 1);
+  expect(ends).toEqual(['server']);
 });
 
 test('of the subprotocols that a client offers, the first that is known is chosen', async () => {

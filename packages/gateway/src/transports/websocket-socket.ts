@@ -13,6 +13,7 @@ import {
 import { type RawData, WebSocket } from 'ws';
 import type { LimitCounters } from '../limit-counters.ts';
 import type { FrameDeflater } from './frame-deflater.ts';
+import { InflateGate } from './inflate-gate.ts';
 import type { ClientClosure, ClientSocket, ClientSocketHandler } from './transport.ts';
 import { pingFrame, writeFrameHeader, writePong } from './websocket-frame.ts';
 
@@ -95,6 +96,7 @@ export class WebsocketSocket implements ClientSocket {
   readonly #tooBigReason: string;
   readonly #deflater: FrameDeflater | undefined;
   readonly #listeners: WebsocketListeners;
+  readonly #inflateGate: InflateGate | undefined;
   #handler: ClientSocketHandler | undefined;
   /** Why the connection ends, when it is not the client that ends it. */
   #closedBy: ClosedBy | undefined;
@@ -109,6 +111,7 @@ export class WebsocketSocket implements ClientSocket {
     this.#tooBigReason = options.tooBigReason;
     this.#deflater = options.deflater;
     this.#listeners = options.listeners;
+    if (options.deflater !== undefined) this.#inflateGate = InflateGate.of(websocket, socket);
     this.remoteAddress = options.remoteAddress;
     this.remotePort = options.remotePort;
     this.listenPort = options.listenPort;
@@ -224,6 +227,7 @@ export class WebsocketSocket implements ClientSocket {
   setPaused(isPaused: boolean): void {
     if (isPaused) this.#websocket.pause();
     else this.#websocket.resume();
+    this.#inflateGate?.setPaused(isPaused);
   }
 
   close(by: ClosedBy, code: number, reason: string): void {
@@ -231,7 +235,7 @@ export class WebsocketSocket implements ClientSocket {
     this.#closedBy = by;
     this.#sentClose = { code, reason };
     // A paused socket would never see the client's answer to the close frame.
-    this.#websocket.resume();
+    this.setPaused(false);
     if (by === ClosedBy.Overflow) this.#output.discard();
     else this.#output.flushNow();
     this.#websocket.close(code, reason);
