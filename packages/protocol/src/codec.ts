@@ -93,8 +93,12 @@ const commandOfType: Readonly<Record<Message['type'], Command>> = {
 
 /** Packs any value as msgpack; the bytes are the caller's own. */
 export function packValue(value: unknown): Buffer {
-  // The packer hands out slices of a large buffer of its own; a copy does not keep that alive.
-  return Buffer.from(packr.pack(value));
+  // The packer returns a slice of a large buffer of its own, and `Buffer.from` one of a pool of 64 KiB since
+  // Node.js 24: a small session must keep neither alive.
+  const packed = packr.pack(value);
+  const copy = Buffer.allocUnsafeSlow(packed.length);
+  copy.set(packed);
+  return copy;
 }
 
 /**
