@@ -1,4 +1,4 @@
-import { repackSession } from '@gatewayworker/client';
+import { packSession } from '@gatewayworker/client';
 import {
   applySessionDelta,
   diffSession,
@@ -116,7 +116,7 @@ export class SessionCopy {
   #packChecked(): Buffer | undefined {
     try {
       const value = this.#value;
-      return value && repackSession('ctx.session', value, this.#packed);
+      return value && packSession('ctx.session', value);
     } catch (error) {
       this.#isLoaded = false;
       throw error;

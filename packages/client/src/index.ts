@@ -16,4 +16,4 @@ export {
   type ResolvedGatewayClientOptions,
   resolveGatewayClientOptions,
 } from './options.ts';
-export { packSession, repackSession } from './session-argument.ts';
+export { packSession } from './session-argument.ts';

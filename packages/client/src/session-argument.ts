@@ -16,40 +16,12 @@ const MIN_BIGINT = -(2n ** 63n);
  *
  * @throws {TypeError} when it is no plain object or holds what would not come back as it was, naming
  * where: `session.cart.items[3]: a Map cannot be kept`
- * @throws {RangeError} when it takes more than 1 MiB
+ * @throws {RangeError} when it takes more than 1 MiB; shared references count wherever they stand
  */
 export function packSession(argument: string, session: unknown): Buffer {
   if (!isPlainObject(session)) throw wrongType(argument, session, 'a plain object');
+  // Walked first: packing has no bound, and a graph of shared references expands without end.
   assertKept(argument, session);
-  return packKept(argument, session);
-}
-
-/**
- * Packs a session that may be the one that was packed before: then nobody need look what it holds.
- *
- * @param before - what it was packed to
- * @throws as `packSession`
- */
-export function repackSession(
-  argument: string,
-  session: Record<string, unknown>,
-  before: Uint8Array | undefined,
-): Buffer {
-  let packed: Buffer;
-  try {
-    packed = packValue(session);
-  } catch (error) {
-    // Tells where the fault is, if it can be told.
-    assertKept(argument, session);
-    throw notSerialisable(argument, error);
-  }
-  if (before !== undefined && packed.equals(before)) return packed;
-  assertKept(argument, session);
-  assertSize(argument, packed.byteLength, MAX_SESSION_BYTES);
-  return packed;
-}
-
-function packKept(argument: string, session: Record<string, unknown>): Buffer {
   let packed: Buffer;
   try {
     packed = packValue(session);
@@ -64,17 +36,30 @@ function notSerialisable(argument: string, cause: unknown): TypeError {
   return new TypeError(`${argument} cannot be serialised`, { cause });
 }
 
-/** @throws {TypeError} naming the first value that would not come back as it was */
+/**
+ * Walks a session, each shared reference as often as it stands there, and stops past 1 MiB.
+ *
+ * @throws {TypeError} naming the first value that would not come back as it was
+ * @throws {RangeError} when the values take more than 1 MiB
+ */
 function assertKept(argument: string, session: unknown): void {
   let fault: Fault | undefined;
+  bytesLeft = MAX_SESSION_BYTES;
   try {
     fault = findFault(session, 0);
   } catch (error) {
     // Reading a value ran code of the application.
     throw notSerialisable(argument, error);
   }
+  if (bytesLeft < 0) {
+    const text = `${argument} takes more than ${MAX_SESSION_BYTES} bytes; allowed: up to ${MAX_SESSION_BYTES}`;
+    throw new RangeError(text);
+  }
   if (fault !== undefined) throw new TypeError(`${argument}${fault.path}: ${fault.text}`);
 }
+
+/** Bytes that the values of the walk may still take, counted as if each took the least that it can. */
+let bytesLeft = 0;
 
 /** What cannot be kept, and where: a path such as `.cart.items[3]`. */
 interface Fault {
@@ -84,8 +69,11 @@ interface Fault {
 
 // A path is made for a fault alone, from the inside out: a session without one costs no strings.
 function findFault(value: unknown, depth: number): Fault | undefined {
+  bytesLeft -= 1;
+  if (bytesLeft < 0) return tooLarge;
   switch (typeof value) {
     case 'string':
+      bytesLeft -= value.length;
       return value.isWellFormed() ? undefined : fault('half a surrogate pair cannot be kept');
     case 'bigint':
       if (value <= MAX_BIGINT && value >= MIN_BIGINT) return undefined;
@@ -107,7 +95,10 @@ function findFaultIn(value: object, depth: number): Fault | undefined {
   if (Array.isArray(value)) return findFaultInList(value, depth);
   if (isPlainObject(value)) return findFaultInObject(value, depth);
   if (Object.getPrototypeOf(value) === Date.prototype) return undefined;
-  if (types.isUint8Array(value) && isOrdinary(value)) return undefined;
+  if (types.isUint8Array(value) && isOrdinary(value)) {
+    bytesLeft -= value.byteLength;
+    return undefined;
+  }
   const made: unknown = Reflect.get(value, 'constructor');
   const name = typeof made === 'function' ? made.name : '';
   if (name === '') return fault('this object cannot be kept');
@@ -116,7 +107,9 @@ function findFaultIn(value: object, depth: number): Fault | undefined {
 
 function findFaultInList(list: readonly unknown[], depth: number): Fault | undefined {
   for (let index = 0; index < list.length; index += 1) {
-    const found = findFault(list[index], depth + 1);
+    const value = list[index];
+    const isHole = value === undefined && !(index in list);
+    const found = isHole ? fault('a hole of a list cannot be kept') : findFault(value, depth + 1);
     if (found !== undefined) return { ...found, path: `[${index}]${found.path}` };
   }
   return undefined;
@@ -125,6 +118,7 @@ function findFaultInList(list: readonly unknown[], depth: number): Fault | undef
 function findFaultInObject(object: Record<string, unknown>, depth: number): Fault | undefined {
   if (Object.getOwnPropertySymbols(object).length > 0) return fault('a symbol cannot be kept');
   for (const key of Object.keys(object)) {
+    bytesLeft -= 1 + key.length;
     const found = findFaultInKey(key) ?? findFault(object[key], depth + 1);
     if (found !== undefined) return { ...found, path: `.${key.toWellFormed()}${found.path}` };
   }
@@ -135,6 +129,9 @@ function findFaultInKey(key: string): Fault | undefined {
   if (key === '__proto__') return fault('a key of this name cannot be kept');
   return key.isWellFormed() ? undefined : fault('half a surrogate pair cannot be kept');
 }
+
+/** Ends the walk; what is thrown names no place. */
+const tooLarge: Fault = { path: '', text: '' };
 
 function fault(text: string): Fault {
   return { path: '', text };

@@ -126,3 +126,9 @@ test('a subclass of the application has no instances but its own', () => {
     expect(value instanceof GatewayWorkerError).toBe(false);
   }
 });
+
+test('describeValue: does not write out a graph of shared references', () => {
+  let shared: object = [];
+  for (let levels = 0; levels < 80; levels += 1) shared = [shared, shared];
+  expect(describeValue(shared)).toBe('an object that has no JSON form');
+});

@@ -97,10 +97,20 @@ export function describeValue(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);
   if (value instanceof Uint8Array) return `${value.byteLength} bytes`;
   try {
-    return shorten(JSON.stringify(value) ?? 'an object');
+    return shorten(JSON.stringify(value, boundedReplacer()) ?? 'an object');
   } catch {
     return 'an object that has no JSON form';
   }
+}
+
+/** A graph of shared references would be written out in full before it is shortened. */
+function boundedReplacer(): (key: string, value: unknown) => unknown {
+  let left = 1000;
+  return (_key, value) => {
+    left -= 1;
+    if (left < 0) throw new RangeError('too many values');
+    return value;
+  };
 }
 
 function shorten(text: string): string {
