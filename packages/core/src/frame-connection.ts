@@ -23,12 +23,6 @@ import { UnconfirmedBytes } from './unconfirmed-bytes.ts';
 /** Unread bytes past which a peer gets no further message. Payloads have limits of their own below it. */
 const MAX_PENDING_BYTES = 64 * 1024 * 1024;
 
-/**
- * Bytes that the kernel has taken and the peer has not confirmed, past which the link ends. A peer that
- * reads owes no more than what the kernels hold and one frame of 32 MiB.
- */
-const MAX_UNCONFIRMED_BYTES = 2 * MAX_PENDING_BYTES;
-
 /** Unread bytes past which a Ping is not answered. */
 const MAX_UNREAD_PONG_BYTES = 65_536;
 
@@ -334,19 +328,11 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     this.beforeFlush?.();
     const resumption = this.#resumption;
     if (resumption === undefined) return;
-    if (resumption.unconfirmed.length > MAX_UNCONFIRMED_BYTES) this.#checkUnconfirmed(resumption);
+    const overflow = resumption.unconfirmed.findOverflow(this.#frames.socket.writableLength);
+    if (overflow !== undefined && this.#phase === Phase.Open) this.destroy(overflow);
     if (resumption.received === resumption.confirmed) return;
     resumption.confirmed = resumption.received;
     writeReceived(this.output.writer(), resumption.received);
-  }
-
-  /** Ends the link of a peer that reads and never confirms: what is kept for it would grow without end. */
-  #checkUnconfirmed({ unconfirmed }: Resumption): void {
-    // What the stream still has is counted as unread by its owner.
-    const taken = unconfirmed.length - this.#frames.socket.writableLength;
-    if (this.#phase !== Phase.Open || taken <= MAX_UNCONFIRMED_BYTES) return;
-    const text = `the peer has left ${taken} bytes unconfirmed; allowed: up to ${MAX_UNCONFIRMED_BYTES}`;
-    this.destroy(new Error(text));
   }
 
   #suspend(reason: Error): void {

@@ -1,6 +1,12 @@
 /** Size of the blocks that bytes are kept in. */
 const BLOCK_BYTES = 65_536;
 
+/**
+ * Bytes that the kernel has taken and the peer has not confirmed, past which the link ends: twice what may
+ * be pending. A peer that reads owes no more than what the kernels hold and one frame of 32 MiB.
+ */
+const MAX_UNCONFIRMED_BYTES = 128 * 1024 * 1024;
+
 /** Blocks that a link which was busy keeps for later: 1 MiB at each end. */
 const MAX_SPARE_BLOCKS = 16;
 
@@ -33,6 +39,18 @@ export class UnconfirmedBytes {
   /** Number of bytes kept. */
   get length(): number {
     return this.#end - this.#start;
+  }
+
+  /**
+   * Finds why the link must end: its peer reads and never confirms, so what is kept would grow without end.
+   *
+   * @param unsent - bytes of these that the stream still has; their owner bounds them as unread
+   */
+  findOverflow(unsent: number): Error | undefined {
+    const taken = this.length - unsent;
+    if (taken <= MAX_UNCONFIRMED_BYTES) return undefined;
+    const text = `the peer has left ${taken} bytes unconfirmed; allowed: up to ${MAX_UNCONFIRMED_BYTES}`;
+    return new Error(text);
   }
 
   /** Keeps a copy of bytes that leave. */

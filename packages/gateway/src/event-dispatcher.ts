@@ -1,6 +1,5 @@
 import type { Guard, Logger } from '@gatewayworker/core';
 import {
-  FrameError,
   writeClientConnected,
   writeClientDetached,
   writeClientMessage,
@@ -15,6 +14,14 @@ import {
 } from './client-connection.ts';
 import type { ClientRoute } from './client-route.ts';
 import type { ClientRoutes } from './client-routes.ts';
+import {
+  assertInFlight,
+  EventsInFlight,
+  type EventsInFlightOptions,
+  type FinishedEvents,
+  payloadBytes,
+  payloadLength,
+} from './events-in-flight.ts';
 import type { LimitCounters } from './limit-counters.ts';
 import type { ClientClosure } from './transports/transport.ts';
 import { WorkerDrains } from './worker-drains.ts';
@@ -23,19 +30,8 @@ import type { WorkerLink } from './worker-link.ts';
 /** Clients bound in one turn of the event loop when a worker comes, goes or drains. */
 const BINDS_PER_TURN = 256;
 
-/** Events of one client that a worker has finished. */
-export interface FinishedEvents {
-  readonly count: number;
-  /** Bytes of their payloads. */
-  readonly byteLength: number;
-}
-
 /** Limits of the dispatcher. */
-export interface EventDispatcherOptions {
-  readonly maxEventsInFlight: number;
-  readonly maxEventsInFlightPerWorker: number;
-  readonly maxEventBytesInFlight: number;
-  readonly maxEventBytesInFlightPerWorker: number;
+export interface EventDispatcherOptions extends EventsInFlightOptions {
   readonly sendToWorkerBufferSize: number;
 }
 
@@ -48,6 +44,7 @@ export class EventDispatcher {
   readonly #routes: ClientRoutes;
   readonly #limits: LimitCounters;
   readonly #logger: Logger;
+  readonly #inFlight: EventsInFlight;
   readonly #drains: WorkerDrains;
   /** `#bind` for one of many: a client that throws ends alone. Answers false when no worker takes clients. */
   readonly #bindNext: (client: ClientConnection) => boolean | undefined;
@@ -67,6 +64,7 @@ export class EventDispatcher {
     this.#options = options;
     this.#routes = context.routes;
     this.#limits = context.limits;
+    this.#inFlight = new EventsInFlight(options, context.limits);
     this.#logger = context.logger;
     const { guard } = context;
     this.#drains = new WorkerDrains(guard, (client) => {
@@ -129,7 +127,7 @@ export class EventDispatcher {
     const { connection } = worker;
     if (worker.redelivers) keepUnfinished(client, keepMessage(payload, isBinary));
     writeClientMessage(connection.writer(), client.connection, payload, isBinary, false);
-    this.#limitWorker(worker, client);
+    this.#inFlight.limitWorker(worker, client);
     if (connection.output.pendingBytes > this.#options.sendToWorkerBufferSize) {
       // The kernel may have room for what only waits for the end of this turn. When it takes all of
       // that, no drain follows, and nobody would read from the client again.
@@ -171,25 +169,13 @@ export class EventDispatcher {
   ): void {
     const { count, byteLength } = finished;
     const isOwn = client?.worker === worker;
-    // Of its own clients too: one that owes events would never be paused again.
-    const inFlight = Math.min(worker.eventsInFlight, isOwn ? client.eventsInFlight : count);
-    if (count > inFlight) {
-      const text = `${count} events are finished of ${inFlight} in flight`;
-      throw new FrameError('GW_ERR_FRAME_MALFORMED', text);
-    }
-    const bytesInFlight = isOwn
-      ? client.eventBytesInFlight - payloadBytes(client.held)
-      : worker.eventBytesInFlight;
-    if (byteLength > bytesInFlight) {
-      const text = `${byteLength} bytes of events are finished of ${bytesInFlight} in flight`;
-      throw new FrameError('GW_ERR_FRAME_MALFORMED', text);
-    }
+    assertInFlight(worker, isOwn ? client : undefined, finished);
     worker.eventsInFlight -= count;
     worker.eventBytesInFlight -= byteLength;
     if (isOwn) this.#handleFinishedOf(client, worker, finished);
     // A worker that tells of fewer bytes than it had does not stop its clients indefinitely.
     if (worker.eventsInFlight === 0) worker.eventBytesInFlight = 0;
-    if (this.#isHalfFree(worker)) worker.resumeHeldUp();
+    this.#inFlight.freeWorker(worker);
     if (worker.isDraining) this.#drains.check(worker);
   }
 
@@ -285,33 +271,6 @@ export class EventDispatcher {
     else this.#give(client, worker, event);
   }
 
-  #hasTooMuch({ eventsInFlight, eventBytesInFlight }: ClientConnection): boolean {
-    const { maxEventsInFlight, maxEventBytesInFlight } = this.#options;
-    return eventsInFlight >= maxEventsInFlight || eventBytesInFlight >= maxEventBytesInFlight;
-  }
-
-  /** Stops reading from a client that sends more than its worker may have of all clients. */
-  #limitWorker(worker: WorkerLink, client: ClientConnection): void {
-    const { maxEventsInFlightPerWorker, maxEventBytesInFlightPerWorker } = this.#options;
-    const isOverNumber = worker.eventsInFlight >= maxEventsInFlightPerWorker;
-    const isOverBytes = worker.eventBytesInFlight >= maxEventBytesInFlightPerWorker;
-    if ((isOverNumber || isOverBytes) && worker.holdUpClient(client)) this.#count(isOverNumber);
-  }
-
-  #count(isOverNumber: boolean): void {
-    if (isOverNumber) this.#limits.eventsInFlight += 1;
-    else this.#limits.eventBytesInFlight += 1;
-  }
-
-  /** Tells whether a worker has finished so much that clients which wait for it are read from again. */
-  #isHalfFree({ eventsInFlight, eventBytesInFlight }: WorkerLink): boolean {
-    const { maxEventsInFlightPerWorker, maxEventBytesInFlightPerWorker } = this.#options;
-    return (
-      eventsInFlight <= maxEventsInFlightPerWorker >> 1 &&
-      eventBytesInFlight <= maxEventBytesInFlightPerWorker / 2
-    );
-  }
-
   /** Counts an event and answers the worker it goes to now; without one it is to be held. */
   #begin(client: ClientConnection, byteLength = 0): WorkerLink | undefined {
     let worker = client.worker ?? this.#bind(client);
@@ -323,9 +282,7 @@ export class EventDispatcher {
       worker.eventsInFlight += 1;
       worker.eventBytesInFlight += byteLength;
     }
-    if (this.#hasTooMuch(client) && client.pause(PauseReason.EventsInFlight)) {
-      this.#count(client.eventsInFlight >= this.#options.maxEventsInFlight);
-    }
+    this.#inFlight.limitClient(client);
     return worker;
   }
 
@@ -348,13 +305,7 @@ export class EventDispatcher {
       if (client.unfinished === undefined) worker.leaving.delete(client.connection);
     }
     if (worker.isDraining) this.#drains.leave(worker, client);
-    const { maxEventsInFlight, maxEventBytesInFlight } = this.#options;
-    if (
-      client.eventsInFlight <= maxEventsInFlight >> 1 &&
-      client.eventBytesInFlight <= maxEventBytesInFlight / 2
-    ) {
-      client.resume(PauseReason.EventsInFlight);
-    }
+    this.#inFlight.freeClient(client);
   }
 
   /** Binds a client to a worker and gives that everything it must know of it. */
@@ -389,7 +340,7 @@ export class EventDispatcher {
     const kept = this.#takeBack(client);
     client.eventsInFlight = client.held?.length ?? 0;
     client.eventBytesInFlight = payloadBytes(client.held);
-    if (!this.#hasTooMuch(client)) client.resume(PauseReason.EventsInFlight);
+    if (!this.#inFlight.isFull(client)) client.resume(PauseReason.EventsInFlight);
     // Of a client that is gone, only its events are left.
     if (worker.clients.has(client) || client.held !== undefined) {
       this.#routeOf(client).unbind(client);
@@ -462,12 +413,4 @@ export class EventDispatcher {
     }
     return left;
   }
-}
-
-function payloadLength(event: ClientEvent): number {
-  return event.kind === 'message' ? event.payload.length : 0;
-}
-
-function payloadBytes(events: readonly ClientEvent[] = []): number {
-  return events.reduce((sum, event) => sum + payloadLength(event), 0);
 }

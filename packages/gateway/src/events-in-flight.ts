@@ -1,0 +1,109 @@
+import { FrameError } from '@gatewayworker/protocol';
+import { type ClientConnection, type ClientEvent, PauseReason } from './client-connection.ts';
+import type { LimitCounters } from './limit-counters.ts';
+import type { WorkerLink } from './worker-link.ts';
+
+/** Events of one client that a worker has finished. */
+export interface FinishedEvents {
+  readonly count: number;
+  /** Bytes of their payloads. */
+  readonly byteLength: number;
+}
+
+/** Limits of the events that workers have not finished. */
+export interface EventsInFlightOptions {
+  readonly maxEventsInFlight: number;
+  readonly maxEventsInFlightPerWorker: number;
+  readonly maxEventBytesInFlight: number;
+  readonly maxEventBytesInFlightPerWorker: number;
+}
+
+/** Stops reading from clients past the limits of events in flight, until half of them are finished. */
+export class EventsInFlight {
+  readonly #options: EventsInFlightOptions;
+  readonly #limits: LimitCounters;
+
+  constructor(options: EventsInFlightOptions, limits: LimitCounters) {
+    this.#options = options;
+    this.#limits = limits;
+  }
+
+  /** Tells whether a client has as many events, or bytes of events, in flight as it may. */
+  isFull({ eventsInFlight, eventBytesInFlight }: ClientConnection): boolean {
+    const { maxEventsInFlight, maxEventBytesInFlight } = this.#options;
+    return eventsInFlight >= maxEventsInFlight || eventBytesInFlight >= maxEventBytesInFlight;
+  }
+
+  /** Stops reading from a client that has too much in flight. */
+  limitClient(client: ClientConnection): void {
+    if (this.isFull(client) && client.pause(PauseReason.EventsInFlight)) {
+      this.#count(client.eventsInFlight >= this.#options.maxEventsInFlight);
+    }
+  }
+
+  /** Reads on from a client that has half of it finished. */
+  freeClient(client: ClientConnection): void {
+    const { maxEventsInFlight, maxEventBytesInFlight } = this.#options;
+    if (client.eventsInFlight > maxEventsInFlight >> 1) return;
+    if (client.eventBytesInFlight > maxEventBytesInFlight / 2) return;
+    client.resume(PauseReason.EventsInFlight);
+  }
+
+  /** Stops reading from a client that sends more than its worker may have of all clients. */
+  limitWorker(worker: WorkerLink, client: ClientConnection): void {
+    const { maxEventsInFlightPerWorker, maxEventBytesInFlightPerWorker } = this.#options;
+    const isOverNumber = worker.eventsInFlight >= maxEventsInFlightPerWorker;
+    const isOverBytes = worker.eventBytesInFlight >= maxEventBytesInFlightPerWorker;
+    if ((isOverNumber || isOverBytes) && worker.holdUpClient(client)) this.#count(isOverNumber);
+  }
+
+  /** Reads on from the clients of a worker that has half of it finished. */
+  freeWorker(worker: WorkerLink): void {
+    const { maxEventsInFlightPerWorker, maxEventBytesInFlightPerWorker } = this.#options;
+    if (worker.eventsInFlight > maxEventsInFlightPerWorker >> 1) return;
+    if (worker.eventBytesInFlight > maxEventBytesInFlightPerWorker / 2) return;
+    worker.resumeHeldUp();
+  }
+
+  #count(isOverNumber: boolean): void {
+    if (isOverNumber) this.#limits.eventsInFlight += 1;
+    else this.#limits.eventBytesInFlight += 1;
+  }
+}
+
+/** Bytes of the payload of an event; 0 when it has none. */
+export function payloadLength(event: ClientEvent): number {
+  return event.kind === 'message' ? event.payload.length : 0;
+}
+
+/** Bytes of the payloads of events. */
+export function payloadBytes(events: readonly ClientEvent[] = []): number {
+  return events.reduce((sum, event) => sum + payloadLength(event), 0);
+}
+
+/**
+ * Checks what a worker tells to have finished.
+ *
+ * @param client - whose events they are; `undefined` when it is gone
+ * @throws {GW_ERR_FRAME_MALFORMED} when the worker was not given so many, or so many bytes
+ */
+export function assertInFlight(
+  worker: WorkerLink,
+  client: ClientConnection | undefined,
+  { count, byteLength }: FinishedEvents,
+): void {
+  // Of its own clients too: one that owes events would never be paused again.
+  const events = Math.min(worker.eventsInFlight, client?.eventsInFlight ?? count);
+  if (count > events) {
+    const text = `${count} events are finished of ${events} in flight`;
+    throw new FrameError('GW_ERR_FRAME_MALFORMED', text);
+  }
+  const bytes =
+    client === undefined
+      ? worker.eventBytesInFlight
+      : client.eventBytesInFlight - payloadBytes(client.held);
+  if (byteLength > bytes) {
+    const text = `${byteLength} bytes of events are finished of ${bytes} in flight`;
+    throw new FrameError('GW_ERR_FRAME_MALFORMED', text);
+  }
+}
