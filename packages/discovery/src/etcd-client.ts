@@ -2,6 +2,12 @@ import { GatewayWorkerError, toError } from '@gatewayworker/core';
 import { BoundedAbort } from './bounded-abort.ts';
 import type { EtcdAddress } from './discovery-address.ts';
 
+/** Longest answer, in bytes: the entries of some 10,000 gateways. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+
+/** Longest line of a stream, in characters. */
+const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
+
 /** Time that an etcd has to answer a call, in milliseconds. */
 const CALL_TIMEOUT_MS = 3000;
 
@@ -28,7 +34,7 @@ export class EtcdClient {
     const deadline = new BoundedAbort(signal, CALL_TIMEOUT_MS);
     return await this.#attempt(signal, async () => {
       const response = await this.#post(path, body, deadline.signal);
-      return await response.json();
+      return await readJson(response);
     }).finally(() => deadline.release());
   }
 
@@ -50,6 +56,9 @@ export class EtcdClient {
       for await (const chunk of response.body ?? []) {
         const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
         rest = lines.pop() ?? '';
+        if (rest.length > MAX_LINE_CHARACTERS) {
+          throw new Error(`a line has more than ${MAX_LINE_CHARACTERS} characters`);
+        }
         for (const line of lines) if (line !== '') onLine(JSON.parse(line));
       }
     });
@@ -93,7 +102,7 @@ export class EtcdClient {
 
   async #askToken(name: string, password: string, signal: AbortSignal): Promise<string> {
     const response = await this.#fetch('/v3/auth/authenticate', { name, password }, signal);
-    const answer: unknown = await response.json();
+    const answer = await readJson(response);
     const token: unknown = Reflect.get(Object(answer), 'token');
     if (typeof token === 'string') return token;
     throw new Error('the user or the password is refused');
@@ -110,6 +119,19 @@ export class EtcdClient {
       signal,
     });
   }
+}
+
+async function readJson(response: Response): Promise<unknown> {
+  const chunks: Uint8Array[] = [];
+  let byteLength = 0;
+  for await (const chunk of response.body ?? []) {
+    byteLength += chunk.length;
+    if (byteLength > MAX_ANSWER_BYTES) {
+      throw new Error(`an answer has more than ${MAX_ANSWER_BYTES} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  return JSON.parse(Buffer.concat(chunks).toString());
 }
 
 /** Keys and values travel in base64. */
