@@ -15,12 +15,12 @@ import {
 import type { ClientRoute } from './client-route.ts';
 import type { ClientRoutes } from './client-routes.ts';
 import {
-  assertInFlight,
   EventsInFlight,
   type EventsInFlightOptions,
   type FinishedEvents,
   payloadBytes,
   payloadLength,
+  takeFinished,
 } from './events-in-flight.ts';
 import type { LimitCounters } from './limit-counters.ts';
 import type { ClientClosure } from './transports/transport.ts';
@@ -167,14 +167,9 @@ export class EventDispatcher {
     client: ClientConnection | undefined,
     finished: FinishedEvents,
   ): void {
-    const { count, byteLength } = finished;
     const isOwn = client?.worker === worker;
-    assertInFlight(worker, isOwn ? client : undefined, finished);
-    worker.eventsInFlight -= count;
-    worker.eventBytesInFlight -= byteLength;
-    if (isOwn) this.#handleFinishedOf(client, worker, finished);
-    // A worker that tells of fewer bytes than it had does not stop its clients indefinitely.
-    if (worker.eventsInFlight === 0) worker.eventBytesInFlight = 0;
+    takeFinished(worker, isOwn ? client : undefined, finished);
+    if (isOwn) this.#handleFinishedOf(client, worker, finished.count);
     this.#inFlight.freeWorker(worker);
     if (worker.isDraining) this.#drains.check(worker);
   }
@@ -286,19 +281,7 @@ export class EventDispatcher {
     return worker;
   }
 
-  #handleFinishedOf(
-    client: ClientConnection,
-    worker: WorkerLink,
-    { count, byteLength }: FinishedEvents,
-  ): void {
-    client.eventsInFlight -= count;
-    client.eventBytesInFlight -= byteLength;
-    if (client.eventsInFlight === (client.held?.length ?? 0)) {
-      // A worker that tells of fewer bytes than it had takes none of them along.
-      const heldBytes = payloadBytes(client.held);
-      worker.eventBytesInFlight -= client.eventBytesInFlight - heldBytes;
-      client.eventBytesInFlight = heldBytes;
-    }
+  #handleFinishedOf(client: ClientConnection, worker: WorkerLink, count: number): void {
     if (client.unfinished !== undefined) {
       client.unfinished.splice(0, count);
       if (client.unfinished.length === 0) client.unfinished = undefined;

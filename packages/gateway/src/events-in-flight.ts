@@ -82,12 +82,12 @@ export function payloadBytes(events: readonly ClientEvent[] = []): number {
 }
 
 /**
- * Checks what a worker tells to have finished.
+ * Counts what a worker tells to have finished.
  *
  * @param client - whose events they are; `undefined` when it is gone
  * @throws {GW_ERR_FRAME_MALFORMED} when the worker was not given so many, or so many bytes
  */
-export function assertInFlight(
+export function takeFinished(
   worker: WorkerLink,
   client: ClientConnection | undefined,
   { count, byteLength }: FinishedEvents,
@@ -106,4 +106,23 @@ export function assertInFlight(
     const text = `${byteLength} bytes of events are finished of ${bytes} in flight`;
     throw new FrameError('GW_ERR_FRAME_MALFORMED', text);
   }
+  worker.eventsInFlight -= count;
+  worker.eventBytesInFlight -= byteLength;
+  if (client !== undefined) takeFinishedOf(client, worker, { count, byteLength });
+  // A worker that tells of fewer bytes than it had does not stop its clients indefinitely.
+  if (worker.eventsInFlight === 0) worker.eventBytesInFlight = 0;
+}
+
+function takeFinishedOf(
+  client: ClientConnection,
+  worker: WorkerLink,
+  { count, byteLength }: FinishedEvents,
+): void {
+  client.eventsInFlight -= count;
+  client.eventBytesInFlight -= byteLength;
+  if (client.eventsInFlight > (client.held?.length ?? 0)) return;
+  // What it had told too few of stays with it: the next worker gets none of that.
+  const heldBytes = payloadBytes(client.held);
+  worker.eventBytesInFlight -= client.eventBytesInFlight - heldBytes;
+  client.eventBytesInFlight = heldBytes;
 }
