@@ -139,6 +139,14 @@ function fakeGateway(
   };
 }
 
+/** How `connect` to a register may end: that may also refuse the key, or speak another version. */
+const connectOutcomes: ReadonlySet<string> = new Set([
+  'connected',
+  'GW_ERR_CONNECT_TIMEOUT',
+  'GW_ERR_AUTHENTICATION_FAILED',
+  'GW_ERR_VERSION_MISMATCH',
+]);
+
 /** A register that talks nonsense to a client of the Gateway API. */
 function fakeRegister(
   name: string,
@@ -152,7 +160,7 @@ function fakeRegister(
       const fake = await open(bytes);
       const outcome = await target.ask<string>({ kind: 'connect', address: fake.address });
       await fake.close();
-      if (outcome !== 'connected' && outcome !== 'GW_ERR_CONNECT_TIMEOUT') {
+      if (!connectOutcomes.has(outcome)) {
         throw new Error(`connecting to a broken register ended with ${outcome}`);
       }
     },

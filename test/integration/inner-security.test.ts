@@ -78,7 +78,7 @@ test('who accepts without authorities asks nobody for a certificate, and for the
     cluster.log.some(({ reason }) => /did not return a certificate/.test(String(reason))),
   ).toBe(true);
   const stranger = cluster.gatewayClient({ ...anonymous, secretKey: 'another' });
-  await expect(stranger).rejects.toMatchObject({ code: 'GW_ERR_CONNECT_TIMEOUT' });
+  await expect(stranger).rejects.toMatchObject({ code: 'GW_ERR_AUTHENTICATION_FAILED' });
   const client = await cluster.connect();
   client.send('x');
   expect(await client.next()).toBe('x');
@@ -138,7 +138,7 @@ test('a key is changed while the cluster runs: who has both is linked with eithe
     expect(await api.getAllClientIdCount()).toBe(0);
   }
   const stranger = cluster.gatewayClient({ secretKey: 'newer', connectTimeoutMs: 400 });
-  await expect(stranger).rejects.toMatchObject({ code: 'GW_ERR_CONNECT_TIMEOUT' });
+  await expect(stranger).rejects.toMatchObject({ code: 'GW_ERR_AUTHENTICATION_FAILED' });
   const options = { name: 'late', eventHandler: '/given/by/the/test', registerAddress };
   const late = new BusinessWorkerRuntime(
     resolveBusinessWorkerOptions({ ...options, secretKey: 'new' }),
@@ -168,6 +168,6 @@ test.each([
   }
   for (const secretKey of ['older', ['newer', 'newest']]) {
     const stranger = cluster.gatewayClient({ secretKey, connectTimeoutMs: 400 });
-    await expect(stranger).rejects.toMatchObject({ code: 'GW_ERR_CONNECT_TIMEOUT' });
+    await expect(stranger).rejects.toMatchObject({ code: 'GW_ERR_AUTHENTICATION_FAILED' });
   }
 });

@@ -105,7 +105,11 @@ test('links need the secret key, on both sides', async () => {
   client.send('x');
   expect(await client.next()).toBe('x');
   const stranger = cluster.gatewayClient({ secretKey: 'wrong', connectTimeoutMs: 500 });
-  await expect(stranger).rejects.toMatchObject({ code: 'GW_ERR_CONNECT_TIMEOUT' });
+  await expect(stranger).rejects.toMatchObject({
+    code: 'GW_ERR_AUTHENTICATION_FAILED',
+    message: `the register at ${cluster.registerAddress} refused the secretKey: it must be the same in every process`,
+    cause: { code: 'GW_ERR_AUTHENTICATION_FAILED' },
+  });
   const friend = await cluster.gatewayClient();
   expect(await friend.getAllClientIdCount()).toBe(1);
   expect(JSON.stringify(cluster.log)).not.toMatch(/right|wrong/);

@@ -64,7 +64,9 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
    * Links to every gateway of a cluster, from any Node process that is no worker of it.
    *
    * @throws {GW_ERR_OPTION_INVALID} when an option is wrong
-   * @throws {GW_ERR_CONNECT_TIMEOUT} when no register and no etcd answers within `connectTimeoutMs`
+   * @throws {GW_ERR_AUTHENTICATION_FAILED} when within `connectTimeoutMs` a register refuses the `secretKey` and none accepts it
+   * @throws {GW_ERR_VERSION_MISMATCH} when a register speaks another version of the inner protocol, and none this one
+   * @throws {GW_ERR_CONNECT_TIMEOUT} when no register and no etcd answers within `connectTimeoutMs`; `cause` has the last failure
    */
   static async connect(
     options: GatewayClientOptions = {},
@@ -90,12 +92,12 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
     clearTimeout(timer);
     // A gateway that hangs keeps nobody from the others: queries tell that it is missing.
     if (pool.isKnown) return clientOf(pool);
+    const { failure } = pool;
     await pool.close();
     const asked = address.kind === 'etcd' ? 'etcd' : 'register';
     // The address of an etcd may hold a password.
     const shown = String(hideSecrets(registerAddress));
-    const text = `no ${asked} at ${shown} answered within ${connectTimeoutMs} ms`;
-    throw new GatewayWorkerError('GW_ERR_CONNECT_TIMEOUT', text);
+    throw connectFailed(`${asked} at ${shown}`, connectTimeoutMs, failure);
   }
 
   /**
@@ -200,6 +202,21 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
       writeUpdateSession(writer, to, packed);
     });
   }
+}
+
+/** Says why nobody has answered, with the last failure as its cause. */
+function connectFailed(asked: string, timeoutMs: number, cause?: Error): GatewayWorkerError {
+  const options = cause && { cause };
+  if (cause instanceof GatewayWorkerError && cause.code === 'GW_ERR_AUTHENTICATION_FAILED') {
+    const text = `the ${asked} refused the secretKey: it must be the same in every process`;
+    return new GatewayWorkerError(cause.code, text, options);
+  }
+  if (cause instanceof GatewayWorkerError && cause.code === 'GW_ERR_VERSION_MISMATCH') {
+    return new GatewayWorkerError(cause.code, `the ${asked}: ${cause.message}`, options);
+  }
+  const reason = cause === undefined ? '' : `: ${cause.message}`;
+  const text = `no ${asked} answered within ${timeoutMs} ms${reason}`;
+  return new GatewayWorkerError('GW_ERR_CONNECT_TIMEOUT', text, options);
 }
 
 function parseExclude(options: SendToGroupOptions): ClientAddress[] {

@@ -139,6 +139,11 @@ export class GatewayPool {
     return this.#directory.isKnown;
   }
 
+  /** Why no register or etcd was reached, once an attempt has failed. */
+  get failure(): Error | undefined {
+    return this.#directory.failure;
+  }
+
   /** Address of the gateway with this token, if it is alive but not linked. */
   unlinkedAddressOf(gatewayToken: number): string | undefined {
     return this.unlinkedAddresses.find(

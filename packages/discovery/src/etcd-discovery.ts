@@ -112,6 +112,9 @@ export class EtcdDiscovery implements Discovery {
       get isComplete() {
         return state.isKnown;
       },
+      get failure() {
+        return view.failure;
+      },
       get isCurrent() {
         return state.isCurrent;
       },

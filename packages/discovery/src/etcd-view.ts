@@ -28,6 +28,7 @@ export class EtcdView {
   readonly #abort = new AbortController();
   readonly #values = new Map<string, string>();
   readonly #done: Promise<void>;
+  #failure: Error | undefined;
 
   constructor(client: EtcdClient, prefix: string, events: EtcdViewEvents, logger: Logger) {
     this.#client = client;
@@ -35,6 +36,11 @@ export class EtcdView {
     this.#events = events;
     this.#logger = logger;
     this.#done = this.#follow();
+  }
+
+  /** Why the etcd could not be asked last. */
+  get failure(): Error | undefined {
+    return this.#failure;
   }
 
   /** Follows no more. */
@@ -54,6 +60,7 @@ export class EtcdView {
         if (await this.#watch(revision)) continue;
       } catch (error) {
         if (signal.aborted) return;
+        this.#failure = toError(error);
         if (failures === 0) this.#logger.warn({ reason: toError(error).message }, 'etcd away');
         failures += 1;
       }

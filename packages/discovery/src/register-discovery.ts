@@ -3,6 +3,7 @@ import {
   type DialedLinkOptions,
   describeDialFailure,
   formatHostPort,
+  GatewayWorkerError,
   type HostPort,
   parseHostPort,
 } from '@gatewayworker/core';
@@ -124,6 +125,9 @@ export class RegisterDiscovery implements Discovery {
       get isKnown() {
         return lists.isKnown;
       },
+      get failure() {
+        return failures.gravest;
+      },
       get isCurrent() {
         return lists.isCurrent;
       },
@@ -167,6 +171,12 @@ class DialFailures {
 
   clear(register: string): void {
     this.#errors.delete(register);
+  }
+
+  /** One that no retry mends, or else the last. */
+  get gravest(): Error | undefined {
+    const all = [...this.#errors.values()];
+    return all.find(isFinal) ?? all.at(-1);
   }
 
   list(): string[] {
@@ -214,6 +224,11 @@ class FirstRound {
     this.#isOver = true;
     clearTimeout(this.#timer);
   }
+}
+
+/** True when another attempt fails as well, until somebody changes the configuration of one of the two. */
+function isFinal(error: Error): boolean {
+  return error instanceof GatewayWorkerError && !error.retryable;
 }
 
 async function closeAll(links: readonly DialedLink[]): Promise<void> {
