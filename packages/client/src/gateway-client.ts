@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  blameCaller,
   createLogger,
   FlushScheduler,
   GatewayWorkerError,
@@ -40,7 +41,11 @@ import { handJoin, handToAll, handToClient } from './delivery.ts';
 import type { GatewayApi, SendToAllOptions, SendToGroupOptions } from './gateway-api.ts';
 import { GatewayPool } from './gateway-pool.ts';
 import { GatewayQueries } from './gateway-queries.ts';
-import { type GatewayClientOptions, resolveGatewayClientOptions } from './options.ts';
+import {
+  type GatewayClientOptions,
+  type ResolvedGatewayClientOptions,
+  resolveGatewayClientOptions,
+} from './options.ts';
 import { sendToAll, sendToClient, sendToGroups, sendToOnly, sendToUids } from './send.ts';
 import { packSession } from './session-argument.ts';
 
@@ -72,7 +77,7 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
     options: GatewayClientOptions = {},
     logger?: Logger,
   ): Promise<GatewayClient> {
-    const resolved = resolveGatewayClientOptions(options);
+    const resolved = resolveForCaller(options);
     const { registerAddress, secretKey, name, connectTimeoutMs } = resolved;
     const address = parseDiscoveryAddress('GatewayClient.registerAddress', registerAddress);
     const log = logger ?? createLogger({ fields: { role: 'client', name }, level: 'warn' });
@@ -240,4 +245,9 @@ function withoutTwins(
 /** Not in the class: a bundler gives another name to one that speaks of itself. */
 function clientOf(pool: GatewayPool): GatewayClient {
   return new GatewayClient(() => pool);
+}
+
+/** Not in the class either. */
+function resolveForCaller(options: GatewayClientOptions): ResolvedGatewayClientOptions {
+  return blameCaller(GatewayClient.connect, () => resolveGatewayClientOptions(options));
 }

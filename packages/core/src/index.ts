@@ -1,6 +1,7 @@
 export { brandErrors } from '@gatewayworker/protocol';
 export type { SecretKey } from './authentication.ts';
 export { type BackoffOptions, backoffDelayMs } from './backoff.ts';
+export { blameCaller, type Callee } from './blame-caller.ts';
 export { assertSecretKey, givenSecretKey } from './cluster-options.ts';
 export { describeDialFailure, withoutAddresses } from './dial-failure.ts';
 export { DialedLink, type DialedLinkOptions } from './dialed-link.ts';

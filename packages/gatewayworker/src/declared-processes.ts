@@ -1,5 +1,5 @@
 import nodeProcess from 'node:process';
-import { GatewayWorkerError, processState } from '@gatewayworker/core';
+import { blameCaller, type Callee, GatewayWorkerError, processState } from '@gatewayworker/core';
 import type { ProcessDeclaration } from '@gatewayworker/supervisor';
 import type { PortClaim } from './port-claims.ts';
 
@@ -23,12 +23,18 @@ function declarations(): Declarations {
 }
 
 /**
- * Adds to what `run()` will start.
+ * Adds to what `run()` will start; an error of it points to the line that called the constructor.
  *
+ * @param declaration - the class whose constructor was called
+ * @param describe - checks the options
  * @throws {GW_ERR_PHASE} after `run()`, which would never start it
  * @throws {GW_ERR_VERSION_MISMATCH} when another version of the package has declared processes
  */
-export function declareProcess(process: DeclaredProcess): void {
+export function declareProcess(declaration: Callee, describe: () => DeclaredProcess): void {
+  blameCaller(declaration, () => addProcess(describe()));
+}
+
+function addProcess(process: DeclaredProcess): void {
   const { declared, isClosed } = declarations();
   if (isClosed) {
     const message = `${process.role} "${process.name}" was declared after run(); declare it before`;

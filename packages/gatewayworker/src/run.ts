@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { isMainThread } from 'node:worker_threads';
-import { GatewayWorkerError } from '@gatewayworker/core';
+import { blameCaller, GatewayWorkerError } from '@gatewayworker/core';
 import {
   type ChildAssignment,
   childVariable,
@@ -33,7 +33,9 @@ import { exitAfterPrinting, exitWhenOutputFails, printError } from './terminal.t
 export function run(options: RunOptions = {}): void {
   const child = takeVariable(childVariable);
   if (child === undefined) exitWhenOutputFails();
-  const work = child === undefined ? runInMaster(options) : runInChild(readAssignment(child));
+  const work = blameCaller(run, () =>
+    child === undefined ? runInMaster(options) : runInChild(readAssignment(child)),
+  );
   work.catch((error: unknown) => {
     printError(formatError(error));
     exitAfterPrinting(1);

@@ -10,14 +10,16 @@ import { declareProcess } from '../declared-processes.ts';
 export class BusinessWorker {
   /** @throws {GW_ERR_OPTION_INVALID} naming the option, its value and what is allowed */
   constructor(options: BusinessWorkerOptions) {
-    const resolved = resolveBusinessWorkerOptions(options);
-    declareProcess({
-      role: Role.businessWorker,
-      name: resolved.name,
-      count: resolved.count,
-      listen: '',
-      ports: [],
-      createRuntime: (context) => new BusinessWorkerRuntime(resolved, context),
+    declareProcess(new.target, () => {
+      const resolved = resolveBusinessWorkerOptions(options);
+      return {
+        role: Role.businessWorker,
+        name: resolved.name,
+        count: resolved.count,
+        listen: '',
+        ports: [],
+        createRuntime: (context) => new BusinessWorkerRuntime(resolved, context),
+      };
     });
   }
 }

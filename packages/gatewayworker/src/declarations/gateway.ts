@@ -14,14 +14,16 @@ import { claimPorts, type PortClaim } from '../port-claims.ts';
 export class Gateway {
   /** @throws {GW_ERR_OPTION_INVALID} naming the option, its value and what is allowed */
   constructor(options: GatewayOptions) {
-    const resolved = resolveGatewayOptions(options);
-    declareProcess({
-      role: Role.gateway,
-      name: resolved.name,
-      count: resolved.count,
-      listen: resolved.listen,
-      ports: claimGatewayPorts(resolved),
-      createRuntime: (context) => loadGateway(resolved, context),
+    declareProcess(new.target, () => {
+      const resolved = resolveGatewayOptions(options);
+      return {
+        role: Role.gateway,
+        name: resolved.name,
+        count: resolved.count,
+        listen: resolved.listen,
+        ports: claimGatewayPorts(resolved),
+        createRuntime: (context) => loadGateway(resolved, context),
+      };
     });
   }
 }

@@ -12,17 +12,19 @@ import { claimPorts } from '../port-claims.ts';
 export class Register {
   /** @throws {GW_ERR_OPTION_INVALID} naming the option, its value and what is allowed */
   constructor(options: RegisterOptions = {}) {
-    const resolved = resolveRegisterOptions(options);
-    const { name, listen } = resolved;
-    const { host, port } = parseHostPort('Register.listen', listen);
-    const claim = { owner: `Register "${name}"`, option: 'Register.listen', value: listen };
-    declareProcess({
-      role: Role.register,
-      name,
-      count: 1,
-      listen,
-      ports: claimPorts({ ...claim, host, port }, 1),
-      createRuntime: (context) => new RegisterRuntime(resolved, context),
+    declareProcess(new.target, () => {
+      const resolved = resolveRegisterOptions(options);
+      const { name, listen } = resolved;
+      const { host, port } = parseHostPort('Register.listen', listen);
+      const claim = { owner: `Register "${name}"`, option: 'Register.listen', value: listen };
+      return {
+        role: Role.register,
+        name,
+        count: 1,
+        listen,
+        ports: claimPorts({ ...claim, host, port }, 1),
+        createRuntime: (context) => new RegisterRuntime(resolved, context),
+      };
     });
   }
 }

@@ -11,14 +11,16 @@ import { WorkerRuntime } from '../worker-runtime.ts';
 export class Worker {
   /** @throws {GW_ERR_OPTION_INVALID} naming the option, its value and what is allowed */
   constructor(options: WorkerOptions) {
-    const resolved = resolveWorkerOptions(options);
-    declareProcess({
-      role: Role.worker,
-      name: resolved.name,
-      count: resolved.count,
-      listen: '',
-      ports: [],
-      createRuntime: (context) => new WorkerRuntime(resolved, context),
+    declareProcess(new.target, () => {
+      const resolved = resolveWorkerOptions(options);
+      return {
+        role: Role.worker,
+        name: resolved.name,
+        count: resolved.count,
+        listen: '',
+        ports: [],
+        createRuntime: (context) => new WorkerRuntime(resolved, context),
+      };
     });
   }
 }
