@@ -1,0 +1,78 @@
+import { execFile } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { repositoryRoot } from '@gatewayworker/testing';
+
+/** What npm would publish, as files in a folder. */
+export interface PackedPackages {
+  /** Tarballs of the packages of this repository. */
+  readonly own: readonly string[];
+  /** Tarballs of what they depend on. */
+  readonly others: readonly string[];
+  /** Removes the folder. */
+  dispose(): Promise<void>;
+}
+
+interface Manifest {
+  readonly private?: boolean;
+  readonly dependencies?: Readonly<Record<string, string>>;
+}
+
+/** Packs every published package and, so that they can be installed offline, all that they depend on. */
+export async function packPackages(): Promise<PackedPackages> {
+  const folder = await mkdtemp(join(tmpdir(), 'gatewayworker-packed-'));
+  const own: string[] = [];
+  for (const name of await readdir(join(repositoryRoot, 'packages'))) {
+    const path = join(repositoryRoot, 'packages', name);
+    if ((await readManifest(path)).private !== true) own.push(path);
+  }
+  return {
+    own: await pack(own, join(folder, 'own')),
+    others: await pack(await findDependencies(own), join(folder, 'others')),
+    dispose: () => rm(folder, { recursive: true }),
+  };
+}
+
+/** Runs npm without what an `npm test` around this process has put into the environment. */
+export async function npm(args: readonly string[], cwd: string): Promise<string> {
+  const inherited = Object.entries(process.env).filter(([name]) => !/^npm_|^INIT_CWD$/i.test(name));
+  const env = { ...Object.fromEntries(inherited), npm_config_update_notifier: 'false' };
+  const { stdout } = await promisify(execFile)('npm', args, { cwd, env });
+  return stdout;
+}
+
+async function pack(paths: readonly string[], destination: string): Promise<string[]> {
+  await mkdir(destination);
+  const flags = ['--ignore-scripts', '--silent', '--pack-destination', destination];
+  await npm(['pack', ...flags, ...paths], repositoryRoot);
+  return (await readdir(destination)).map((file) => join(destination, file));
+}
+
+/** Folders of everything outside this repository that these packages depend on, but for what is optional. */
+async function findDependencies(own: readonly string[]): Promise<string[]> {
+  const found = new Set<string>();
+  const visit = async (path: string): Promise<void> => {
+    for (const name of Object.keys((await readManifest(path)).dependencies ?? {})) {
+      const dependency = realpathSync(locate(name, path));
+      if (found.has(dependency) || own.some((one) => realpathSync(one) === dependency)) continue;
+      found.add(dependency);
+      await visit(dependency);
+    }
+  };
+  for (const path of own) await visit(path);
+  return [...found];
+}
+
+function locate(name: string, from: string): string {
+  const path = join(from, 'node_modules', name);
+  if (existsSync(path)) return path;
+  if (dirname(from) === from) throw new Error(`${name} is not installed`);
+  return locate(name, dirname(from));
+}
+
+async function readManifest(path: string): Promise<Manifest> {
+  return JSON.parse(await readFile(join(path, 'package.json'), 'utf8'));
+}
