@@ -209,7 +209,7 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
   }
 }
 
-/** Says why nobody has answered, with the last failure as its cause. */
+/** The error of `connect` when no register and no etcd has answered, with the last failure as its cause. */
 function connectFailed(asked: string, timeoutMs: number, cause?: Error): GatewayWorkerError {
   const options = cause && { cause };
   if (cause instanceof GatewayWorkerError && cause.code === 'GW_ERR_AUTHENTICATION_FAILED') {
@@ -247,7 +247,7 @@ function clientOf(pool: GatewayPool): GatewayClient {
   return new GatewayClient(() => pool);
 }
 
-/** Not in the class either. */
+/** Outside of the class for the same reason. */
 function resolveForCaller(options: GatewayClientOptions): ResolvedGatewayClientOptions {
   return blameCaller(GatewayClient.connect, () => resolveGatewayClientOptions(options));
 }

@@ -49,7 +49,7 @@ export interface Directory {
   readonly failures: readonly string[];
   /** True once everybody has told, or was asked in vain: until then more gateways may be told of at any moment. */
   readonly isComplete: boolean;
-  /** Why no register or etcd was reached, once an attempt has failed: the failure of one that will not go away first. */
+  /** Why no register or etcd was reached, once an attempt has failed; a failure that no retry mends comes first. */
   readonly failure: Error | undefined;
   /** True while somebody tells: what is known is not of the past. */
   readonly isCurrent: boolean;

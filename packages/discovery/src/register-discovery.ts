@@ -226,7 +226,7 @@ class FirstRound {
   }
 }
 
-/** True when another attempt fails as well, until somebody changes the configuration of one of the two. */
+/** True when every further attempt fails as well, as long as both processes keep their configuration. */
 function isFinal(error: Error): boolean {
   return error instanceof GatewayWorkerError && !error.retryable;
 }
