@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest';
-import { listSources, readText, withoutComments } from './repository.ts';
+import { listFiles, listSources, readText, withoutComments } from './repository.ts';
 
-/** Where every connection and link of a process is served. */
+/** Where every connection and link of a process is served; a log belongs to no connection. */
 const guarded = [
-  ...['core', 'gateway', 'register', 'discovery', 'client', 'business-worker'].flatMap((folder) =>
-    listSources(folder),
-  ),
+  ...['core', 'gateway', 'register', 'discovery', 'client', 'business-worker']
+    .flatMap((folder) => listSources(folder))
+    .filter((path) => !/core\/src\/(?:logger|output|paced-log)\.ts$/.test(path)),
   'packages/supervisor/src/control-server.ts',
   'packages/supervisor/src/health-server.ts',
 ];
 
 /** Whatever hands a function to Node.js, which calls it later: an exception there ends the process. */
 const registration =
-  /\.(?:on|once|addListener|prependListener|prependOnceListener)\(|(?<![\w#])(?:setTimeout|setInterval|setImmediate|queueMicrotask)\(|\.(?:nextTick|setTimeout|then|catch|finally)\(|\bcreate(?:Tls)?Server\(|\.(?:write|end)\((?=[^()]*,\s*(?:\(|\w+\)))|\bvoid (?=[\w.#?]+\()/g;
+  /\.(?:on|once|addListener|prependListener|prependOnceListener)\(|(?<![\w#])(?:setTimeout|setInterval|setImmediate|queueMicrotask)\(|\.(?:nextTick|setTimeout|then|catch|finally)\(|(?<![#\w])create(?:Tls)?Server\(|\.(?:write|end)\((?=[^()]*,\s*(?:\(|\w+\)))|\bvoid (?=[\w.#?]+\()/g;
 
 /** Functions that run nothing of ours: they end a socket, clear a timer, forget an entry or settle a promise. */
 const harmless =
@@ -22,17 +22,12 @@ const harmless =
 const exempt: Readonly<Record<string, string>> = {
   'packages/core/src/flush-scheduler.ts: setImmediate(this.#run);':
     'the turn of a process: each flush in it is guarded',
-  'packages/core/src/frame-server.ts: #createTlsServer(tls: InnerTlsOptions, accept: (socket: Socket) => void): Server {':
-    'a declaration',
   "packages/core/src/frame-server.ts: server.once('error', fail);":
     'settles the promise of a start',
   "packages/core/src/frame-server.ts: server.once('listening', succeed);":
     'settles the promise of a start',
   'packages/core/src/guard.ts: void promise.then(this.wrap(point, onValue, end), handleReason);':
     'the guard itself',
-  'packages/core/src/logger.ts: return { write: (line) => void process.stdout.write(prettyLine(line)) };':
-    'a log of the process',
-  'packages/core/src/paced-log.ts: this.#timer = setTimeout(() => {': 'a log of the process',
   'packages/core/src/request-table.ts: this.#timer ??= setInterval(() => this.expire(), this.#tickMs);':
     'rejects promises, which runs nothing within the call',
   'packages/gateway/src/event-dispatcher.ts: this.#bindTimer = setImmediate(() => {':
@@ -222,4 +217,12 @@ test('each guarded point has a name of its own', () => {
     ...readText(path).matchAll(/\bguard\.(?:wrap|follow)\(/g),
   ]);
   expect(points).toHaveLength(calls.length);
+});
+
+test('at each guarded point a test throws', () => {
+  const tests = listFiles(/\.test\.ts$/)
+    .map((path) => readText(path))
+    .filter((text) => /\bFaultyGuard\b/.test(text) && /@gatewayworker\/testing/.test(text))
+    .join('\n');
+  expect(points.filter((point) => !tests.includes(`'${point}'`))).toEqual([]);
 });

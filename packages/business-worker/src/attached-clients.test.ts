@@ -26,6 +26,7 @@ import {
   writeClientMessage,
   writeMessage,
 } from '@gatewayworker/protocol';
+import { FaultyGuard } from '@gatewayworker/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { AttachedClients } from './attached-clients.ts';
 import type { ClientContext, ClientEvent } from './client-context.ts';
@@ -135,19 +136,20 @@ class Worker {
   readonly happened: Happened[] = [];
   /** Random ids of gateways that a register tells to be alive. */
   readonly alive = new Set<string>();
-  readonly clients: AttachedClients = new AttachedClients({
-    gateway: new GatewayClient(() => {
-      throw new GatewayWorkerError('GW_ERR_NOT_IN_WORKER');
-    }),
-    guard: new Guard(),
-    logger: createLogger({ stdout: false }),
-    onEvent: (context, event) => this.happened.push({ context, event }),
-    decide: undefined,
-    isAlive: ({ instanceId }) => this.alive.has(instanceId),
-    redelivers: false,
-  });
+  readonly clients: AttachedClients;
 
-  constructor() {
+  constructor(guard = new Guard()) {
+    this.clients = new AttachedClients({
+      gateway: new GatewayClient(() => {
+        throw new GatewayWorkerError('GW_ERR_NOT_IN_WORKER');
+      }),
+      guard,
+      logger: createLogger({ stdout: false }),
+      onEvent: (context, event) => this.happened.push({ context, event }),
+      decide: undefined,
+      isAlive: ({ instanceId }) => this.alive.has(instanceId),
+      redelivers: false,
+    });
     onTestFinished(() => this.clients.close());
   }
 
@@ -441,6 +443,22 @@ test('ends the clients of a lost gateway 64 per turn', () => {
     perTurn.push(worker.takeEvents().length);
   }
   expect(perTurn).toEqual([64, 64, 22]);
+});
+
+test('an exception among the clients of a lost gateway keeps no end from the others', () => {
+  useFakeClock();
+  const guard = new FaultyGuard(createLogger({ stdout: false }));
+  const worker = new Worker(guard);
+  const gateway = worker.link();
+  for (let connection = 0; connection < 150; connection++) gateway.attach(connection);
+  guard.arm('clients of a lost gateway');
+  worker.clients.removeLink(gateway.link);
+  while (vi.getTimerCount() > 0) vi.advanceTimersToNextTimer();
+  expect([worker.takeEvents().length, guard.thrown, worker.clients.hasLost]).toEqual([
+    150,
+    1,
+    false,
+  ]);
 });
 
 test('takes no frame of a link that is gone, and tells it nothing', () => {

@@ -57,7 +57,7 @@ export class FlushScheduler {
     this.guard = guard;
     this.#now = now;
     this.#flush = guard.wrap(
-      'flush',
+      'output flush',
       (target: Flushable) => target.flush(),
       (error, target) => target.fail(error),
     );

@@ -230,7 +230,7 @@ export class GatheredSocket implements Flushable {
     const { guard } = this.#scheduler;
     socket.write(
       nothing,
-      guard.wrap('drain', handleDrain, (error) => this.fail(error)),
+      guard.wrap('output drain', handleDrain, (error) => this.fail(error)),
     );
   }
 }

@@ -1,4 +1,6 @@
-import { temporaryFolder } from '@gatewayworker/testing';
+import { connect, type Socket } from 'node:net';
+import { createLogger } from '@gatewayworker/core';
+import { eventually, FaultyGuard, temporaryFolder } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { ControlClient } from './control-client.ts';
 import { ControlServer } from './control-server.ts';
@@ -23,3 +25,35 @@ test('passes on the parts of an answer before its result', async () => {
   expect(parts).toEqual([1, 2, 3]);
   client?.close();
 });
+
+test.each(['control connection', 'control data', 'control answer', 'control sign of life'])(
+  'an exception at %s closes the connection, and others are answered',
+  async (point) => {
+    const folder = await temporaryFolder('faults');
+    onTestFinished(folder.dispose);
+    const path = `${folder.path}/x.sock`;
+    const guard = new FaultyGuard(createLogger({ stdout: false }));
+    let isSlow = false;
+    const handler = {
+      onOrder: async () => {
+        if (isSlow) await eventually(() => guard.thrown === 1);
+        return 'done';
+      },
+      onOrphan: (_: unknown, socket: Socket) => socket.destroy(),
+    };
+    const server = new ControlServer(path, handler, guard);
+    await server.tryListen();
+    onTestFinished(() => server.close());
+    const bystander = await ControlClient.connect(path);
+    await bystander?.request({ command: 'ping' }, 5_000);
+    isSlow = point === 'control sign of life';
+    guard.arm(point);
+    const victim = connect(path).on('error', () => undefined);
+    victim.write('{"request":1,"order":{"command":"ping"}}\n');
+    victim.resume();
+    await new Promise((resolve) => victim.once('close', resolve));
+    await eventually(() => guard.thrown === 1);
+    expect(await bystander?.request({ command: 'ping' }, 5_000)).toBe('done');
+    bystander?.close();
+  },
+);

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { createLogger } from '@gatewayworker/core';
-import { eventually, freePorts } from '@gatewayworker/testing';
+import { eventually, FaultyGuard, freePorts } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { type HealthReport, type ProcessHealth, reportHealth } from './health-report.ts';
 import { HealthServer } from './health-server.ts';
@@ -20,10 +20,12 @@ const gateway: ProcessHealth = { ...well, role: 'gateway', name: 'front' };
 /** A server that answers for these processes; answers its port. */
 async function serve(
   report: () => Promise<HealthReport> = async () => reportHealth([gateway, worker]),
+  guard?: FaultyGuard,
 ): Promise<number> {
   const [port = 0] = await freePorts(1);
   const logger = createLogger({ stdout: false });
-  const server = new HealthServer({ host: '127.0.0.1', port }, { report, logger });
+  const context = { report, logger, ...(guard && { guard }) };
+  const server = new HealthServer({ host: '127.0.0.1', port }, context);
   await server.listen();
   onTestFinished(() => server.close());
   return port;
@@ -152,3 +154,16 @@ test('a port that is taken is named', async () => {
   });
   second.close();
 });
+
+test.each(['probe connection', 'probe', 'probe answer'])(
+  'an exception at %s closes the connection, and the next probe is answered',
+  async (point) => {
+    const guard = new FaultyGuard(createLogger({ stdout: false }));
+    const port = await serve(undefined, guard);
+    guard.arm(point);
+    const request = 'GET /live HTTP/1.1\r\nHost: x\r\n\r\n';
+    await exchange(port, request).catch(() => undefined);
+    await eventually(() => guard.thrown === 1);
+    expect(await exchange(port, request)).toMatch(/^HTTP\/1\.1 200 /);
+  },
+);
