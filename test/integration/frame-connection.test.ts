@@ -69,13 +69,14 @@ test('a peer that only answers pings stays', async () => {
   connection.onClose = () => {
     isClosed = true;
   };
-  connection.startHeartbeat(10);
+  // Long enough for a busy machine to answer each ping in time.
+  connection.startHeartbeat(1000);
   let pongs = 0;
   near.on('data', () => {
     pongs += 1;
   });
   proven(new FrameConnection(far, scheduler));
-  await eventually(() => pongs >= 5);
+  await eventually(() => pongs >= 2);
   expect(isClosed).toBe(false);
 });
 

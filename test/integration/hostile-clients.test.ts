@@ -123,7 +123,8 @@ test.each([
         ...echo,
         onClose: (_id, ctx) => void ends.push([ctx.closed?.by, ctx.closed?.code]),
       },
-      gatewayOptions: { maxMessageBytes: 16_777_216 },
+      // Without pings: a busy machine takes longer than their interval.
+      gatewayOptions: { maxMessageBytes: 16_777_216, pingInterval: 0 },
     });
     const other = await cluster.connect();
     const part = { isFinal: false };
@@ -148,7 +149,7 @@ test.each([
 test('deflate bombs are closed with 1009 while another client is served', async () => {
   const cluster = await roles({
     events: echo,
-    gatewayOptions: { perMessageDeflate: true, maxMessageBytes: 100_000 },
+    gatewayOptions: { perMessageDeflate: true, maxMessageBytes: 100_000, pingInterval: 0 },
   });
   const { port = 0 } = cluster.gateways[0] ?? {};
   const other = await cluster.connect();

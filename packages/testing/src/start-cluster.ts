@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { requestStatus, resolveRunOptions } from '@gatewayworker/supervisor';
 import { eventually } from './eventually.ts';
 import type { NetworkHost } from './network-namespaces.ts';
@@ -152,8 +153,11 @@ function isSlow(output: string): boolean {
 }
 
 async function hasStarted(cluster: Cluster): Promise<boolean> {
-  const rows = await cluster.status();
-  return rows.every(({ state }) => state !== 'starting');
+  // An answer that takes longer is asked for again.
+  const timer = new AbortController();
+  const tooLate = sleep(20_000, undefined, { signal: timer.signal }).catch(() => undefined);
+  const rows = await Promise.race([cluster.status(), tooLate]).finally(() => timer.abort());
+  return rows?.every(({ state }) => state !== 'starting') ?? false;
 }
 
 function hasEnded(child: ChildProcess): boolean {
