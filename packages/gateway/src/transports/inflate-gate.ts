@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Guard } from '@gatewayworker/core';
 import type { WebSocket } from 'ws';
 
 type Callback = (error: Error | null, result?: Buffer) => void;
@@ -21,13 +22,13 @@ export class InflateGate {
   #waiting: { readonly run: () => void; readonly fail: Callback } | undefined;
 
   /** @returns `undefined` when this websocket compresses nothing */
-  static of(websocket: WebSocket, socket: Socket): InflateGate | undefined {
+  static of(websocket: WebSocket, socket: Socket, guard: Guard): InflateGate | undefined {
     const extensions: unknown = Reflect.get(websocket, '_extensions');
     const extension: unknown = Object(extensions)['permessage-deflate'];
-    return isDeflateExtension(extension) ? new InflateGate(extension, socket) : undefined;
+    return isDeflateExtension(extension) ? new InflateGate(extension, socket, guard) : undefined;
   }
 
-  private constructor(extension: DeflateExtension, socket: Socket) {
+  private constructor(extension: DeflateExtension, socket: Socket, guard: Guard) {
     const decompress = extension.decompress.bind(extension);
     extension.decompress = (data, isLast, callback) => {
       const run = (): void =>
@@ -39,11 +40,15 @@ export class InflateGate {
       else run();
     };
     // `ws` waits for what it has begun to read before it tells that the connection is closed.
-    socket.once('close', () => {
+    const drop = (): void => {
       const waiting = this.#waiting;
       this.#waiting = undefined;
       waiting?.fail(new Error('the connection closed before its message was read'));
-    });
+    };
+    socket.once(
+      'close',
+      guard.wrap('inflater close', drop, () => socket.destroy()),
+    );
   }
 
   /** Has messages wait, or lets them go on. */

@@ -111,7 +111,9 @@ export class WebsocketSocket implements ClientSocket {
     this.#tooBigReason = options.tooBigReason;
     this.#deflater = options.deflater;
     this.#listeners = options.listeners;
-    if (options.deflater !== undefined) this.#inflateGate = InflateGate.of(websocket, socket);
+    if (options.deflater !== undefined) {
+      this.#inflateGate = InflateGate.of(websocket, socket, options.scheduler.guard);
+    }
     this.remoteAddress = options.remoteAddress;
     this.remotePort = options.remotePort;
     this.listenPort = options.listenPort;
