@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import type { EventHandler } from '@gatewayworker/business-worker';
-import { PacedLog } from '@gatewayworker/core';
+import { Output, PacedLog } from '@gatewayworker/core';
 import {
   ByteWriter,
   Command,
@@ -310,6 +310,14 @@ const producers: Readonly<Record<string, () => Promise<void>>> = {
     expect(() => api.setSession(id, { a: 'x'.repeat(1_100_000) })).toThrow(RangeError);
     api.updateSession(id, { more: 'x'.repeat(100_000) });
     await awaitLimit(cluster, 'sessionTooLarge');
+  },
+  output: async () => {
+    const output = new Output({ name: 'full', open: () => openSync('/dev/full', 'w') });
+    const line = `${'x'.repeat(9_999)}\n`;
+    for (let count = 0; count < 1000; count += 1) output.write(line);
+    // 104 of them are 1 MiB.
+    expect(output.dropped).toBeGreaterThanOrEqual(895);
+    expect(output.dropped).toBeLessThan(1000);
   },
   'throttled log': async () => {
     const { logger, lines } = captureLogger();
