@@ -62,7 +62,8 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
   },
 );
 
-test.each(['SIGINT', 'SIGTERM'] as const)(
+// nodemon sends SIGUSR2 to every process.
+test.each(['SIGINT', 'SIGTERM', 'SIGUSR2'] as const)(
   'stops in order when every process gets %s at once',
   async (signal) => {
     const [registerPort = 0, innerPort = 0, port = 0] = await freePorts(3);
