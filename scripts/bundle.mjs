@@ -1,5 +1,6 @@
 // Makes of each package one file, and one for each part that is loaded later: dist/*.js, beside the types that
 // tsc has written. A process of some hundred small modules takes twice as long to start.
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,8 +33,12 @@ async function bundle(name) {
   for (const { path, contents } of outputFiles) await replace(path, contents);
   // Of earlier builds. Last, for processes that run to find their parts as long as they can.
   const written = new Set(outputFiles.map(({ path }) => basename(path)));
-  for (const file of await readdir(`${folder}/dist`)) {
-    if (/\.js(\.map)?$/.test(file) && !written.has(file)) await rm(`${folder}/dist/${file}`);
+  for (const file of await readdir(`${folder}/dist`, { recursive: true })) {
+    const isOldBundle = /\.js(\.map)?$/.test(file) && !written.has(file);
+    // tsc leaves the types of a source that was removed, and npm would publish them.
+    const [, typed] = /^(.*)\.d\.ts(?:\.map)?$/.exec(file) ?? [];
+    const isOldType = typed !== undefined && !existsSync(`${folder}/src/${typed}.ts`);
+    if (isOldBundle || isOldType) await rm(`${folder}/dist/${file}`);
   }
 }
 
