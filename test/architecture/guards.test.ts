@@ -22,6 +22,10 @@ const harmless =
 const exempt: Readonly<Record<string, string>> = {
   'packages/core/src/flush-scheduler.ts: setImmediate(this.#run);':
     'the turn of a process: each flush in it is guarded',
+  'packages/core/src/descriptor-reserve.ts: this.#timer = setInterval(() => this.#check(), CHECK_INTERVAL_MS).unref();':
+    'a timer of the process, which concerns no connection',
+  "packages/core/src/frame-server.ts: this.#server.on('error', (error) => this.#failures.warn({ err: error }));":
+    'the listening socket of the process',
   "packages/core/src/frame-server.ts: server.once('error', fail);":
     'settles the promise of a start',
   "packages/core/src/frame-server.ts: server.once('listening', succeed);":
@@ -38,8 +42,10 @@ const exempt: Readonly<Record<string, string>> = {
     'a timer of the process: each client in it is guarded',
   'packages/gateway/src/subscriptions/interest-publisher.ts: setImmediate(() => {':
     'a timer of the process: each link in it is guarded',
-  "packages/gateway/src/transports/client-listener.ts: this.#server.on('error', (error) => logger.error({ err: error }, 'client listener failed'));":
+  "packages/gateway/src/transports/client-listener.ts: this.#server.on('error', (error) => this.#failures.warn({ err: error }));":
     'the listening socket of the process',
+  "packages/gateway/src/transports/client-listener.ts: raw.once('close', () => {":
+    'counts a number down',
   "packages/gateway/src/transports/connections-per-address.ts: socket.once('close', () => this.#giveBack(key));":
     'counts a number down',
   'packages/gateway/src/transports/port-holder.ts: const server = createServer({ noDelay: true }, this.#onSocket);':
@@ -85,7 +91,7 @@ const exempt: Readonly<Record<string, string>> = {
   'packages/supervisor/src/control-server.ts: () => void send({ request, isPending: true }),':
     'within a guarded timer; the promise never rejects',
   'packages/supervisor/src/control-server.ts: .then(': 'part of a promise that the guard follows',
-  "packages/supervisor/src/health-server.ts: this.#server.on('error', (error) => this.#logger.warn(error, 'could not take a probe'));":
+  "packages/supervisor/src/health-server.ts: this.#server.on('error', (error) => this.#failures.warn({ err: error }));":
     'the listening socket of the process',
 };
 

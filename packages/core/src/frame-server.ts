@@ -53,6 +53,7 @@ export class FrameServer {
   readonly #unproven = new Map<string, Socket>();
   readonly #guard: Guard;
   readonly #refusals: PacedLog;
+  readonly #failures: PacedLog;
   /** Links that can be resumed, by their id. */
   readonly #resumable = new Map<string, { connection: FrameConnection; dialer: string }>();
 
@@ -62,6 +63,7 @@ export class FrameServer {
     const { guard } = scheduler;
     this.#guard = guard;
     this.#refusals = new PacedLog(options.logger, 'inner link refused');
+    this.#failures = new PacedLog(options.logger, 'inner listener failed');
     const accept = guard.wrap('link accept', (socket: Socket) => this.#accept(socket), destroy);
     this.#server =
       tls === undefined
@@ -87,6 +89,8 @@ export class FrameServer {
    */
   async listen({ host, port }: HostPort, owner: string): Promise<number> {
     await listen(this.#server, { host, port, exclusive: true }, owner);
+    // Such as too many open files, which the next connection may not meet.
+    this.#server.on('error', (error) => this.#failures.warn({ err: error }));
     return boundPort(this.#server);
   }
 
@@ -102,6 +106,7 @@ export class FrameServer {
     for (const socket of this.#unproven.values()) socket.destroy();
     await closed;
     this.#refusals.close();
+    this.#failures.close();
   }
 
   #createTlsServer(tls: InnerTlsOptions, accept: (socket: Socket) => void): Server {

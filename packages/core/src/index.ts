@@ -3,6 +3,7 @@ export type { SecretKey } from './authentication.ts';
 export { type BackoffOptions, backoffDelayMs } from './backoff.ts';
 export { blameCaller, type Callee } from './blame-caller.ts';
 export { assertSecretKey, givenSecretKey } from './cluster-options.ts';
+export { DescriptorReserve } from './descriptor-reserve.ts';
 export { describeDialFailure, withoutAddresses } from './dial-failure.ts';
 export { DialedLink, type DialedLinkOptions } from './dialed-link.ts';
 export {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type ConnectionStatus,
   canonicalAddress,
+  DescriptorReserve,
   emptyRoleStatus,
   FlushScheduler,
   FrameServer,
@@ -29,6 +30,7 @@ import { ClientSender } from './client-sender.ts';
 import { ClientTable } from './client-table.ts';
 import { listConnections } from './connection-list.ts';
 import { EventDispatcher } from './event-dispatcher.ts';
+import type { GatewayContext } from './gateway-context.ts';
 import {
   type ClientTables,
   equipClient,
@@ -51,23 +53,6 @@ import { createRouter } from './worker-router.ts';
 /** How a client ends whose events have waited for too long. */
 const expired = [ClosedBy.Server, CloseCode.TryAgainLater, 'no worker is ready'] as const;
 
-/** Where a gateway runs. */
-export interface GatewayContext {
-  /** Number of the process within its declaration, from 0. */
-  readonly id: number;
-  readonly logger: Logger;
-  /** Keeps exceptions of one connection or link from the process. @default one that logs */
-  readonly guard?: Guard | undefined;
-  /**
-   * Whether an earlier process of this number may live, whose master was killed: it may have the port for
-   * inner links, so that a free one will do, and it serves clients as long as this one has no workers.
-   * @default false
-   */
-  readonly hasPredecessor?: boolean;
-  /** Resolves once no process of before has the port for clients. @default none has */
-  readonly claimPort?: () => Promise<void>;
-}
-
 /** Time that a gateway which starts waits for workers that the registers name, in milliseconds. */
 const WORKERS_TIMEOUT_MS = 2000;
 /** The same where the process before serves meanwhile: workers link within 1 s once they have found the register. */
@@ -85,6 +70,7 @@ export class GatewayRuntime implements RoleRuntime {
   readonly #hasPredecessor: boolean;
   readonly #claimPort: () => Promise<void>;
   readonly #logger: Logger;
+  readonly #descriptors: DescriptorReserve;
   readonly #instanceId: string = randomUUID();
   readonly #guard: Guard;
   readonly #scheduler: FlushScheduler;
@@ -115,9 +101,11 @@ export class GatewayRuntime implements RoleRuntime {
     const scheduler = new FlushScheduler(guard);
     this.#guard = guard;
     this.#scheduler = scheduler;
+    const descriptors = context.descriptors ?? new DescriptorReserve(logger);
+    this.#descriptors = descriptors;
     const clients = new ClientTable();
     const limits = new LimitCounters();
-    this.#transport = createTransport(options, { scheduler, limits, logger });
+    this.#transport = createTransport(options, { scheduler, limits, descriptors, logger });
     const tables: ClientTables = {
       clients,
       uids: new MembershipIndex(),
@@ -290,11 +278,13 @@ export class GatewayRuntime implements RoleRuntime {
     this.#dispatcher.close();
     await this.#innerServer.close();
     this.#guard.close();
+    this.#descriptors.close();
   }
 
   #obstacles(): string[] {
     const { isKnown = false, failures } = this.#announcement ?? {};
     const obstacles = this.#routes.describeEmpty();
+    if (this.#descriptors.isUsed) obstacles.push('too many open files: new clients are refused');
     return isKnown ? obstacles : [...obstacles, this.#describeAway(failures)];
   }
 

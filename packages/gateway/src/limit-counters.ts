@@ -11,6 +11,8 @@ export class LimitCounters {
   connections = 0;
   /** Clients refused because their address has `maxConnectionsPerIp`. */
   connectionsPerIp = 0;
+  /** Clients refused because the process had no file descriptor left for them. */
+  descriptors = 0;
   /** Handshakes refused because of their `Origin`. */
   origin = 0;
   /** Handshakes refused because no route has their path. */

@@ -1,4 +1,5 @@
-import type { GatewayContext, GatewayRuntime } from './gateway-runtime.ts';
+import type { GatewayContext } from './gateway-context.ts';
+import type { GatewayRuntime } from './gateway-runtime.ts';
 import type { ResolvedGatewayOptions } from './options.ts';
 
 /**

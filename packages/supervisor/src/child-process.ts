@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import {
+  DescriptorReserve,
   GatewayWorkerError,
   guardStandardStreams,
   type Logger,
@@ -40,6 +41,7 @@ class ChildProcess {
   readonly #assignment: ChildAssignment;
   readonly #log: ProcessLog;
   readonly #logger: Logger;
+  readonly #descriptors: DescriptorReserve;
   readonly #master: MasterLink;
   readonly #pages = new ConnectionPages();
   readonly #sampler: ProcessSampler;
@@ -58,6 +60,7 @@ class ChildProcess {
     this.#assignment = assignment;
     this.#log = openLog({ fields: { role, name, id }, file: logFile, stdout: logToStdout });
     this.#logger = this.#log.logger;
+    this.#descriptors = new DescriptorReserve(this.#logger);
     this.#sampler = new ProcessSampler(() => {
       const status = this.#runtime?.status();
       return status === undefined ? 0 : status.received + status.requests;
@@ -110,7 +113,9 @@ class ChildProcess {
       const declaration = findDeclaration(this.#assignment, declarations);
       const { id, hasPredecessor } = this.#assignment;
       const claimPort = () => this.#claimPort();
-      const context = { id, logger: this.#logger, hasPredecessor, claimPort };
+      const logger = this.#logger;
+      const descriptors = this.#descriptors;
+      const context = { id, logger, descriptors, hasPredecessor, claimPort };
       this.#runtime = await declaration.createRuntime(context);
       await this.#runtime.start();
       // Lets a `listen()` that the runtime has not waited for send its request to the master first,

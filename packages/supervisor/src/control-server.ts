@@ -104,6 +104,8 @@ export class ControlServer {
       const mask = process.umask(0o177);
       this.#server.listen(this.#path, () => {
         this.#server.off('error', reject);
+        // A connection that the system could not give is the asker's loss alone.
+        this.#server.on('error', () => {});
         resolve();
       });
       process.umask(mask);

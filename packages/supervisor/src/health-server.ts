@@ -6,6 +6,7 @@ import {
   type HostPort,
   type Logger,
   listen,
+  PacedLog,
   toError,
   withoutAddresses,
 } from '@gatewayworker/core';
@@ -33,7 +34,7 @@ interface Question {
 export class HealthServer {
   readonly #address: HostPort;
   readonly #report: () => Promise<HealthReport>;
-  readonly #logger: Logger;
+  readonly #failures: PacedLog;
   readonly #server: Server;
   /** The oldest first. */
   readonly #sockets = new Set<Socket>();
@@ -49,7 +50,7 @@ export class HealthServer {
   ) {
     this.#address = address;
     this.#report = context.report;
-    this.#logger = context.logger;
+    this.#failures = new PacedLog(context.logger, 'could not take a probe');
     const options = {
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: CLIENT_TIMEOUT_MS,
@@ -86,13 +87,14 @@ export class HealthServer {
   async listen(): Promise<void> {
     await listen(this.#server, { ...this.#address, exclusive: true }, 'run.health');
     // Such as too many open files: the next probe may find better times.
-    this.#server.on('error', (error) => this.#logger.warn(error, 'could not take a probe'));
+    this.#server.on('error', (error) => this.#failures.warn({ err: error }));
   }
 
   /** Closes the port and every connection. */
   close(): void {
     this.#server.close();
     this.#server.closeAllConnections();
+    this.#failures.close();
   }
 
   #accept(socket: Socket): void {

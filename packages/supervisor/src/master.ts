@@ -1,6 +1,7 @@
 import { basename, dirname, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  DescriptorReserve,
   GatewayWorkerError,
   Guard,
   type Logger,
@@ -58,6 +59,7 @@ export class Master {
   readonly #options: MasterOptions;
   readonly #log: ProcessLog;
   readonly #logger: Logger;
+  readonly #descriptors: DescriptorReserve;
   readonly #supervisor: Supervisor;
   readonly #control: ControlServer;
   readonly #health: ClusterHealth;
@@ -82,6 +84,7 @@ export class Master {
       stdout: options.logToStdout,
     });
     this.#logger = this.#log.logger;
+    this.#descriptors = new DescriptorReserve(this.#logger);
     this.#supervisor = new Supervisor(declarations, {
       ...options,
       logger: this.#logger,
@@ -333,6 +336,7 @@ export class Master {
     this.#removePidFile();
     this.#logger.info('stopped');
     this.#health.close();
+    this.#descriptors.close();
     // Last, because its end is what the stop command waits for.
     await this.#control.close();
     this.#onEnded();

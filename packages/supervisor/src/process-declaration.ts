@@ -1,4 +1,4 @@
-import type { Logger, RoleRuntime } from '@gatewayworker/core';
+import type { DescriptorReserve, Logger, RoleRuntime } from '@gatewayworker/core';
 
 /** What a process does. */
 export const Role = {
@@ -30,6 +30,8 @@ export interface ProcessContext {
   /** 0-based number among the processes of the declaration; a restarted process keeps it. */
   readonly id: number;
   readonly logger: Logger;
+  /** File descriptors that the process keeps back. */
+  readonly descriptors: DescriptorReserve;
   /** Whether an earlier process of this number may live, whose master was killed: it may have its port, and does its work. */
   readonly hasPredecessor: boolean;
   /** Resolves once no process whose master was killed has the port for clients of this declaration. */

@@ -16,10 +16,11 @@ const closeInspector = 'process._debugEnd()';
  */
 export async function inspectStack(url: string, signal: AbortSignal): Promise<string | undefined> {
   // A process that never looks into another one starts sooner without it.
-  const { WebSocket } = await import('ws');
-  const socket = new WebSocket(url, { perMessageDeflate: false, handshakeTimeout: 1_000 });
-  const session = new InspectorSession(socket, signal);
+  let socket: WebSocket | undefined;
   try {
+    const { WebSocket } = await import('ws');
+    socket = new WebSocket(url, { perMessageDeflate: false, handshakeTimeout: 1_000 });
+    const session = new InspectorSession(socket, signal);
     const frame = await session.pause();
     const answer = await session.evaluate(frame, readStack);
     const text = readString(readField(readField(answer, 'result'), 'result'), 'value');
@@ -30,10 +31,10 @@ export async function inspectStack(url: string, signal: AbortSignal): Promise<st
     await session.closed;
     return text === undefined ? undefined : withoutEvaluation(text);
   } catch {
-    // Too late, or the process ended: there is no stack to show.
+    // Too late, the process ended, or this one is out of file descriptors: there is no stack to show.
     return undefined;
   } finally {
-    socket.terminate();
+    socket?.terminate();
   }
 }
 

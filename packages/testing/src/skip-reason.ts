@@ -11,6 +11,7 @@ export type Requirement =
   | 'haproxy'
   | 'pm2'
   | 'postgres'
+  | 'prlimit'
   | 'redis-server'
   | 'systemd'
   | 'systemd-analyze';

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import {
   boundPort,
+  type DescriptorReserve,
   type FlushScheduler,
   type Guard,
   type Logger,
@@ -23,6 +24,9 @@ const HANDSHAKE_ROOM = 1024;
 /** Connections of one address that are told at a time that it has too many; others are just closed. */
 const REFUSED_PER_ADDRESS = 8;
 
+/** Clients that are answered at a time while only the reserve of file descriptors is left; others are just closed. */
+const REFUSED_FROM_RESERVE = 16;
+
 /** What the listener needs. */
 export interface ClientListenerOptions {
   readonly address: ListenAddress;
@@ -37,6 +41,7 @@ export interface ClientListenerOptions {
   readonly maxConnectionsPerIp: number;
   readonly limits: LimitCounters;
   readonly scheduler: FlushScheduler;
+  readonly descriptors: DescriptorReserve;
   readonly logger: Logger;
 }
 
@@ -48,23 +53,30 @@ export class ClientListener {
   readonly #options: ClientListenerOptions;
   readonly #guard: Guard;
   readonly #isHttp: boolean;
+  readonly #farewell: string | undefined;
   readonly #onSocket: (accepted: AcceptedSocket) => void;
   readonly #server: Server;
   readonly #context: AcceptedSocketContext;
   readonly #holder: PortHolder;
   readonly #refusals: PacedLog;
+  readonly #failures: PacedLog;
   /** Connections that are not closed, those of clients included. */
   #open = 0;
+  /** Connections that are refused with an answer for the want of a descriptor, and have not closed. */
+  #farewells = 0;
 
   /**
    * @param handler.isHttp - true when the client may name its address by a header, and can be told why it
    * is refused
+   * @param handler.farewell - answer to a client that is refused before it has said anything; one without is just
+   * closed
    * @param handler.onSocket - takes each connection; it answers errors of the socket once it has settled
    */
   constructor(
     options: ClientListenerOptions,
     handler: {
       readonly isHttp: boolean;
+      readonly farewell?: string;
       readonly onSocket: (accepted: AcceptedSocket) => void;
     },
   ) {
@@ -72,7 +84,9 @@ export class ClientListener {
     this.#options = options;
     this.#guard = guard;
     this.#isHttp = handler.isHttp;
+    this.#farewell = options.secureContext === undefined ? handler.farewell : undefined;
     this.#refusals = new PacedLog(options.logger, 'connection refused');
+    this.#failures = new PacedLog(options.logger, 'client listener failed');
     this.#onSocket = handler.onSocket;
     this.#context = {
       guard,
@@ -100,11 +114,11 @@ export class ClientListener {
 
   /** @throws {GW_ERR_LISTEN_FAILED} naming the address and the declaration */
   async listen(): Promise<void> {
-    const { address, owner, logger } = this.#options;
+    const { address, owner } = this.#options;
     const { host, port } = address;
     // Not exclusive: within a cluster all processes of a gateway share the port.
     await listen(this.#server, { host, port, exclusive: false }, owner);
-    this.#server.on('error', (error) => logger.error({ err: error }, 'client listener failed'));
+    this.#server.on('error', (error) => this.#failures.warn({ err: error }));
   }
 
   /** Takes the port in this process alone, when the master who shares it out is gone. */
@@ -122,11 +136,16 @@ export class ClientListener {
     this.#server.close();
     this.#holder.release();
     this.#refusals.close();
+    this.#failures.close();
     for (const socket of this.#context.inHandshake) socket.destroy();
   }
 
   #accept(raw: Socket): void {
-    const { limits, maxConnections, proxyProtocol } = this.#options;
+    const { limits, descriptors, maxConnections, proxyProtocol } = this.#options;
+    if (!descriptors.hasRoom()) {
+      this.#refuseForDescriptors(raw);
+      return;
+    }
     if (this.#open >= maxConnections + HANDSHAKE_ROOM) {
       limits.connections += 1;
       raw.destroy();
@@ -147,6 +166,19 @@ export class ClientListener {
       }
       this.#takePlace(raw, accepted);
     });
+  }
+
+  #refuseForDescriptors(raw: Socket): void {
+    this.#options.limits.descriptors += 1;
+    if (this.#farewell === undefined || this.#farewells >= REFUSED_FROM_RESERVE) {
+      raw.destroy();
+      return;
+    }
+    this.#farewells += 1;
+    raw.once('close', () => {
+      this.#farewells -= 1;
+    });
+    new AcceptedSocket(raw, '', this.#context).refuse(this.#farewell);
   }
 
   readonly #handleClosed = (): void => {

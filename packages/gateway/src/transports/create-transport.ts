@@ -1,4 +1,4 @@
-import type { FlushScheduler, Logger } from '@gatewayworker/core';
+import type { DescriptorReserve, FlushScheduler, Logger } from '@gatewayworker/core';
 import type { LimitCounters } from '../limit-counters.ts';
 import { parseListenAddress } from '../listen-address.ts';
 import type { ResolvedGatewayOptions } from '../options.ts';
@@ -13,6 +13,7 @@ import { WebsocketTransport } from './websocket-transport.ts';
 export interface TransportContext {
   readonly scheduler: FlushScheduler;
   readonly limits: LimitCounters;
+  readonly descriptors: DescriptorReserve;
   readonly logger: Logger;
 }
 

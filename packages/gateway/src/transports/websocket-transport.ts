@@ -127,6 +127,7 @@ export class WebsocketTransport implements Transport {
     );
     this.#listener = new ClientListener(options, {
       isHttp: true,
+      farewell: formatRefusal(overloaded),
       onSocket: (accepted) => {
         accepted.onTimeout = () => {
           // The rest of the handshake may still come.
@@ -285,6 +286,12 @@ const failed = {
   isAccepted: false,
   status: 500,
   reason: 'internal error',
+} as const;
+
+const overloaded = {
+  isAccepted: false,
+  status: 503,
+  reason: 'too many connections',
 } as const;
 
 const tooMany = {
