@@ -188,6 +188,14 @@ test('shows what a busy process is doing, and stops it at the deadline', async (
   const json = (await cluster.status()).find(({ name }) => name === 'brain');
   expect(json).toMatchObject({ pid, state: 'busy', stack: expect.stringContaining('at spin') });
   expect(cluster.output()).not.toContain('Debugger');
+  // Another user of the machine finds the port, and not the address.
+  process.kill(pidOf(await cluster.status(), 'gate#0'), 'SIGUSR1');
+  const port = await eventually(
+    () => /Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)\//.exec(cluster.output())?.[1],
+  );
+  for (const path of ['/json', '/json/list', '/json/version']) {
+    expect(await fetch(`http://127.0.0.1:${port}${path}`)).toMatchObject({ status: 404 });
+  }
   expect(await cluster.stop()).toBe(0);
   expect(isAlive(pid)).toBe(false);
   expect(await readFile(`${folder.path}/start.log`, 'utf8')).toMatch(/"stack":" {4}at spin /);

@@ -1,10 +1,12 @@
 import cluster, { type Worker } from 'node:cluster';
+import inspector from 'node:inspector';
 import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayWorkerError, type Logger, type StopOptions } from '@gatewayworker/core';
 import { AdoptedChildren } from './adopted-children.ts';
 import { type ChildAssignment, childVariable } from './child-assignment.ts';
+import { childFlags } from './child-flags.ts';
 import { ChildHandle } from './child-handle.ts';
 import type { GatewayProcess } from './drain.ts';
 import { closeHandedConnections } from './handed-connections.ts';
@@ -288,8 +290,9 @@ export class Supervisor {
     const stdio: ('inherit' | 'ignore' | 'pipe' | 'ipc')[] = logToStdout
       ? ['inherit', 'inherit', 'pipe', 'ipc']
       : ['ignore', 'pipe', 'pipe', 'ipc'];
+    const execArgv = childFlags(process.execArgv, inspector.url() !== undefined);
     const cwd = existingDirectory(this.#workingDirectory, dirname(startFile));
-    cluster.setupPrimary({ exec: startFile, args, execArgv: process.execArgv, stdio, cwd });
+    cluster.setupPrimary({ exec: startFile, args, execArgv, stdio, cwd });
     const worker = cluster.fork({ [childVariable]: JSON.stringify(assignment) });
     closeHandedConnections(worker);
     worker.process.stdout?.setEncoding('utf8').on('data', printChildOutput);
