@@ -9,6 +9,7 @@ import { type RestartFlags, restart } from './commands/restart.ts';
 import { type StartFlags, start } from './commands/start.ts';
 import { type StatusFlags, status } from './commands/status.ts';
 import { type StopFlags, stop } from './commands/stop.ts';
+import { undrain } from './commands/undrain.ts';
 import type { DaemonKind } from './daemon.ts';
 import { print, printError } from './terminal.ts';
 
@@ -118,6 +119,13 @@ export async function runCommandLine(
     .option('--over <seconds>', 'time over which clients are closed', parseSeconds, 30)
     .action(async (gateway: string | undefined, flags: DrainFlags) => {
       exitCode = await drain(context, gateway, flags);
+    });
+  program
+    .command('undrain')
+    .description('start a gateway again that was drained')
+    .argument('[gateway]', 'name of a gateway, or name#id for one process; all when absent')
+    .action(async (gateway: string | undefined) => {
+      exitCode = await undrain(context, gateway);
     });
   try {
     // pm2 starts again what ends, so a help text would be printed over and over.

@@ -117,6 +117,11 @@ export class AdoptedChild {
   }
 
   /** As `stop`: nobody will take its place. */
+  /** It leaves by itself, and its successor accepts clients. */
+  async undrain(): Promise<boolean> {
+    return false;
+  }
+
   drain(options: StopOptions): Promise<boolean> {
     return this.stop(options);
   }

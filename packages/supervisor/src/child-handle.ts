@@ -1,5 +1,10 @@
 import type { Worker } from 'node:cluster';
-import type { ConnectionStatus, Logger, StopOptions } from '@gatewayworker/core';
+import {
+  type ConnectionStatus,
+  GatewayWorkerError,
+  type Logger,
+  type StopOptions,
+} from '@gatewayworker/core';
 import { checkHealth, type HealthTimes } from './child-health.ts';
 import type { ChildReport } from './child-messages.ts';
 import {
@@ -24,6 +29,8 @@ export interface ChildHandleOptions {
   readonly logger: Logger;
   /** Time that a process has which somebody else asks to end. */
   readonly stopTimeoutMs: number;
+  /** Time in which a process is expected to be ready. */
+  readonly readyTimeoutMs: number;
   /** Makes the process. */
   readonly fork: () => Worker;
   /** Gets what the process prints on its error output. */
@@ -171,6 +178,32 @@ export class ChildHandle {
     const wasKilled = await this.#stopAll(options);
     this.#state = ProcessState.drained;
     return wasKilled;
+  }
+
+  /**
+   * Starts the process again after a drain; resolves once it is ready, or is taking too long.
+   *
+   * @returns false when it had not drained, and is left as it is
+   * @throws {GW_ERR_PHASE} while it drains
+   * @throws {GW_ERR_PROCESS_FAILED} when it ends before it was ready, and stays down
+   */
+  async undrain(): Promise<boolean> {
+    if (this.#down && this.#state === ProcessState.stopping) {
+      throw new GatewayWorkerError('GW_ERR_PHASE', `${this.label} is still draining`);
+    }
+    if (this.#state !== ProcessState.drained) return false;
+    this.#down = false;
+    const timer = setTimeout(() => this.keepTrying(), this.#options.readyTimeoutMs);
+    try {
+      await this.start(false);
+      return true;
+    } catch (error) {
+      this.keepDown();
+      this.#state = ProcessState.drained;
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Ends the process at once, whatever it is doing. */

@@ -7,6 +7,8 @@ test.each([
   { command: 'stop', isGraceful: true },
   { command: 'drain', drainMs: 30_000 },
   { command: 'drain', drainMs: 0, gateway: 'chat#1' },
+  { command: 'undrain' },
+  { command: 'undrain', gateway: 'chat#1' },
 ])('reads a request to $command', (order) => {
   const request = { request: 1, order };
   expect(parseControlRequest(JSON.stringify(request))).toEqual(request);

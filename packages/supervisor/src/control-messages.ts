@@ -17,6 +17,8 @@ export const ControlCommand = {
   connections: 'connections',
   /** Has a `DrainStep` for each part; answers when all are gone. */
   drain: 'drain',
+  /** Has an `UndrainStep` for each part; answers when all are ready. */
+  undrain: 'undrain',
   /** Answers `{ pid, isGiven }`; when it is, the master ends alone, for the asker to take its place. */
   handOver: 'handOver',
 } as const;
@@ -25,7 +27,7 @@ export type ControlCommand = (typeof ControlCommand)[keyof typeof ControlCommand
 /** A command with what it needs. */
 export type ControlOrder =
   | {
-      readonly command: Exclude<ControlCommand, 'stop' | 'drain'>;
+      readonly command: Exclude<ControlCommand, 'stop' | 'drain' | 'undrain'>;
     }
   | { readonly command: typeof ControlCommand.stop; readonly isGraceful: boolean }
   | {
@@ -34,6 +36,11 @@ export type ControlOrder =
       readonly gateway?: string;
       /** Time over which clients are closed. */
       readonly drainMs: number;
+    }
+  | {
+      readonly command: typeof ControlCommand.undrain;
+      /** Name of a declaration, or `name#id`; absent for every gateway. */
+      readonly gateway?: string;
     };
 
 /** A line from the command line to the master. */
@@ -74,6 +81,10 @@ function parseOrder(value: unknown): ControlOrder | undefined {
       const gateway = readString(value, 'gateway');
       if (drainMs === undefined || drainMs < 0 || drainMs > maxDrainMs) return undefined;
       return { command, drainMs, ...(gateway === undefined ? {} : { gateway }) };
+    }
+    case ControlCommand.undrain: {
+      const gateway = readString(value, 'gateway');
+      return { command, ...(gateway === undefined ? {} : { gateway }) };
     }
     default:
       return { command };

@@ -14,6 +14,13 @@ export interface GatewayProcess {
   ): AsyncGenerator<{ readonly pid: number; readonly connections: readonly ConnectionStatus[] }>;
   /** Ends it for good; answers whether it had to be killed. */
   drain(options: StopOptions): Promise<boolean>;
+  /**
+   * Starts it again after a drain; answers whether it had drained.
+   *
+   * @throws {GW_ERR_PHASE} while it drains
+   * @throws {GW_ERR_PROCESS_FAILED} when it fails to start, and stays down
+   */
+  undrain(): Promise<boolean>;
 }
 
 /** A gateway process that has drained. */
@@ -22,6 +29,14 @@ export interface DrainStep {
   readonly process: string;
   /** Whether it had not finished at the deadline. */
   readonly wasKilled: boolean;
+}
+
+/** A gateway process that was asked to accept clients again. */
+export interface UndrainStep {
+  /** Such as `chat-gateway #0`. */
+  readonly process: string;
+  /** False for one that had not drained: it is left as it is. */
+  readonly wasDrained: boolean;
 }
 
 /**
@@ -55,4 +70,11 @@ export function parseDrainStep(value: unknown): DrainStep | undefined {
   const process = readString(value, 'process');
   const wasKilled = readBoolean(value, 'wasKilled');
   return process === undefined || wasKilled === undefined ? undefined : { process, wasKilled };
+}
+
+/** Reads a step that came from a master; `undefined` when it is not one. */
+export function parseUndrainStep(value: unknown): UndrainStep | undefined {
+  const process = readString(value, 'process');
+  const wasDrained = readBoolean(value, 'wasDrained');
+  return process === undefined || wasDrained === undefined ? undefined : { process, wasDrained };
 }

@@ -1,7 +1,7 @@
 export { type ChildAssignment, childVariable, parseChildAssignment } from './child-assignment.ts';
 export { runChildProcess } from './child-process.ts';
 export { type ConnectionRow, formatConnections } from './connection-report.ts';
-export type { DrainStep } from './drain.ts';
+export type { DrainStep, UndrainStep } from './drain.ts';
 export {
   formatHealth,
   type HealthReport,
@@ -30,6 +30,7 @@ export {
   requestReload,
   requestStatus,
   requestStop,
+  requestUndrain,
 } from './running-master.ts';
 export {
   formatStart,

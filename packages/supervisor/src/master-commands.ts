@@ -4,7 +4,7 @@ import type { ClusterHealth } from './cluster-health.ts';
 import type { ConnectionPart } from './connection-report.ts';
 import { ControlCommand, type ControlOrder } from './control-messages.ts';
 import type { SendPart } from './control-server.ts';
-import { type DrainStep, findGateways } from './drain.ts';
+import { type DrainStep, findGateways, type UndrainStep } from './drain.ts';
 import type { ResolvedRunOptions } from './options.ts';
 import { stopOrder } from './process-declaration.ts';
 import { ProcessSampler } from './process-sampler.ts';
@@ -64,6 +64,9 @@ export class MasterCommands {
       case ControlCommand.drain:
         await this.#drain(order.gateway, order.drainMs, sendPart);
         return { pid: process.pid };
+      case ControlCommand.undrain:
+        await this.#undrain(order.gateway, sendPart);
+        return { pid: process.pid };
       case ControlCommand.handOver:
         return { pid: process.pid, isGiven: this.#master.handOver() };
       default:
@@ -102,6 +105,20 @@ export class MasterCommands {
       await sendPart(step);
     });
     await Promise.all(drains);
+  }
+
+  async #undrain(gateway: string | undefined, sendPart: SendPart): Promise<void> {
+    this.#master.supervisor.assertRunning('undrain');
+    const handles = findGateways(this.#master.supervisor.gateways, gateway);
+    const undrains = handles.map(async (handle) => {
+      const wasDrained = await handle.undrain();
+      if (wasDrained) this.#master.logger.info({ process: handle.label }, 'undrained');
+      const step: UndrainStep = { process: handle.label, wasDrained };
+      await sendPart(step);
+    });
+    // The others start all the same when one of them fails.
+    await Promise.allSettled(undrains);
+    await Promise.all(undrains);
   }
 
   async #status(): Promise<StatusReport> {

@@ -3,7 +3,7 @@ import { GatewayWorkerError } from '@gatewayworker/core';
 import { type ConnectionRow, parseConnectionPart } from './connection-report.ts';
 import { ControlClient } from './control-client.ts';
 import { ControlCommand, type ControlOrder } from './control-messages.ts';
-import { type DrainStep, parseDrainStep } from './drain.ts';
+import { type DrainStep, parseDrainStep, parseUndrainStep, type UndrainStep } from './drain.ts';
 import { type HealthReport, parseHealthReport } from './health-report.ts';
 import { readBoolean, readField, readNumber } from './json-value.ts';
 import { parseReloadStep, type ReloadStep } from './reload.ts';
@@ -123,6 +123,24 @@ export function requestDrain(
     ...(gateway === undefined ? {} : { gateway }),
   };
   return askInParts(pidFile, order, (part) => onStep(parseDrainStep(part) ?? fail())).then(
+    (answer) => answer && (readNumber(answer.result, 'pid') ?? fail()),
+  );
+}
+
+/**
+ * Starts drained gateways again, and answers the pid of the master; `undefined` when none runs.
+ *
+ * @param gateway - name of a declaration, or `name#id`; every gateway when it is absent
+ * @throws {GW_ERR_PHASE} when the master is starting or stopping, or a gateway is still draining
+ * @throws {GW_ERR_PROCESS_FAILED} when there is no such gateway, or one fails to start
+ */
+export function requestUndrain(
+  pidFile: string,
+  gateway: string | undefined,
+  onStep: (step: UndrainStep) => void,
+): Promise<number | undefined> {
+  const order = { command: ControlCommand.undrain, ...(gateway === undefined ? {} : { gateway }) };
+  return askInParts(pidFile, order, (part) => onStep(parseUndrainStep(part) ?? fail())).then(
     (answer) => answer && (readNumber(answer.result, 'pid') ?? fail()),
   );
 }

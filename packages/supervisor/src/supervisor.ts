@@ -246,7 +246,7 @@ export class Supervisor {
   }
 
   #createHandle(index: number, declaration: ProcessDeclaration, id: number): ChildHandle {
-    const { logFile, logToStdout, stopTimeoutMs, pidFile, isKept } = this.#options;
+    const { logFile, logToStdout, stopTimeoutMs, readyTimeoutMs, pidFile, isKept } = this.#options;
     const { logger, printChildOutput } = this.#options;
     const { role, name } = declaration;
     const assignment = {
@@ -271,6 +271,7 @@ export class Supervisor {
       id,
       logger,
       stopTimeoutMs,
+      readyTimeoutMs,
       fork,
       printError: printChildOutput,
       freePort: () => this.#adopted.releasePorts(name),

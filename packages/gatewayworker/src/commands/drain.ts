@@ -28,7 +28,8 @@ export async function drain(
       print(`${process} ${how}\n`);
     }),
   );
-  print(`Drained. To have it back: ${invocation.program} restart\n`);
+  const name = gateway === undefined ? '' : ` ${gateway}`;
+  print(`Drained. To have it back: ${invocation.program} undrain${name}\n`);
   return 0;
 }
 

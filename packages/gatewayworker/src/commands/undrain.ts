@@ -1,0 +1,23 @@
+import { requestUndrain } from '@gatewayworker/supervisor';
+import { print } from '../terminal.ts';
+import { askRunning, type CommandContext } from './command-context.ts';
+
+/**
+ * Starts gateways again that were drained; answers the exit code.
+ *
+ * @param gateway - name of a declaration, or `name#id`; every gateway when it is absent
+ * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when nothing runs
+ * @throws {GW_ERR_PHASE} when such a gateway is still draining
+ * @throws {GW_ERR_PROCESS_FAILED} when there is no such gateway, or one fails to start
+ */
+export async function undrain(
+  { options }: CommandContext,
+  gateway: string | undefined,
+): Promise<number> {
+  await askRunning(options, (pidFile) =>
+    requestUndrain(pidFile, gateway, ({ process, wasDrained }) => {
+      print(`${process} ${wasDrained ? 'accepts clients again' : 'was not drained'}\n`);
+    }),
+  );
+  return 0;
+}
