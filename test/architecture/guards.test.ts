@@ -36,6 +36,8 @@ const exempt: Readonly<Record<string, string>> = {
     'rejects promises, which runs nothing within the call',
   'packages/gateway/src/event-dispatcher.ts: this.#bindTimer = setImmediate(() => {':
     'a timer of the process: each client in it is guarded',
+  'packages/gateway/src/worker-balancer.ts: this.#timer = setInterval(() => this.#balance(), BALANCE_INTERVAL_MS).unref();':
+    'a timer of the process: each client in it is guarded',
   'packages/gateway/src/heartbeat.ts: this.#timer = setInterval(() => this.#beat(), (pingInterval * 1000) / TABLE_PARTS);':
     'a timer of the process: each client in it is guarded',
   'packages/gateway/src/held-events.ts: this.#timer = setInterval(() => this.#look(), lookMs).unref();':

@@ -23,7 +23,8 @@ test('a worker that is frozen is gone within two heartbeats, and harms nobody wh
   }
   await eventually(async () => (await linked()).every((workers) => workers === 2));
   for (const client of clients) {
-    expect(await ask(client)).toBe(`v1 ${pids['brain#1']}`);
+    // Idle clients may be with the other one again.
+    expect([`v1 ${frozen}`, `v1 ${pids['brain#1']}`]).toContain(await ask(client));
     expect(client.isOpen).toBe(true);
   }
 });

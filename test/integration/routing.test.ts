@@ -1,4 +1,4 @@
-import { eventually } from '@gatewayworker/testing';
+import { eventually, type TestClient } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 import { roles } from './roles.ts';
 
@@ -209,3 +209,58 @@ test('a router function chooses by the handshake, and its failure costs nothing 
     1,
   );
 });
+
+test('rebalancing: spreads idle clients in order, and respects other routers', async () => {
+  const seen: { worker: number; id: string; number: number; count: number }[] = [];
+  const cluster = await roles({
+    events: (worker) => ({
+      onMessage: (id, message, ctx) => {
+        const count = Number(ctx.session?.['count'] ?? 0) + 1;
+        ctx.session = { count };
+        seen.push({ worker, id, number: Number(message), count });
+        ctx.send(message);
+      },
+    }),
+    gateways: 2,
+    gatewayOptions: (id) => (id === 0 ? {} : { router: ([first = fail()]) => first }),
+  });
+  const shares = (gatewayId: number): number[] => {
+    const clients = [...(cluster.gateways[gatewayId]?.connections() ?? [])].flat();
+    return ['test-worker#0', 'test-worker#1'].map(
+      (name) => clients.filter(({ worker }) => worker === name).length,
+    );
+  };
+  const clients = await Promise.all(
+    Array.from({ length: 20 }, (_, index) => cluster.connect(index % 2)),
+  );
+  // Half of them talk while they move, the others afterwards.
+  let hasMoved = false;
+  const talk = async (client: TestClient): Promise<void> => {
+    for (let number = 1; number <= 20 || !hasMoved; number += 1) {
+      client.send(`${number}`);
+      expect(await client.next()).toBe(`${number}`);
+    }
+  };
+  expect([shares(0), shares(1)]).toEqual([
+    [10, 0],
+    [10, 0],
+  ]);
+  await cluster.startWorker();
+  const talking = clients.slice(0, 10).map(talk);
+  await eventually(() => Math.max(...shares(0)) <= 6);
+  hasMoved = true;
+  await Promise.all([...talking, ...clients.slice(10).map(talk)]);
+  for (const id of new Set(seen.map((one) => one.id))) {
+    const own = seen.filter((one) => one.id === id);
+    const expected = own.map((_, index) => index + 1);
+    expect(own.map(({ number }) => number)).toEqual(expected);
+    expect(own.map(({ count }) => count)).toEqual(expected);
+  }
+  expect(new Set(seen.map(({ worker }) => worker))).toEqual(new Set([0, 1]));
+  expect(shares(1)).toEqual([10, 0]);
+  expect(clients.every(({ isOpen }) => isOpen)).toBe(true);
+});
+
+function fail(): never {
+  throw new Error('a router is asked only when there are workers');
+}

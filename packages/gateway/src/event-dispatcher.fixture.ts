@@ -134,6 +134,7 @@ export function create(
     maxHeldBytes: 100_000,
     maxHeldMs: 0,
     sendToWorkerBufferSize: 100_000,
+    rebalancePerSecond: 0,
     routes: undefined,
     ...given,
   };

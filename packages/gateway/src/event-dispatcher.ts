@@ -1,9 +1,5 @@
 import type { Guard, Logger } from '@gatewayworker/core';
-import {
-  writeClientConnected,
-  writeClientDetached,
-  writeClientMessage,
-} from '@gatewayworker/protocol';
+import { writeClientConnected, writeClientMessage } from '@gatewayworker/protocol';
 import {
   type ClientConnection,
   type ClientEvent,
@@ -24,6 +20,7 @@ import {
 } from './events-in-flight.ts';
 import type { LimitCounters } from './limit-counters.ts';
 import type { ClientClosure } from './transports/transport.ts';
+import { WorkerBalancer, type WorkerBalancerOptions } from './worker-balancer.ts';
 import { WorkerDrains } from './worker-drains.ts';
 import type { WorkerLink } from './worker-link.ts';
 
@@ -31,13 +28,13 @@ import type { WorkerLink } from './worker-link.ts';
 const BINDS_PER_TURN = 256;
 
 /** Limits of the dispatcher. */
-export interface EventDispatcherOptions extends EventsInFlightOptions {
+export interface EventDispatcherOptions extends EventsInFlightOptions, WorkerBalancerOptions {
   readonly sendToWorkerBufferSize: number;
 }
 
 /**
- * Brings the events of clients to workers: each client is bound to one worker while that lives, its
- * events keep their order, and what waits is bounded, because reading from the client stops.
+ * Brings the events of clients to workers: each client has one worker at a time, its events keep their order, and
+ * what waits is bounded, because reading from the client stops.
  */
 export class EventDispatcher {
   readonly #options: EventDispatcherOptions;
@@ -46,6 +43,7 @@ export class EventDispatcher {
   readonly #logger: Logger;
   readonly #inFlight: EventsInFlight;
   readonly #drains: WorkerDrains;
+  readonly #balancer: WorkerBalancer;
   /** `#bind` for one of many: a client that throws ends alone. Answers false when no worker takes clients. */
   readonly #bindNext: (client: ClientConnection) => boolean | undefined;
   /** Takes a client from a worker that is gone; answers how many of its events are kept. */
@@ -86,6 +84,10 @@ export class EventDispatcher {
         client.socket.fail(error);
       },
     );
+    this.#balancer = new WorkerBalancer(options, context, (client, from, to) => {
+      from.detach(client);
+      this.#bindTo(client, to);
+    });
   }
 
   /** Events that were handed to workers or are held, and are not finished. */
@@ -105,11 +107,7 @@ export class EventDispatcher {
     return this.#routes.all.reduce((count, { held }) => count + held.count, 0);
   }
 
-  /**
-   * A client is usable.
-   *
-   * @param admittedBy - the worker that let it in, and gets it if it is still there
-   */
+  /** A client is usable; `admittedBy`, the worker that let it in, gets it if it is still there. */
   dispatchConnected(client: ClientConnection, admittedBy?: WorkerLink): void {
     if (admittedBy !== undefined && this.#routeOf(client).workers.links.includes(admittedBy)) {
       this.#bindTo(client, admittedBy);
@@ -152,9 +150,7 @@ export class EventDispatcher {
     client.unfinished = undefined;
     route.held.take(client);
     route.unbound.delete(client);
-    if (worker === undefined) return;
-    worker.release(client);
-    writeClientDetached(worker.connection.writer(), client.connection);
+    worker?.detach(client);
   }
 
   /**
@@ -169,6 +165,7 @@ export class EventDispatcher {
   ): void {
     const isOwn = client?.worker === worker;
     takeFinished(worker, isOwn ? client : undefined, finished);
+    worker.finishedEvents += finished.count;
     if (isOwn) this.#handleFinishedOf(client, worker, finished.count);
     this.#inFlight.freeWorker(worker);
     if (worker.isDraining) this.#drains.check(worker);
@@ -242,6 +239,7 @@ export class EventDispatcher {
   /** Stops the work that is under way. */
   close(): void {
     clearImmediate(this.#bindTimer);
+    this.#balancer.close();
     for (const { held } of this.#routes.all) held.close();
   }
 

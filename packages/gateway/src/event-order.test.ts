@@ -110,12 +110,17 @@ class World {
         maxEventBytesInFlight: 1_048_576,
         maxEventBytesInFlightPerWorker: 1_048_576,
         maxHeldBytes: 1024,
+        rebalancePerSecond: 4,
         routes: isRouted ? routes : undefined,
       },
       this.limits,
     );
     this.clients = Array.from({ length: CLIENTS }, (_, id) => this.#makeClient(id));
     for (const client of this.clients) this.#dispatcher.dispatchConnected(client);
+  }
+
+  close(): void {
+    this.#dispatcher.close();
   }
 
   get eventsInFlight(): number {
@@ -243,7 +248,9 @@ test.each([
 ])(
   'whatever workers do, events keep their order, come once, and are lost with a dead worker alone; redelivering: %j, with routes: %j',
   (redelivers, isRouted) => {
-    vi.useFakeTimers({ toFake: ['setImmediate', 'clearImmediate'] });
+    vi.useFakeTimers({
+      toFake: ['setImmediate', 'clearImmediate', 'setInterval', 'clearInterval'],
+    });
     onTestFinished(() => {
       vi.useRealTimers();
     });
@@ -272,6 +279,7 @@ test.each([
       }
       const draining = world.workers.filter(({ link }) => link.isDraining);
       expect(draining.every(({ isDrained }) => isDrained)).toBe(true);
+      world.close();
     });
     fc.assert(check, { numRuns: 200 });
   },

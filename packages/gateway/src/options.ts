@@ -140,6 +140,12 @@ export interface GatewayOptions {
   readonly routes?: Readonly<Record<string, string>>;
   /** How the worker of a client is chosen, among those of its route. @default 'leastConnections' */
   readonly router?: Router;
+  /**
+   * Idle clients that one process moves per second from the worker with the most clients to the one with the fewest,
+   * 0 to 1000; 0 moves none. Only with the router `'leastConnections'`.
+   * @default 100
+   */
+  readonly rebalancePerSecond?: number;
 }
 
 /** Gateway options with every default filled in. */
@@ -186,6 +192,7 @@ export const gatewayDefaults: Omit<
   trustProxy: false,
   proxyProtocol: false,
   router: 'leastConnections',
+  rebalancePerSecond: 100,
 });
 
 /**
@@ -250,10 +257,16 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
   const handshake = { min: 100, max: 3_600_000 };
   assertInteger('Gateway.handshakeTimeoutMs', resolved.handshakeTimeoutMs, handshake);
   assertRouter(resolved.router);
+  const moves = { min: 0, max: 1000 };
+  assertInteger('Gateway.rebalancePerSecond', resolved.rebalancePerSecond, moves);
   assertClientOptions(resolved);
   // The application's own objects stay as they are: a protocol may change itself.
   const copied = routes && Object.freeze({ ...routes });
-  return Object.freeze({ ...deepFreeze(resolved), protocol, tls, innerTls, routes: copied });
+  // Any other router chooses with intent.
+  const rebalancePerSecond =
+    resolved.router === 'leastConnections' ? resolved.rebalancePerSecond : 0;
+  const others = { protocol, tls, innerTls, routes: copied, rebalancePerSecond };
+  return Object.freeze({ ...deepFreeze(resolved), ...others });
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Guard } from '@gatewayworker/core';
-import { Command, writeClientDetached } from '@gatewayworker/protocol';
+import { Command } from '@gatewayworker/protocol';
 import type { ClientConnection } from './client-connection.ts';
 import type { WorkerLink } from './worker-link.ts';
 
@@ -60,10 +60,7 @@ export class WorkerDrains {
     if (client.eventsInFlight > heldEvents) return false;
     // The worker had the end of this client.
     if (heldEvents === 0 && !worker.clients.has(client)) return false;
-    worker.release(client);
-    if (worker.connection.isOpen) {
-      writeClientDetached(worker.connection.writer(), client.connection);
-    }
+    worker.detach(client);
     this.#onLeft(client);
     return true;
   }

@@ -1,5 +1,5 @@
 import { type FrameConnection, RequestTable } from '@gatewayworker/core';
-import type { Hello } from '@gatewayworker/protocol';
+import { type Hello, writeClientDetached } from '@gatewayworker/protocol';
 import { type ClientConnection, PauseReason } from './client-connection.ts';
 import type { RoutableWorker } from './worker-router.ts';
 
@@ -35,6 +35,8 @@ export class WorkerLink implements RoutableWorker {
   eventsInFlight = 0;
   /** Bytes of the payloads of those events. */
   eventBytesInFlight = 0;
+  /** Events that it has finished in all. */
+  finishedEvents = 0;
   /** Clients that are not read from because this link is full. */
   readonly #waitingClients = new Set<ClientConnection>();
   /** Clients that are not read from because the worker has too many events. */
@@ -61,6 +63,14 @@ export class WorkerLink implements RoutableWorker {
     if (this.#waitingClients.delete(client)) client.resume(PauseReason.WorkerLinkFull);
     if (this.#heldUpClients.delete(client)) client.resume(PauseReason.WorkerBusy);
     client.worker = undefined;
+  }
+
+  /** Hands a client over to another worker: this one forgets it. */
+  detach(client: ClientConnection): void {
+    this.release(client);
+    if (this.connection.isOpen) {
+      writeClientDetached(this.connection.writer(), client.connection);
+    }
   }
 
   /** Stops reading from a client until the link has room. Answers false when it had been told so before. */

@@ -1,0 +1,129 @@
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { Client, create, say, Worker } from './event-dispatcher.fixture.ts';
+import type { EventDispatcher } from './event-dispatcher.ts';
+import { BALANCE_INTERVAL_MS } from './worker-balancer.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({
+    toFake: ['setInterval', 'clearInterval', 'setImmediate', 'clearImmediate'],
+  });
+  return () => vi.useRealTimers();
+});
+
+function interval(): void {
+  vi.advanceTimersByTime(BALANCE_INTERVAL_MS);
+}
+
+/** Clients of a worker, none of which has an event in flight. */
+function connect(dispatcher: EventDispatcher, worker: Worker, from: number, to: number): Client[] {
+  const clients: Client[] = [];
+  for (let connection = from; connection <= to; connection += 1) {
+    const client = new Client(connection);
+    dispatcher.dispatchConnected(client, worker.link);
+    dispatcher.handleFinished(worker.link, client, { count: 1, byteLength: 0 });
+    clients.push(client);
+  }
+  worker.take();
+  return clients;
+}
+
+function balanced(rebalancePerSecond: number): EventDispatcher {
+  const dispatcher = create({ rebalancePerSecond });
+  onTestFinished(() => dispatcher.close());
+  return dispatcher;
+}
+
+test('balancer: moves idle clients to a worker that came later, a bounded number', () => {
+  const dispatcher = balanced(3);
+  const [first, second] = [new Worker(0), new Worker(1)];
+  dispatcher.addWorker(first.link);
+  const clients = connect(dispatcher, first, 1, 10);
+  dispatcher.addWorker(second.link);
+  interval();
+  expect(first.take()).toEqual(['1 detached', '2 detached', '3 detached']);
+  expect(second.take()).toEqual(['1 attached', '2 attached', '3 attached']);
+  interval();
+  expect([first.link.connections, second.link.connections]).toEqual([5, 5]);
+  // What a client says next goes to its new worker alone.
+  for (const client of clients) say(dispatcher, client, 'a');
+  expect(second.take().filter((line) => line.includes('text'))).toEqual(
+    [1, 2, 3, 4, 5].map((connection) => `${connection} text a`),
+  );
+  expect(first.take().filter((line) => line.includes('text'))).toEqual(
+    [6, 7, 8, 9, 10].map((connection) => `${connection} text a`),
+  );
+  interval();
+  expect([first.take(), second.take()]).toEqual([[], []]);
+});
+
+test('balancer: leaves clients with events in flight, and those that close', () => {
+  const dispatcher = balanced(100);
+  const [first, second] = [new Worker(0), new Worker(1)];
+  dispatcher.addWorker(first.link);
+  const clients = connect(dispatcher, first, 1, 10);
+  for (const client of clients.slice(0, 7)) say(dispatcher, client, 'a');
+  const [closing] = clients.slice(7);
+  if (closing !== undefined) closing.isClosing = true;
+  first.take();
+  dispatcher.addWorker(second.link);
+  interval();
+  expect(first.take()).toEqual(['9 detached', '10 detached']);
+  const [talking] = clients;
+  dispatcher.handleFinished(first.link, talking, { count: 1, byteLength: 0 });
+  interval();
+  expect(first.take()).toEqual(['1 detached']);
+});
+
+test('balancer: leaves small differences, and never moves a client back', () => {
+  const dispatcher = balanced(1000);
+  const workers = [new Worker(0), new Worker(1), new Worker(2)];
+  for (const { link } of workers) dispatcher.addWorker(link);
+  const [first = new Worker(0), second = first, third = first] = workers;
+  connect(dispatcher, first, 1, 101);
+  connect(dispatcher, second, 201, 292);
+  connect(dispatcher, third, 401, 410);
+  for (let round = 0; round < 10; round += 1) interval();
+  const counts = workers.map(({ link }) => link.connections);
+  expect(counts.reduce((sum, count) => sum + count)).toBe(203);
+  expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(10);
+  for (const worker of workers) worker.take();
+  for (let round = 0; round < 10; round += 1) interval();
+  expect(workers.map((worker) => worker.take())).toEqual([[], [], []]);
+});
+
+test('balancer: moves nothing to a worker that hangs, drains or is away', () => {
+  const dispatcher = balanced(100);
+  const [first, second] = [new Worker(0), new Worker(1)];
+  dispatcher.addWorker(first.link);
+  connect(dispatcher, first, 1, 10);
+  dispatcher.addWorker(second.link);
+  const waiting = new Client(11);
+  dispatcher.dispatchConnected(waiting, second.link);
+  interval();
+  expect(first.take()).toEqual([]);
+  // It answers one event while the next one waits.
+  say(dispatcher, waiting, 'a');
+  dispatcher.handleFinished(second.link, waiting, { count: 1, byteLength: 0 });
+  dispatcher.suspendWorker(second.link);
+  interval();
+  expect(first.take()).toEqual([]);
+  dispatcher.resumeWorker(second.link);
+  say(dispatcher, waiting, 'b');
+  dispatcher.handleFinished(second.link, waiting, { count: 1, byteLength: 0 });
+  interval();
+  expect(first.take()).toHaveLength(4);
+  dispatcher.drainWorker(second.link);
+  first.take();
+  interval();
+  expect(first.take()).toEqual([]);
+});
+
+test('balancer: a limit of 0 moves nothing', () => {
+  const dispatcher = balanced(0);
+  const [first, second] = [new Worker(0), new Worker(1)];
+  dispatcher.addWorker(first.link);
+  connect(dispatcher, first, 1, 10);
+  dispatcher.addWorker(second.link);
+  interval();
+  expect(first.take()).toEqual([]);
+});
