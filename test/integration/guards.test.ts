@@ -221,6 +221,18 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
   'client of a lost worker': lostWorker,
   'client bind': lostWorker,
+  'client rebalance': {
+    clients: 0,
+    reach: async ({ cluster, guard }) => {
+      const clients: TestClient[] = [];
+      for (let count = 0; count < 6; count += 1) clients.push(await cluster.connect());
+      await cluster.startWorker();
+      await eventually(() => guard.thrown === 1);
+      await eventually(() => clients.filter(({ isOpen }) => !isOpen).length === 1);
+      const open = clients.filter(({ isOpen }) => isOpen);
+      await Promise.all(open.map((client) => speak(client, 'after the failure')));
+    },
+  },
   'client event': { reach: (stage) => endOf(stage, (client) => client.send('x')) },
   'callback settled': {
     options: { events: { onMessage: async (_id, message, ctx) => void ctx.send(message) } },
