@@ -167,6 +167,13 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       await eventually(() => tableSize(stage) === 3);
     },
   },
+  'inflater close': {
+    options: { gatewayOptions: { perMessageDeflate: true } },
+    reach: async (stage) => {
+      await (await stage.cluster.connect()).close();
+      await eventually(() => tableSize(stage) === 3);
+    },
+  },
   'client send': {
     ends: 1,
     reach: async ({ cluster, clients }) => {
