@@ -9,8 +9,8 @@ export interface ValueSurface {
   readonly tryOne: (api: GatewayClient, value: unknown) => Promise<string | undefined>;
 }
 
-/** Longest turn that one value may take, in milliseconds. */
-const MAX_TURN_MS = 50;
+/** Longest turn that one value may take, in milliseconds: several times what a session of 1 MiB takes. */
+const MAX_TURN_MS = 500;
 
 /** Tries before a slow turn counts: the machine may have been busy. */
 const TRIES = 3;
