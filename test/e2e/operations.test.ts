@@ -188,7 +188,7 @@ test("a control socket that a crash left behind is in nobody's way", async () =>
   const killed = await startCluster({ file, args: ['start', '--watch'] });
   onTestFinished(killed.dispose);
   await killed.killMaster();
-  expect((await stat(path('start.sock'))).isSocket()).toBe(true);
+  expect((await stat(path('start.run/master.sock'))).isSocket()).toBe(true);
   for (const args of [
     ['status'],
     ['health'],

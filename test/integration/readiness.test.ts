@@ -1,3 +1,4 @@
+import { withoutAddresses } from '@gatewayworker/core';
 import { eventually, freePorts } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 import { roles } from './roles.ts';
@@ -34,7 +35,7 @@ test('a gateway with routes names each that has no worker', async () => {
   expect(obstacles()).toEqual([]);
 });
 
-test('a worker that cannot reach a gateway says of how many, and none of their addresses', async () => {
+test('obstacles: a worker that cannot reach a gateway says which one and why', async () => {
   const [inner = 0, , announced = 0] = await freePorts(4);
   const cluster = await roles({
     events: {},
@@ -46,8 +47,13 @@ test('a worker that cannot reach a gateway says of how many, and none of their a
   expect(obstacles()).toEqual([]);
   // Its number is 1, which it adds to both ports.
   await cluster.startGateway();
-  await eventually(() => obstacles().length === 1);
-  expect(obstacles()).toEqual(['it is not linked to 1 of 2 gateways']);
+  await eventually(() => obstacles()[0]?.includes(': ') === true);
+  const address = `127.0.0.1:${announced + 1}`;
+  expect(obstacles()).toEqual([
+    `it is not linked to 1 of 2 gateways: the gateway at ${address} cannot be reached (ECONNREFUSED)`,
+  ]);
+  // Probes over HTTP get no addresses.
+  expect(obstacles().map(withoutAddresses)).toEqual(['it is not linked to 1 of 2 gateways']);
   await cluster.gateways[1]?.stop();
   await eventually(() => obstacles().length === 0);
 });
