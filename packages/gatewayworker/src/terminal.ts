@@ -10,15 +10,24 @@ export function printError(text: string): void {
   process.stderr.write(text);
 }
 
-/** Tells whether the standard output is a terminal. */
-export function isTerminal(): boolean {
-  return process.stdout.isTTY === true;
+/** Tells whether the standard output is a terminal that understands escape sequences. */
+export function canRedraw(): boolean {
+  return process.stdout.isTTY === true && process.env['TERM'] !== 'dumb';
 }
 
-/** Empties the terminal, for what is printed next to stand at its top. */
-export function clearTerminal(): void {
-  process.stdout.write('\x1b[H\x1b[2J\x1b[3J');
-}
+/** A screen of its own: what the terminal showed before, and what it has scrolled off, comes back at the end. */
+export const alternateScreen = {
+  open(): void {
+    process.stdout.write('\x1b[?1049h');
+  },
+  /** Overwrites what it shows. */
+  show(text: string): void {
+    process.stdout.write(`\x1b[H${text.replaceAll('\n', '\x1b[K\n')}\x1b[J`);
+  },
+  close(): void {
+    process.stdout.write('\x1b[?1049l');
+  },
+} as const;
 
 /** Exit code of a command whose reader is gone: what a shell reports for a program that SIGPIPE has ended. */
 const readerGone = 141;
@@ -44,7 +53,11 @@ export function exitWhenOutputFails(): void {
 /** Ends the process once what was printed is out: a pipe may take it later than the call. */
 export function exitAfterPrinting(exitCode: number): void {
   const exit = () => process.exit(exitCode);
-  process.stdout.write('', () => process.stderr.write('', exit));
+  process.stdout.write('', (error: NodeJS.ErrnoException | null | undefined) => {
+    // The event that says so too comes later.
+    if (error?.code === 'EPIPE' && !hasGuardedStreams()) process.exit(readerGone);
+    process.stderr.write('', exit);
+  });
   // A reader that stalls must not keep a cluster from its end.
   if (hasGuardedStreams()) setTimeout(exit, guardedExitMs);
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatStatus, requestStatus, type StatusReport } from '@gatewayworker/supervisor';
-import { clearTerminal, isTerminal, print } from '../terminal.ts';
+import { alternateScreen, canRedraw, print } from '../terminal.ts';
 import { askRunning, type CommandContext } from './command-context.ts';
 
 /** Flags of `status`. */
@@ -28,17 +28,25 @@ export async function status(context: CommandContext, flags: StatusFlags): Promi
 async function watch({ options }: CommandContext, flags: StatusFlags): Promise<number> {
   const ending = new AbortController();
   process.once('SIGINT', () => ending.abort());
-  const redraws = flags.json !== true && isTerminal();
-  while (!ending.signal.aborted) {
-    const startedAt = performance.now();
-    const text = format(await askRunning(options, requestStatus), flags);
-    if (ending.signal.aborted) break;
-    if (redraws) clearTerminal();
-    print(redraws || flags.json === true ? text : `${text}\n`);
-    // A busy process makes its master wait for it: the rest of the second is what is left.
-    const restMs = Math.max(0, watchIntervalMs - (performance.now() - startedAt));
-    await sleep(restMs, undefined, { signal: ending.signal }).catch(() => {});
+  const redraws = flags.json !== true && canRedraw();
+  let text = '';
+  if (redraws) alternateScreen.open();
+  try {
+    while (!ending.signal.aborted) {
+      const startedAt = performance.now();
+      text = format(await askRunning(options, requestStatus), flags);
+      if (ending.signal.aborted) break;
+      if (redraws) alternateScreen.show(text);
+      else print(flags.json === true ? text : `${text}\n`);
+      // A busy process makes its master wait for it: the rest of the second is what is left.
+      const restMs = Math.max(0, watchIntervalMs - (performance.now() - startedAt));
+      await sleep(restMs, undefined, { signal: ending.signal }).catch(() => {});
+    }
+  } finally {
+    if (redraws) alternateScreen.close();
   }
+  // The last figures stay in sight.
+  if (redraws) print(text);
   return 0;
 }
 
