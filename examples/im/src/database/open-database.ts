@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kysely, type MigrationProvider, Migrator, PostgresDialect } from 'kysely';
 import LibsqlDatabase from 'libsql';
@@ -18,7 +18,9 @@ export async function openDatabase(
 ): Promise<Database> {
   const { databaseUrl, dataFolder } = settings;
   if (databaseUrl !== '') return await migrate(openPostgres(databaseUrl));
-  mkdirSync(dataFolder, { recursive: true });
+  mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
+  // SQLite gives its other files the mode of this one: all hold what people have written to each other.
+  closeSync(openSync(`${dataFolder}/im.db`, 'a', 0o600));
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await migrate(openSqlite(`${dataFolder}/im.db`));
