@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { requestStatus } from '@gatewayworker/supervisor';
@@ -9,6 +9,7 @@ import {
   freePorts,
   nodeFlags,
   openClient,
+  runCommand,
   startCluster,
   temporaryFolder,
 } from '@gatewayworker/testing';
@@ -147,11 +148,13 @@ function cpuTicks(pid: number): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
-async function startOn(logFile: string): Promise<{ cluster: Cluster; gatewayPort: number }> {
-  const { file, env, gatewayPort } = await writeApplication(logFile);
-  const cluster = await startCluster({ file, env });
+async function startOn(
+  logFile: string,
+): Promise<{ cluster: Cluster } & Awaited<ReturnType<typeof writeApplication>>> {
+  const application = await writeApplication(logFile);
+  const cluster = await startCluster(application);
   onTestFinished(cluster.dispose);
-  return { cluster, gatewayPort };
+  return { cluster, ...application };
 }
 
 test('output: a log file on a full disk costs its lines and nothing else', async () => {
@@ -175,4 +178,48 @@ test('output: a log file on a full disk costs its lines and nothing else', async
   });
   expect(await ask('log 1')).toMatch(/ log 1$/);
   expect(await cluster.stop()).toBe(0);
+});
+
+test('output: a command whose reader is gone ends silently with 141', async () => {
+  const { cluster, file, env } = await startOn('/dev/stdout');
+  for (const command of [
+    'status',
+    'status --json',
+    'status --watch',
+    'connections --json',
+    '--help',
+  ]) {
+    const script = `"$0" "$1" ${command} | true; echo "\${PIPESTATUS[0]}"`;
+    const answer = spawnSync('bash', ['-c', script, process.execPath, file], {
+      encoding: 'utf8',
+      env: { ...process.env, ...env },
+    });
+    expect([command, answer.stdout, answer.stderr]).toEqual([command, '141\n', '']);
+  }
+  // With /dev/stdout for its log file, a cluster prints each line once.
+  const announced = cluster.output().split('"msg":"gateway announced"').length - 1;
+  expect(announced).toBe(1);
+});
+
+test('start: says in one sentence that the log file cannot be written', async () => {
+  const { folder, file, env } = await writeApplication();
+  const fifo = join(folder.path, 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  const refused = async (logFile: string): Promise<string> => {
+    const command = { env: { ...env, LOG_FILE: logFile } };
+    const { exitCode, stdout, stderr } = await runCommand(file, ['start'], command);
+    expect([exitCode, stdout]).toEqual([1, '']);
+    return stderr;
+  };
+  const allowed = 'Allowed: pidFile and logFile in folders that this user can write\n';
+  const cases = [
+    [folder.path, 'it is a directory'],
+    [fifo, 'no process reads it'],
+    [join(file, 'log'), 'a part of the path is a file'],
+  ] as const;
+  for (const [path, why] of cases) {
+    expect(await refused(path)).toBe(
+      `option run.logFile is "${path}"; it cannot be written: ${why}. ${allowed}`,
+    );
+  }
 });

@@ -234,7 +234,7 @@ new Worker({ name: 'shaky', async onWorkerStart() {
     (await cluster.status()).find((row) => row.name === 'shaky' && row['state'] === state);
   const broken = await folder.write('broken', '');
   process.kill(pidOf(await cluster.status(), 'shaky#0'), 'SIGKILL');
-  await eventually(() => (cluster.output().match(/started again in \d+ ms/g)?.length ?? 0) >= 3, {
+  await eventually(() => (cluster.output().match(/restarting in \d+ ms/g)?.length ?? 0) >= 3, {
     timeoutMs: 20_000,
   });
   await rm(broken);

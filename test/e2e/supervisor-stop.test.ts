@@ -82,7 +82,7 @@ new Worker({ onWorkerStop: () => void process.stdout.write('stopped: worker\\n')
       'stopped: events',
       'stopped: worker',
     ]);
-    expect(cluster.output()).not.toContain('started again');
+    expect(cluster.output()).not.toContain('restarting');
     expect(pids.filter(isAlive)).toEqual([]);
   },
 );

@@ -462,7 +462,9 @@ test.each(Object.entries(falseAnswers))(
     }
     // Nobody has dialed the gateway that it tells of.
     expect(worker.status().obstacles).toEqual([]);
-    expect(log.lines.filter(({ msg }) => msg === 'inner link not up, dialing on')).toHaveLength(1);
+    expect(
+      log.lines.filter(({ msg }) => msg === 'inner link not connected, retrying'),
+    ).toHaveLength(1);
   },
 );
 

@@ -80,7 +80,8 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
     const resolved = resolveForCaller(options);
     const { registerAddress, secretKey, name, connectTimeoutMs } = resolved;
     const address = parseDiscoveryAddress('GatewayClient.registerAddress', registerAddress);
-    const log = logger ?? createLogger({ fields: { role: 'client', name }, level: 'warn' });
+    const log =
+      logger ?? createLogger({ fields: { role: 'client', name }, level: 'warn', stderr: true });
     const pool = new GatewayPool({
       ...resolved,
       address,

@@ -156,7 +156,7 @@ export class DialedLink {
     if (linkId !== undefined) connection.makeResumable(RESUME_GRACE_MS);
     connection.onSuspended = (reason) => {
       const { logger } = this.#options;
-      logger.warn({ peer: this.#peer, reason: reason.message }, 'inner link broken, dialing on');
+      logger.warn({ peer: this.#peer, reason: reason.message }, 'inner link lost, reconnecting');
       this.#hasWarned = true;
       this.#dial();
     };
@@ -176,7 +176,7 @@ export class DialedLink {
     const { logger } = this.#options;
     const peer = this.#peer;
     // A peer that closes in good order stops or restarts, which is nothing to worry about.
-    if (reason === undefined) logger.info({ peer }, 'inner link closed by the peer');
+    if (reason === undefined) logger.debug({ peer }, 'inner link closed by the peer');
     else logger.warn({ peer, reason: reason.message }, 'inner link lost');
   }
 
@@ -201,6 +201,6 @@ export class DialedLink {
     if (this.#hasWarned || this.#isClosed) return;
     this.#hasWarned = true;
     const bound = { peer: this.#peer, reason: error.message };
-    this.#options.logger.warn(bound, 'inner link not up, dialing on');
+    this.#options.logger.warn(bound, 'inner link not connected, retrying');
   }
 }

@@ -275,8 +275,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
 
   /** See `FrameSocketOwner`. */
   handleEnd(): void {
-    if (this.#canWait)
-      this.#suspend(new Error('the peer ended the connection without taking leave'));
+    if (this.#canWait) this.#suspend(new Error('the peer closed the connection unexpectedly'));
     // Whoever ends its side is done: a link is of no use one way.
     else this.close();
   }

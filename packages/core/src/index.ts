@@ -56,7 +56,7 @@ export {
   rejectUnknownKeys,
   withoutUndefined,
 } from './options.ts';
-export { fileDestination, Output, openForAppend } from './output.ts';
+export { Output, openForAppend } from './output.ts';
 export { PacedLog } from './paced-log.ts';
 export { processState, readVersion } from './process-state.ts';
 export { type Clock, RequestTable } from './request-table.ts';

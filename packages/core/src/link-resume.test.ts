@@ -126,7 +126,7 @@ test('a link that is not resumed in time ends with what broke it', async () => {
   const { connection } = await dialOnce(port);
   connection.destroy();
   await eventually(() => ended.length === 1);
-  expect(ended).toEqual(['the peer ended the connection without taking leave']);
+  expect(ended).toEqual(['the peer closed the connection unexpectedly']);
 });
 
 test('a peer that takes leave is not waited for', async () => {

@@ -5,6 +5,7 @@ import {
   type Logger as PinoLogger,
   pino,
 } from 'pino';
+import { trimStack } from './application-stack.ts';
 import { fileDestination, Output, standardDestination } from './output.ts';
 import { formatReadable } from './readable-line.ts';
 import { guardStandardStreams, showsColour } from './standard-streams.ts';
@@ -22,6 +23,8 @@ export interface LoggerOptions {
   readonly file?: string | false;
   /** Also log to the standard output: JSON lines, or readable lines when it is a terminal. @default true */
   readonly stdout?: boolean;
+  /** Log to the standard error output instead, for a process whose standard output is data. @default false */
+  readonly stderr?: boolean;
 }
 
 /** Names of what is not to be logged. */
@@ -51,7 +54,8 @@ export interface ProcessLog {
 
 /** Creates the logger of a process. No key or password reaches a line: it is redacted wherever it stands. */
 export function createLogger(options: LoggerOptions = {}): Logger {
-  const streams = options.stdout === false ? [] : [new Output(standardDestination(1))];
+  const fd = options.stderr === true ? 2 : 1;
+  const streams = options.stdout === false ? [] : [new Output(standardDestination(fd))];
   return openLogOn(streams, options).logger;
 }
 
@@ -71,7 +75,7 @@ function openLogOn(standard: readonly Output[], options: LoggerOptions): Process
   const [shown] = standard;
   let showsOnStdout = shown !== undefined && (options.stdout ?? true);
   if (shown !== undefined && showsOnStdout) {
-    const format = lineFormat(process.stdout);
+    const format = lineFormat(options.stderr === true ? process.stderr : process.stdout);
     const write = (line: string) => showsOnStdout && shown.write(format(line));
     streams.push({ level, stream: { write } });
   }
@@ -84,6 +88,7 @@ function openLogOn(standard: readonly Output[], options: LoggerOptions): Process
       base: { pid: process.pid, ...options.fields },
       timestamp: pino.stdTimeFunctions.isoTime,
       redact: { paths: secretPaths, censor: '[redacted]' },
+      serializers: { err: serializeError },
       hooks: { logMethod },
     },
     multistream(streams),
@@ -105,6 +110,12 @@ function openLogOn(standard: readonly Output[], options: LoggerOptions): Process
       showsOnStdout = false;
     },
   };
+}
+
+function serializeError(error: Error): unknown {
+  const serialized = pino.stdSerializers.err(error);
+  if (typeof serialized.stack === 'string') serialized.stack = trimStack(serialized.stack);
+  return serialized;
 }
 
 /** A value of the application may throw when it is read: a call of the logger must not pass that on. */

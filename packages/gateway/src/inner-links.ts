@@ -88,7 +88,7 @@ export class InnerLinks {
       answers.close();
       this.#interest.unfollow(interest);
       const bound = { peer, address: connection.remoteAddress, reason: reason?.message };
-      if (reason !== undefined) this.#state.logger.warn(bound, 'inner link closed');
+      if (reason !== undefined) this.#state.logger.info(bound, 'inner link ended');
       if (worker === undefined) return;
       this.#workers.delete(worker);
       worker.handshakes.rejectAll(new GatewayWorkerError('GW_ERR_LINK_CLOSED'));
@@ -105,7 +105,7 @@ export class InnerLinks {
     this.#workers.add(worker);
     connection.onSuspended = (reason) => {
       const bound = { peer: `${name}#${id}`, reason: reason.message };
-      this.#state.logger.warn(bound, 'inner link broken, waiting for the worker');
+      this.#state.logger.debug(bound, 'inner link broken, waiting for the worker');
       this.#dispatcher.suspendWorker(worker);
       this.dropGone();
     };

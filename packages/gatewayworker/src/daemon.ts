@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
-import { GatewayWorkerError } from '@gatewayworker/core';
+import { closeSync } from 'node:fs';
+import { basename } from 'node:path';
+import { GatewayWorkerError, openForAppend } from '@gatewayworker/core';
 import {
   isAlreadyRunning,
   type Keeping,
@@ -47,9 +47,8 @@ export async function startDaemon(
   options: ResolvedRunOptions,
   waitSeconds: number | undefined,
 ): Promise<StartReport> {
-  mkdirSync(dirname(options.logFile), { recursive: true });
   // What the application prints must go somewhere once the terminal is gone.
-  const log = openSync(options.logFile, 'a');
+  const log = openForAppend(options.logFile);
   const wait = waitSeconds === undefined ? [] : ['--wait', String(waitSeconds)];
   const args = [...process.execArgv, options.startFile, 'start', ...wait];
   const daemon = spawn(process.execPath, args, {

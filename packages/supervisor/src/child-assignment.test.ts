@@ -8,6 +8,7 @@ const assignment = {
   id: 0,
   logFile: '/var/log/chat.log',
   logToStdout: true,
+  logLevel: 'warn',
   stopTimeoutMs: 2_000,
   pidFile: '/srv/chat.pid',
   orphanMs: 10_000,

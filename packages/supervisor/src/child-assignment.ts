@@ -14,6 +14,8 @@ export interface ChildAssignment {
   /** Absolute path. */
   readonly logFile: string;
   readonly logToStdout: boolean;
+  /** One of pino's levels. */
+  readonly logLevel: string;
   /** Time to stop by itself once the master is gone, in milliseconds. */
   readonly stopTimeoutMs: number;
   /** That of the master: tells where the next one will be found when this one is gone. Absolute path. */
@@ -36,6 +38,7 @@ export function parseChildAssignment(text: string): ChildAssignment | undefined 
   const id = readNumber(value, 'id');
   const logFile = readString(value, 'logFile');
   const logToStdout = readBoolean(value, 'logToStdout');
+  const logLevel = readString(value, 'logLevel') ?? 'info';
   const stopTimeoutMs = readNumber(value, 'stopTimeoutMs');
   const pidFile = readString(value, 'pidFile');
   const orphanMs = readNumber(value, 'orphanMs');
@@ -45,7 +48,7 @@ export function parseChildAssignment(text: string): ChildAssignment | undefined 
   if (logFile === undefined || logToStdout === undefined) return undefined;
   if (stopTimeoutMs === undefined || pidFile === undefined) return undefined;
   if (orphanMs === undefined || hasPredecessor === undefined) return undefined;
-  const log = { logFile, logToStdout };
+  const log = { logFile, logToStdout, logLevel };
   const end = { stopTimeoutMs, pidFile, orphanMs };
   return { declaration, role, name, id, ...log, ...end, hasPredecessor };
 }

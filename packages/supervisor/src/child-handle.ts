@@ -377,7 +377,7 @@ export class ChildHandle {
   #restart(end: ChildEnd, livedMs: number): void {
     const delayMs = this.#policy.nextDelayMs(livedMs);
     this.#restarts += 1;
-    this.#logEnd(end, `it is started again ${delayMs === 0 ? 'at once' : `in ${delayMs} ms`}`);
+    this.#logEnd(end, `restarting ${delayMs === 0 ? 'now' : `in ${delayMs} ms`}`);
     if (delayMs === 0) {
       this.#launch();
       return;
@@ -390,6 +390,9 @@ export class ChildHandle {
     const { code, signal, failure } = end;
     const output = failure === undefined ? end.output : undefined;
     const details = { exitCode: code, signal, restarts: this.#restarts, stack: failure?.stack };
-    this.#logger.error({ ...details, output }, `${describeEnd(end)}; ${consequence}`);
+    this.#logger.error(
+      { ...details, output },
+      `${this.name}#${this.id} ${describeEnd(end)}; ${consequence}`,
+    );
   }
 }

@@ -56,9 +56,14 @@ class ChildProcess {
   #onPortFree: () => void = () => {};
 
   constructor(assignment: ChildAssignment) {
-    const { role, name, id, logFile, logToStdout } = assignment;
+    const { role, name, id, logFile, logToStdout, logLevel } = assignment;
     this.#assignment = assignment;
-    this.#log = openLog({ fields: { role, name, id }, file: logFile, stdout: logToStdout });
+    this.#log = openLog({
+      fields: { role, name, id },
+      level: logLevel,
+      file: logFile,
+      stdout: logToStdout,
+    });
     this.#logger = this.#log.logger;
     this.#descriptors = new DescriptorReserve(this.#logger);
     this.#sampler = new ProcessSampler(() => {

@@ -10,6 +10,7 @@ export {
 } from './health-report.ts';
 export { isKept, type Keeping } from './keepers.ts';
 export { stopLeftovers } from './leftovers.ts';
+export { assertLogFile } from './log-file.ts';
 export { alreadyRunning, isAlreadyRunning, Master, type MasterOptions } from './master.ts';
 export {
   healthAddress,

@@ -80,6 +80,7 @@ export class Master {
     this.#options = options;
     this.#log = openLog({
       fields: { role: 'master', name: basename(options.startFile) },
+      level: options.logLevel,
       file: options.logFile,
       stdout: options.logToStdout,
     });
@@ -89,8 +90,7 @@ export class Master {
       ...options,
       logger: this.#logger,
       printChildOutput: (text) => {
-        if (options.logToStdout) process.stderr.write(text);
-        else this.#log.file?.write(text);
+        (options.logToStdout ? process.stderr : this.#log.file)?.write(text);
       },
       isKept: options.keeping !== undefined,
       isRevived: options.keeping?.deaths !== undefined,

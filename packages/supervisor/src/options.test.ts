@@ -6,6 +6,7 @@ test('puts the pid and log file beside the start file, whatever the working dire
     startFile: '/srv/chat/start.ts',
     pidFile: '/srv/chat/start.pid',
     logFile: '/srv/chat/start.log',
+    logLevel: 'info',
     stopTimeoutMs: 5_000,
     readyTimeoutMs: 10_000,
     health: '',
@@ -54,3 +55,10 @@ test('reads where probes are answered', () => {
   expect(healthAddress('0.0.0.0:9000')).toEqual({ host: '0.0.0.0', port: 9000 });
   expect(healthAddress('[::1]:1')).toEqual({ host: '::1', port: 1 });
 });
+
+test.each<string | false>([false, '/dev/stdout', '/dev/stderr', '/proc/self/fd/1'])(
+  'logFile: %s writes no log file',
+  (logFile) => {
+    expect(resolveRunOptions({ logFile }, '/srv/start.ts').logFile).toBe('/dev/null');
+  },
+);

@@ -2,6 +2,7 @@ import { parse, resolve } from 'node:path';
 import {
   assertInteger,
   assertNonEmptyString,
+  assertOneOf,
   assertOptionsObject,
   deepFreeze,
   type HostPort,
@@ -11,14 +12,21 @@ import {
   withoutUndefined,
 } from '@gatewayworker/core';
 
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+/** What is logged: lines of this severity and more severe ones. */
+export type LogLevel = (typeof logLevels)[number];
+
 /** Options of `run`. */
 export interface RunOptions {
   /** Path or `file:` URL of the start file, such as `import.meta.url`, where another file calls `run`. @default the file that calls `run` */
   readonly startFile?: string;
   /** File that holds the pid of the master; the run directory with the control socket stands beside it. @default the start file with `.pid` for its extension */
   readonly pidFile?: string;
-  /** File that gets JSON lines from every process. @default the start file with `.log` for its extension */
-  readonly logFile?: string;
+  /** File that gets JSON lines from every process; `false` writes none. @default the start file with `.log` for its extension */
+  readonly logFile?: string | false;
+  /** Least severe lines that are logged: `trace`, `debug`, `info`, `warn`, `error`, `fatal`, or `silent` for none. @default 'info' */
+  readonly logLevel?: LogLevel;
   /** Time a process has to stop by itself before it is killed, in milliseconds, 1 to 86,400,000. @default 5000 */
   readonly stopTimeoutMs?: number;
   /** Time `start` waits for the processes of each kind to be ready before it goes on, and that a new process has in a `reload`, in milliseconds, 1 to 86,400,000. @default 10000 */
@@ -32,13 +40,15 @@ export interface RunOptions {
 
 /** Options of `run` with every default filled in; the paths are absolute. */
 export interface ResolvedRunOptions extends Required<RunOptions> {
+  /** Absolute path; `/dev/null` when there is no log file. */
+  readonly logFile: string;
   /** Absolute path of the start file. */
   readonly startFile: string;
 }
 
 /** Defaults of `run`; those of the two files follow from the start file. */
 export const runDefaults: Omit<ResolvedRunOptions, 'startFile' | 'pidFile' | 'logFile'> =
-  Object.freeze({ stopTimeoutMs: 5_000, readyTimeoutMs: 10_000, health: '' });
+  Object.freeze({ logLevel: 'info', stopTimeoutMs: 5_000, readyTimeoutMs: 10_000, health: '' });
 
 /**
  * Merges options with the defaults, checks and freezes them. Relative paths count from the working directory.
@@ -61,12 +71,21 @@ export function resolveRunOptions(options: RunOptions, startFile: string): Resol
   const given = { ...files, ...runDefaults, ...withoutUndefined(options) };
   const { startFile: _, pidFile, logFile, ...times } = given;
   assertNonEmptyString('run.pidFile', pidFile);
-  assertNonEmptyString('run.logFile', logFile);
+  if (logFile !== false) assertNonEmptyString('run.logFile', logFile);
+  assertOneOf('run.logLevel', times.logLevel, logLevels);
   const range = { min: 1, max: 86_400_000 };
   assertInteger('run.stopTimeoutMs', times.stopTimeoutMs, range);
   assertInteger('run.readyTimeoutMs', times.readyTimeoutMs, range);
   healthAddress(times.health);
-  return deepFreeze({ startFile, pidFile: resolve(pidFile), logFile: resolve(logFile), ...times });
+  return deepFreeze({ startFile, pidFile: resolve(pidFile), logFile: logPath(logFile), ...times });
+}
+
+/** Lines go to the standard output anyway: a log file that leads there would show each twice. */
+const standardOutput = /^\/(?:dev\/(?:stdout|stderr|fd\/[12])|proc\/self\/fd\/[12])$/;
+
+function logPath(logFile: string | false): string {
+  const path = logFile === false ? '/dev/null' : resolve(logFile);
+  return standardOutput.test(path) ? '/dev/null' : path;
 }
 
 /**

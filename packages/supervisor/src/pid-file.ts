@@ -25,7 +25,7 @@ export function writePidFile(path: string): void {
 }
 
 /** The error of a run file that cannot be written. */
-function cannotBeWritten(
+export function cannotBeWritten(
   option: 'run.pidFile' | 'run.logFile',
   path: string,
   error: unknown,
@@ -62,6 +62,7 @@ function assertReplaceable(path: string): void {
 const reasons: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EDQUOT: 'the disk quota is used up',
+  EEXIST: 'a part of the path is a file',
   EISDIR: 'it is a directory',
   ENOSPC: 'the disk is full',
   ENOTDIR: 'a part of the path is a file',

@@ -246,7 +246,8 @@ export class Supervisor {
   }
 
   #createHandle(index: number, declaration: ProcessDeclaration, id: number): ChildHandle {
-    const { logFile, logToStdout, stopTimeoutMs, readyTimeoutMs, pidFile, isKept } = this.#options;
+    const { logFile, logToStdout, logLevel, stopTimeoutMs, readyTimeoutMs, pidFile, isKept } =
+      this.#options;
     const { logger, printChildOutput } = this.#options;
     const { role, name } = declaration;
     const assignment = {
@@ -256,6 +257,7 @@ export class Supervisor {
       id,
       logFile,
       logToStdout,
+      logLevel,
       stopTimeoutMs,
       pidFile,
       orphanMs: isKept ? orphanMs : 0,

@@ -7,6 +7,7 @@ import {
 } from '@gatewayworker/core';
 import {
   alreadyRunning,
+  assertLogFile,
   findMaster,
   formatStart,
   healthAddress,
@@ -53,6 +54,7 @@ export async function start(
     return await runDaemon(new Master(declared, daemonOptions));
   }
   assertCanStart(context);
+  assertLogFile(options.logFile);
   if (flags.daemon === true) {
     if (invocation.isUnderPm2) throw backgroundUnderPm2();
     const running = await findMaster(options.pidFile);

@@ -1,0 +1,17 @@
+import { closeSync } from 'node:fs';
+import { openForAppend } from '@gatewayworker/core';
+import { cannotBeWritten } from './pid-file.ts';
+
+/**
+ * Checks before a start that the log file can be opened: once processes run, a log that cannot be written costs its
+ * lines only.
+ *
+ * @throws {GW_ERR_OPTION_INVALID} naming `run.logFile` and the reason
+ */
+export function assertLogFile(path: string): void {
+  try {
+    closeSync(openForAppend(path));
+  } catch (error) {
+    throw cannotBeWritten('run.logFile', path, error);
+  }
+}
