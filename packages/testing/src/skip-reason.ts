@@ -1,9 +1,13 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { whyNoNetworkNamespaces } from './network-namespaces.ts';
 import { postgresFolder } from './postgres-folder.ts';
 
-/** What some machines lack: network namespaces, a program, or for `systemd` that which boots containers. */
+/**
+ * What some machines lack: network namespaces, a file system in memory that only some processes see (`tmpfs`), a
+ * program, or for `systemd` that which boots containers.
+ */
 export type Requirement =
   | 'netns'
   | 'etcd'
@@ -14,7 +18,8 @@ export type Requirement =
   | 'prlimit'
   | 'redis-server'
   | 'systemd'
-  | 'systemd-analyze';
+  | 'systemd-analyze'
+  | 'tmpfs';
 
 /**
  * Tells why tests that need something are skipped on this machine, and prints it once.
@@ -23,7 +28,7 @@ export type Requirement =
  * @throws when it is missing though GATEWAYWORKER_REQUIRE, a list such as `netns,etcd`, names it
  */
 export function skipReason(requirement: Requirement): string {
-  const why = requirement === 'netns' ? whyNoNetworkNamespaces() : whyNoProgram(requirement);
+  const why = whyMissing(requirement);
   if (why === undefined) return '';
   if (isRequired(requirement)) {
     throw new Error(`GATEWAYWORKER_REQUIRE names ${requirement}, but ${why}`);
@@ -36,6 +41,20 @@ export function skipReason(requirement: Requirement): string {
 export function isRequired(requirement: Requirement): boolean {
   const required = (process.env['GATEWAYWORKER_REQUIRE'] ?? '').split(',');
   return required.some((name) => name.trim() === requirement);
+}
+
+function whyMissing(requirement: Requirement): string | undefined {
+  if (requirement === 'netns') return whyNoNetworkNamespaces();
+  if (requirement === 'tmpfs') return whyNoTmpfs();
+  return whyNoProgram(requirement);
+}
+
+function whyNoTmpfs(): string | undefined {
+  if (process.platform !== 'linux') return 'mount namespaces are a thing of Linux';
+  if (process.getuid?.() !== 0) return 'a tmpfs needs root';
+  const mount = ['mount', '-t', 'tmpfs', 'tmpfs', '/tmp'];
+  const { status, stderr } = spawnSync('unshare', ['--mount', ...mount], { encoding: 'utf8' });
+  return status === 0 ? undefined : `a tmpfs cannot be mounted here (${(stderr ?? '').trim()})`;
 }
 
 function whyNoProgram(name: Requirement): string | undefined {
