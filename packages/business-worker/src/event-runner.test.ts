@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -115,7 +115,9 @@ class Fixture {
   }
 
   logLines(): unknown[] {
-    const text = readFileSync(join(this.#folder, 'log'), 'utf8').trimEnd();
+    const file = join(this.#folder, 'log');
+    // The first line creates the file.
+    const text = existsSync(file) ? readFileSync(file, 'utf8').trimEnd() : '';
     return text === '' ? [] : text.split('\n').map((line): unknown => JSON.parse(line));
   }
 
