@@ -119,7 +119,10 @@ test.skipIf(skipped !== '')(
     const [worker] = await row.processes('business-worker');
     setLimit(master, 12);
     process.kill(worker?.pid ?? 0, 'SIGKILL');
-    await eventually(() => readFileSync(row.logFile, 'utf8').includes('EMFILE; it is'), patiently);
+    await eventually(
+      () => readFileSync(row.logFile, 'utf8').includes('EMFILE; restarting'),
+      patiently,
+    );
     await echo('without one worker');
     setLimit(master, 4096);
     await eventually(async () => {
