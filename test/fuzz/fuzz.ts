@@ -29,10 +29,10 @@ const { values: flags } = parseArgs({
   },
 });
 
-/** Longest turn that a frame of less than 64 KiB may cause, in milliseconds. */
+/** Longest turn that a frame of less than 64 KiB may cause, in milliseconds of processor time. */
 const MAX_TURN_MS = 50;
 
-/** A slow turn counts when it is slow each time: a busy machine makes any turn slow now and then. */
+/** A slow turn counts when it is slow each time: a garbage collection makes any turn slow now and then. */
 const TURN_TRIES = 5;
 
 /** Inputs at once. */

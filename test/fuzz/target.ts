@@ -1,4 +1,3 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { EventHandler } from '@gatewayworker/business-worker';
 import { GatewayClient } from '@gatewayworker/client';
 import type { GatewayOptions } from '@gatewayworker/gateway';
@@ -6,16 +5,14 @@ import { captureLogger, type LogLine, makeCertificate, startRoles } from '@gatew
 import fc from 'fast-check';
 import { usedBytes } from '../integration/used-bytes.ts';
 import type { Answer, Question, TargetPorts } from './target-process.ts';
+import { TurnMeter } from './turn-meter.ts';
 import { valueSurfaces } from './values.ts';
 
 // The process under test: all roles over real sockets. It measures itself, because only a process knows
 // what it failed to catch and how long its turns were.
 
-/** Time after which a client that has not sent its handshake is closed, in milliseconds. */
-const handshakeTimeoutMs = 500;
-
 const certificate = await makeCertificate();
-const common = { maxMessageBytes: 5000, handshakeTimeoutMs };
+const common = { maxMessageBytes: 5000 };
 const listeners = {
   websocket: { listen: 'websocket://127.0.0.1:0', trustProxy: true },
   deflate: { listen: 'websocket://127.0.0.1:0', perMessageDeflate: true },
@@ -53,8 +50,7 @@ const cluster = await startRoles({
   gatewayOptions: (id) => ({ ...common, ...Object.values(listeners)[id] }),
 });
 const api = await cluster.gatewayClient();
-const turns = monitorEventLoopDelay({ resolution: 1 });
-turns.enable();
+const turns = new TurnMeter();
 
 /** Errors of the language or of Node.js: our own errors name what the peer did wrong. */
 const nativeError =
@@ -83,13 +79,6 @@ async function tables(): Promise<unknown> {
     await api.getAllUidList(),
     await api.getAllGroupIdList(),
   ];
-}
-
-/** Longest turn since the last question, in milliseconds. */
-function takeTurnMs(): number {
-  const longest = turns.max / 1e6;
-  turns.reset();
-  return turns.count === 0 && longest < 1 ? 0 : longest;
 }
 
 async function connectTo(address: string): Promise<string> {
@@ -124,10 +113,10 @@ async function answer(question: Question): Promise<unknown> {
       return {
         uncaught: uncaught.splice(0),
         faults: [...keptFaults.splice(0), ...faultsIn(cluster.takeLog())],
-        turnMs: takeTurnMs(),
+        turnMs: turns.take(),
       };
     case 'turn':
-      return takeTurnMs();
+      return turns.take();
     case 'memory':
       return { usedBytes: usedBytes(), residentBytes: process.memoryUsage.rss() };
     case 'tables':
