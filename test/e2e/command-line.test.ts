@@ -76,7 +76,7 @@ test('runs in the foreground: start prints a table, status shows every process, 
 test('runs as a daemon that can be driven from any directory', async () => {
   const { file, path } = await writeStartFile(twoWorkers);
   const elsewhere = { cwd: tmpdir() };
-  const start = await runCommand(file, ['start', '-d'], elsewhere);
+  const start = await runCommand(file, ['start', '-d', '--wait', '50'], elsewhere);
   expect(start.stderr).toBe('');
   expect(start.exitCode).toBe(0);
   expect(start.stdout).toMatch(/worker +web +2 +\[ok\]\n/);
@@ -101,7 +101,7 @@ import { run, Worker } from 'gatewayworker';
 new Worker({ name: 'loud', onWorkerStart: () => void process.stdout.write('hello from a worker\\n') });
 run();
 `);
-  await runCommand(file, ['start', '-d']);
+  await runCommand(file, ['start', '-d', '--wait', '50']);
   expect(await readFile(path('start.log'), 'utf8')).toContain('hello from a worker\n');
 });
 
@@ -125,8 +125,8 @@ test.each(['nothing', 'a killed master'])(
       await killed.killWithKeeper();
     }
     const starts = await Promise.all([
-      runCommand(file, ['start', '-d']),
-      runCommand(file, ['start', '-d']),
+      runCommand(file, ['start', '-d', '--wait', '50']),
+      runCommand(file, ['start', '-d', '--wait', '50']),
     ]);
     expect(starts.map(({ exitCode }) => exitCode).sort()).toEqual([0, 1]);
     expect(starts.find(({ exitCode }) => exitCode === 1)?.stderr).toMatch(

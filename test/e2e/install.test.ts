@@ -68,7 +68,14 @@ async function start(folder: string, file: string, flags: readonly string[] = []
   onTestFinished(async () => {
     await node(folder, [...flags, file, 'stop']);
   });
-  const { code, stdout, stderr } = await node(folder, [...flags, file, 'start', '-d']);
+  const { code, stdout, stderr } = await node(folder, [
+    ...flags,
+    file,
+    'start',
+    '-d',
+    '--wait',
+    '50',
+  ]);
   expect(code, stdout + stderr).toBe(0);
   return stdout;
 }

@@ -44,11 +44,11 @@ async function pidIn(path: string): Promise<number> {
 test('restart ends what runs and starts it anew, from any directory, and starts what does not run', async () => {
   const { file, path } = await writeStartFile(loud);
   const elsewhere = { cwd: tmpdir() };
-  const first = await runCommand(file, ['restart', '-d'], elsewhere);
+  const first = await runCommand(file, ['restart', '-d', '--wait', '50'], elsewhere);
   expect(first).toMatchObject({ exitCode: 0, stderr: '' });
   expect(first.stdout).toMatch(/^start\.js is not running\.\ngatewayworker /);
   const before = await pidIn(path('start.pid'));
-  const again = await runCommand(file, ['restart', '-d', '-g'], elsewhere);
+  const again = await runCommand(file, ['restart', '-d', '--wait', '50', '-g'], elsewhere);
   expect(again).toMatchObject({ exitCode: 0, stderr: '' });
   expect(again.stdout).toMatch(new RegExp(`^Stopped \\(pid ${before}\\)\\.\ngatewayworker `));
   expect(again.stdout).toContain('Running in the background.');
@@ -67,7 +67,7 @@ test('restart leaves what runs alone when the start file can never start', async
   const cluster = await startCluster({ file });
   onTestFinished(cluster.dispose);
   await folder.write('start.js', "import { run } from 'gatewayworker';\nrun();\n");
-  const restart = await runCommand(file, ['restart', '-d']);
+  const restart = await runCommand(file, ['restart', '-d', '--wait', '50']);
   expect(restart).toMatchObject({ exitCode: 1, stdout: '' });
   expect(restart.stderr).toContain('declares nothing to start');
   expect(await cluster.status()).toHaveLength(2);
@@ -203,7 +203,10 @@ test("a control socket that a crash left behind is in nobody's way", async () =>
       /^start\.js is not running( \(removed .*start\.pid, which process \d+ had left behind\))?\n$/,
     );
   }
-  expect(await runCommand(file, ['start', '-d'])).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(await runCommand(file, ['start', '-d', '--wait', '50'])).toMatchObject({
+    exitCode: 0,
+    stderr: '',
+  });
 });
 
 test('status --watch prints again each second until Ctrl+C, and ends when the cluster does', async () => {

@@ -287,7 +287,7 @@ test('start --watch reloads when a source is saved, and goes on with the old cod
   await write(eventsOf('v3'));
   await eventually(async () => (await ask(client)).startsWith('v3'), { timeoutMs: 20_000 });
   expect(client.isOpen).toBe(true);
-  expect(await command('start', '-d', '--watch')).toMatchObject({
+  expect(await command('start', '-d', '--wait', '50', '--watch')).toMatchObject({
     exitCode: 2,
     stderr: expect.stringContaining("option '-d, --daemon' cannot be used with option '--watch'"),
   });

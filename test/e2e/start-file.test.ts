@@ -114,7 +114,7 @@ test('run: is found by its start file under a wrapper such as that of pm2', asyn
   }
   expect(await readdir(join(folder.path, 'pm2'))).toEqual(['wrapper.cjs']);
 
-  const daemon = spawn(process.execPath, [main, 'start', '-d'], {
+  const daemon = spawn(process.execPath, [main, 'start', '-d', '--wait', '50'], {
     env: { ...process.env, pm_exec_path: files[0], pm_id: '0' },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
@@ -155,7 +155,7 @@ run({ pidFile: '../../chat.pid', logFile: '../../chat.log' });
   await symlink('releases/1', current);
   onTestFinished(() => endDaemon(pidFile));
   const file = join(current, 'start.js');
-  const start = await runCommand(file, ['start', '-d'], { cwd: current });
+  const start = await runCommand(file, ['start', '-d', '--wait', '50'], { cwd: current });
   expect(start).toMatchObject({ exitCode: 0, stderr: '' });
 
   await unlink(current);
@@ -187,7 +187,7 @@ test('run: commands find the cluster after a build has emptied the output folder
   const dist = join(folder.path, 'dist');
   const file = await build();
   onTestFinished(() => endDaemon(join(dist, 'start.pid')));
-  expect(await runCommand(file, ['start', '-d'])).toMatchObject({ exitCode: 0 });
+  expect(await runCommand(file, ['start', '-d', '--wait', '50'])).toMatchObject({ exitCode: 0 });
   const pid = Number(await readFile(join(dist, 'start.pid'), 'utf8'));
 
   await rm(dist, { recursive: true });

@@ -232,7 +232,10 @@ new BusinessWorker({ eventHandler: new URL('./events.ts', import.meta.url), regi
   expect(failed).toMatchObject({ exitCode: 1 });
   expect(failed.stderr).toContain(`neither ${folder}/events.ts nor ${folder}/events.js is there`);
   await writeFile(`${folder}/events.js`, 'export class Events { onMessage() {} }');
-  expect(await runCommand(file, ['start', '-d'])).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(await runCommand(file, ['start', '-d', '--wait', '50'])).toMatchObject({
+    exitCode: 0,
+    stderr: '',
+  });
 });
 
 test('keeps what a child says of itself out of the environment of what it runs', async () => {
@@ -241,7 +244,7 @@ new Worker({ onWorkerStart: () => void process.stdout.write(
   'variables: ' + Object.keys(process.env).filter((name) => name.startsWith('GATEWAYWORKER')) + '.\\n',
 ) });
 `);
-  const start = await runCommand(file, ['start', '-d']);
+  const start = await runCommand(file, ['start', '-d', '--wait', '50']);
   expect(start.exitCode).toBe(0);
   const log = await eventually(() => readFile(file.replace('.js', '.log'), 'utf8'));
   // The variables that this run was given are its own to pass on.

@@ -77,7 +77,10 @@ export interface Foreground {
 /** Starts one in the background; whatever it leaves behind is killed after the test. */
 export async function startTalkingDaemon(): Promise<TalkingCluster> {
   const { talking } = await prepare();
-  expect(await talking.command('start', '-d')).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(await talking.command('start', '-d', '--wait', '50')).toMatchObject({
+    exitCode: 0,
+    stderr: '',
+  });
   await talking.status();
   return talking;
 }
