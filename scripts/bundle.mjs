@@ -8,16 +8,12 @@ import { build } from 'esbuild';
 
 const packages = fileURLToPath(new URL('../packages/', import.meta.url));
 
-/** Programs of their own, beside what a package exports. */
-const programs = { supervisor: ['keeper-process'] };
-
 async function bundle(name) {
   const folder = `${packages}${name}`;
   const { engines } = JSON.parse(await readFile(`${folder}/package.json`, 'utf8'));
-  const entries = ['index', ...(programs[name] ?? [])];
   const { outputFiles } = await build({
     absWorkingDir: folder,
-    entryPoints: entries.map((entry) => `src/${entry}.ts`),
+    entryPoints: ['src/index.ts'],
     outdir: 'dist',
     bundle: true,
     // What is imported when it is needed stays a file of its own.

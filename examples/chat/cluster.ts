@@ -31,9 +31,10 @@ new BusinessWorker({
 
 new Worker({
   name: 'chat-page',
-  async onWorkerStart() {
-    const address = await page.listen(pagePort, host);
-    process.stdout.write(`Chat: ${address}\n`);
+  async onWorkerStart(worker) {
+    const port = await worker.listen(page.server, { port: pagePort, host });
+    const shownHost = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+    process.stdout.write(`Chat: http://${shownHost}:${port}\n`);
   },
   async onWorkerStop() {
     await page.close();

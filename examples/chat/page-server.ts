@@ -5,12 +5,12 @@ import { messageLimits } from './client-message.ts';
 
 /** Serves the files of `page/` and tells them where the gateway is. */
 export interface PageServer {
-  /** Resolves with the address of the page once it can be opened; rejects when the port is taken. */
-  listen(port: number, host: string): Promise<string>;
+  /** It does not listen yet. */
+  readonly server: Server;
   close(): Promise<void>;
 }
 
-/** Makes the web server of the chat; it does not listen yet. */
+/** Makes the web server of the chat. */
 export function createPageServer({ gatewayPort }: { readonly gatewayPort: number }): PageServer {
   const serveFile = sirv(fileURLToPath(new URL('./page', import.meta.url)), { etag: true });
   const config = JSON.stringify({ gatewayPort, limits: messageLimits });
@@ -30,7 +30,7 @@ export function createPageServer({ gatewayPort }: { readonly gatewayPort: number
     });
   });
   return {
-    listen: (port, host) => listen(server, port, host),
+    server,
     close: () => close(server),
   };
 }
@@ -64,19 +64,6 @@ function setSecurityHeaders(
 function toPolicyHost(header = ''): string {
   const host = header.replace(/:\d+$/, '');
   return /^[a-z\d.-]+$/i.test(host) ? host : '127.0.0.1';
-}
-
-function listen(server: Server, port: number, host: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      const address = server.address();
-      const actualPort = typeof address === 'object' && address !== null ? address.port : port;
-      const shownHost = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-      resolve(`http://${shownHost}:${actualPort}`);
-    });
-  });
 }
 
 /** Answers what is under way, for a moment; who has asked nothing holds nobody up. */

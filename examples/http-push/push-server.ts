@@ -1,6 +1,6 @@
 import cookie from '@fastify/cookie';
 import { type FastifyInstance, fastify } from 'fastify';
-import { GatewayClient, type Logger } from 'gatewayworker';
+import { GatewayClient, type Logger, type WorkerProcess } from 'gatewayworker';
 import { addBrowserRules } from './browser-rules.ts';
 import { ClientTokenVerifier } from './client-token.ts';
 import { endServer } from './end-server.ts';
@@ -23,7 +23,11 @@ export interface PushServer {
  *
  * @throws {GW_ERR_CONNECT_TIMEOUT} when no register answers: the master starts the process again
  */
-export async function startPushServer(settings: PushSettings, logger: Logger): Promise<PushServer> {
+export async function startPushServer(
+  settings: PushSettings,
+  worker: WorkerProcess,
+): Promise<PushServer> {
+  const { logger } = worker;
   const { registerAddress, host, port } = settings;
   const client = await GatewayClient.connect(
     // Somebody waits for the answer of each request, so a gateway that hangs may cost a second, not five.
@@ -47,9 +51,10 @@ export async function startPushServer(settings: PushSettings, logger: Logger): P
   const verifier = new ClientTokenVerifier({ key: settings.tokenKey, startedAt: Date.now() });
   const sessions = new LoginSessions({ secure: settings.origin?.startsWith('https:') ?? false });
   addRoutes(app, { settings, client, verifier, sessions });
-  const address = await app.listen({ host, port });
+  await app.ready();
+  const listeningPort = await worker.listen(app.server, { host, port });
   return {
-    address: address.replace('0.0.0.0', '127.0.0.1'),
+    address: `http://${host.replace('0.0.0.0', '127.0.0.1')}:${listeningPort}`,
     async close() {
       await endServer(app.server, () => app.close());
       await client.close();

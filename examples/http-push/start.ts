@@ -35,8 +35,8 @@ new Worker({
   name: 'push-app',
   // One process: each would have a memory of its own for the tokens that were used.
   count: 1,
-  async onWorkerStart({ logger }) {
-    server = await startPushServer(settings, logger);
+  async onWorkerStart(worker) {
+    server = await startPushServer(settings, worker);
     process.stdout.write(`Push: ${server.address}\n`);
   },
   async onWorkerStop() {

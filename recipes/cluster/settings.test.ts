@@ -34,7 +34,11 @@ test('without variables everything runs on one machine', () => {
     trustProxy: false,
     proxyProtocol: false,
   });
-  expect(readRunSettings({}, 'gateway')).toEqual({ readyTimeoutMs: 10_000, stopTimeoutMs: 20_000 });
+  expect(readRunSettings({}, 'gateway')).toEqual({
+    readyTimeoutMs: 10_000,
+    stopTimeoutMs: 20_000,
+    onMasterExit: 'keep',
+  });
 });
 
 test('a variable that is empty counts as one that is not set', () => {

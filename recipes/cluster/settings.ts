@@ -86,6 +86,8 @@ export function readRunSettings(environment: Environment, role: string): RunOpti
     health: optional(environment, 'GW_HEALTH'),
     readyTimeoutMs: readInteger(environment, 'GW_READY_TIMEOUT_MS', 10_000),
     stopTimeoutMs: readInteger(environment, 'GW_STOP_TIMEOUT_MS', 20_000),
+    // The service manager starts the next master, which attaches to what runs.
+    onMasterExit: 'keep',
   });
 }
 

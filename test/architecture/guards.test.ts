@@ -26,9 +26,8 @@ const exempt: Readonly<Record<string, string>> = {
     'a timer of the process, which concerns no connection',
   "packages/core/src/frame-server.ts: this.#server.on('error', (error) => this.#failures.warn({ err: error }));":
     'the listening socket of the process',
-  "packages/core/src/frame-server.ts: server.once('error', fail);":
-    'settles the promise of a start',
-  "packages/core/src/frame-server.ts: server.once('listening', succeed);":
+  "packages/core/src/listen.ts: server.once('error', fail);": 'settles the promise of a start',
+  "packages/core/src/listen.ts: server.once('listening', succeed);":
     'settles the promise of a start',
   'packages/core/src/guard.ts: void promise.then(this.wrap(point, onValue, end), handleReason);':
     'the guard itself',
@@ -50,14 +49,6 @@ const exempt: Readonly<Record<string, string>> = {
     'counts a number down',
   "packages/gateway/src/transports/connections-per-address.ts: socket.once('close', () => this.#giveBack(key));":
     'counts a number down',
-  'packages/gateway/src/transports/port-holder.ts: const server = createServer({ noDelay: true }, this.#onSocket);':
-    'the client listener hands in a guarded function',
-  'packages/gateway/src/transports/port-holder.ts: void this.#tryHold(server, address);':
-    'the listening socket of the process; it catches',
-  'packages/gateway/src/transports/port-holder.ts: this.#retryTimer = setTimeout(() => void this.#tryHold(server, address), RETRY_MS);':
-    'the listening socket of the process; it catches',
-  "packages/gateway/src/transports/port-holder.ts: server.on('error', (error) => this.#logger.error({ err: error }, 'client listener failed'));":
-    'the listening socket of the process',
   "packages/gateway/src/transports/websocket-socket.ts: websocket.on('message', this.#listeners.message);":
     '`createListeners` makes it by the guard, once for all clients',
   "packages/gateway/src/transports/websocket-socket.ts: websocket.on('ping', this.#listeners.ping);":

@@ -122,7 +122,7 @@ test.each(['nothing', 'a killed master'])(
     if (before === 'a killed master') {
       const killed = await startCluster({ file });
       onTestFinished(killed.dispose);
-      await killed.killWithKeeper();
+      await killed.killMaster();
     }
     const starts = await Promise.all([
       runCommand(file, ['start', '-d', '--wait', '50']),
@@ -152,7 +152,7 @@ test('cleans up after a master that was killed, and says so', async () => {
   const { file, path } = await writeStartFile(twoWorkers);
   const killed = await startCluster({ file });
   onTestFinished(killed.dispose);
-  await killed.killWithKeeper();
+  await killed.killMaster();
   expect(await isPresent(path('start.pid'))).toBe(true);
   const again = await startCluster({ file });
   onTestFinished(again.dispose);

@@ -116,13 +116,3 @@ interface Heard {
   /** Others. */
   readonly early: Set<number>;
 }
-
-/** Sends to every uid and to the room, and resolves once everybody has it. */
-export async function talk(speaker: TestClient, name: string, members: Map<string, TestClient>) {
-  for (const uid of members.keys()) speaker.send(`uid ${uid} hello`);
-  speaker.send('hail');
-  for (const client of members.values()) {
-    await eventually(() => client.messages.includes(`uid ${name} hello`), patience);
-    await eventually(() => client.messages.includes(`hail ${name}`), patience);
-  }
-}

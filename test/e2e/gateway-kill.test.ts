@@ -10,11 +10,10 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { Conversation, patience } from './conversation.ts';
 import {
   enterAll,
-  killMaster,
   startTalkingDaemon,
   stopAll,
   type TalkingCluster,
-  untilHealed,
+  untilReady,
 } from './talking-cluster.ts';
 
 vi.setConfig({ testTimeout: 400_000 });
@@ -34,9 +33,8 @@ async function membersByGateway(
   return byPid;
 }
 
-test('kill -9 of a gateway: the others talk and ask on, though master and register are new too', async () => {
+test('kill -9 of a gateway: the others talk and ask on, though the register is new too', async () => {
   const daemon = await startTalkingDaemon();
-  await killMaster(daemon);
   const members = await enterAll(daemon, ['ann', 'bob', 'cid', 'dan']);
   const [killed, kept] = await membersByGateway(daemon, members);
   if (killed === undefined || kept === undefined) throw new Error('all are at one gateway');
@@ -54,7 +52,7 @@ test('kill -9 of a gateway: the others talk and ask on, though master and regist
   process.kill(killed[0], 'SIGKILL');
   await Promise.all(Array.from(killed[1].values(), (client) => client.ended));
   await conversation.goesOn();
-  await untilHealed(daemon, 0);
+  await untilReady(daemon);
   await conversation.goesOn();
   await conversation.end();
   await stopAll(daemon);
@@ -107,7 +105,7 @@ new BusinessWorker({ eventHandler, registerAddress });
 const server = createServer((_request, response) => response.end('here'));
 new Worker({
   name: 'page',
-  onWorkerStart: () => new Promise((resolve) => server.listen(${pagePort}, '127.0.0.1', resolve)),
+  onWorkerStart: (worker) => worker.listen(server, { port: ${pagePort}, host: '127.0.0.1' }),
 });
 run();
 `,

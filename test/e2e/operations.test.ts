@@ -183,11 +183,13 @@ run();
   },
 );
 
-test("a control socket that a crash left behind is in nobody's way", async () => {
+test('commands: say that nothing runs after a crash of the master', async () => {
   const { file, path } = await writeStartFile(loud);
   const killed = await startCluster({ file, args: ['start', '--watch'] });
   onTestFinished(killed.dispose);
+  const pids = (await killed.status()).map(({ pid }) => pid);
   await killed.killMaster();
+  await eventually(() => !pids.some(isAlive));
   expect((await stat(path('start.run/master.sock'))).isSocket()).toBe(true);
   for (const args of [
     ['status'],

@@ -109,10 +109,25 @@ describe.skipIf(machineReason !== '')(`a machine with systemd${machineReason}`, 
     client.send('after the reload');
     expect(await client.nextJson()).toMatchObject({ type: 'said', text: 'after the reload' });
 
-    await machine.systemctl('kill', '--kill-who=main', '--signal=SIGKILL', gateway);
-    await client.ended;
-    const again = await openWelcomed(host);
-    expect(await machine.property(gateway, 'NRestarts')).toBe('1');
+    for (const unit of [gateway, worker]) {
+      const main = await machine.property(unit, 'MainPID');
+      await machine.systemctl('kill', '--kill-who=main', '--signal=SIGKILL', unit);
+      await eventually(
+        async () => {
+          const log = await machine.run('journalctl', '-o', 'cat', '-u', unit);
+          return /"attached":[1-9]\d*,"msg":"started"/.test(log);
+        },
+        { timeoutMs: 60_000, intervalMs: 200 },
+      );
+      expect(await machine.property(unit, 'MainPID')).not.toBe(main);
+      expect(await machine.property(unit, 'NRestarts')).toBe('1');
+    }
+    expect(client.isOpen).toBe(true);
+    client.send('after the kills');
+    await eventually(() =>
+      client.messages.some((text) => String(text).includes('after the kills')),
+    );
+    const again = client;
 
     await machine.systemctl('stop', gateway);
     expect(await again.ended).toEqual({ code: 1012, reason: 'retry in 1-5 s' });

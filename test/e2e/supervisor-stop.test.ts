@@ -133,10 +133,9 @@ test('stops a start that is not finished', async () => {
 
 test('stops processes that do not hear it yet as soon as they do', async () => {
   const { cluster, folder } = await start(
-    `import cluster from 'node:cluster';
-import { existsSync } from 'node:fs';
+    `import { existsSync } from 'node:fs';
 const go = new URL('./go', import.meta.url);
-while (cluster.isWorker && !existsSync(go)) await new Promise((resolve) => setTimeout(resolve, 20));
+while (process.send !== undefined && !existsSync(go)) await new Promise((resolve) => setTimeout(resolve, 20));
 new Worker({ name: 'late' });`,
     false,
     15_000,
@@ -153,11 +152,8 @@ new Worker({ name: 'late' });`,
   expect(pids.filter(isAlive)).toEqual([]);
 });
 
-/** Whoever develops has no keeper. */
-const unkept = ['start', '--watch'];
-
-test('takes its processes with it when the master is killed, after a clean stop', async () => {
-  const { cluster } = await start(stopsWell, true, 1_000, unkept);
+test('kill -9 of a foreground master: its processes stop in an orderly way', async () => {
+  const { cluster } = await start(stopsWell, true, 1_000);
   const pids = await readPids(cluster);
   expect(pids).toHaveLength(2);
   await cluster.killMaster();
@@ -166,8 +162,8 @@ test('takes its processes with it when the master is killed, after a clean stop'
   await eventually(() => [0, 1].every((id) => cluster.output().includes(`stopped: web ${id}\n`)));
 });
 
-test('takes a process with it that does not stop when the master is killed', async () => {
-  const { cluster } = await start(neverStops, true, 1_000, unkept);
+test('kill -9 of a foreground master: a process that never stops is ended', async () => {
+  const { cluster } = await start(neverStops, true, 1_000);
   const pids = await readPids(cluster);
   expect(pids).toHaveLength(1);
   await cluster.killMaster();

@@ -2,16 +2,12 @@ import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { type ProcessStatus, requestStatus } from '@gatewayworker/supervisor';
 import {
-  type Cluster,
   type CommandResult,
-  childPids,
   eventually,
   freePorts,
   isAlive,
-  isKeeper,
   openClient,
   runCommand,
-  startCluster,
   type TemporaryFolder,
   type TestClient,
   temporaryFolder,
@@ -54,8 +50,6 @@ export interface TalkingCluster {
   readonly port: number;
   /** Pid of the master that runs or ran last. */
   masterPid(): number;
-  /** Pid of the process that watches the master. */
-  keeperPid(): number | undefined;
   command(...args: string[]): Promise<CommandResult>;
   /** The processes that the master knows, whose pids are noted. */
   status(): Promise<readonly ProcessStatus[]>;
@@ -67,16 +61,9 @@ export interface TalkingCluster {
   log(): string;
 }
 
-/** One whose first master is a child of the test. */
-export interface Foreground {
-  readonly foreground: Cluster;
-  /** Starts another master in the foreground. */
-  startHere(): Promise<Cluster>;
-}
-
 /** Starts one in the background; whatever it leaves behind is killed after the test. */
 export async function startTalkingDaemon(): Promise<TalkingCluster> {
-  const { talking } = await prepare();
+  const talking = await prepare();
   expect(await talking.command('start', '-d', '--wait', '50')).toMatchObject({
     exitCode: 0,
     stderr: '',
@@ -85,20 +72,7 @@ export async function startTalkingDaemon(): Promise<TalkingCluster> {
   return talking;
 }
 
-/** Starts one in the foreground; whatever it leaves behind is killed after the test. */
-export async function startTalkingForeground(): Promise<TalkingCluster & Foreground> {
-  const { talking, file } = await prepare();
-  const startHere = async () => {
-    const foreground = await startCluster({ file });
-    onTestFinished(foreground.dispose);
-    return foreground;
-  };
-  const foreground = await startHere();
-  await talking.status();
-  return { ...talking, foreground, startHere };
-}
-
-async function prepare(): Promise<{ talking: TalkingCluster; file: string }> {
+async function prepare(): Promise<TalkingCluster> {
   const [register = 0, port = 0, inner = 0] = await freePorts(4);
   const folder = await temporaryFolder('talking-daemon');
   onTestFinished(folder.dispose);
@@ -120,25 +94,18 @@ run({ stopTimeoutMs: 3_000, readyTimeoutMs: 60_000 });
   );
   const pids = new Set<number>();
   const masterPid = () => Number(readFileSync(`${folder.path}/start.pid`, 'utf8'));
-  const keeperPid = () => {
-    const keeper = childPids(masterPid()).find(isKeeper);
-    if (keeper !== undefined) pids.add(keeper);
-    return keeper;
-  };
   const command = (...args: string[]) => runCommand(file, args, { timeoutMs: 120_000 });
   const talking: TalkingCluster = {
     folder,
     port,
     pids,
     masterPid,
-    keeperPid,
     command,
     async status() {
       // A command would be a process each time, and the machine is busy enough.
       const report = await requestStatus(`${folder.path}/start.pid`);
       if (report === undefined) throw new Error('no master answers');
       for (const { pid } of report.processes) if (pid !== null) pids.add(pid);
-      keeperPid();
       return report.processes;
     },
     async enter(name) {
@@ -155,7 +122,7 @@ run({ stopTimeoutMs: 3_000, readyTimeoutMs: 60_000 });
     await command('stop').catch(() => undefined);
     for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
   });
-  return { talking, file };
+  return talking;
 }
 
 /** Opens clients, which are in the room. */
@@ -168,26 +135,19 @@ export async function enterAll(
   return members;
 }
 
-/** Resolves with the pid of the next master once all its processes are ready. */
-export async function untilHealed(cluster: TalkingCluster, killed: number): Promise<number> {
-  const [master] = await eventually(async () => {
+/** Resolves once all processes are ready. */
+export async function untilReady(cluster: TalkingCluster): Promise<void> {
+  await eventually(async () => {
     const processes = await cluster.status();
-    const own = processes.filter(({ state }) => state !== 'leaving' && state !== 'stopping');
-    return processes[0]?.pid !== killed && own.length === 6 && areReady(own) && processes;
+    return processes.length === 6 && processes.every(({ state }) => state === 'ready');
   }, patience);
-  if (typeof master?.pid !== 'number') throw new Error('there is no master');
-  return master.pid;
 }
 
-/** Kills the master, and resolves with the pid of the next one once all its processes are ready. */
-export async function killMaster(cluster: TalkingCluster): Promise<number> {
+/** Kills the master, and resolves once it is gone. */
+export async function killMaster(cluster: TalkingCluster): Promise<void> {
   const killed = cluster.masterPid();
   process.kill(killed, 'SIGKILL');
-  return await untilHealed(cluster, killed);
-}
-
-function areReady(processes: readonly ProcessStatus[]): boolean {
-  return processes.every(({ state }) => state === 'ready');
+  await eventually(() => !isAlive(killed), patience);
 }
 
 /** The pids that there are. */
@@ -202,9 +162,11 @@ export async function stopAll(cluster: TalkingCluster): Promise<void> {
   await expectNothingLeft(cluster);
 }
 
-/** Throws when a process, a socket or a pid file is left. */
+/** Throws when a process, a run directory or a pid file is left. */
 export async function expectNothingLeft(cluster: TalkingCluster): Promise<void> {
   expect([...cluster.pids].filter(isAlive)).toEqual([]);
-  const left = (await readdir(cluster.folder.path)).filter((name) => /\.(sock|pid)$/.test(name));
+  const left = (await readdir(cluster.folder.path)).filter((name) =>
+    /\.(sock|pid|run)$/.test(name),
+  );
   expect(left).toEqual([]);
 }

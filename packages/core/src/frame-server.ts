@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
+import { createServer, type Server, Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import type { DialerRole, Hello } from '@gatewayworker/protocol';
 import type { SecretKey } from './authentication.ts';
-import { GatewayWorkerError } from './errors.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
 import { FrameConnection } from './frame-connection.ts';
 import type { Guard } from './guard.ts';
 import { type AcceptorIdentity, acceptHandshake } from './handshake.ts';
 import { acceptorTls, describeTlsError, type InnerTlsOptions } from './inner-tls.ts';
+import { boundPort, listen } from './listen.ts';
 import type { Logger } from './logger.ts';
 import { formatHostPort, type HostPort } from './options.ts';
 import { PacedLog } from './paced-log.ts';
@@ -88,7 +88,7 @@ export class FrameServer {
    * @throws {GW_ERR_LISTEN_FAILED} naming the address and the declaration
    */
   async listen({ host, port }: HostPort, owner: string): Promise<number> {
-    await listen(this.#server, { host, port, exclusive: true }, owner);
+    await listen(this.#server, { host, port }, owner);
     // Such as too many open files, which the next connection may not meet.
     this.#server.on('error', (error) => this.#failures.warn({ err: error }));
     return boundPort(this.#server);
@@ -200,45 +200,4 @@ function peerOf({ remoteAddress = 'unknown', remotePort = 0 }: Socket): string {
 function socketBelow(socket: TLSSocket): Socket | undefined {
   const below: unknown = Reflect.get(socket, '_parent');
   return below instanceof Socket ? below : undefined;
-}
-
-/**
- * Listens with any server of `node:net` or `node:http`.
- *
- * @param owner - the declaration that wants the port, for the error
- * @throws {GW_ERR_LISTEN_FAILED} naming the address and the declaration
- */
-export async function listen(
-  server: Server,
-  options: HostPort & { readonly exclusive: boolean },
-  owner: string,
-): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const succeed = (): void => {
-      server.off('error', fail);
-      resolve();
-    };
-    const fail = (cause: NodeJS.ErrnoException): void => {
-      server.off('listening', succeed);
-      const address = formatHostPort(options.host, options.port);
-      const why = listenFailures.get(cause.code ?? '') ?? cause.message;
-      const text = `${owner} cannot listen on ${address}: ${why}`;
-      reject(new GatewayWorkerError('GW_ERR_LISTEN_FAILED', text, { cause }));
-    };
-    server.once('error', fail);
-    server.once('listening', succeed);
-    server.listen({ ...options, backlog: 4096 });
-  });
-}
-
-const listenFailures: ReadonlyMap<string, string> = new Map([
-  ['EADDRINUSE', 'the port is in use by another process'],
-  ['EACCES', 'this user may not use the port'],
-  ['EADDRNOTAVAIL', 'this machine has no such address'],
-]);
-
-/** The port a server listens on. */
-export function boundPort(server: Server): number {
-  const address: AddressInfo | string | null = server.address();
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

@@ -18,19 +18,14 @@ export {
 } from './errors.ts';
 export { type Flushable, FlushScheduler } from './flush-scheduler.ts';
 export { FrameConnection, type LinkFrameHandler } from './frame-connection.ts';
-export {
-  boundPort,
-  FrameServer,
-  type FrameServerOptions,
-  LINK_HEARTBEAT_MS,
-  listen,
-} from './frame-server.ts';
+export { FrameServer, type FrameServerOptions, LINK_HEARTBEAT_MS } from './frame-server.ts';
 export { GatheredSocket } from './gathered-socket.ts';
 export { Guard, type Guarded } from './guard.ts';
 export type { AcceptorIdentity, AcceptorIntroduction, DialerIdentity } from './handshake.ts';
 export { hideSecrets } from './hide-secrets.ts';
 export { type InnerTlsOptions, resolveInnerTls } from './inner-tls.ts';
 export { canonicalAddress, isLoopback, isWildcard } from './ip-address.ts';
+export { boundPort, type ListenTarget, listen, type OpenSocket } from './listen.ts';
 export {
   createLogger,
   type Logger,

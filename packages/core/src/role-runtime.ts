@@ -79,15 +79,6 @@ export interface RoleRuntime {
    * @param options - by default `quickStop`
    */
   stop(options?: StopOptions): Promise<void>;
-  /**
-   * Takes new clients by itself while there is no master who shares their port out among the processes
-   * that have it; a process without clients need not.
-   */
-  holdPort?(): void;
-  /** Ends that; the port is free when this returns. */
-  releasePort?(): void;
-  /** Takes no new client, and resolves once its last one has gone by itself; a process without clients has none. */
-  leave?(): Promise<void>;
   /** Answers at once, without I/O. */
   status(): RoleStatus;
   /** Its clients, some at a time, so that no turn of the event loop lists them all; a process without clients has none. */

@@ -1,4 +1,4 @@
-import type { DescriptorReserve, Guard, Logger } from '@gatewayworker/core';
+import type { DescriptorReserve, Guard, Logger, OpenSocket } from '@gatewayworker/core';
 
 /** Where a gateway runs. */
 export interface GatewayContext {
@@ -9,12 +9,6 @@ export interface GatewayContext {
   readonly guard?: Guard | undefined;
   /** File descriptors that the process keeps back. @default a reserve of the gateway's own */
   readonly descriptors?: DescriptorReserve;
-  /**
-   * Whether an earlier process of this number may live, whose master was killed: it may have the port for
-   * inner links, so that a free one will do, and it serves clients as long as this one has no workers.
-   * @default false
-   */
-  readonly hasPredecessor?: boolean;
-  /** Resolves once no process of before has the port for clients. @default none has */
-  readonly claimPort?: () => Promise<void>;
+  /** Opens the socket for clients, which all processes of the gateway share. @default one of its own */
+  readonly openSocket?: OpenSocket;
 }

@@ -45,7 +45,6 @@ import { innerListenAddress, type ResolvedGatewayOptions } from './options.ts';
 import { InterestPublisher } from './subscriptions/interest-publisher.ts';
 import { MembershipIndex } from './subscriptions/membership-index.ts';
 import { createTransport } from './transports/create-transport.ts';
-import { isPortTaken } from './transports/port-holder.ts';
 import type { ClientSocket, ClientSocketHandler, Transport } from './transports/transport.ts';
 import { WorkerCensus } from './worker-census.ts';
 import { createRouter } from './worker-router.ts';
@@ -55,20 +54,13 @@ const expired = [ClosedBy.Server, CloseCode.TryAgainLater, 'no worker is ready']
 
 /** Time that a gateway which starts waits for workers that the registers name, in milliseconds. */
 const WORKERS_TIMEOUT_MS = 2000;
-/** The same where the process before serves meanwhile: workers link within 1 s once they have found the register. */
-const SUCCESSION_TIMEOUT_MS = 3000;
 /** How often it looks, in milliseconds. */
 const WORKERS_LOOK_MS = 10;
-
-/** How often a gateway that leaves looks whether its last client has gone, in milliseconds. */
-const LOOK_MS = 50;
 
 /** One gateway process: it holds client sockets and runs none of the application's code. */
 export class GatewayRuntime implements RoleRuntime {
   readonly #options: ResolvedGatewayOptions;
   readonly #id: number;
-  readonly #hasPredecessor: boolean;
-  readonly #claimPort: () => Promise<void>;
   readonly #logger: Logger;
   readonly #descriptors: DescriptorReserve;
   readonly #instanceId: string = randomUUID();
@@ -84,7 +76,6 @@ export class GatewayRuntime implements RoleRuntime {
   readonly #innerServer: FrameServer;
   #announcement: Announcement | undefined;
   #innerPort = 0;
-  #hasChangedPort = false;
   #isAccepting = false;
   #stop: GatewayStop | undefined;
   #stopped: Promise<void> | undefined;
@@ -94,8 +85,6 @@ export class GatewayRuntime implements RoleRuntime {
   constructor(options: ResolvedGatewayOptions, context: GatewayContext) {
     this.#options = options;
     this.#id = context.id;
-    this.#hasPredecessor = context.hasPredecessor ?? false;
-    this.#claimPort = context.claimPort ?? (async () => {});
     this.#logger = context.logger;
     const { logger, guard = new Guard(logger) } = context;
     const scheduler = new FlushScheduler(guard);
@@ -105,7 +94,10 @@ export class GatewayRuntime implements RoleRuntime {
     this.#descriptors = descriptors;
     const clients = new ClientTable();
     const limits = new LimitCounters();
-    this.#transport = createTransport(options, { scheduler, limits, descriptors, logger });
+    this.#transport = createTransport(options, {
+      ...{ scheduler, limits, descriptors, logger },
+      openSocket: context.openSocket,
+    });
     const tables: ClientTables = {
       clients,
       uids: new MembershipIndex(),
@@ -195,11 +187,9 @@ export class GatewayRuntime implements RoleRuntime {
   }
 
   async start(): Promise<void> {
-    this.#innerPort = await this.#listenInner();
+    this.#innerPort = await this.#innerServer.listen(this.#innerAddress(), this.#owner);
     await this.#announce();
     await this.#awaitWorkers();
-    // As late as can be: in between nobody has it.
-    if (!this.isStopped) await this.#claimPort();
     // A stop has come first.
     if (this.isStopped) return;
     try {
@@ -227,20 +217,6 @@ export class GatewayRuntime implements RoleRuntime {
       this.#stop.hurry(options);
     }
     await this.#stopped;
-  }
-
-  holdPort(): void {
-    if (this.#isAccepting) this.#transport.holdPort();
-  }
-
-  releasePort(): void {
-    this.#transport.releasePort();
-  }
-
-  async leave(): Promise<void> {
-    this.releasePort();
-    const { clients } = this.#state;
-    while (clients.size > 0) await sleep(LOOK_MS);
   }
 
   status(): RoleStatus {
@@ -306,12 +282,8 @@ export class GatewayRuntime implements RoleRuntime {
 
   /** Lets nobody in who would be refused: workers that are there link within moments. */
   async #awaitWorkers(): Promise<void> {
-    const hasPredecessor = this.#hasPredecessor;
-    const timeoutMs = hasPredecessor ? SUCCESSION_TIMEOUT_MS : WORKERS_TIMEOUT_MS;
-    const deadline = performance.now() + timeoutMs;
-    // A register that was killed with the master is new, and names no worker yet.
-    const areExpected = (): boolean => hasPredecessor || this.#census.hasWorkers;
-    while (areExpected() && this.#routes.describeEmpty().length > 0) {
+    const deadline = performance.now() + WORKERS_TIMEOUT_MS;
+    while (this.#census.hasWorkers && this.#routes.describeEmpty().length > 0) {
       if (this.isStopped || performance.now() > deadline) return;
       await sleep(WORKERS_LOOK_MS);
     }
@@ -326,29 +298,12 @@ export class GatewayRuntime implements RoleRuntime {
     return { host, port: port === 0 ? 0 : port + this.#id };
   }
 
-  async #listenInner(): Promise<number> {
-    const address = this.#innerAddress();
-    try {
-      return await this.#innerServer.listen(address, this.#owner);
-    } catch (error) {
-      if (!this.#hasPredecessor || !isPortTaken(error)) throw error;
-      const port = await this.#innerServer.listen({ ...address, port: 0 }, this.#owner);
-      this.#hasChangedPort = true;
-      this.#logger.warn(
-        { taken: address.port, port },
-        'an earlier process still has the port for inner links: took a free one',
-      );
-      return port;
-    }
-  }
-
   /** Makes this gateway known. Resolves when somebody knows it, or a first attempt has failed. */
   async #announce(): Promise<void> {
     const { registerAddress, name, lanIp, startPort } = this.#options;
     // A port that was taken is the one to dial; one that was given may be mapped to another.
     const isFree = startPort === 0 || innerListenAddress(this.#options).port === 0;
-    const isTaken = isFree || this.#hasChangedPort;
-    const port = isTaken ? this.#innerPort : startPort + this.#id;
+    const port = isFree ? this.#innerPort : startPort + this.#id;
     const instanceId = this.#instanceId;
     const discovery = createDiscovery(
       parseDiscoveryAddress('Gateway.registerAddress', registerAddress),

@@ -10,7 +10,6 @@ import { type StartFlags, start } from './commands/start.ts';
 import { type StatusFlags, status } from './commands/status.ts';
 import { type StopFlags, stop } from './commands/stop.ts';
 import { undrain } from './commands/undrain.ts';
-import type { DaemonKind } from './daemon.ts';
 import { print, printError } from './terminal.ts';
 
 /** Exit codes of the command line; the third, 1 for a command that failed, belongs to whoever catches. */
@@ -31,13 +30,13 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
  * Carries out the command of a command line; answers the exit code, 2 for wrong usage.
  *
  * @param args - what follows the start file
- * @param daemonKind - of this process, when it is a background copy
+ * @param isDaemon - whether this process is the background copy of `start -d`
  * @throws whatever made the command fail
  */
 export async function runCommandLine(
   context: CommandContext,
   args: readonly string[],
-  daemonKind: DaemonKind | undefined,
+  isDaemon: boolean,
 ): Promise<number> {
   let exitCode: number = exitCodes.done;
   const { program: typed, isUnderPm2 } = context.invocation;
@@ -61,7 +60,7 @@ export async function runCommandLine(
     .option('--watch', 'for development: reload when a source is saved')
     .option(...waitFlag, parseSeconds)
     .action(async (flags: StartFlags) => {
-      exitCode = await start(context, flags, daemonKind);
+      exitCode = await start(context, flags, isDaemon);
     });
   program
     .command('stop')
@@ -72,9 +71,10 @@ export async function runCommandLine(
     });
   program
     .command('restart')
-    .description('stop everything and start it anew, here or in the background')
+    .description('stop everything and start it again, here or in the background')
     .option('-d, --daemon', 'go on in the background')
     .option(...waitFlag, parseSeconds)
+    .option('--master', 'replace the master alone; its processes keep running')
     .option(...gracefulFlag)
     .action(async (flags: RestartFlags) => {
       exitCode = await restart(context, flags);

@@ -1,36 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
-import { basename } from 'node:path';
 import { GatewayWorkerError, openForAppend } from '@gatewayworker/core';
 import {
-  isAlreadyRunning,
-  type Keeping,
   type Master,
   parseStartReport,
   type ResolvedRunOptions,
   type StartReport,
-  workingDirectory,
 } from '@gatewayworker/supervisor';
 import { takeVariable } from './environment.ts';
 import { formatError } from './error-text.ts';
 
-/** Environment variable that tells a process that it is a background copy, and of which kind. */
+/** Environment variable that tells a process that it is a background copy. */
 const daemonVariable = 'GATEWAYWORKER_DAEMON';
-
-/** What a background copy is there for. */
-export const DaemonKind = {
-  /** `start -d` has made it. */
-  started: 'started',
-  /** It stands in for a master that ran in the foreground and was killed, until there is another one. */
-  standIn: 'stand-in',
-} as const;
-export type DaemonKind = (typeof DaemonKind)[keyof typeof DaemonKind];
-
-/** Environment variable that tells a background copy after how many others in a row, which died soon after their start, it was started again. */
-const deathsVariable = 'GATEWAYWORKER_DEATHS';
-
-/** Exit codes of a background copy that was stopped, and of one that has found another one. */
-const finalExitCodes = { stopped: 0, othersRun: 3 } as const;
 
 /** What the background copy tells the command that made it, once. */
 type DaemonMessage =
@@ -53,7 +34,7 @@ export async function startDaemon(
   const args = [...process.execArgv, options.startFile, 'start', ...wait];
   const daemon = spawn(process.execPath, args, {
     detached: true,
-    env: { ...process.env, [daemonVariable]: DaemonKind.started },
+    env: { ...process.env, [daemonVariable]: '1' },
     stdio: ['ignore', log, log, 'ipc'],
   });
   closeSync(log);
@@ -65,49 +46,9 @@ export async function startDaemon(
   return message.report;
 }
 
-/** Which background copy this process is; `undefined` when it is none. */
-export function takeDaemonKind(): DaemonKind | undefined {
-  const value = takeVariable(daemonVariable);
-  return Object.values(DaemonKind).find((kind) => kind === value);
-}
-
-/** What a keeper needs to start this background copy again, which it may itself have started. */
-export function takeKeeping(kind: DaemonKind, startFile: string): Keeping {
-  const deaths = takeVariable(deathsVariable);
-  return {
-    ...describeCopy(kind, startFile),
-    deaths: deaths === undefined ? undefined : Number(deaths),
-    hasOwnGroup: true,
-    notice: null,
-  };
-}
-
-/**
- * What a keeper needs to go on in the background when this process, in the foreground, is killed.
- *
- * `undefined` for the first process of a container, with which all others end.
- */
-export function keepForeground(startFile: string, program: string): Keeping | undefined {
-  if (process.pid === 1) return undefined;
-  const name = basename(startFile);
-  const notice = `The master of ${name} (pid ${process.pid}) was killed. Another one goes on in the background.
-To have it here again: ${program} start. To stop it: ${program} stop
-`;
-  const copy = describeCopy(DaemonKind.standIn, startFile);
-  return { ...copy, deaths: undefined, hasOwnGroup: false, notice };
-}
-
-function describeCopy(kind: DaemonKind, startFile: string) {
-  return {
-    command: {
-      file: process.execPath,
-      args: [...process.execArgv, startFile, 'start'],
-      cwd: workingDirectory(startFile),
-      env: { ...process.env, [daemonVariable]: kind },
-    },
-    deathsVariable,
-    finalExitCodes: Object.values(finalExitCodes),
-  };
+/** Whether this process is a background copy. */
+export function takeIsDaemon(): boolean {
+  return takeVariable(daemonVariable) !== undefined;
 }
 
 /** Runs a master in the background copy, tells how its start went, and answers the exit code at its end. */
@@ -118,7 +59,7 @@ export async function runDaemon(master: Master): Promise<number> {
   } catch (error) {
     // The master has logged it; the message is for the terminal.
     await tell({ type: 'failed', text: formatError(error, { withOutput: true }) });
-    return isAlreadyRunning(error) ? finalExitCodes.othersRun : 1;
+    return 1;
   }
   await master.ended;
   return master.exitCode;

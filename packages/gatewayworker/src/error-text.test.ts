@@ -8,6 +8,7 @@ const declaration = {
   name: 'web',
   count: 1,
   listen: '',
+  options: {},
   createRuntime: () => {
     throw new Error('not called');
   },

@@ -47,4 +47,4 @@ export { Gateway } from './declarations/gateway.ts';
 export { Register } from './declarations/register.ts';
 export { Worker } from './declarations/worker.ts';
 export { run } from './run.ts';
-export type { WorkerOptions, WorkerProcess } from './worker-options.ts';
+export type { WorkerAddress, WorkerOptions, WorkerProcess } from './worker-options.ts';

@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { isMainThread } from 'node:worker_threads';
-import { blameCaller, GatewayWorkerError } from '@gatewayworker/core';
+import { blameCaller, GatewayWorkerError, readVersion } from '@gatewayworker/core';
 import {
   type ChildAssignment,
   childVariable,
@@ -10,7 +10,7 @@ import {
   runChildProcess,
 } from '@gatewayworker/supervisor';
 import type { runCommandLine } from './command-line.ts';
-import { takeDaemonKind } from './daemon.ts';
+import { takeIsDaemon } from './daemon.ts';
 import { takeDeclaredProcesses } from './declared-processes.ts';
 import { takeVariable } from './environment.ts';
 import { formatError } from './error-text.ts';
@@ -56,12 +56,12 @@ function runInMaster(options: RunOptions): Promise<void> {
     declared: takeDeclaredProcesses(),
     invocation: describeInvocation(startFile, processFacts()),
   };
-  return runCommand(context, args, takeDaemonKind()).then(exitAfterPrinting);
+  return runCommand(context, args, takeIsDaemon()).then(exitAfterPrinting);
 }
 
 /** Its master has checked the options, and resolved them in a directory that may be gone by now. */
 function runInChild(assignment: ChildAssignment): Promise<void> {
-  return runChildProcess(assignment, takeDeclaredProcesses());
+  return runChildProcess(assignment, takeDeclaredProcesses(), readVersion());
 }
 
 /** The command line is loaded where it is used: children, which are many, start sooner without it. */

@@ -1,3 +1,4 @@
+import type { Server } from 'node:net';
 import {
   assertInteger,
   assertName,
@@ -16,8 +17,26 @@ export interface WorkerProcess {
   readonly name: string;
   /** Writes to the log of the cluster, with role, name and id on every line. */
   readonly logger: Logger;
+  /**
+   * Listens with a server of `node:net`, `node:http` or `node:https`, or one that is built on them. All
+   * processes of the worker share the port, and the kernel spreads connections over them. The port stays
+   * open while one of them is replaced, and while the master is away. Called in `onWorkerStart`.
+   *
+   * @returns the port, which is a free one when `address.port` is 0
+   * @throws {GW_ERR_OPTION_INVALID} when the server or the address is none
+   * @throws {GW_ERR_LISTEN_FAILED} naming the address and the worker
+   */
+  listen(server: Server, address: WorkerAddress): Promise<number>;
   /** Aborted as soon as the process is to end, in a reload or a stop, right before `onWorkerStop`; during `onWorkerStart` too. */
   readonly signal: AbortSignal;
+}
+
+/** Where a server in a worker listens. */
+export interface WorkerAddress {
+  /** A name or an IP address. @default '0.0.0.0' */
+  readonly host?: string;
+  /** 0 to 65535; 0 is a free port, the same for all processes of the worker. */
+  readonly port: number;
 }
 
 /** Options of a worker. */

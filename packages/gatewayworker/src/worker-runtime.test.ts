@@ -6,7 +6,11 @@ import { WorkerRuntime } from './worker-runtime.ts';
 const logger = createLogger({ stdout: false });
 
 function createRuntime(options: WorkerOptions): WorkerRuntime {
-  return new WorkerRuntime(resolveWorkerOptions(options), { id: 1, logger });
+  return new WorkerRuntime(resolveWorkerOptions(options), {
+    id: 1,
+    logger,
+    openSocket: () => Promise.reject(new Error('no socket')),
+  });
 }
 
 test('tells both callbacks which process they run in', async () => {
@@ -18,7 +22,13 @@ test('tells both callbacks which process they run in', async () => {
   });
   await runtime.start();
   await runtime.stop();
-  const worker = { id: 1, name: 'web', logger, signal: expect.any(AbortSignal) };
+  const worker = {
+    id: 1,
+    name: 'web',
+    logger,
+    signal: expect.any(AbortSignal),
+    listen: expect.any(Function),
+  };
   expect(calls).toEqual([
     ['start', worker],
     ['stop', worker],

@@ -1,22 +1,43 @@
-import { emptyRoleStatus, type RoleRuntime, type RoleStatus } from '@gatewayworker/core';
+import type { Server } from 'node:net';
+import {
+  assertInteger,
+  assertNonEmptyString,
+  boundPort,
+  emptyRoleStatus,
+  listen,
+  OptionError,
+  type RoleRuntime,
+  type RoleStatus,
+} from '@gatewayworker/core';
 import type { ProcessContext } from '@gatewayworker/supervisor';
-import type { ResolvedWorkerOptions, WorkerProcess } from './worker-options.ts';
+import type { ResolvedWorkerOptions, WorkerAddress, WorkerProcess } from './worker-options.ts';
 
 /** Runs the callbacks of one process of a `Worker`. */
 export class WorkerRuntime implements RoleRuntime {
   readonly #options: ResolvedWorkerOptions;
   readonly #process: WorkerProcess;
   readonly #ending = new AbortController();
+  readonly #listening: Promise<number>[] = [];
   #started: Promise<boolean> | undefined;
   #stopped: Promise<void> | undefined;
   #isReady = false;
 
   constructor(
     options: ResolvedWorkerOptions,
-    { id, logger }: Pick<ProcessContext, 'id' | 'logger'>,
+    { id, logger, openSocket }: Pick<ProcessContext, 'id' | 'logger' | 'openSocket'>,
   ) {
     this.#options = options;
-    this.#process = Object.freeze({ name: options.name, id, logger, signal: this.#ending.signal });
+    this.#process = Object.freeze({
+      name: options.name,
+      id,
+      logger,
+      signal: this.#ending.signal,
+      listen: (server, address) => {
+        const listening = listenShared(server, address, openSocket, options.name);
+        this.#listening.push(listening);
+        return listening;
+      },
+    } satisfies WorkerProcess);
   }
 
   /** Rejects with whatever `onWorkerStart` throws. */
@@ -45,6 +66,8 @@ export class WorkerRuntime implements RoleRuntime {
 
   async #callStart(): Promise<void> {
     await this.#options.onWorkerStart(this.#process);
+    // A port that is taken fails the start of a worker that has not waited for it too.
+    await Promise.all(this.#listening);
   }
 
   async #callStop(): Promise<void> {
@@ -52,4 +75,20 @@ export class WorkerRuntime implements RoleRuntime {
     const hasStarted = await this.#started;
     if (hasStarted === true) await this.#options.onWorkerStop(this.#process);
   }
+}
+
+async function listenShared(
+  server: Server,
+  { host = '0.0.0.0', port }: WorkerAddress,
+  openSocket: ProcessContext['openSocket'],
+  name: string,
+): Promise<number> {
+  if (typeof server?.listen !== 'function') {
+    const allowed = 'allowed: a server of node:net, node:http or node:https';
+    throw new OptionError('worker.listen server', server, allowed);
+  }
+  assertNonEmptyString('worker.listen host', host);
+  assertInteger('worker.listen port', port, { min: 0, max: 65_535 });
+  await listen(server, { host, port, openSocket }, `Worker "${name}"`);
+  return boundPort(server);
 }

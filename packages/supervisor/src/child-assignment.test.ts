@@ -11,8 +11,8 @@ const assignment = {
   logLevel: 'warn',
   stopTimeoutMs: 2_000,
   pidFile: '/srv/chat.pid',
-  orphanMs: 10_000,
-  hasPredecessor: false,
+  onMasterExit: 'keep',
+  printsAlone: false,
 };
 
 test('reads back an assignment', () => {

@@ -1,4 +1,5 @@
-import { parseJson, readBoolean, readNumber, readString } from './json-value.ts';
+import { type OnMasterExit, parseOnMasterExit } from './child-protocol.ts';
+import { parseJson, readBoolean, readField, readNumber, readString } from './json-value.ts';
 import { Role } from './process-declaration.ts';
 
 /** What the master tells a child through its environment, before the child runs any code. */
@@ -18,12 +19,12 @@ export interface ChildAssignment {
   readonly logLevel: string;
   /** Time to stop by itself once the master is gone, in milliseconds. */
   readonly stopTimeoutMs: number;
-  /** That of the master: tells where the next one will be found when this one is gone. Absolute path. */
+  /** That of the master: the control sockets of all processes are in the run directory beside it. Absolute path. */
   readonly pidFile: string;
-  /** Time to go on with neither a master nor a keeper who would start one, in milliseconds; 0 stops at once. */
-  readonly orphanMs: number;
-  /** Whether an orphan of this number may still have its ports, and do its work. */
-  readonly hasPredecessor: boolean;
+  /** What the process does when its master dies. */
+  readonly onMasterExit: OnMasterExit;
+  /** Whether the master does not read what the process prints. */
+  readonly printsAlone: boolean;
 }
 
 /** Environment variable that makes a process a child; holds a `ChildAssignment` as JSON. */
@@ -41,14 +42,14 @@ export function parseChildAssignment(text: string): ChildAssignment | undefined 
   const logLevel = readString(value, 'logLevel') ?? 'info';
   const stopTimeoutMs = readNumber(value, 'stopTimeoutMs');
   const pidFile = readString(value, 'pidFile');
-  const orphanMs = readNumber(value, 'orphanMs');
-  const hasPredecessor = readBoolean(value, 'hasPredecessor');
+  const onMasterExit = parseOnMasterExit(readField(value, 'onMasterExit'));
+  const printsAlone = readBoolean(value, 'printsAlone');
   if (declaration === undefined || role === undefined) return undefined;
   if (name === undefined || id === undefined) return undefined;
   if (logFile === undefined || logToStdout === undefined) return undefined;
   if (stopTimeoutMs === undefined || pidFile === undefined) return undefined;
-  if (orphanMs === undefined || hasPredecessor === undefined) return undefined;
+  if (onMasterExit === undefined || printsAlone === undefined) return undefined;
   const log = { logFile, logToStdout, logLevel };
-  const end = { stopTimeoutMs, pidFile, orphanMs };
-  return { declaration, role, name, id, ...log, ...end, hasPredecessor };
+  const end = { stopTimeoutMs, pidFile, onMasterExit };
+  return { declaration, role, name, id, ...log, ...end, printsAlone };
 }

@@ -1,5 +1,5 @@
 import { GatewayWorkerError, toError, toWire } from '@gatewayworker/core';
-import type { ChildFailure } from './child-messages.ts';
+import type { ChildFailure } from './child-protocol.ts';
 
 /**
  * Turns what ended a process into what its master is told.

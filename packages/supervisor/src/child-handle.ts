@@ -1,60 +1,26 @@
-import type { Worker } from 'node:cluster';
-import {
-  type ConnectionStatus,
-  GatewayWorkerError,
-  type Logger,
-  type StopOptions,
-} from '@gatewayworker/core';
+import { GatewayWorkerError, type Logger, type StopOptions } from '@gatewayworker/core';
+import { chooseProcess, isStarting } from './child-choice.ts';
+import type { ChildHandleOptions } from './child-handle-options.ts';
 import { checkHealth, type HealthTimes } from './child-health.ts';
-import type { ChildReport } from './child-messages.ts';
+import type { ChildIdentity, ChildReport } from './child-protocol.ts';
 import {
   couldNotBeMade,
   describeLateness,
+  type FirstStart,
   type Replacement,
+  type Successor,
   stoppedMeanwhile,
 } from './child-replacement.ts';
-import { describeChild, ExitRecord } from './child-status.ts';
-import { groupSignalMs } from './child-stop.ts';
+import { describePlace, ExitRecord } from './child-status.ts';
+import { gracefulStop, groupSignalMs } from './child-stop.ts';
+import type { OnConnections } from './drain.ts';
 import type { ProcessHealth } from './health-report.ts';
-import { describeProcess, type ProcessDeclaration } from './process-declaration.ts';
-import { describeEnd, ProcessFailedError } from './process-failed-error.ts';
+import { describeProcess, type ProcessDeclaration, Role } from './process-declaration.ts';
+import { logEnd, ProcessFailedError } from './process-failed-error.ts';
+import type { ProcessSource } from './process-source.ts';
 import { RestartPolicy } from './restart-policy.ts';
-import { type ChildEnd, RunningChild } from './running-child.ts';
+import { type ChildEnd, type ChildEvents, RunningChild } from './running-child.ts';
 import { ProcessState, type ProcessStatus } from './status-report.ts';
-
-/** What a handle needs from its supervisor. */
-export interface ChildHandleOptions {
-  readonly declaration: ProcessDeclaration;
-  readonly id: number;
-  readonly logger: Logger;
-  /** Time that a process has which somebody else asks to end. */
-  readonly stopTimeoutMs: number;
-  /** Time in which a process is expected to be ready. */
-  readonly readyTimeoutMs: number;
-  /** Makes the process. */
-  readonly fork: () => Worker;
-  /** Gets what the process prints on its error output. */
-  readonly printError: (text: string) => void;
-  /** Called before the process listens for clients; resolves once nobody of before has their port. */
-  readonly freePort: () => Promise<void>;
-  /** A process has become ready in this place. */
-  readonly onReady: () => void;
-  /** The process has ended before it was ever ready, and is started again. */
-  readonly onFailedStart: () => void;
-}
-
-interface FirstStart {
-  resolve(): void;
-  reject(error: Error): void;
-  readonly mayFail: boolean;
-}
-
-/** A process that is to take the place of another one once it is ready. */
-interface Successor {
-  readonly child: RunningChild;
-  onReady(report: ChildReport): void;
-  onEnd(end: ChildEnd): void;
-}
 
 /** Keeps one process of a declaration running: the first start, restarts and successors with the same id, and the end. */
 export class ChildHandle {
@@ -76,6 +42,8 @@ export class ChildHandle {
   #listen: string;
   /** Set once the process is not to run any more. */
   #down = false;
+  /** Whether the process was declared otherwise than the start file says now. */
+  #isOutdated = false;
 
   constructor(options: ChildHandleOptions) {
     this.declaration = options.declaration;
@@ -95,7 +63,6 @@ export class ChildHandle {
     return this.#state;
   }
 
-  /** Name of the declaration. */
   get name(): string {
     return this.declaration.name;
   }
@@ -105,25 +72,49 @@ export class ChildHandle {
     return `${this.declaration.name} #${this.id}`;
   }
 
+  /** The processes of this place that are not about to leave. */
+  get current(): readonly RunningChild[] {
+    return this.#child === undefined ? [] : [this.#child];
+  }
+
   /**
-   * Starts the process; resolves once it is ready, or once `keepTrying` is called.
+   * Takes over the processes of this place that an earlier master has left, and keeps one of them.
    *
-   * @param mayFail - whether it is started again when it ends before
-   * @throws {GW_ERR_PROCESS_FAILED} when it ends before and is not started again
+   * @param isCurrent - whether a process is as the start file declares it now
    */
-  start(mayFail: boolean): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#firstStart = { resolve, reject, mayFail };
-      this.#launch();
+  adopt(children: readonly RunningChild[], isCurrent: (identity: ChildIdentity) => boolean): void {
+    const { kept, leaving, needless } = chooseProcess(children);
+    for (const child of [...leaving, ...needless]) this.#leaving.add(child);
+    for (const child of needless) void child.stop(gracefulStop(this.#options.stopTimeoutMs));
+    if (kept === undefined) return;
+    this.#child = kept;
+    this.#listen = kept.readyReport?.listen || this.#listen;
+    this.#state = isStarting(kept) ? ProcessState.starting : ProcessState.ready;
+    this.#isOutdated = kept.identity !== undefined && !isCurrent(kept.identity);
+    this.#logger.info({ oldPid: kept.pid, isOutdated: this.#isOutdated }, 'attached');
+  }
+
+  /**
+   * Starts the process, unless one was adopted that is as declared; resolves once it is ready, or once
+   * `keepTrying` is called.
+   *
+   * @throws {GW_ERR_PROCESS_FAILED} when it ends before; nothing is started again
+   */
+  async start(): Promise<void> {
+    if (this.#isOutdated) return await this.#startAnother();
+    if (this.#state === ProcessState.ready) return;
+    await new Promise<void>((resolve, reject) => {
+      this.#firstStart = { resolve, reject };
+      if (this.#child === undefined) this.#launch();
     });
   }
 
-  /** Resolves once the process has loaded its code, or is gone. */
-  async loaded(): Promise<void> {
-    await this.#child?.loaded;
+  /** Starts the process again after its first start has failed, with pauses. */
+  startAgain(): void {
+    if (this.#child === undefined && !this.#down) this.#launchAfter(this.#policy.nextDelayMs(0));
   }
 
-  /** Leaves a process that is slow to start to itself: from now on it is restarted for ever. */
+  /** Leaves a process that is slow to start to itself: from now on it is restarted indefinitely. */
   keepTrying(): void {
     this.#firstStart?.resolve();
     this.#firstStart = undefined;
@@ -143,7 +134,7 @@ export class ChildHandle {
     clearTimeout(this.#restartTimer);
     let child: RunningChild;
     try {
-      child = this.#spawn();
+      child = this.#spawn(this.current);
     } catch (error) {
       throw this.#notReplaced(couldNotBeMade(error));
     }
@@ -195,7 +186,7 @@ export class ChildHandle {
     this.#down = false;
     const timer = setTimeout(() => this.keepTrying(), this.#options.readyTimeoutMs);
     try {
-      await this.start(false);
+      await this.start();
       return true;
     } catch (error) {
       this.keepDown();
@@ -219,30 +210,25 @@ export class ChildHandle {
     for (const child of this.#children()) child.reopenLog();
   }
 
+  /** Leaves the processes without a master, for the next one to attach to. */
+  async detach(timeoutMs: number): Promise<void> {
+    this.keepDown();
+    await Promise.allSettled(this.#children().map((child) => child.detach(timeoutMs)));
+  }
+
   /** Asks the process for its clients; none when there is no process. See `RunningChild.connections`. */
-  async *connections(
-    timeoutMs: number,
-  ): AsyncGenerator<{ pid: number; connections: readonly ConnectionStatus[] }> {
-    const child = this.#child;
-    if (child?.pid === undefined) return;
-    for await (const connections of child.connections(timeoutMs)) {
-      yield { pid: child.pid, connections };
-    }
+  async connections(timeoutMs: number, onPage: OnConnections): Promise<void> {
+    await this.#child?.connections(timeoutMs, onPage);
   }
 
   /** Asks for the figures of the process, and of those that come and go for it. */
   status(timeoutMs: number): Promise<ProcessStatus[]> {
     const { role, name } = this.declaration;
-    const facts = { role, name, id: this.id, listen: this.#listen, restarts: this.#restarts };
-    const describe = (child: RunningChild | undefined, state: ProcessState) =>
-      describeChild(child, { ...facts, state, exits: this.#exits }, timeoutMs);
+    const figures = { restarts: this.#restarts, exits: this.#exits };
+    const facts = { role, name, id: this.id, listen: this.#listen, state: this.#state, ...figures };
     const coming = this.#successor?.child;
-    const rows = [...this.#leaving].map((child) => describe(child, ProcessState.stopping));
-    if (coming !== undefined) rows.unshift(describe(coming, ProcessState.starting));
-    if (coming === undefined || this.#child !== undefined) {
-      rows.unshift(describe(this.#child, this.#state));
-    }
-    return Promise.all(rows);
+    const place = { current: this.#child, coming, leaving: this.#leaving };
+    return describePlace(place, facts, timeoutMs);
   }
 
   /** Asks the process whether it lives and can serve; who comes or goes for it does not count. */
@@ -252,9 +238,8 @@ export class ChildHandle {
   }
 
   #children(): RunningChild[] {
-    const current = this.#child === undefined ? [] : [this.#child];
     const coming = this.#successor === undefined ? [] : [this.#successor.child];
-    return [...current, ...coming, ...this.#leaving];
+    return [...this.current, ...coming, ...this.#leaving];
   }
 
   async #stopAll(options: StopOptions): Promise<boolean> {
@@ -268,24 +253,46 @@ export class ChildHandle {
   #launch(): void {
     this.#state = ProcessState.starting;
     try {
-      this.#child = this.#spawn();
+      this.#child = this.#spawn([]);
     } catch (error) {
       this.#onEnd(undefined, couldNotBeMade(error));
     }
   }
 
-  #spawn(): RunningChild {
-    const child: RunningChild = new RunningChild(
-      this.#options.fork(),
-      {
-        onPortClaimed: this.#options.freePort,
-        onReady: (report) => this.#onReady(child, report),
-        onTerminate: () => this.#onTerminate(child),
-        onEnd: (end) => this.#onEnd(child, end),
-      },
-      { logger: this.#logger, printError: this.#options.printError },
-    );
+  /** @param predecessors - may have the listening sockets, as the processes of other places may */
+  #spawn(predecessors: readonly RunningChild[]): RunningChild {
+    const siblings = [...predecessors, ...this.#options.siblings()];
+    const child = this.watch(this.#options.launch(siblings));
+    child.attach().catch((error: unknown) => this.#logger.error(error, 'cannot attach'));
     return child;
+  }
+
+  /** Watches a process. One of an earlier master gets the place by `adopt`. */
+  watch(source: ProcessSource): RunningChild {
+    const events: ChildEvents = {
+      onReady: (report) => this.#onReady(child, report),
+      onTerminate: () => this.#onTerminate(child),
+      onEnd: (end) => this.#onEnd(child, end),
+    };
+    const { onMasterExit } = this.#options;
+    const child = new RunningChild(source, events, { logger: this.#logger, onMasterExit });
+    return child;
+  }
+
+  /** Gateways and registers end first: their successors may need the same port for inner links. */
+  async #startAnother(): Promise<void> {
+    this.#isOutdated = false;
+    const { stopTimeoutMs, readyTimeoutMs } = this.#options;
+    const { role } = this.declaration;
+    const predecessor = this.#child;
+    if (predecessor === undefined || (role !== Role.register && role !== Role.gateway)) {
+      await (await this.replace(readyTimeoutMs, gracefulStop(stopTimeoutMs))).left;
+      return;
+    }
+    this.#child = undefined;
+    this.#leaving.add(predecessor);
+    await predecessor.stop(gracefulStop(stopTimeoutMs));
+    await this.start();
   }
 
   #onReady(child: RunningChild, report: ChildReport): void {
@@ -301,7 +308,6 @@ export class ChildHandle {
     if (this.#restarts === 0) this.#logger.debug({ afterMs }, 'ready');
     else this.#logger.info({ afterMs, restarts: this.#restarts }, 'ready again');
     this.keepTrying();
-    this.#options.onReady();
   }
 
   /** Puts a successor that is ready into its place, and lets the predecessor go. */
@@ -316,7 +322,6 @@ export class ChildHandle {
     const newPid = child.pid ?? 0;
     const afterMs = Math.round(child.livedMs);
     this.#logger.info({ oldPid, newPid, afterMs }, 'replaced');
-    this.#options.onReady();
     const left = predecessor?.stop(stop) ?? Promise.resolve(false);
     return { oldPid, newPid, afterMs, left };
   }
@@ -325,7 +330,7 @@ export class ChildHandle {
     setTimeout(() => {
       if (this.#down) return;
       if (child === this.#child) this.#state = ProcessState.stopping;
-      void child.stop({ isGraceful: true, timeoutMs: this.#options.stopTimeoutMs, drainMs: 0 });
+      void child.stop(gracefulStop(this.#options.stopTimeoutMs));
     }, groupSignalMs);
   }
 
@@ -336,14 +341,15 @@ export class ChildHandle {
       this.#onSuccessorEnd(successor, end);
       return;
     }
+    // One that was found, and not kept.
+    if (child !== undefined && child !== this.#child) return;
     this.#child = undefined;
     if (this.#down) {
       this.#endFirstStart(stoppedMeanwhile());
       return;
     }
     this.#exits.note(end);
-    if (this.#firstStart?.mayFail === true) this.#options.onFailedStart();
-    else if (this.#firstStart !== undefined) {
+    if (this.#firstStart !== undefined) {
       this.#state = ProcessState.stopped;
       this.#endFirstStart(new ProcessFailedError(this.declaration, this.id, end));
       return;
@@ -360,7 +366,7 @@ export class ChildHandle {
   #onSuccessorEnd(successor: Successor, end: ChildEnd): void {
     this.#successor = undefined;
     successor.onEnd(end);
-    // Nobody is left in its place, since its predecessor was down or has died meanwhile.
+    // No process is left in its place: its predecessor was down or has died meanwhile.
     if (this.#child === undefined && !this.#down) this.#restart(end, successor.child.livedMs);
   }
 
@@ -378,6 +384,10 @@ export class ChildHandle {
     const delayMs = this.#policy.nextDelayMs(livedMs);
     this.#restarts += 1;
     this.#logEnd(end, `restarting ${delayMs === 0 ? 'now' : `in ${delayMs} ms`}`);
+    this.#launchAfter(delayMs);
+  }
+
+  #launchAfter(delayMs: number): void {
     if (delayMs === 0) {
       this.#launch();
       return;
@@ -387,12 +397,7 @@ export class ChildHandle {
   }
 
   #logEnd(end: ChildEnd, consequence: string): void {
-    const { code, signal, failure } = end;
-    const output = failure === undefined ? end.output : undefined;
-    const details = { exitCode: code, signal, restarts: this.#restarts, stack: failure?.stack };
-    this.#logger.error(
-      { ...details, output },
-      `${this.name}#${this.id} ${describeEnd(end)}; ${consequence}`,
-    );
+    const process = `${this.name}#${this.id}`;
+    logEnd(this.#logger, end, { process, restarts: this.#restarts, consequence });
   }
 }

@@ -1,7 +1,7 @@
 import { emptyRoleStatus } from '@gatewayworker/core';
 import { expect, test } from 'vitest';
 import { type AskedChild, type ChildNow, checkHealth } from './child-health.ts';
-import type { ChildReport } from './child-messages.ts';
+import type { ChildReport } from './child-protocol.ts';
 import { Role } from './process-declaration.ts';
 import type { ProcessState } from './status-report.ts';
 

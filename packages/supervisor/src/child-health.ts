@@ -1,4 +1,4 @@
-import type { ChildReport } from './child-messages.ts';
+import type { ChildReport } from './child-protocol.ts';
 import type { ProcessHealth } from './health-report.ts';
 import type { ProcessDeclaration } from './process-declaration.ts';
 import { ProcessState } from './status-report.ts';
@@ -33,7 +33,6 @@ const stateReasons: Readonly<Record<ProcessState, string>> = {
   [ProcessState.unready]: 'it cannot do its work at the moment',
   [ProcessState.busy]: 'it has not answered for a second',
   [ProcessState.waiting]: 'it ended too often and is started again after a pause',
-  [ProcessState.leaving]: 'it is leaving',
   [ProcessState.stopping]: 'it is stopping',
   [ProcessState.stopped]: 'it is not running',
   [ProcessState.drained]: 'it was drained',

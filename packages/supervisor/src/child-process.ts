@@ -1,7 +1,10 @@
-import { setImmediate } from 'node:timers/promises';
+import { existsSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import {
   DescriptorReserve,
   GatewayWorkerError,
+  Guard,
   guardStandardStreams,
   type Logger,
   openLog,
@@ -11,53 +14,81 @@ import {
 } from '@gatewayworker/core';
 import type { ChildAssignment } from './child-assignment.ts';
 import { describeFailure } from './child-failure.ts';
-import type { MasterMessage } from './child-messages.ts';
-import { ConnectionPages } from './connection-pages.ts';
-import { MasterLink } from './master-link.ts';
-import type { Orphan } from './orphan.ts';
+import {
+  ChildCommand,
+  type ChildEvent,
+  type ChildIdentity,
+  type ChildOrder,
+  childProtocol,
+  type LaunchOrder,
+  OnMasterExit,
+  parseChildOrder,
+} from './child-protocol.ts';
+import { childSocketPath, placeKey } from './child-socket.ts';
+import { ControlServer, type SendPart } from './control-server.ts';
+import { hashDeclaration } from './declaration-hash.ts';
+import { launchProcess, listeningMessage } from './launched-process.ts';
+import { ListeningSockets } from './listening-sockets.ts';
 import { describeProcess, type ProcessDeclaration, Role } from './process-declaration.ts';
 import { ProcessSampler } from './process-sampler.ts';
+import { removeRunDirectory } from './run-directory.ts';
+import { RunFiles } from './run-files.ts';
 
 /**
- * Runs one declaration in this process, under its master, until it is told to stop.
+ * Runs one declaration in this process, until it is told to stop.
  *
  * @param declarations - all that the start file has declared
+ * @param version - of the package
  */
 export async function runChildProcess(
   assignment: ChildAssignment,
   declarations: readonly ProcessDeclaration[],
+  version: string,
 ): Promise<void> {
-  const child = new ChildProcess(assignment);
-  child.watch();
-  await child.start(declarations);
+  const child = new ChildProcess(assignment, declarations, version);
+  await child.listen();
+  await child.start();
 }
 
+/** The longest order holds the environment of a process. */
+const maxOrderCharacters = 4 * 1_048_576;
 /** Time to log what was not finished when the time of a stop is over, in milliseconds. */
-const exitMarginMs = 250;
+const exitMarginMs = 1_000;
 /** Time to tell the master why the process ends after an error, in milliseconds. */
 const failMs = 2_000;
+/** Time that a master has to attach to a process that fails at once, in milliseconds. */
+const attachMs = 1_000;
 
 class ChildProcess {
   readonly #assignment: ChildAssignment;
+  readonly #declaration: ProcessDeclaration | undefined;
+  readonly #version: string;
   readonly #log: ProcessLog;
   readonly #logger: Logger;
   readonly #descriptors: DescriptorReserve;
-  readonly #master: MasterLink;
-  readonly #pages = new ConnectionPages();
+  readonly #control: ControlServer<ChildOrder>;
+  readonly #socketPath: string;
+  readonly #sockets = new ListeningSockets();
   readonly #sampler: ProcessSampler;
+  readonly #attached: Promise<void>;
+  #onAttached: () => void = () => {};
+  #onMasterExit: OnMasterExit;
+  /** The master, as long as it is connected. */
+  #master: { readonly pid: number; readonly send: SendPart } | undefined;
   #runtime: RoleRuntime | undefined;
   #isStarted = false;
-  /** Whether the master has asked since: it does so at once, and counts the start as good with the answer. */
-  #isConfirmed = false;
   #ending = false;
-  /** When it is over with the stop, on the clock of `performance.now()`. */
-  #endsAt: number | undefined;
-  #leaving: Promise<void> | undefined;
-  #onPortFree: () => void = () => {};
 
-  constructor(assignment: ChildAssignment) {
-    const { role, name, id, logFile, logToStdout, logLevel } = assignment;
+  constructor(
+    assignment: ChildAssignment,
+    declarations: readonly ProcessDeclaration[],
+    version: string,
+  ) {
+    const { role, name, id, logFile, logToStdout, logLevel, pidFile, onMasterExit } = assignment;
     this.#assignment = assignment;
+    this.#declaration = findDeclaration(assignment, declarations);
+    this.#version = version;
+    this.#onMasterExit = onMasterExit;
     this.#log = openLog({
       fields: { role, name, id },
       level: logLevel,
@@ -70,25 +101,22 @@ class ChildProcess {
       const status = this.#runtime?.status();
       return status === undefined ? 0 : status.received + status.requests;
     });
-    this.#master = new MasterLink(
-      { ...assignment, introduce: () => this.#introduce() },
-      {
-        onMessage: (message) => this.#receive(message),
-        onLost: () => this.#handleLostMaster(),
-        onAdopted: () => this.#logger.info('another master has taken over'),
-        onForsaken: () => {
-          if (this.#endsAt !== undefined) return;
-          this.#logger.warn('no master has come: stopping');
-          this.#stopAlone();
-        },
-      },
-    );
+    this.#socketPath = childSocketPath(pidFile, placeKey(role, name, id), process.pid);
+    const handler = {
+      maxLineCharacters: maxOrderCharacters,
+      parseOrder: parseChildOrder,
+      onOrder: (order: ChildOrder, sendPart: SendPart, closed: Promise<void>) =>
+        this.#carryOut(order, sendPart, closed),
+    };
+    this.#control = new ControlServer(this.#socketPath, handler, new Guard(this.#logger));
+    this.#attached = new Promise((resolve) => {
+      this.#onAttached = resolve;
+    });
+    if (assignment.printsAlone) this.#printAlone();
   }
 
-  /** Reacts to the master, to signals and to errors that nobody catches. */
-  watch(): void {
-    this.#master.watch();
-    void this.#master.send({ type: 'gatewayworker:listening' });
+  /** Opens the control socket, and reacts to signals and to uncaught errors. */
+  async listen(): Promise<void> {
     process.on('uncaughtException', (error) => void this.#fail(error));
     process.on('unhandledRejection', (reason) => {
       // A promise that a callback let go of is one client's error: the stack that it broke is its own,
@@ -102,97 +130,160 @@ class ChildProcess {
     // A service manager may send SIGTERM to every process at once, and the order of the stop is the
     // master's to keep: it decides whether this process alone is to end.
     process.on('SIGTERM', () => {
-      if (this.#master.isUp) void this.#master.send({ type: 'gatewayworker:terminated' });
-      else this.#stopAlone();
+      if (this.#master === undefined) this.#stopAlone();
+      else void this.#tell({ event: 'terminated' });
     });
     // Ctrl+C reaches every process of the terminal: the master alone decides what it means.
+    // nodemon sends SIGUSR2 to every process.
     // nodemon sends SIGUSR2 to every process.
     for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => {});
     // The master may ask Node.js what a process is doing that does not answer: any free port will do.
     process.debugPort = 0;
+    process.on('disconnect', () => {
+      // The parent died before a master could attach.
+      if (this.#master === undefined && this.#onMasterExit === OnMasterExit.stop) this.#stopAlone();
+    });
+    process.on('exit', () => {
+      rmSync(this.#socketPath, { force: true });
+      removeRunDirectory(this.#socketPath);
+    });
+    await this.#control.tryListen();
+    const folder = dirname(this.#assignment.pidFile);
+    const restore = () => this.#control.listenAgain();
+    new RunFiles([{ path: this.#socketPath, folder, restore }], this.#logger);
+    process.send?.({ type: listeningMessage });
   }
 
   /** Starts the runtime and tells the master how that went. */
-  async start(declarations: readonly ProcessDeclaration[]): Promise<void> {
+  async start(): Promise<void> {
     try {
-      const declaration = findDeclaration(this.#assignment, declarations);
-      const { id, hasPredecessor } = this.#assignment;
-      const claimPort = () => this.#claimPort();
-      const logger = this.#logger;
-      const descriptors = this.#descriptors;
-      const context = { id, logger, descriptors, hasPredecessor, claimPort };
-      this.#runtime = await declaration.createRuntime(context);
+      if (this.#declaration === undefined) throw notDeclared(this.#assignment);
+      const { id } = this.#assignment;
+      this.#runtime = await this.#declaration.createRuntime({
+        id,
+        logger: this.#logger,
+        descriptors: this.#descriptors,
+        openSocket: (address) => this.#sockets.openOwn(address),
+      });
       await this.#runtime.start();
-      // Lets a `listen()` that the runtime has not waited for send its request to the master first,
-      // which then knows how it went before it takes this process for ready.
+      // A `listen()` that the runtime has not waited for fails in this turn of the event loop.
       await setImmediate();
+      if (this.#ending) return;
       this.#isStarted = true;
-      await this.#master.send({ type: 'gatewayworker:started' });
+      await this.#tellReady();
     } catch (error) {
       await this.#fail(error);
     }
   }
 
-  #receive(message: MasterMessage): void {
-    switch (message.type) {
-      case 'gatewayworker:adopted':
-        return;
-      case 'gatewayworker:leave':
-        this.#leaving ??= this.#leave();
-        return;
-      case 'gatewayworker:releasePort':
-        this.#runtime?.releasePort?.();
-        void this.#master.send({ type: 'gatewayworker:portReleased' });
-        return;
-      case 'gatewayworker:portFree':
-        this.#onPortFree();
-        return;
-      case 'gatewayworker:stop':
-        void this.#stop(message);
-        return;
-      case 'gatewayworker:report':
-        if (this.#runtime !== undefined) this.#report(message.request, this.#runtime);
-        return;
-      case 'gatewayworker:connections': {
-        const page = this.#pages.next(message.request, () => this.#runtime?.connections?.() ?? []);
-        void this.#master.send({
-          type: 'gatewayworker:connections',
-          request: message.request,
-          page,
-        });
-        return;
-      }
-      case 'gatewayworker:forget':
-        this.#pages.forget(message.request);
-        return;
-      case 'gatewayworker:reopenLog':
+  async #carryOut(order: ChildOrder, sendPart: SendPart, closed: Promise<void>): Promise<unknown> {
+    switch (order.command) {
+      case ChildCommand.identify:
+        return this.#identify();
+      case ChildCommand.attach:
+        return await this.#attach(order, sendPart, closed);
+      case ChildCommand.detach:
+        this.#onMasterExit = OnMasterExit.keep;
+        return null;
+      case ChildCommand.report:
+        return this.#report();
+      case ChildCommand.stop:
+        void this.#stop(order);
+        return null;
+      case ChildCommand.connections:
+        for (const page of this.#runtime?.connections?.() ?? []) {
+          if (!(await sendPart(page))) break;
+        }
+        return null;
+      case ChildCommand.reopenLog:
         this.#reopenLog();
-        return;
-      case 'gatewayworker:closeInspector':
-        void import('node:inspector').then((inspector) => inspector.close());
-        return;
+        return null;
+      case ChildCommand.closeInspector:
+        (await import('node:inspector')).close();
+        return null;
+      case ChildCommand.spawn:
+        return await this.#spawnSibling(order.launch, order.expiresAt, sendPart);
       default:
-        message satisfies never;
+        return order satisfies never;
     }
   }
 
-  #claimPort(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#onPortFree = resolve;
-      void this.#master.send({ type: 'gatewayworker:portClaimed' });
-    });
+  #identify(): ChildIdentity {
+    const { role, name, id } = this.#assignment;
+    const started = this.#isStarted ? 'ready' : 'starting';
+    return {
+      protocol: childProtocol,
+      version: this.#version,
+      ...{ role, name, id },
+      pid: process.pid,
+      declarationHash: this.#declaration === undefined ? '' : hashDeclaration(this.#declaration),
+      livedMs: process.uptime() * 1_000,
+      state: this.#ending ? 'stopping' : started,
+    };
   }
 
-  #introduce(): Orphan {
-    const { role, name, id } = this.#assignment;
-    return {
-      role,
-      name,
-      id,
-      pid: process.pid,
-      livedMs: process.uptime() * 1_000,
-      endsInMs: this.#endsAt === undefined ? null : Math.max(1, this.#endsAt - performance.now()),
-    };
+  /** Follows one master until its connection is closed. */
+  async #attach(
+    { masterPid, onMasterExit }: Extract<ChildOrder, { command: typeof ChildCommand.attach }>,
+    send: SendPart,
+    closed: Promise<void>,
+  ): Promise<null> {
+    if (this.#master !== undefined) {
+      const { role, name, id } = this.#assignment;
+      const process = describeProcess(role, name, id);
+      const message = `${process} belongs to the master ${this.#master.pid}, which is connected to it: stop that one first`;
+      throw new GatewayWorkerError('GW_ERR_CLUSTER_ALREADY_RUNNING', message);
+    }
+    const master = { pid: masterPid, send };
+    this.#master = master;
+    this.#onMasterExit = onMasterExit;
+    this.#onAttached();
+    await this.#tell({ event: 'attached' });
+    if (this.#isStarted) await this.#tellReady();
+    await closed;
+    this.#master = undefined;
+    this.#handleLostMaster();
+    return null;
+  }
+
+  #report(): object {
+    const status = this.#runtime?.status();
+    if (status === undefined) {
+      throw new GatewayWorkerError('GW_ERR_PHASE', 'it is still loading its code');
+    }
+    return { ...status, ...this.#sampler.sample(), droppedLines: this.#log.dropped };
+  }
+
+  async #tellReady(): Promise<void> {
+    const report = { ...this.#runtime?.status(), ...this.#sampler.sample() };
+    await this.#tell({ event: 'ready', report: { ...report, droppedLines: 0 } } as ChildEvent);
+  }
+
+  /** Resolves once it is on its way, or there is no master. */
+  async #tell(event: ChildEvent): Promise<void> {
+    await this.#master?.send(event);
+  }
+
+  async #spawnSibling(
+    launch: LaunchOrder,
+    expiresAt: number,
+    sendPart: SendPart,
+  ): Promise<unknown> {
+    if (this.#ending || !this.#sockets.isSharing || Date.now() > expiresAt) {
+      throw new GatewayWorkerError('GW_ERR_PHASE', 'it has no listening socket to share');
+    }
+    // The master that asks cannot read pipes to this process.
+    const output = this.#assignment.logToStdout ? 1 : 'ignore';
+    const sibling = launchProcess(launch, {
+      stdio: ['ignore', output, output, 'ipc'],
+      sockets: this.#sockets,
+      scope: '',
+      print: () => {},
+    });
+    await sendPart({ pid: sibling.pid });
+    void sibling.listening.then((isListening) => sendPart({ isListening }));
+    const { code, signal } = await sibling.exited;
+    return { code, signal };
   }
 
   #reopenLog(): void {
@@ -203,66 +294,33 @@ class ChildProcess {
     }
   }
 
-  #report(request: number, runtime: RoleRuntime): void {
-    this.#isConfirmed ||= this.#isStarted && !this.#ending;
-    const report = {
-      ...runtime.status(),
-      ...this.#sampler.sample(),
-      droppedLines: this.#log.dropped,
-    };
-    void this.#master.send({ type: 'gatewayworker:report', request, report });
-  }
-
-  /**
-   * Goes on without a master where the next one is on its way.
-   *
-   * A register does not: its port must become free, and nobody needs it in the meantime. Nor does a
-   * process that is not ready, which may wait for an answer that never comes.
-   */
   #handleLostMaster(): void {
-    const { orphanMs, role } = this.#assignment;
-    if (orphanMs === 0 || !this.#isStarted) {
+    if (this.#onMasterExit === OnMasterExit.stop) {
       this.#logger.warn('the master is gone: stopping');
       this.#stopAlone();
-      return;
+    } else if (!this.#ending) {
+      this.#printAlone();
+      this.#logger.warn('the master is gone: running without one');
     }
-    if (role === Role.register) {
-      this.#logger.warn('the master is gone: ending, for the next register to have the port');
-      process.exit(0);
-    }
-    // The next one is in the background: the terminal, or whatever reads, is no more for this process.
-    this.#log.leaveStdout();
-    this.#logger.warn('the master is gone: going on until the next one is there');
-    if (this.#endsAt === undefined && this.#leaving === undefined) this.#runtime?.holdPort?.();
-    this.#pages.forgetAll();
-    // Nobody reads the pipes to the master any more.
-    if (this.#log.file !== undefined) guardStandardStreams().redirect(this.#log.file);
-    if (this.#endsAt !== undefined) {
-      // Nobody else would end it when it is late.
-      setTimeout(() => process.exit(1), this.#endsAt + exitMarginMs - performance.now());
-    }
-    this.#master.seek();
   }
 
-  /** Stops with nobody there who would kill it when it is late. */
+  /** The pipes to the parent have no reader any more. */
+  #printAlone(): void {
+    const streams = guardStandardStreams();
+    const output = this.#assignment.logToStdout ? streams.stdout : this.#log.file;
+    if (output !== undefined) streams.redirect(output);
+  }
+
   #stopAlone(): void {
     const { stopTimeoutMs } = this.#assignment;
-    this.#master.end();
-    setTimeout(() => process.exit(1), stopTimeoutMs);
     void this.#stop({ isGraceful: true, timeoutMs: stopTimeoutMs, drainMs: 0 });
-  }
-
-  /** Ends once the last client has gone by itself. */
-  async #leave(): Promise<void> {
-    await this.#runtime?.leave?.();
-    const { stopTimeoutMs } = this.#assignment;
-    await this.#stop({ isGraceful: true, timeoutMs: stopTimeoutMs, drainMs: 0 });
   }
 
   /** A second call may give less time than the first; how the two go together the runtime knows. */
   async #stop({ isGraceful, timeoutMs, drainMs }: StopOptions): Promise<void> {
     this.#ending = true;
-    this.#endsAt ??= performance.now() + timeoutMs + drainMs;
+    // A master that is gone kills nothing that is late.
+    setTimeout(() => process.exit(1), timeoutMs + drainMs + exitMarginMs);
     try {
       await this.#runtime?.stop({ isGraceful, timeoutMs, drainMs });
       process.exit(0);
@@ -280,9 +338,10 @@ class ChildProcess {
     // A master that reads nothing, or an error that cannot be described, must not keep it alive.
     setTimeout(() => process.exit(1), failMs);
     try {
-      // Before the first start is done the master tells the user; afterwards it is ours to log.
-      if (this.#isConfirmed) this.#logger.fatal(thrown, 'uncaught error: the process ends');
-      await this.#master.send({ type: 'gatewayworker:failed', failure: describeFailure(thrown) });
+      // Before it was ready the master tells the user; afterwards it is ours to log.
+      if (this.#isStarted) this.#logger.fatal(thrown, 'uncaught error: the process ends');
+      if (existsSync(this.#socketPath)) await Promise.race([this.#attached, sleep(attachMs)]);
+      await this.#tell({ event: 'failed', failure: describeFailure(thrown) });
     } finally {
       process.exit(1);
     }
@@ -292,13 +351,15 @@ class ChildProcess {
 function findDeclaration(
   assignment: ChildAssignment,
   declarations: readonly ProcessDeclaration[],
-): ProcessDeclaration {
+): ProcessDeclaration | undefined {
   const declaration = declarations[assignment.declaration];
-  if (declaration?.role === assignment.role && declaration.name === assignment.name) {
-    return declaration;
-  }
-  const process = describeProcess(assignment.role, assignment.name, assignment.id);
-  throw new GatewayWorkerError(
+  const isSame = declaration?.role === assignment.role && declaration.name === assignment.name;
+  return isSame ? declaration : undefined;
+}
+
+function notDeclared({ role, name, id }: ChildAssignment): GatewayWorkerError {
+  const process = describeProcess(role, name, id);
+  return new GatewayWorkerError(
     'GW_ERR_PROCESS_FAILED',
     `the start file must declare the same processes each time it runs, and it did not declare ${process} this time`,
   );

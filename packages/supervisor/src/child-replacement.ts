@@ -1,4 +1,5 @@
 import { GatewayWorkerError, toWire } from '@gatewayworker/core';
+import type { ChildReport } from './child-protocol.ts';
 import { lastStackMs } from './child-stop.ts';
 import type { ChildEnd, RunningChild } from './running-child.ts';
 
@@ -11,6 +12,19 @@ export interface Replacement {
   readonly afterMs: number;
   /** Resolves once the predecessor is gone, with whether it had to be killed. */
   readonly left: Promise<boolean>;
+}
+
+/** A start that waits for its process. */
+export interface FirstStart {
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+/** A process that is to take the place of another one once it is ready. */
+export interface Successor {
+  readonly child: RunningChild;
+  onReady(report: ChildReport): void;
+  onEnd(end: ChildEnd): void;
 }
 
 /** Says why a process was given up that is still starting. */

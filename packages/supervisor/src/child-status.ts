@@ -1,5 +1,5 @@
 import { listReasons } from './child-health.ts';
-import type { ChildReport } from './child-messages.ts';
+import type { ChildReport } from './child-protocol.ts';
 import type { ChildEnd } from './running-child.ts';
 import { type LastExit, ProcessState, type ProcessStatus } from './status-report.ts';
 
@@ -17,9 +17,9 @@ export class ExitRecord {
     return Object.fromEntries(this.#counts);
   }
 
-  note({ code, signal }: ChildEnd): void {
+  note({ code, signal, isUnknown }: ChildEnd): void {
     this.#lastExit = { code, signal };
-    const key = signal ?? String(code);
+    const key = isUnknown === true ? 'unknown' : (signal ?? String(code));
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
   }
 }
@@ -82,6 +82,29 @@ export async function describeChild(
     exits: facts.exits.counts,
     stack: stack ?? null,
   };
+}
+
+/** The processes of one place. */
+export interface DescribedPlace {
+  readonly current: DescribedChild | undefined;
+  /** Is to take the place once it is ready. */
+  readonly coming: DescribedChild | undefined;
+  /** Finish what they have. */
+  readonly leaving: Iterable<DescribedChild>;
+}
+
+/** Asks the processes of a place for their figures. */
+export function describePlace(
+  { current, coming, leaving }: DescribedPlace,
+  facts: ProcessFacts,
+  timeoutMs: number,
+): Promise<ProcessStatus[]> {
+  const describe = (child: DescribedChild | undefined, state: ProcessState) =>
+    describeChild(child, { ...facts, state }, timeoutMs);
+  const rows = [...leaving].map((child) => describe(child, ProcessState.stopping));
+  if (coming !== undefined) rows.unshift(describe(coming, ProcessState.starting));
+  if (coming === undefined || current !== undefined) rows.unshift(describe(current, facts.state));
+  return Promise.all(rows);
 }
 
 function refineState(state: ProcessState, report: ChildReport | undefined): ProcessState {

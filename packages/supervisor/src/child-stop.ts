@@ -1,5 +1,5 @@
 import type { Logger, StopOptions } from '@gatewayworker/core';
-import type { ChildReport } from './child-messages.ts';
+import type { ChildReport } from './child-protocol.ts';
 
 /** SIGTERM for the whole process group reaches the master within this time too, if it was for the group. */
 export const groupSignalMs = 100;
@@ -9,6 +9,11 @@ const killMarginMs = 250;
 const aliveTimeoutMs = 200;
 /** Time to read what a late child is doing: a busy machine needs some, and nobody waits for the child any more. */
 export const lastStackMs = 2_000;
+
+/** The end of a process that finishes what it has begun. */
+export function gracefulStop(timeoutMs: number): StopOptions {
+  return { isGraceful: true, timeoutMs, drainMs: 0 };
+}
 
 /** What can be stopped. */
 export interface StoppableChild {

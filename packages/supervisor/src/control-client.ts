@@ -1,7 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { fromWire, GatewayWorkerError } from '@gatewayworker/core';
 import {
-  type ControlOrder,
   type ControlRequest,
   type ControlResponse,
   parseControlResponse,
@@ -18,9 +17,9 @@ interface PendingRequest {
 
 const maxLineCharacters = 64 * 1_048_576;
 
-/** A connection to the control socket of a running master. */
+/** A connection to the control socket of a process. */
 export class ControlClient {
-  /** Resolves once the master has closed the connection. */
+  /** Resolves once the process has closed the connection. */
   readonly closed: Promise<void>;
   readonly #socket: Socket;
   readonly #pending = new Map<number, PendingRequest>();
@@ -70,14 +69,15 @@ export class ControlClient {
   /**
    * Sends a command and resolves with the answer.
    *
-   * @param onPart - gets each part of the answer before
-   * @throws {GW_ERR_QUERY_TIMEOUT} when the master says nothing for `timeoutMs`
-   * @throws {GW_ERR_LINK_CLOSED} when the master ends first
+   * @param timeoutMs - time without a sign of life; Infinity waits indefinitely
+   * @param onPart - gets each part of the answer before; nothing more is read while it has not settled
+   * @throws {GW_ERR_QUERY_TIMEOUT} when nothing comes for `timeoutMs`
+   * @throws {GW_ERR_LINK_CLOSED} when the process ends first
    */
   async request(
-    order: ControlOrder,
+    order: object,
     timeoutMs: number,
-    onPart: (part: unknown) => void = () => {},
+    onPart: (part: unknown) => void | Promise<void> = () => {},
   ): Promise<unknown> {
     this.#lastRequest += 1;
     const request = this.#lastRequest;
@@ -85,18 +85,28 @@ export class ControlClient {
     let timer: NodeJS.Timeout | undefined;
     try {
       return await new Promise((resolve, reject) => {
-        const late = `the master did not answer within ${timeoutMs} ms`;
-        const onTimeout = () => reject(new GatewayWorkerError('GW_ERR_QUERY_TIMEOUT', late));
-        timer = setTimeout(onTimeout, timeoutMs);
-        const takePart = (part: unknown) => {
-          timer?.refresh();
+        const late = `no answer within ${timeoutMs} ms`;
+        const restart = () => {
+          clearTimeout(timer);
+          if (timeoutMs === Number.POSITIVE_INFINITY) return;
+          const error = new GatewayWorkerError('GW_ERR_QUERY_TIMEOUT', late);
+          timer = setTimeout(reject, timeoutMs, error);
+        };
+        restart();
+        const takePart = async (part: unknown) => {
           try {
-            if (part !== undefined) onPart(part);
+            const taking = part === undefined ? undefined : onPart(part);
+            if (taking instanceof Promise) {
+              clearTimeout(timer);
+              this.#socket.pause();
+              await taking.finally(() => this.#socket.resume());
+            }
+            if (this.#pending.has(request)) restart();
           } catch (error) {
             reject(error);
           }
         };
-        this.#pending.set(request, { resolve, reject, onPart: takePart });
+        this.#pending.set(request, { resolve, reject, onPart: (part) => void takePart(part) });
         if (this.#socket.writable) this.#socket.write(`${JSON.stringify(message)}\n`);
         else this.#rejectPending();
       });
@@ -123,7 +133,7 @@ export class ControlClient {
   #rejectPending(): void {
     const error = new GatewayWorkerError(
       'GW_ERR_LINK_CLOSED',
-      'the master ended before it answered',
+      'the process ended before it answered',
     );
     for (const pending of this.#pending.values()) pending.reject(error);
   }

@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest';
-import { parseControlRequest, parseControlResponse } from './control-messages.ts';
+import {
+  parseControlOrder,
+  parseControlRequest,
+  parseControlResponse,
+} from './control-messages.ts';
 
 test.each([
   { command: 'status' },
@@ -12,20 +16,22 @@ test.each([
 ])('reads a request to $command', (order) => {
   const request = { request: 1, order };
   expect(parseControlRequest(JSON.stringify(request))).toEqual(request);
+  expect(parseControlOrder(order)).toEqual(order);
 });
 
-test('refuses a request that is not JSON, lacks a field or has an unknown command', () => {
-  const lines = [
-    '',
-    'stop',
-    'null',
-    '{"order":{"command":"stop"}}',
-    '{"request":1,"order":{"command":"explode"}}',
-    '{"request":1,"order":{"command":"drain"}}',
-    '{"request":1,"order":{"command":"drain","drainMs":-1}}',
-    '{"request":1,"order":{"command":"drain","drainMs":1e300}}',
-  ];
+test('refuses a request that is not JSON or lacks a field', () => {
+  const lines = ['', 'stop', 'null', '{"order":{"command":"stop"}}', '{"request":1}'];
   expect(lines.map(parseControlRequest).filter(Boolean)).toEqual([]);
+});
+
+test('refuses an order that is unknown or lacks a field', () => {
+  const orders = [
+    { command: 'explode' },
+    { command: 'drain' },
+    { command: 'drain', drainMs: -1 },
+    { command: 'drain', drainMs: 1e300 },
+  ];
+  expect(orders.map(parseControlOrder).filter(Boolean)).toEqual([]);
 });
 
 test('reads an answer, its parts, a sign of life and an error', () => {

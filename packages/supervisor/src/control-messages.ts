@@ -19,8 +19,8 @@ export const ControlCommand = {
   drain: 'drain',
   /** Has an `UndrainStep` for each part; answers when all are ready. */
   undrain: 'undrain',
-  /** Answers `{ pid, isGiven }`; when it is, the master ends alone, for the asker to take its place. */
-  handOver: 'handOver',
+  /** Answers `{ pid, isDaemon }`; the master ends alone, and its processes keep running. */
+  leave: 'leave',
 } as const;
 export type ControlCommand = (typeof ControlCommand)[keyof typeof ControlCommand];
 
@@ -43,14 +43,15 @@ export type ControlOrder =
       readonly gateway?: string;
     };
 
-/** A line from the command line to the master. */
+/** A line to the process that owns the control socket. */
 export interface ControlRequest {
   /** Chosen by the asker; the answer carries it too. */
   readonly request: number;
-  readonly order: ControlOrder;
+  /** What the process is to do; it knows its own orders. */
+  readonly order: unknown;
 }
 
-/** A line from the master to the command line: any number of parts and signs of life, then a result or an error. */
+/** A line back: any number of parts and signs of life, then a result or an error. */
 export type ControlResponse =
   | { readonly request: number; readonly result: unknown }
   | { readonly request: number; readonly part: unknown }
@@ -64,11 +65,12 @@ const maxDrainMs = 86_400_000;
 export function parseControlRequest(line: string): ControlRequest | undefined {
   const value = parseJson(line);
   const request = readNumber(value, 'request');
-  const order = parseOrder(readField(value, 'order'));
+  const order = readField(value, 'order');
   return request === undefined || order === undefined ? undefined : { request, order };
 }
 
-function parseOrder(value: unknown): ControlOrder | undefined {
+/** Reads an order to a master; `undefined` when it is not one. */
+export function parseControlOrder(value: unknown): ControlOrder | undefined {
   const name = readString(value, 'command');
   const command = Object.values(ControlCommand).find((known) => known === name);
   switch (command) {

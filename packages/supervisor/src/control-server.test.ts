@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { createLogger } from '@gatewayworker/core';
 import { eventually, FaultyGuard, temporaryFolder } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
@@ -10,18 +10,18 @@ test('passes on the parts of an answer before its result', async () => {
   onTestFinished(folder.dispose);
   const path = `${folder.path}/x.sock`;
   const server = new ControlServer(path, {
+    parseOrder: (value) => value,
     async onOrder(_, sendPart) {
       for (const part of [1, 2, 3]) expect(await sendPart(part)).toBe(true);
       return 'done';
     },
-    onOrphan: (_, socket) => socket.destroy(),
   });
   await server.tryListen();
   onTestFinished(() => server.close());
   const client = await ControlClient.connect(path);
   const parts: unknown[] = [];
   const order = { command: 'reload' } as const;
-  expect(await client?.request(order, 5_000, (part) => parts.push(part))).toBe('done');
+  expect(await client?.request(order, 5_000, (part) => void parts.push(part))).toBe('done');
   expect(parts).toEqual([1, 2, 3]);
   client?.close();
 });
@@ -35,11 +35,11 @@ test.each(['control connection', 'control data', 'control answer', 'control sign
     const guard = new FaultyGuard(createLogger({ stdout: false }));
     let isSlow = false;
     const handler = {
+      parseOrder: (value: unknown) => value,
       onOrder: async () => {
         if (isSlow) await eventually(() => guard.thrown === 1);
         return 'done';
       },
-      onOrphan: (_: unknown, socket: Socket) => socket.destroy(),
     };
     const server = new ControlServer(path, handler, guard);
     await server.tryListen();

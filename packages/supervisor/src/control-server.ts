@@ -1,13 +1,8 @@
 import { existsSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { GatewayWorkerError, Guard, toWire } from '@gatewayworker/core';
-import {
-  type ControlOrder,
-  type ControlResponse,
-  parseControlRequest,
-} from './control-messages.ts';
+import { type ControlResponse, parseControlRequest } from './control-messages.ts';
 import { LineReader } from './line-reader.ts';
-import { type Orphan, parseOrphan } from './orphan.ts';
 import { createRunDirectory, removeRunDirectory } from './run-directory.ts';
 
 /**
@@ -17,28 +12,35 @@ import { createRunDirectory, removeRunDirectory } from './run-directory.ts';
  */
 export type SendPart = (part: unknown) => Promise<boolean>;
 
-/** What a master does with those who connect. */
-export interface ControlHandler {
-  /** Carries out a command; what it resolves with goes to the asker as JSON. */
-  onOrder(order: ControlOrder, sendPart: SendPart): Promise<unknown>;
-  /** Takes over a process of an earlier master, and its connection. */
-  onOrphan(orphan: Orphan, socket: Socket): void;
+/** What a process does with its orders. */
+export interface ControlHandler<Order> {
+  /** Longest line with an order. @default 65_536 */
+  readonly maxLineCharacters?: number;
+  /** Reads an order; `undefined` when it is none that this version knows. */
+  parseOrder(value: unknown): Order | undefined;
+  /**
+   * Runs a command; what it resolves with goes to the asker as JSON.
+   *
+   * @param closed - resolves when the asker has closed its connection
+   */
+  onOrder(order: Order, sendPart: SendPart, closed: Promise<void>): Promise<unknown>;
 }
 
+/** Longest line, where the handler does not say otherwise. */
 const maxLineCharacters = 65_536;
 /** While a command is carried out its asker hears this often that somebody is there. */
 const signOfLifeMs = 1_000;
 
-/** The unix socket on which a master takes commands from its own user. */
-export class ControlServer {
+/** The unix socket on which a process takes commands from its own user. */
+export class ControlServer<Order> {
   readonly #path: string;
-  readonly #handler: ControlHandler;
+  readonly #handler: ControlHandler<Order>;
   readonly #guard: Guard;
   #server: Server;
   readonly #sockets = new Set<Socket>();
 
   /** @param guard - ends a connection of which something throws */
-  constructor(path: string, handler: ControlHandler, guard: Guard = new Guard()) {
+  constructor(path: string, handler: ControlHandler<Order>, guard: Guard = new Guard()) {
     this.#path = path;
     this.#handler = handler;
     this.#guard = guard;
@@ -113,9 +115,13 @@ export class ControlServer {
   }
 
   #accept(socket: Socket): void {
-    const reader = new LineReader(maxLineCharacters);
+    const reader = new LineReader(this.#handler.maxLineCharacters ?? maxLineCharacters);
     this.#sockets.add(socket);
     socket.setEncoding('utf8');
+    socket.on('close', () => this.#sockets.delete(socket));
+    const closed = new Promise<void>((resolve) => {
+      socket.once('close', resolve);
+    });
     const fail = () => socket.destroy();
     const readLines = (piece: string) => {
       const lines = reader.push(piece);
@@ -123,30 +129,21 @@ export class ControlServer {
       else for (const line of lines) handleLine(line);
     };
     const handleLine = (line: string) => {
-      const orphan = parseOrphan(line);
-      if (orphan === undefined) {
-        const answered = this.#answer(socket, line);
-        this.#guard.follow('control answer', answered, () => {}, fail);
-        return;
-      }
-      // It says nothing more before it has an answer.
-      socket.off('data', onData);
-      this.#handler.onOrphan(orphan, socket);
+      const answered = this.#answer(socket, line, closed);
+      this.#guard.follow('control answer', answered, () => {}, fail);
     };
-    const onData = this.#guard.wrap('control data', readLines, fail);
-    socket.on('data', onData);
-    // The asker went away without waiting for its answer; there is nobody to tell.
+    socket.on('data', this.#guard.wrap('control data', readLines, fail));
+    // The asker went away without waiting for its answer.
     socket.on('error', () => socket.destroy());
-    socket.on('close', () => this.#sockets.delete(socket));
   }
 
-  async #answer(socket: Socket, line: string): Promise<void> {
+  async #answer(socket: Socket, line: string, closed: Promise<void>): Promise<void> {
     const message = parseControlRequest(line);
     if (message === undefined) {
       socket.destroy();
       return;
     }
-    const { request, order } = message;
+    const { request } = message;
     const send = (response: ControlResponse) => writeLine(socket, response);
     const signs = setInterval(
       this.#guard.wrap(
@@ -156,14 +153,24 @@ export class ControlServer {
       ),
       signOfLifeMs,
     );
-    const response: ControlResponse = await this.#handler
-      .onOrder(order, (part) => send({ request, part }))
+    const response: ControlResponse = await this.#carryOut(
+      message.order,
+      (part) => send({ request, part }),
+      closed,
+    )
       .then(
         (result) => ({ request, result }),
         (error: unknown) => ({ request, error: toWire(error) }),
       )
       .finally(() => clearInterval(signs));
     await send(response);
+  }
+
+  async #carryOut(value: unknown, sendPart: SendPart, closed: Promise<void>): Promise<unknown> {
+    const order = this.#handler.parseOrder(value);
+    if (order !== undefined) return await this.#handler.onOrder(order, sendPart, closed);
+    const message = 'it does not know this command: both must be of the same version';
+    throw new GatewayWorkerError('GW_ERR_VERSION_MISMATCH', message);
   }
 }
 

@@ -1,17 +1,21 @@
 import { type ConnectionStatus, GatewayWorkerError, type StopOptions } from '@gatewayworker/core';
 import { readBoolean, readString } from './json-value.ts';
 
-/** A gateway process of this master, or of one before. */
+/** Gets some clients of a gateway process; resolves with false to read no more. */
+export type OnConnections = (part: {
+  readonly pid: number;
+  readonly connections: readonly ConnectionStatus[];
+}) => Promise<boolean>;
+
+/** A gateway process of this master. */
 export interface GatewayProcess {
   /** Of its declaration. */
   readonly name: string;
   readonly id: number;
   /** Such as `chat-gateway #0`. */
   readonly label: string;
-  /** Asks for its clients, some at a time. See `ChildDialog.connections`. */
-  connections(
-    timeoutMs: number,
-  ): AsyncGenerator<{ readonly pid: number; readonly connections: readonly ConnectionStatus[] }>;
+  /** Asks for its clients, some at a time. See `RunningChild.connections`. */
+  connections(timeoutMs: number, onPage: OnConnections): Promise<void>;
   /** Ends it for good; answers whether it had to be killed. */
   drain(options: StopOptions): Promise<boolean>;
   /**

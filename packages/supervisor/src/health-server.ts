@@ -85,7 +85,7 @@ export class HealthServer {
 
   /** @throws {GW_ERR_LISTEN_FAILED} naming the address */
   async listen(): Promise<void> {
-    await listen(this.#server, { ...this.#address, exclusive: true }, 'run.health');
+    await listen(this.#server, this.#address, 'run.health');
     // Such as too many open files: the next probe may find better times.
     this.#server.on('error', (error) => this.#failures.warn({ err: error }));
   }

@@ -1,5 +1,6 @@
 export { type ChildAssignment, childVariable, parseChildAssignment } from './child-assignment.ts';
 export { runChildProcess } from './child-process.ts';
+export { OnMasterExit } from './child-protocol.ts';
 export { type ConnectionRow, formatConnections } from './connection-report.ts';
 export type { DrainStep, UndrainStep } from './drain.ts';
 export {
@@ -8,10 +9,19 @@ export {
   type ProcessHealth,
   selectHealth,
 } from './health-report.ts';
-export { isKept, type Keeping } from './keepers.ts';
-export { stopLeftovers } from './leftovers.ts';
 export { assertLogFile } from './log-file.ts';
 export { alreadyRunning, isAlreadyRunning, Master, type MasterOptions } from './master.ts';
+export {
+  findMaster,
+  requestConnections,
+  requestDrain,
+  requestHealth,
+  requestLeave,
+  requestReload,
+  requestStatus,
+  requestStop,
+  requestUndrain,
+} from './master-client.ts';
 export {
   healthAddress,
   type ResolvedRunOptions,
@@ -19,20 +29,16 @@ export {
   resolveRunOptions,
   runDefaults,
 } from './options.ts';
+export {
+  readOrphanConnections,
+  readOrphanHealth,
+  readOrphanStatus,
+  stopOrphans,
+} from './orphans.ts';
 export { readPidFile, removePidFile } from './pid-file.ts';
 export { type ProcessContext, type ProcessDeclaration, Role } from './process-declaration.ts';
 export { ProcessFailedError } from './process-failed-error.ts';
 export { formatReloadStep, type ReloadStep } from './reload.ts';
-export {
-  findMaster,
-  requestConnections,
-  requestDrain,
-  requestHealth,
-  requestReload,
-  requestStatus,
-  requestStop,
-  requestUndrain,
-} from './running-master.ts';
 export {
   formatStart,
   parseStartReport,

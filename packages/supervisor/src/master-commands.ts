@@ -23,8 +23,10 @@ export interface CommandedMaster {
   readonly droppedLines: () => number;
   stop(reason: string, isGraceful: boolean): Promise<void>;
   reload(reason: string, onStep: (step: ReloadStep) => void): Promise<void>;
-  /** Ends the master alone; false when it stays. */
-  handOver(): boolean;
+  /** Whether `start -d` has made it. */
+  readonly isDaemon: boolean;
+  /** Prepares the end of the master alone, which follows the answer. */
+  leave(): Promise<void>;
 }
 
 /** Time that a gateway has for each part of its list of clients. */
@@ -67,8 +69,9 @@ export class MasterCommands {
       case ControlCommand.undrain:
         await this.#undrain(order.gateway, sendPart);
         return { pid: process.pid };
-      case ControlCommand.handOver:
-        return { pid: process.pid, isGiven: this.#master.handOver() };
+      case ControlCommand.leave:
+        await this.#master.leave();
+        return { pid: process.pid, isDaemon: this.#master.isDaemon };
       default:
         return order satisfies never;
     }
@@ -79,10 +82,10 @@ export class MasterCommands {
     const lists = this.#master.supervisor.gateways.map(async (handle) => {
       const gateway = `${handle.name}#${handle.id}`;
       try {
-        for await (const { pid, connections } of handle.connections(connectionsTimeoutMs)) {
+        await handle.connections(connectionsTimeoutMs, ({ pid, connections }) => {
           const part: ConnectionPart = { pid, gateway, connections };
-          if (!(await sendPart(part))) break;
-        }
+          return sendPart(part);
+        });
         return [];
       } catch (error) {
         this.#master.logger.warn(error, `${gateway} has not told all its clients`);

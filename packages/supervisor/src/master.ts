@@ -1,5 +1,4 @@
 import { basename, dirname, relative } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   DescriptorReserve,
   GatewayWorkerError,
@@ -9,10 +8,12 @@ import {
   type ProcessLog,
   toError,
 } from '@gatewayworker/core';
+import type { OnMasterExit } from './child-protocol.ts';
 import { ClusterHealth } from './cluster-health.ts';
+import { type ControlOrder, parseControlOrder } from './control-messages.ts';
 import { ControlServer } from './control-server.ts';
 import { FileWatcher } from './file-watcher.ts';
-import { Keepers, type Keeping } from './keepers.ts';
+import { findMaster } from './master-client.ts';
 import { MasterCommands } from './master-commands.ts';
 import { healthAddress, type ResolvedRunOptions } from './options.ts';
 import { readPidFile, removePidFile, writePidFile } from './pid-file.ts';
@@ -21,7 +22,6 @@ import { ProcessFailedError } from './process-failed-error.ts';
 import { alreadyReloading, type ReloadStep, reloadProcesses } from './reload.ts';
 import { controlPath } from './run-directory.ts';
 import { keepRunFiles, type RunFiles } from './run-files.ts';
-import { findMaster, requestHandOver } from './running-master.ts';
 import { handleMasterSignals } from './signals.ts';
 import { removeStaleSocket } from './stale-socket.ts';
 import type { StartReport } from './start-report.ts';
@@ -29,28 +29,23 @@ import { Supervisor } from './supervisor.ts';
 import { isTerminalGone } from './terminal-presence.ts';
 
 /** How a master runs. */
-export interface MasterOptions extends ResolvedRunOptions {
+export interface MasterOptions extends Omit<ResolvedRunOptions, 'onMasterExit'> {
   /** Whether its processes log to the standard output as well as to the log file. */
   readonly logToStdout: boolean;
   /** Whether a change of a source beside the start file is a reload. @default false */
   readonly watch?: boolean;
   /** Time that `start` waits for everything to be ready, in milliseconds; a second at least once all have started. @default 0 */
   readonly waitMs?: number;
-  /** @default nobody starts it again */
-  readonly keeping?: Keeping;
-  /**
-   * Whether it stands in for a master that ran in the foreground and was killed: the next one in the
-   * foreground takes its place. @default false
-   */
-  readonly isStandIn?: boolean;
+  /** What its processes do when it dies. */
+  readonly onMasterExit: OnMasterExit;
+  /** Version of the package. */
+  readonly version: string;
+  /** Variables that its processes get. */
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Time in which the processes of a master that was killed find the next one: they look five times a second. */
-const orphanComeMs = 300;
 /** Time for an answer to leave, in milliseconds. */
 const answerMs = 50;
-/** The same where all should have come. */
-export const orphansComeMs = 1_000;
 
 /** The process that starts all others, restarts what dies, and is what the command line talks to. */
 export class Master {
@@ -61,11 +56,8 @@ export class Master {
   readonly #logger: Logger;
   readonly #descriptors: DescriptorReserve;
   readonly #supervisor: Supervisor;
-  readonly #control: ControlServer;
+  readonly #control: ControlServer<ControlOrder>;
   readonly #health: ClusterHealth;
-  readonly #keepers: Keepers;
-  #handedOverBy: number | null = null;
-  #isHandingOver = false;
   #onEnded: () => void = () => {};
   #stopping: Promise<void> | undefined;
   #reloading: Promise<void> | undefined;
@@ -74,7 +66,6 @@ export class Master {
   #exitCode: 0 | 1 = 0;
   /** Pid of the master before, when it was killed. */
   #stalePid: number | null = null;
-  #controlledSince = 0;
 
   constructor(declarations: readonly ProcessDeclaration[], options: MasterOptions) {
     this.#options = options;
@@ -92,10 +83,7 @@ export class Master {
       printChildOutput: (text) => {
         (options.logToStdout ? process.stderr : this.#log.file)?.write(text);
       },
-      isKept: options.keeping !== undefined,
-      isRevived: options.keeping?.deaths !== undefined,
     });
-    this.#keepers = new Keepers(options, options.keeping, this.#logger);
     this.#health = new ClusterHealth({
       address: healthAddress(options.health),
       logger: this.#logger,
@@ -111,13 +99,14 @@ export class Master {
       droppedLines: () => this.#log.dropped,
       stop: (reason, isGraceful) => this.stop(reason, isGraceful),
       reload: (reason, onStep) => this.reload(reason, onStep),
-      handOver: () => this.#handOver(),
+      isDaemon: !options.logToStdout,
+      leave: () => this.#leave(),
     });
     this.#control = new ControlServer(
       controlPath(options.pidFile),
       {
+        parseOrder: parseControlOrder,
         onOrder: (order, sendPart) => commands.carryOut(order, sendPart),
-        onOrphan: (orphan, socket) => this.#supervisor.adopt(orphan, socket),
       },
       new Guard(this.#logger),
     );
@@ -131,13 +120,9 @@ export class Master {
     return this.#exitCode;
   }
 
-  /** Whether it has taken processes over from a master that was killed. */
-  get hasAdopted(): boolean {
-    return this.#supervisor.hasAdopted;
-  }
-
   /**
-   * Starts all processes. When one of them fails, all are stopped again before this rejects.
+   * Attaches to the processes that run without a master, and starts all others. When one of them fails and
+   * nothing ran before, all are stopped again before this rejects.
    *
    * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when another master holds the pid file
    * @throws {GW_ERR_LISTEN_FAILED} when the control socket or the port of probes cannot be opened
@@ -149,12 +134,12 @@ export class Master {
     try {
       await this.#listenForProbes();
       await this.#supervisor.start();
-      await this.#keepers.arm();
-      this.#logger.info('started');
+      const { attached, warnings, failures } = this.#supervisor;
+      this.#logger.info({ attached }, 'started');
       if (this.#options.watch === true) this.#watch();
       const started = await this.#supervisor.untilReady(readyBy);
       const { pid } = process;
-      return { pid, stalePid: this.#stalePid, handedOverBy: this.#handedOverBy, ...started };
+      return { pid, stalePid: this.#stalePid, attached, warnings, failures, ...started };
     } catch (error) {
       // At a terminal the caller prints it; a line in the log would say it twice there.
       if (!this.#options.logToStdout) this.#logger.error(error, 'could not start');
@@ -164,31 +149,28 @@ export class Master {
   }
 
   /**
-   * Becomes the master of the pid file, and takes over what one that was killed has left behind.
+   * Becomes the master of the pid file, and of the processes that run without one; answers how many these are.
    *
    * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when another master holds the pid file
    * @throws {GW_ERR_LISTEN_FAILED} when the control socket cannot be opened
    */
-  async takeCharge(): Promise<void> {
+  async takeCharge(): Promise<number> {
     await this.#takeControl();
-    this.#controlledSince = performance.now();
-    // Whoever wrote it is gone: the socket would not have been ours to take.
+    // The process that wrote it is gone: the socket would not have been ours to take.
     this.#stalePid = readPidFile(this.#options.pidFile) ?? null;
-    this.#writePidFile();
+    this.#watchProcess();
+    try {
+      await this.#supervisor.attach();
+      this.#writePidFile();
+    } catch (error) {
+      this.#giveUpControl();
+      throw error;
+    }
     this.#runFiles = keepRunFiles(this.#options, this.#logger, {
       reopenLogs: () => this.#reopenLogs(),
       listenAgain: () => this.#control.listenAgain(),
     });
-    this.#watchProcess();
-    this.#keepers.replace();
-    if (this.#options.keeping?.deaths !== undefined) {
-      this.#logger.warn(
-        { stalePid: this.#stalePid },
-        'takes the place of a master that was killed',
-      );
-    } else if (this.#stalePid !== null) {
-      await sleep(orphanComeMs);
-    }
+    return this.#supervisor.attached;
   }
 
   /**
@@ -219,39 +201,32 @@ export class Master {
   /** Becomes the one master of the pid file: only one process can bind the control socket. */
   async #takeControl(): Promise<void> {
     if (await this.#control.tryListen()) return;
-    const { pidFile, logToStdout } = this.#options;
-    const running = await findMaster(pidFile);
-    if (running !== undefined) {
-      if (!logToStdout || !(await this.#isLeftTo(pidFile))) throw alreadyRunning(running);
-      this.#handedOverBy = running;
-    }
-    // Nobody answers there: a master that was killed, or has handed over, left it behind.
+    const running = await findMaster(this.#options.pidFile);
+    if (running !== undefined) throw alreadyRunning(running);
+    // A master that was killed left it behind.
     await removeStaleSocket(controlPath(this.#options.pidFile));
     if (!(await this.#control.tryListen())) {
       throw new GatewayWorkerError('GW_ERR_CLUSTER_ALREADY_RUNNING', 'it is being started already');
     }
   }
 
-  async #isLeftTo(pidFile: string): Promise<boolean> {
-    try {
-      return await requestHandOver(pidFile);
-    } catch (error) {
-      // It has just left everything to another one.
-      if (error instanceof GatewayWorkerError && error.code === 'GW_ERR_LINK_CLOSED') return false;
-      throw error;
-    }
+  /** Ends this process alone once its answer has left. */
+  async #leave(): Promise<void> {
+    this.#supervisor.assertRunning('leave');
+    this.#logger.info('leaves: its processes keep running without a master');
+    this.#watcher?.close();
+    await this.#supervisor.detach();
+    setTimeout(() => {
+      this.#giveUpControl();
+      process.exit(0);
+    }, answerMs);
   }
 
-  /** Leaves everything to the first process that asks for it. */
-  #handOver(): boolean {
-    const { isStandIn } = this.#options;
-    if (isStandIn !== true || this.#isHandingOver || this.#stopping !== undefined) return false;
-    this.#isHandingOver = true;
-    this.#logger.info('hands over to a master in the foreground');
-    // The answer goes first. To all others this looks like a kill, to the keeper as well: it goes when
-    // somebody is in charge, and when nobody comes it starts a master again.
-    setTimeout(() => process.exit(0), answerMs);
-    return true;
+  #giveUpControl(): void {
+    this.#runFiles?.close();
+    this.#removePidFile();
+    this.#health.close();
+    void this.#control.close();
   }
 
   #watchProcess(): void {
@@ -329,9 +304,7 @@ export class Master {
   async #stopAll(reason: string, isGraceful: boolean): Promise<void> {
     this.#watcher?.close();
     this.#logger.info({ reason }, isGraceful ? 'stopping gracefully' : 'stopping');
-    // First: a stop that somebody cuts short with a kill is a stop still.
-    const isPrepared = Promise.all([this.#keepers.dismiss(), this.#untilOrphansCame()]);
-    await this.#supervisor.stop(isGraceful, isPrepared);
+    await this.#supervisor.stop(isGraceful);
     this.#runFiles?.close();
     this.#removePidFile();
     this.#logger.info('stopped');
@@ -346,7 +319,7 @@ export class Master {
     try {
       writePidFile(this.#options.pidFile);
     } catch (error) {
-      if (this.#options.keeping?.deaths === undefined) throw error;
+      if (this.#supervisor.attached === 0) throw error;
       // Clients are connected, and commands find the master by its socket.
       this.#logger.error(error, 'cannot write the pid file');
     }
@@ -364,16 +337,10 @@ export class Master {
     try {
       await this.#health.listen();
     } catch (error) {
-      if (this.#options.keeping?.deaths === undefined) throw error;
+      if (this.#supervisor.attached === 0) throw error;
       // Clients are connected: to stop would be worse than to leave probes without an answer.
       this.#logger.error(error, 'probes get no answer');
     }
-  }
-
-  async #untilOrphansCame(): Promise<void> {
-    if (this.#stalePid === null) return;
-    const restMs = this.#controlledSince + orphansComeMs - performance.now();
-    if (restMs > 0) await sleep(restMs);
   }
 
   #kill(signal: NodeJS.Signals): void {

@@ -11,6 +11,7 @@ import {
   rejectUnknownKeys,
   withoutUndefined,
 } from '@gatewayworker/core';
+import { OnMasterExit, parseOnMasterExit } from './child-protocol.ts';
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -36,19 +37,28 @@ export interface RunOptions {
    * none. @default ''
    */
   readonly health?: string;
+  /**
+   * What processes do when their master dies: `'keep'` keeps them running until a master attaches to them,
+   * `'stop'` stops them. @default `'keep'` after `start -d`, else `'stop'`
+   */
+  readonly onMasterExit?: 'keep' | 'stop';
 }
 
 /** Options of `run` with every default filled in; the paths are absolute. */
-export interface ResolvedRunOptions extends Required<RunOptions> {
+export interface ResolvedRunOptions extends Required<Omit<RunOptions, 'onMasterExit'>> {
   /** Absolute path; `/dev/null` when there is no log file. */
   readonly logFile: string;
   /** Absolute path of the start file. */
   readonly startFile: string;
+  /** `undefined` leaves it to the command. */
+  readonly onMasterExit: OnMasterExit | undefined;
 }
 
 /** Defaults of `run`; those of the two files follow from the start file. */
-export const runDefaults: Omit<ResolvedRunOptions, 'startFile' | 'pidFile' | 'logFile'> =
-  Object.freeze({ logLevel: 'info', stopTimeoutMs: 5_000, readyTimeoutMs: 10_000, health: '' });
+export const runDefaults: Omit<
+  ResolvedRunOptions,
+  'startFile' | 'pidFile' | 'logFile' | 'onMasterExit'
+> = Object.freeze({ logLevel: 'info', stopTimeoutMs: 5_000, readyTimeoutMs: 10_000, health: '' });
 
 /**
  * Merges options with the defaults, checks and freezes them. Relative paths count from the working directory.
@@ -62,6 +72,7 @@ export function resolveRunOptions(options: RunOptions, startFile: string): Resol
     'startFile',
     'pidFile',
     'logFile',
+    'onMasterExit',
     ...Object.keys(runDefaults),
   ]);
   const files = {
@@ -69,7 +80,7 @@ export function resolveRunOptions(options: RunOptions, startFile: string): Resol
     logFile: withExtension(startFile, '.log'),
   };
   const given = { ...files, ...runDefaults, ...withoutUndefined(options) };
-  const { startFile: _, pidFile, logFile, ...times } = given;
+  const { startFile: _, pidFile, logFile, onMasterExit, ...times } = given;
   assertNonEmptyString('run.pidFile', pidFile);
   if (logFile !== false) assertNonEmptyString('run.logFile', logFile);
   assertOneOf('run.logLevel', times.logLevel, logLevels);
@@ -77,7 +88,12 @@ export function resolveRunOptions(options: RunOptions, startFile: string): Resol
   assertInteger('run.stopTimeoutMs', times.stopTimeoutMs, range);
   assertInteger('run.readyTimeoutMs', times.readyTimeoutMs, range);
   healthAddress(times.health);
-  return deepFreeze({ startFile, pidFile: resolve(pidFile), logFile: logPath(logFile), ...times });
+  if (onMasterExit !== undefined && parseOnMasterExit(onMasterExit) === undefined) {
+    const allowed = `allowed: ${Object.values(OnMasterExit).join(', ')}`;
+    throw new OptionError('run.onMasterExit', onMasterExit, allowed);
+  }
+  const paths = { startFile, pidFile: resolve(pidFile), logFile: logPath(logFile) };
+  return deepFreeze({ ...paths, ...times, onMasterExit });
 }
 
 /** Lines go to the standard output anyway: a log file that leads there would show each twice. */

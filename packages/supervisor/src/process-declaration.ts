@@ -1,4 +1,4 @@
-import type { DescriptorReserve, Logger, RoleRuntime } from '@gatewayworker/core';
+import type { DescriptorReserve, Logger, OpenSocket, RoleRuntime } from '@gatewayworker/core';
 
 /** What a process does. */
 export const Role = {
@@ -9,7 +9,7 @@ export const Role = {
 } as const;
 export type Role = (typeof Role)[keyof typeof Role];
 
-/** Each kind is ready before the next one starts: a gateway announces itself to a register, a worker links to gateways. After a kill of the master it is another (`Supervisor`). */
+/** Each kind is ready before the next one starts: a gateway announces itself to a register, a worker links to gateways. */
 export const startOrder: readonly Role[] = Object.freeze([
   Role.register,
   Role.gateway,
@@ -32,10 +32,8 @@ export interface ProcessContext {
   readonly logger: Logger;
   /** File descriptors that the process keeps back. */
   readonly descriptors: DescriptorReserve;
-  /** Whether an earlier process of this number may live, whose master was killed: it may have its port, and does its work. */
-  readonly hasPredecessor: boolean;
-  /** Resolves once no process whose master was killed has the port for clients of this declaration. */
-  readonly claimPort: () => Promise<void>;
+  /** Opens a socket to listen on, which all processes of the declaration share. */
+  readonly openSocket: OpenSocket;
 }
 
 /** A group of like processes, as a start file declares it. */
@@ -44,6 +42,8 @@ export interface ProcessDeclaration {
   readonly name: string;
   /** Number of processes, from 1. */
   readonly count: number;
+  /** As the start file gives them, to tell whether a running process was declared alike. */
+  readonly options: object;
   /** Address that tables show; empty for a process that does not listen. */
   readonly listen: string;
   /** Called once, in the process itself. */

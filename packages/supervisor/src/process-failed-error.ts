@@ -1,15 +1,31 @@
-import { brandErrors, GatewayWorkerError } from '@gatewayworker/core';
+import { brandErrors, GatewayWorkerError, type Logger } from '@gatewayworker/core';
 import { findReason } from './child-output.ts';
 import { describeProcess, type ProcessDeclaration } from './process-declaration.ts';
 import type { ChildEnd } from './running-child.ts';
 
 /** Says in a few words how a process ended, with the reason it gave. */
-export function describeEnd(end: ChildEnd): string {
+function describeEnd(end: ChildEnd): string {
   const said = end.failure?.error.message ?? findReason(end.output ?? '');
   const reason = said === undefined ? '' : `: ${said}`;
   if (end.signal !== null) return `ended by ${end.signal}${reason}`;
   if (end.code !== null) return `ended with exit code ${end.code}${reason}`;
+  if (end.isUnknown === true) return `ended${reason}`;
   return `could not be made${reason}`;
+}
+
+/** Logs how a process ended, and what follows from it. */
+export function logEnd(
+  logger: Logger,
+  end: ChildEnd,
+  context: { readonly process: string; readonly restarts: number; readonly consequence: string },
+): void {
+  const { code, signal, failure } = end;
+  const output = failure === undefined ? end.output : undefined;
+  const details = { exitCode: code, signal, restarts: context.restarts, stack: failure?.stack };
+  logger.error(
+    { ...details, output },
+    `${context.process} ${describeEnd(end)}; ${context.consequence}`,
+  );
 }
 
 /** Thrown by a start or a reload one of whose processes ended before it was ready. */

@@ -28,8 +28,8 @@ const producers: Readonly<Record<string, () => Promise<void>>> = {
     onTestFinished(folder.dispose);
     const path = `${folder.path}/x.sock`;
     const server = new ControlServer(path, {
+      parseOrder: (value) => value,
       onOrder: async () => undefined,
-      onOrphan: (_, socket) => socket.destroy(),
     });
     await server.tryListen();
     onTestFinished(() => server.close());

@@ -14,7 +14,6 @@ import {
   assertOwnDirectory,
   controlPath,
   createRunDirectory,
-  keeperPath,
   removeRunDirectory,
   runDirectory,
   socketPath,
@@ -32,7 +31,6 @@ function temporaryDirectory(): string {
 test('run directory: is beside the pid file', () => {
   expect(runDirectory('/srv/chat/start.pid')).toBe('/srv/chat/start.run');
   expect(controlPath('/srv/chat/start.pid')).toBe('/srv/chat/start.run/master.sock');
-  expect(keeperPath('/srv/chat/start.pid')).toBe('/srv/chat/start.run/keeper.sock');
 });
 
 test('run directory: is never the pid file itself', () => {

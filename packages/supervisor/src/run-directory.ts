@@ -46,11 +46,6 @@ export function controlPath(pidFile: string): string {
   return socketPath(pidFile, 'master');
 }
 
-/** The socket of the keeper. */
-export function keeperPath(pidFile: string): string {
-  return socketPath(pidFile, 'keeper');
-}
-
 /**
  * Creates the directory of a socket, with the directories that lead to it, for this user alone.
  *

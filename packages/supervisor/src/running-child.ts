@@ -1,123 +1,152 @@
-import type { Worker } from 'node:cluster';
+import { rmSync } from 'node:fs';
 import inspector from 'node:inspector';
+import { GatewayWorkerError, type Logger, type StopOptions, toWire } from '@gatewayworker/core';
 import {
-  type ConnectionStatus,
-  type Logger,
-  type StopOptions,
-  toError,
-  toWire,
-} from '@gatewayworker/core';
-import { ChildDialog } from './child-dialog.ts';
-import {
+  ChildCommand,
   type ChildFailure,
-  type ChildMessage,
+  type ChildIdentity,
+  type ChildOrder,
   type ChildReport,
-  type MasterMessage,
-  parseChildMessage,
-} from './child-messages.ts';
-import { ChildOutput } from './child-output.ts';
+  childProtocol,
+  type OnMasterExit,
+  parseChildEvent,
+  parseIdentity,
+  parseReport,
+} from './child-protocol.ts';
 import { ChildStop } from './child-stop.ts';
+import { ControlClient } from './control-client.ts';
+import type { OnConnections } from './drain.ts';
+import type { ChildExit } from './launched-process.ts';
+import type { ProcessSource } from './process-source.ts';
 import { inspectStack } from './stack-inspector.ts';
 
-/** How a process ended. */
-export interface ChildEnd {
-  /** Exit code; null when a signal ended it. */
-  readonly code: number | null;
-  readonly signal: string | null;
-  /** What it said before it ended, if it did. */
-  readonly failure?: ChildFailure;
-  /** The last of what it printed on its error output; absent when that was nothing. */
-  readonly output?: string;
-}
+/** How a process ended, and what it said before. */
+export type ChildEnd = ChildExit;
 
 /** What happens to a child. */
 export interface ChildEvents {
-  /** It is about to listen for clients; resolves once their port is free. */
-  onPortClaimed(): Promise<void>;
   /** Its runtime does its work. */
   onReady(report: ChildReport): void;
-  /** Somebody sent it SIGTERM; it goes on until it is told to stop. */
+  /** It received SIGTERM from elsewhere; it keeps running until it is told to stop. */
   onTerminate(): void;
   /** The process is gone and everything it sent has been read. */
   onEnd(end: ChildEnd): void;
 }
 
-/** What the master does with what children say. */
-export interface ChildSurroundings {
+/** Who talks to a child. */
+export interface ChildMaster {
   readonly logger: Logger;
-  /** Gets what a child prints on its error output. */
-  readonly printError: (text: string) => void;
+  readonly onMasterExit: OnMasterExit;
 }
 
-// The channel of a dead process closes with it. Only a descriptor that a native module leaked into
-// some grandchild keeps it open, and then the child must still be started again.
-const channelGraceMs = 500;
+/** Time to read what a process sent before its end. */
+const lastWordsMs = 500;
 
-/** One living process, from the master's side. */
+/** One living process, from the side of its master. All talk goes over the control socket of the process. */
 export class RunningChild {
-  /** On the clock of `performance.now()`. */
-  readonly startedAt: number = performance.now();
-  readonly #worker: Worker;
-  readonly #events: ChildEvents;
-  readonly #output: ChildOutput;
-  /** Resolves once it has loaded its code, or is gone. */
-  readonly loaded: Promise<void>;
   /** Resolves once it is gone and everything it sent has been read. */
   readonly ended: Promise<void>;
-  readonly #dialog = new ChildDialog((message) => this.#send(message));
+  readonly #source: ProcessSource;
+  readonly #events: ChildEvents;
+  readonly #master: ChildMaster;
   readonly #stop: ChildStop;
+  #startedAt: number = performance.now();
+  #client: ControlClient | undefined;
+  #identity: ChildIdentity | undefined;
   #stack: Promise<string | undefined> | undefined;
   #failure: ChildFailure | undefined;
-  #exit: { readonly code: number | null; readonly signal: string | null } | undefined;
-  /**
-   * What the child is told before it hears anything: node:cluster listens in it from its first moment on,
-   * for nobody, and what came before the program itself listens would be lost.
-   */
-  #unheard: MasterMessage[] | undefined = [];
-  #isOutputRead = false;
-  #hasEnded = false;
-  #onLoaded: () => void = () => {};
-  #onEnded: () => void = () => {};
+  #hasExited = false;
+  #hasMaster = false;
+  #readyReport: ChildReport | undefined;
 
-  /** @param worker - just forked, so that no event is missed */
-  constructor(worker: Worker, events: ChildEvents, { logger, printError }: ChildSurroundings) {
-    this.#worker = worker;
+  constructor(source: ProcessSource, events: ChildEvents, master: ChildMaster) {
+    this.#source = source;
     this.#events = events;
-    this.#output = new ChildOutput(worker.process.stderr, printError);
-    this.#stop = new ChildStop(this, logger);
-    this.loaded = new Promise((resolve) => {
-      this.#onLoaded = resolve;
-    });
-    this.ended = new Promise((resolve) => {
-      this.#onEnded = resolve;
-    });
-    worker.on('message', (message: unknown) => this.#receive(parseChildMessage(message)));
-    worker.on('error', (error: Error) => this.#onError(error));
-    worker.once('disconnect', () => this.#endIfGone());
-    worker.once('exit', (code: number | null, signal: string | null) => {
-      this.#exit = { code: signal === null ? code : null, signal };
-      this.#endIfGone();
-      setTimeout(() => this.#end(), channelGraceMs).unref();
-    });
-    void this.#output.ended.then(() => {
-      this.#isOutputRead = true;
-      this.#endIfGone();
-    });
+    this.#master = master;
+    this.#stop = new ChildStop(this, master.logger);
+    source.connected.then(
+      (client) => {
+        this.#client = client;
+      },
+      (error: unknown) => {
+        this.#failure = { error: toWire(error) };
+        source.kill();
+      },
+    );
+    this.ended = this.#end();
   }
 
   /** `undefined` when the system could not make the process. */
   get pid(): number | undefined {
-    return this.#worker.process.pid;
+    return this.#source.pid;
   }
 
   /** Milliseconds since it was made. */
   get livedMs(): number {
-    return performance.now() - this.startedAt;
+    return performance.now() - this.#startedAt;
   }
 
-  /** Whether the process is known to be gone; what it has sent may not be read yet. */
+  /** Whether the process is known to be gone. */
   get hasExited(): boolean {
-    return this.#exit !== undefined;
+    return this.#hasExited;
+  }
+
+  /** Which process it is; `undefined` before it was asked, or as long as it does not answer. */
+  get identity(): ChildIdentity | undefined {
+    return this.#identity;
+  }
+
+  /** What it reported when it became ready; `undefined` before. */
+  get readyReport(): ChildReport | undefined {
+    return this.#readyReport;
+  }
+
+  /** Its control connection when it is the child of another process, which may be gone; else `undefined`. */
+  get foreignClient(): ControlClient | undefined {
+    return this.#source.output === undefined && this.#hasMaster ? this.#client : undefined;
+  }
+
+  /** Asks which process it is; resolves with `undefined` when it is gone, or does not answer in time. */
+  async identify(timeoutMs: number = Number.POSITIVE_INFINITY): Promise<ChildIdentity | undefined> {
+    const order = { command: ChildCommand.identify } as const;
+    const answer = await this.#request(order, timeoutMs).catch(() => undefined);
+    this.#identity = parseIdentity(answer);
+    if (this.#identity !== undefined) {
+      this.#startedAt = performance.now() - this.#identity.livedMs;
+    }
+    return this.#identity;
+  }
+
+  /**
+   * Becomes its master.
+   *
+   * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when it has another one, which runs
+   */
+  attach(): Promise<void> {
+    const { onMasterExit } = this.#master;
+    const order = { command: ChildCommand.attach, masterPid: process.pid, onMasterExit } as const;
+    return new Promise((resolve, reject) => {
+      const following = this.#request(order, Number.POSITIVE_INFINITY, (part) => {
+        this.#hasMaster = true;
+        this.#receive(part);
+        resolve();
+      });
+      following.then(
+        () => resolve(),
+        (error: unknown) => {
+          const isRefused =
+            error instanceof GatewayWorkerError && error.code === 'GW_ERR_CLUSTER_ALREADY_RUNNING';
+          if (isRefused) reject(error);
+          // Its end is told by itself.
+          else resolve();
+        },
+      );
+    });
+  }
+
+  /** Leaves it without a master; it keeps running. */
+  async detach(timeoutMs: number): Promise<void> {
+    await this.#request({ command: ChildCommand.detach }, timeoutMs);
   }
 
   /** Asks the child to stop, and kills it when it is late. See `ChildStop.run`. */
@@ -127,27 +156,52 @@ export class RunningChild {
 
   /** Asks the child to stop. */
   tellToStop(options: StopOptions): void {
-    this.#send({ type: 'gatewayworker:stop', ...options });
+    this.#source.releaseSockets();
+    const { pid } = this;
+    if (this.#identity !== undefined && this.#identity.protocol !== childProtocol) {
+      // All versions understand this one.
+      if (pid !== undefined && !this.#hasExited) process.kill(pid, 'SIGTERM');
+      return;
+    }
+    this.#tell({ command: ChildCommand.stop, ...options });
   }
 
   /** Ends the child at once. */
   kill(): void {
-    this.#worker.process.kill('SIGKILL');
+    this.#source.kill();
   }
 
   /** Tells the child that its log file was moved away. */
   reopenLog(): void {
-    this.#send({ type: 'gatewayworker:reopenLog' });
+    this.#tell({ command: ChildCommand.reopenLog });
   }
 
   /** Resolves with the child's report, or with `undefined` when it has not answered in time. */
-  report(timeoutMs: number): Promise<ChildReport | undefined> {
-    return this.#dialog.report(timeoutMs);
+  async report(timeoutMs: number): Promise<ChildReport | undefined> {
+    const answer = this.#request({ command: ChildCommand.report }, timeoutMs);
+    return parseReport(await answer.catch(() => undefined));
   }
 
-  /** Asks the child for its clients. See `ChildDialog.connections`. */
-  connections(timeoutMs: number): AsyncGenerator<readonly ConnectionStatus[]> {
-    return this.#dialog.connections(timeoutMs);
+  /**
+   * Asks the child for its clients, some at a time.
+   *
+   * @param timeoutMs - time for each part
+   * @param onPage - resolves with false to read no more
+   * @throws {GW_ERR_QUERY_TIMEOUT} when a part does not come in time
+   */
+  async connections(timeoutMs: number, onPage: OnConnections): Promise<void> {
+    const { pid, socketPath } = this.#source;
+    // A connection of its own, so that a slow reader of the list holds up no other answer.
+    const client = socketPath === undefined ? undefined : await ControlClient.connect(socketPath);
+    if (client === undefined || pid === undefined) return;
+    try {
+      const order = { command: ChildCommand.connections } as const;
+      await client.request(order, timeoutMs, async (part) => {
+        if (Array.isArray(part) && !(await onPage({ pid, connections: part }))) client.close();
+      });
+    } finally {
+      client.close();
+    }
   }
 
   /** Reads what its JavaScript is doing, for at most a time; `undefined` when Node.js cannot tell by then. */
@@ -160,109 +214,64 @@ export class RunningChild {
 
   async #readStack(timeoutMs: number): Promise<string | undefined> {
     const { pid } = this;
-    // Where the master is debugged its children are too, by somebody who must not be disturbed.
-    if (pid === undefined || this.#exit !== undefined || inspector.url() !== undefined) return;
+    const { output } = this.#source;
+    // Node.js names the port of the inspector on the error output, which only its parent reads.
+    if (pid === undefined || this.#hasExited || output === undefined) return;
+    // Where the master is debugged its children are too, and a debugger must not be disturbed.
+    if (inspector.url() !== undefined) return;
     const signal = AbortSignal.timeout(timeoutMs);
-    const announced = this.#output.awaitInspector(signal);
+    const announced = output.awaitInspector(signal);
     // Node.js opens its inspector from a thread of its own, whatever the main one is doing.
     process.kill(pid, 'SIGUSR1');
     const url = await announced;
     const stack = url === undefined ? undefined : await inspectStack(url, signal);
-    if (stack === undefined) this.#send({ type: 'gatewayworker:closeInspector' });
+    if (stack === undefined) this.#tell({ command: ChildCommand.closeInspector });
     return stack === '' ? undefined : stack;
   }
 
-  #receive(message: ChildMessage | undefined): void {
-    switch (message?.type) {
-      case undefined:
-      // An answer to a question that only adopted children are asked.
-      case 'gatewayworker:portReleased':
-        return;
-      case 'gatewayworker:listening':
-        this.#sendUnheard();
-        this.#onLoaded();
-        return;
-      case 'gatewayworker:portClaimed':
-        void this.#freePort();
-        return;
-      case 'gatewayworker:started':
-        this.#confirmStart();
-        return;
-      case 'gatewayworker:terminated':
-        this.#events.onTerminate();
-        return;
-      case 'gatewayworker:failed':
-        this.#failure = message.failure;
-        return;
-      case 'gatewayworker:report':
-      case 'gatewayworker:connections':
-        this.#dialog.receive(message);
-        return;
-      default:
-        message satisfies never;
+  #receive(value: unknown): void {
+    const message = parseChildEvent(value);
+    if (message?.event === 'ready') {
+      this.#readyReport = message.report;
+      this.#events.onReady(message.report);
     }
+    if (message?.event === 'terminated') this.#events.onTerminate();
+    if (message?.event === 'failed') this.#failure = message.failure;
   }
 
-  async #freePort(): Promise<void> {
-    await this.#events.onPortClaimed();
-    this.#send({ type: 'gatewayworker:portFree' });
+  #tell(order: ChildOrder): void {
+    // A child that is about to end is noticed by its end.
+    void this.#request(order, Number.POSITIVE_INFINITY).catch(() => {});
   }
 
-  /**
-   * Takes a child for ready only after one more question and answer.
-   *
-   * A user's worker often calls `listen()` without waiting for it. The request for the socket came
-   * here before the word "started", and its outcome goes back before this question: a port that is
-   * taken ends the child before it can answer, and so fails the start instead of a restart later.
-   */
-  #confirmStart(): void {
-    setImmediate(() =>
-      this.#dialog.requestReport((report) => {
-        if (this.#failure === undefined) this.#events.onReady(report);
-      }),
-    );
+  async #request(
+    order: ChildOrder,
+    timeoutMs: number,
+    onPart?: (part: unknown) => void,
+  ): Promise<unknown> {
+    const client = this.#client ?? (await within(this.#source.connected, timeoutMs));
+    return await client?.request(order, timeoutMs, onPart);
   }
 
-  #send(message: MasterMessage): void {
-    if (this.#unheard === undefined) this.#pass(message);
-    else this.#unheard.push(message);
+  async #end(): Promise<void> {
+    const exit = await this.#source.exited;
+    this.#hasExited = true;
+    if (this.#client !== undefined) await within(this.#client.closed, lastWordsMs);
+    this.#client?.close();
+    const { socketPath } = this.#source;
+    // A process that was killed could not remove it.
+    if (this.#hasMaster && socketPath !== undefined) rmSync(socketPath, { force: true });
+    const failure = this.#failure ?? exit.failure;
+    this.#events.onEnd({ ...exit, ...(failure === undefined ? {} : { failure }) });
   }
+}
 
-  #sendUnheard(): void {
-    const messages = this.#unheard ?? [];
-    this.#unheard = undefined;
-    for (const message of messages) this.#pass(message);
-  }
-
-  #pass(message: MasterMessage): void {
-    // A child that is about to end is noticed by its end; there is nothing else to do here.
-    if (this.#worker.isConnected()) this.#worker.send(message, () => {});
-  }
-
-  #onError(error: Error): void {
-    if (this.pid !== undefined) return;
-    // The system refused to make the process: no exit event follows.
-    this.#failure = { error: toWire(toError(error)) };
-    this.#exit = { code: null, signal: null };
-    this.#end();
-  }
-
-  #endIfGone(): void {
-    // Exit may be seen before the last messages are read; the channel closes after them.
-    if (this.#isOutputRead && !this.#worker.isConnected()) this.#end();
-  }
-
-  #end(): void {
-    if (this.#hasEnded || this.#exit === undefined) return;
-    this.#hasEnded = true;
-    const failure = this.#failure;
-    const output = this.#output.tail.trimEnd();
-    this.#events.onEnd({
-      ...this.#exit,
-      ...(failure === undefined ? {} : { failure }),
-      ...(output === '' ? {} : { output }),
-    });
-    this.#onLoaded();
-    this.#onEnded();
-  }
+/** Resolves with `undefined` when a promise takes longer. */
+async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T | undefined> {
+  if (timeoutMs === Number.POSITIVE_INFINITY) return await promise;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs, undefined);
+  });
+  return await Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

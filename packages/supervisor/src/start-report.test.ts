@@ -4,7 +4,9 @@ import { formatStart, parseStartReport, type StartReport } from './start-report.
 const report: StartReport = {
   pid: 4711,
   stalePid: null,
-  handedOverBy: null,
+  attached: 0,
+  warnings: [],
+  failures: [],
   rows: [
     { role: 'register', name: 'register', processes: 1, ready: 1, starting: 0, listen: '' },
     { role: 'gateway', name: 'gate', processes: 2, ready: 0, starting: 0, listen: 'tcp://[::]:1' },

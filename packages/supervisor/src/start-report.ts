@@ -20,8 +20,12 @@ export interface StartReport {
   readonly pid: number;
   /** Pid in the file that an earlier master left behind because it was killed; null when there was none. */
   readonly stalePid: number | null;
-  /** Pid of the master that has left its processes to this one; null when there was none. */
-  readonly handedOverBy: number | null;
+  /** How many processes ran without a master and have it now. */
+  readonly attached: number;
+  /** What the operator should know, one sentence each. */
+  readonly warnings: readonly string[];
+  /** Processes that failed to start and are tried again, one sentence each. */
+  readonly failures: readonly string[];
   /** In the order of the declarations. */
   readonly rows: readonly StartRow[];
   /** Why processes are not ready, one line each; empty when all are. */
@@ -35,11 +39,15 @@ export function parseStartReport(value: unknown): StartReport | undefined {
   if (pid === undefined || !Array.isArray(rows)) return undefined;
   const parsed = rows.map(parseRow).filter((row) => row !== undefined);
   const stalePid = readNumber(value, 'stalePid') ?? null;
-  const handedOverBy = readNumber(value, 'handedOverBy') ?? null;
-  const given = readField(value, 'reasons');
-  const reasons = Array.isArray(given) ? given.filter((line) => typeof line === 'string') : [];
+  const attached = readNumber(value, 'attached') ?? 0;
+  const [warnings = [], failures = [], reasons = []] = ['warnings', 'failures', 'reasons'].map(
+    (key) => {
+      const texts = readField(value, key);
+      return Array.isArray(texts) ? texts.filter((line) => typeof line === 'string') : [];
+    },
+  );
   if (parsed.length !== rows.length) return undefined;
-  return { pid, stalePid, handedOverBy, rows: parsed, reasons };
+  return { pid, stalePid, attached, warnings, failures, rows: parsed, reasons };
 }
 
 function parseRow(value: unknown): StartRow | undefined {

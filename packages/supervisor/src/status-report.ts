@@ -12,8 +12,6 @@ export const ProcessState = {
   busy: 'busy',
   /** Dead; waits to be started again. */
   waiting: 'waiting',
-  /** Of a master that was killed; stays until it is not needed any more. */
-  leaving: 'leaving',
   stopping: 'stopping',
   stopped: 'stopped',
   /** Stopped by `drain`, while others go on. */

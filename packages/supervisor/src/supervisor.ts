@@ -1,34 +1,50 @@
-import cluster, { type Worker } from 'node:cluster';
 import inspector from 'node:inspector';
-import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GatewayWorkerError, type Logger, type StopOptions } from '@gatewayworker/core';
-import { AdoptedChildren } from './adopted-children.ts';
+import { GatewayWorkerError, type Logger, type StopOptions, toError } from '@gatewayworker/core';
 import { type ChildAssignment, childVariable } from './child-assignment.ts';
 import { childFlags } from './child-flags.ts';
 import { ChildHandle } from './child-handle.ts';
+import {
+  type ChildIdentity,
+  childProtocol,
+  type LaunchOrder,
+  type OnMasterExit,
+} from './child-protocol.ts';
+import { childSocketPath, placeKey } from './child-socket.ts';
+import { gracefulStop } from './child-stop.ts';
+import { hashDeclaration } from './declaration-hash.ts';
 import type { GatewayProcess } from './drain.ts';
-import { closeHandedConnections } from './handed-connections.ts';
+import { type FoundProcess, findProcesses } from './found-processes.ts';
 import type { ProcessHealth } from './health-report.ts';
+import { launchProcess } from './launched-process.ts';
+import { ListeningSockets } from './listening-sockets.ts';
 import type { ResolvedRunOptions } from './options.ts';
-import type { Orphan } from './orphan.ts';
-import { type ProcessDeclaration, Role, startOrder, stopOrder } from './process-declaration.ts';
+import {
+  describeProcess,
+  type ProcessDeclaration,
+  Role,
+  startOrder,
+  stopOrder,
+} from './process-declaration.ts';
+import { launchBeside, ownProcess, type ProcessSource } from './process-source.ts';
+import { RunningChild } from './running-child.ts';
 import type { StartReport, StartRow } from './start-report.ts';
 import { describeReasons, ProcessState, type ProcessStatus } from './status-report.ts';
 import { existingDirectory, workingDirectory } from './working-directory.ts';
 
 /** What a supervisor needs to make its children. */
-export interface SupervisorOptions extends ResolvedRunOptions {
+export interface SupervisorOptions extends Omit<ResolvedRunOptions, 'onMasterExit'> {
+  readonly onMasterExit: OnMasterExit;
+  /** Version of the package. */
+  readonly version: string;
+  /** Variables that children get. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly logger: Logger;
   /** Whether children log to the standard output as well as to the log file. */
   readonly logToStdout: boolean;
   /** Gets what children print and the terminal does not show by itself. */
   readonly printChildOutput: (text: string) => void;
-  /** Whether somebody starts the master again when it is killed, so that children go on meanwhile. */
-  readonly isKept: boolean;
-  /** Whether this master follows one that was killed. */
-  readonly isRevived: boolean;
 }
 
 const statusTimeoutMs = 1_000;
@@ -36,17 +52,24 @@ const healthTimeoutMs = 1_000;
 /** How often a start looks whether all are ready, and for how long at least, in milliseconds. */
 const readyLookMs = 100;
 const leastReadyMs = 1_000;
-/** Time that children go on with neither a master nor a keeper, in milliseconds. */
-const orphanMs = 10_000;
+/** Time that a process has to say which it is before it counts as busy, in milliseconds. */
+const identifyTimeoutMs = 1_000;
+/** Time that a process has to note that its master leaves, in milliseconds. */
+const detachTimeoutMs = 1_000;
 
-/** Starts, watches and stops the children of one master. */
+/** Attaches to, starts, watches and stops the children of one master. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #declarations: readonly ProcessDeclaration[];
   readonly #handles: readonly ChildHandle[];
-  readonly #adopted: AdoptedChildren;
+  readonly #sockets = new ListeningSockets();
+  /** Processes that run and are not declared any more. */
+  readonly #surplus = new Map<RunningChild, Role>();
   /** Of the start; it may be removed later. */
   readonly #workingDirectory: string;
+  readonly #warnings: string[] = [];
+  readonly #failures: string[] = [];
+  #attached = 0;
   #isStarted = false;
   #stopping: Promise<void> | undefined;
 
@@ -59,16 +82,21 @@ export class Supervisor {
         this.#createHandle(index, declaration, id),
       ),
     );
-    this.#adopted = new AdoptedChildren({
-      ...options,
-      isDeclared: (role, name) => this.#ofRole(role).some((handle) => handle.name === name),
-      isReplaced: (role, name) => this.#isReplaced(role, name),
-    });
   }
 
-  /** Whether it has taken over processes of an earlier master. */
-  get hasAdopted(): boolean {
-    return this.#adopted.total > 0;
+  /** How many processes of an earlier master it has attached to. */
+  get attached(): number {
+    return this.#attached;
+  }
+
+  /** What the operator should know of the start, one sentence each. */
+  get warnings(): readonly string[] {
+    return this.#warnings;
+  }
+
+  /** Processes that failed to start beside those of an earlier master, one sentence each. */
+  get failures(): readonly string[] {
+    return this.#failures;
   }
 
   /** The processes that run the application's code, in the order in which a reload replaces them. */
@@ -76,33 +104,48 @@ export class Supervisor {
     return [...this.#ofRole(Role.businessWorker), ...this.#ofRole(Role.worker)];
   }
 
-  /** The gateway processes, in the order of their declarations, then those of an earlier master. */
+  /** The gateway processes, in the order of their declarations. */
   get gateways(): readonly GatewayProcess[] {
-    return [...this.#ofRole(Role.gateway), ...this.#adopted.gateways];
-  }
-
-  /** Takes a process of an earlier master over; it leaves when others do its work. */
-  adopt(orphan: Orphan, socket: Socket): void {
-    this.#adopted.add(orphan, socket);
+    return this.#ofRole(Role.gateway);
   }
 
   /**
-   * Starts all children, kind after kind, and resolves once they have started.
+   * Attaches to the processes that an earlier master has left running.
+   *
+   * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when one of them belongs to another master
+   * @throws {GW_ERR_ACCESS_DENIED} when the run directory belongs to another user
+   */
+  async attach(): Promise<void> {
+    const { pidFile, logger } = this.#options;
+    const found = await findProcesses(pidFile, logger);
+    this.#attached = found.length;
+    const places = new Map<string, FoundProcess[]>();
+    for (const one of found) places.set(one.place, [...(places.get(one.place) ?? []), one]);
+    const takeovers = this.#handles.map(async (handle) => {
+      const key = placeKey(handle.declaration.role, handle.name, handle.id);
+      const sources = (places.get(key) ?? []).map(({ source }) => source);
+      places.delete(key);
+      const children = sources.map((source) => handle.watch(source));
+      await Promise.all(children.map((child) => this.#attachTo(child, handle.label)));
+      const hash = hashDeclaration(handle.declaration);
+      handle.adopt(children, (identity) => this.#isCurrent(identity, hash));
+    });
+    await Promise.all([...takeovers, this.#attachToSurplus([...places.values()].flat())]);
+  }
+
+  /**
+   * Starts all children that do not run yet, kind after kind, and resolves once they have started.
    *
    * Children that are merely slow do not fail the start: after `readyTimeoutMs` it goes on without them.
-   * Nor does anything where processes of an earlier master do the work meanwhile.
+   * Beside processes of an earlier master no failure does: the process is started again, and a warning says so.
    *
    * @throws {GW_ERR_PROCESS_FAILED} when a child ends before it was ready; the others still run
    * @throws {GW_ERR_PHASE} when it is stopped meanwhile
    */
   async start(): Promise<void> {
-    // Round robin, which node:cluster uses except on Windows, spreads clients evenly over the
-    // processes that share a port; the kernel's own choice favours few of them.
-    cluster.schedulingPolicy = cluster.SCHED_RR;
-    if (this.#isRevived) await this.#startRevived();
-    else for (const role of startOrder) await this.#startStage(role);
+    for (const role of startOrder) await this.#startStage(role);
     this.#isStarted = true;
-    this.#adopted.retireSoon();
+    await this.#stopSurplus(gracefulStop(this.#options.stopTimeoutMs));
   }
 
   /**
@@ -124,35 +167,33 @@ export class Supervisor {
 
   /**
    * Stops all children, kind after kind; safe to call in any phase, and twice: the first call says how.
-   *
-   * @param isPrepared - when the first may be told; from the call on, none is started again
    */
-  stop(isGraceful: boolean, isPrepared: Promise<unknown>): Promise<void> {
+  stop(isGraceful: boolean): Promise<void> {
     const { stopTimeoutMs } = this.#options;
-    const options = { isGraceful, timeoutMs: stopTimeoutMs, drainMs: 0 };
-    this.#stopping ??= this.#stopStages(options, isPrepared);
+    this.#stopping ??= this.#stopStages({ isGraceful, timeoutMs: stopTimeoutMs, drainMs: 0 });
     return this.#stopping;
+  }
+
+  /** Leaves all children without a master; none is started again. */
+  async detach(): Promise<void> {
+    await Promise.all(this.#handles.map((handle) => handle.detach(detachTimeoutMs)));
   }
 
   /** Ends all children at once. */
   kill(): void {
     for (const handle of this.#handles) handle.kill();
-    this.#adopted.kill();
+    for (const child of this.#surplus.keys()) child.kill();
   }
 
   /** Tells all children that the log file was moved away. */
   reopenLogs(): void {
     for (const handle of this.#handles) handle.reopenLog();
-    this.#adopted.reopenLogs();
   }
 
   /** Asks every child for its figures, for at most 1 s, and busy ones for what they do, for at most 1 s more. */
   async status(): Promise<ProcessStatus[]> {
-    const rows = await Promise.all([
-      ...this.#handles.map((handle) => handle.status(statusTimeoutMs)),
-      this.#adopted.status(statusTimeoutMs),
-    ]);
-    return rows.flat();
+    const rows = this.#handles.map((handle) => handle.status(statusTimeoutMs));
+    return (await Promise.all(rows)).flat();
   }
 
   /** Asks every child whether it lives and can serve, for at most 1 s. */
@@ -175,19 +216,63 @@ export class Supervisor {
     }
   }
 
-  /**
-   * Starts all where a master was killed. Its gateways and business workers go on, so those come first that
-   * are away until there is another: what users' workers serve, then the register.
-   */
-  async #startRevived(): Promise<void> {
-    const workers = this.#startStage(Role.worker);
-    // Most of a start is to load code, for which others would share the processors. Once they have, they
-    // may ask for the register.
-    const loaded = this.#ofRole(Role.worker).map((handle) => handle.loaded());
-    await Promise.race([workers, Promise.all(loaded)]);
-    await Promise.all([workers, this.#startStage(Role.register)]);
-    await this.#startStage(Role.gateway);
-    await this.#startStage(Role.businessWorker);
+  /** Becomes the master of a process that was found; one that does not answer is attached to when it does. */
+  async #attachTo(child: RunningChild, label: string): Promise<void> {
+    const attaching = child.identify().then(async (identity) => {
+      if (identity?.protocol === childProtocol) await child.attach();
+      return identity;
+    });
+    const timer = new AbortController();
+    const late = sleep(identifyTimeoutMs, 'late' as const, { signal: timer.signal });
+    late.catch(() => {});
+    const identity = await Promise.race([attaching, late]).finally(() => timer.abort());
+    if (identity === 'late') {
+      attaching.catch((error: unknown) => this.#options.logger.error(error, 'cannot attach'));
+      this.#warn(
+        `${label} (pid ${child.pid}) does not answer. It is kept, for it may be busy; to have it replaced: kill -9 ${child.pid}`,
+      );
+    } else if (identity !== undefined) {
+      this.#warnOfVersion(identity, label);
+    }
+  }
+
+  #warnOfVersion({ version, protocol, pid }: ChildIdentity, label: string): void {
+    const runs = `${label} (pid ${pid}) runs version ${version}, this master ${this.#options.version}`;
+    if (protocol !== childProtocol) {
+      this.#warn(`${runs}. They cannot talk: it was told to finish, and another takes its place`);
+    } else if (version !== this.#options.version) {
+      this.#warn(`${runs}. It is kept; reload replaces workers, restart everything`);
+    }
+  }
+
+  #warn(warning: string): void {
+    this.#warnings.push(warning);
+    this.#options.logger.warn(warning);
+  }
+
+  #isCurrent({ protocol, declarationHash }: ChildIdentity, hash: string): boolean {
+    return protocol === childProtocol && declarationHash === hash;
+  }
+
+  async #attachToSurplus(found: readonly FoundProcess[]): Promise<void> {
+    const { logger, onMasterExit } = this.#options;
+    const attaching = found.map(async ({ source, pid }) => {
+      const events = {
+        onReady() {},
+        onTerminate() {},
+        onEnd: () => void this.#surplus.delete(child),
+      };
+      const child = new RunningChild(source, events, { logger, onMasterExit });
+      this.#surplus.set(child, Role.worker);
+      await this.#attachTo(child, 'a process that is not declared');
+      const { identity } = child;
+      if (identity !== undefined && this.#surplus.has(child)) {
+        this.#surplus.set(child, identity.role);
+        const process = describeProcess(identity.role, identity.name, identity.id);
+        logger.info({ process, oldPid: pid }, 'attached to a process that is not declared: stops');
+      }
+    });
+    await Promise.all(attaching);
   }
 
   async #startStage(role: Role): Promise<void> {
@@ -202,31 +287,32 @@ export class Supervisor {
       },
       () => {},
     );
-    const mayFail = this.#isRevived;
-    await Promise.all(handles.map((handle) => handle.start(mayFail))).finally(() => timer.abort());
+    const starts = handles.map(async (handle) => {
+      try {
+        await handle.start();
+      } catch (error) {
+        if (this.#attached === 0 || this.#stopping !== undefined) throw error;
+        const failure = `${toError(error).message}. It is tried again; the other processes run`;
+        this.#failures.push(failure);
+        this.#options.logger.error(failure);
+        handle.startAgain();
+      }
+    });
+    await Promise.all(starts).finally(() => timer.abort());
     await deadline;
   }
 
-  async #stopStages(options: StopOptions, isPrepared: Promise<unknown>): Promise<void> {
+  async #stopStages(options: StopOptions): Promise<void> {
     for (const handle of this.#handles) handle.keepDown();
-    this.#adopted.prepareStop();
-    await isPrepared;
-    this.#adopted.stopNew(options);
     for (const role of stopOrder) {
       const handles = this.#ofRole(role).map((handle) => handle.stop(options));
-      await Promise.all([...handles, this.#adopted.stop(role, options)]);
+      await Promise.all([...handles, this.#stopSurplus(options, role)]);
     }
   }
 
-  get #isRevived(): boolean {
-    return this.#options.isRevived || this.hasAdopted;
-  }
-
-  /** Whether the processes of a declaration are all ready; one that is declared no more needs nobody. */
-  #isReplaced(role: Role, name: string): boolean {
-    const handles = this.#ofRole(role).filter((handle) => handle.name === name);
-    if (handles.length === 0) return this.#isStarted;
-    return handles.every(({ state }) => state === ProcessState.ready);
+  async #stopSurplus(options: StopOptions, role?: Role): Promise<void> {
+    const children = [...this.#surplus].filter(([, its]) => role === undefined || its === role);
+    await Promise.all(children.map(([child]) => child.stop(options)));
   }
 
   #ofRole(role: Role): ChildHandle[] {
@@ -246,59 +332,66 @@ export class Supervisor {
   }
 
   #createHandle(index: number, declaration: ProcessDeclaration, id: number): ChildHandle {
-    const { logFile, logToStdout, logLevel, stopTimeoutMs, readyTimeoutMs, pidFile, isKept } =
-      this.#options;
-    const { logger, printChildOutput } = this.#options;
+    const { logFile, logToStdout, logLevel, stopTimeoutMs, pidFile } = this.#options;
+    const { logger, onMasterExit, readyTimeoutMs } = this.#options;
     const { role, name } = declaration;
-    const assignment = {
-      declaration: index,
-      role,
-      name,
-      id,
-      logFile,
-      logToStdout,
-      logLevel,
-      stopTimeoutMs,
-      pidFile,
-      orphanMs: isKept ? orphanMs : 0,
-    };
-    const fork = () => {
-      // As long as it is starting, not all that live may have been heard of.
-      const isStarting = this.#isRevived && !this.#isStarted;
-      const hasPredecessor = isStarting || this.#adopted.has(role, name, id);
-      return this.#forkChild({ ...assignment, hasPredecessor });
-    };
+    const log = { logFile, logToStdout, logLevel };
+    const end = { stopTimeoutMs, pidFile, onMasterExit };
+    const assignment = { declaration: index, role, name, id, ...log, ...end };
     return new ChildHandle({
       declaration,
       id,
       logger,
       stopTimeoutMs,
       readyTimeoutMs,
-      fork,
-      printError: printChildOutput,
-      freePort: () => this.#adopted.releasePorts(name),
-      onReady: () => this.#adopted.retireSoon(),
-      onFailedStart: () => {
-        // Two processes of a user's own may not do beside each other, unlike those of the framework.
-        if (role === Role.worker) this.#adopted.giveWay(role, name);
-      },
+      onMasterExit,
+      launch: (siblings) => this.#launch(assignment, siblings),
+      siblings: () =>
+        this.#handles.flatMap((handle) =>
+          handle.declaration === declaration && handle.id !== id ? handle.current : [],
+        ),
     });
   }
 
-  #forkChild(assignment: ChildAssignment): Worker {
-    const { startFile, logToStdout, printChildOutput } = this.#options;
-    // The arguments only tell processes apart in `ps`; a child learns what it is from the variable.
-    const args = [assignment.role, assignment.name, `#${assignment.id}`];
-    // What a daemon's children print has to follow the log file when that is moved away.
-    const stdio: ('inherit' | 'ignore' | 'pipe' | 'ipc')[] = logToStdout
-      ? ['inherit', 'inherit', 'pipe', 'ipc']
-      : ['ignore', 'pipe', 'pipe', 'ipc'];
-    const execArgv = childFlags(process.execArgv, inspector.url() !== undefined);
-    const cwd = existingDirectory(this.#workingDirectory, dirname(startFile));
-    cluster.setupPrimary({ exec: startFile, args, execArgv, stdio, cwd });
-    const worker = cluster.fork({ [childVariable]: JSON.stringify(assignment) });
-    closeHandedConnections(worker);
-    worker.process.stdout?.setEncoding('utf8').on('data', printChildOutput);
-    return worker;
+  /** Starts a process, beside one that has the listening sockets where this master has none of them. */
+  #launch(
+    assignment: Omit<ChildAssignment, 'printsAlone'>,
+    siblings: readonly RunningChild[],
+  ): ProcessSource {
+    const { pidFile } = this.#options;
+    const { role, name, id } = assignment;
+    const place = placeKey(role, name, id);
+    const socketPathOf = (pid: number) => childSocketPath(pidFile, place, pid);
+    const launchHere = () =>
+      ownProcess(
+        launchProcess(this.#describeLaunch({ ...assignment, printsAlone: false }), {
+          // What a daemon's children print has to follow the log file when that is moved away.
+          stdio: assignment.logToStdout
+            ? ['inherit', 'inherit', 'pipe', 'ipc']
+            : ['ignore', 'pipe', 'pipe', 'ipc'],
+          sockets: this.#sockets,
+          scope: describeProcess(role, name, 0),
+          print: this.#options.printChildOutput,
+        }),
+        socketPathOf,
+      );
+    const clients = siblings.flatMap(({ foreignClient }) => foreignClient ?? []);
+    const isSharing = role === Role.gateway || role === Role.worker;
+    if (!isSharing || clients.length === 0) return launchHere();
+    const launch = this.#describeLaunch({ ...assignment, printsAlone: true });
+    return launchBeside(clients, launch, { socketPathOf, launchHere });
+  }
+
+  #describeLaunch(assignment: ChildAssignment): LaunchOrder {
+    const { startFile } = this.#options;
+    return {
+      execPath: process.execPath,
+      execArgv: childFlags(process.execArgv, inspector.url() !== undefined),
+      startFile,
+      // The arguments only tell processes apart in `ps`; a child learns what it is from the variable.
+      args: [assignment.role, assignment.name, `#${assignment.id}`],
+      cwd: existingDirectory(this.#workingDirectory, dirname(startFile)),
+      env: { ...this.#options.env, [childVariable]: JSON.stringify(assignment) },
+    };
   }
 }

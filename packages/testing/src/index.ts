@@ -13,7 +13,6 @@ export { isRequired, type Requirement, skipReason } from './skip-reason.ts';
 export {
   type Cluster,
   type ClusterOptions,
-  isKeeper,
   type StatusProcess,
   startCluster,
 } from './start-cluster.ts';

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { requestStatus, resolveRunOptions } from '@gatewayworker/supervisor';
 import { eventually } from './eventually.ts';
@@ -44,10 +43,8 @@ export interface Cluster {
   status(): Promise<StatusProcess[]>;
   /** Sends SIGTERM to the master and resolves with its exit code once it is gone. */
   stop(): Promise<number | null>;
-  /** Kills the master with SIGKILL, and resolves once it is gone; its keeper may start another one. */
+  /** Kills the master with SIGKILL, and resolves once it is gone; its processes are left to themselves. */
   killMaster(): Promise<void>;
-  /** Kills the master and its keeper with SIGKILL, and resolves once they are gone; the others are left to themselves. */
-  killWithKeeper(): Promise<void>;
   /** Resolves once the master has ended by whatever cause. */
   ended(): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   /** Ends the master and every process it has started; for `onTestFinished`. */
@@ -112,13 +109,6 @@ function describeCluster(child: ChildProcess, options: ClusterOptions): Cluster 
       child.kill('SIGKILL');
       await end;
     },
-    async killWithKeeper() {
-      note();
-      const keepers = childPids(pid).filter((childPid) => isKeeper(childPid));
-      for (const victim of [...keepers, pid]) process.kill(victim, 'SIGKILL');
-      await end;
-      await eventually(() => !keepers.some(isAlive));
-    },
     ended: () => end,
     async dispose() {
       note();
@@ -170,13 +160,4 @@ async function readStatus({ file, pidFile }: ClusterOptions): Promise<StatusProc
   // What the command prints, read as a program reads it.
   const printed: { processes: StatusProcess[] } = JSON.parse(JSON.stringify(report));
   return printed.processes;
-}
-
-/** Tells the process that starts the master again by its command line. */
-export function isKeeper(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('keeper-process');
-  } catch {
-    return false;
-  }
 }

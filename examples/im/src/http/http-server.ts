@@ -30,8 +30,9 @@ export interface HttpServer {
  */
 export async function startHttpServer(
   settings: ImSettings,
-  { logger, signal }: Pick<WorkerProcess, 'logger' | 'signal'>,
+  worker: WorkerProcess,
 ): Promise<HttpServer> {
+  const { logger, signal } = worker;
   const { registerAddress, secretKey, host, httpPort: port, origin } = settings;
   await buildPage(logger);
   const push = await GatewayClient.connect(
@@ -67,9 +68,10 @@ export async function startHttpServer(
   addGroupRoutes(app, messenger, guard);
   await addPictureRoutes(app, messenger, guard);
   await addPageFiles(app, settings.socketPort);
-  const address = await app.listen({ host, port });
+  await app.ready();
+  const listeningPort = await worker.listen(app.server, { host, port });
   return {
-    address: address.replace('0.0.0.0', '127.0.0.1'),
+    address: `http://${host.replace('0.0.0.0', '127.0.0.1')}:${listeningPort}`,
     async close() {
       await endServer(app.server, () => app.close());
       await messenger.close();

@@ -7,6 +7,7 @@ import {
   type Guard,
   type Logger,
   listen,
+  type OpenSocket,
   PacedLog,
   toError,
 } from '@gatewayworker/core';
@@ -15,7 +16,6 @@ import type { ListenAddress } from '../listen-address.ts';
 import { peerAddress, type TrustedProxies } from '../trusted-proxies.ts';
 import { AcceptedSocket, type AcceptedSocketContext } from './accepted-socket.ts';
 import { ConnectionsPerAddress } from './connections-per-address.ts';
-import { PortHolder } from './port-holder.ts';
 import { parseProxyHeader } from './proxy-header.ts';
 
 /** Connections over the limit for clients, of those that are in their handshake or are refused. */
@@ -30,6 +30,8 @@ const REFUSED_FROM_RESERVE = 16;
 /** What the listener needs. */
 export interface ClientListenerOptions {
   readonly address: ListenAddress;
+  /** Opens the socket that the processes of a gateway share. @default one of its own */
+  readonly openSocket: OpenSocket | undefined;
   /** The declaration that wants the port, for errors. */
   readonly owner: string;
   readonly secureContext: SecureContext | undefined;
@@ -57,7 +59,6 @@ export class ClientListener {
   readonly #onSocket: (accepted: AcceptedSocket) => void;
   readonly #server: Server;
   readonly #context: AcceptedSocketContext;
-  readonly #holder: PortHolder;
   readonly #refusals: PacedLog;
   readonly #failures: PacedLog;
   /** Connections that are not closed, those of clients included. */
@@ -96,15 +97,12 @@ export class ClientListener {
       refused: new ConnectionsPerAddress(REFUSED_PER_ADDRESS),
       inHandshake: new Set(),
     };
-    // No `maxConnections`: a process that refuses a connection by it gives that back to the master, which
-    // offers it to the processes again, without end.
     const accept = guard.wrap(
       'client accept',
       (socket: Socket) => this.#accept(socket),
       (_error, socket) => socket.destroy(),
     );
     this.#server = createServer({ noDelay: true }, accept);
-    this.#holder = new PortHolder(options.owner, options.logger, accept);
   }
 
   /** Port it listens on; 0 before `listen`. */
@@ -114,27 +112,15 @@ export class ClientListener {
 
   /** @throws {GW_ERR_LISTEN_FAILED} naming the address and the declaration */
   async listen(): Promise<void> {
-    const { address, owner } = this.#options;
+    const { address, openSocket, owner } = this.#options;
     const { host, port } = address;
-    // Not exclusive: within a cluster all processes of a gateway share the port.
-    await listen(this.#server, { host, port, exclusive: false }, owner);
+    await listen(this.#server, { host, port, openSocket }, owner);
     this.#server.on('error', (error) => this.#failures.warn({ err: error }));
-  }
-
-  /** Takes the port in this process alone, when the master who shares it out is gone. */
-  holdPort(): void {
-    this.#holder.hold({ host: this.#options.address.host, port: this.port });
-  }
-
-  /** Lets the port go again; it is free when this returns. */
-  releasePort(): void {
-    this.#holder.release();
   }
 
   /** Takes no connection any more, and ends those that are in their handshake. */
   close(): void {
     this.#server.close();
-    this.#holder.release();
     this.#refusals.close();
     this.#failures.close();
     for (const socket of this.#context.inHandshake) socket.destroy();

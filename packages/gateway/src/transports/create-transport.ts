@@ -1,4 +1,4 @@
-import type { DescriptorReserve, FlushScheduler, Logger } from '@gatewayworker/core';
+import type { DescriptorReserve, FlushScheduler, Logger, OpenSocket } from '@gatewayworker/core';
 import type { LimitCounters } from '../limit-counters.ts';
 import { parseListenAddress } from '../listen-address.ts';
 import type { ResolvedGatewayOptions } from '../options.ts';
@@ -15,6 +15,8 @@ export interface TransportContext {
   readonly limits: LimitCounters;
   readonly descriptors: DescriptorReserve;
   readonly logger: Logger;
+  /** See `ClientListenerOptions.openSocket`. */
+  readonly openSocket: OpenSocket | undefined;
 }
 
 /** Makes the listener that the options ask for. */

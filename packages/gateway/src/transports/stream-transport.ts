@@ -49,14 +49,6 @@ export class StreamTransport implements Transport {
     return writer.buffer.subarray(0, writer.length);
   }
 
-  holdPort(): void {
-    this.#listener.holdPort();
-  }
-
-  releasePort(): void {
-    this.#listener.releasePort();
-  }
-
   stopAccepting(): void {
     this.#listener.close();
     this.#failures.close();

@@ -98,10 +98,6 @@ export interface Transport {
    * the application's own could not, which is logged.
    */
   frame(payload: Buffer, isBinary: boolean): Buffer | undefined;
-  /** Takes the port in this process alone: the master who shared it out among several is gone. */
-  holdPort(): void;
-  /** Lets the port go again; it is free when this returns, and clients that are connected stay. */
-  releasePort(): void;
   /** Lets no new client in. Those that are connected stay. */
   stopAccepting(): void;
 }

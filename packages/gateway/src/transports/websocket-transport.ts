@@ -157,14 +157,6 @@ export class WebsocketTransport implements Transport {
     return writer.buffer.subarray(0, writer.length);
   }
 
-  holdPort(): void {
-    this.#listener.holdPort();
-  }
-
-  releasePort(): void {
-    this.#listener.releasePort();
-  }
-
   stopAccepting(): void {
     this.#listener.close();
   }

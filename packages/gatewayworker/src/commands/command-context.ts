@@ -1,14 +1,14 @@
 import { basename } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayWorkerError } from '@gatewayworker/core';
 import {
-  isKept,
   type ResolvedRunOptions,
+  readOrphanStatus,
   readPidFile,
   removePidFile,
 } from '@gatewayworker/supervisor';
 import type { DeclaredProcess } from '../declared-processes.ts';
 import type { Invocation } from '../invocation.ts';
+import { printError } from '../terminal.ts';
 
 /** What every command works on. */
 export interface CommandContext {
@@ -17,37 +17,38 @@ export interface CommandContext {
   readonly invocation: Invocation;
 }
 
-/** Time that a command waits for a master that is being started again, and how often it looks, in milliseconds. */
-const reviveTimeoutMs = 5_000;
-const reviveLookMs = 100;
+/** How a command is answered. */
+export interface Asked<T> {
+  /** Asks the running master; resolves with `undefined` when there is none. */
+  readonly master: (pidFile: string) => Promise<T | undefined>;
+  /** Asks the processes that run without a master; resolves with `undefined` when there are none. @default they cannot answer */
+  readonly orphans?: (pidFile: string) => Promise<T | undefined>;
+}
 
 /**
- * Asks the running master by `ask`, which answers undefined when there is none; waits for one that is
- * being started again.
+ * Asks the running master or, without one, the processes that it has left.
  *
- * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when none runs; the pid file of one that was killed is removed
+ * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when neither can answer; the pid file of a master that was killed is
+ * removed when no process runs
  */
-export async function askRunning<T>(
-  { startFile, pidFile, logFile }: ResolvedRunOptions,
-  ask: (pidFile: string) => Promise<T | undefined>,
-): Promise<T> {
+export async function askRunning<T>(context: CommandContext, asked: Asked<T>): Promise<T> {
+  const { options, invocation } = context;
+  const { startFile, pidFile } = options;
   // Read first: a master that starts meanwhile writes another pid, and keeps its file.
   const pid = readPidFile(pidFile);
-  const deadline = performance.now() + reviveTimeoutMs;
-  for (;;) {
-    const answer = await ask(pidFile);
-    if (answer !== undefined) return answer;
-    if (!(await isKept(pidFile))) {
-      // The new master may have come since, and with it another keeper.
-      const late = await ask(pidFile);
-      if (late !== undefined) return late;
-      break;
+  const answer = await asked.master(pidFile);
+  if (answer !== undefined) return answer;
+  const advice = `no master runs; "${invocation.program} start" attaches to its processes`;
+  if (asked.orphans === undefined) {
+    if ((await readOrphanStatus(pidFile)) !== undefined) {
+      throw new GatewayWorkerError('GW_ERR_CLUSTER_NOT_RUNNING', advice);
     }
-    if (performance.now() > deadline) {
-      const message = `the master of ${basename(startFile)} was killed and is being started again; see ${logFile}`;
-      throw new GatewayWorkerError('GW_ERR_CLUSTER_NOT_RUNNING', message);
+  } else {
+    const own = await asked.orphans(pidFile);
+    if (own !== undefined) {
+      printError(`${advice}\n`);
+      return own;
     }
-    await sleep(reviveLookMs);
   }
   let note = '';
   if (pid !== undefined) {

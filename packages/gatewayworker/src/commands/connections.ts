@@ -1,6 +1,7 @@
 import {
   type ConnectionRow,
   formatConnections,
+  readOrphanConnections,
   requestConnections,
 } from '@gatewayworker/supervisor';
 import { print, printError } from '../terminal.ts';
@@ -18,13 +19,15 @@ export interface ConnectionsFlags {
  * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when nothing runs
  */
 export async function connections(
-  { options }: CommandContext,
+  context: CommandContext,
   flags: ConnectionsFlags,
 ): Promise<number> {
   const output = flags.json === true ? new JsonOutput() : new TableOutput();
-  const missing = await askRunning(options, (pidFile) =>
-    requestConnections(pidFile, (rows) => output.add(rows)),
-  );
+  const onRows = (rows: readonly ConnectionRow[]) => output.add(rows);
+  const missing = await askRunning(context, {
+    master: (pidFile) => requestConnections(pidFile, onRows),
+    orphans: (pidFile) => readOrphanConnections(pidFile, onRows),
+  });
   output.end();
   for (const gateway of missing) printError(`${gateway} did not answer: its clients are missing\n`);
   return missing.length === 0 ? 0 : 1;

@@ -17,19 +17,20 @@ export interface DrainFlags {
  * @throws {GW_ERR_PROCESS_FAILED} when there is no such gateway
  */
 export async function drain(
-  { options, invocation }: CommandContext,
+  context: CommandContext,
   gateway: string | undefined,
   { over }: DrainFlags,
 ): Promise<number> {
   const wish = { gateway, drainMs: Math.round(over * 1_000) };
-  await askRunning(options, (pidFile) =>
-    requestDrain(pidFile, wish, ({ process, wasKilled }) => {
-      const how = wasKilled ? 'was killed: it did not finish in time' : 'has drained';
-      print(`${process} ${how}\n`);
-    }),
-  );
+  await askRunning(context, {
+    master: (pidFile) =>
+      requestDrain(pidFile, wish, ({ process, wasKilled }) => {
+        const how = wasKilled ? 'was killed: it did not finish in time' : 'has drained';
+        print(`${process} ${how}\n`);
+      }),
+  });
   const name = gateway === undefined ? '' : ` ${gateway}`;
-  print(`Drained. To have it back: ${invocation.program} undrain${name}\n`);
+  print(`Drained. To have it back: ${context.invocation.program} undrain${name}\n`);
   return 0;
 }
 

@@ -1,4 +1,10 @@
-import { formatHealth, requestHealth, selectHealth } from '@gatewayworker/supervisor';
+import { basename } from 'node:path';
+import {
+  formatHealth,
+  readOrphanHealth,
+  requestHealth,
+  selectHealth,
+} from '@gatewayworker/supervisor';
 import { print } from '../terminal.ts';
 import { askRunning, type CommandContext } from './command-context.ts';
 
@@ -19,11 +25,15 @@ export interface HealthFlags {
  * @throws {GW_ERR_PROCESS_FAILED} when there is no such process
  */
 export async function health(
-  { options }: CommandContext,
+  context: CommandContext,
   name: string | undefined,
   flags: HealthFlags,
 ): Promise<number> {
-  const report = selectHealth(await askRunning(options, requestHealth), name);
+  const masterName = basename(context.options.startFile);
+  const report = await askRunning(context, {
+    master: requestHealth,
+    orphans: (pidFile) => readOrphanHealth(pidFile, masterName),
+  }).then((whole) => selectHealth(whole, name));
   print(flags.json === true ? `${JSON.stringify(report)}\n` : formatHealth(report));
   return (flags.ready === true ? report.ready : report.live) ? 0 : 1;
 }

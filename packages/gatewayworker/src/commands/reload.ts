@@ -11,7 +11,8 @@ import { askRunning, type CommandContext } from './command-context.ts';
  * @throws {GW_ERR_PHASE} when it is starting, stopping or reloading
  * @throws {GW_ERR_PROCESS_FAILED} when a new process does not become ready; the old one goes on
  */
-export async function reload({ options, declared }: CommandContext): Promise<number> {
+export async function reload(context: CommandContext): Promise<number> {
+  const { options, declared } = context;
   const labels = declared
     .filter(({ role }) => role === Role.businessWorker || role === Role.worker)
     .map(({ name, count }) => `${name} #${count - 1}`.length);
@@ -24,12 +25,13 @@ export async function reload({ options, declared }: CommandContext): Promise<num
   };
   process.once('SIGINT', leave);
   try {
-    await askRunning(options, (pidFile) =>
-      requestReload(pidFile, (step) => {
-        if (step.step === 'replaced') replaced += 1;
-        print(`${formatReloadStep(step, width)}\n`);
-      }),
-    );
+    await askRunning(context, {
+      master: (pidFile) =>
+        requestReload(pidFile, (step) => {
+          if (step.step === 'replaced') replaced += 1;
+          print(`${formatReloadStep(step, width)}\n`);
+        }),
+    });
   } catch (error) {
     throw toReloadError(error, replaced);
   } finally {

@@ -1,16 +1,25 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayWorkerError, guardStandardStreams } from '@gatewayworker/core';
+import { findMaster, requestLeave } from '@gatewayworker/supervisor';
 import { print } from '../terminal.ts';
 import type { CommandContext } from './command-context.ts';
 import { assertCanStart, type StartFlags, start } from './start.ts';
 import { type StopFlags, stop } from './stop.ts';
 
 /** Flags of `restart`. */
-export type RestartFlags = StopFlags & Pick<StartFlags, 'daemon' | 'wait'>;
+export interface RestartFlags extends StopFlags, Pick<StartFlags, 'daemon' | 'wait'> {
+  /** Replace the master alone. */
+  readonly master?: true;
+}
+
+/** Time that a service manager has to start the next master, and how often the command looks, in milliseconds. */
+const nextMasterMs = 5_000;
+const lookMs = 50;
 
 /**
- * Stops what runs and starts everything anew, as this start file now declares it; answers the exit code.
+ * Stops what runs and starts everything again, as this start file now declares it; answers the exit code.
  *
- * @throws {GW_ERR_OPTION_INVALID} when two declarations want one port; what runs goes on
+ * @throws {GW_ERR_OPTION_INVALID} when two declarations want one port; what runs keeps running
  * @throws {GW_ERR_PROCESS_FAILED} when nothing is declared, or a process cannot start
  * @throws {GW_ERR_QUERY_TIMEOUT} when what runs does not end
  */
@@ -18,6 +27,7 @@ export async function restart(context: CommandContext, flags: RestartFlags): Pro
   assertCanStart(context);
   // A reader that is gone must not end the command between the stop and the start.
   guardStandardStreams();
+  if (flags.master === true) return await restartMaster(context, flags);
   try {
     await stop(context, flags);
   } catch (error) {
@@ -25,6 +35,32 @@ export async function restart(context: CommandContext, flags: RestartFlags): Pro
     print(`${error.message}.\n`);
   }
   return await start(context, flags);
+}
+
+/**
+ * Ends the master alone, and has another one attach to its processes: in the background where the first one
+ * was, by the service manager that started the first one, or else here.
+ */
+async function restartMaster(context: CommandContext, flags: RestartFlags): Promise<number> {
+  const left = await requestLeave(context.options.pidFile);
+  if (left === undefined) return await start(context, flags);
+  print(`Master ${left.pid} has left; its processes keep running.\n`);
+  if (left.isDaemon || flags.daemon === true) return await start(context, { daemon: true });
+  const next = await awaitMaster(context.options.pidFile);
+  if (next === undefined) return await start(context, flags);
+  print(`Master ${next} has attached to them.\n`);
+  return 0;
+}
+
+/** Waits for the master that a service manager starts; `undefined` when none comes. */
+async function awaitMaster(pidFile: string): Promise<number | undefined> {
+  const deadline = performance.now() + nextMasterMs;
+  while (performance.now() < deadline) {
+    const pid = await findMaster(pidFile);
+    if (pid !== undefined) return pid;
+    await sleep(lookMs);
+  }
+  return undefined;
 }
 
 function isNotRunning(error: unknown): error is GatewayWorkerError {

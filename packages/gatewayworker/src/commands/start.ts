@@ -12,9 +12,10 @@ import {
   formatStart,
   healthAddress,
   Master,
+  OnMasterExit,
   type StartReport,
 } from '@gatewayworker/supervisor';
-import { DaemonKind, keepForeground, runDaemon, startDaemon, takeKeeping } from '../daemon.ts';
+import { runDaemon, startDaemon } from '../daemon.ts';
 import { assertPortsDiffer, claimPorts } from '../port-claims.ts';
 import { print, printError } from '../terminal.ts';
 import { type CommandContext, describeStale } from './command-context.ts';
@@ -33,7 +34,7 @@ export interface StartFlags {
  * Starts everything that was declared; answers the exit code, in the foreground once all has stopped. In the
  * background it is 1 when not everything is ready in time, and what was started goes on.
  *
- * @param daemonKind - of this process, when it is a background copy
+ * @param isDaemon - whether this process is the background copy
  * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when a master runs
  * @throws {GW_ERR_OPTION_INVALID} when two declarations want one port
  * @throws {GW_ERR_PROCESS_FAILED} when nothing is declared, or a process cannot start
@@ -41,16 +42,16 @@ export interface StartFlags {
 export async function start(
   context: CommandContext,
   flags: StartFlags,
-  daemonKind?: DaemonKind,
+  isDaemon = false,
 ): Promise<number> {
   const { options, declared, invocation } = context;
   // From here on no reader of the output can end or hold up what serves clients.
   guardStandardStreams();
-  if (daemonKind !== undefined) {
-    const keeping = takeKeeping(daemonKind, options.startFile);
-    const isStandIn = daemonKind === DaemonKind.standIn;
+  const fixed = { ...options, version: readVersion(), env: process.env };
+  if (isDaemon) {
+    const onMasterExit = options.onMasterExit ?? OnMasterExit.keep;
     const waitMs = waitTime(flags) ?? options.readyTimeoutMs;
-    const daemonOptions = { ...options, logToStdout: false, keeping, isStandIn, waitMs };
+    const daemonOptions = { ...fixed, onMasterExit, waitMs, logToStdout: false };
     return await runDaemon(new Master(declared, daemonOptions));
   }
   assertCanStart(context);
@@ -62,19 +63,18 @@ export async function start(
     const report = await startDaemon(options, flags.wait);
     printReport(report, options.pidFile);
     print(`Running in the background. To stop it: ${invocation.program} stop\n`);
-    if (report.reasons.length === 0) return 0;
+    if (report.reasons.length + report.failures.length === 0) return 0;
     printError(`Not everything is ready:\n${formatReasons(report)}`);
     return 1;
   }
   const watch = flags.watch === true;
-  // Whoever develops has the sources open, and would find an older state of them in the background.
-  const keeping = watch ? undefined : keepForeground(options.startFile, invocation.program);
+  const onMasterExit = options.onMasterExit ?? OnMasterExit.stop;
   const master = new Master(declared, {
-    ...options,
+    ...fixed,
+    onMasterExit,
     logToStdout: true,
     watch,
     waitMs: waitTime(flags) ?? 0,
-    ...(keeping && { keeping }),
   });
   const report = await master.start();
   printReport(report, options.pidFile);
@@ -113,10 +113,11 @@ function backgroundUnderPm2(): GatewayWorkerError {
 function printReport(report: StartReport, pidFile: string): void {
   print(`gatewayworker ${readVersion()}, Node.js ${process.version}, master ${report.pid}\n\n`);
   print(`${formatStart(report, showsColour(process.stdout))}\n`);
-  if (report.handedOverBy !== null) {
-    print(`Took over from process ${report.handedOverBy}, which went on in the background.\n`);
-  } else if (report.stalePid !== null)
-    print(`Replaced ${describeStale(pidFile, report.stalePid)}.\n`);
+  if (report.attached > 0) {
+    print(`Attached to ${report.attached} processes, which ran without a master.\n`);
+  }
+  if (report.stalePid !== null) print(`Replaced ${describeStale(pidFile, report.stalePid)}.\n`);
+  for (const text of [...report.warnings, ...report.failures]) printError(`${text}.\n`);
 }
 
 function formatReasons({ reasons }: StartReport): string {

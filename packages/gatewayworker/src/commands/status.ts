@@ -1,5 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { formatStatus, requestStatus, type StatusReport } from '@gatewayworker/supervisor';
+import {
+  formatStatus,
+  readOrphanStatus,
+  requestStatus,
+  type StatusReport,
+} from '@gatewayworker/supervisor';
 import { alternateScreen, canRedraw, print } from '../terminal.ts';
 import { askRunning, type CommandContext } from './command-context.ts';
 
@@ -12,6 +17,7 @@ export interface StatusFlags {
 }
 
 const watchIntervalMs = 1_000;
+const asked = { master: requestStatus, orphans: readOrphanStatus } as const;
 
 /**
  * Prints the figures of every process; answers the exit code.
@@ -20,12 +26,12 @@ const watchIntervalMs = 1_000;
  */
 export async function status(context: CommandContext, flags: StatusFlags): Promise<number> {
   if (flags.watch === true) return await watch(context, flags);
-  print(format(await askRunning(context.options, requestStatus), flags));
+  print(format(await askRunning(context, asked), flags));
   return 0;
 }
 
 /** Goes on until Ctrl+C. */
-async function watch({ options }: CommandContext, flags: StatusFlags): Promise<number> {
+async function watch(context: CommandContext, flags: StatusFlags): Promise<number> {
   const ending = new AbortController();
   process.once('SIGINT', () => ending.abort());
   const redraws = flags.json !== true && canRedraw();
@@ -34,7 +40,7 @@ async function watch({ options }: CommandContext, flags: StatusFlags): Promise<n
   try {
     while (!ending.signal.aborted) {
       const startedAt = performance.now();
-      text = format(await askRunning(options, requestStatus), flags);
+      text = format(await askRunning(context, asked), flags);
       if (ending.signal.aborted) break;
       if (redraws) alternateScreen.show(text);
       else print(flags.json === true ? text : `${text}\n`);

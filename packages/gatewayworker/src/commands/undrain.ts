@@ -11,13 +11,14 @@ import { askRunning, type CommandContext } from './command-context.ts';
  * @throws {GW_ERR_PROCESS_FAILED} when there is no such gateway, or one fails to start
  */
 export async function undrain(
-  { options }: CommandContext,
+  context: CommandContext,
   gateway: string | undefined,
 ): Promise<number> {
-  await askRunning(options, (pidFile) =>
-    requestUndrain(pidFile, gateway, ({ process, wasDrained }) => {
-      print(`${process} ${wasDrained ? 'accepts clients again' : 'was not drained'}\n`);
-    }),
-  );
+  await askRunning(context, {
+    master: (pidFile) =>
+      requestUndrain(pidFile, gateway, ({ process, wasDrained }) => {
+        print(`${process} ${wasDrained ? 'accepts clients again' : 'was not drained'}\n`);
+      }),
+  });
   return 0;
 }

@@ -13,6 +13,7 @@ export class BusinessWorker {
     declareProcess(new.target, () => {
       const resolved = resolveBusinessWorkerOptions(options);
       return {
+        options,
         role: Role.businessWorker,
         name: resolved.name,
         count: resolved.count,

@@ -17,6 +17,7 @@ export class Gateway {
     declareProcess(new.target, () => {
       const resolved = resolveGatewayOptions(options);
       return {
+        options,
         role: Role.gateway,
         name: resolved.name,
         count: resolved.count,

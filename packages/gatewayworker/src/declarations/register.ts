@@ -18,6 +18,7 @@ export class Register {
       const { host, port } = parseHostPort('Register.listen', listen);
       const claim = { owner: `Register "${name}"`, option: 'Register.listen', value: listen };
       return {
+        options,
         role: Role.register,
         name,
         count: 1,

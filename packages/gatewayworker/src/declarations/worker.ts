@@ -6,7 +6,7 @@ import { WorkerRuntime } from '../worker-runtime.ts';
 /**
  * Declares supervised processes that run the application's own code: a web server, a timer, a queue.
  *
- * A port that `onWorkerStart` listens on is shared by all processes of the declaration.
+ * `worker.listen()` of `onWorkerStart` shares a port among all processes of the declaration.
  */
 export class Worker {
   /** @throws {GW_ERR_OPTION_INVALID} naming the option, its value and what is allowed */
@@ -14,6 +14,7 @@ export class Worker {
     declareProcess(new.target, () => {
       const resolved = resolveWorkerOptions(options);
       return {
+        options,
         role: Role.worker,
         name: resolved.name,
         count: resolved.count,

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { boundPort, listen } from './frame-server.ts';
+import { boundPort, listen } from './listen.ts';
 
 test('a server that cannot listen can try again, and keeps nothing of an attempt', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
-  const address = { host: '127.0.0.1', port: boundPort(other), exclusive: true };
+  const address = { host: '127.0.0.1', port: boundPort(other) };
   const server = createServer();
   onTestFinished(() => void server.close());
   for (let attempt = 0; attempt < 3; attempt += 1) {

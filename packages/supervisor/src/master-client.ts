@@ -145,24 +145,22 @@ export function requestUndrain(
   );
 }
 
-/**
- * Asks the running master to leave its processes to this one; resolves with whether it did, once it is gone.
- *
- * @throws {GW_ERR_QUERY_TIMEOUT} when it does not end
- */
-export async function requestHandOver(pidFile: string): Promise<boolean> {
-  const isGiven = await askMaster(pidFile, async (client) => {
-    const answer = await client.request({ command: ControlCommand.handOver }, answerTimeoutMs);
+/** Ends the running master alone, and answers its pid and whether `start -d` made it; `undefined` when none runs. */
+export function requestLeave(
+  pidFile: string,
+): Promise<{ readonly pid: number; readonly isDaemon: boolean } | undefined> {
+  return askMaster(pidFile, async (client) => {
+    const answer = await client.request({ command: ControlCommand.leave }, answerTimeoutMs);
     const pid = readNumber(answer, 'pid');
-    if (readBoolean(answer, 'isGiven') !== true || pid === undefined) return false;
+    const isDaemon = readBoolean(answer, 'isDaemon');
+    if (pid === undefined || isDaemon === undefined) throw unexpectedAnswer();
     if (!(await settlesWithin(client.closed, lastStepsMs))) {
-      const message = `process ${pid} has not handed over within ${lastStepsMs} ms`;
+      const message = `process ${pid} has not ended within ${lastStepsMs} ms`;
       throw new GatewayWorkerError('GW_ERR_QUERY_TIMEOUT', message);
     }
     await untilGone(pid);
-    return true;
+    return { pid, isDaemon };
   });
-  return isGiven ?? false;
 }
 
 function askInParts(

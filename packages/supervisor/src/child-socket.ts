@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { assertOwnDirectory, runDirectory, socketPath } from './run-directory.ts';
+
+/** A control socket of a process, as its file name tells of it. */
+export interface ChildSocket {
+  readonly path: string;
+  /** See `placeKey`. */
+  readonly place: string;
+  readonly pid: number;
+}
+
+/**
+ * Names a place among the processes of a start file, in 8 characters: a file name of the run directory is
+ * short, and a process that does not answer must be told apart from others by it.
+ */
+export function placeKey(role: string, name: string, id: number): string {
+  return createHash('sha256')
+    .update(JSON.stringify([role, name, id]))
+    .digest('hex')
+    .slice(0, 8);
+}
+
+/** The path of the control socket of a process. */
+export function childSocketPath(pidFile: string, place: string, pid: number): string {
+  return socketPath(pidFile, `${place}-${pid}`);
+}
+
+/**
+ * Lists the control sockets of processes in a run directory; those of processes that were killed may be
+ * among them.
+ *
+ * @throws {GW_ERR_ACCESS_DENIED} when the run directory belongs to another user
+ */
+export function listChildSockets(pidFile: string): ChildSocket[] {
+  const directory = runDirectory(pidFile);
+  assertOwnDirectory(join(directory, 'x'));
+  return listFiles(directory).flatMap((file) => {
+    const match = /^([\da-f]{8})-([1-9]\d{0,9})\.sock$/.exec(file);
+    const [, place, pid] = match ?? [];
+    if (place === undefined || pid === undefined) return [];
+    return [{ path: join(directory, file), place, pid: Number(pid) }];
+  });
+}
+
+function listFiles(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  }
+}

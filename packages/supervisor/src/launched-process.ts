@@ -1,0 +1,85 @@
+import { fork, type StdioOptions } from 'node:child_process';
+import { toWire } from '@gatewayworker/core';
+import { ChildOutput } from './child-output.ts';
+import type { ChildFailure, LaunchOrder } from './child-protocol.ts';
+import { readString } from './json-value.ts';
+import type { ListeningSockets } from './listening-sockets.ts';
+
+/** How a process ended; neither code nor signal is known of one that another master started. */
+export interface ChildExit {
+  /** Exit code; null when a signal ended it. */
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** True when only its parent knows, which is another process or gone. */
+  readonly isUnknown?: boolean;
+  /** The last of what it printed on its error output; absent when that was nothing, or is not known. */
+  readonly output?: string;
+  /** Why the system could not make it. */
+  readonly failure?: ChildFailure;
+}
+
+/** What the parent of a process needs. */
+export interface LaunchContext {
+  readonly stdio: StdioOptions;
+  readonly sockets: ListeningSockets;
+  /** See `ListeningSockets.serve`. */
+  readonly scope: string;
+  /** Gets what the process prints into pipes. */
+  readonly print: (text: string) => void;
+}
+
+/** A process, from the side of its parent. */
+export interface LaunchedProcess {
+  /** `undefined` when the system could not make it. */
+  readonly pid: number | undefined;
+  /** Resolves with true once its control socket is open, or with false when it ended before. */
+  readonly listening: Promise<boolean>;
+  /** Resolves once it is gone and what it printed has been read. */
+  readonly exited: Promise<ChildExit>;
+  readonly output: ChildOutput;
+  /** See `ListeningSockets.release`. */
+  releaseSockets(): void;
+  kill(): void;
+}
+
+/** The message of a child once its control socket is open; it comes over the channel of `fork`. */
+export const listeningMessage = 'gatewayworker:listening';
+
+// A descriptor that a native module leaked into some grandchild keeps the error output open.
+const outputGraceMs = 500;
+
+/** Starts a process; its failures are told by `exited`. */
+export function launchProcess(order: LaunchOrder, context: LaunchContext): LaunchedProcess {
+  const { execPath, execArgv, startFile, args, cwd, env } = order;
+  const { stdio, sockets, scope, print } = context;
+  const child = fork(startFile, args, { execPath, execArgv: [...execArgv], cwd, env, stdio });
+  sockets.serve(child, scope);
+  child.stdout?.setEncoding('utf8').on('data', print);
+  const output = new ChildOutput(child.stderr, print);
+  const exited = new Promise<ChildExit>((resolve) => {
+    child.once('error', (error) => {
+      if (child.pid !== undefined) return;
+      resolve({ code: null, signal: null, failure: { error: toWire(error) } });
+    });
+    child.once('exit', (code, signal) => {
+      const settle = () => {
+        const text = output.tail.trimEnd();
+        const end = { code: signal === null ? code : null, signal };
+        resolve({ ...end, ...(text === '' ? {} : { output: text }) });
+      };
+      void output.ended.then(settle);
+      setTimeout(settle, outputGraceMs);
+    });
+  });
+  const listening = new Promise<boolean>((resolve) => {
+    child.on('message', (value) => {
+      if (readString(value, 'type') === listeningMessage) resolve(true);
+    });
+    void exited.then(() => resolve(false));
+  });
+  return {
+    ...{ pid: child.pid, listening, exited, output },
+    releaseSockets: () => void sockets.release(child),
+    kill: () => void child.kill('SIGKILL'),
+  };
+}

@@ -1,0 +1,206 @@
+import { rmSync } from 'node:fs';
+import type { ChildOutput } from './child-output.ts';
+import { ChildCommand, type LaunchOrder } from './child-protocol.ts';
+import { ControlClient } from './control-client.ts';
+import { readBoolean, readNumber, readString } from './json-value.ts';
+import type { ChildExit, LaunchedProcess } from './launched-process.ts';
+
+/** A process, whoever started it: how it is reached, and how its end is noticed. */
+export interface ProcessSource {
+  /** `undefined` as long as it is not known, and of a process that the system could not make. */
+  readonly pid: number | undefined;
+  /** The connection to its control socket; `undefined` when it ended before it had one. */
+  readonly connected: Promise<ControlClient | undefined>;
+  /** Resolves once it is gone. */
+  readonly exited: Promise<ChildExit>;
+  /** Its error output; `undefined` when another process reads it. */
+  readonly output: ChildOutput | undefined;
+  /** Its control socket, once its pid is known. */
+  readonly socketPath: string | undefined;
+  /** See `ListeningSockets.release`. */
+  releaseSockets(): void;
+  kill(): void;
+}
+
+/** Answers the path of the control socket of a pid. */
+export type SocketPathOf = (pid: number) => string;
+
+const unknownExit: ChildExit = Object.freeze({ code: null, signal: null, isUnknown: true });
+/** Time that a process has to say that it makes a sibling; one that takes longer may hang. */
+const siblingTimeoutMs = 2_000;
+
+/** A process that this one has started. */
+export function ownProcess(launched: LaunchedProcess, socketPathOf: SocketPathOf): ProcessSource {
+  const { pid } = launched;
+  const socketPath = pid === undefined ? undefined : socketPathOf(pid);
+  return {
+    ...launched,
+    socketPath,
+    connected: launched.listening.then((isListening) =>
+      isListening && socketPath !== undefined ? ControlClient.connect(socketPath) : undefined,
+    ),
+    exited: removeSocket(launched.exited, socketPath),
+  };
+}
+
+/** A process of an earlier master. */
+export function foreignProcess(
+  client: ControlClient,
+  pid: number,
+  socketPath: string,
+): ProcessSource {
+  let isGone = false;
+  const exited = client.closed.then(() => {
+    isGone = true;
+    return unknownExit;
+  });
+  return {
+    ...{ pid, socketPath, output: undefined, connected: Promise.resolve(client), exited },
+    releaseSockets() {},
+    kill() {
+      // While the connection is open the pid cannot belong to another process.
+      if (!isGone) killPid(pid);
+    },
+  };
+}
+
+/**
+ * Has one of some processes start another of its declaration, which gets the listening sockets from it.
+ *
+ * @param siblings - asked one after another
+ * @param launchHere - starts the process when none of them has anything to share
+ */
+export function launchBeside(
+  siblings: readonly ControlClient[],
+  launch: LaunchOrder,
+  {
+    socketPathOf,
+    launchHere,
+  }: {
+    readonly socketPathOf: SocketPathOf;
+    readonly launchHere: () => ProcessSource;
+  },
+): ProcessSource {
+  let source: ProcessSource | undefined;
+  let isKilled = false;
+  const choose = async (): Promise<ProcessSource> => {
+    for (const sibling of siblings) {
+      source = await requestSibling(sibling, launch, socketPathOf);
+      if (source !== undefined) break;
+    }
+    source ??= launchHere();
+    if (isKilled) source.kill();
+    return source;
+  };
+  const chosen = choose();
+  return {
+    get pid() {
+      return source?.pid;
+    },
+    get output() {
+      return source?.output;
+    },
+    get socketPath() {
+      return source?.socketPath;
+    },
+    connected: chosen.then(({ connected }) => connected),
+    exited: chosen.then(({ exited }) => exited),
+    releaseSockets: () => source?.releaseSockets(),
+    kill() {
+      isKilled = true;
+      source?.kill();
+    },
+  };
+}
+
+/** Resolves with the process once it is made; `undefined` when the sibling cannot, or does not answer. */
+function requestSibling(
+  sibling: ControlClient,
+  launch: LaunchOrder,
+  socketPathOf: SocketPathOf,
+): Promise<ProcessSource | undefined> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(undefined), siblingTimeoutMs);
+    const expiresAt = Date.now() + siblingTimeoutMs;
+    let onListening: () => void = () => {};
+    let pid: number | undefined;
+    const listening = new Promise<void>((settle) => {
+      onListening = settle;
+    });
+    const order = { command: ChildCommand.spawn, launch, expiresAt } as const;
+    const ended = sibling.request(order, Number.POSITIVE_INFINITY, (part) => {
+      if (readBoolean(part, 'isListening') === true) onListening();
+      pid ??= readNumber(part, 'pid');
+      if (pid === undefined) return;
+      clearTimeout(timer);
+      resolve(siblingProcess(pid, socketPathOf(pid), { ended, listening }));
+    });
+    ended.catch(() => {
+      clearTimeout(timer);
+      resolve(undefined);
+    });
+  });
+}
+
+function siblingProcess(
+  pid: number,
+  socketPath: string,
+  { ended, listening }: { readonly ended: Promise<unknown>; readonly listening: Promise<void> },
+): ProcessSource {
+  let isGone = false;
+  let isListening = false;
+  const connected = Promise.race([
+    listening.then(() => {
+      isListening = true;
+      return ControlClient.connect(socketPath);
+    }),
+    ended.then(
+      () => undefined,
+      () => {
+        // Its parent is gone, which alone could say when it can be reached.
+        if (!isListening) killPid(pid);
+        return isListening ? ControlClient.connect(socketPath) : undefined;
+      },
+    ),
+  ]);
+  const exited = ended.then(
+    (result): ChildExit => ({
+      code: readNumber(result, 'code') ?? null,
+      signal: readString(result, 'signal') ?? null,
+    }),
+    // The parent is gone, and the process may live: its own connection tells.
+    async () => {
+      await (await connected)?.closed;
+      return unknownExit;
+    },
+  );
+  void exited.then(() => {
+    isGone = true;
+  });
+  return {
+    ...{ pid, socketPath, output: undefined, connected },
+    exited: removeSocket(exited, socketPath),
+    releaseSockets() {},
+    kill() {
+      if (!isGone) killPid(pid);
+    },
+  };
+}
+
+/** A process that was killed could not remove its socket. */
+async function removeSocket(
+  exited: Promise<ChildExit>,
+  path: string | undefined,
+): Promise<ChildExit> {
+  const exit = await exited;
+  if (path !== undefined) rmSync(path, { force: true });
+  return exit;
+}
+
+function killPid(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has just ended.
+  }
+}
