@@ -135,8 +135,8 @@ run();
   if (worker === undefined) throw new Error('there is no worker');
   process.kill(worker.pid, 'SIGUSR2');
   await eventually(async () =>
-    (await readFile(path('start.log'), 'utf8')).includes(
-      expect.stringMatching(/#0 ended by SIGKILL: FATAL ERROR: out of luck; restarting now$/),
+    /short#0 ended by SIGKILL: FATAL ERROR: out of luck; restarting now"/.test(
+      await readFile(path('start.log'), 'utf8'),
     ),
   );
   expect(cluster.output()).toContain('FATAL ERROR: out of luck\n');
