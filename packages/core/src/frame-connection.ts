@@ -84,6 +84,8 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
   onResumed: () => void = () => undefined;
   /** Called before queued frames leave; may queue more. */
   beforeFlush: (() => void) | undefined;
+  /** Chunks that have come from the peer: a number that grows shows that it lives. */
+  reads = 0;
   #frames: FrameSocket;
   #phase: Phase = Phase.Open;
   #isProven = false;
@@ -267,6 +269,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
 
   /** See `FrameSocketOwner`. */
   handleRead(): void {
+    this.reads += 1;
     this.#heartbeat.handleRead();
     const resumption = this.#resumption;
     if (resumption === undefined) return;

@@ -60,7 +60,7 @@ test('output: a file has each line as soon as the call returns, for its owner al
 
 test('output: a full disk keeps 1 MiB, drops and counts the rest, reports it once', async () => {
   const { output, path, reports, mend } = openFullDisk();
-  const kept = maxPendingOutputBytes / line.length;
+  const kept = Math.floor(maxPendingOutputBytes / (line.length + 64));
   for (let n = 0; n < kept + 5; n += 1) expect(output.write(line)).toBe(false);
   // All are dropped once one is, so that lines are missing in one place only.
   output.write('short\n');
@@ -68,10 +68,31 @@ test('output: a full disk keeps 1 MiB, drops and counts the rest, reports it onc
   mend();
   await eventually(() => reports.length > 0);
   expect(reports).toEqual([{ lines: 6, reason: 'ENOSPC' }]);
-  expect(fs.statSync(path).size).toBe(maxPendingOutputBytes);
+  expect(fs.statSync(path).size).toBe(kept * line.length);
   expect(output.write('next\n')).toBe(true);
   expect(output.dropped).toBe(6);
   expect(reports).toHaveLength(1);
+});
+
+test('output: neither a huge chunk nor empty ones pass the bound while the disk is full', async () => {
+  const { output, path, mend } = openFullDisk();
+  output.write(Buffer.alloc(20 * maxPendingOutputBytes, 'x'));
+  expect(output.dropped).toBe(1);
+  const other = openFullDisk();
+  other.output.write('x\n');
+  let done = 0;
+  for (let n = 0; n < 100_000; n += 1) {
+    other.output.write('', () => {
+      done += 1;
+    });
+  }
+  // Those that are not kept are called back at once.
+  await eventually(() => done > 80_000);
+  expect(done).toBeLessThan(100_000);
+  mend();
+  other.mend();
+  await eventually(() => done === 100_000 && fs.existsSync(path));
+  expect(fs.statSync(path).size).toBeLessThanOrEqual(maxPendingOutputBytes);
 });
 
 test('output: a stalled reader blocks nothing and gets whole lines when it reads on', async () => {

@@ -4,6 +4,9 @@ import { dirname } from 'node:path';
 /** Most that an output keeps while its destination takes nothing, in bytes. */
 export const maxPendingOutputBytes = 1_048_576;
 
+/** What a kept chunk costs beside its bytes: an empty one with a callback takes memory too. */
+const chunkCost = 64;
+
 /** First and longest pause between two attempts to write what is kept, in milliseconds. */
 const retryMs = { first: 10, longest: 1_000 } as const;
 
@@ -74,21 +77,25 @@ export class Output {
    */
   write(chunk: OutputChunk, onDone?: () => void): boolean {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    const fits = this.#pendingBytes + bytes.length + chunkCost <= maxPendingOutputBytes;
     if (this.#retryTimer === undefined) {
       const written = this.#tryWrite(bytes);
       if (written === bytes.length) {
         if (onDone !== undefined) process.nextTick(onDone);
         return true;
       }
-      // A copy: the caller may use its bytes again.
-      this.#keep(Uint8Array.from(bytes.subarray(written)), onDone);
+      // A copy: the caller may use its bytes again. A line that is too long to keep is cut where it is.
+      if (fits || written > 0) {
+        const rest = bytes.subarray(written, written + maxPendingOutputBytes - chunkCost);
+        this.#keep(Uint8Array.from(rest), onDone);
+        if (written + rest.length < bytes.length) this.#drop(1);
+      } else {
+        this.#drop(countLines(bytes), onDone);
+      }
       this.#retryLater();
-    } else if (this.#unreported > 0 || this.#pendingBytes + bytes.length > maxPendingOutputBytes) {
+    } else if (this.#unreported > 0 || !fits) {
       // Once one line is dropped all are until the report, which then stands where they are missing.
-      const lines = countLines(bytes);
-      this.#dropped += lines;
-      this.#unreported += lines;
-      if (onDone !== undefined) process.nextTick(onDone);
+      this.#drop(countLines(bytes), onDone);
     } else {
       this.#keep(Uint8Array.from(bytes), onDone);
     }
@@ -106,9 +113,15 @@ export class Output {
     this.#descriptor = descriptor;
   }
 
+  #drop(lines: number, onDone?: () => void): void {
+    this.#dropped += lines;
+    this.#unreported += lines;
+    if (onDone !== undefined) process.nextTick(onDone);
+  }
+
   #keep(bytes: Uint8Array, onDone: (() => void) | undefined): void {
     this.#pending.push(bytes);
-    this.#pendingBytes += bytes.length;
+    this.#pendingBytes += bytes.length + chunkCost;
     if (onDone !== undefined) this.#onWritten.push(onDone);
   }
 
@@ -140,15 +153,16 @@ export class Output {
   /** Answers whether nothing is left. */
   #writePending(): boolean {
     const pending = this.#pending;
-    let index = 0;
-    for (const bytes of pending) {
+    for (let index = 0; index < pending.length; index += 1) {
+      const bytes = pending[index] ?? new Uint8Array();
       const written = this.#tryWrite(bytes);
       this.#pendingBytes -= written;
       if (written < bytes.length) {
-        this.#pending = [bytes.subarray(written), ...pending.slice(index + 1)];
+        pending[index] = bytes.subarray(written);
+        pending.splice(0, index);
         return false;
       }
-      index += 1;
+      this.#pendingBytes -= chunkCost;
     }
     this.#pending = [];
     return true;

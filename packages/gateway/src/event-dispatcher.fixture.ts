@@ -66,7 +66,7 @@ export class Worker {
     this.link.connection.output.flush();
     const lines: string[] = [];
     const decoder = new FrameDecoder((command, buffer, start, end) => {
-      lines.push(describeFrame(command, buffer, start, end));
+      if (command !== Command.Ping) lines.push(describeFrame(command, buffer, start, end));
       return undefined;
     });
     const all = Buffer.concat(this.socket.written);

@@ -165,7 +165,6 @@ export class EventDispatcher {
   ): void {
     const isOwn = client?.worker === worker;
     takeFinished(worker, isOwn ? client : undefined, finished);
-    worker.finishedEvents += finished.count;
     if (isOwn) this.#handleFinishedOf(client, worker, finished.count);
     this.#inFlight.freeWorker(worker);
     if (worker.isDraining) this.#drains.check(worker);

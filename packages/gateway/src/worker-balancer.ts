@@ -1,4 +1,5 @@
-import type { Guard, Logger } from '@gatewayworker/core';
+import type { FrameConnection, Guard, Logger } from '@gatewayworker/core';
+import { Command } from '@gatewayworker/protocol';
 import type { ClientConnection } from './client-connection.ts';
 import type { ClientRoutes } from './client-routes.ts';
 import type { WorkerLink } from './worker-link.ts';
@@ -43,8 +44,8 @@ export class WorkerBalancer {
   readonly #timer: NodeJS.Timeout | undefined;
   /** Where the search for idle clients of each worker goes on. */
   readonly #cursors = new WeakMap<WorkerLink, Iterator<ClientConnection>>();
-  /** Events that each worker had finished in all when the balancer looked last. */
-  readonly #finished = new WeakMap<WorkerLink, number>();
+  /** Chunks that had come over the link of each worker when it was pinged last. */
+  readonly #pinged = new WeakMap<FrameConnection, number>();
 
   constructor(
     { rebalancePerSecond }: WorkerBalancerOptions,
@@ -70,6 +71,7 @@ export class WorkerBalancer {
     let left = maxMoves;
     for (const { workers } of this.#routes.all) {
       const present = workers.links.filter(({ isAway }) => !isAway);
+      if (present.length < 2) continue;
       const takers = present.filter((worker) => this.#isResponsive(worker));
       while (left > 0) {
         const moved = this.#moveBetween(present, takers, left);
@@ -80,11 +82,15 @@ export class WorkerBalancer {
     if (left < maxMoves) this.#logger.info({ clients: maxMoves - left }, 'idle clients rebalanced');
   }
 
-  /** Whether a worker has finished an event lately, or has none to finish: clients must not move to one that hangs. */
-  #isResponsive(worker: WorkerLink): boolean {
-    const before = this.#finished.get(worker);
-    this.#finished.set(worker, worker.finishedEvents);
-    return worker.eventsInFlight === 0 || (before ?? 0) !== worker.finishedEvents;
+  /**
+   * Whether a worker has answered the ping of the last interval: clients must not move to one that hangs, and one
+   * that was started a moment ago has shown nothing yet.
+   */
+  #isResponsive({ connection }: WorkerLink): boolean {
+    const before = this.#pinged.get(connection);
+    this.#pinged.set(connection, connection.reads);
+    connection.signal(Command.Ping);
+    return before !== undefined && connection.reads > before;
   }
 
   /** Levels the workers with the most and the fewest clients; answers how many have moved. */

@@ -35,8 +35,6 @@ export class WorkerLink implements RoutableWorker {
   eventsInFlight = 0;
   /** Bytes of the payloads of those events. */
   eventBytesInFlight = 0;
-  /** Events that it has finished in all. */
-  finishedEvents = 0;
   /** Clients that are not read from because this link is full. */
   readonly #waitingClients = new Set<ClientConnection>();
   /** Clients that are not read from because the worker has too many events. */

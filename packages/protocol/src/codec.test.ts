@@ -575,3 +575,15 @@ test.each([
 ])('refuses %j as the handshake of a client', (value, message) => {
   expect(() => unpackClientRequest(packValue(value))).toThrow(message);
 });
+
+test.each(['name', 'instanceId', 'address'])(
+  'announcement: a %s of 513 characters is refused',
+  (field) => {
+    const message = everyMessage.find(({ type }) => type === 'gatewayAnnouncement');
+    const long = { ...message, gateway: { ...gateway, [field]: 'x'.repeat(513) } };
+    const body = packValue(long);
+    expect(() => readMessage(Command.GatewayAnnouncement, body, 0, body.length)).toThrow(
+      `${field} is not a string of up to 512 characters`,
+    );
+  },
+);

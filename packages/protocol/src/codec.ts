@@ -183,8 +183,8 @@ function parseHello(body: unknown): Hello {
     type: 'hello',
     version: fields.unsigned('version'),
     role: fields.oneOf('role', DialerRole),
-    instanceId: fields.string('instanceId'),
-    name: fields.string('name'),
+    instanceId: fields.shortString('instanceId'),
+    name: fields.shortString('name'),
     id: fields.unsigned('id'),
     nonce: fields.bytes('nonce'),
     resume: parseLinkPosition(fields.optionalObject('resume')),
@@ -192,7 +192,7 @@ function parseHello(body: unknown): Hello {
 }
 
 function parseLinkPosition(fields: Fields | undefined): LinkPosition | undefined {
-  return fields && { linkId: fields.string('linkId'), received: fields.position('received') };
+  return fields && { linkId: fields.shortString('linkId'), received: fields.position('received') };
 }
 
 function parseChallenge(body: unknown): Challenge {
@@ -201,7 +201,7 @@ function parseChallenge(body: unknown): Challenge {
     type: 'challenge',
     version: fields.unsigned('version'),
     role: fields.oneOf('role', AcceptorRole),
-    instanceId: fields.string('instanceId'),
+    instanceId: fields.shortString('instanceId'),
     nonce: fields.bytes('nonce'),
   };
 }
@@ -220,7 +220,7 @@ function parseWelcome(body: unknown): Welcome {
   return {
     type: 'welcome',
     proof: fields.bytes('proof'),
-    name: fields.string('name'),
+    name: fields.shortString('name'),
     id: fields.unsigned('id'),
     gatewayToken: fields.unsigned('gatewayToken'),
     linkId: fields.optionalString('linkId'),
@@ -259,10 +259,10 @@ function parseWorkerList(body: unknown): WorkerList {
 
 function parseGatewayEntry(fields: Fields): GatewayEntry {
   return {
-    address: fields.string('address'),
-    instanceId: fields.string('instanceId'),
+    address: fields.shortString('address'),
+    instanceId: fields.shortString('instanceId'),
     gatewayToken: fields.unsigned('gatewayToken'),
-    name: fields.string('name'),
+    name: fields.shortString('name'),
   };
 }
 

@@ -1,6 +1,9 @@
 import { FrameError } from './frame-error.ts';
 import { isPlainObject, type ObjectDelta, type SessionDelta } from './session-delta.ts';
 
+/** Longest short string, in characters: names have up to 128, host names up to 253. */
+const MAX_SHORT_STRING = 512;
+
 /**
  * Reads the fields of a structured message that came from a peer, checking each.
  *
@@ -19,6 +22,15 @@ export class Fields {
   string(name: string): string {
     const value = this.#values[name];
     if (typeof value !== 'string') throw this.#error(name, 'a string');
+    return value;
+  }
+
+  /** A name, an address or an id: other peers get it too, and it stands in logs. */
+  shortString(name: string): string {
+    const value = this.string(name);
+    if (value.length > MAX_SHORT_STRING) {
+      throw this.#error(name, `a string of up to ${MAX_SHORT_STRING} characters`);
+    }
     return value;
   }
 

@@ -77,11 +77,7 @@ export class ChildHandle {
     return this.#child === undefined ? [] : [this.#child];
   }
 
-  /**
-   * Takes over the processes of this place that an earlier master has left, and keeps one of them.
-   *
-   * @param isCurrent - whether a process is as the start file declares it now
-   */
+  /** Takes over processes that an earlier master has left, and keeps one; `isCurrent` compares it with the start file. */
   adopt(children: readonly RunningChild[], isCurrent: (identity: ChildIdentity) => boolean): void {
     const { kept, leaving, needless } = chooseProcess(children);
     for (const child of [...leaving, ...needless]) this.#leaving.add(child);
@@ -95,8 +91,7 @@ export class ChildHandle {
   }
 
   /**
-   * Starts the process, unless one was adopted that is as declared; resolves once it is ready, or once
-   * `keepTrying` is called.
+   * Starts the process unless one runs as declared; resolves once it is ready, or `keepTrying` is called.
    *
    * @throws {GW_ERR_PROCESS_FAILED} when it ends before; nothing is started again
    */

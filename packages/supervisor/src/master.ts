@@ -34,7 +34,7 @@ export interface MasterOptions extends Omit<ResolvedRunOptions, 'onMasterExit'> 
   readonly logToStdout: boolean;
   /** Whether a change of a source beside the start file is a reload. @default false */
   readonly watch?: boolean;
-  /** Time that `start` waits for everything to be ready, in milliseconds; a second at least once all have started. @default 0 */
+  /** Time that `start` waits for everything to be ready, in milliseconds; a second at least once all have started. @default `readyTimeoutMs` for each kind, and that second */
   readonly waitMs?: number;
   /** What its processes do when it dies. */
   readonly onMasterExit: OnMasterExit;
@@ -129,11 +129,12 @@ export class Master {
    * @throws {GW_ERR_PROCESS_FAILED} when a process ends before it was ready
    */
   async start(): Promise<StartReport> {
-    const readyBy = performance.now() + (this.#options.waitMs ?? 0);
+    const { waitMs } = this.#options;
+    const readyBy = performance.now() + (waitMs ?? 0);
     await this.takeCharge();
     try {
       await this.#listenForProbes();
-      await this.#supervisor.start();
+      await this.#supervisor.start(waitMs === undefined ? undefined : readyBy);
       const { attached, warnings, failures } = this.#supervisor;
       this.#logger.info({ attached }, 'started');
       if (this.#options.watch === true) this.#watch();

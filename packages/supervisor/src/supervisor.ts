@@ -136,14 +136,15 @@ export class Supervisor {
   /**
    * Starts all children that do not run yet, kind after kind, and resolves once they have started.
    *
-   * Children that are merely slow do not fail the start: after `readyTimeoutMs` it goes on without them.
+   * Slow children do not fail the start: after `readyTimeoutMs`, and past `readyBy`, it goes on without them.
    * Beside processes of an earlier master no failure does: the process is started again, and a warning says so.
    *
+   * @param readyBy - on the clock of `performance.now()`
    * @throws {GW_ERR_PROCESS_FAILED} when a child ends before it was ready; the others still run
    * @throws {GW_ERR_PHASE} when it is stopped meanwhile
    */
-  async start(): Promise<void> {
-    for (const role of startOrder) await this.#startStage(role);
+  async start(readyBy: number = Number.POSITIVE_INFINITY): Promise<void> {
+    for (const role of startOrder) await this.#startStage(role, readyBy);
     this.#isStarted = true;
     await this.#stopSurplus(gracefulStop(this.#options.stopTimeoutMs));
   }
@@ -275,13 +276,14 @@ export class Supervisor {
     await Promise.all(attaching);
   }
 
-  async #startStage(role: Role): Promise<void> {
+  async #startStage(role: Role, readyBy: number): Promise<void> {
     if (this.#stopping !== undefined) {
       throw new GatewayWorkerError('GW_ERR_PHASE', 'stopped before everything was started');
     }
     const handles = this.#ofRole(role);
     const timer = new AbortController();
-    const deadline = sleep(this.#options.readyTimeoutMs, undefined, { signal: timer.signal }).then(
+    const waitMs = Math.min(this.#options.readyTimeoutMs, Math.max(0, readyBy - performance.now()));
+    const deadline = sleep(waitMs, undefined, { signal: timer.signal }).then(
       () => {
         for (const handle of handles) handle.keepTrying();
       },

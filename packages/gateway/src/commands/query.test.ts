@@ -188,3 +188,9 @@ test('a list is of the moment of its query, whenever its entries are made', () =
     ],
   ]);
 });
+
+test('query: a uid that is named twice is refused, whatever clients it has', () => {
+  const { state } = createState();
+  const query = { kind: 'batchGetClientIdByUid', uids: ['anna', 'bob', 'anna'] } as const;
+  expect(() => answerQuery(state, query)).toThrow('uids names one uid twice');
+});

@@ -34,11 +34,7 @@ export function answerQuery(
     case 'getClientIdByUid':
       return clientIds(state, state.uids.get(query.uid) ?? []);
     case 'batchGetClientIdByUid':
-      return listOfIds(
-        state,
-        query.uids.map((uid) => [...(state.uids.get(uid) ?? [])]),
-        (_, ids) => ids,
-      );
+      return clientIdsByUid(state, query.uids);
     case 'getClientIdListByGroup':
       return clientIds(state, state.groups.get(query.group) ?? []);
     case 'getClientIdCountByGroup':
@@ -90,6 +86,18 @@ function clientIds(state: GatewayState, clients: Iterable<ClientConnection>): Li
   return new ListAnswer(noted.length, noted.length * CLIENT_ID_BYTES, (index) =>
     toId(noted, index),
   );
+}
+
+/** A list for each uid. A uid that is named again has the same list: a frame must not cost its length times the clients. */
+function clientIdsByUid(state: GatewayState, named: readonly string[]): ListAnswer {
+  const lists = new Map<string, readonly ClientConnection[]>();
+  for (const uid of named) {
+    if (!lists.has(uid)) lists.set(uid, [...(state.uids.get(uid) ?? [])]);
+  }
+  if (lists.size < named.length) {
+    throw new GatewayWorkerError('GW_ERR_FRAME_MALFORMED', 'query: uids names one uid twice');
+  }
+  return listOfIds(state, [...lists.values()], (_, ids) => ids);
 }
 
 /** The uids of these clients, each once. */

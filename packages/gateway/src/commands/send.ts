@@ -49,7 +49,7 @@ export function sendToGroups(state: GatewayState, reader: ByteReader): void {
     return;
   }
   const receivers = new Set<ClientConnection>();
-  for (const group of groups) {
+  for (const group of new Set(groups)) {
     for (const client of state.groups.get(group) ?? nobody) receivers.add(client);
   }
   sendTo(state, reader, receivers, excluded);

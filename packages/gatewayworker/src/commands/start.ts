@@ -69,12 +69,13 @@ export async function start(
   }
   const watch = flags.watch === true;
   const onMasterExit = options.onMasterExit ?? OnMasterExit.stop;
+  const waitMs = waitTime(flags);
   const master = new Master(declared, {
     ...fixed,
     onMasterExit,
     logToStdout: true,
     watch,
-    waitMs: waitTime(flags) ?? 0,
+    ...(waitMs !== undefined && { waitMs }),
   });
   const report = await master.start();
   printReport(report, options.pidFile);
