@@ -106,8 +106,14 @@ describe.each(databaseKinds)('on $title', (kind) => {
   }
 
   async function historyOf({ http }: Person, conversationId: string): Promise<readonly Message[]> {
-    const path = `/api/conversations/${conversationId}/messages?after=0&limit=100`;
-    return (await http.get<MessagesBody>(path)).messages;
+    const path = `/api/conversations/${conversationId}/messages`;
+    const history: Message[] = [];
+    for (;;) {
+      const after = history.at(-1)?.seq ?? 0;
+      const { messages } = await http.get<MessagesBody>(`${path}?after=${after}&limit=100`);
+      history.push(...messages);
+      if (messages.length < 100) return history;
+    }
   }
 
   async function conversationOf({ http }: Person, id: string): Promise<Conversation> {
