@@ -83,15 +83,19 @@ async function say(speaker: Member, listeners: readonly Member[], text: string):
   );
 }
 
-test('clients are spread evenly over gateway processes and workers, and reach each other', async () => {
+test('cluster: clients of all gateway processes and workers reach each other', async () => {
   const { cluster, enter } = await startRoom();
   const members: Member[] = [];
-  for (let index = 0; index < 8; index += 1) members.push(await enter(`m${index}`));
-  const gateways = [...new Set(members.map(({ gateway }) => gateway))];
-  const workers = [...new Set(members.map(({ workerPid }) => workerPid))];
-  expect(gateways).toHaveLength(2);
-  expect(workers).toHaveLength(2);
-  expect(members.filter(({ gateway }) => gateway === gateways[0])).toHaveLength(4);
+  const gateways = new Set<string>();
+  const workers = new Set<number>();
+  // The kernel chooses the process that accepts, evenly in large numbers only.
+  for (let index = 0; index < 8 || gateways.size < 2 || workers.size < 2; index += 1) {
+    if (index === 100) throw new Error(`${gateways.size} gateways, ${workers.size} workers`);
+    const member = await enter(`m${index}`);
+    members.push(member);
+    gateways.add(member.gateway);
+    workers.add(member.workerPid);
+  }
   for (const speaker of members) await say(speaker, members, `from ${speaker.id}`);
   expect(await cluster.stop()).toBe(0);
   expect((await members[0]?.client.ended)?.code).toBe(1001);
