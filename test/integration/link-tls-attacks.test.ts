@@ -194,7 +194,7 @@ async function dialInVain(port: number, reason: RegExp, connectTimeoutMs = 600):
     return log.lines.length > 0 && log.lines;
   });
   expect(lines).toMatchObject([
-    { msg: 'inner link not up, dialing on', reason: expect.stringMatching(reason) },
+    { msg: 'inner link not connected, retrying', reason: expect.stringMatching(reason) },
   ]);
 }
 

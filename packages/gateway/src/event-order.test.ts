@@ -47,6 +47,11 @@ class Worker {
   }
 
   #take(command: number, body: Buffer): void {
+    if (command === Command.Ping) {
+      // It lives: clients may move to it.
+      this.link.connection.reads += 1;
+      return;
+    }
     if (this.isDrained) this.breaches.push(`command ${command} after the drain`);
     if (command === Command.WorkerDrained) {
       this.isDrained = true;
