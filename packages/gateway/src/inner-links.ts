@@ -88,7 +88,11 @@ export class InnerLinks {
       answers.close();
       this.#interest.unfollow(interest);
       const bound = { peer, address: connection.remoteAddress, reason: reason?.message };
-      if (reason !== undefined) this.#state.logger.info(bound, 'inner link ended');
+      if (reason !== undefined) {
+        // A peer that died is reported by its master; one that breaks the protocol is a fault to look into.
+        const level = String(Reflect.get(reason, 'code')).startsWith('GW_ERR_') ? 'warn' : 'info';
+        this.#state.logger[level](bound, 'inner link ended');
+      }
       if (worker === undefined) return;
       this.#workers.delete(worker);
       worker.handshakes.rejectAll(new GatewayWorkerError('GW_ERR_LINK_CLOSED'));
