@@ -10,6 +10,7 @@ import {
   nodeFlags,
   openClient,
   runCommand,
+  skipReason,
   startCluster,
   temporaryFolder,
 } from '@gatewayworker/testing';
@@ -223,3 +224,28 @@ test('start: says in one sentence that the log file cannot be written', async ()
     );
   }
 });
+
+const noMounts = skipReason('tmpfs');
+
+test.skipIf(noMounts)(
+  `start: names pidFile and logFile in a folder that is read-only${noMounts}`,
+  async () => {
+    const { folder, file, env } = await writeApplication();
+    // Modes do not hold for root; a read-only mount does, in a namespace that ends with the command.
+    const mount = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"';
+    for (const command of [['start'], ['start', '-d']]) {
+      const line = ['sh', '-c', mount, 'sh', folder.path, process.execPath, file, ...command];
+      const { LOG_FILE: _, ...byDefault } = { ...process.env, ...env };
+      const answer = spawnSync('unshare', ['--mount', ...line], {
+        encoding: 'utf8',
+        env: byDefault,
+      });
+      expect(answer).toMatchObject({
+        status: 1,
+        stdout: '',
+        stderr: `option run.logFile is "${join(folder.path, 'start.log')}"; it cannot be written: the file system is read-only. Allowed: pidFile and logFile in folders that this user can write\n`,
+      });
+    }
+    expect(fs.readdirSync(folder.path).sort()).toEqual(['events.js', 'start.js']);
+  },
+);
