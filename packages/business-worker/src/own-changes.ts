@@ -96,7 +96,19 @@ export class OwnChanges {
   }
 
   /**
-   * Applies somebody else's change beside the own changes that come after it.
+   * Forgets the own changes that the gateway has applied.
+   *
+   * @param applied - how many it has applied
+   * @returns true when none is left
+   */
+  confirm(applied: number): boolean {
+    this.#session.forget(applied);
+    return this.#count <= applied;
+  }
+
+  /**
+   * Applies another process's change beside the own changes that come after it: those that `confirm`
+   * has left.
    *
    * @param session - the session as this worker knows it
    * @param applied - how many of the own changes came before it
@@ -109,9 +121,7 @@ export class OwnChanges {
   ): SessionData | undefined {
     // A change of the whole that comes after it leaves nothing of it.
     if (this.#session.whole > applied) return session;
-    this.#session.forget(applied);
     const changed = applySessionDelta(session, delta);
-    if (this.#count <= applied) return changed;
     // A change that comes after it leaves a session behind, an empty one at the least.
     return this.#session.restore(changed ?? {}, session ?? {}, applied);
   }

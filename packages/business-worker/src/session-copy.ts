@@ -1,6 +1,6 @@
 import { packSession } from '@gatewayworker/client';
 import {
-  applySessionDelta,
+  applyPackedSessionDelta,
   diffSession,
   isPlainObject,
   isSameValue,
@@ -23,8 +23,10 @@ export class SessionCopy {
   /** Made with the first own change: most clients have none. */
   #ownChanges: OwnChanges | undefined;
   #value: SessionData | undefined;
-  /** True once the object stands for the packed state. */
+  /** True once there is an object, or a callback has unset it. */
   #isLoaded = false;
+  /** The state that the object was last brought up to. */
+  #loaded: Uint8Array | undefined;
   /** True when a callback may have changed the object. */
   #isTouched = false;
 
@@ -36,10 +38,7 @@ export class SessionCopy {
   /** The object that callbacks read and change. */
   get value(): SessionData | undefined {
     this.#isTouched = true;
-    if (!this.#isLoaded) {
-      this.#value = parseSession(this.#packed);
-      this.#isLoaded = true;
-    }
+    this.#load();
     return this.#value;
   }
 
@@ -50,6 +49,7 @@ export class SessionCopy {
     }
     this.#value = value;
     this.#isLoaded = true;
+    this.#loaded = this.#packed;
     this.#isTouched = true;
   }
 
@@ -66,6 +66,7 @@ export class SessionCopy {
     if (isSameBytes(packed, this.#packed)) return undefined;
     const delta = diffSession(parseSession(this.#packed), parseSession(packed));
     this.#packed = packed;
+    this.#loaded = packed;
     if (delta !== undefined) this.#addOwn(delta);
     return delta;
   }
@@ -78,21 +79,24 @@ export class SessionCopy {
    * @param applied - how many of this worker's own changes the gateway applied before it
    */
   applyForeignChange(delta: SessionDelta, applied: number): void {
-    const before = parseSession(this.#packed);
     const own = this.#ownChanges;
-    this.#takeOver(
-      before,
-      own === undefined
-        ? applySessionDelta(before, delta)
-        : own.applyForeign(before, delta, applied),
-    );
+    if (own === undefined || own.confirm(applied)) {
+      this.#apply(delta);
+      return;
+    }
+    const before = parseSession(this.#packed);
+    const after = own.applyForeign(before, delta, applied);
+    if (after !== before) this.#takeOver(after === undefined ? undefined : packValue(after));
   }
 
   /** Takes over a change that this worker has sent to the gateway beside what callbacks change. */
   applyOwnChange(delta: SessionDelta): void {
-    const before = parseSession(this.#packed);
     this.#addOwn(delta);
-    this.#takeOver(before, applySessionDelta(before, delta));
+    this.#apply(delta);
+  }
+
+  #apply(delta: SessionDelta): void {
+    this.#takeOver(applyPackedSessionDelta(this.#packed, delta));
   }
 
   #addOwn(delta: SessionDelta): void {
@@ -101,13 +105,25 @@ export class SessionCopy {
   }
 
   /** The state at the gateway becomes another. */
-  #takeOver(before: SessionData | undefined, after: SessionData | undefined): void {
-    if (after === before) return;
-    this.#packed = after === undefined ? undefined : packValue(after);
-    if (!this.#isLoaded) return;
+  #takeOver(packed: Uint8Array | undefined): void {
+    this.#packed = packed;
+    // Unpacking a large session is expensive: many changes between two callbacks cost it once.
+    if (this.#isTouched) this.#load();
+  }
+
+  /** Brings the object up to the state at the gateway. */
+  #load(): void {
+    const before = this.#loaded;
+    this.#loaded = this.#packed;
+    if (!this.#isLoaded) {
+      this.#value = parseSession(this.#packed);
+      this.#isLoaded = true;
+      return;
+    }
+    if (before === this.#packed) return;
     try {
       // Objects of its own: those of the change are still to be sent, whatever callbacks do to theirs.
-      this.#value = mergeState(this.#value, before, parseSession(this.#packed));
+      this.#value = mergeState(this.#value, parseSession(before), parseSession(this.#packed));
     } catch {
       // Reading it ran code of the application. `takeChange` reports what cannot be read.
     }

@@ -30,7 +30,12 @@ export function checkMsgpack(bytes: Uint8Array, maxLevels: number = MAX_LEVELS):
 }
 
 // An end past the end of the bytes is noticed by the read that follows, or by the caller at last.
-function endOfValue(bytes: Uint8Array, start: number, levels: number): number {
+/**
+ * Finds the byte after a value.
+ *
+ * @throws {GW_ERR_FRAME_MALFORMED} when it is none that `checkMsgpack` accepts
+ */
+export function endOfValue(bytes: Uint8Array, start: number, levels: number = MAX_LEVELS): number {
   const token = bytes[start];
   if (token === undefined) throw malformed('it ends within a value');
   const next = start + 1;

@@ -99,6 +99,7 @@ export {
   type Welcome,
   type WorkerList,
 } from './messages.ts';
+export { applyPackedSessionDelta } from './packed-session.ts';
 export { type Payload, PayloadFlag, readIsBinary } from './payload.ts';
 export type {
   AskedQuery,

@@ -1,6 +1,6 @@
 import { GatewayWorkerError, toError } from '@gatewayworker/core';
 import {
-  applySessionDelta,
+  applyPackedSessionDelta,
   checkMsgpack,
   isPlainObject,
   MAX_SESSION_BYTES,
@@ -43,8 +43,7 @@ export class SessionStore {
    * 100 levels deep; it then stays as it is
    */
   apply(delta: SessionDelta): SessionDelta {
-    const session = applySessionDelta(this.#read(), delta);
-    const packed = session === undefined ? undefined : packValue(session);
+    const packed = applyPackedSessionDelta(this.#packed, delta);
     if (packed !== undefined) assertSession(packed);
     this.#packed = packed;
     return delta;
@@ -52,17 +51,12 @@ export class SessionStore {
 
   /** The change that makes any copy of the session the same as this one. */
   whole(): SessionDelta {
-    const session = this.#read();
-    return session === undefined ? unsetSession() : replaceSession(session);
+    return this.#packed === undefined ? unsetSession() : replaceSession(parseSession(this.#packed));
   }
 
   /** Takes a session that was packed elsewhere. */
   restore(packed: Uint8Array | undefined): void {
     this.#packed = packed === undefined ? undefined : packValue(parseSession(packed));
-  }
-
-  #read(): SessionData | undefined {
-    return this.#packed === undefined ? undefined : parseSession(this.#packed);
   }
 }
 
