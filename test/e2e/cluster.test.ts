@@ -17,6 +17,7 @@ const secretKey = 'a key that no log line may show';
 
 /** A client and what the cluster told it on connecting. */
 interface Member {
+  readonly name: string;
   readonly client: TestClient;
   readonly id: string;
   readonly gateway: string;
@@ -43,7 +44,7 @@ async function startRoom(): Promise<Room> {
     const client = await openClient(gateway, `/?name=${name}`);
     onTestFinished(() => client.terminate());
     const [, id = '', pid] = String(await client.next()).split(' ');
-    return { client, id, gateway: id.slice(0, 5), workerPid: Number(pid) };
+    return { name, client, id, gateway: id.slice(0, 5), workerPid: Number(pid) };
   };
   return { cluster, registerAddress: `127.0.0.1:${register}`, gatewayPort: gateway, enter };
 }
@@ -163,7 +164,7 @@ test('kill -9 of a gateway: its clients end once, the other clients stay', async
   const survivors = members.filter(({ client }) => client.isOpen);
   expect(new Set(gone.map(({ gateway }) => gateway)).size).toBe(1);
   expect(new Set(survivors.map(({ gateway }) => gateway)).size).toBe(1);
-  const names = gone.map(({ id }) => id);
+  const names = gone.map(({ name }) => name);
   for (const { client } of survivors) {
     await eventually(() =>
       names.every((name) => client.messages.includes(`left ${name} gateway-lost`)),

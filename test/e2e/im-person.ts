@@ -101,8 +101,9 @@ export class ImPerson {
 
   /** How much is new, as the list shows it; 0 when nothing is. */
   async unread(title: string): Promise<number> {
-    const badge = this.chat(title).locator('.badge');
-    return (await badge.count()) === 0 ? 0 : Number.parseInt((await badge.textContent()) ?? '', 10);
+    // Read in one step: a badge that goes between two would be waited for.
+    const [badge] = await this.chat(title).locator('.badge').allTextContents();
+    return badge === undefined ? 0 : Number.parseInt(badge, 10);
   }
 
   get field(): Locator {
