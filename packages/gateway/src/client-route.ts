@@ -40,8 +40,7 @@ export class ClientRoute {
     if (worker === undefined) {
       this.unbound.add(client);
     } else if (event.kind === 'closed') {
-      worker.clients.delete(client);
-      worker.leaving.set(client.connection, client);
+      worker.keepLeaving(client);
     }
     this.held.add(client, event);
   }

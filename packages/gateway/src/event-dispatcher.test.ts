@@ -193,17 +193,55 @@ test('dispatcher: takes one message that is larger than the bytes in flight allo
   expect(client.pauses).toEqual([true, false]);
 });
 
-test('dispatcher: pauses who sends to a worker past its bytes in flight', () => {
+test('dispatcher: gives a worker past its bytes in flight nothing, and pauses senders', () => {
   const limits = new LimitCounters();
   const dispatcher = create({ maxEventBytesInFlightPerWorker: 2000 }, limits);
   const worker = new Worker(0);
   dispatcher.addWorker(worker.link);
-  const [one, two] = [new Client(1), new Client(2)];
-  say(dispatcher, one, 'x'.repeat(1500));
-  say(dispatcher, two, 'x'.repeat(600));
-  expect([one.pauses, two.pauses, limits.eventBytesInFlight]).toEqual([[], [true], 1]);
+  const [one, two, three] = [new Client(1), new Client(2), new Client(3)];
+  const [four, five] = [new Client(4), new Client(5)];
+  for (const client of [one, two, three, four, five]) say(dispatcher, client, 'x'.repeat(1500));
+  expect(worker.take().filter((line) => line.includes('text'))).toHaveLength(2);
+  expect(worker.link.eventBytesInFlight).toBe(3000);
+  expect([one.pauses, two.pauses, three.pauses]).toEqual([[], [true], [true]]);
+  expect([limits.eventBytesInFlight, dispatcher.heldEvents]).toEqual([4, 3]);
+  // More than half is in flight.
   dispatcher.handleFinished(worker.link, one, { count: 1, byteLength: 1500 });
-  expect(two.pauses).toEqual([true, false]);
+  expect(dispatcher.heldEvents).toBe(3);
+  dispatcher.handleFinished(worker.link, two, { count: 1, byteLength: 1500 });
+  expect(worker.take()).toEqual([
+    expect.stringContaining('3 text'),
+    expect.stringContaining('4 text'),
+  ]);
+  expect([two.pauses, four.pauses, five.pauses]).toEqual([[true, false], [true, false], [true]]);
+});
+
+test('dispatcher: keeps the order of a client whose worker is full, its end included', () => {
+  const dispatcher = create({ maxEventBytesInFlightPerWorker: 10 });
+  const [worker, next] = [new Worker(0), new Worker(1)];
+  worker.link.redelivers = true;
+  dispatcher.addWorker(worker.link);
+  const [one, two] = [new Client(1), new Client(2)];
+  say(dispatcher, one, 'x'.repeat(10));
+  for (const text of ['a', 'b']) say(dispatcher, two, text);
+  dispatcher.dispatchClosed(two, closure);
+  expect(worker.take().filter((line) => line.startsWith('2'))).toEqual(['2 attached']);
+  dispatcher.handleFinished(worker.link, one, { count: 1, byteLength: 10 });
+  expect(worker.take()).toEqual(['2 text a', '2 text b', '2 closed by client']);
+
+  say(dispatcher, one, 'x'.repeat(10));
+  const three = new Client(3);
+  say(dispatcher, three, 'held');
+  dispatcher.dispatchClosed(three, closure);
+  dispatcher.removeWorker(worker.link);
+  expect(dispatcher.heldEvents).toBe(3 + 1 + 2);
+  dispatcher.addWorker(next.link);
+  expect(next.take().at(-1)).toBe('3 attached');
+  dispatcher.handleFinished(next.link, one, { count: 1, byteLength: 10 });
+  expect(next.take()).toEqual([
+    ...['2 text a again', '2 text b again', '2 closed by client again'],
+    ...['3 text held', '3 closed by client'],
+  ]);
 });
 
 test('dispatcher: a worker cannot finish more bytes than it has', () => {
@@ -258,7 +296,7 @@ test('stops reading from those who send to a worker with too many events, until 
   for (const client of [one, two, one, two, three]) say(dispatcher, client, 'x');
   expect([one.pauses, two.pauses, three.pauses]).toEqual([[], [true], [true]]);
   expect(limits.eventsInFlight).toBe(2);
-  dispatcher.handleFinished(worker.link, one, { count: 2, byteLength: 0 });
+  dispatcher.handleFinished(worker.link, one, { count: 1, byteLength: 0 });
   expect([two.pauses, three.pauses]).toEqual([[true], [true]]);
   dispatcher.handleFinished(worker.link, two, { count: 1, byteLength: 0 });
   expect(two.pauses.concat(three.pauses)).toEqual([true, false, true, false]);

@@ -62,7 +62,9 @@ export class EventDispatcher {
     this.#options = options;
     this.#routes = context.routes;
     this.#limits = context.limits;
-    this.#inFlight = new EventsInFlight(options, context.limits);
+    this.#inFlight = new EventsInFlight(options, context.limits, (worker, client) =>
+      this.#giveHeld(worker, client),
+    );
     this.#logger = context.logger;
     const { guard } = context;
     this.#drains = new WorkerDrains(guard, (client) => {
@@ -148,7 +150,7 @@ export class EventDispatcher {
     const route = this.#routeOf(client);
     client.isSilent = true;
     client.unfinished = undefined;
-    route.held.take(client);
+    route.held.drop(client);
     route.unbound.delete(client);
     worker?.detach(client);
   }
@@ -199,9 +201,7 @@ export class EventDispatcher {
     worker.isAway = false;
     this.#routes.ofWorker(worker.name).workers.refresh();
     for (const client of [...worker.clients, ...worker.leaving.values()]) {
-      if (client.held === undefined) continue;
-      if (worker.isDraining) this.#drains.leave(worker, client);
-      else this.#release(client, worker);
+      if (client.held !== undefined) this.#giveHeld(worker, client);
     }
   }
 
@@ -215,7 +215,7 @@ export class EventDispatcher {
     this.#routes.ofWorker(worker.name).workers.remove(worker);
     this.#drains.remove(worker);
     worker.resumeClients();
-    worker.resumeHeldUp();
+    for (const client of worker.heldUpClients) worker.resumeHeldUp(client);
     let kept = 0;
     for (const client of [...worker.clients, ...worker.leaving.values()]) {
       kept += this.#takeFrom(client, worker) ?? 0;
@@ -267,7 +267,8 @@ export class EventDispatcher {
   #begin(client: ClientConnection, byteLength = 0): WorkerLink | undefined {
     let worker = client.worker ?? this.#bind(client);
     if (worker?.isDraining) worker = this.#drains.leave(worker, client) ? client.worker : undefined;
-    if (worker?.isAway) worker = undefined;
+    if (client.held !== undefined || worker?.isAway) worker = undefined;
+    if (worker !== undefined && this.#inFlight.limitWorker(worker, client)) worker = undefined;
     client.eventsInFlight += 1;
     client.eventBytesInFlight += byteLength;
     if (worker !== undefined) {
@@ -282,7 +283,8 @@ export class EventDispatcher {
     if (client.unfinished !== undefined) {
       client.unfinished.splice(0, count);
       if (client.unfinished.length === 0) client.unfinished = undefined;
-      if (client.unfinished === undefined) worker.leaving.delete(client.connection);
+      const isDone = client.unfinished === undefined && client.held === undefined;
+      if (isDone) worker.leaving.delete(client.connection);
     }
     if (worker.isDraining) this.#drains.leave(worker, client);
     this.#inFlight.freeClient(client);
@@ -316,8 +318,10 @@ export class EventDispatcher {
     this.#release(client, worker);
   }
 
+  /** Holds what a dead worker had not finished, for the next one; answers how many events. */
   #takeClient(client: ClientConnection, worker: WorkerLink): number {
-    const kept = this.#takeBack(client);
+    const kept = takeUnfinished(client, this.#logger);
+    this.#routeOf(client).held.putBack(client, kept);
     client.eventsInFlight = client.held?.length ?? 0;
     client.eventBytesInFlight = payloadBytes(client.held);
     if (!this.#inFlight.isFull(client)) client.resume(PauseReason.EventsInFlight);
@@ -325,20 +329,20 @@ export class EventDispatcher {
     if (worker.clients.has(client) || client.held !== undefined) {
       this.#routeOf(client).unbind(client);
     }
-    return kept;
-  }
-
-  /** Holds what a dead worker had not finished, for the next one; answers how many events. */
-  #takeBack(client: ClientConnection): number {
-    const kept = takeUnfinished(client, this.#logger);
-    this.#routeOf(client).held.putBack(client, kept);
     return kept.length;
   }
 
-  /** Gives the worker the events that were held for it. */
+  /** Gives what is held for a client to its worker, or to another one when that drains. */
+  #giveHeld(worker: WorkerLink, client: ClientConnection): void {
+    if (worker.isDraining) this.#drains.leave(worker, client);
+    else this.#release(client, worker);
+  }
+
+  /** Gives the worker the events that were held for it, until it is full. */
   #release(client: ClientConnection, worker: WorkerLink): void {
     if (worker.isAway) return;
-    for (const event of this.#routeOf(client).held.take(client)) {
+    const isFull = () => client.held !== undefined && this.#inFlight.limitWorker(worker, client);
+    for (const event of this.#routeOf(client).held.take(client, isFull)) {
       worker.eventsInFlight += 1;
       worker.eventBytesInFlight += payloadLength(event);
       this.#give(client, worker, event);

@@ -11,6 +11,7 @@ import { silentSocket } from './transports/client-socket.fixture.ts';
 import { WorkerLink } from './worker-link.ts';
 
 const CLIENTS = 4;
+const MAX_EVENTS_PER_WORKER = 6;
 
 /** Clients and workers of an even number go by the first, the others by the second. */
 const routes = { '/even': 'even', '/odd': 'odd' };
@@ -111,7 +112,7 @@ class World {
     this.#dispatcher = create(
       {
         maxEventsInFlight: 4,
-        maxEventsInFlightPerWorker: 6,
+        maxEventsInFlightPerWorker: MAX_EVENTS_PER_WORKER,
         maxEventBytesInFlight: 1_048_576,
         maxEventBytesInFlightPerWorker: 1_048_576,
         maxHeldBytes: 1024,
@@ -186,7 +187,11 @@ class World {
 
   /** Lets the workers read what they were sent. */
   look(): void {
-    for (const { link } of this.workers) link.connection.output.flush();
+    for (const { link } of this.workers) {
+      link.connection.output.flush();
+      const { id, eventsInFlight } = link;
+      if (eventsInFlight > MAX_EVENTS_PER_WORKER) this.breaches.push(`${id} has too many events`);
+    }
     for (let id = 0; id < CLIENTS; id += 1) {
       const busy = this.workers.filter(({ unfinished }) => (unfinished.get(id)?.length ?? 0) > 0);
       if (busy.length > 1) this.breaches.push(`${id} is at ${busy.length} workers at once`);

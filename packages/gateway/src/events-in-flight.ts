@@ -22,10 +22,17 @@ export interface EventsInFlightOptions {
 export class EventsInFlight {
   readonly #options: EventsInFlightOptions;
   readonly #limits: LimitCounters;
+  readonly #giveHeld: (worker: WorkerLink, client: ClientConnection) => void;
 
-  constructor(options: EventsInFlightOptions, limits: LimitCounters) {
+  /** @param giveHeld - gives a worker what is held for one of its clients, until the worker is full again */
+  constructor(
+    options: EventsInFlightOptions,
+    limits: LimitCounters,
+    giveHeld: (worker: WorkerLink, client: ClientConnection) => void,
+  ) {
     this.#options = options;
     this.#limits = limits;
+    this.#giveHeld = giveHeld;
   }
 
   /** Tells whether a client has as many events, or bytes of events, in flight as it may. */
@@ -49,20 +56,38 @@ export class EventsInFlight {
     client.resume(PauseReason.EventsInFlight);
   }
 
-  /** Stops reading from a client that sends more than its worker may have of all clients. */
-  limitWorker(worker: WorkerLink, client: ClientConnection): void {
-    const { maxEventsInFlightPerWorker, maxEventBytesInFlightPerWorker } = this.#options;
-    const isOverNumber = worker.eventsInFlight >= maxEventsInFlightPerWorker;
-    const isOverBytes = worker.eventBytesInFlight >= maxEventBytesInFlightPerWorker;
-    if ((isOverNumber || isOverBytes) && worker.holdUpClient(client)) this.#count(isOverNumber);
+  /**
+   * Stops reading from a client whose worker has as much of all clients as it may have.
+   *
+   * @returns whether the worker is full: what the client sends next must be held
+   */
+  limitWorker(worker: WorkerLink, client: ClientConnection): boolean {
+    if (!this.#isWorkerFull(worker)) return false;
+    if (worker.holdUpClient(client)) {
+      this.#count(worker.eventsInFlight >= this.#options.maxEventsInFlightPerWorker);
+    }
+    return true;
   }
 
-  /** Reads on from the clients of a worker that has half of it finished. */
+  /** Gives a worker that has half of it finished what was held, and reads on from its clients. */
   freeWorker(worker: WorkerLink): void {
     const { maxEventsInFlightPerWorker, maxEventBytesInFlightPerWorker } = this.#options;
     if (worker.eventsInFlight > maxEventsInFlightPerWorker >> 1) return;
     if (worker.eventBytesInFlight > maxEventBytesInFlightPerWorker / 2) return;
-    worker.resumeHeldUp();
+    for (const client of worker.heldUpClients) {
+      if (this.#isWorkerFull(worker)) return;
+      if (client.held !== undefined) this.#giveHeld(worker, client);
+      // A worker that drains gets no more: its clients leave it when it has finished their events.
+      if (client.held === undefined || worker.isDraining) worker.resumeHeldUp(client);
+    }
+  }
+
+  #isWorkerFull({ eventsInFlight, eventBytesInFlight }: WorkerLink): boolean {
+    const { maxEventsInFlightPerWorker, maxEventBytesInFlightPerWorker } = this.#options;
+    return (
+      eventsInFlight >= maxEventsInFlightPerWorker ||
+      eventBytesInFlight >= maxEventBytesInFlightPerWorker
+    );
   }
 
   #count(isOverNumber: boolean): void {

@@ -84,16 +84,23 @@ export class HeldEvents {
     for (const event of events) this.#handleAdded(client, event);
   }
 
-  /** Takes the events that are held for a client, in order. */
-  take(client: ClientConnection): readonly ClientEvent[] {
-    const events = client.held;
-    if (events === undefined) return [];
-    client.held = undefined;
+  /** Takes the events that are held for a client, in order, until `isFull` answers true; their time is over. */
+  *take(client: ClientConnection, isFull?: () => boolean): Generator<ClientEvent> {
     this.#since.delete(client);
-    this.#count -= events.length;
-    for (const event of events) this.#bytes -= heldBytes(event);
-    if (this.#bytes <= this.#options.maxHeldBytes) this.#resume();
-    return events;
+    while (isFull?.() !== true) {
+      const event = client.held?.shift();
+      if (event === undefined) return;
+      if (client.held?.length === 0) client.held = undefined;
+      this.#count -= 1;
+      this.#bytes -= heldBytes(event);
+      if (this.#bytes <= this.#options.maxHeldBytes) this.#resume();
+      yield event;
+    }
+  }
+
+  /** Drops the events that are held for a client; answers them. */
+  drop(client: ClientConnection): readonly ClientEvent[] {
+    return [...this.take(client)];
   }
 
   /** A client has lost its worker: the time of what is held for it runs. */
@@ -157,7 +164,7 @@ export class HeldEvents {
 
   /** Drops what is held for a client, but its end if a worker knows of it; answers how many events. */
   #expire(client: ClientConnection): number {
-    const events = this.take(client);
+    const events = this.drop(client);
     client.eventsInFlight = 0;
     client.eventBytesInFlight = 0;
     const isUnknown = events[0]?.kind === 'connected';

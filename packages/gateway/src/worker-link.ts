@@ -28,17 +28,17 @@ export class WorkerLink implements RoutableWorker {
   isDrained = false;
   /**
    * Clients that are gone and have events that it has not finished, by connection: if it redelivers, and
-   * those whose end waits because it drains.
+   * those whose end waits because it drains or is full.
    */
   readonly leaving: Map<number, ClientConnection> = new Map();
   /** Events that it was given and has not finished. */
   eventsInFlight = 0;
   /** Bytes of the payloads of those events. */
   eventBytesInFlight = 0;
+  /** Clients that are not read from because the worker has too many events, in the order in which they go on. */
+  readonly heldUpClients: Set<ClientConnection> = new Set();
   /** Clients that are not read from because this link is full. */
   readonly #waitingClients = new Set<ClientConnection>();
-  /** Clients that are not read from because the worker has too many events. */
-  readonly #heldUpClients = new Set<ClientConnection>();
 
   constructor(connection: FrameConnection, hello: Hello) {
     this.connection = connection;
@@ -59,7 +59,7 @@ export class WorkerLink implements RoutableWorker {
     this.clients.delete(client);
     this.leaving.delete(client.connection);
     if (this.#waitingClients.delete(client)) client.resume(PauseReason.WorkerLinkFull);
-    if (this.#heldUpClients.delete(client)) client.resume(PauseReason.WorkerBusy);
+    this.resumeHeldUp(client);
     client.worker = undefined;
   }
 
@@ -71,6 +71,12 @@ export class WorkerLink implements RoutableWorker {
     }
   }
 
+  /** A client is gone, and the worker has yet to be told of it. */
+  keepLeaving(client: ClientConnection): void {
+    this.clients.delete(client);
+    this.leaving.set(client.connection, client);
+  }
+
   /** Stops reading from a client until the link has room. Answers false when it had been told so before. */
   pauseClient(client: ClientConnection): boolean {
     this.#waitingClients.add(client);
@@ -79,15 +85,14 @@ export class WorkerLink implements RoutableWorker {
 
   /** Stops reading from a client until the worker has handled events. Answers false when it had been told so before. */
   holdUpClient(client: ClientConnection): boolean {
-    this.#heldUpClients.add(client);
+    this.heldUpClients.add(client);
+    if (client.held?.at(-1)?.kind === 'closed') this.keepLeaving(client);
     return client.pause(PauseReason.WorkerBusy);
   }
 
-  /** Reads on from the clients that waited for the worker to handle events. */
-  resumeHeldUp(): void {
-    if (this.#heldUpClients.size === 0) return;
-    for (const client of this.#heldUpClients) client.resume(PauseReason.WorkerBusy);
-    this.#heldUpClients.clear();
+  /** Reads on from a client that waited for the worker to handle events. */
+  resumeHeldUp(client: ClientConnection): void {
+    if (this.heldUpClients.delete(client)) client.resume(PauseReason.WorkerBusy);
   }
 
   /** Reads on from the clients that waited for room on the link. */
