@@ -165,7 +165,9 @@ export class EventRunner {
 
   #connect(context: ClientContext): void | Promise<void> {
     const { onConnect, onWebSocketConnect } = this.#events;
-    const { clientId, request } = context;
+    const { clientId } = context;
+    // Each read of `request` parses it.
+    const request = onWebSocketConnect && context.request;
     if (onWebSocketConnect === undefined || request === undefined) {
       return onConnect?.(clientId, context);
     }

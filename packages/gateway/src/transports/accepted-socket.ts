@@ -69,7 +69,13 @@ export class AcceptedSocket implements Guarded {
     return false;
   }
 
-  /** The client has sent its handshake: its time runs no more, and errors are another's. */
+  /** The client has sent its handshake: its time runs no more. */
+  stopTimer(): void {
+    clearTimeout(this.#timer);
+    this.#context.inHandshake.delete(this.#raw);
+  }
+
+  /** The protocol takes over, errors of the socket included. */
   settle(): void {
     this.#settle();
   }
@@ -116,10 +122,9 @@ export class AcceptedSocket implements Guarded {
   }
 
   readonly #settle = (): void => {
-    clearTimeout(this.#timer);
+    this.stopTimer();
     this.#raw.off('close', this.#settle);
     this.#raw.off('error', ignoreError);
-    this.#context.inHandshake.delete(this.#raw);
   };
 }
 

@@ -61,6 +61,7 @@ export class ClientListener {
   readonly #context: AcceptedSocketContext;
   readonly #refusals: PacedLog;
   readonly #failures: PacedLog;
+  #port = 0;
   /** Connections that are not closed, those of clients included. */
   #open = 0;
   /** Connections that are refused with an answer for the want of a descriptor, and have not closed. */
@@ -107,7 +108,7 @@ export class ClientListener {
 
   /** Port it listens on; 0 before `listen`. */
   get port(): number {
-    return boundPort(this.#server);
+    return this.#port;
   }
 
   /** @throws {GW_ERR_LISTEN_FAILED} naming the address and the declaration */
@@ -115,6 +116,8 @@ export class ClientListener {
     const { address, openSocket, owner } = this.#options;
     const { host, port } = address;
     await listen(this.#server, { host, port, openSocket }, owner);
+    // Each call asks the system, and each client needs the port.
+    this.#port = boundPort(this.#server);
     this.#server.on('error', (error) => this.#failures.warn({ err: error }));
   }
 

@@ -16,11 +16,12 @@ const token = /^[\w!#$%&'*+.^`|~-]+$/;
  * Source: RFC 6455 4.2.1, 4.4.
  */
 export function checkHandshake(request: IncomingMessage): HandshakeRefusal | undefined {
-  const { method, headers, headersDistinct } = request;
+  const { method, headers, rawHeaders } = request;
   if (method !== 'GET') return refuse(405, 'a handshake is a GET', { Allow: 'GET' });
   // Node.js leaves this check out for a request with an `Upgrade`. Source: RFC 9112 3.2.
-  const [host = '', ...otherHosts] = headersDistinct['host'] ?? [];
-  if (host === '' || otherHosts.length > 0) return refuse(400, 'a handshake has one Host header');
+  if (!headers.host || countHosts(rawHeaders) > 1) {
+    return refuse(400, 'a handshake has one Host header');
+  }
   if (headers.upgrade?.toLowerCase() !== 'websocket') {
     return refuse(400, 'this port speaks websocket');
   }
@@ -35,6 +36,15 @@ export function checkHandshake(request: IncomingMessage): HandshakeRefusal | und
     return undefined;
   }
   return refuse(400, 'Sec-WebSocket-Protocol is a list of different tokens');
+}
+
+/** @param rawHeaders - names and values in turn */
+function countHosts(rawHeaders: readonly string[]): number {
+  let hosts = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (rawHeaders[index]?.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts;
 }
 
 function refuse(
@@ -60,9 +70,8 @@ export function formatRefusal({ status, reason, headers = {} }: HandshakeRefusal
 
 /** The parts of a handshake that applications see. */
 export function readRequest(request: IncomingMessage): ClientRequest {
-  const headers = Object.entries(request.headers).map(([name, value]): [string, string] => [
-    name,
-    Array.isArray(value) ? value.join(', ') : (value ?? ''),
-  ]);
-  return { url: request.url ?? '/', headers: Object.fromEntries(headers) };
+  // Node.js joins the lines of every other header.
+  const { 'set-cookie': cookies, ...headers } = request.headers;
+  const all = cookies === undefined ? headers : { ...headers, 'set-cookie': cookies.join(', ') };
+  return { url: request.url ?? '/', headers: all as Record<string, string> };
 }

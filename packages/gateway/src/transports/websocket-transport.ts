@@ -174,17 +174,15 @@ export class WebsocketTransport implements Transport {
     const remotePort = isForwarded ? 0 : accepted.remotePort;
     const candidate = { remoteAddress, remotePort, request: handshake };
     const refusal = this.#refusal(request, accepted, remoteAddress);
-    accepted.settle();
+    accepted.stopTimer();
     if (refusal !== undefined) {
       accepted.refuse(formatRefusal(refusal));
       return;
     }
-    // Until the websocket takes the socket over, an error here is the client's own.
-    socket.on('error', ignoreError);
     const decide = (decision: Admission | Refusal): void => {
       // Kept for the handshake only: an idle client should cost little.
       this.#accepted.delete(socket);
-      socket.off('error', ignoreError);
+      accepted.settle();
       if (decision.isAccepted) this.#complete(request, head, { accepted, candidate, decision });
       else accepted.refuse(formatRefusal(decision));
     };
@@ -233,6 +231,7 @@ export class WebsocketTransport implements Transport {
   /** Agrees with a client about compression: `ws` is left with the one offer that it is to accept. */
   #negotiate({ headers }: IncomingMessage): FrameDeflater | undefined {
     const offered = headers['sec-websocket-extensions'];
+    if (offered === undefined) return undefined;
     delete headers['sec-websocket-extensions'];
     const offer = chooseDeflateOffer(offered);
     if (this.#deflateThreshold === undefined || offer === undefined) return undefined;
@@ -291,7 +290,3 @@ const tooMany = {
   status: 429,
   reason: 'too many connections from this address',
 } as const;
-
-function ignoreError(): void {
-  // The socket closes by itself.
-}
