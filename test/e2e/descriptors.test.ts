@@ -1,7 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { eventually, isAlive, openTcpPeer, runCommand, skipReason } from '@gatewayworker/testing';
+import {
+  eventually,
+  isAlive,
+  openTcpPeer,
+  runCommand,
+  skipReason,
+  type TcpPeer,
+} from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { type EveryRow, everyRowFile, startEveryRow } from './fixtures/every-row/every-row.ts';
@@ -141,5 +148,55 @@ test.skipIf(skipped !== '')(
       hint: expect.stringContaining('ulimit -n'),
     });
     expect(logOf(row, 'there are free file descriptors again').length).toBeGreaterThan(0);
+  },
+);
+
+/** Opens connections that say nothing; answers how many the other side has closed. */
+async function openSilent(port: number, count: number): Promise<{ closed(): number; end(): void }> {
+  const peers: TcpPeer[] = [];
+  let closed = 0;
+  for (let opened = 0; opened < count; opened += 1) {
+    const peer = await openTcpPeer(port);
+    peers.push(peer);
+    void peer.ended.then(() => closed++);
+  }
+  const end = () => {
+    for (const peer of peers) peer.destroy();
+  };
+  onTestFinished(end);
+  return { closed: () => closed, end };
+}
+
+test.skipIf(skipped !== '')(
+  `register: out of descriptors, refuses links, is not ready, and recovers${skipped}`,
+  async () => {
+    const row = await startEveryRow([{ scheme: 'websocket', name: 'gate', count: 1 }]);
+    onTestFinished(() => row.dispose());
+    const { client } = await row.open();
+    const register = async () => (await row.processes('register'))[0];
+    const { pid = 0 } = (await register()) ?? {};
+    setLimit(pid, openDescriptors(pid) + 10);
+
+    // A stranger may say nothing for some seconds: these have all descriptors but those of the reserve.
+    const strangers = await openSilent(Number(row.registerAddress.split(':')[1]), 60);
+    await eventually(() => strangers.closed() >= 40);
+    const health = await command(row, 'health', '--ready');
+    expect(health.exitCode).toBe(1);
+    expect(health.stdout).toContain('too many open files: new links are refused');
+    expect(await register()).toMatchObject({
+      pid,
+      state: 'unready',
+      reasons: ['too many open files: new links are refused'],
+    });
+    client.send('linked before');
+    expect(await client.next()).toBe('linked before');
+
+    strangers.end();
+    await eventually(async () => (await register())?.['state'] === 'ready', patiently);
+    expect((await command(row, 'health', '--ready')).exitCode).toBe(0);
+    const api = await row.connectApi();
+    expect(await api.getAllClientIdCount()).toBe(1);
+    await api.close();
+    expect(Reflect.get(Object((await register())?.['limits']), 'descriptors')).toBeGreaterThan(0);
   },
 );

@@ -3,6 +3,7 @@ import { createServer, type Server, Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import type { DialerRole, Hello } from '@gatewayworker/protocol';
 import type { SecretKey } from './authentication.ts';
+import type { DescriptorReserve } from './descriptor-reserve.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
 import { FrameConnection } from './frame-connection.ts';
 import type { Guard } from './guard.ts';
@@ -40,6 +41,12 @@ export interface FrameServerOptions {
   readonly areLinksResumable?: boolean;
   readonly scheduler: FlushScheduler;
   readonly logger: Logger;
+  /**
+   * Refuses links while only the reserve of file descriptors is left.
+   *
+   * @default links may use the reserve, as those of a gateway do: they matter more than a new client
+   */
+  readonly descriptors?: DescriptorReserve;
   /** Takes a link that is up; sets its `onFrame` and `onClose` within the call. */
   readonly onLink: (connection: FrameConnection, hello: Hello) => void;
 }
@@ -54,6 +61,7 @@ export class FrameServer {
   readonly #guard: Guard;
   readonly #refusals: PacedLog;
   readonly #failures: PacedLog;
+  #refusedForDescriptors = 0;
   /** Links that can be resumed, by their id. */
   readonly #resumable = new Map<string, { connection: FrameConnection; dialer: string }>();
 
@@ -71,13 +79,18 @@ export class FrameServer {
         : this.#createTlsServer(tls, accept);
     this.#server.prependListener(
       'connection',
-      guard.wrap('link connection', (socket: Socket) => this.#limitUnproven(socket), destroy),
+      guard.wrap('link connection', (socket: Socket) => this.#handleConnection(socket), destroy),
     );
   }
 
   /** Number of links, those that are being set up and those that wait to be resumed included. */
   get connectionCount(): number {
     return this.#connections.size;
+  }
+
+  /** Connections closed at once because no file descriptor was left for them. */
+  get refusedForDescriptors(): number {
+    return this.#refusedForDescriptors;
   }
 
   /**
@@ -126,6 +139,17 @@ export class FrameServer {
     return server;
   }
 
+  /** Runs before `#accept`, below TLS. */
+  #handleConnection(socket: Socket): void {
+    if (this.#options.descriptors?.hasRoom() === false) {
+      // The peer dials again: it is linked once there are descriptors.
+      this.#refusedForDescriptors += 1;
+      socket.destroy();
+    } else {
+      this.#limitUnproven(socket);
+    }
+  }
+
   #limitUnproven(socket: Socket): void {
     const peer = peerOf(socket);
     this.#unproven.set(peer, socket);
@@ -140,6 +164,7 @@ export class FrameServer {
   }
 
   #accept(socket: Socket): void {
+    if (socket.destroyed) return;
     const { scheduler, onLink, identity, secretKey, allowedRoles } = this.#options;
     const { areLinksResumable = false } = this.#options;
     const connection = new FrameConnection(socket, scheduler);

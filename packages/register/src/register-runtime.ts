@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  DescriptorReserve,
   emptyRoleStatus,
   FlushScheduler,
   type FrameConnection,
@@ -43,6 +44,7 @@ export class RegisterRuntime implements RoleRuntime {
   readonly #logger: Logger;
   readonly #guard: Guard;
   readonly #server: FrameServer;
+  readonly #descriptors: DescriptorReserve;
   /** Sends to one of many links; one that throws ends alone. */
   readonly #send: (link: FrameConnection, message: Message) => void;
   readonly #addressBook = new AddressBook<FrameConnection>();
@@ -64,9 +66,17 @@ export class RegisterRuntime implements RoleRuntime {
 
   constructor(
     options: ResolvedRegisterOptions,
-    context: { id: number; logger: Logger; guard?: Guard | undefined },
+    context: {
+      readonly id: number;
+      readonly logger: Logger;
+      readonly guard?: Guard | undefined;
+      /** File descriptors that the process keeps back. @default a reserve of the register's own */
+      readonly descriptors?: DescriptorReserve;
+    },
   ) {
     const { logger, guard = new Guard(logger) } = context;
+    const { descriptors = new DescriptorReserve(logger) } = context;
+    this.#descriptors = descriptors;
     this.#options = options;
     this.#logger = logger;
     this.#guard = guard;
@@ -87,7 +97,7 @@ export class RegisterRuntime implements RoleRuntime {
       tls: options.innerTls,
       allowedRoles: Object.values(DialerRole),
       scheduler: new FlushScheduler(guard),
-      logger,
+      ...{ logger, descriptors },
       onLink: (connection, hello) => this.#handleLink(connection, hello),
     });
   }
@@ -109,6 +119,7 @@ export class RegisterRuntime implements RoleRuntime {
     clearTimeout(this.#settling);
     await this.#server.close();
     this.#guard.close();
+    this.#descriptors.close();
   }
 
   status(): RoleStatus {
@@ -117,10 +128,14 @@ export class RegisterRuntime implements RoleRuntime {
       ...emptyRoleStatus,
       listen: formatHostPort(host, this.#port),
       ready: this.#isReady,
+      obstacles: this.#descriptors.isUsed ? ['too many open files: new links are refused'] : [],
       connections: this.#server.connectionCount,
       received: this.#received,
       sent: this.#sent,
-      limits: { internalError: this.#guard.caught },
+      limits: {
+        descriptors: this.#server.refusedForDescriptors,
+        internalError: this.#guard.caught,
+      },
     };
   }
 
