@@ -1,6 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePorts, runCommand, startCluster, temporaryFolder } from '@gatewayworker/testing';
+import {
+  type Cluster,
+  eventually,
+  freePorts,
+  runCommand,
+  startCluster,
+  temporaryFolder,
+} from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 
 const start = `
@@ -36,7 +43,10 @@ interface LogLine {
 }
 
 /** Lines that a cluster logs from its start to its stop, as they stand in its log file. */
-async function logOf(logLevel: string): Promise<LogLine[]> {
+async function logOf(
+  logLevel: string,
+  use: (cluster: Cluster) => Promise<void> = async () => {},
+): Promise<LogLine[]> {
   const folder = await temporaryFolder('logs');
   onTestFinished(folder.dispose);
   await folder.write('events.js', events);
@@ -51,6 +61,7 @@ async function logOf(logLevel: string): Promise<LogLine[]> {
     },
   });
   onTestFinished(cluster.dispose);
+  await use(cluster);
   expect(await cluster.stop()).toBe(0);
   const text = await readFile(join(folder.path, 'start.log'), 'utf8');
   return text
@@ -79,6 +90,26 @@ test('logLevel: sets the least severe line of the master and of its processes', 
   const quiet = await logOf('warn');
   expect(logged(quiet)).toEqual(['logged at warn']);
   expect(Math.min(...quiet.map(({ level }) => level))).toBe(warn);
+});
+
+test('crash: one line of the master tells of a worker that was killed', async () => {
+  const lines = await logOf('info', async (cluster) => {
+    const talker = async () => (await cluster.status()).find(({ name }) => name === 'talker');
+    const before = await talker();
+    process.kill(before?.pid ?? 0, 'SIGKILL');
+    await eventually(async () => {
+      const after = await talker();
+      return after?.['state'] === 'ready' && after.pid !== before?.pid;
+    });
+  });
+  const first = lines.findIndex(({ msg }) => msg === 'started');
+  const last = lines.findIndex(({ msg }) => msg === 'stopping');
+  const told = lines.slice(first + 1, last).filter(({ role }) => role !== 'business-worker');
+  expect(told.map(({ role, msg }) => `${role}: ${msg}`)).toEqual([
+    'master: talker#0 ended by SIGKILL; restarting now',
+    'master: ready again',
+  ]);
+  expect(told[0]).not.toHaveProperty('signal');
 });
 
 test('GatewayClient: logs to stderr and leaves stdout to the program', async () => {

@@ -188,6 +188,8 @@ test('run: commands find the cluster after a build has emptied the output folder
 
   await rm(dist, { recursive: true });
   await build();
+  // At once, as a script does that builds and reloads.
+  expect(await runCommand(file, ['status'])).toMatchObject({ exitCode: 0, stderr: '' });
   await eventually(async () => (await readdir(dist)).length === 4, { timeoutMs: 30_000 });
   expect(await readFile(join(dist, 'start.pid'), 'utf8')).toBe(`${pid}\n`);
   expect(await readStates(file)).toEqual(['start.js ready', 'timer ready']);

@@ -106,6 +106,7 @@ class Helpers {
   onConnected(): void {}
   onMessages(): void {}
   onUserJoined(): void {}
+  onOpen(): void {}
   once(): void {}
   get onClosed(): unknown {
     throw new Error('a getter was called');
@@ -147,6 +148,15 @@ test.each<[string, string, unknown]>([
   ['onEror', 'onError', { onMessage() {}, onEror() {} }],
   ['onConect', 'onConnect', { onMessage() {}, onConect() {} }],
   ['onWorkerStoped', 'onWorkerStop', { onMessage() {}, onWorkerStoped() {} }],
+  ['onDisconnect', 'onClose', { onMessage() {}, onDisconnect() {} }],
+  [
+    'onOpen',
+    'onConnect',
+    class {
+      static onMessage() {}
+      onOpen() {}
+    },
+  ],
 ])('callbacks: %s is refused, with %s as a hint', (name, meant, exported) => {
   expect(() => findCallbacks(exported, 'file:///events.ts')).toThrow(
     expect.objectContaining({

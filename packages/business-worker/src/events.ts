@@ -15,6 +15,12 @@ const callbackNames = [
   'onError',
 ] as const satisfies readonly (keyof EventHandler)[];
 
+/** Names that other frameworks have for a callback. */
+const foreignNames: Readonly<Record<string, (typeof callbackNames)[number]>> = {
+  onDisconnect: 'onClose',
+  onOpen: 'onConnect',
+};
+
 /**
  * Imports the module of an application and finds its callbacks.
  *
@@ -68,7 +74,8 @@ export function findCallbacks(exported: unknown, source: string): EventHandler {
   const missing = callbackNames.filter((name) => !found.some(([other]) => other === name));
   for (const name of owners.flatMap(methodNames)) {
     // Two letters: a method such as onUserJoined is the application's own.
-    const meant = /^on/i.test(name) ? nearestName(name, missing, 2) : undefined;
+    const near = /^on/i.test(name) ? nearestName(name, missing, 2) : undefined;
+    const meant = near ?? missing.find((other) => other === foreignNames[name]);
     if (meant === undefined || found.some(([other]) => other === name)) continue;
     const text = `Events of ${source} has no callback ${meant}, but ${name}; did you mean ${meant}?`;
     throw new GatewayWorkerError('GW_ERR_EVENT_HANDLER_INVALID', text);

@@ -128,7 +128,7 @@ export class GatewayPool {
     return obstacles;
   }
 
-  /** What is amiss though it goes on with what it knows, in plain words. */
+  /** Faults in spite of which it serves with what it knows, in plain words. */
   get notices(): string[] {
     const { isKnown, isCurrent } = this.#directory;
     return isKnown && !isCurrent ? [describeAway(this.#options.address)] : [];

@@ -9,7 +9,7 @@ export interface RoleStatus {
    * it: no address, no secret, nothing of a client.
    */
   readonly obstacles: readonly string[];
-  /** What is amiss though the process serves, in plain words; empty when nothing is. Probes see it as well. */
+  /** Faults in spite of which the process serves, in plain words. Probes see them as well. */
   readonly notices: readonly string[];
   /** Sockets that are open now: clients and inner links together. */
   readonly connections: number;

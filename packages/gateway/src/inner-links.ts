@@ -90,7 +90,7 @@ export class InnerLinks {
       const bound = { peer, address: connection.remoteAddress, reason: reason?.message };
       if (reason !== undefined) {
         // A peer that died is reported by its master; one that breaks the protocol is a fault to look into.
-        const level = String(Reflect.get(reason, 'code')).startsWith('GW_ERR_') ? 'warn' : 'info';
+        const level = String(Reflect.get(reason, 'code')).startsWith('GW_ERR_') ? 'warn' : 'debug';
         this.#state.logger[level](bound, 'inner link ended');
       }
       if (worker === undefined) return;

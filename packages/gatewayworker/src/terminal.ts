@@ -15,6 +15,13 @@ export function canRedraw(): boolean {
   return process.stdout.isTTY === true && process.env['TERM'] !== 'dumb';
 }
 
+/** Columns of the terminal that shows the standard output; `undefined` where it goes to a file or a pipe. */
+export function terminalWidth(): number | undefined {
+  const { isTTY, columns = 0 } = process.stdout;
+  // A terminal that does not know its size says 0.
+  return isTTY === true && columns > 0 ? columns : undefined;
+}
+
 /** A screen of its own: what the terminal showed before, and what it has scrolled off, comes back at the end. */
 export const alternateScreen = {
   open(): void {

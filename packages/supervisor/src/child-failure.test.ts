@@ -42,3 +42,14 @@ test('tells where the error of the application is that made one of the framework
     stack: 'file:///srv/events.mjs:2\n  oops(\n      ^',
   });
 });
+
+test('failure: the place of a syntax error that the message tells is not told twice', () => {
+  const place = 'file:///srv/events.ts:2\n  const x = = 3;\n            ^';
+  const cause = new SyntaxError('Expression expected');
+  cause.stack = `${place}\n\nSyntaxError: Expression expected\n    at node:internal/x:1:1`;
+  const message = `events.ts cannot be imported: Expression expected\n${place}`;
+  const error = new GatewayWorkerError('GW_ERR_EVENT_HANDLER_INVALID', message, { cause });
+  expect(describeFailure(error)).toEqual({
+    error: { code: 'GW_ERR_EVENT_HANDLER_INVALID', message },
+  });
+});

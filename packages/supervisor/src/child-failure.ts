@@ -13,7 +13,10 @@ export function describeFailure(thrown: unknown): ChildFailure {
   const source = findSource(thrown);
   if (source === undefined) return { error };
   const lines = (source.stack ?? '').split('\n');
-  const frames = [...excerpt(lines, source), ...lines.filter(isApplicationFrame)];
+  // The message of a syntax error in a module of the application has its place already.
+  const said = error.message.split('\n');
+  const place = excerpt(lines, source).filter((line) => !said.includes(line));
+  const frames = [...place, ...lines.filter(isApplicationFrame)];
   return frames.length === 0 ? { error } : { error, stack: frames.join('\n') };
 }
 

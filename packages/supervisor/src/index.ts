@@ -39,6 +39,7 @@ export { readPidFile, removePidFile } from './pid-file.ts';
 export { type ProcessContext, type ProcessDeclaration, Role } from './process-declaration.ts';
 export { ProcessFailedError } from './process-failed-error.ts';
 export { formatReloadStep, type ReloadStep } from './reload.ts';
+export { mayBeRestored } from './run-directory.ts';
 export {
   formatStart,
   parseStartReport,

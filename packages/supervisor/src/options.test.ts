@@ -56,9 +56,23 @@ test('reads where probes are answered', () => {
   expect(healthAddress('[::1]:1')).toEqual({ host: '::1', port: 1 });
 });
 
-test.each<string | false>([false, '/dev/stdout', '/dev/stderr', '/proc/self/fd/1'])(
+test.each<string | false>([false, '/dev/stdout', '/proc/self/fd/1'])(
   'logFile: %s writes no log file',
   (logFile) => {
     expect(resolveRunOptions({ logFile }, '/srv/start.ts').logFile).toBe('/dev/null');
+  },
+);
+
+test.each(['/dev/stderr', '/dev/fd/2', '/proc/self/fd/2'])(
+  'logFile: %s is refused with a way to log there',
+  (logFile) => {
+    expect(() => resolveRunOptions({ logFile }, '/srv/start.ts')).toThrow(
+      expect.objectContaining({
+        code: 'GW_ERR_OPTION_INVALID',
+        message: expect.stringMatching(
+          new RegExp(`^option run\\.logFile is "${logFile}"; allowed: .*\`start 1>&2\``),
+        ),
+      }),
+    );
   },
 );

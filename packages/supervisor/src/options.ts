@@ -97,10 +97,17 @@ export function resolveRunOptions(options: RunOptions, startFile: string): Resol
 }
 
 /** Lines go to the standard output anyway: a log file that leads there would show each twice. */
-const standardOutput = /^\/(?:dev\/(?:stdout|stderr|fd\/[12])|proc\/self\/fd\/[12])$/;
+const standardOutput = /^\/(?:dev\/(?:stdout|fd\/1)|proc\/self\/fd\/1)$/;
+/** In a child it leads to its master, which keeps the end of it as the reason of a crash. */
+const standardError = /^\/(?:dev\/(?:stderr|fd\/2)|proc\/self\/fd\/2)$/;
 
 function logPath(logFile: string | false): string {
   const path = logFile === false ? '/dev/null' : resolve(logFile);
+  if (standardError.test(path)) {
+    const allowed =
+      'allowed: a file, or false; in the foreground lines go to the standard output, and `start 1>&2` sends that to the error output';
+    throw new OptionError('run.logFile', logFile, allowed);
+  }
   return standardOutput.test(path) ? '/dev/null' : path;
 }
 

@@ -19,11 +19,10 @@ export function logEnd(
   end: ChildEnd,
   context: { readonly process: string; readonly restarts: number; readonly consequence: string },
 ): void {
-  const { code, signal, failure } = end;
+  const { failure } = end;
   const output = failure === undefined ? end.output : undefined;
-  const details = { exitCode: code, signal, restarts: context.restarts, stack: failure?.stack };
   logger.error(
-    { ...details, output },
+    { restarts: context.restarts, stack: failure?.stack, output },
     `${context.process} ${describeEnd(end)}; ${context.consequence}`,
   );
 }

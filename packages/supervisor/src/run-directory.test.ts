@@ -6,6 +6,8 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +16,7 @@ import {
   assertOwnDirectory,
   controlPath,
   createRunDirectory,
+  mayBeRestored,
   removeRunDirectory,
   runDirectory,
   socketPath,
@@ -106,4 +109,21 @@ test.runIf(isRoot)('assertOwnDirectory: refuses a directory of another user at e
   mkdirSync(parent);
   chownSync(parent, 65_534, 65_534);
   expect(() => assertOwnDirectory(socketPath(long, 'master', folder))).toThrow('another user');
+});
+
+test('run directory: may be restored only in a folder that has just lost its files', () => {
+  const folder = temporaryDirectory();
+  const pidFile = join(folder, 'start.pid');
+  expect(mayBeRestored(pidFile)).toBe(true);
+  expect(mayBeRestored(join(folder, 'gone/start.pid'))).toBe(false);
+  writeFileSync(pidFile, '1');
+  expect(mayBeRestored(pidFile)).toBe(false);
+  rmSync(pidFile);
+  createRunDirectory(controlPath(pidFile));
+  writeFileSync(controlPath(pidFile), '');
+  expect(mayBeRestored(pidFile)).toBe(false);
+  rmSync(join(controlPath(pidFile), '..'), { recursive: true });
+  const before = Date.now() / 1_000 - 10;
+  utimesSync(folder, before, before);
+  expect(mayBeRestored(pidFile)).toBe(false);
 });

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, lstatSync, mkdirSync, realpathSync, rmdirSync, type Stats } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  realpathSync,
+  rmdirSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, parse } from 'node:path';
 import { GatewayWorkerError } from '@gatewayworker/core';
@@ -9,6 +18,8 @@ const maxPathBytes = 107;
 /** Bytes of the longest name that a socket of the run directory may have, without `.sock`. */
 const maxNameBytes = 24;
 const extension = '.sock';
+/** Time in which a master writes its files again, on a busy machine too, in milliseconds. */
+const restoreMs = 1_500;
 
 /**
  * Answers the directory of a cluster's control sockets: beside its pid file, with `.run` for its extension.
@@ -44,6 +55,16 @@ export function socketPath(
 /** The socket on which the master takes commands. */
 export function controlPath(pidFile: string): string {
   return socketPath(pidFile, 'master');
+}
+
+/**
+ * Tells whether a master may be about to write its files again: none of them is there, and their folder changed a
+ * moment ago, as it does when a build empties it.
+ */
+export function mayBeRestored(pidFile: string): boolean {
+  if (existsSync(pidFile) || existsSync(controlPath(pidFile))) return false;
+  const changedAt = statSync(dirname(pidFile), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return Math.abs(Date.now() - changedAt) < restoreMs;
 }
 
 /**

@@ -21,7 +21,7 @@ export interface OpenRunFiles {
   listenAgain(): Promise<void>;
 }
 
-const lookMs = 500;
+const lookMs = 250;
 
 /** Keeps pid file, log and control socket in place: a build that empties their folder must not hide a cluster. */
 export function keepRunFiles(

@@ -60,6 +60,17 @@ test('writes one aligned row for each process', () => {
 });
 
 test.each([
+  [80, ' pid  name  id  memory  connections  qps    lag  uptime  state'],
+  [60, ' pid  name  id  memory  connections    lag  uptime  state'],
+  [40, ' pid  name  id  memory  state'],
+])('status: fits a terminal of %d columns, and keeps the state', (width, titles) => {
+  const lines = formatStatus({ processes: [well, busy] }, width).split('\n');
+  expect(lines[0]).toBe(titles);
+  for (const line of lines) expect(line.length).toBeLessThanOrEqual(width);
+  expect(lines[1]).toMatch(/\[ok\]$/);
+});
+
+test.each([
   [0.9, '0s'],
   [61, '1m 1s'],
   [7_260, '2h 1m'],

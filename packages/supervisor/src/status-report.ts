@@ -74,33 +74,38 @@ export function parseStatusReport(value: unknown): StatusReport | undefined {
   return Array.isArray(readField(value, 'processes')) ? (value as StatusReport) : undefined;
 }
 
+/** What tells how a process is stays longest: its name and state, then memory, connections, uptime. */
 const columns: readonly Column[] = [
   { title: 'pid', align: 'right' },
-  { title: 'role' },
+  { title: 'role', dropOrder: 6 },
   { title: 'name' },
   { title: 'id', align: 'right' },
-  { title: 'listening' },
-  { title: 'memory', align: 'right' },
-  { title: 'connections', align: 'right' },
-  { title: 'in flight', align: 'right' },
-  { title: 'sent', align: 'right' },
-  { title: 'received', align: 'right' },
-  { title: 'failed sends', align: 'right' },
-  { title: 'requests', align: 'right' },
-  { title: 'qps', align: 'right' },
-  { title: 'lag', align: 'right' },
-  { title: 'uptime', align: 'right' },
-  { title: 'restarts', align: 'right' },
-  { title: 'last exit' },
+  { title: 'listening', dropOrder: 9 },
+  { title: 'memory', align: 'right', dropOrder: 14 },
+  { title: 'connections', align: 'right', dropOrder: 13 },
+  { title: 'in flight', align: 'right', dropOrder: 5 },
+  { title: 'sent', align: 'right', dropOrder: 3 },
+  { title: 'received', align: 'right', dropOrder: 4 },
+  { title: 'failed sends', align: 'right', dropOrder: 1 },
+  { title: 'requests', align: 'right', dropOrder: 2 },
+  { title: 'qps', align: 'right', dropOrder: 10 },
+  { title: 'lag', align: 'right', dropOrder: 11 },
+  { title: 'uptime', align: 'right', dropOrder: 12 },
+  { title: 'restarts', align: 'right', dropOrder: 8 },
+  { title: 'last exit', dropOrder: 7 },
   { title: 'state' },
 ];
 
-/** Writes a report as a table for a person. */
-export function formatStatus(report: StatusReport): string {
+/**
+ * Writes a report as a table for a person.
+ *
+ * @param maxWidth - columns of the terminal. @default no limit
+ */
+export function formatStatus(report: StatusReport, maxWidth?: number): string {
   const stacks = report.processes.flatMap(({ pid, name, id, stack }) =>
     stack === null ? [] : [`\n${name} #${id} (${pid}) does not answer; it is\n${stack}\n`],
   );
-  const table = formatTable(columns, report.processes.map(formatProcess));
+  const table = formatTable(columns, report.processes.map(formatProcess), maxWidth);
   // What any other state means stands in its name.
   const unready = report.processes.filter(({ state }) => explainedStates.includes(state));
   const reasons = describeReasons(unready).map((line) => `${line}\n`);

@@ -1,6 +1,8 @@
 import { basename } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayWorkerError } from '@gatewayworker/core';
 import {
+  mayBeRestored,
   type ResolvedRunOptions,
   readOrphanStatus,
   readPidFile,
@@ -25,6 +27,9 @@ export interface Asked<T> {
   readonly orphans?: (pidFile: string) => Promise<T | undefined>;
 }
 
+/** How often a command looks again whether a master has written its files again, in milliseconds. */
+const lookMs = 100;
+
 /**
  * Asks the running master or, without one, the processes that it has left.
  *
@@ -36,7 +41,11 @@ export async function askRunning<T>(context: CommandContext, asked: Asked<T>): P
   const { startFile, pidFile } = options;
   // Read first: a master that starts meanwhile writes another pid, and keeps its file.
   const pid = readPidFile(pidFile);
-  const answer = await asked.master(pidFile);
+  let answer = await asked.master(pidFile);
+  while (answer === undefined && mayBeRestored(pidFile)) {
+    await sleep(lookMs);
+    answer = await asked.master(pidFile);
+  }
   if (answer !== undefined) return answer;
   const advice = `no master runs; "${invocation.program} start" attaches to its processes`;
   if (asked.orphans === undefined) {

@@ -5,7 +5,7 @@ import {
   requestStatus,
   type StatusReport,
 } from '@gatewayworker/supervisor';
-import { alternateScreen, canRedraw, print } from '../terminal.ts';
+import { alternateScreen, canRedraw, print, terminalWidth } from '../terminal.ts';
 import { askRunning, type CommandContext } from './command-context.ts';
 
 /** Flags of `status`. */
@@ -57,5 +57,7 @@ async function watch(context: CommandContext, flags: StatusFlags): Promise<numbe
 }
 
 function format(report: StatusReport, flags: StatusFlags): string {
-  return flags.json === true ? `${JSON.stringify(report)}\n` : formatStatus(report);
+  return flags.json === true
+    ? `${JSON.stringify(report)}\n`
+    : formatStatus(report, terminalWidth());
 }
