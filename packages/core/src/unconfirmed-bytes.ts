@@ -2,10 +2,11 @@
 const BLOCK_BYTES = 65_536;
 
 /**
- * Bytes that the kernel has taken and the peer has not confirmed, past which the link ends: twice what may
- * be pending. A peer that reads owes no more than what the kernels hold and one frame of 32 MiB.
+ * Bytes that the kernel has taken and the peer has not confirmed, past which the link ends. A peer confirms every
+ * 64 KiB that it reads, so it owes one frame of 32 MiB at most, and what the kernels hold: 64 MiB is more than the
+ * usual `tcp_rmem` and `tcp_wmem` allow.
  */
-const MAX_UNCONFIRMED_BYTES = 128 * 1024 * 1024;
+const MAX_UNCONFIRMED_BYTES = 96 * 1024 * 1024;
 
 /** Blocks that a link which was busy keeps for later: 1 MiB at each end. */
 const MAX_SPARE_BLOCKS = 16;
