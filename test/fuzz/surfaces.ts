@@ -118,25 +118,27 @@ function framesToRegisterOf(role: DialerRole): Surface {
   };
 }
 
-/** A gateway that talks nonsense to the worker and to the client of the Gateway API. */
-function fakeGateway(
-  name: string,
-  open: (bytes: Buffer) => Promise<FakeAcceptor>,
-  input: Bytes,
-): Surface {
-  return {
-    name,
-    input,
-    throwOne: async (bytes, target) => {
-      const fake = await open(bytes);
-      const announcer = await openProvedLink(target.ports.register, DialerRole.Gateway);
-      announcer.send(announcement(fake.address));
-      const answered = target.ask({ kind: 'clients' }).catch(() => undefined);
-      await eventually(() => fake.served >= 2, { intervalMs: 1, timeoutMs: 30_000 });
-      await announcer.close();
-      await Promise.all([fake.close(), answered]);
-    },
-  };
+/** A process that talks nonsense to each process that dials it. */
+function fakePeer(fake: {
+  readonly name: string;
+  /** Listens, and sends the bytes to each process that dials. */
+  readonly open: (bytes: Buffer) => Promise<FakeAcceptor>;
+  readonly input: Bytes;
+  /** Has processes of the target dial it; closes it. */
+  readonly meet: (peer: FakeAcceptor, target: TargetProcess) => Promise<void>;
+}): Surface {
+  const { name, open, input, meet } = fake;
+  return { name, input, throwOne: async (bytes, target) => meet(await open(bytes), target) };
+}
+
+/** The worker and the client of the Gateway API dial it. */
+async function meetGateway(gateway: FakeAcceptor, target: TargetProcess): Promise<void> {
+  const announcer = await openProvedLink(target.ports.register, DialerRole.Gateway);
+  announcer.send(announcement(gateway.address));
+  const answered = target.ask({ kind: 'clients' }).catch(() => undefined);
+  await eventually(() => gateway.served >= 2, { intervalMs: 1, timeoutMs: 30_000 });
+  await announcer.close();
+  await Promise.all([gateway.close(), answered]);
 }
 
 /** How `connect` to a register may end: that may also refuse the key, or speak another version. */
@@ -147,24 +149,13 @@ const connectOutcomes: ReadonlySet<string> = new Set([
   'GW_ERR_VERSION_MISMATCH',
 ]);
 
-/** A register that talks nonsense to a client of the Gateway API. */
-function fakeRegister(
-  name: string,
-  open: (bytes: Buffer) => Promise<FakeAcceptor>,
-  input: Bytes,
-): Surface {
-  return {
-    name,
-    input,
-    throwOne: async (bytes, target) => {
-      const fake = await open(bytes);
-      const outcome = await target.ask<string>({ kind: 'connect', address: fake.address });
-      await fake.close();
-      if (!connectOutcomes.has(outcome)) {
-        throw new Error(`connecting to a broken register ended with ${outcome}`);
-      }
-    },
-  };
+/** A client of the Gateway API dials it. */
+async function meetRegister(register: FakeAcceptor, target: TargetProcess): Promise<void> {
+  const outcome = await target.ask<string>({ kind: 'connect', address: register.address });
+  await register.close();
+  if (!connectOutcomes.has(outcome)) {
+    throw new Error(`connecting to a broken register ended with ${outcome}`);
+  }
 }
 
 /** Every surface. Each input is shorter than 64 KiB. */
@@ -178,6 +169,7 @@ export async function allSurfaces(): Promise<readonly Surface[]> {
     'Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n',
   );
   const anyInner = fc.oneof(noise, dialerHandshakes);
+  const anyAcceptor = fc.oneof(noise, acceptorHandshakes);
   return [
     door('websocket-handshake', (ports) => ports.websocket, websocketHandshakes),
     door('deflate-handshake', (ports) => ports.deflate, websocketHandshakes),
@@ -194,17 +186,29 @@ export async function allSurfaces(): Promise<readonly Surface[]> {
     framesTo('gateway-frames-of-client', DialerRole.Client, framesToGateway),
     framesTo('gateway-commands', DialerRole.Client, hostileCommands),
     ...Object.values(DialerRole).map(framesToRegisterOf),
-    fakeGateway('fake-gateway-handshake', openFakeListener, fc.oneof(noise, acceptorHandshakes)),
-    fakeGateway(
-      'fake-gateway-frames',
-      (bytes) => openFakeAcceptor('gateway', bytes),
-      framesOfGateway,
-    ),
-    fakeRegister('fake-register-handshake', openFakeListener, fc.oneof(noise, acceptorHandshakes)),
-    fakeRegister(
-      'fake-register-frames',
-      (bytes) => openFakeAcceptor('register', bytes),
-      framesOfRegister,
-    ),
+    fakePeer({
+      name: 'fake-gateway-handshake',
+      open: openFakeListener,
+      input: anyAcceptor,
+      meet: meetGateway,
+    }),
+    fakePeer({
+      name: 'fake-gateway-frames',
+      open: (bytes) => openFakeAcceptor('gateway', bytes),
+      input: framesOfGateway,
+      meet: meetGateway,
+    }),
+    fakePeer({
+      name: 'fake-register-handshake',
+      open: openFakeListener,
+      input: anyAcceptor,
+      meet: meetRegister,
+    }),
+    fakePeer({
+      name: 'fake-register-frames',
+      open: (bytes) => openFakeAcceptor('register', bytes),
+      input: framesOfRegister,
+      meet: meetRegister,
+    }),
   ];
 }
