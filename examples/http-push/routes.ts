@@ -61,7 +61,7 @@ function addSessionRoutes(
 
   app.post('/logout', async (request, reply) => {
     const session = sessions.require(request);
-    // First: a logout that fails here can be tried again. Pages that stay bound would go on hearing.
+    // First: a logout that fails here can be repeated. Pages that stay bound would keep receiving messages.
     requireHanded(client.closeUid(session.uid));
     sessions.end(reply, session);
     return { uid: session.uid };

@@ -88,7 +88,7 @@ const exempt: Readonly<Record<string, string>> = {
     'the listening socket of the process',
 };
 
-/** A registration as it stands in a source. */
+/** A registration in a source file. */
 interface Registration {
   readonly path: string;
   /** Its first line, without indentation. */
@@ -124,7 +124,7 @@ function findRegistrations(path: string, source: string): Registration[] {
   });
 }
 
-/** Splits arguments at the commas that stand in no brackets. */
+/** Splits arguments at the commas outside of brackets. */
 function splitArguments(text: string): string[] {
   const parts: string[] = [];
   let depth = 0;

@@ -121,7 +121,7 @@ test.skipIf(skipped !== '')(
     }, patiently);
     await echo('with a new limit');
 
-    // The master cannot make a process, and goes on trying.
+    // The master cannot make a process, and keeps trying.
     const { pid: master } = row.cluster;
     const [worker] = await row.processes('business-worker');
     setLimit(master, 12);

@@ -42,7 +42,7 @@ interface LogLine {
   readonly msg: string;
 }
 
-/** Lines that a cluster logs from its start to its stop, as they stand in its log file. */
+/** Lines of the log file of a cluster, from its start to its stop. */
 async function logOf(
   logLevel: string,
   use: (cluster: Cluster) => Promise<void> = async () => {},

@@ -37,7 +37,7 @@ import {
 } from './peers.ts';
 import type { TargetPorts, TargetProcess } from './target-process.ts';
 
-/** A door by which bytes of strangers or of broken peers come in. */
+/** An entry point for bytes of strangers or of broken peers. */
 export interface Surface {
   readonly name: string;
   readonly input: Bytes;

@@ -39,7 +39,7 @@ export async function importEvents(url: string): Promise<EventHandler> {
   return findCallbacks(findExported(module), found);
 }
 
-/** Exports within exports: those of CommonJS stand behind `default`, those that were compiled to it once more. */
+/** Nested default exports: CommonJS has one more than an ES module, and compiled CommonJS one more again. */
 const MAX_DEFAULTS = 3;
 
 /** Finds `Events`, or else the default export, of an ES module or of CommonJS, compiled or written by hand. */

@@ -37,7 +37,7 @@ function notSerialisable(argument: string, cause: unknown): TypeError {
 }
 
 /**
- * Walks a session, each shared reference as often as it stands there, and stops past 1 MiB.
+ * Walks a session, each shared reference once for every place, and stops past 1 MiB.
  *
  * @throws {TypeError} naming the first value that would not come back as it was
  * @throws {RangeError} when the values take more than 1 MiB

@@ -55,7 +55,7 @@ export class DescriptorReserve {
     this.#timer = setInterval(() => this.#check(), CHECK_INTERVAL_MS).unref();
   }
 
-  /** Whether the process has run out of descriptors, and goes on with those of the reserve. */
+  /** Whether the process has run out of descriptors and uses those of the reserve. */
   get isUsed(): boolean {
     return this.#isUsed;
   }

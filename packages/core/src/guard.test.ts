@@ -36,7 +36,7 @@ test('Guard.wrap: an exception ends the owner, and is logged with its stack', ()
   ]);
 });
 
-test('Guard.wrap: an end that throws is logged too, and reaches nobody', () => {
+test('Guard.wrap: an end that throws is logged and does not propagate', () => {
   const { guard, lines } = create();
   const fail = (): void => {
     throw new Error('first');

@@ -28,7 +28,7 @@ export function isLoopback(host: string): boolean {
   return address === '::1' || address.startsWith('127.');
 }
 
-/** Tells whether a host stands for every address of the machine, however it is written. */
+/** Tells whether a host is the unspecified address (all interfaces), in any notation. */
 export function isWildcard(host: string): boolean {
   const address = canonicalAddress(host);
   return address === '0.0.0.0' || address === '::';

@@ -110,7 +110,7 @@ test('keeps a secret key among its own fields out of every line', () => {
   expect(fs.readFileSync(file, 'utf8')).not.toContain(secretKey);
 });
 
-test('writes JSON lines to a standard output that is no terminal, or none when told so', () => {
+test('writes JSON lines to a standard output that is no terminal, or none when stdout is off', () => {
   const text = runScript(`
     createLogger({ fields: { role: 'gateway' } }).info('hello');
     createLogger({ stdout: false }).info('silent');

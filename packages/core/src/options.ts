@@ -112,7 +112,7 @@ export function assertOptionalFunction(option: string, value: unknown): void {
 }
 
 /**
- * Reads `host:port`; an IPv6 host stands in brackets. An address is answered in its canonical form.
+ * Reads `host:port`, an IPv6 host in brackets. Returns an address in canonical form.
  *
  * @throws {GW_ERR_OPTION_INVALID} when there is no host or the port is not within 0 to 65535
  */

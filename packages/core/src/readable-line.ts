@@ -47,8 +47,8 @@ function formatStack(error: unknown): string {
 }
 
 /**
- * Shows the characters that a terminal would obey as JSON does: what clients send stands in some lines.
- * Line breaks stay.
+ * Escapes control characters as JSON does, except line breaks: some lines contain data of clients, which must not
+ * control the terminal.
  */
 function printable(text: string): string {
   return text.replace(/[^\P{Cc}\n\t]/gu, (character) => {

@@ -173,7 +173,7 @@ class DialFailures {
     this.#errors.delete(register);
   }
 
-  /** One that no retry mends, or else the last. */
+  /** A final failure if there is one, otherwise the last failure. */
   get gravest(): Error | undefined {
     const all = [...this.#errors.values()];
     return all.find(isFinal) ?? all.at(-1);
@@ -226,7 +226,7 @@ class FirstRound {
   }
 }
 
-/** True when every further attempt fails as well, as long as both processes keep their configuration. */
+/** True when retries cannot succeed until the configuration of a process changes. */
 function isFinal(error: Error): boolean {
   return error instanceof GatewayWorkerError && !error.retryable;
 }

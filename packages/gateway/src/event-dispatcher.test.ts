@@ -256,7 +256,7 @@ test('dispatcher: a worker cannot finish more bytes than it has', () => {
     dispatcher.handleFinished(worker.link, client, { count: 1, byteLength });
   expect(() => finish(4)).toThrow(malformed);
   finish(0);
-  // It told of too few: with the last event all bytes of the client are free.
+  // It has acknowledged too few bytes: the last event frees all bytes of the client.
   finish(1);
   expect([client.eventBytesInFlight, worker.link.eventBytesInFlight]).toEqual([0, 100]);
 });

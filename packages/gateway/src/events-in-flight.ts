@@ -117,7 +117,7 @@ export function takeFinished(
   client: ClientConnection | undefined,
   { count, byteLength }: FinishedEvents,
 ): void {
-  // Of its own clients too: one that owes events would never be paused again.
+  // Checked for each client too: a client with a negative count would never be paused again.
   const events = Math.min(worker.eventsInFlight, client?.eventsInFlight ?? count);
   if (count > events) {
     const text = `${count} events are finished of ${events} in flight`;

@@ -34,7 +34,7 @@ export class Heartbeat {
   readonly #context: HeartbeatContext;
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #pingFrame: Buffer | undefined;
-  /** Looks at a client; one that throws ends alone. */
+  /** Checks a client; an exception ends that client only. */
   readonly #look: (client: ClientConnection) => void;
   #part = 0;
 

@@ -42,7 +42,7 @@ export class WorkerBalancer {
   readonly #logger: Logger;
   readonly #move: Move;
   readonly #timer: NodeJS.Timeout | undefined;
-  /** Where the search for idle clients of each worker goes on. */
+  /** Where the search for idle clients of each worker continues. */
   readonly #cursors = new WeakMap<WorkerLink, Iterator<ClientConnection>>();
   /** Chunks that had come over the link of each worker when it was pinged last. */
   readonly #pinged = new WeakMap<FrameConnection, number>();
@@ -116,7 +116,7 @@ export class WorkerBalancer {
     return moved;
   }
 
-  /** Some clients of a worker, in the order in which it got them; the next call goes on behind them. */
+  /** Some clients of a worker, in the order in which it got them; the next call continues behind them. */
   *#lookAt(worker: WorkerLink, count: number): Generator<ClientConnection> {
     const clients = this.#cursors.get(worker) ?? worker.clients.values();
     this.#cursors.set(worker, clients);

@@ -35,7 +35,7 @@ export class WorkerLink implements RoutableWorker {
   eventsInFlight = 0;
   /** Bytes of the payloads of those events. */
   eventBytesInFlight = 0;
-  /** Clients that are not read from because the worker has too many events, in the order in which they go on. */
+  /** Clients that are not read from because the worker has too many events, in the order in which reading resumes. */
   readonly heldUpClients: Set<ClientConnection> = new Set();
   /** Clients that are not read from because this link is full. */
   readonly #waitingClients = new Set<ClientConnection>();
@@ -71,7 +71,7 @@ export class WorkerLink implements RoutableWorker {
     }
   }
 
-  /** A client is gone, and the worker has yet to be told of it. */
+  /** A client is gone, and the worker has not received its end yet. */
   keepLeaving(client: ClientConnection): void {
     this.clients.delete(client);
     this.leaving.set(client.connection, client);

@@ -25,7 +25,7 @@ export class Fields {
     return value;
   }
 
-  /** A name, an address or an id: other peers get it too, and it stands in logs. */
+  /** A name, an address or an id: it is sent to other peers and logged. */
   shortString(name: string): string {
     const value = this.string(name);
     if (value.length > MAX_SHORT_STRING) {

@@ -45,7 +45,7 @@ export class RegisterRuntime implements RoleRuntime {
   readonly #guard: Guard;
   readonly #server: FrameServer;
   readonly #descriptors: DescriptorReserve;
-  /** Sends to one of many links; one that throws ends alone. */
+  /** Sends to one of many links; an exception ends that link only. */
   readonly #send: (link: FrameConnection, message: Message) => void;
   readonly #addressBook = new AddressBook<FrameConnection>();
   /** Links of workers and clients. */

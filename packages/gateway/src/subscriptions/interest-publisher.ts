@@ -82,7 +82,7 @@ export class InterestPublisher implements Flushable {
   readonly #maxNamesBytes: number;
   readonly #tables: readonly [uids: NameTable, groups: NameTable];
   readonly #followers = new Set<InterestLink>();
-  /** Works on one of many followers: the link of one that throws ends alone. */
+  /** Handles one of many followers; an exception ends the link of that follower only. */
   readonly #each: (link: InterestLink, work: (link: InterestLink) => void) => void;
   #isScheduled = false;
   #isTeaching = false;
@@ -249,7 +249,7 @@ export class InterestPublisher implements Flushable {
     for (const table of this.#tables) {
       const followed = link.followed?.[table.kind];
       if (followed?.left === undefined || !this.#hasRoom(link)) continue;
-      // Told later, the loss of a name that is back by then could not be told from its being there.
+      // Sent now: sent later, the loss of a name that has come back would look as if the name were gone.
       this.#tellRemoved(table);
       this.#teachSome(link, table.kind, followed, followed.left);
     }

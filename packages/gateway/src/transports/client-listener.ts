@@ -64,7 +64,7 @@ export class ClientListener {
   #port = 0;
   /** Connections that are not closed, those of clients included. */
   #open = 0;
-  /** Connections that are refused with an answer for the want of a descriptor, and have not closed. */
+  /** Open connections that are being refused with an answer because no descriptor is left. */
   #farewells = 0;
 
   /**

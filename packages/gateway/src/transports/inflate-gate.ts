@@ -14,7 +14,7 @@ interface DeflateExtension {
  * Decompresses the messages of one client.
  *
  * `ws` decompresses whatever one read of the socket has brought, though reading is paused: 64 KiB can be
- * 64 MiB. Here a message waits, compressed, until reading goes on. `ws` also keeps the inflater, 40 KB or
+ * 64 MiB. Here a message waits, compressed, until reading resumes. `ws` also keeps the inflater, 40 KB or
  * more, for as long as the client is connected; without context takeover each message can have its own.
  */
 export class InflateGate {
@@ -51,7 +51,7 @@ export class InflateGate {
     );
   }
 
-  /** Has messages wait, or lets them go on. */
+  /** Makes messages wait, or releases them. */
   setPaused(isPaused: boolean): void {
     this.#isPaused = isPaused;
     if (isPaused) return;

@@ -32,7 +32,7 @@ export interface StartFlags {
 
 /**
  * Starts everything that was declared; answers the exit code, in the foreground once all has stopped. In the
- * background it is 1 when not everything is ready in time, and what was started goes on.
+ * background it is 1 when not everything is ready in time; the started processes keep running.
  *
  * @param isDaemon - whether this process is the background copy
  * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when a master runs

@@ -30,7 +30,7 @@ export async function status(context: CommandContext, flags: StatusFlags): Promi
   return 0;
 }
 
-/** Goes on until Ctrl+C. */
+/** Prints until Ctrl+C. */
 async function watch(context: CommandContext, flags: StatusFlags): Promise<number> {
   const ending = new AbortController();
   process.once('SIGINT', () => ending.abort());
