@@ -233,18 +233,23 @@ test.skipIf(noMounts)(
     const { folder, file, env } = await writeApplication();
     // Modes do not hold for root; a read-only mount does, in a namespace that ends with the command.
     const mount = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"';
-    for (const command of [['start'], ['start', '-d']]) {
+    const { LOG_FILE: _, ...byDefault } = { ...process.env, ...env };
+    const start = (command: readonly string[], more: NodeJS.ProcessEnv = {}) => {
       const line = ['sh', '-c', mount, 'sh', folder.path, process.execPath, file, ...command];
-      const { LOG_FILE: _, ...byDefault } = { ...process.env, ...env };
-      const answer = spawnSync('unshare', ['--mount', ...line], {
+      return spawnSync('unshare', ['--mount', ...line], {
         encoding: 'utf8',
-        env: byDefault,
+        env: { ...byDefault, ...more },
       });
-      expect(answer).toMatchObject({
-        status: 1,
-        stdout: '',
-        stderr: `option run.logFile is "${join(folder.path, 'start.log')}"; it cannot be written: the file system is read-only. Allowed: pidFile and logFile in folders that this user can write\n`,
-      });
+    };
+    const refused = (option: 'logFile' | 'pidFile', name: string) => ({
+      status: 1,
+      stdout: '',
+      stderr: `option run.${option} is "${join(folder.path, name)}"; it cannot be written: the file system is read-only. Allowed: pidFile and logFile in folders that this user can write\n`,
+    });
+    for (const command of [['start'], ['start', '-d']]) {
+      expect(start(command)).toMatchObject(refused('logFile', 'start.log'));
+      const elsewhere = { LOG_FILE: '/dev/null' };
+      expect(start(command, elsewhere)).toMatchObject(refused('pidFile', 'start.pid'));
     }
     expect(fs.readdirSync(folder.path).sort()).toEqual(['events.js', 'start.js']);
   },

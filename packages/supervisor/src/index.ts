@@ -35,7 +35,7 @@ export {
   readOrphanStatus,
   stopOrphans,
 } from './orphans.ts';
-export { readPidFile, removePidFile } from './pid-file.ts';
+export { assertPidFile, readPidFile, removePidFile } from './pid-file.ts';
 export { type ProcessContext, type ProcessDeclaration, Role } from './process-declaration.ts';
 export { ProcessFailedError } from './process-failed-error.ts';
 export { formatReloadStep, type ReloadStep } from './reload.ts';

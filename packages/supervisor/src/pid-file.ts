@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { OptionError } from '@gatewayworker/core';
 
@@ -20,6 +29,21 @@ export function writePidFile(path: string): void {
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
+    throw cannotBeWritten('run.pidFile', path, error);
+  }
+}
+
+/**
+ * Checks before a start that the pid file can be written, and so the run directory beside it.
+ *
+ * @throws {GW_ERR_OPTION_INVALID} naming `run.pidFile` and the reason
+ */
+export function assertPidFile(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    assertReplaceable(path);
+    accessSync(dirname(path), constants.W_OK);
+  } catch (error) {
     throw cannotBeWritten('run.pidFile', path, error);
   }
 }

@@ -8,6 +8,7 @@ import {
 import {
   alreadyRunning,
   assertLogFile,
+  assertPidFile,
   findMaster,
   formatStart,
   healthAddress,
@@ -56,6 +57,7 @@ export async function start(
   }
   assertCanStart(context);
   assertLogFile(options.logFile);
+  assertPidFile(options.pidFile);
   if (flags.daemon === true) {
     if (invocation.isUnderPm2) throw backgroundUnderPm2();
     const running = await findMaster(options.pidFile);
