@@ -1,8 +1,8 @@
 /**
  * A signal that follows another one and may abort by itself, for one action.
  *
- * It is what `AbortSignal.any()` with `AbortSignal.timeout()` is meant for, but Node.js 20 lets the garbage
- * collector have the parts of such a signal: it never aborts then, and a call would wait for ever.
+ * `AbortSignal.any()` with `AbortSignal.timeout()` is meant for this, but the garbage collector of Node.js 20
+ * can take the parts of such a signal away: it then never aborts, and a call waits indefinitely.
  */
 export class BoundedAbort {
   readonly #controller = new AbortController();

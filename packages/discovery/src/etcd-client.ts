@@ -1,6 +1,8 @@
+import type { IncomingMessage } from 'node:http';
 import { GatewayWorkerError, toError } from '@gatewayworker/core';
 import { BoundedAbort } from './bounded-abort.ts';
 import type { EtcdAddress } from './discovery-address.ts';
+import { postJson } from './post-json.ts';
 
 /** Longest answer, in bytes: the entries of some 10,000 gateways. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
@@ -53,7 +55,7 @@ export class EtcdClient {
       const response = await this.#post(path, body, signal);
       const decoder = new TextDecoder();
       let rest = '';
-      for await (const chunk of response.body ?? []) {
+      for await (const chunk of response) {
         const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
         rest = lines.pop() ?? '';
         if (rest.length > MAX_LINE_CHARACTERS) {
@@ -72,27 +74,29 @@ export class EtcdClient {
       // Who breaks off a call has nothing against the endpoint.
       if (!signal.aborted) this.#endpoint = (this.#endpoint + 1) % this.#address.endpoints.length;
       const cause = toError(thrown);
-      // `fetch` says only that it failed; its cause says why.
-      const why = cause.cause === undefined ? cause.message : toError(cause.cause).message;
+      // The error of a host name with several addresses has no text, only a code.
+      const why = cause.message || String(Reflect.get(cause, 'code'));
       throw new GatewayWorkerError('GW_ERR_CONNECT_TIMEOUT', `etcd at ${endpoint}: ${why}`, {
         cause,
       });
     }
   }
 
-  async #post(path: string, body: unknown, signal: AbortSignal): Promise<Response> {
+  async #post(path: string, body: unknown, signal: AbortSignal): Promise<IncomingMessage> {
     const isOld = this.#token !== undefined;
     await this.#authenticate(signal);
-    let response = await this.#fetch(path, body, signal);
-    if (!response.ok && isOld) {
+    let response = await this.#send(path, body, signal);
+    if (!isOk(response) && isOld) {
       // A token expires, by its age or because the etcd was started anew: another one may do.
+      response.destroy();
       this.#token = undefined;
       await this.#authenticate(signal);
-      response = await this.#fetch(path, body, signal);
+      response = await this.#send(path, body, signal);
     }
-    if (response.ok) return response;
+    if (isOk(response)) return response;
     this.#token = undefined;
-    throw new Error(`${path} is refused with status ${response.status}`);
+    response.destroy();
+    throw new Error(`${path} is refused with status ${response.statusCode}`);
   }
 
   async #authenticate(signal: AbortSignal): Promise<void> {
@@ -101,30 +105,28 @@ export class EtcdClient {
   }
 
   async #askToken(name: string, password: string, signal: AbortSignal): Promise<string> {
-    const response = await this.#fetch('/v3/auth/authenticate', { name, password }, signal);
+    const response = await this.#send('/v3/auth/authenticate', { name, password }, signal);
     const answer = await readJson(response);
     const token: unknown = Reflect.get(Object(answer), 'token');
     if (typeof token === 'string') return token;
     throw new Error('the user or the password is refused');
   }
 
-  #fetch(path: string, body: unknown, signal: AbortSignal): Promise<Response> {
+  #send(path: string, body: unknown, signal: AbortSignal): Promise<IncomingMessage> {
     const endpoint = this.#address.endpoints[this.#endpoint] ?? '';
-    return fetch(`${endpoint}${path}`, {
-      method: 'POST',
-      body: JSON.stringify(body),
-      headers: this.#token === undefined ? {} : { authorization: this.#token },
-      // A redirect would send the password or the token to a host that the operator did not name.
-      redirect: 'error',
-      signal,
-    });
+    const headers = this.#token === undefined ? undefined : { authorization: this.#token };
+    return postJson(`${endpoint}${path}`, body, headers ?? {}, signal);
   }
 }
 
-async function readJson(response: Response): Promise<unknown> {
-  const chunks: Uint8Array[] = [];
+function isOk({ statusCode = 0 }: IncomingMessage): boolean {
+  return statusCode >= 200 && statusCode < 300;
+}
+
+async function readJson(response: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
   let byteLength = 0;
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of response) {
     byteLength += chunk.length;
     if (byteLength > MAX_ANSWER_BYTES) {
       throw new Error(`an answer has more than ${MAX_ANSWER_BYTES} bytes`);

@@ -1,49 +1,80 @@
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { createLogger } from '@gatewayworker/core';
+import { eventually } from '@gatewayworker/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { EtcdClient } from './etcd-client.ts';
 import { EtcdView } from './etcd-view.ts';
 
-/** An etcd in memory that is well, and where nothing ever changes. */
-class QuietEtcd extends EtcdClient {
-  readonly paths: string[] = [];
-
-  constructor() {
-    const nobody = { user: undefined, password: undefined };
-    super({ kind: 'etcd', endpoints: ['http://127.0.0.1:1'], prefix: '/quiet', ...nobody });
-  }
-
-  override call(path: string): Promise<unknown> {
-    this.paths.push(path);
-    return Promise.resolve({ header: { revision: '1' }, kvs: [] });
-  }
-
-  override stream(path: string, _body: unknown, signal: AbortSignal): Promise<void> {
-    this.paths.push(path);
-    return new Promise((_, reject) => {
-      signal.addEventListener('abort', () => reject(new Error('broken off')));
-    });
-  }
+/** An etcd in which nothing ever changes. */
+async function startQuietEtcd(): Promise<{
+  readonly client: EtcdClient;
+  readonly watches: ServerResponse[];
+}> {
+  const watches: ServerResponse[] = [];
+  const server = createServer((request, response) => {
+    if (request.url === '/v3/watch') {
+      watches.push(response);
+      response.write('{"result":{"created":true}}\n');
+    } else {
+      response.end('{"header":{"revision":"1"},"kvs":[]}');
+    }
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  const credentials = { user: undefined, password: undefined };
+  const endpoints = [`http://127.0.0.1:${port}`];
+  const client = new EtcdClient({ kind: 'etcd', endpoints, prefix: '/quiet', ...credentials });
+  return { client, watches };
 }
 
-test('a watch in which nothing happens is begun anew before its answer would be given up, and nobody is told', async () => {
-  vi.useFakeTimers();
-  onTestFinished(() => void vi.useRealTimers());
-  const etcd = new QuietEtcd();
-  let changes = 0;
-  let losses = 0;
-  const events = {
-    onChange: () => {
-      changes += 1;
-    },
-    onLost: () => {
-      losses += 1;
-    },
+function openView(client: EtcdClient): { readonly view: EtcdView; readonly events: string[] } {
+  const events: string[] = [];
+  const handlers = {
+    onChange: () => void events.push('change'),
+    onLost: () => void events.push('lost'),
   };
-  const view = new EtcdView(etcd, '/quiet', events, createLogger({ stdout: false }));
-  // Node.js gives an answer up of which nothing comes for five minutes.
-  await vi.advanceTimersByTimeAsync(299_000);
-  const watches = etcd.paths.filter((path) => path === '/v3/watch').length;
-  expect([watches, changes, losses]).toEqual([2, 2, 0]);
+  const view = new EtcdView(client, '/quiet', handlers, createLogger({ stdout: false }));
+  onTestFinished(() => view.close());
+  return { view, events };
+}
+
+test('etcd view: a watch in which nothing happens goes on for hours', async () => {
+  const toFake = ['setInterval' as const, 'clearInterval' as const];
+  vi.useFakeTimers({ toFake });
+  onTestFinished(() => void vi.useRealTimers());
+  const { client, watches } = await startQuietEtcd();
+  const { view, events } = openView(client);
+  await eventually(() => watches.length === 1);
+  const call = vi.spyOn(client, 'call');
+  for (let probe = 1; probe <= 720; probe += 1) {
+    await vi.advanceTimersByTimeAsync(5000);
+    await call.mock.results.at(-1)?.value;
+  }
+  expect(call).toHaveBeenCalledTimes(720);
+  expect([watches.length, events]).toEqual([1, ['change']]);
   await view.close();
-  expect([losses, vi.getTimerCount()]).toEqual([0, 0]);
+});
+
+test('etcd view: closes whatever the garbage collector has taken while it watched', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const { client, watches } = await startQuietEtcd();
+  const { view } = openView(client);
+  await eventually(() => watches.length === 1);
+  // A connection that is idle for a while: what only its request held is gone.
+  for (let round = 0; round < 20; round += 1) {
+    collect();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await view.close();
+  const [watch] = watches;
+  await eventually(() => watch?.destroyed === true);
 });

@@ -6,9 +6,6 @@ import { type EtcdClient, fromBase64, toBase64 } from './etcd-client.ts';
 /** How often the etcd is asked for a sign of life: a watch alone is silent while nothing changes. */
 const PROBE_MS = 5000;
 
-/** Length of a watch, in milliseconds. The `fetch` of Node.js gives up an answer of which nothing comes for 5 minutes. */
-const WATCH_MS = 240_000;
-
 const BACKOFF = { initialMs: 100, maxMs: 1000, random: Math.random };
 
 /** What happens to a view. */
@@ -57,7 +54,7 @@ export class EtcdView {
         const revision = await this.#read();
         failures = 0;
         this.#events.onChange(this.#values);
-        if (await this.#watch(revision)) continue;
+        await this.#watch(revision);
       } catch (error) {
         if (signal.aborted) return;
         this.#failure = toError(error);
@@ -80,8 +77,8 @@ export class EtcdView {
     return BigInt(Object(answer.header).revision ?? 0);
   }
 
-  /** Follows changes; answers true when it ends for no other reason than that its time is over. */
-  async #watch(revision: bigint): Promise<boolean> {
+  /** Follows changes until the etcd falls silent, ends the watch or cannot be reached. */
+  async #watch(revision: bigint): Promise<void> {
     const create_request = { ...this.#range(), start_revision: String(revision + 1n) };
     const watch = new BoundedAbort(this.#abort.signal);
     const { signal } = watch;
@@ -90,11 +87,6 @@ export class EtcdView {
       const body = { ...this.#range(), count_only: true };
       this.#client.call('/v3/kv/range', body, signal).catch(() => watch.abort());
     }, PROBE_MS);
-    let isOver = false;
-    const renewal = setTimeout(() => {
-      isOver = true;
-      watch.abort();
-    }, WATCH_MS);
     const watching = this.#client.stream('/v3/watch', { create_request }, signal, (line) => {
       const result = Object(Object(line).result);
       // Too far behind, or the etcd has a reason of its own: everything is read anew.
@@ -110,12 +102,7 @@ export class EtcdView {
     });
     try {
       await watching;
-      return false;
-    } catch (error) {
-      if (isOver && !this.#abort.signal.aborted) return true;
-      throw error;
     } finally {
-      clearTimeout(renewal);
       clearInterval(probe);
       watch.release();
     }

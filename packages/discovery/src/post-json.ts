@@ -1,0 +1,42 @@
+import { type IncomingMessage, request as requestPlain } from 'node:http';
+import { request as requestTls } from 'node:https';
+import { toError } from '@gatewayworker/core';
+
+/**
+ * Posts a body as JSON. Follows no redirect: that would send a password or a token to a host that the
+ * operator did not name.
+ *
+ * Not `fetch`: the garbage collector can take its abort signal away while a response streams. An abort then
+ * does nothing, and a response that stays silent is waited for indefinitely.
+ *
+ * @param signal - breaks off the request, and the response that is being read
+ * @returns the response, once its headers have come
+ */
+export function postJson(
+  url: string,
+  body: unknown,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const send = url.startsWith('https:') ? requestTls : requestPlain;
+  const text = JSON.stringify(body);
+  return new Promise((resolve, reject) => {
+    const request = send(url, {
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json' },
+    });
+    let response: IncomingMessage | undefined;
+    const abort = (): void => {
+      (response ?? request).destroy(toError(signal.reason));
+    };
+    signal.addEventListener('abort', abort);
+    request.on('close', () => signal.removeEventListener('abort', abort));
+    request.on('error', reject);
+    request.on('response', (message) => {
+      response = message;
+      resolve(message);
+    });
+    if (signal.aborted) abort();
+    request.end(text);
+  });
+}
