@@ -3,6 +3,7 @@ import type { RunningContender } from './contenders/contender.ts';
 import type { LatencyHistogram } from './load/latency-histogram.ts';
 import { LoadGenerator, type LoadResult } from './load/load-generator.ts';
 import type { Framing, LoadPlan } from './load/load-plan.ts';
+import { cpuSeconds } from './measure/cpu-time.ts';
 import { privateBytes } from './measure/private-memory.ts';
 import { type Measurement, median } from './measurement.ts';
 import { startPusher } from './push/pusher.ts';
@@ -75,9 +76,11 @@ const measurers: Readonly<Record<Scenario['kind'], Measurer>> = {
     return describeLoad(await generator.run());
   },
 
-  async connect(generator) {
+  async connect(generator, { pids }, { connections }) {
+    const before = cpuSeconds(pids);
     const { connectionsPerSecond, latencies } = await generator.connect();
-    return { connectionsPerSecond, ...describeLatencies(latencies) };
+    const cpuMicrosPerConnection = ((cpuSeconds(pids) - before) * 1e6) / connections;
+    return { connectionsPerSecond, ...describeLatencies(latencies), cpuMicrosPerConnection };
   },
 
   async idle(generator, { pids }, { connections }, { idleSeconds }) {

@@ -7,6 +7,8 @@ export interface Measurement {
   /** CPU time of all server processes per message received. */
   readonly cpuMicrosPerMessage?: number;
   readonly connectionsPerSecond?: number;
+  /** CPU time of all server processes per client that connected. */
+  readonly cpuMicrosPerConnection?: number;
   /** Private memory of all server processes, less what they had without clients. */
   readonly bytesPerConnection?: number;
   /** From the first to the last client that got a message; median over the messages. */
@@ -27,6 +29,7 @@ export const figures: readonly Figure[] = [
   'maxMs',
   'spreadMs',
   'cpuMicrosPerMessage',
+  'cpuMicrosPerConnection',
   'bytesPerConnection',
   'generatorLoad',
 ];

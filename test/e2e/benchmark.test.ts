@@ -63,7 +63,9 @@ describe('the benchmark', { timeout: 120_000 }, () => {
     ]);
     expect(command).toMatchObject({ exitCode: 0, stderr: '' });
     expect(figuresOf(result)).toEqual({
-      'connect gatewayworker-1x1': ['connectionsPerSecond', ...latencies],
+      'connect gatewayworker-1x1': [
+        ...['connectionsPerSecond', ...latencies, 'cpuMicrosPerConnection'],
+      ],
       'idle-10k gatewayworker-1x1': ['bytesPerConnection'],
       'push-uid gatewayworker-1x1': load,
       'broadcast-10k gatewayworker-1x1': [

@@ -18,6 +18,7 @@ const columns: readonly Column[] = [
   { figure: 'maxMs', heading: 'max ms', format: formatDecimal, hasRatio: false },
   { figure: 'spreadMs', heading: 'first to last ms', format: formatDecimal, hasRatio: false },
   { figure: 'cpuMicrosPerMessage', heading: 'CPU µs', format: formatDecimal, hasRatio: true },
+  { figure: 'cpuMicrosPerConnection', heading: 'CPU µs', format: formatDecimal, hasRatio: true },
   { figure: 'bytesPerConnection', heading: 'bytes/client', format: formatCount, hasRatio: true },
   { figure: 'generatorLoad', heading: 'generator', format: formatPercent, hasRatio: false },
 ];
