@@ -1,12 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { GatewayWorkerError, openForAppend } from '@gatewayworker/core';
-import {
-  type Master,
-  parseStartReport,
-  type ResolvedRunOptions,
-  type StartReport,
-} from '@gatewayworker/supervisor';
+import type { Master, ResolvedRunOptions, StartReport } from '@gatewayworker/supervisor';
 import { takeVariable } from './environment.ts';
 import { formatError } from './error-text.ts';
 
@@ -97,9 +92,8 @@ function firstMessage(daemon: ChildProcess, logFile: string): Promise<DaemonMess
 
 function parseMessage(value: unknown): DaemonMessage | undefined {
   if (typeof value !== 'object' || value === null || !('type' in value)) return undefined;
-  if (value.type === 'failed' && 'text' in value && typeof value.text === 'string') {
-    return { type: 'failed', text: value.text };
-  }
-  const report = 'report' in value ? parseStartReport(value.report) : undefined;
-  return report === undefined ? undefined : { type: 'started', report };
+  const isKnown =
+    (value.type === 'started' && 'report' in value) || (value.type === 'failed' && 'text' in value);
+  // The background process is a copy of this one, so the rest of the message has the same shape.
+  return isKnown ? (value as DaemonMessage) : undefined;
 }

@@ -1,5 +1,5 @@
 import { type OnMasterExit, parseOnMasterExit } from './child-protocol.ts';
-import { parseJson, readBoolean, readField, readNumber, readString } from './json-value.ts';
+import { parseJson, readField, readFields, readString } from './json-value.ts';
 import { Role } from './process-declaration.ts';
 
 /** What the master tells a child through its environment, before the child runs any code. */
@@ -33,23 +33,19 @@ export const childVariable = 'GATEWAYWORKER_CHILD';
 /** Reads an assignment; `undefined` when the text is not one. */
 export function parseChildAssignment(text: string): ChildAssignment | undefined {
   const value = parseJson(text);
-  const declaration = readNumber(value, 'declaration');
   const role = Object.values(Role).find((known) => known === readString(value, 'role'));
-  const name = readString(value, 'name');
-  const id = readNumber(value, 'id');
-  const logFile = readString(value, 'logFile');
-  const logToStdout = readBoolean(value, 'logToStdout');
-  const logLevel = readString(value, 'logLevel') ?? 'info';
-  const stopTimeoutMs = readNumber(value, 'stopTimeoutMs');
-  const pidFile = readString(value, 'pidFile');
   const onMasterExit = parseOnMasterExit(readField(value, 'onMasterExit'));
-  const printsAlone = readBoolean(value, 'printsAlone');
-  if (declaration === undefined || role === undefined) return undefined;
-  if (name === undefined || id === undefined) return undefined;
-  if (logFile === undefined || logToStdout === undefined) return undefined;
-  if (stopTimeoutMs === undefined || pidFile === undefined) return undefined;
-  if (onMasterExit === undefined || printsAlone === undefined) return undefined;
-  const log = { logFile, logToStdout, logLevel };
-  const end = { stopTimeoutMs, pidFile, onMasterExit };
-  return { declaration, role, name, id, ...log, ...end, printsAlone };
+  const fields = readFields(value, {
+    declaration: 'number',
+    name: 'string',
+    id: 'number',
+    logFile: 'string',
+    logToStdout: 'boolean',
+    logLevel: 'string',
+    stopTimeoutMs: 'number',
+    pidFile: 'string',
+    printsAlone: 'boolean',
+  });
+  if (fields === undefined || role === undefined || onMasterExit === undefined) return undefined;
+  return { ...fields, role, onMasterExit };
 }

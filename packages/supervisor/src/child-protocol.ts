@@ -1,5 +1,5 @@
 import type { RoleStatus, StopOptions, WireError } from '@gatewayworker/core';
-import { readBoolean, readField, readNumber, readString } from './json-value.ts';
+import { readField, readFields, readNumber, readString } from './json-value.ts';
 import { Role } from './process-declaration.ts';
 
 /** What a master asks of a process, over the control socket of that process. */
@@ -127,7 +127,11 @@ export function parseChildOrder(value: unknown): ChildOrder | undefined {
       return { command, masterPid, onMasterExit };
     }
     case ChildCommand.stop: {
-      const stop = parseStop(value);
+      const stop = readFields(value, {
+        isGraceful: 'boolean',
+        timeoutMs: 'number',
+        drainMs: 'number',
+      });
       return stop && { command, ...stop };
     }
     case ChildCommand.spawn: {
@@ -147,22 +151,20 @@ export function parseOnMasterExit(value: unknown): OnMasterExit | undefined {
 
 /** Reads an answer to `identify`; `undefined` when it is not one. */
 export function parseIdentity(value: unknown): ChildIdentity | undefined {
-  const protocol = readNumber(value, 'protocol');
-  const version = readString(value, 'version');
+  const fields = readFields(value, {
+    protocol: 'number',
+    version: 'string',
+    name: 'string',
+    id: 'number',
+    pid: 'number',
+    declarationHash: 'string',
+    livedMs: 'number',
+  });
   const role = Object.values(Role).find((known) => known === readString(value, 'role'));
-  const name = readString(value, 'name');
-  const id = readNumber(value, 'id');
-  const pid = readNumber(value, 'pid');
-  const declarationHash = readString(value, 'declarationHash');
-  const livedMs = readNumber(value, 'livedMs');
   const states = ['starting', 'ready', 'stopping'] as const;
   const state = states.find((known) => known === readString(value, 'state'));
-  if (protocol === undefined || version === undefined || role === undefined) return undefined;
-  if (name === undefined || id === undefined || pid === undefined) return undefined;
-  if (declarationHash === undefined || livedMs === undefined || state === undefined) {
-    return undefined;
-  }
-  return { protocol, version, role, name, id, pid, declarationHash, livedMs, state };
+  if (fields === undefined || role === undefined || state === undefined) return undefined;
+  return { ...fields, role, state };
 }
 
 /** Reads what a process tells; `undefined` when it is nothing known. */
@@ -178,68 +180,47 @@ export function parseChildEvent(value: unknown): ChildEvent | undefined {
   return report && { event, report };
 }
 
-function parseStop(value: unknown): StopOptions | undefined {
-  const isGraceful = readBoolean(value, 'isGraceful');
-  const timeoutMs = readNumber(value, 'timeoutMs');
-  const drainMs = readNumber(value, 'drainMs');
-  if (isGraceful === undefined || timeoutMs === undefined || drainMs === undefined) {
-    return undefined;
-  }
-  return { isGraceful, timeoutMs, drainMs };
-}
-
 function parseLaunch(value: unknown): LaunchOrder | undefined {
-  const execPath = readString(value, 'execPath');
-  const startFile = readString(value, 'startFile');
-  const cwd = readString(value, 'cwd');
+  const paths = readFields(value, { execPath: 'string', startFile: 'string', cwd: 'string' });
   const execArgv = readField(value, 'execArgv');
   const args = readField(value, 'args');
   const env = readField(value, 'env');
-  if (execPath === undefined || startFile === undefined || cwd === undefined) return undefined;
-  if (!Array.isArray(execArgv) || !Array.isArray(args)) return undefined;
+  if (paths === undefined || !Array.isArray(execArgv) || !Array.isArray(args)) return undefined;
   if (typeof env !== 'object' || env === null) return undefined;
   const variables = Object.entries(env).map(([key, text]) => [key, String(text)] as const);
   return {
-    ...{ execPath, startFile, cwd, execArgv: execArgv.map(String), args: args.map(String) },
+    ...{ ...paths, execArgv: execArgv.map(String), args: args.map(String) },
     env: Object.fromEntries(variables),
   };
 }
 
 /** Reads why a process ended; `undefined` when it does not say. */
 function parseFailure(value: unknown): ChildFailure | undefined {
-  const error = readField(value, 'error');
-  const code = readString(error, 'code');
-  const message = readString(error, 'message');
-  if (code === undefined || message === undefined) return undefined;
+  const error = readFields(readField(value, 'error'), { code: 'string', message: 'string' });
   const stack = readString(value, 'stack');
-  return { error: { code, message }, ...(stack === undefined ? {} : { stack }) };
+  return error && { error, ...(stack === undefined ? {} : { stack }) };
 }
-
-const reportNumbers = [
-  'connections',
-  'inFlight',
-  'sent',
-  'received',
-  'failedSends',
-  'requests',
-  'memory',
-  'qps',
-  'eventLoopLagMs',
-] as const;
 
 /** Reads a report; `undefined` when it is not one. */
 export function parseReport(value: unknown): ChildReport | undefined {
-  const listen = readString(value, 'listen');
-  const ready = readBoolean(value, 'ready');
-  if (listen === undefined || ready === undefined) return undefined;
-  const numbers = reportNumbers.map((key) => [key, readNumber(value, key)] as const);
-  if (numbers.some(([, number]) => number === undefined)) return undefined;
-  const figures = Object.fromEntries(numbers) as Record<(typeof reportNumbers)[number], number>;
+  const fields = readFields(value, {
+    listen: 'string',
+    ready: 'boolean',
+    connections: 'number',
+    inFlight: 'number',
+    sent: 'number',
+    received: 'number',
+    failedSends: 'number',
+    requests: 'number',
+    memory: 'number',
+    qps: 'number',
+    eventLoopLagMs: 'number',
+  });
   const limits = parseCounts(readField(value, 'limits'));
   const tables = parseCounts(readField(value, 'tables'));
   // Absent in what a child of an older version sends.
   const droppedLines = readNumber(value, 'droppedLines') ?? 0;
-  return { listen, ready, ...parseRemarks(value), ...figures, droppedLines, limits, tables };
+  return fields && { ...fields, ...parseRemarks(value), droppedLines, limits, tables };
 }
 
 function parseRemarks(value: unknown): Pick<ChildReport, 'obstacles' | 'notices'> {

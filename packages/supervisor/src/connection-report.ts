@@ -1,5 +1,5 @@
 import type { ConnectionStatus } from '@gatewayworker/core';
-import { readField, readNumber, readString } from './json-value.ts';
+import { readField, readFields, readNumber, readString } from './json-value.ts';
 import { type Column, formatTable } from './text-table.ts';
 
 /** One client in the output of `connections --json`. */
@@ -20,12 +20,11 @@ export interface ConnectionPart {
 
 /** Reads a part that came from a master; `undefined` when it is not one. */
 export function parseConnectionPart(value: unknown): ConnectionRow[] | undefined {
-  const pid = readNumber(value, 'pid');
-  const gateway = readString(value, 'gateway');
+  const process = readFields(value, { pid: 'number', gateway: 'string' });
   const connections = readField(value, 'connections');
-  if (pid === undefined || gateway === undefined || !Array.isArray(connections)) return undefined;
+  if (process === undefined || !Array.isArray(connections)) return undefined;
   const rows: readonly ConnectionStatus[] = connections.filter(isConnection);
-  return rows.map(({ clientId, ...rest }) => ({ clientId, pid, gateway, ...rest }));
+  return rows.map(({ clientId, ...rest }) => ({ clientId, ...process, ...rest }));
 }
 
 function isConnection(value: unknown): value is ConnectionStatus {

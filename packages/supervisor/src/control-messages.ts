@@ -1,5 +1,12 @@
 import type { WireError } from '@gatewayworker/core';
-import { parseJson, readBoolean, readField, readNumber, readString } from './json-value.ts';
+import {
+  parseJson,
+  readBoolean,
+  readField,
+  readFields,
+  readNumber,
+  readString,
+} from './json-value.ts';
 
 /** What the command line asks of a running master; one JSON line each, over the control socket. */
 export const ControlCommand = {
@@ -101,10 +108,8 @@ export function parseControlResponse(line: string): ControlResponse | undefined 
   if (readBoolean(value, 'isPending') === true) return { request, isPending: true };
   const part = readField(value, 'part');
   if (part !== undefined) return { request, part };
-  const error = readField(value, 'error');
-  if (error === undefined) return { request, result: readField(value, 'result') };
-  const code = readString(error, 'code');
-  const message = readString(error, 'message');
-  if (code === undefined || message === undefined) return undefined;
-  return { request, error: { code, message } };
+  const failure = readField(value, 'error');
+  if (failure === undefined) return { request, result: readField(value, 'result') };
+  const error = readFields(failure, { code: 'string', message: 'string' });
+  return error && { request, error };
 }

@@ -1,5 +1,5 @@
 import { type ConnectionStatus, GatewayWorkerError, type StopOptions } from '@gatewayworker/core';
-import { readBoolean, readString } from './json-value.ts';
+import { readFields } from './json-value.ts';
 
 /** Gets some clients of a gateway process; resolves with false to read no more. */
 export type OnConnections = (part: {
@@ -71,14 +71,10 @@ function addressOf({ name, id }: GatewayProcess): string {
 
 /** Reads a step that came from a master; `undefined` when it is not one. */
 export function parseDrainStep(value: unknown): DrainStep | undefined {
-  const process = readString(value, 'process');
-  const wasKilled = readBoolean(value, 'wasKilled');
-  return process === undefined || wasKilled === undefined ? undefined : { process, wasKilled };
+  return readFields(value, { process: 'string', wasKilled: 'boolean' });
 }
 
 /** Reads a step that came from a master; `undefined` when it is not one. */
 export function parseUndrainStep(value: unknown): UndrainStep | undefined {
-  const process = readString(value, 'process');
-  const wasDrained = readBoolean(value, 'wasDrained');
-  return process === undefined || wasDrained === undefined ? undefined : { process, wasDrained };
+  return readFields(value, { process: 'string', wasDrained: 'boolean' });
 }

@@ -40,12 +40,7 @@ export { type ProcessContext, type ProcessDeclaration, Role } from './process-de
 export { ProcessFailedError } from './process-failed-error.ts';
 export { formatReloadStep, type ReloadStep } from './reload.ts';
 export { mayBeRestored } from './run-directory.ts';
-export {
-  formatStart,
-  parseStartReport,
-  type StartReport,
-  type StartRow,
-} from './start-report.ts';
+export { formatStart, type StartReport, type StartRow } from './start-report.ts';
 export {
   formatStatus,
   type LastExit,

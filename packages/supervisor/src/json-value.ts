@@ -22,6 +22,26 @@ export function readBoolean(value: unknown, key: string): boolean | undefined {
   return typeof field === 'boolean' ? field : undefined;
 }
 
+interface FieldTypes {
+  readonly string: string;
+  readonly number: number;
+  readonly boolean: boolean;
+}
+
+/** Fields by their names, each with the type of its value. */
+type FieldSet = Readonly<Record<string, keyof FieldTypes>>;
+
+/** Reads fields that must have these types, numbers finite ones; `undefined` when one of them is missing. */
+export function readFields<const Fields extends FieldSet>(
+  value: unknown,
+  fields: Fields,
+): { readonly [Name in keyof Fields]: FieldTypes[Fields[Name]] } | undefined {
+  const readers = { string: readString, number: readNumber, boolean: readBoolean };
+  const entries = Object.entries(fields).map(([name, type]) => [name, readers[type](value, name)]);
+  if (entries.some(([, field]) => field === undefined)) return undefined;
+  return Object.fromEntries(entries);
+}
+
 /** Parses JSON; `undefined` when the text is not JSON. */
 export function parseJson(text: string): unknown {
   try {

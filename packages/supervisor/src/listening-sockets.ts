@@ -3,7 +3,7 @@ import { lookup } from 'node:dns/promises';
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { type HostPort, toError } from '@gatewayworker/core';
-import { readNumber, readString } from './json-value.ts';
+import { readFields, readNumber, readString } from './json-value.ts';
 
 /** A socket that is bound to an address. Nothing is accepted on it before a server listens on it. */
 interface BoundSocket {
@@ -189,10 +189,8 @@ function send(child: ChildProcess, answer: SocketAnswer, socket?: BoundSocket): 
 }
 
 function parseSocketRequest(value: unknown): SocketRequest | undefined {
-  const type = readString(value, 'type');
-  const request = readNumber(value, 'request');
-  const host = readString(value, 'host');
-  const port = readNumber(value, 'port');
-  if (type !== 'gatewayworker:openSocket' || request === undefined) return undefined;
-  return host === undefined || port === undefined ? undefined : { type, request, host, port };
+  const type = 'gatewayworker:openSocket';
+  if (readString(value, 'type') !== type) return undefined;
+  const fields = readFields(value, { request: 'number', host: 'string', port: 'number' });
+  return fields && { type, ...fields };
 }

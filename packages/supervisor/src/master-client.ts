@@ -5,7 +5,7 @@ import { ControlClient } from './control-client.ts';
 import { ControlCommand, type ControlOrder } from './control-messages.ts';
 import { type DrainStep, parseDrainStep, parseUndrainStep, type UndrainStep } from './drain.ts';
 import { type HealthReport, parseHealthReport } from './health-report.ts';
-import { readBoolean, readField, readNumber } from './json-value.ts';
+import { readField, readFields, readNumber } from './json-value.ts';
 import { parseReloadStep, type ReloadStep } from './reload.ts';
 import { controlPath } from './run-directory.ts';
 import { parseStatusReport, type StatusReport } from './status-report.ts';
@@ -13,6 +13,8 @@ import { parseStatusReport, type StatusReport } from './status-report.ts';
 const answerTimeoutMs = 5_000;
 /** Time for the last steps of a master after its children are gone. */
 const lastStepsMs = 5_000;
+/** Time for the parent of a master to collect it, in milliseconds. */
+const collectMs = 1_000;
 
 /**
  * Answers the pid of the master that runs with this pid file; `undefined` when there is none.
@@ -22,32 +24,17 @@ const lastStepsMs = 5_000;
  * @throws {GW_ERR_QUERY_TIMEOUT} when a master is there but does not answer
  */
 export function findMaster(pidFile: string): Promise<number | undefined> {
-  return askMaster(pidFile, async (client) => {
-    const pid = readNumber(
-      await client.request({ command: ControlCommand.ping }, answerTimeoutMs),
-      'pid',
-    );
-    if (pid === undefined) throw unexpectedAnswer();
-    return pid;
-  });
+  return requestAnswer(pidFile, { command: ControlCommand.ping }, parsePid);
 }
 
 /** Asks the running master for its report; `undefined` when none runs. */
 export function requestStatus(pidFile: string): Promise<StatusReport | undefined> {
-  return askMaster(pidFile, async (client) => {
-    const answer = await client.request({ command: ControlCommand.status }, answerTimeoutMs);
-    const report = parseStatusReport(answer);
-    if (report === undefined) throw unexpectedAnswer();
-    return report;
-  });
+  return requestAnswer(pidFile, { command: ControlCommand.status }, parseStatusReport);
 }
 
 /** Asks the running master whether its processes live and are ready; `undefined` when none runs. */
 export function requestHealth(pidFile: string): Promise<HealthReport | undefined> {
-  return askMaster(pidFile, async (client) => {
-    const answer = await client.request({ command: ControlCommand.health }, answerTimeoutMs);
-    return parseHealthReport(answer) ?? fail();
-  });
+  return requestAnswer(pidFile, { command: ControlCommand.health }, parseHealthReport);
 }
 
 /**
@@ -60,14 +47,10 @@ export function requestStop(pidFile: string, isGraceful: boolean): Promise<numbe
   return askMaster(pidFile, async (client) => {
     const order = { command: ControlCommand.stop, isGraceful };
     const answer = await client.request(order, answerTimeoutMs);
-    const pid = readNumber(answer, 'pid');
-    const timeoutMs = readNumber(answer, 'timeoutMs');
-    if (pid === undefined || timeoutMs === undefined) throw unexpectedAnswer();
-    if (!(await settlesWithin(client.closed, timeoutMs + lastStepsMs))) {
-      const message = `process ${pid} has not stopped within ${timeoutMs + lastStepsMs} ms`;
-      throw new GatewayWorkerError('GW_ERR_QUERY_TIMEOUT', message);
-    }
-    await untilGone(pid);
+    const { pid, timeoutMs } = assertAnswer(
+      readFields(answer, { pid: 'number', timeoutMs: 'number' }),
+    );
+    await untilEnded(client, pid, timeoutMs + lastStepsMs);
     return pid;
   });
 }
@@ -82,9 +65,10 @@ export function requestReload(
   pidFile: string,
   onStep: (step: ReloadStep) => void,
 ): Promise<number | undefined> {
-  return askInParts(pidFile, { command: ControlCommand.reload }, (part) => {
-    onStep(parseReloadStep(part) ?? fail());
-  }).then((answer) => answer && (readNumber(answer.result, 'pid') ?? fail()));
+  const order = { command: ControlCommand.reload } as const;
+  return requestAnswer(pidFile, order, parsePid, (part) =>
+    onStep(assertAnswer(parseReloadStep(part))),
+  );
 }
 
 /**
@@ -96,13 +80,14 @@ export function requestConnections(
   pidFile: string,
   onRows: (rows: readonly ConnectionRow[]) => void,
 ): Promise<readonly string[] | undefined> {
-  return askInParts(pidFile, { command: ControlCommand.connections }, (part) => {
-    onRows(parseConnectionPart(part) ?? fail());
-  }).then((answer) => {
-    if (answer === undefined) return undefined;
-    const missing = readField(answer.result, 'missing');
-    return Array.isArray(missing) ? missing.map(String) : fail();
-  });
+  const order = { command: ControlCommand.connections } as const;
+  const parseMissing = (answer: unknown) => {
+    const missing = readField(answer, 'missing');
+    return Array.isArray(missing) ? missing.map(String) : undefined;
+  };
+  return requestAnswer(pidFile, order, parseMissing, (part) =>
+    onRows(assertAnswer(parseConnectionPart(part))),
+  );
 }
 
 /**
@@ -122,8 +107,8 @@ export function requestDrain(
     drainMs,
     ...(gateway === undefined ? {} : { gateway }),
   };
-  return askInParts(pidFile, order, (part) => onStep(parseDrainStep(part) ?? fail())).then(
-    (answer) => answer && (readNumber(answer.result, 'pid') ?? fail()),
+  return requestAnswer(pidFile, order, parsePid, (part) =>
+    onStep(assertAnswer(parseDrainStep(part))),
   );
 }
 
@@ -140,8 +125,8 @@ export function requestUndrain(
   onStep: (step: UndrainStep) => void,
 ): Promise<number | undefined> {
   const order = { command: ControlCommand.undrain, ...(gateway === undefined ? {} : { gateway }) };
-  return askInParts(pidFile, order, (part) => onStep(parseUndrainStep(part) ?? fail())).then(
-    (answer) => answer && (readNumber(answer.result, 'pid') ?? fail()),
+  return requestAnswer(pidFile, order, parsePid, (part) =>
+    onStep(assertAnswer(parseUndrainStep(part))),
   );
 }
 
@@ -151,26 +136,22 @@ export function requestLeave(
 ): Promise<{ readonly pid: number; readonly isDaemon: boolean } | undefined> {
   return askMaster(pidFile, async (client) => {
     const answer = await client.request({ command: ControlCommand.leave }, answerTimeoutMs);
-    const pid = readNumber(answer, 'pid');
-    const isDaemon = readBoolean(answer, 'isDaemon');
-    if (pid === undefined || isDaemon === undefined) throw unexpectedAnswer();
-    if (!(await settlesWithin(client.closed, lastStepsMs))) {
-      const message = `process ${pid} has not ended within ${lastStepsMs} ms`;
-      throw new GatewayWorkerError('GW_ERR_QUERY_TIMEOUT', message);
-    }
-    await untilGone(pid);
-    return { pid, isDaemon };
+    const left = assertAnswer(readFields(answer, { pid: 'number', isDaemon: 'boolean' }));
+    await untilEnded(client, left.pid, lastStepsMs);
+    return left;
   });
 }
 
-function askInParts(
+/** @param onPart - gets each part of the answer before */
+function requestAnswer<T>(
   pidFile: string,
   order: ControlOrder,
-  onPart: (part: unknown) => void,
-): Promise<{ readonly result: unknown } | undefined> {
-  return askMaster(pidFile, async (client) => ({
-    result: await client.request(order, answerTimeoutMs, onPart),
-  }));
+  parse: (answer: unknown) => T | undefined,
+  onPart?: (part: unknown) => void,
+): Promise<T | undefined> {
+  return askMaster(pidFile, async (client) =>
+    assertAnswer(parse(await client.request(order, answerTimeoutMs, onPart))),
+  );
 }
 
 async function askMaster<T>(
@@ -186,9 +167,26 @@ async function askMaster<T>(
   }
 }
 
-/** Waits for the end of a process, but not for ever: a parent that does not collect it leaves its pid in place. */
-async function untilGone(pid: number): Promise<void> {
-  const deadline = performance.now() + 1_000;
+function parsePid(answer: unknown): number | undefined {
+  return readNumber(answer, 'pid');
+}
+
+function assertAnswer<T>(answer: T | undefined): T {
+  if (answer !== undefined) return answer;
+  throw new GatewayWorkerError('GW_ERR_INTERNAL', 'the master gave an answer of another version');
+}
+
+/** Waits until the process has closed its connection and is gone. A parent that does not collect it leaves its pid in place. */
+async function untilEnded(client: ControlClient, pid: number, timeoutMs: number): Promise<void> {
+  const timer = new AbortController();
+  const late = sleep(timeoutMs, 'late' as const, { signal: timer.signal });
+  late.catch(() => {});
+  const first = await Promise.race([client.closed, late]).finally(() => timer.abort());
+  if (first === 'late') {
+    const message = `process ${pid} has not ended within ${timeoutMs} ms`;
+    throw new GatewayWorkerError('GW_ERR_QUERY_TIMEOUT', message);
+  }
+  const deadline = performance.now() + collectMs;
   while (isThere(pid) && performance.now() < deadline) await sleep(10);
 }
 
@@ -199,20 +197,4 @@ function isThere(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-async function settlesWithin(promise: Promise<void>, timeoutMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), timeoutMs);
-  });
-  return await Promise.race([promise.then(() => true), late]).finally(() => clearTimeout(timer));
-}
-
-function fail(): never {
-  throw unexpectedAnswer();
-}
-
-function unexpectedAnswer(): GatewayWorkerError {
-  return new GatewayWorkerError('GW_ERR_INTERNAL', 'the master gave an answer of another version');
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatStart, parseStartReport, type StartReport } from './start-report.ts';
+import { formatStart, type StartReport } from './start-report.ts';
 
 const report: StartReport = {
   pid: 4711,
@@ -28,14 +28,4 @@ test('writes one aligned row for each declaration', () => {
 test('paints the state only when asked to', () => {
   expect(formatStart(report, true)).toContain('\x1b[32m[ok]');
   expect(formatStart(report, false)).not.toContain('\x1b');
-});
-
-test('reads back a report that came as JSON', () => {
-  expect(parseStartReport(JSON.parse(JSON.stringify(report)))).toEqual(report);
-});
-
-test('refuses a report with a row that lacks a field', () => {
-  const row = { role: 'worker', name: 'web', processes: 1, starting: 0, listen: '' };
-  expect(parseStartReport({ pid: 1, rows: [row] })).toBe(undefined);
-  expect(parseStartReport({ pid: 1 })).toBe(undefined);
 });

@@ -1,4 +1,3 @@
-import { readField, readNumber, readString } from './json-value.ts';
 import { ProcessState } from './status-report.ts';
 import { type Column, formatTable } from './text-table.ts';
 
@@ -30,37 +29,6 @@ export interface StartReport {
   readonly rows: readonly StartRow[];
   /** Why processes are not ready, one line each; empty when all are. */
   readonly reasons: readonly string[];
-}
-
-/** Reads a report that came from the daemon; `undefined` when it is not one. */
-export function parseStartReport(value: unknown): StartReport | undefined {
-  const pid = readNumber(value, 'pid');
-  const rows = readField(value, 'rows');
-  if (pid === undefined || !Array.isArray(rows)) return undefined;
-  const parsed = rows.map(parseRow).filter((row) => row !== undefined);
-  const stalePid = readNumber(value, 'stalePid') ?? null;
-  const attached = readNumber(value, 'attached') ?? 0;
-  const [warnings = [], failures = [], reasons = []] = ['warnings', 'failures', 'reasons'].map(
-    (key) => {
-      const texts = readField(value, key);
-      return Array.isArray(texts) ? texts.filter((line) => typeof line === 'string') : [];
-    },
-  );
-  if (parsed.length !== rows.length) return undefined;
-  return { pid, stalePid, attached, warnings, failures, rows: parsed, reasons };
-}
-
-function parseRow(value: unknown): StartRow | undefined {
-  const role = readString(value, 'role');
-  const name = readString(value, 'name');
-  const processes = readNumber(value, 'processes');
-  const ready = readNumber(value, 'ready');
-  const starting = readNumber(value, 'starting');
-  const listen = readString(value, 'listen');
-  if (role === undefined || name === undefined || listen === undefined) return undefined;
-  return processes === undefined || ready === undefined || starting === undefined
-    ? undefined
-    : { role, name, processes, ready, starting, listen };
 }
 
 /**
