@@ -29,7 +29,7 @@ async function rewriteStartFile(daemon: TalkingCluster, from: string, to: string
   await daemon.folder.write('start.js', text.replace(from, to));
 }
 
-/** Listens on a port; the threads of a process that was killed may have it for some moments. */
+/** Listens on a port; the threads of a killed process may hold it for a moment. */
 function takePort(port: number): Promise<Server> {
   return eventually(async () => {
     const server = createServer().listen(port, '127.0.0.1');
@@ -39,7 +39,7 @@ function takePort(port: number): Promise<Server> {
   });
 }
 
-test('kill -9 of the master: nothing is lost or refused, and start attaches', async () => {
+test('kill -9 of the master: no event is lost, no client refused; start attaches', async () => {
   const daemon = await startTalkingDaemon();
   const before = await childPidsOf(daemon);
   const members = await enterAll(daemon, ['ann', 'bob', 'cid', 'dan']);
@@ -93,7 +93,7 @@ test('kill -9 of the master: nothing is lost or refused, and start attaches', as
   await stopAll(daemon);
 });
 
-test('stop without a master: ends the processes in an orderly way', async () => {
+test('stop without a master: closes clients with 1001 and ends all processes', async () => {
   const daemon = await startTalkingDaemon();
   const ann = await daemon.enter('ann');
   await killMaster(daemon);
@@ -105,7 +105,7 @@ test('stop without a master: ends the processes in an orderly way', async () => 
   expect((await daemon.command('stop')).stderr).toBe('start.js is not running\n');
 });
 
-test('start after a kill: replaces what is declared otherwise, starts and stops the rest', async () => {
+test('start after a kill: replaces changed, starts missing, stops removed processes', async () => {
   const daemon = await startTalkingDaemon();
   const pidOf = async (name: string) =>
     pidsOf((await daemon.status()).filter((row) => row.name === name));
@@ -130,7 +130,7 @@ test('start after a kill: replaces what is declared otherwise, starts and stops 
   await stopAll(daemon);
 });
 
-test('restart --master: another master has the same processes', async () => {
+test('restart --master: a new master attaches to the same processes', async () => {
   const daemon = await startTalkingDaemon();
   const before = await childPidsOf(daemon);
   const master = daemon.masterPid();
@@ -148,7 +148,7 @@ test('restart --master: another master has the same processes', async () => {
   await stopAll(daemon);
 });
 
-test('start after a kill: a port that another program took is named, the rest runs', async () => {
+test('start after a kill: names a port that is in use; other processes run', async () => {
   const daemon = await startTalkingDaemon();
   const gates = pidsOf((await daemon.status()).filter(({ name }) => name === 'gate'));
   await killMaster(daemon);
@@ -165,7 +165,7 @@ test('start after a kill: a port that another program took is named, the rest ru
   await stopAll(daemon);
 });
 
-test('start beside a frozen process or a frozen master: says so and kills nothing', async () => {
+test('start: warns of a frozen process, fails at a frozen master, kills neither', async () => {
   const daemon = await startTalkingDaemon();
   const brain = pidsOf((await daemon.status()).filter(({ name }) => name === 'brain'))[0] ?? 0;
   await killMaster(daemon);

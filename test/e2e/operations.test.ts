@@ -183,7 +183,7 @@ run();
   },
 );
 
-test('commands: say that nothing runs after a crash of the master', async () => {
+test('commands: report that no process runs after a crash of the master', async () => {
   const { file, path } = await writeStartFile(loud);
   const killed = await startCluster({ file, args: ['start', '--watch'] });
   onTestFinished(killed.dispose);

@@ -9,7 +9,7 @@ export interface ChildHandleOptions {
   readonly declaration: ProcessDeclaration;
   readonly id: number;
   readonly logger: Logger;
-  /** Time that a process has which somebody else asks to end. */
+  /** Time to stop for a process that received SIGTERM from outside, in milliseconds. */
   readonly stopTimeoutMs: number;
   readonly readyTimeoutMs: number;
   readonly onMasterExit: OnMasterExit;

@@ -42,7 +42,7 @@ export class ChildHandle {
   #listen: string;
   /** Set once the process is not to run any more. */
   #down = false;
-  /** Whether the process was declared otherwise than the start file says now. */
+  /** Whether the declaration of the process has changed since it was started. */
   #isOutdated = false;
 
   constructor(options: ChildHandleOptions) {
@@ -72,16 +72,16 @@ export class ChildHandle {
     return `${this.declaration.name} #${this.id}`;
   }
 
-  /** The processes of this place that are not about to leave. */
+  /** The process of this place, without a successor or predecessors; empty when there is none. */
   get current(): readonly RunningChild[] {
     return this.#child === undefined ? [] : [this.#child];
   }
 
-  /** Takes over processes that an earlier master has left, and keeps one; `isCurrent` compares it with the start file. */
-  adopt(children: readonly RunningChild[], isCurrent: (identity: ChildIdentity) => boolean): void {
-    const { kept, leaving, needless } = chooseProcess(children);
-    for (const child of [...leaving, ...needless]) this.#leaving.add(child);
-    for (const child of needless) void child.stop(gracefulStop(this.#options.stopTimeoutMs));
+  /** Attaches to the processes that an earlier master has left in this place, and keeps one of them; `isCurrent` compares it with the start file. */
+  attach(children: readonly RunningChild[], isCurrent: (identity: ChildIdentity) => boolean): void {
+    const { kept, leaving, surplus } = chooseProcess(children);
+    for (const child of [...leaving, ...surplus]) this.#leaving.add(child);
+    for (const child of surplus) void child.stop(gracefulStop(this.#options.stopTimeoutMs));
     if (kept === undefined) return;
     this.#child = kept;
     this.#listen = kept.readyReport?.listen || this.#listen;
@@ -109,7 +109,7 @@ export class ChildHandle {
     if (this.#child === undefined && !this.#down) this.#launchAfter(this.#policy.nextDelayMs(0));
   }
 
-  /** Leaves a process that is slow to start to itself: from now on it is restarted indefinitely. */
+  /** Waits no longer for a process that is slow to start: from now on it is restarted indefinitely. */
   keepTrying(): void {
     this.#firstStart?.resolve();
     this.#firstStart = undefined;
@@ -205,7 +205,7 @@ export class ChildHandle {
     for (const child of this.#children()) child.reopenLog();
   }
 
-  /** Leaves the processes without a master, for the next one to attach to. */
+  /** Detaches from the processes; they keep running, and the next master attaches to them. */
   async detach(timeoutMs: number): Promise<void> {
     this.keepDown();
     await Promise.allSettled(this.#children().map((child) => child.detach(timeoutMs)));
@@ -262,7 +262,7 @@ export class ChildHandle {
     return child;
   }
 
-  /** Watches a process. One of an earlier master gets the place by `adopt`. */
+  /** Watches a process. A process of an earlier master gets the place by `attach`. */
   watch(source: ProcessSource): RunningChild {
     const events: ChildEvents = {
       onReady: (report) => this.#onReady(child, report),
@@ -292,7 +292,7 @@ export class ChildHandle {
 
   #onReady(child: RunningChild, report: ChildReport): void {
     if (this.#successor?.child === child) {
-      // The end has begun meanwhile: it is told to stop itself.
+      // The cluster stops, and the successor with it.
       if (!this.#down) this.#successor.onReady(report);
       return;
     }
@@ -336,7 +336,7 @@ export class ChildHandle {
       this.#onSuccessorEnd(successor, end);
       return;
     }
-    // One that was found, and not kept.
+    // A process of an earlier master that was not kept.
     if (child !== undefined && child !== this.#child) return;
     this.#child = undefined;
     if (this.#down) {
@@ -361,7 +361,7 @@ export class ChildHandle {
   #onSuccessorEnd(successor: Successor, end: ChildEnd): void {
     this.#successor = undefined;
     successor.onEnd(end);
-    // No process is left in its place: its predecessor was down or has died meanwhile.
+    // The place is empty: the predecessor was down or has died since.
     if (this.#child === undefined && !this.#down) this.#restart(end, successor.child.livedMs);
   }
 

@@ -35,7 +35,7 @@ import { removeRunDirectory } from './run-directory.ts';
 import { RunFiles } from './run-files.ts';
 
 /**
- * Runs one declaration in this process, until it is told to stop.
+ * Runs one declaration in this process until a stop order or a signal.
  *
  * @param declarations - all that the start file has declared
  * @param version - of the package
@@ -135,7 +135,6 @@ class ChildProcess {
     });
     // Ctrl+C reaches every process of the terminal: the master alone decides what it means.
     // nodemon sends SIGUSR2 to every process.
-    // nodemon sends SIGUSR2 to every process.
     for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => {});
     // The master may ask Node.js what a process is doing that does not answer: any free port will do.
     process.debugPort = 0;
@@ -154,7 +153,7 @@ class ChildProcess {
     process.send?.({ type: listeningMessage });
   }
 
-  /** Starts the runtime and tells the master how that went. */
+  /** Starts the runtime and reports the result to the master. */
   async start(): Promise<void> {
     try {
       if (this.#declaration === undefined) throw notDeclared(this.#assignment);
@@ -222,7 +221,7 @@ class ChildProcess {
     };
   }
 
-  /** Follows one master until its connection is closed. */
+  /** Obeys one master until its connection is closed. */
   async #attach(
     { masterPid, onMasterExit }: Extract<ChildOrder, { command: typeof ChildCommand.attach }>,
     send: SendPart,
@@ -304,7 +303,7 @@ class ChildProcess {
     }
   }
 
-  /** The pipes to the parent have no reader any more. */
+  /** Prints to the log or the terminal, because the pipes to the parent have lost their reader. */
   #printAlone(): void {
     const streams = guardStandardStreams();
     const output = this.#assignment.logToStdout ? streams.stdout : this.#log.file;
@@ -335,10 +334,10 @@ class ChildProcess {
     // What fails while the process stops is not worth ending the stop for.
     if (this.#ending) return this.#logger.error(thrown, 'failed while stopping');
     this.#ending = true;
-    // A master that reads nothing, or an error that cannot be described, must not keep it alive.
+    // Ends the process also when the master reads nothing or the error cannot be described.
     setTimeout(() => process.exit(1), failMs);
     try {
-      // Before it was ready the master tells the user; afterwards it is ours to log.
+      // While the process starts, the master reports the error; later this process logs it.
       if (this.#isStarted) this.#logger.fatal(thrown, 'uncaught error: the process ends');
       if (existsSync(this.#socketPath)) await Promise.race([this.#attached, sleep(attachMs)]);
       await this.#tell({ event: 'failed', failure: describeFailure(thrown) });

@@ -2,13 +2,13 @@ import type { RoleStatus, StopOptions, WireError } from '@gatewayworker/core';
 import { readField, readFields, readNumber, readString } from './json-value.ts';
 import { Role } from './process-declaration.ts';
 
-/** What a master asks of a process, over the control socket of that process. */
+/** Orders of a master to a process, over the control socket of that process. */
 export const ChildCommand = {
   /** Answers a `ChildIdentity`. */
   identify: 'identify',
-  /** Makes the asker the master of the process. Has a `ChildEvent` for each part, and ends with the process. */
+  /** Makes the sender the master of the process. Each part is a `ChildEvent`; the reply comes when the process ends. */
   attach: 'attach',
-  /** The master leaves on purpose: the process keeps running without one. */
+  /** The master is about to end on purpose: the process keeps running without a master. */
   detach: 'detach',
   /** Answers a `ChildReport`. */
   report: 'report',
@@ -63,7 +63,7 @@ export type ChildOrder =
   | {
       readonly command: typeof ChildCommand.spawn;
       readonly launch: LaunchOrder;
-      /** When the asker gives up, in milliseconds since 1970. */
+      /** Deadline of the master, in milliseconds since 1970. */
       readonly expiresAt: number;
     };
 
@@ -99,17 +99,17 @@ export interface ChildReport extends RoleStatus {
 /** Why a child ends. */
 export interface ChildFailure {
   readonly error: WireError;
-  /** Where it happened; absent for an error of the framework, whose message says it all. */
+  /** Where it happened; absent for an error of the framework, whose message is enough. */
   readonly stack?: string;
 }
 
-/** What a process tells its master without being asked. */
+/** What a process reports to its master by itself. */
 export type ChildEvent =
-  /** The asker is its master from now on. */
+  /** The sender of `attach` is its master from now on. */
   | { readonly event: 'attached' }
   /** It does its work. */
   | { readonly event: 'ready'; readonly report: ChildReport }
-  /** It received SIGTERM, and leaves it to the master to stop it. */
+  /** It received SIGTERM; the master decides when it stops. */
   | { readonly event: 'terminated' }
   | { readonly event: 'failed'; readonly failure: ChildFailure };
 
@@ -167,7 +167,7 @@ export function parseIdentity(value: unknown): ChildIdentity | undefined {
   return { ...fields, role, state };
 }
 
-/** Reads what a process tells; `undefined` when it is nothing known. */
+/** Reads an event; `undefined` when it is not one. */
 export function parseChildEvent(value: unknown): ChildEvent | undefined {
   const event = readString(value, 'event');
   if (event === 'attached' || event === 'terminated') return { event };
@@ -194,7 +194,7 @@ function parseLaunch(value: unknown): LaunchOrder | undefined {
   };
 }
 
-/** Reads why a process ended; `undefined` when it does not say. */
+/** Reads why a process ended; `undefined` when the reason is missing. */
 function parseFailure(value: unknown): ChildFailure | undefined {
   const error = readFields(readField(value, 'error'), { code: 'string', message: 'string' });
   const stack = readString(value, 'stack');

@@ -20,7 +20,7 @@ export interface FirstStart {
   reject(error: Error): void;
 }
 
-/** A process that is to take the place of another one once it is ready. */
+/** A process that takes the place of another one once it is ready. */
 export interface Successor {
   readonly child: RunningChild;
   onReady(report: ChildReport): void;

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { assertOwnDirectory, runDirectory, socketPath } from './run-directory.ts';
 
-/** A control socket of a process, as its file name tells of it. */
+/** A control socket of a process, read from its file name. */
 export interface ChildSocket {
   readonly path: string;
   /** See `placeKey`. */
@@ -12,8 +12,8 @@ export interface ChildSocket {
 }
 
 /**
- * Names a place among the processes of a start file, in 8 characters: a file name of the run directory is
- * short, and a process that does not answer must be told apart from others by it.
+ * Names a place among the processes of a start file, in 8 characters, because a socket path is short. By its
+ * file name alone a master knows the place of a process that does not answer.
  */
 export function placeKey(role: string, name: string, id: number): string {
   return createHash('sha256')

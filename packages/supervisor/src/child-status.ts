@@ -87,7 +87,7 @@ export async function describeChild(
 /** The processes of one place. */
 export interface DescribedPlace {
   readonly current: DescribedChild | undefined;
-  /** Is to take the place once it is ready. */
+  /** Takes the place once it is ready. */
   readonly coming: DescribedChild | undefined;
   /** Finish what they have. */
   readonly leaving: Iterable<DescribedChild>;

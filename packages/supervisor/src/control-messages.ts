@@ -26,7 +26,7 @@ export const ControlCommand = {
   drain: 'drain',
   /** Has an `UndrainStep` for each part; answers when all are ready. */
   undrain: 'undrain',
-  /** Answers `{ pid, isDaemon }`; the master ends alone, and its processes keep running. */
+  /** Answers `{ pid, isDaemon }`; the master ends, and its processes keep running. */
   leave: 'leave',
 } as const;
 export type ControlCommand = (typeof ControlCommand)[keyof typeof ControlCommand];
@@ -54,7 +54,7 @@ export type ControlOrder =
 export interface ControlRequest {
   /** Chosen by the asker; the answer carries it too. */
   readonly request: number;
-  /** What the process is to do; it knows its own orders. */
+  /** An order; each process parses its own kind of orders. */
   readonly order: unknown;
 }
 

@@ -6,9 +6,9 @@ import { LineReader } from './line-reader.ts';
 import { createRunDirectory, removeRunDirectory } from './run-directory.ts';
 
 /**
- * Gives the asker a part of the answer, as JSON; resolves once it is on its way.
+ * Sends a part of the answer to the client, as JSON; resolves once the kernel has it.
  *
- * @returns false when the asker is gone, and nobody waits for more
+ * @returns false when the client has closed its connection
  */
 export type SendPart = (part: unknown) => Promise<boolean>;
 
@@ -26,9 +26,9 @@ export interface ControlHandler<Order> {
   onOrder(order: Order, sendPart: SendPart, closed: Promise<void>): Promise<unknown>;
 }
 
-/** Longest line, where the handler does not say otherwise. */
+/** Default of `maxLineCharacters`. */
 const maxLineCharacters = 65_536;
-/** While a command is carried out its asker hears this often that somebody is there. */
+/** Interval of the signs of life that the client gets while a command runs, in milliseconds. */
 const signOfLifeMs = 1_000;
 
 /** The unix socket on which a process takes commands from its own user. */
@@ -106,7 +106,7 @@ export class ControlServer<Order> {
       const mask = process.umask(0o177);
       this.#server.listen(this.#path, () => {
         this.#server.off('error', reject);
-        // A connection that the system could not give is the asker's loss alone.
+        // A connection that the system could not accept concerns its client alone.
         this.#server.on('error', () => {});
         resolve();
       });

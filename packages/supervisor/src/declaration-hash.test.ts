@@ -4,7 +4,7 @@ import type { ProcessDeclaration } from './process-declaration.ts';
 
 function hash(options: object, name = 'gate'): string {
   const createRuntime = (): never => {
-    throw new Error('not made');
+    throw new Error('no runtime in this test');
   };
   const declaration: ProcessDeclaration = {
     ...{ role: 'gateway', name, count: 1, listen: '' },

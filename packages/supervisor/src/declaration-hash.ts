@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import type { ProcessDeclaration } from './process-declaration.ts';
 
 /**
- * Tells whether two processes were declared alike: by role, name and options as the start file gives them,
- * without the number of processes. Functions count by their place alone, since `reload` is there for new code,
- * and defaults do not count, so that an upgrade of the package does not change the hash.
+ * Hashes a declaration: role, name and the options as the start file gives them, without the number of processes.
+ * Of a function only its place counts, because `reload` loads new code. Defaults do not count, so that an upgrade of
+ * the package does not change the hash.
  */
 export function hashDeclaration({ role, name, options }: ProcessDeclaration): string {
   const { count: _, ...rest } = { ...options } as Readonly<Record<string, unknown>>;

@@ -48,7 +48,7 @@ export const listeningMessage = 'gatewayworker:listening';
 // A descriptor that a native module leaked into some grandchild keeps the error output open.
 const outputGraceMs = 500;
 
-/** Starts a process; its failures are told by `exited`. */
+/** Starts a process; `exited` has its failures. */
 export function launchProcess(order: LaunchOrder, context: LaunchContext): LaunchedProcess {
   const { execPath, execArgv, startFile, args, cwd, env } = order;
   const { stdio, sockets, scope, print } = context;

@@ -5,7 +5,7 @@ import { temporaryFolder } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { ListeningSockets } from './listening-sockets.ts';
 
-/** Asks for a socket, listens on it, and tells the port or the error. */
+/** Requests a socket, listens on it, and reports the port or the error. */
 const program = `process.on('message', (message, socket) => {
   if (message.ask !== undefined) {
     const { port } = message.ask;

@@ -182,7 +182,7 @@ function isClosed(socket: BoundSocket): boolean {
 }
 
 function send(child: ChildProcess, answer: SocketAnswer, socket?: BoundSocket): void {
-  // The types of Node.js leave out the handle of a server, which `send` takes as well.
+  // `send` accepts the handle of a server too; the types of Node.js omit it.
   const handle = socket as net.Server | undefined;
   // A child that is gone needs no answer.
   if (child.connected) child.send(answer, handle, undefined, () => {});

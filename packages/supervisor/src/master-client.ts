@@ -130,7 +130,7 @@ export function requestUndrain(
   );
 }
 
-/** Ends the running master alone, and answers its pid and whether `start -d` made it; `undefined` when none runs. */
+/** Ends the running master without its processes, and answers its pid and whether `start -d` made it; `undefined` when none runs. */
 export function requestLeave(
   pidFile: string,
 ): Promise<{ readonly pid: number; readonly isDaemon: boolean } | undefined> {

@@ -25,7 +25,7 @@ export interface CommandedMaster {
   reload(reason: string, onStep: (step: ReloadStep) => void): Promise<void>;
   /** Whether `start -d` has made it. */
   readonly isDaemon: boolean;
-  /** Prepares the end of the master alone, which follows the answer. */
+  /** Ends the master without its processes once the answer has been sent. */
   leave(): Promise<void>;
 }
 

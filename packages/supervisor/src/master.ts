@@ -49,7 +49,7 @@ const answerMs = 50;
 
 /** The process that starts all others, restarts what dies, and is what the command line talks to. */
 export class Master {
-  /** Resolves once everything has stopped, whoever asked for it. */
+  /** Resolves once everything has stopped. */
   readonly ended: Promise<void>;
   readonly #options: MasterOptions;
   readonly #log: ProcessLog;
@@ -211,10 +211,10 @@ export class Master {
     }
   }
 
-  /** Ends this process alone once its answer has left. */
+  /** Ends the master without its processes once its answer has been sent. */
   async #leave(): Promise<void> {
     this.#supervisor.assertRunning('leave');
-    this.#logger.info('leaves: its processes keep running without a master');
+    this.#logger.info('master ends: its processes keep running');
     this.#watcher?.close();
     await this.#supervisor.detach();
     setTimeout(() => {
@@ -281,7 +281,7 @@ export class Master {
     }
   }
 
-  /** Reloads for somebody who looks at the log, after a reload that is under way: it may have read older code. */
+  /** Reloads after a reload that is under way, which may have read older code; the log has the result. */
   async #reloadNext(reason: string): Promise<void> {
     await this.#reloading?.catch(() => {});
     await this.reload(reason).catch((error: unknown) => {
@@ -339,7 +339,7 @@ export class Master {
       await this.#health.listen();
     } catch (error) {
       if (this.#supervisor.attached === 0) throw error;
-      // Clients are connected: to stop would be worse than to leave probes without an answer.
+      // Clients are connected, so the master keeps running although probes get no answer.
       this.#logger.error(error, 'probes get no answer');
     }
   }
@@ -361,7 +361,7 @@ export function isAlreadyRunning(error: unknown): boolean {
   return error instanceof GatewayWorkerError && error.code === 'GW_ERR_CLUSTER_ALREADY_RUNNING';
 }
 
-/** An error as those see it who do not see what the processes print. */
+/** An error with the stack or the output of its process, for a reader who has only the error. */
 function describeFully(error: unknown): Error {
   if (!(error instanceof ProcessFailedError)) return toError(error);
   return new GatewayWorkerError('GW_ERR_PROCESS_FAILED', error.describe(), { cause: error });

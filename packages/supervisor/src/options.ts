@@ -50,7 +50,7 @@ export interface ResolvedRunOptions extends Required<Omit<RunOptions, 'onMasterE
   readonly logFile: string;
   /** Absolute path of the start file. */
   readonly startFile: string;
-  /** `undefined` leaves it to the command. */
+  /** `undefined` for the default of the command. */
   readonly onMasterExit: OnMasterExit | undefined;
 }
 

@@ -50,7 +50,7 @@ export function readOrphanHealth(
 }
 
 /**
- * Asks the gateways that run without a master for their clients, and answers those that have not told all;
+ * Requests the clients of the gateways that run without a master, and answers the gateways whose list is incomplete;
  * `undefined` when no process runs.
  *
  * @param onRows - gets some of them at a time
@@ -71,7 +71,7 @@ export function readOrphanConnections(
         });
         return [];
       } catch {
-        // The command says which one has not told all.
+        // The command names the gateways whose list is incomplete.
         return [gateway];
       }
     });
@@ -83,7 +83,7 @@ export function readOrphanConnections(
  * Stops the processes that run without a master, and answers how many there were; `undefined` when there
  * are none.
  *
- * Until they have stopped this process is their master, so that none can attach to them meanwhile.
+ * Until they have stopped this process is their master, so that no other master attaches to them.
  *
  * @param isGraceful - whether they finish what they have begun
  * @throws {GW_ERR_LISTEN_FAILED} when the control socket cannot be opened
@@ -102,7 +102,7 @@ export async function stopOrphans(
     await master.stop('the stop command', isGraceful);
     return count;
   } catch (error) {
-    // A master has just been started: it is to be asked.
+    // A master has just been started: the caller asks that one.
     if (isAlreadyRunning(error)) return undefined;
     throw error;
   }

@@ -42,7 +42,7 @@ export interface ProcessDeclaration {
   readonly name: string;
   /** Number of processes, from 1. */
   readonly count: number;
-  /** As the start file gives them, to tell whether a running process was declared alike. */
+  /** As the start file gives them, to compare a running process with its declaration. */
   readonly options: object;
   /** Address that tables show; empty for a process that does not listen. */
   readonly listen: string;

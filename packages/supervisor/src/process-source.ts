@@ -5,11 +5,11 @@ import { ControlClient } from './control-client.ts';
 import { readBoolean, readNumber, readString } from './json-value.ts';
 import type { ChildExit, LaunchedProcess } from './launched-process.ts';
 
-/** A process, whoever started it: how it is reached, and how its end is noticed. */
+/** How a master reaches a process and notices its end, whichever process started it. */
 export interface ProcessSource {
   /** `undefined` as long as it is not known, and of a process that the system could not make. */
   readonly pid: number | undefined;
-  /** The connection to its control socket; `undefined` when it ended before it had one. */
+  /** The connection to its control socket; `undefined` when it ended before the socket was open. */
   readonly connected: Promise<ControlClient | undefined>;
   /** Resolves once it is gone. */
   readonly exited: Promise<ChildExit>;
@@ -26,7 +26,7 @@ export interface ProcessSource {
 export type SocketPathOf = (pid: number) => string;
 
 const unknownExit: ChildExit = Object.freeze({ code: null, signal: null, isUnknown: true });
-/** Time that a process has to say that it makes a sibling; one that takes longer may hang. */
+/** Time that a process has to confirm that it starts a sibling, in milliseconds; a process that takes longer may hang. */
 const siblingTimeoutMs = 2_000;
 
 /** A process that this one has started. */
@@ -157,7 +157,7 @@ function siblingProcess(
     ended.then(
       () => undefined,
       () => {
-        // Its parent is gone, which alone could say when it can be reached.
+        // Only its parent, which is gone, could report that its control socket is open.
         if (!isListening) killPid(pid);
         return isListening ? ControlClient.connect(socketPath) : undefined;
       },
@@ -168,7 +168,7 @@ function siblingProcess(
       code: readNumber(result, 'code') ?? null,
       signal: readString(result, 'signal') ?? null,
     }),
-    // The parent is gone, and the process may live: its own connection tells.
+    // The parent is gone and the process may live: its end is the end of its own connection.
     async () => {
       await (await connected)?.closed;
       return unknownExit;

@@ -20,20 +20,20 @@ import type { ChildExit } from './launched-process.ts';
 import type { ProcessSource } from './process-source.ts';
 import { inspectStack } from './stack-inspector.ts';
 
-/** How a process ended, and what it said before. */
+/** How a process ended, with the last of its error output. */
 export type ChildEnd = ChildExit;
 
 /** What happens to a child. */
 export interface ChildEvents {
   /** Its runtime does its work. */
   onReady(report: ChildReport): void;
-  /** It received SIGTERM from elsewhere; it keeps running until it is told to stop. */
+  /** It received SIGTERM from outside; it keeps running until the master stops it. */
   onTerminate(): void;
   /** The process is gone and everything it sent has been read. */
   onEnd(end: ChildEnd): void;
 }
 
-/** Who talks to a child. */
+/** The master of a child. */
 export interface ChildMaster {
   readonly logger: Logger;
   readonly onMasterExit: OnMasterExit;
@@ -137,14 +137,14 @@ export class RunningChild {
           const isRefused =
             error instanceof GatewayWorkerError && error.code === 'GW_ERR_CLUSTER_ALREADY_RUNNING';
           if (isRefused) reject(error);
-          // Its end is told by itself.
+          // The end of the process is reported by `onEnd`.
           else resolve();
         },
       );
     });
   }
 
-  /** Leaves it without a master; it keeps running. */
+  /** Announces that the master ends; the process keeps running. */
   async detach(timeoutMs: number): Promise<void> {
     await this.#request({ command: ChildCommand.detach }, timeoutMs);
   }
@@ -159,7 +159,7 @@ export class RunningChild {
     this.#source.releaseSockets();
     const { pid } = this;
     if (this.#identity !== undefined && this.#identity.protocol !== childProtocol) {
-      // All versions understand this one.
+      // Every version handles SIGTERM.
       if (pid !== undefined && !this.#hasExited) process.kill(pid, 'SIGTERM');
       return;
     }

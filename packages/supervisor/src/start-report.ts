@@ -1,3 +1,5 @@
+import type { ProcessHealth } from './health-report.ts';
+import type { ProcessDeclaration } from './process-declaration.ts';
 import { ProcessState } from './status-report.ts';
 import { type Column, formatTable } from './text-table.ts';
 
@@ -29,6 +31,29 @@ export interface StartReport {
   readonly rows: readonly StartRow[];
   /** Why processes are not ready, one line each; empty when all are. */
   readonly reasons: readonly string[];
+}
+
+/** A place of a declaration. */
+export interface StartedPlace {
+  readonly declaration: ProcessDeclaration;
+  readonly state: ProcessState;
+  readonly listen: string;
+}
+
+/** Counts the places of each declaration that have started, and those that are ready. */
+export function describeStart(
+  declarations: readonly ProcessDeclaration[],
+  places: readonly StartedPlace[],
+  health: readonly ProcessHealth[],
+): StartRow[] {
+  return declarations.map((declaration) => {
+    const { role, name, count } = declaration;
+    const own = places.filter((place) => place.declaration === declaration);
+    const started = own.filter(({ state }) => state === ProcessState.ready).length;
+    const ready = health.filter((one) => one.role === role && one.name === name && one.ready);
+    const listen = own[0]?.listen ?? '';
+    return { role, name, processes: count, ready: ready.length, starting: count - started, listen };
+  });
 }
 
 /**

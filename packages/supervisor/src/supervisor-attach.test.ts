@@ -15,7 +15,7 @@ import { Supervisor } from './supervisor.ts';
 
 const declaration: ProcessDeclaration = {
   ...{ role: Role.worker, name: 'web', count: 1, listen: '', options: { name: 'web' } },
-  createRuntime: () => Promise.reject(new Error('not made here')),
+  createRuntime: () => Promise.reject(new Error('no runtime in this test')),
 };
 
 /** A process of an earlier master: its pid is that of a program, its control socket is this test's. */
@@ -72,7 +72,7 @@ async function prepare(): Promise<{ supervisor: Supervisor; pidFile: string }> {
   return { supervisor, pidFile: options.pidFile };
 }
 
-test('attach: keeps a process of another version that speaks the protocol, and says so', async () => {
+test('attach: keeps a process of another version with the same protocol, and warns', async () => {
   const { supervisor, pidFile } = await prepare();
   const orphan = new Orphan();
   await orphan.listen(pidFile, { version: '0.9.0' });
@@ -88,13 +88,13 @@ test('attach: keeps a process of another version that speaks the protocol, and s
   expect(orphan.orders).toContain('attach');
 });
 
-test('attach: a process that speaks another protocol finishes, and another is started', async () => {
+test('attach: a process of another protocol is stopped and replaced', async () => {
   const { supervisor, pidFile } = await prepare();
   const orphan = new Orphan();
   const ended = once(orphan.program, 'exit');
   await orphan.listen(pidFile, { protocol: childProtocol + 1, version: '9.0.0' });
   await supervisor.attach();
-  expect(supervisor.warnings[0]).toMatch(/runs version 9\.0\.0, .*They cannot talk/);
+  expect(supervisor.warnings[0]).toMatch(/runs version 9\.0\.0, .*Their control protocols differ/);
   // Its successor is the program above, which fails: the predecessor stays for as long as it serves.
   await supervisor.start();
   expect(supervisor.failures[0]).toMatch(/^worker "web" #0 was not replaced/);
@@ -103,7 +103,7 @@ test('attach: a process that speaks another protocol finishes, and another is st
   expect((await ended)[1]).toBe('SIGTERM');
 });
 
-test('attach: a process of another master that runs is refused with its pid', async () => {
+test('attach: a process of a running master is refused with the pid of that master', async () => {
   const { supervisor, pidFile } = await prepare();
   const orphan = new Orphan();
   await orphan.listen(pidFile, {}, () => {

@@ -29,8 +29,8 @@ import {
 } from './process-declaration.ts';
 import { launchBeside, ownProcess, type ProcessSource } from './process-source.ts';
 import { RunningChild } from './running-child.ts';
-import type { StartReport, StartRow } from './start-report.ts';
-import { describeReasons, ProcessState, type ProcessStatus } from './status-report.ts';
+import { describeStart, type StartReport } from './start-report.ts';
+import { describeReasons, type ProcessStatus } from './status-report.ts';
 import { existingDirectory, workingDirectory } from './working-directory.ts';
 
 /** What a supervisor needs to make its children. */
@@ -52,9 +52,9 @@ const healthTimeoutMs = 1_000;
 /** How often a start looks whether all are ready, and for how long at least, in milliseconds. */
 const readyLookMs = 100;
 const leastReadyMs = 1_000;
-/** Time that a process has to say which it is before it counts as busy, in milliseconds. */
+/** Time that a process has to answer `identify` before it counts as busy, in milliseconds. */
 const identifyTimeoutMs = 1_000;
-/** Time that a process has to note that its master leaves, in milliseconds. */
+/** Time that a process has to answer `detach`, in milliseconds. */
 const detachTimeoutMs = 1_000;
 
 /** Attaches to, starts, watches and stops the children of one master. */
@@ -63,7 +63,7 @@ export class Supervisor {
   readonly #declarations: readonly ProcessDeclaration[];
   readonly #handles: readonly ChildHandle[];
   readonly #sockets = new ListeningSockets();
-  /** Processes that run and are not declared any more. */
+  /** Running processes that the start file does not declare. */
   readonly #surplus = new Map<RunningChild, Role>();
   /** Of the start; it may be removed later. */
   readonly #workingDirectory: string;
@@ -128,7 +128,7 @@ export class Supervisor {
       const children = sources.map((source) => handle.watch(source));
       await Promise.all(children.map((child) => this.#attachTo(child, handle.label)));
       const hash = hashDeclaration(handle.declaration);
-      handle.adopt(children, (identity) => this.#isCurrent(identity, hash));
+      handle.attach(children, (identity) => this.#isCurrent(identity, hash));
     });
     await Promise.all([...takeovers, this.#attachToSurplus([...places.values()].flat())]);
   }
@@ -137,7 +137,8 @@ export class Supervisor {
    * Starts all children that do not run yet, kind after kind, and resolves once they have started.
    *
    * Slow children do not fail the start: after `readyTimeoutMs`, and past `readyBy`, it goes on without them.
-   * Beside processes of an earlier master no failure does: the process is started again, and a warning says so.
+   * Beside processes of an earlier master a failure does not fail the start either: the process is started again, and
+   * `failures` names it.
    *
    * @param readyBy - on the clock of `performance.now()`
    * @throws {GW_ERR_PROCESS_FAILED} when a child ends before it was ready; the others still run
@@ -160,7 +161,8 @@ export class Supervisor {
       const health = await this.health();
       const isOver = this.#stopping !== undefined || performance.now() >= readyBy;
       if (isOver || health.every(({ ready }) => ready)) {
-        return { rows: this.#describeStart(health), reasons: describeReasons(health) };
+        const rows = describeStart(this.#declarations, this.#handles, health);
+        return { rows, reasons: describeReasons(health) };
       }
       await sleep(readyLookMs);
     }
@@ -175,7 +177,7 @@ export class Supervisor {
     return this.#stopping;
   }
 
-  /** Leaves all children without a master; none is started again. */
+  /** Detaches from all children; they keep running, and none is started again. */
   async detach(): Promise<void> {
     await Promise.all(this.#handles.map((handle) => handle.detach(detachTimeoutMs)));
   }
@@ -230,7 +232,7 @@ export class Supervisor {
     if (identity === 'late') {
       attaching.catch((error: unknown) => this.#options.logger.error(error, 'cannot attach'));
       this.#warn(
-        `${label} (pid ${child.pid}) does not answer. It is kept, for it may be busy; to have it replaced: kill -9 ${child.pid}`,
+        `${label} (pid ${child.pid}) does not answer. It is kept, because it may be busy; to replace it: kill -9 ${child.pid}`,
       );
     } else if (identity !== undefined) {
       this.#warnOfVersion(identity, label);
@@ -240,9 +242,9 @@ export class Supervisor {
   #warnOfVersion({ version, protocol, pid }: ChildIdentity, label: string): void {
     const runs = `${label} (pid ${pid}) runs version ${version}, this master ${this.#options.version}`;
     if (protocol !== childProtocol) {
-      this.#warn(`${runs}. They cannot talk: it was told to finish, and another takes its place`);
+      this.#warn(`${runs}. Their control protocols differ: it is stopped and replaced`);
     } else if (version !== this.#options.version) {
-      this.#warn(`${runs}. It is kept; reload replaces workers, restart everything`);
+      this.#warn(`${runs}. It is kept; reload replaces workers, restart replaces all processes`);
     }
   }
 
@@ -270,7 +272,10 @@ export class Supervisor {
       if (identity !== undefined && this.#surplus.has(child)) {
         this.#surplus.set(child, identity.role);
         const process = describeProcess(identity.role, identity.name, identity.id);
-        logger.info({ process, oldPid: pid }, 'attached to a process that is not declared: stops');
+        logger.info(
+          { process, oldPid: pid },
+          'attached to a process that is not declared; it is stopped',
+        );
       }
     });
     await Promise.all(attaching);
@@ -319,18 +324,6 @@ export class Supervisor {
 
   #ofRole(role: Role): ChildHandle[] {
     return this.#handles.filter((handle) => handle.declaration.role === role);
-  }
-
-  #describeStart(health: readonly ProcessHealth[]): StartRow[] {
-    return this.#declarations.map((declaration) => {
-      const { role, name, count } = declaration;
-      const handles = this.#handles.filter((handle) => handle.declaration === declaration);
-      const started = handles.filter((handle) => handle.state === ProcessState.ready).length;
-      const own = health.filter((one) => one.role === role && one.name === name);
-      const ready = own.filter((one) => one.ready).length;
-      const listen = handles[0]?.listen ?? '';
-      return { role, name, processes: count, ready, starting: count - started, listen };
-    });
   }
 
   #createHandle(index: number, declaration: ProcessDeclaration, id: number): ChildHandle {
@@ -390,7 +383,7 @@ export class Supervisor {
       execPath: process.execPath,
       execArgv: childFlags(process.execArgv, inspector.url() !== undefined),
       startFile,
-      // The arguments only tell processes apart in `ps`; a child learns what it is from the variable.
+      // The arguments name the process in `ps`; the child reads its assignment from the variable.
       args: [assignment.role, assignment.name, `#${assignment.id}`],
       cwd: existingDirectory(this.#workingDirectory, dirname(startFile)),
       env: { ...this.#options.env, [childVariable]: JSON.stringify(assignment) },

@@ -8,7 +8,7 @@ import { type StopFlags, stop } from './stop.ts';
 
 /** Flags of `restart`. */
 export interface RestartFlags extends StopFlags, Pick<StartFlags, 'daemon' | 'wait'> {
-  /** Replace the master alone. */
+  /** Replace the master without its processes. */
   readonly master?: true;
 }
 
@@ -38,8 +38,8 @@ export async function restart(context: CommandContext, flags: RestartFlags): Pro
 }
 
 /**
- * Ends the master alone, and has another one attach to its processes: in the background where the first one
- * was, by the service manager that started the first one, or else here.
+ * Ends the master without its processes. Another master attaches to them: in the background if the first one was
+ * there, or started by the service manager of the first one, or else in this process.
  */
 async function restartMaster(context: CommandContext, flags: RestartFlags): Promise<number> {
   const left = await requestLeave(context.options.pidFile);
