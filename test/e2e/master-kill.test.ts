@@ -86,6 +86,10 @@ test('kill -9 of the master: no event is lost, no client refused; start attaches
     const gates = (await daemon.status()).filter(({ name }) => name === 'gate');
     return gates.every(({ pid, state }) => pid !== killed && state === 'ready');
   }, patience);
+  // Only the parent of a process can read its exit code, and that was the first master.
+  const gate = (await daemon.status()).find(({ exits }) => Object.keys(exits).length > 0);
+  expect(gate).toMatchObject({ lastExit: { code: null, signal: null }, exits: { unknown: 1 } });
+  expect(daemon.log()).toContain('ended with an unknown exit code; restarting now');
   const later = new Newcomers(daemon);
   await eventually(() => later.served > 20, patience);
   await later.end();
@@ -155,7 +159,7 @@ test('start after a kill: names a port that is in use; other processes run', asy
   for (const pid of gates) process.kill(pid, 'SIGKILL');
   await eventually(() => !gates.some(isAlive));
   const foreign = await takePort(daemon.port);
-  const start = await daemon.command('start', '-d');
+  const start = await daemon.command('start', '-d', '--wait', '10');
   expect(start.exitCode).toBe(1);
   const why = `Gateway "gate" cannot listen on 127.0.0.1:${daemon.port}: the port is in use by another process`;
   expect(start.stderr).toContain(why);
@@ -170,9 +174,13 @@ test('start: warns of a frozen process, fails at a frozen master, kills neither'
   const brain = pidsOf((await daemon.status()).filter(({ name }) => name === 'brain'))[0] ?? 0;
   await killMaster(daemon);
   process.kill(brain, 'SIGSTOP');
-  const start = await daemon.command('start', '-d');
+  const start = await daemon.command('start', '-d', '--wait', '5');
+  const status = await daemon.command('status');
   process.kill(brain, 'SIGCONT');
   expect(start.stderr).toContain(`brain #0 (pid ${brain}) does not answer. It is kept`);
+  expect(status.stdout).toContain(
+    'brain#0: it has not answered for a second; its stack is unknown: only the process that started it can read it\n',
+  );
   await untilReady(daemon);
   expect(isAlive(brain)).toBe(true);
 

@@ -1,7 +1,7 @@
 import { listReasons } from './child-health.ts';
 import type { ChildReport } from './child-protocol.ts';
 import type { ChildEnd } from './running-child.ts';
-import { type LastExit, ProcessState, type ProcessStatus } from './status-report.ts';
+import { type LastExit, ProcessState, type ProcessStatus, unknownExit } from './status-report.ts';
 
 /** How the processes of one number have ended so far, other than by the master's wish. */
 export class ExitRecord {
@@ -19,7 +19,7 @@ export class ExitRecord {
 
   note({ code, signal, isUnknown }: ChildEnd): void {
     this.#lastExit = { code, signal };
-    const key = isUnknown === true ? 'unknown' : (signal ?? String(code));
+    const key = isUnknown === true ? unknownExit : (signal ?? String(code));
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
   }
 }
@@ -39,6 +39,8 @@ export interface ProcessFacts {
 export interface DescribedChild {
   readonly pid: number | undefined;
   readonly livedMs: number;
+  /** See `RunningChild.noStackReason`. */
+  readonly noStackReason: string | undefined;
   report(timeoutMs: number): Promise<ChildReport | undefined>;
   stack(timeoutMs: number): Promise<string | undefined>;
 }
@@ -55,14 +57,17 @@ export async function describeChild(
 ): Promise<ProcessStatus> {
   const report = await child?.report(timeoutMs);
   const state = refineState(facts.state, report);
-  const stack = state === ProcessState.busy ? await child?.stack(timeoutMs) : undefined;
+  const isBusy = state === ProcessState.busy;
+  const stack = isBusy ? await child?.stack(timeoutMs) : undefined;
+  const reasons = listReasons(state === ProcessState.unready ? facts.state : state, report);
+  if (isBusy && child?.noStackReason !== undefined) reasons.push(child.noStackReason);
   return {
     pid: child?.pid ?? null,
     role: facts.role,
     name: facts.name,
     id: facts.id,
     state,
-    reasons: listReasons(state === ProcessState.unready ? facts.state : state, report),
+    reasons,
     listen: report?.listen || facts.listen,
     memory: report?.memory ?? null,
     connections: report?.connections ?? null,

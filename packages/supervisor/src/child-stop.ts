@@ -22,6 +22,8 @@ export interface StoppableChild {
   /** Whether the process is known to be gone. */
   readonly hasExited: boolean;
   tellToStop(options: StopOptions): void;
+  /** See `RunningChild.noStackReason`. */
+  readonly noStackReason: string | undefined;
   report(timeoutMs: number): Promise<ChildReport | undefined>;
   stack(timeoutMs: number): Promise<string | undefined>;
   kill(): void;
@@ -54,7 +56,9 @@ export class ChildStop {
 
   async #killLate(timeMs: number): Promise<void> {
     const isAlive = (await this.#child.report(aliveTimeoutMs)) !== undefined;
-    const stack = isAlive ? undefined : await this.#child.stack(lastStackMs);
+    const stack = isAlive
+      ? undefined
+      : ((await this.#child.stack(lastStackMs)) ?? this.#child.noStackReason);
     if (this.#child.hasExited) return;
     this.#wasKilled = true;
     this.#logger.warn({ stack }, `killed: it did not stop within ${timeMs} ms`);

@@ -9,7 +9,8 @@ function describeEnd(end: ChildEnd): string {
   const reason = said === undefined ? '' : `: ${said}`;
   if (end.signal !== null) return `ended by ${end.signal}${reason}`;
   if (end.code !== null) return `ended with exit code ${end.code}${reason}`;
-  if (end.isUnknown === true) return `ended${reason}`;
+  // Only its parent, which is gone or another process, could read the exit code.
+  if (end.isUnknown === true) return `ended with an unknown exit code${reason}`;
   return `could not be made${reason}`;
 }
 

@@ -106,6 +106,12 @@ export class RunningChild {
     return this.#source.output === undefined && this.#hasMaster ? this.#client : undefined;
   }
 
+  /** Why its stack cannot be read; `undefined` when it can. */
+  get noStackReason(): string | undefined {
+    if (this.#source.output !== undefined) return undefined;
+    return 'its stack is unknown: only the process that started it can read it';
+  }
+
   /** Asks which process it is; resolves with `undefined` when it is gone, or does not answer in time. */
   async identify(timeoutMs: number = Number.POSITIVE_INFINITY): Promise<ChildIdentity | undefined> {
     const order = { command: ChildCommand.identify } as const;

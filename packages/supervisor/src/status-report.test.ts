@@ -84,6 +84,18 @@ test('shows an exit code', () => {
   expect(formatStatus({ processes: [{ ...well, lastExit }] })).toContain('code 1');
 });
 
+test('status: an exit that no process has told is unknown', () => {
+  const lastExit = { code: null, signal: null };
+  expect(formatStatus({ processes: [{ ...well, lastExit }] })).toMatch(/ unknown +\[ok\]\n/);
+});
+
+test('status: a busy process without a stack has the reasons below the table', () => {
+  const reasons = ['it has not answered for a second', 'its stack is unknown'];
+  expect(formatStatus({ processes: [{ ...busy, reasons }] })).toMatch(
+    /\[busy\]\n\nweb#10: it has not answered for a second; its stack is unknown\n$/,
+  );
+});
+
 test('shows below the table what a busy process is doing', () => {
   const stack = '    at spin (file:///srv/chat/events.ts:7:5)';
   expect(formatStatus({ processes: [well, { ...busy, stack }] })).toMatch(

@@ -19,7 +19,10 @@ export const ProcessState = {
 } as const;
 export type ProcessState = (typeof ProcessState)[keyof typeof ProcessState];
 
-/** How a process ended the last time: by an exit code or by a signal. */
+/** The exit of a process whose parent has not told how it ended. */
+export const unknownExit = 'unknown';
+
+/** How a process ended the last time: by an exit code or by a signal; both are null when that is unknown. */
 export interface LastExit {
   readonly code: number | null;
   readonly signal: string | null;
@@ -57,9 +60,9 @@ export interface ProcessStatus {
   readonly uptimeSeconds: number | null;
   readonly restarts: number;
   readonly lastExit: LastExit | null;
-  /** How often it ended by each exit code or signal; only in `--json`. */
+  /** How often it ended by each exit code or signal, or `unknown`; only in `--json`. */
   readonly exits: Readonly<Record<string, number>>;
-  /** What a busy process is doing, lines that begin with `    at `; null when it is not busy or Node.js cannot tell. */
+  /** What a busy process is doing, lines that begin with `    at `; null when it is not busy or Node.js cannot tell, as of a process that this master did not start. */
   readonly stack: string | null;
 }
 
@@ -106,13 +109,15 @@ export function formatStatus(report: StatusReport, maxWidth?: number): string {
     stack === null ? [] : [`\n${name} #${id} (${pid}) does not answer; it is\n${stack}\n`],
   );
   const table = formatTable(columns, report.processes.map(formatProcess), maxWidth);
-  // What any other state means stands in its name.
-  const unready = report.processes.filter(({ state }) => explainedStates.includes(state));
+  // The names of other states say enough, and so does a stack.
+  const unready = report.processes.filter(
+    ({ state, stack }) => explainedStates.includes(state) && stack === null,
+  );
   const reasons = describeReasons(unready).map((line) => `${line}\n`);
   return [table, ...(reasons.length > 0 ? ['\n', ...reasons] : []), ...stacks].join('');
 }
 
-const explainedStates: readonly ProcessState[] = ['starting', 'unready', 'waiting'];
+const explainedStates: readonly ProcessState[] = ['starting', 'unready', 'busy', 'waiting'];
 
 /** Says why processes are not ready, one line each, such as `gate#0: no register is linked`. */
 export function describeReasons(
@@ -156,7 +161,7 @@ function formatNumber(value: number | null): string {
 
 function formatExit(exit: LastExit | null): string {
   if (exit === null) return '';
-  return exit.signal ?? `code ${exit.code ?? '?'}`;
+  return exit.signal ?? (exit.code === null ? unknownExit : `code ${exit.code}`);
 }
 
 function formatDuration(seconds: number): string {
