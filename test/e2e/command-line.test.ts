@@ -109,7 +109,8 @@ test('says that it is already running, for start and start -d', async () => {
   const { file } = await writeStartFile(twoWorkers);
   const cluster = await startCluster({ file });
   onTestFinished(cluster.dispose);
-  const refusal = { exitCode: 1, stdout: '', stderr: `already running (pid ${cluster.pid})\n` };
+  const stderr = `already running (pid ${cluster.pid}): use reload, restart or stop\n`;
+  const refusal = { exitCode: 1, stdout: '', stderr };
   expect(await runCommand(file, ['start'])).toEqual(refusal);
   expect(await runCommand(file, ['start', '-d'])).toEqual(refusal);
   expect(await cluster.status()).toHaveLength(4);
@@ -130,7 +131,7 @@ test.each(['nothing', 'a killed master'])(
     ]);
     expect(starts.map(({ exitCode }) => exitCode).sort()).toEqual([0, 1]);
     expect(starts.find(({ exitCode }) => exitCode === 1)?.stderr).toMatch(
-      /already running|being started already/,
+      /already running|another process starts it/,
     );
     expect(await runCommand(file, ['stop'])).toMatchObject({ exitCode: 0 });
   },

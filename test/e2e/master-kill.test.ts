@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { eventually, isAlive } from '@gatewayworker/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -125,6 +125,7 @@ test('start after a kill: replaces changed, starts missing, stops removed proces
   await rewriteStartFile(daemon, "new Worker({ name: 'web' });", "new Worker({ name: 'page' });");
   expect(await daemon.command('start', '-d')).toMatchObject({ exitCode: 0, stderr: '' });
   await untilReady(daemon);
+  expect(daemon.log()).toContain('removed the control socket of a process that is gone');
   const now = await pidOf('gate');
   expect(now[0]).toBe(gates[0]);
   expect(now).toHaveLength(2);
@@ -169,6 +170,23 @@ test('start after a kill: names a port that is in use; other processes run', asy
   await stopAll(daemon);
 });
 
+test('start: refuses processes of a running master whose socket is gone', async () => {
+  const daemon = await startTalkingDaemon();
+  const before = await childPidsOf(daemon);
+  const master = daemon.masterPid();
+  process.kill(master, 'SIGSTOP');
+  await rm(`${daemon.folder.path}/start.run/master.sock`);
+  const start = await daemon.command('start', '-d', '--wait', '5');
+  process.kill(master, 'SIGCONT');
+  expect(start).toMatchObject({ exitCode: 1, stdout: '' });
+  expect(start.stderr).toMatch(
+    new RegExp(`belongs to the master ${master}, which is connected to it: stop that one first\n$`),
+  );
+  await untilReady(daemon);
+  expect(await childPidsOf(daemon)).toEqual(before);
+  await stopAll(daemon);
+});
+
 test('start: warns of a frozen process, fails at a frozen master, kills neither', async () => {
   const daemon = await startTalkingDaemon();
   const brain = pidsOf((await daemon.status()).filter(({ name }) => name === 'brain'))[0] ?? 0;
@@ -189,7 +207,9 @@ test('start: warns of a frozen process, fails at a frozen master, kills neither'
   const second = await daemon.command('start', '-d');
   process.kill(master, 'SIGCONT');
   expect(second).toMatchObject({ exitCode: 1, stdout: '' });
-  expect(second.stderr).toContain('no answer within');
+  expect(second.stderr).toBe(
+    `the master (pid ${master}) gave no answer within 5000 ms: try again, or end it with kill -9 and start another\n`,
+  );
   await untilReady(daemon);
   await stopAll(daemon);
 });

@@ -6,6 +6,7 @@ import { ControlCommand, type ControlOrder } from './control-messages.ts';
 import { type DrainStep, parseDrainStep, parseUndrainStep, type UndrainStep } from './drain.ts';
 import { type HealthReport, parseHealthReport } from './health-report.ts';
 import { readField, readFields, readNumber } from './json-value.ts';
+import { readPidFile } from './pid-file.ts';
 import { parseReloadStep, type ReloadStep } from './reload.ts';
 import { controlPath } from './run-directory.ts';
 import { parseStatusReport, type StatusReport } from './status-report.ts';
@@ -46,7 +47,7 @@ export function requestHealth(pidFile: string): Promise<HealthReport | undefined
 export function requestStop(pidFile: string, isGraceful: boolean): Promise<number | undefined> {
   return askMaster(pidFile, async (client) => {
     const order = { command: ControlCommand.stop, isGraceful };
-    const answer = await client.request(order, answerTimeoutMs);
+    const answer = await request(client, pidFile, order);
     const { pid, timeoutMs } = assertAnswer(
       readFields(answer, { pid: 'number', timeoutMs: 'number' }),
     );
@@ -135,7 +136,7 @@ export function requestLeave(
   pidFile: string,
 ): Promise<{ readonly pid: number; readonly isDaemon: boolean } | undefined> {
   return askMaster(pidFile, async (client) => {
-    const answer = await client.request({ command: ControlCommand.leave }, answerTimeoutMs);
+    const answer = await request(client, pidFile, { command: ControlCommand.leave });
     const left = assertAnswer(readFields(answer, { pid: 'number', isDaemon: 'boolean' }));
     await untilEnded(client, left.pid, lastStepsMs);
     return left;
@@ -150,8 +151,25 @@ function requestAnswer<T>(
   onPart?: (part: unknown) => void,
 ): Promise<T | undefined> {
   return askMaster(pidFile, async (client) =>
-    assertAnswer(parse(await client.request(order, answerTimeoutMs, onPart))),
+    assertAnswer(parse(await request(client, pidFile, order, onPart))),
   );
+}
+
+async function request(
+  client: ControlClient,
+  pidFile: string,
+  order: ControlOrder,
+  onPart?: (part: unknown) => void,
+): Promise<unknown> {
+  try {
+    return await client.request(order, answerTimeoutMs, onPart);
+  } catch (error) {
+    const isTimeout = error instanceof GatewayWorkerError && error.code === 'GW_ERR_QUERY_TIMEOUT';
+    if (!isTimeout) throw error;
+    const pid = readPidFile(pidFile) ?? 'unknown';
+    const message = `the master (pid ${pid}) gave no answer within ${answerTimeoutMs} ms: try again, or end it with kill -9 and start another`;
+    throw new GatewayWorkerError('GW_ERR_QUERY_TIMEOUT', message, { cause: error });
+  }
 }
 
 async function askMaster<T>(

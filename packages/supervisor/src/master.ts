@@ -207,7 +207,10 @@ export class Master {
     // A master that was killed left it behind.
     await removeStaleSocket(controlPath(this.#options.pidFile));
     if (!(await this.#control.tryListen())) {
-      throw new GatewayWorkerError('GW_ERR_CLUSTER_ALREADY_RUNNING', 'it is being started already');
+      throw new GatewayWorkerError(
+        'GW_ERR_CLUSTER_ALREADY_RUNNING',
+        'another process starts it at the moment: wait for that one',
+      );
     }
   }
 
@@ -353,7 +356,8 @@ export class Master {
 
 /** The error of a start while another master runs. */
 export function alreadyRunning(pid: number): GatewayWorkerError {
-  return new GatewayWorkerError('GW_ERR_CLUSTER_ALREADY_RUNNING', `already running (pid ${pid})`);
+  const message = `already running (pid ${pid}): use reload, restart or stop`;
+  return new GatewayWorkerError('GW_ERR_CLUSTER_ALREADY_RUNNING', message);
 }
 
 /** Tells that error from others. */
