@@ -63,8 +63,10 @@ const exempt: Readonly<Record<string, string>> = {
     'aborts a request to an etcd',
   'packages/discovery/src/etcd-view.ts: const probe = setInterval(() => {':
     'asks the etcd, and catches',
-  'packages/discovery/src/etcd-view.ts: const renewal = setTimeout(() => {':
-    'aborts a watch of an etcd',
+  "packages/discovery/src/post-json.ts: request.on('close', () => signal.removeEventListener('abort', abort));":
+    'removes a listener',
+  "packages/discovery/src/post-json.ts: request.on('response', (message) => {":
+    'resolves a promise',
   'packages/discovery/src/merged-lists.ts: word.lease = setTimeout(() => {':
     'a timer of the directory of the process',
   'packages/discovery/src/register-discovery.ts: this.#timer ??= setTimeout(() => {':
