@@ -1,7 +1,7 @@
 import { eventually, type TestClient } from '@gatewayworker/testing';
 import { expect, onTestFinished } from 'vitest';
 
-/** What a loaded machine may take to start a cluster anew. */
+/** Time for a loaded machine to start a cluster again. */
 export const patience = { timeoutMs: 90_000, intervalMs: 50 };
 
 /** Clients that count for themselves and in their room, and ask who is there, all the while. */
@@ -17,13 +17,13 @@ export class Conversation {
     onTestFinished(() => clearInterval(this.#timer));
   }
 
-  /** Resolves once everybody has had an answer to what is said from now on. */
+  /** Resolves once every client has an answer to a message that is sent from now on. */
   async goesOn(): Promise<void> {
     const said = this.#said + 1;
     await this.#untilHeard(() => said);
   }
 
-  /** Ends it; throws unless everybody is still there and has heard everything once. */
+  /** Ends it; throws unless every client is connected and has received each message once. */
   async end(): Promise<void> {
     clearInterval(this.#timer);
     await this.#untilHeard(() => this.#said);

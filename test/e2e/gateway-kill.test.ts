@@ -33,7 +33,7 @@ async function membersByGateway(
   return byPid;
 }
 
-test('kill -9 of a gateway: the others talk and ask on, though the register is new too', async () => {
+test('kill -9 of a gateway and the register: other clients lose no message or query', async () => {
   const daemon = await startTalkingDaemon();
   const members = await enterAll(daemon, ['ann', 'bob', 'cid', 'dan']);
   const [killed, kept] = await membersByGateway(daemon, members);

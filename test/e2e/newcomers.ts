@@ -4,7 +4,7 @@ import type { TalkingCluster } from './talking-cluster.ts';
 
 /** Clients that come one after another, all the while. */
 export class Newcomers {
-  /** Why some were turned away. */
+  /** Why clients failed to connect. */
   readonly failures: string[] = [];
   /** How many were greeted. */
   served = 0;

@@ -47,7 +47,7 @@ test('worker.listen: both processes of a declaration accept on its port', async 
   for (let count = 0; count < 100; count += 1) answers.push(await request(port));
   const first = answers.filter((answer) => answer === '0').length;
   expect(answers.filter((answer) => answer === '1')).toHaveLength(100 - first);
-  // The kernel wakes both, and the faster one accepts.
+  // The kernel wakes both processes, and the first one accepts.
   expect(first).toBeGreaterThanOrEqual(5);
   expect(first).toBeLessThanOrEqual(95);
 });

@@ -152,7 +152,7 @@ new Worker({ name: 'late' });`,
   expect(pids.filter(isAlive)).toEqual([]);
 });
 
-test('kill -9 of a foreground master: its processes stop in an orderly way', async () => {
+test('kill -9 of a foreground master: its processes finish their work and end', async () => {
   const { cluster } = await start(stopsWell, true, 1_000);
   const pids = await readPids(cluster);
   expect(pids).toHaveLength(2);
@@ -162,7 +162,7 @@ test('kill -9 of a foreground master: its processes stop in an orderly way', asy
   await eventually(() => [0, 1].every((id) => cluster.output().includes(`stopped: web ${id}\n`)));
 });
 
-test('kill -9 of a foreground master: a process that never stops is ended', async () => {
+test('kill -9 of a foreground master: a hung process ends after stopTimeoutMs', async () => {
   const { cluster } = await start(neverStops, true, 1_000);
   const pids = await readPids(cluster);
   expect(pids).toHaveLength(1);

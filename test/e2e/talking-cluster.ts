@@ -61,7 +61,7 @@ export interface TalkingCluster {
   log(): string;
 }
 
-/** Starts one in the background; whatever it leaves behind is killed after the test. */
+/** Starts one in the background; after the test its remaining processes are killed. */
 export async function startTalkingDaemon(): Promise<TalkingCluster> {
   const talking = await prepare();
   expect(await talking.command('start', '-d', '--wait', '50')).toMatchObject({

@@ -85,7 +85,7 @@ async function startBusy(): Promise<Busy> {
   return { cluster, env, clients };
 }
 
-/** Waits until everybody has got several more answers. */
+/** Waits until every client has received several more answers. */
 async function awaitServed(clients: readonly NumberedClient[]): Promise<void> {
   const before = clients.map(({ client }) => client.messages.length);
   await eventually(
@@ -134,7 +134,7 @@ function report(what: string, { sent, repeated, longestStallMs }: Outcome): void
   );
 }
 
-test('ten reloads under load lose, repeat and reorder nothing, and nobody is disconnected', {
+test('ten reloads under load: no event is lost, repeated or reordered, no disconnect', {
   timeout: 180_000,
 }, async () => {
   const { cluster, env, clients } = await startBusy();
@@ -158,7 +158,7 @@ async function readyWorkers(cluster: Cluster): Promise<number[]> {
     .map(({ pid }) => pid);
 }
 
-test('ten kills of workers that redeliver lose and reorder nothing, and nobody is disconnected', {
+test('ten kills of workers with redeliver: no event lost or reordered, no disconnect', {
   timeout: 180_000,
 }, async () => {
   const { cluster, clients } = await startBusy();
@@ -170,7 +170,7 @@ test('ten kills of workers that redeliver lose and reorder nothing, and nobody i
     const pid = pids[round % 2];
     if (pid === undefined) throw new Error('both are ready');
     process.kill(pid, 'SIGKILL');
-    // Everybody is served again, whoever had them before.
+    // Every client is served again, by any worker.
     await awaitServed(clients);
   }
   report('kills', await expectComplete(clients));

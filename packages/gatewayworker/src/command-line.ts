@@ -12,7 +12,7 @@ import { type StopFlags, stop } from './commands/stop.ts';
 import { undrain } from './commands/undrain.ts';
 import { print, printError } from './terminal.ts';
 
-/** Exit codes of the command line; the third, 1 for a command that failed, belongs to whoever catches. */
+/** Exit codes of the command line; the third, 1 for a command that failed, is set by the caller that catches the error. */
 const exitCodes = { done: 0, wrongUsage: 2 } as const;
 
 const gracefulFlag = ['-g, --graceful', 'let every process finish what it has begun'] as const;
@@ -22,7 +22,7 @@ const waitFlag = ['--wait <seconds>', 'time for everything to be ready'] as cons
 /** Stands below the commands in the help. */
 const notes = `
 Signals of the master: SIGINT, SIGTERM and SIGUSR2 stop, SIGQUIT stops gracefully, SIGUSR1 reloads,
-SIGHUP opens the log file again. Its pid stands in the pid file beside the start file.
+SIGHUP opens the log file again. Its pid is in the pid file beside the start file.
 Exit codes: 0 done, 1 failed, 2 wrong usage.
 `;
 

@@ -60,7 +60,7 @@ export async function runDaemon(master: Master): Promise<number> {
   return master.exitCode;
 }
 
-/** Sends to the command that waits for it, if it still does, and lets go of it. */
+/** Sends to the command that waits for it, if it still does, and disconnects. */
 async function tell(message: DaemonMessage): Promise<void> {
   if (process.send === undefined || !process.connected) return;
   await new Promise<void>((resolve) => {

@@ -26,7 +26,7 @@ test('leaves out a stack that never leaves Node.js', () => {
   });
 });
 
-test('takes whatever is thrown', () => {
+test('failure: describes a thrown value that is no Error', () => {
   expect(describeFailure('no').error.message).toBe('no');
 });
 

@@ -2,11 +2,11 @@ import { GatewayWorkerError, toError, toWire } from '@gatewayworker/core';
 import type { ChildFailure } from './child-protocol.ts';
 
 /**
- * Turns what ended a process into what its master is told.
+ * Describes for the master the error that ended a process.
  *
  * The message of an error of the framework says it all, unless it has one of the application as its
- * cause. Of those the stack goes along, as far as it leads through code of the application: the insides
- * of Node.js help nobody.
+ * cause. Of those the stack goes along, as far as it leads through code of the application: frames of
+ * Node.js itself are left out.
  */
 export function describeFailure(thrown: unknown): ChildFailure {
   const error = toWire(thrown);

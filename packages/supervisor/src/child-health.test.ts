@@ -64,7 +64,7 @@ test('one that answers is live, and is not ready for the reasons that it gives',
   ]);
 });
 
-test('one that serves is ready, whatever else it has to say', async () => {
+test('health: a process that serves is ready, notices included', async () => {
   const notices = ['no register is linked'];
   const child = new Child({ ...good, notices });
   const health = await checkHealth(declaration, 0, () => ({ child, state: 'ready' }), times);
@@ -76,7 +76,7 @@ test('one that should answer and does not is not live', async () => {
   expect(await check(new Child(undefined), 'ready')).toEqual([false, false, reasons]);
 });
 
-test('one that starts has its time before it must answer, and nobody waits long for it', async () => {
+test('health: a starting process is live without an answer, which is awaited briefly', async () => {
   const early = new Child(undefined, 9_000);
   expect(await check(early, 'starting')).toEqual([true, false, ['it is starting']]);
   expect(early.waits).toEqual([200]);
@@ -127,7 +127,7 @@ test.each<[ChildNow['state'], readonly string[]]>([
   },
 );
 
-test('one that is told to stop while it is asked is not ready', async () => {
+test('health: a process that begins to stop during the request is not ready', async () => {
   const child = new Child(good);
   let state: ProcessState = 'ready';
   child.onAsked = () => {

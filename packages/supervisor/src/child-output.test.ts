@@ -34,13 +34,13 @@ test('keeps the lines of the inspector that the master has opened to itself', as
   await eventually(() => passedOn() === 'before\nafter\n');
 });
 
-test('passes on the lines of an inspector that somebody else has opened', async () => {
+test('child output: passes on the lines of an inspector that the master did not open', async () => {
   const { stderr, passedOn } = openOutput();
   stderr.write('Debugger listening on ws://127.0.0.1:4000/abc\n');
   await eventually(() => passedOn().startsWith('Debugger listening'));
 });
 
-test('waits for the inspector no longer than it is told', async () => {
+test('child output: stops waiting for the inspector when the signal aborts', async () => {
   const { output } = openOutput();
   expect(await output.awaitInspector(AbortSignal.timeout(1))).toBe(undefined);
 });

@@ -119,8 +119,8 @@ class ChildProcess {
   async listen(): Promise<void> {
     process.on('uncaughtException', (error) => void this.#fail(error));
     process.on('unhandledRejection', (reason) => {
-      // A promise that a callback let go of is one client's error: the stack that it broke is its own,
-      // and the other clients of this worker have no part in it.
+      // A rejected promise that a callback did not await is the error of one client: the other clients of this
+      // worker stay.
       if (this.#isStarted && this.#assignment.role === Role.businessWorker) {
         this.#logger.error(reason, 'unhandled rejection');
       } else {

@@ -7,7 +7,7 @@ export const groupSignalMs = 100;
 const killMarginMs = 250;
 /** A child that answers within this time hangs in no loop. */
 const aliveTimeoutMs = 200;
-/** Time to read what a late child is doing: a busy machine needs some, and nobody waits for the child any more. */
+/** Time to read the stack of a late child: a busy machine needs some. */
 export const lastStackMs = 2_000;
 
 /** The end of a process that finishes what it has begun. */

@@ -46,7 +46,7 @@ test('a stop that begins while processes are asked shows at once, in each of the
   expect(processes.map(({ reasons }) => reasons)).toEqual([[state.obstacle], [state.obstacle]]);
 });
 
-test('a question that failed is asked anew', async () => {
+test('cluster health: a request after a failed one asks the processes again', async () => {
   let isBroken = true;
   const health = new ClusterHealth({
     address: undefined,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ControlClient, toConnectError } from './control-client.ts';
 
-test('a socket that is not there is nobody, and no error', async () => {
+test('control client: a missing socket means no process, and is no error', async () => {
   expect(await ControlClient.connect('/nowhere/start.sock')).toBeUndefined();
 });
 

@@ -34,7 +34,7 @@ export class ControlClient {
       if (lines === undefined) socket.destroy();
       else for (const line of lines) this.#receive(parseControlResponse(line));
     });
-    // A broken connection is told by its close, which always follows.
+    // The close event, which always follows, reports a broken connection.
     socket.on('error', () => {});
     this.closed = new Promise((resolve) => {
       socket.on('close', () => {
@@ -45,7 +45,7 @@ export class ControlClient {
   }
 
   /**
-   * Connects to a control socket; resolves with `undefined` when nobody listens there.
+   * Connects to a control socket; resolves with `undefined` when no process listens there.
    *
    * @throws {GW_ERR_ACCESS_DENIED} when it, or the directory that it is in, belongs to another user
    */

@@ -15,7 +15,7 @@ import { type HealthReport, selectHealth } from './health-report.ts';
 /** Time a client has to send its request, and then to take the answer, in milliseconds. */
 const CLIENT_TIMEOUT_MS = 5_000;
 
-/** Connections at once. The oldest gives way to the next: whoever holds many keeps no probe out. */
+/** Connections at once. A new connection closes the oldest, so that a client with many connections blocks no probe. */
 const MAX_CONNECTIONS = 128;
 
 /** The header of a probe is a few hundred bytes. */

@@ -60,7 +60,7 @@ export function requestStop(pidFile: string, isGraceful: boolean): Promise<numbe
  * Reloads, and answers the pid of the master; `undefined` when none runs.
  *
  * @throws {GW_ERR_PHASE} when the master is starting, stopping or reloading
- * @throws {GW_ERR_PROCESS_FAILED} when a new process does not become ready; the old one goes on
+ * @throws {GW_ERR_PROCESS_FAILED} when a new process does not become ready; the old one keeps running
  */
 export function requestReload(
   pidFile: string,

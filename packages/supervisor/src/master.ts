@@ -188,7 +188,7 @@ export class Master {
    * Replaces the processes that run the application's code by new ones, one after another.
    *
    * @throws {GW_ERR_PHASE} when it is not fully started, is being stopped, or reloads already
-   * @throws {GW_ERR_PROCESS_FAILED} when a new process does not become ready; the old one goes on
+   * @throws {GW_ERR_PROCESS_FAILED} when a new process does not become ready; the old one keeps running
    */
   async reload(reason: string, onStep: (step: ReloadStep) => void = () => {}): Promise<void> {
     this.#supervisor.assertRunning('reload');

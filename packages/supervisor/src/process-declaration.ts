@@ -25,7 +25,7 @@ export const stopOrder: readonly Role[] = Object.freeze([
   Role.register,
 ]);
 
-/** What a runtime is told about the process it runs in. */
+/** What a runtime gets from the process it runs in. */
 export interface ProcessContext {
   /** 0-based number among the processes of the declaration; a restarted process keeps it. */
   readonly id: number;

@@ -2,7 +2,7 @@ import { GatewayWorkerError } from '@gatewayworker/core';
 import type { ChildHandle } from './child-handle.ts';
 import { readNumber, readString } from './json-value.ts';
 
-/** A step of a reload, for whoever waits for it. */
+/** A step of a reload, for the command that waits for it. */
 export type ReloadStep =
   | {
       readonly step: 'replaced';
@@ -27,7 +27,7 @@ export interface ReloadTimes {
  *
  * The first that fails ends the reload: with code that does not run, nothing is replaced.
  *
- * @throws {GW_ERR_PROCESS_FAILED} when a successor does not become ready; its predecessor goes on
+ * @throws {GW_ERR_PROCESS_FAILED} when a successor does not become ready; its predecessor keeps running
  */
 export async function reloadProcesses(
   handles: readonly ChildHandle[],

@@ -68,7 +68,7 @@ class InspectorSession {
       late,
       new Promise<void>((resolve) => socket.once('close', () => resolve())),
     ]);
-    // Each wait below has a part in both; nobody may be waiting when they reject.
+    // Both may reject while no wait below is pending.
     late.catch(() => {});
     this.closed.catch(() => {});
     socket.on('message', (data) => this.#receive(parseJson(String(data))));

@@ -5,7 +5,7 @@ import { ControlClient } from './control-client.ts';
 import { ControlServer } from './control-server.ts';
 import { removeStaleSocket } from './stale-socket.ts';
 
-test('removes what nobody listens on, and there may be nothing', async () => {
+test('stale socket: removes a socket without a listener; a missing one is no error', async () => {
   const folder = await temporaryFolder('stale');
   onTestFinished(folder.dispose);
   const path = await folder.write('x.sock', '');
@@ -14,7 +14,7 @@ test('removes what nobody listens on, and there may be nothing', async () => {
   expect(await readdir(folder.path)).toEqual([]);
 });
 
-test('leaves a socket in its place on which somebody listens meanwhile', async () => {
+test('stale socket: keeps a socket on which a process listens', async () => {
   const folder = await temporaryFolder('stale');
   onTestFinished(folder.dispose);
   const path = `${folder.path}/x.sock`;

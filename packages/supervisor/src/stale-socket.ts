@@ -2,7 +2,7 @@ import { renameSync, rmSync } from 'node:fs';
 import { ControlClient } from './control-client.ts';
 
 /**
- * Removes the control socket of a master that was killed; one on which somebody listens stays.
+ * Removes the control socket of a master that was killed; a socket on which a process listens stays.
  *
  * Of two starts at once the slower one would remove the socket that the faster one has just opened. So
  * it is taken aside first, which only one of them can do, and looked at again there.

@@ -9,7 +9,7 @@ import { askRunning, type CommandContext } from './command-context.ts';
  *
  * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when nothing runs
  * @throws {GW_ERR_PHASE} when it is starting, stopping or reloading
- * @throws {GW_ERR_PROCESS_FAILED} when a new process does not become ready; the old one goes on
+ * @throws {GW_ERR_PROCESS_FAILED} when a new process does not become ready; the old one keeps running
  */
 export async function reload(context: CommandContext): Promise<number> {
   const { options, declared } = context;
@@ -18,7 +18,7 @@ export async function reload(context: CommandContext): Promise<number> {
     .map(({ name, count }) => `${name} #${count - 1}`.length);
   const width = Math.max(0, ...labels);
   let replaced = 0;
-  // It is the master that reloads: whoever no longer looks on must know that it does.
+  // The master reloads, not this command: Ctrl+C does not end the reload.
   const leave = (): void => {
     print('\nThe reload goes on without this command; the log tells how it ends.\n');
     exitAfterPrinting(1);
