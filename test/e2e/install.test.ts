@@ -94,7 +94,7 @@ function talk(folder: string): { type(line: string): void; printed(): string } {
   return { type: (line) => void child.stdin.write(`${line}\n`), printed: () => printed };
 }
 
-/** Two of them, each of which shows what is typed into the other. */
+/** Two such programs: a line typed into one appears in the other. */
 async function expectConversation(folder: string): Promise<void> {
   const [one, other] = [talk(folder), talk(folder)];
   await eventually(() => [one, other].every(({ printed }) => printed().includes('"init"')));
@@ -113,7 +113,7 @@ async function expectConversation(folder: string): Promise<void> {
 
 const readme: string = await readFile(join(repositoryRoot, 'README.md'), 'utf8');
 
-/** The part of README for a reader who has an empty folder. */
+/** The part of README that begins with an empty folder. */
 const guide = readme.split('\n## ').find((part) => part.startsWith('In your own project\n')) ?? '';
 
 /** A file that README shows, with free ports in the place of its own. */

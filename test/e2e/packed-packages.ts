@@ -51,7 +51,7 @@ async function pack(paths: readonly string[], destination: string): Promise<stri
   return (await readdir(destination)).map((file) => join(destination, file));
 }
 
-/** Folders of everything outside this repository that these packages depend on, but for what is optional. */
+/** Folders of the external dependencies of these packages, without optional ones. */
 async function findDependencies(own: readonly string[]): Promise<string[]> {
   const found = new Set<string>();
   const visit = async (path: string): Promise<void> => {

@@ -36,11 +36,11 @@ interface Scenario {
   readonly clients?: number;
   /** How many of these are ended by the exception, each with 1011. @default 0 */
   readonly ends?: number;
-  /** Reaches the point, and waits for the end of what it belongs to. */
+  /** Reaches the point, and waits for the end of the connection or link that it belongs to. */
   readonly reach: (stage: Stage) => Promise<unknown>;
 }
 
-/** Has a client say something until it is answered: what was in flight over a link that ended is lost. */
+/** Sends a message of a client until it is answered: messages in flight over a link that ended are lost. */
 async function speak(client: TestClient, text: string): Promise<void> {
   await eventually(async () => {
     client.send(text);

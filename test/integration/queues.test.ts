@@ -58,7 +58,7 @@ function sendMany(client: TestClient, count: number, byteLength: number): void {
   for (let sent = 0; sent < count; sent += 1) client.send(message);
 }
 
-/** A peer that knows the key and does with its link what it likes. */
+/** A peer that knows the key and may break the protocol. */
 class HostilePeer {
   readonly socket: Socket;
   /** Called with each frame that comes. */
@@ -197,7 +197,7 @@ const producers: Readonly<Record<string, () => Promise<void>>> = {
     const cluster = await stuck({ maxEventBytesInFlightPerWorker: 200_000 });
     const clients = await Promise.all(Array.from({ length: 40 }, () => cluster.connect()));
     for (const client of clients) sendMany(client, 20, 50_000);
-    // The sender of the fourth message, which reaches the bound, and all who send later.
+    // The sender of the fourth message, which reaches the bound, and all later senders.
     await eventually(() => limitOf(cluster, 'eventBytesInFlight') >= 40 - 3);
     const { inFlight = 0, tables = {} } = cluster.gateways[0]?.status() ?? {};
     expect(inFlight - (tables['heldEvents'] ?? 0)).toBe(4);

@@ -147,7 +147,7 @@ test('a deflate bomb is closed with 1009, and nobody else is harmed', async () =
   expect(await other.next()).toBe('x');
 });
 
-/** A websocket of which this test writes the frames, with permessage-deflate agreed. */
+/** A websocket with permessage-deflate, whose frames the test writes. */
 async function openDeflated(port: number): Promise<TcpPeer> {
   const peer = await openTcpPeer(port);
   peer.send(

@@ -49,7 +49,7 @@ export class FlushScheduler {
   readonly #spareBlocks: Buffer[] = [];
   readonly #run = (): void => this.#flushAll();
 
-  /** Of the process: what has sockets finds it here. */
+  /** The guard of the process, for everything that owns sockets. */
   readonly guard: Guard;
 
   /** @param now - answers the time in milliseconds */

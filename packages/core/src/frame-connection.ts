@@ -70,7 +70,7 @@ interface Resumption {
 export class FrameConnection implements FrameSocketOwner, Guarded {
   /** Resolves when the link has ended. */
   readonly closed: Promise<void>;
-  /** Wraps what belongs to the link and does not begin here, such as a timer of its owner. */
+  /** Wraps a callback of the link that its owner runs, such as a timer. */
   readonly guard: Guard;
   /** Sending side of the link. */
   readonly output: GatheredSocket;

@@ -83,7 +83,7 @@ export class FrameSocket {
     try {
       this.#decoder.push(chunk);
     } catch (error) {
-      // What else a handler throws is a fault of this process, which the guard logs with its stack.
+      // Any other exception of a handler is a fault of this process: the guard logs its stack.
       if (!(error instanceof FrameError || error instanceof GatewayWorkerError)) throw error;
       this.owner.handleBadFrame(error);
     }

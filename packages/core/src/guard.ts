@@ -8,7 +8,7 @@ export interface Guarded {
   fail(error: Error): void;
 }
 
-/** The type itself, from which nothing is inferred: a listener says what it gets, not what ends it. */
+/** The same type without inference: the parameters come from the listener, not from the function that ends it. */
 type Given<Type> = [Type][Type extends unknown ? 0 : never];
 
 /**

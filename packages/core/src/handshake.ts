@@ -240,7 +240,7 @@ class Handshake {
       }
       this.#onMessage(message);
     } catch (error) {
-      // The peer has done its part: what fails then is this process.
+      // The peer has proved itself: an exception from here on is a fault of this process.
       if (this.#hasEnded) throw error;
       this.#fail(toError(error));
     }

@@ -29,7 +29,7 @@ function openFifo() {
   return { output: new Output(fileDestination(path)), read };
 }
 
-/** An output whose disk is full until it is mended. */
+/** An output whose disk is full until the test frees it. */
 function openFullDisk() {
   const path = join(temporaryFolder(), 'log');
   let isFull = true;

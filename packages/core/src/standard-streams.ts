@@ -57,7 +57,7 @@ function replaceWrite(stream: NodeJS.WriteStream, first: Output): (output: Outpu
     };
   };
   emitDrain(first);
-  // Only what was written before may still fail.
+  // Only writes made before the replacement may still fail.
   stream.on('error', () => {});
   stream.write = (chunk: OutputChunk, ...rest: unknown[]): boolean => {
     // `write` takes its callback in the place of the encoding too.

@@ -146,7 +146,7 @@ function takeFinishedOf(
   client.eventsInFlight -= count;
   client.eventBytesInFlight -= byteLength;
   if (client.eventsInFlight > (client.held?.length ?? 0)) return;
-  // What it had told too few of stays with it: the next worker gets none of that.
+  // Bytes that it failed to acknowledge are not counted for the next worker.
   const heldBytes = payloadBytes(client.held);
   worker.eventBytesInFlight -= client.eventBytesInFlight - heldBytes;
   client.eventBytesInFlight = heldBytes;

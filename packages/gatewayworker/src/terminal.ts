@@ -22,7 +22,7 @@ export function terminalWidth(): number | undefined {
   return isTTY === true && columns > 0 ? columns : undefined;
 }
 
-/** A screen of its own: what the terminal showed before, and what it has scrolled off, comes back at the end. */
+/** The alternate screen of the terminal: its earlier content and scrollback come back at the end. */
 export const alternateScreen = {
   open(): void {
     process.stdout.write('\x1b[?1049h');

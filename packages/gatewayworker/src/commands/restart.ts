@@ -17,9 +17,9 @@ const nextMasterMs = 5_000;
 const lookMs = 50;
 
 /**
- * Stops what runs and starts everything again, as this start file now declares it; answers the exit code.
+ * Stops the running cluster and starts the processes that this start file now declares; answers the exit code.
  *
- * @throws {GW_ERR_OPTION_INVALID} when two declarations want one port; what runs keeps running
+ * @throws {GW_ERR_OPTION_INVALID} when two declarations want one port; the running cluster is not stopped
  * @throws {GW_ERR_PROCESS_FAILED} when nothing is declared, or a process cannot start
  * @throws {GW_ERR_QUERY_TIMEOUT} when what runs does not end
  */

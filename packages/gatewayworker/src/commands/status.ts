@@ -44,7 +44,7 @@ async function watch(context: CommandContext, flags: StatusFlags): Promise<numbe
       if (ending.signal.aborted) break;
       if (redraws) alternateScreen.show(text);
       else print(flags.json === true ? text : `${text}\n`);
-      // A busy process makes its master wait for it: the rest of the second is what is left.
+      // A busy process delays the answer of the master: sleep only for the rest of the second.
       const restMs = Math.max(0, watchIntervalMs - (performance.now() - startedAt));
       await sleep(restMs, undefined, { signal: ending.signal }).catch(() => {});
     }
