@@ -1,19 +1,33 @@
 import { eventually } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
-import { ask, startVersioned } from './versioned-cluster.ts';
+import { ask, startVersioned, type VersionedCluster } from './versioned-cluster.ts';
+
+/** The list of clients, once both gateways have some: the kernel chooses the process that accepts. */
+async function connectToBoth({ command, open }: VersionedCluster): Promise<Connection[]> {
+  for (let count = 1; count <= 100; count += 1) {
+    await ask(await open());
+    const { stdout } = await command('connections', '--json');
+    const { connections }: { connections: Connection[] } = JSON.parse(stdout);
+    expect(connections).toHaveLength(count);
+    if (new Set(connections.map(({ gateway }) => gateway)).size === 2) return connections;
+  }
+  throw new Error('100 clients are all on one gateway');
+}
+
+interface Connection {
+  readonly gateway: string;
+  readonly pid: number;
+  readonly bytesWritten: number;
+}
 
 test('connections tells every client of every gateway, as a table and for programs', async () => {
-  const { cluster, command, open } = await startVersioned();
+  const versioned = await startVersioned();
+  const { cluster, command } = versioned;
   const none = await command('connections', '--json');
   expect(none).toEqual({ exitCode: 0, stdout: '{"connections":[]}\n', stderr: '' });
-  const clients = await Promise.all(Array.from({ length: 6 }, open));
-  for (const client of clients) await ask(client);
-  const json = await command('connections', '--json');
-  expect(json).toMatchObject({ exitCode: 0, stderr: '' });
-  const { connections } = JSON.parse(json.stdout);
-  expect(connections).toHaveLength(6);
+  const connections = await connectToBoth(versioned);
   const gateways = (await cluster.status()).filter(({ role }) => role === 'gateway');
-  expect(new Set(connections.map(({ pid }: { pid: number }) => pid))).toEqual(
+  expect(new Set(connections.map(({ pid }) => pid))).toEqual(
     new Set(gateways.map(({ pid }) => pid)),
   );
   expect(connections[0]).toEqual({
@@ -29,16 +43,16 @@ test('connections tells every client of every gateway, as a table and for progra
     pendingBytes: 0,
     inFlight: expect.any(Number),
   });
-  expect(connections[0].bytesWritten).toBeGreaterThan(0);
+  expect(connections[0]?.bytesWritten).toBeGreaterThan(0);
   const table = await command('connections');
   expect(table.stdout).toMatch(/^client id +gateway +pid +worker +address/);
-  expect(table.stdout.trimEnd().split('\n')).toHaveLength(7);
+  expect(table.stdout.trimEnd().split('\n')).toHaveLength(connections.length + 1);
 });
 
 test('connections names a gateway that does not answer, and tells what the others said', async () => {
-  const { cluster, command, open } = await startVersioned();
-  const clients = await Promise.all([open(), open()]);
-  for (const client of clients) await ask(client);
+  const versioned = await startVersioned();
+  const { cluster, command } = versioned;
+  const connections = await connectToBoth(versioned);
   const stopped = (await cluster.status()).find(({ name, id }) => name === 'gate' && id === 1);
   if (stopped === undefined) throw new Error('there is no second gateway');
   const { pid } = stopped;
@@ -48,6 +62,7 @@ test('connections names a gateway that does not answer, and tells what the other
   process.kill(pid, 'SIGCONT');
   expect(json.exitCode).toBe(1);
   expect(json.stderr).toBe('gate#1 did not answer: its clients are missing\n');
-  expect(JSON.parse(json.stdout).connections).toMatchObject([{ gateway: 'gate#0' }]);
+  const others = connections.filter(({ gateway }) => gateway === 'gate#0');
+  expect(JSON.parse(json.stdout).connections).toHaveLength(others.length);
   await eventually(async () => (await command('connections')).exitCode === 0);
 });
