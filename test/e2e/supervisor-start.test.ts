@@ -168,7 +168,8 @@ new BusinessWorker({ name: 'brain', eventHandler: new URL('./events.js', import.
 run();
 `,
   );
-  const start = await runCommand(file, ['start', '-d', '--wait', '1']);
+  // Long enough for the gateway to start on a busy machine.
+  const start = await runCommand(file, ['start', '-d', '--wait', '5']);
   const refused = `no register is linked: the register at 127.0.0.1:${registerPort} refuses its secretKey`;
   expect(start.exitCode).toBe(1);
   expect(start.stdout).toMatch(/gateway +gate +1 .*\[unready 0\/1\]\n/);
