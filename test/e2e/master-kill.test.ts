@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { readFile, rm } from 'node:fs/promises';
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
-import { eventually, isAlive } from '@gatewayworker/testing';
+import { readVersion } from '@gatewayworker/core';
+import { eventually, isAlive, repositoryRoot } from '@gatewayworker/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { Conversation, patience } from './conversation.ts';
 import { Newcomers } from './newcomers.ts';
@@ -27,6 +28,18 @@ async function rewriteStartFile(daemon: TalkingCluster, from: string, to: string
   const text = await readFile(`${daemon.folder.path}/start.js`, 'utf8');
   expect(text).toContain(from);
   await daemon.folder.write('start.js', text.replace(from, to));
+}
+
+/** Copies the packages, as another version, to where the start file finds them first. */
+async function installVersion(daemon: TalkingCluster, version: string): Promise<void> {
+  const packages = `${repositoryRoot}packages/`;
+  for (const name of await readdir(packages)) {
+    const text = await readFile(`${packages}${name}/package.json`, 'utf8');
+    const described = { ...JSON.parse(text), version };
+    const target = `${daemon.folder.path}/node_modules/${described.name}`;
+    await cp(`${packages}${name}/dist`, `${target}/dist`, { recursive: true });
+    await writeFile(`${target}/package.json`, JSON.stringify(described));
+  }
 }
 
 /** Listens on a port; the threads of a killed process may hold it for a moment. */
@@ -167,6 +180,21 @@ test('start after a kill: names a port that is in use; other processes run', asy
   expect(start.stdout).toContain('Attached to 3 processes');
   await new Promise((resolve) => foreign.close(resolve));
   await untilReady(daemon);
+  await stopAll(daemon);
+});
+
+test('start after an upgrade: attaches to processes of the old version and warns', async () => {
+  const daemon = await startTalkingDaemon();
+  const before = await childPidsOf(daemon);
+  await killMaster(daemon);
+  await installVersion(daemon, '9.9.9');
+  const start = await daemon.command('start', '-d');
+  expect(start.exitCode).toBe(0);
+  expect(start.stderr).toContain(
+    `runs version ${readVersion()}, this master 9.9.9. It is kept; reload replaces workers, restart replaces all processes.\n`,
+  );
+  expect(await childPidsOf(daemon)).toEqual(before);
+  expect(await daemon.command('reload')).toMatchObject({ exitCode: 0, stderr: '' });
   await stopAll(daemon);
 });
 
