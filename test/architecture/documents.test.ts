@@ -57,6 +57,13 @@ test.each(['ARCHITECTURE.md', 'CONTRIBUTING.md'])('%s names only files that exis
   expect(missing).toEqual([]);
 });
 
+test('ARCHITECTURE.md: the life of a process names at most ten files', () => {
+  const [, section = ''] = readText('ARCHITECTURE.md').split('## The life of a process\n');
+  const paths = pathsIn(section.split('\n## ')[0] ?? '');
+  expect(paths).toContain('packages/supervisor/src/supervisor.ts');
+  expect(new Set(paths).size).toBeLessThanOrEqual(10);
+});
+
 test('docs/code-map.md has a section for every package', () => {
   const sections = [...readText('docs/code-map.md').matchAll(/^## packages\/(.+)$/gm)];
   expect(sections.map((match) => match[1]).sort()).toEqual(packages.map(({ folder }) => folder));
