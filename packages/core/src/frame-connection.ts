@@ -1,24 +1,26 @@
 import type { Socket } from 'node:net';
 import {
-  ByteReader,
   type ByteWriter,
   beginFrame,
   Command,
   endFrame,
   FRAME_LENGTH_BYTES,
-  FrameError,
   type Message,
-  readReceived,
   writeMessage,
   writeReceived,
 } from '@gatewayworker/protocol';
 import { toError } from './errors.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
-import { FrameSocket, type FrameSocketOwner } from './frame-socket.ts';
+import {
+  FrameSocket,
+  type FrameSocketOwner,
+  type LinkFrameHandler,
+  noOwner,
+} from './frame-socket.ts';
 import { GatheredSocket } from './gathered-socket.ts';
 import type { Guard, Guarded } from './guard.ts';
 import { LinkHeartbeat } from './link-heartbeat.ts';
-import { UnconfirmedBytes } from './unconfirmed-bytes.ts';
+import { LinkResumption, type LinkState } from './link-resumption.ts';
 
 /** Unread bytes past which a peer gets no further message. Payloads have limits of their own below it. */
 const MAX_PENDING_BYTES = 64 * 1024 * 1024;
@@ -40,24 +42,6 @@ const Phase = {
   Closed: 'closed',
 } as const;
 type Phase = (typeof Phase)[keyof typeof Phase];
-
-/** Called for each frame but those about the link itself; the body is `buffer[start, end)`, valid during the call. */
-export type LinkFrameHandler = (
-  command: number,
-  buffer: Buffer,
-  start: number,
-  end: number,
-) => void;
-
-/** What a link that can be resumed keeps. */
-interface Resumption {
-  readonly graceMs: number;
-  readonly unconfirmed: UnconfirmedBytes;
-  /** Bytes of frames received. */
-  received: number;
-  /** Bytes of frames that the peer knows to be received. */
-  confirmed: number;
-}
 
 /**
  * One inner link: it carries frames both ways, gathers writes, and notices a peer that no longer
@@ -89,7 +73,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
   #frames: FrameSocket;
   #phase: Phase = Phase.Open;
   #isProven = false;
-  #resumption: Resumption | undefined;
+  #resumption: LinkResumption | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
   #closeReason: Error | undefined;
   #onClosed: () => void = () => undefined;
@@ -171,9 +155,9 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
   makeResumable(graceMs: number): void {
     // What belongs to the handshake leaves first: it is not part of what would be sent again.
     this.output.flushNow();
-    const unconfirmed = new UnconfirmedBytes();
-    this.#resumption = { graceMs, unconfirmed, received: 0, confirmed: 0 };
-    this.output.onWrite = (bytes) => unconfirmed.add(bytes);
+    const resumption = new LinkResumption(graceMs);
+    this.#resumption = resumption;
+    this.output.onWrite = (bytes) => resumption.unconfirmed.add(bytes);
   }
 
   /**
@@ -208,6 +192,47 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
       this.fail(toError(error));
       throw error;
     }
+  }
+
+  /**
+   * Reads and writes nothing more: another process may go on with the link, or this one by `thaw`.
+   *
+   * @returns what that process needs; `undefined` when the link has ended, or cannot be resumed
+   */
+  freeze(reason: Error): LinkState | undefined {
+    if (this.#canWait) {
+      this.#phase = Phase.Suspended;
+      this.#heartbeat.stop();
+      this.output.detach();
+      this.#frames.owner = noOwner;
+      this.#frames.socket.pause();
+      this.onSuspended(reason);
+    }
+    return this.isSuspended ? this.#resumption?.export(this.output.take()) : undefined;
+  }
+
+  /** Goes on with a link that was frozen; one without a socket waits for its peer from now on. */
+  thaw(): void {
+    if (this.#phase !== Phase.Suspended) return;
+    clearTimeout(this.#graceTimer);
+    const { socket } = this.#frames;
+    this.#phase = Phase.Open;
+    if (socket.destroyed) {
+      this.#suspend(new Error('the connection broke'));
+      return;
+    }
+    this.#frames.owner = this;
+    this.#heartbeat.restart();
+    this.output.attach(socket, this.#resumption?.takeQueued() ?? []);
+    socket.resume();
+    this.onResumed();
+  }
+
+  /** Takes the place of a frozen link of another process; for a link that can be resumed and was never used. */
+  restore(state: LinkState): void {
+    this.#resumption?.restore(state);
+    this.freeze(new Error('the link has moved to this process'));
+    this.#frames.socket.destroy();
   }
 
   /** Waits no longer for a peer that is known to be gone. */
@@ -306,23 +331,11 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
   }
 
   #handleLinkFrame(command: number, buffer: Buffer, start: number, end: number): void {
-    if (command === Command.Ping) this.#answerPing();
-    else if (command === Command.Leave) this.close();
-    else if (command === Command.Received) this.#handleReceived(buffer, start, end);
-  }
-
-  /** A peer that leaves so much unread is told enough of our life by that, and makes nothing grow. */
-  #answerPing(): void {
-    if (this.output.pendingBytes < MAX_UNREAD_PONG_BYTES) this.signal(Command.Pong);
-  }
-
-  #handleReceived(buffer: Buffer, start: number, end: number): void {
-    const reader = new ByteReader();
-    reader.reset(buffer, start, end);
-    // When frames are sent again, so are those of this kind, which say less than is known by now.
-    const position = readReceived(reader);
-    if (this.#resumption?.unconfirmed.confirm(position) !== false) return;
-    throw new FrameError('GW_ERR_FRAME_MALFORMED', `received: ${position} is more than was sent`);
+    if (command === Command.Ping) {
+      // A peer that leaves so much unread is told enough of our life by that, and makes nothing grow.
+      if (this.output.pendingBytes < MAX_UNREAD_PONG_BYTES) this.signal(Command.Pong);
+    } else if (command === Command.Leave) this.close();
+    else if (command === Command.Received) this.#resumption?.confirm(buffer, start, end);
   }
 
   /** Tells the peer what has come, whenever something is sent to it anyway. */
@@ -354,7 +367,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
   #abandonSocket(): void {
     this.#heartbeat.stop();
     this.output.detach();
-    this.#frames.owner = abandoned;
+    this.#frames.owner = noOwner;
     this.#frames.socket.destroy();
   }
 
@@ -376,6 +389,8 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     this.#heartbeat.stop();
     clearTimeout(this.#graceTimer);
     this.output.discard();
+    // That of a frozen link is open.
+    this.#frames.socket.destroy();
     try {
       this.onClose(this.#closeReason);
     } finally {
@@ -383,13 +398,3 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     }
   }
 }
-
-/** Owner of a socket that broke and is no link's any more. */
-const abandoned: FrameSocketOwner = {
-  handleFrame: () => false,
-  handleRead: () => undefined,
-  handleEnd: () => undefined,
-  handleBroken: () => undefined,
-  handleBadFrame: () => undefined,
-  handleClosed: () => undefined,
-};

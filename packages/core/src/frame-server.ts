@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server, Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
-import type { DialerRole, Hello } from '@gatewayworker/protocol';
+import { DEFAULT_MAX_FRAME_BYTES, type DialerRole, type Hello } from '@gatewayworker/protocol';
 import type { SecretKey } from './authentication.ts';
 import type { DescriptorReserve } from './descriptor-reserve.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
@@ -9,9 +9,10 @@ import { FrameConnection } from './frame-connection.ts';
 import type { Guard } from './guard.ts';
 import { type AcceptorIdentity, acceptHandshake } from './handshake.ts';
 import { acceptorTls, describeTlsError, type InnerTlsOptions } from './inner-tls.ts';
-import { boundPort, listen } from './listen.ts';
+import type { LinkState } from './link-resumption.ts';
+import { boundPort, type ListenTarget, listen } from './listen.ts';
 import type { Logger } from './logger.ts';
-import { formatHostPort, type HostPort } from './options.ts';
+import { formatHostPort } from './options.ts';
 import { PacedLog } from './paced-log.ts';
 
 /**
@@ -28,6 +29,19 @@ export const RESUME_GRACE_MS = 2000;
  * who has the key takes milliseconds.
  */
 const MAX_UNPROVEN = 1024;
+
+/** A link that another process goes on with. */
+export interface MovedLink {
+  /** Name by which its dialer resumes it. */
+  readonly linkId: string;
+  readonly hello: Hello;
+  readonly state: LinkState;
+}
+
+/** A link that is frozen. */
+export interface FrozenLink extends MovedLink {
+  readonly connection: FrameConnection;
+}
 
 /** What a listener for inner links needs. */
 export interface FrameServerOptions {
@@ -63,7 +77,7 @@ export class FrameServer {
   readonly #failures: PacedLog;
   #refusedForDescriptors = 0;
   /** Links that can be resumed, by their id. */
-  readonly #resumable = new Map<string, { connection: FrameConnection; dialer: string }>();
+  readonly #resumable = new Map<string, { connection: FrameConnection; hello: Hello }>();
 
   constructor(options: FrameServerOptions) {
     this.#options = options;
@@ -100,11 +114,50 @@ export class FrameServer {
    * @returns the port, which the system chose when 0 was asked for
    * @throws {GW_ERR_LISTEN_FAILED} naming the address and the declaration
    */
-  async listen({ host, port }: HostPort, owner: string): Promise<number> {
-    await listen(this.#server, { host, port }, owner);
+  async listen(target: ListenTarget, owner: string): Promise<number> {
+    await listen(this.#server, target, owner);
     // Such as too many open files, which the next connection may not meet.
     this.#server.on('error', (error) => this.#failures.warn({ err: error }));
     return boundPort(this.#server);
+  }
+
+  /** The listening socket, for another process to listen on; `undefined` while it does not listen. */
+  get handle(): object | undefined {
+    const handle: unknown = Reflect.get(this.#server, '_handle');
+    return typeof handle === 'object' && handle !== null ? handle : undefined;
+  }
+
+  /**
+   * Stops listening and freezes every link; those that are being set up end.
+   * Answers what another process needs to go on with the links. `thawAll` does so here, after another `listen`.
+   */
+  freezeAll(reason: Error): FrozenLink[] {
+    this.#server.close();
+    const frozen = [...this.#resumable].flatMap(([linkId, { connection, hello }]) => {
+      const state = connection.freeze(reason);
+      return state === undefined ? [] : [{ connection, linkId, hello, state }];
+    });
+    for (const connection of this.#connections) {
+      if (!connection.isSuspended) connection.destroy(reason);
+    }
+    for (const socket of this.#unproven.values()) socket.destroy();
+    return frozen;
+  }
+
+  /** Goes on with every link that was frozen. */
+  thawAll(): void {
+    for (const { connection } of this.#resumable.values()) connection.thaw();
+  }
+
+  /** Takes the place of a frozen link of another process. Its dialer resumes it here, after `thawAll`. */
+  restoreLink({ linkId, hello, state }: MovedLink): FrameConnection {
+    const connection = this.#keep(new FrameConnection(new Socket(), this.#options.scheduler));
+    connection.raiseFrameLimit(DEFAULT_MAX_FRAME_BYTES);
+    connection.startHeartbeat(LINK_HEARTBEAT_MS);
+    this.#makeResumable(connection, hello, linkId);
+    this.#options.onLink(connection, hello);
+    connection.restore(state);
+    return connection;
   }
 
   /** Stops listening, sends what is queued on every link and closes it. */
@@ -167,9 +220,7 @@ export class FrameServer {
     if (socket.destroyed) return;
     const { scheduler, onLink, identity, secretKey, allowedRoles } = this.#options;
     const { areLinksResumable = false } = this.#options;
-    const connection = new FrameConnection(socket, scheduler);
-    this.#connections.add(connection);
-    void connection.closed.then(() => this.#connections.delete(connection));
+    const connection = this.#keep(new FrameConnection(socket, scheduler));
     acceptHandshake(
       connection,
       {
@@ -193,16 +244,23 @@ export class FrameServer {
     );
   }
 
+  #keep(connection: FrameConnection): FrameConnection {
+    this.#connections.add(connection);
+    void connection.closed.then(() => this.#connections.delete(connection));
+    return connection;
+  }
+
   #makeResumable(connection: FrameConnection, hello: Hello, linkId: string): void {
     connection.makeResumable(RESUME_GRACE_MS);
-    this.#resumable.set(linkId, { connection, dialer: hello.instanceId });
+    this.#resumable.set(linkId, { connection, hello });
     void connection.closed.then(() => this.#resumable.delete(linkId));
   }
 
   /** The link that the dialer would go on with, if it is the dialer's and nothing of it is missing. */
   #findLink({ instanceId, name, id, resume }: Hello): FrameConnection | undefined {
     const link = this.#resumable.get(resume?.linkId ?? '');
-    if (resume === undefined || link === undefined || link.dialer !== instanceId) return undefined;
+    if (resume === undefined || link === undefined || link.hello.instanceId !== instanceId)
+      return undefined;
     if (!link.connection.canResumeAt(resume.received)) return undefined;
     this.#options.logger.info({ peer: `${name}#${id}` }, 'inner link resumed');
     return link.connection;

@@ -7,6 +7,14 @@ import { formatHostPort } from './options.ts';
 /** Longest frame accepted before the peer has proved itself, in bytes. */
 const MAX_HANDSHAKE_FRAME_BYTES = 4096;
 
+/** Called for each frame but those about the link itself; the body is `buffer[start, end)`, valid during the call. */
+export type LinkFrameHandler = (
+  command: number,
+  buffer: Buffer,
+  start: number,
+  end: number,
+) => void;
+
 /** Who reads from a socket at the moment. */
 export interface FrameSocketOwner {
   /** Takes a frame; the body is `buffer[start, end)`. Answers false to read no further. */
@@ -22,6 +30,16 @@ export interface FrameSocketOwner {
   /** The socket is closed. */
   handleClosed(): void;
 }
+
+/** Owner of a socket that is no link's any more. */
+export const noOwner: FrameSocketOwner = {
+  handleFrame: () => false,
+  handleRead: () => undefined,
+  handleEnd: () => undefined,
+  handleBroken: () => undefined,
+  handleBadFrame: () => undefined,
+  handleClosed: () => undefined,
+};
 
 /** One TCP socket that carries frames, read for its owner, which may change. */
 export class FrameSocket {

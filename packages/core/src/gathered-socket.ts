@@ -145,6 +145,14 @@ export class GatheredSocket implements Flushable {
     this.#recycle();
   }
 
+  /** Takes what is queued, for another process to send. */
+  take(): Buffer {
+    if (this.#writer.length > 0) this.#seal();
+    const bytes = Buffer.concat(this.#shared);
+    this.discard();
+    return bytes;
+  }
+
   #makeRoom(): void {
     if (this.#isBlocked) this.#seal();
     else this.#write();

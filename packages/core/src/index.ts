@@ -17,8 +17,15 @@ export {
   type WireError,
 } from './errors.ts';
 export { type Flushable, FlushScheduler } from './flush-scheduler.ts';
-export { FrameConnection, type LinkFrameHandler } from './frame-connection.ts';
-export { FrameServer, type FrameServerOptions, LINK_HEARTBEAT_MS } from './frame-server.ts';
+export { FrameConnection } from './frame-connection.ts';
+export {
+  FrameServer,
+  type FrameServerOptions,
+  type FrozenLink,
+  LINK_HEARTBEAT_MS,
+  type MovedLink,
+} from './frame-server.ts';
+export type { LinkFrameHandler } from './frame-socket.ts';
 export { GatheredSocket } from './gathered-socket.ts';
 export { Guard, type Guarded } from './guard.ts';
 export type { AcceptorIdentity, AcceptorIntroduction, DialerIdentity } from './handshake.ts';
@@ -65,3 +72,4 @@ export {
 } from './role-runtime.ts';
 export { guardStandardStreams, hasGuardedStreams, showsColour } from './standard-streams.ts';
 export { StopClock } from './stop-clock.ts';
+export type { PredecessorChannel, SuccessorChannel } from './succession-channel.ts';

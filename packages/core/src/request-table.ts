@@ -29,6 +29,16 @@ export class RequestTable {
     this.#tickMs = tickMs;
   }
 
+  /** Id of the last request; another table that goes on from it answers none of this one by mistake. */
+  get lastId(): number {
+    return this.#lastId;
+  }
+
+  /** Gives ids behind those of another table. */
+  continueFrom(lastId: number): void {
+    this.#lastId = lastId;
+  }
+
   /** Number of requests that are not answered. */
   get size(): number {
     return this.#pending.size;

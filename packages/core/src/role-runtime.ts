@@ -1,3 +1,5 @@
+import type { SuccessorChannel } from './succession-channel.ts';
+
 /** Figures that one process reports about itself; every one counts from the start of the process. */
 export interface RoleStatus {
   /** What the process listens on, such as `websocket://0.0.0.0:8282`; empty when it does not listen. */
@@ -79,6 +81,12 @@ export interface RoleRuntime {
    * @param options - by default `quickStop`
    */
   stop(options?: StopOptions): Promise<void>;
+  /**
+   * Gives its work to a successor, which is starting. Resolves once the successor has it: this process then
+   * only moves what is left, within the time of its `stop`. Rejects when the successor did not come so far, and
+   * goes on as if nothing had been tried.
+   */
+  handOver?(successor: SuccessorChannel): Promise<void>;
   /** Answers at once, without I/O. */
   status(): RoleStatus;
   /** Its clients, some at a time, so that no turn of the event loop lists them all; a process without clients has none. */

@@ -54,6 +54,17 @@ export class UnconfirmedBytes {
     return new Error(text);
   }
 
+  /**
+   * Begins with bytes that another process has kept; nothing is kept here yet.
+   *
+   * @param start - position of the first
+   */
+  restore(start: number, bytes: Buffer): void {
+    this.#start = start;
+    this.#end = start;
+    this.add(bytes);
+  }
+
   /** Keeps a copy of bytes that leave. */
   add(bytes: Buffer): void {
     let done = 0;

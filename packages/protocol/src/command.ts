@@ -69,6 +69,9 @@ export const Command = {
   InterestRemoved: 0x72, // gateway -> asker
   InterestKnown: 0x73, // gateway -> asker
   JoinsApplied: 0x74, // gateway -> asker
+
+  // Between a gateway and its successor, over a pipe of their own.
+  Handover: 0x80, // either
 } as const;
 
 /** First byte of a frame. */
