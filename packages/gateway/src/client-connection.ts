@@ -17,6 +17,10 @@ export const PauseReason = {
   WorkerBusy: 8,
   /** The gateway stops, and takes no more events. */
   Stopping: 16,
+  /** The successor of this process, which handles its events, asks for it. */
+  Successor: 32,
+  /** The link to the successor is full. */
+  SuccessorFull: 64,
 } as const;
 export type PauseReason = (typeof PauseReason)[keyof typeof PauseReason];
 
@@ -37,7 +41,8 @@ export class ClientConnection implements ConnectionAddress {
   readonly connection: number;
   readonly nonceHigh: number;
   readonly nonceLow: number;
-  readonly socket: ClientSocket;
+  /** Another one, once its connection has moved to this process. */
+  socket: ClientSocket;
   readonly session: SessionStore = new SessionStore();
   uid: string | undefined;
   /** Where it finds its workers, shared with its like; `undefined` until the first event of it. */
@@ -98,6 +103,16 @@ export class ClientConnection implements ConnectionAddress {
   /** True while the gateway does not read from it. */
   get isPaused(): boolean {
     return this.#pauseReasons !== 0;
+  }
+
+  /** The reasons that hold, as a sum. */
+  get pauseReasons(): number {
+    return this.#pauseReasons;
+  }
+
+  /** Takes the reasons of another process, whose socket is paused already if there are any. */
+  restorePause(reasons: number): void {
+    this.#pauseReasons = reasons;
   }
 
   /** Stops reading from it for a reason. Answers false when that reason held before. */

@@ -8,7 +8,8 @@ import type { ClientClosure, ClientSocketHandler } from './transports/transport.
 /** What the events of all clients have in common. */
 export interface ClientEventsContext {
   readonly state: GatewayState;
-  readonly dispatcher: EventDispatcher;
+  /** Another one once the events are handled by the successor of this process. */
+  dispatcher: Pick<EventDispatcher, 'dispatchMessage' | 'dispatchClosed'>;
   /** 0 sets no limit. */
   readonly maxMessagesPerSecond: number;
   /** Messages that have come, of all clients. */
@@ -17,12 +18,12 @@ export interface ClientEventsContext {
 
 /** What one client's socket tells: a small object and no closures, because every idle client has one. */
 export class ClientEvents implements ClientSocketHandler {
-  readonly #client: ClientConnection;
+  readonly client: ClientConnection;
   readonly #context: ClientEventsContext;
   readonly #rate: MessageRate | undefined;
 
   constructor(client: ClientConnection, context: ClientEventsContext) {
-    this.#client = client;
+    this.client = client;
     this.#context = context;
     const { maxMessagesPerSecond } = context;
     if (maxMessagesPerSecond > 0) {
@@ -30,8 +31,18 @@ export class ClientEvents implements ClientSocketHandler {
     }
   }
 
+  /** Messages that it may send at once; `undefined` without a limit. */
+  get rateLeft(): number | undefined {
+    return this.#rate?.left;
+  }
+
+  /** Goes on with what another process has counted. */
+  restoreRate(left: number): void {
+    if (this.#rate !== undefined) this.#rate.left = left;
+  }
+
   onMessage(payload: Buffer, isBinary: boolean): void {
-    const client = this.#client;
+    const client = this.client;
     if (client.isClosing) return;
     const context = this.#context;
     context.received += 1;
@@ -45,7 +56,7 @@ export class ClientEvents implements ClientSocketHandler {
   }
 
   onClose(closure: ClientClosure): void {
-    forgetClient(this.#context.state, this.#client);
-    this.#context.dispatcher.dispatchClosed(this.#client, closure);
+    forgetClient(this.#context.state, this.client);
+    this.#context.dispatcher.dispatchClosed(this.client, closure);
   }
 }

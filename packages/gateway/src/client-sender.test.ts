@@ -6,14 +6,7 @@ import { LimitCounters } from './limit-counters.ts';
 import { MembershipIndex } from './subscriptions/membership-index.ts';
 import { silentSocket } from './transports/client-socket.fixture.ts';
 
-const transport = {
-  port: 0,
-  listen: () => Promise.resolve(),
-  holdPort: () => undefined,
-  releasePort: () => undefined,
-  stopAccepting: () => undefined,
-  frame: (payload: Buffer) => payload,
-};
+const transport = { frame: (payload: Buffer) => payload };
 
 /** A sender and a client that has so many unsent bytes. */
 function createSender(slowConsumer: 'close' | 'drop', pendingBytes: number) {

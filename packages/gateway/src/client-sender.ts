@@ -21,7 +21,7 @@ export interface ClientSenderOptions {
 
 /** What the sender works on. */
 export interface ClientSenderContext {
-  readonly transport: Transport;
+  readonly transport: Pick<Transport, 'frame'>;
   readonly tables: ClientTables;
   readonly limits: LimitCounters;
   readonly guard: Guard;
@@ -30,7 +30,7 @@ export interface ClientSenderContext {
 /** Sends to clients, frames each message once, and deals with the one that reads too slowly. */
 export class ClientSender {
   readonly #options: ClientSenderOptions;
-  readonly #transport: Transport;
+  readonly #transport: Pick<Transport, 'frame'>;
   readonly #tables: ClientTables;
   readonly #limits: LimitCounters;
   /** Sends a framed message, which other clients may share. */

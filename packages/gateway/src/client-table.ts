@@ -12,13 +12,28 @@ export const TABLE_PARTS = 64;
 /** The clients of this gateway process, by connection number. */
 export class ClientTable {
   /** First field of the ids of its clients: random, so that a restarted process repeats none. */
-  readonly gatewayToken: number = randomInt(1, CLIENT_ID_FIELD_LIMIT);
+  readonly gatewayToken: number;
   readonly #parts = Array.from({ length: TABLE_PARTS }, () => new Map<number, ClientConnection>());
   #size = 0;
   #hiddenSize = 0;
   #lastConnection = 0;
   #random = Buffer.alloc(0);
   #randomOffset = 0;
+
+  /** @param gatewayToken - of the process that this one succeeds: the ids of its clients stay valid */
+  constructor(gatewayToken: number = randomInt(1, CLIENT_ID_FIELD_LIMIT)) {
+    this.gatewayToken = gatewayToken;
+  }
+
+  /** Number of the last client that has come. */
+  get lastConnection(): number {
+    return this.#lastConnection;
+  }
+
+  /** Gives numbers behind those of the process that this one succeeds. */
+  continueFrom(lastConnection: number): void {
+    this.#lastConnection = lastConnection;
+  }
 
   /** Number of clients, those whose end is decided included. */
   get size(): number {
@@ -37,7 +52,11 @@ export class ClientTable {
       nonceHigh: this.#nextRandom(),
       nonceLow: this.#nextRandom(),
     };
-    const client = new ClientConnection(address, socket);
+    return this.restore(new ClientConnection(address, socket));
+  }
+
+  /** Adds a client that has its number. */
+  restore(client: ClientConnection): ClientConnection {
     this.#partOf(client.connection).set(client.connection, client);
     this.#size += 1;
     return client;

@@ -1,4 +1,10 @@
-import type { DescriptorReserve, Guard, Logger, OpenSocket } from '@gatewayworker/core';
+import type {
+  DescriptorReserve,
+  Guard,
+  Logger,
+  OpenSocket,
+  PredecessorChannel,
+} from '@gatewayworker/core';
 
 /** Where a gateway runs. */
 export interface GatewayContext {
@@ -11,4 +17,6 @@ export interface GatewayContext {
   readonly descriptors?: DescriptorReserve;
   /** Opens the socket for clients, which all processes of the gateway share. @default one of its own */
   readonly openSocket?: OpenSocket;
+  /** The way from the process that this one succeeds. @default it succeeds none */
+  readonly predecessor?: PredecessorChannel | undefined;
 }

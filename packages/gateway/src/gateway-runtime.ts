@@ -2,26 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type ConnectionStatus,
-  canonicalAddress,
   DescriptorReserve,
   emptyRoleStatus,
   FlushScheduler,
   FrameServer,
-  formatHostPort,
+  GatewayWorkerError,
   Guard,
   type HostPort,
-  type Logger,
+  type ListenTarget,
   quickStop,
   type RoleRuntime,
   type RoleStatus,
   type StopOptions,
+  type SuccessorChannel,
 } from '@gatewayworker/core';
-import {
-  type Announcement,
-  createDiscovery,
-  describeAway,
-  parseDiscoveryAddress,
-} from '@gatewayworker/discovery';
 import { AcceptorRole, CloseCode, ClosedBy, DialerRole } from '@gatewayworker/protocol';
 import { AdmissionControl, type AdmittedAs } from './admission-control.ts';
 import { ClientEvents, type ClientEventsContext } from './client-events.ts';
@@ -31,6 +25,7 @@ import { ClientTable } from './client-table.ts';
 import { listConnections } from './connection-list.ts';
 import { EventDispatcher } from './event-dispatcher.ts';
 import type { GatewayContext } from './gateway-context.ts';
+import { GatewayPresence } from './gateway-presence.ts';
 import {
   type ClientTables,
   equipClient,
@@ -38,6 +33,11 @@ import {
   type GatewayState,
 } from './gateway-state.ts';
 import { GatewayStop } from './gateway-stop.ts';
+import { AdmissionGate } from './handover/admission-gate.ts';
+import type { GatewayParts } from './handover/gateway-parts.ts';
+import { HANDOVER_VERSION } from './handover/handover-messages.ts';
+import { Predecessor } from './handover/predecessor.ts';
+import type { Succession } from './handover/succession.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { InnerLinks } from './inner-links.ts';
 import { LimitCounters } from './limit-counters.ts';
@@ -45,7 +45,7 @@ import { innerListenAddress, type ResolvedGatewayOptions } from './options.ts';
 import { InterestPublisher } from './subscriptions/interest-publisher.ts';
 import { MembershipIndex } from './subscriptions/membership-index.ts';
 import { createTransport } from './transports/create-transport.ts';
-import type { ClientSocket, ClientSocketHandler, Transport } from './transports/transport.ts';
+import type { ClientSocket, ClientSocketHandler } from './transports/transport.ts';
 import { WorkerCensus } from './worker-census.ts';
 import { createRouter } from './worker-router.ts';
 
@@ -61,40 +61,36 @@ const WORKERS_LOOK_MS = 10;
 export class GatewayRuntime implements RoleRuntime {
   readonly #options: ResolvedGatewayOptions;
   readonly #id: number;
-  readonly #logger: Logger;
   readonly #descriptors: DescriptorReserve;
-  readonly #instanceId: string = randomUUID();
+  readonly #instanceId: string;
   readonly #guard: Guard;
-  readonly #scheduler: FlushScheduler;
   readonly #routes: ClientRoutes;
-  readonly #admission: AdmissionControl;
-  readonly #transport: Transport;
+  readonly #parts: GatewayParts;
+  readonly #succession: Succession | undefined;
+  #predecessor: Predecessor | undefined;
   readonly #state: GatewayState;
-  readonly #dispatcher: EventDispatcher;
-  readonly #innerLinks: InnerLinks;
   readonly #census = new WorkerCensus();
-  readonly #innerServer: FrameServer;
-  #announcement: Announcement | undefined;
+  readonly #presence: GatewayPresence;
   #innerPort = 0;
   #isAccepting = false;
   #stop: GatewayStop | undefined;
   #stopped: Promise<void> | undefined;
   #heartbeat: Heartbeat | undefined;
-  readonly #clientEvents: ClientEventsContext;
 
-  constructor(options: ResolvedGatewayOptions, context: GatewayContext) {
+  /** @param succession - of the process whose work this one takes over */
+  constructor(options: ResolvedGatewayOptions, context: GatewayContext, succession?: Succession) {
     this.#options = options;
+    this.#succession = succession;
+    this.#instanceId = succession?.identity.instanceId ?? randomUUID();
     this.#id = context.id;
-    this.#logger = context.logger;
     const { logger, guard = new Guard(logger) } = context;
     const scheduler = new FlushScheduler(guard);
     this.#guard = guard;
-    this.#scheduler = scheduler;
     const descriptors = context.descriptors ?? new DescriptorReserve(logger);
     this.#descriptors = descriptors;
-    const clients = new ClientTable();
+    const clients = new ClientTable(succession?.identity.gatewayToken);
     const limits = new LimitCounters();
-    this.#transport = createTransport(options, {
+    const transport = createTransport(options, {
       ...{ scheduler, limits, descriptors, logger },
       openSocket: context.openSocket,
     });
@@ -105,7 +101,7 @@ export class GatewayRuntime implements RoleRuntime {
     };
     this.#state = {
       ...tables,
-      sender: new ClientSender(options, { transport: this.#transport, tables, limits, guard }),
+      sender: new ClientSender(options, { transport, tables, limits, guard }),
       limits,
       guard,
       logger,
@@ -118,33 +114,34 @@ export class GatewayRuntime implements RoleRuntime {
       onExpired: (client) => this.#state.sender.close(client, ...expired),
     });
     this.#routes = routes;
-    this.#dispatcher = new EventDispatcher(options, { routes, limits, guard, logger });
-    this.#clientEvents = {
+    const dispatcher = new EventDispatcher(options, { routes, limits, guard, logger });
+    const clientEvents: ClientEventsContext = {
       state: this.#state,
-      dispatcher: this.#dispatcher,
+      dispatcher,
       maxMessagesPerSecond: options.maxMessagesPerSecond,
       received: 0,
     };
-    this.#admission = new AdmissionControl({
+    const admission = new AdmissionControl({
       ...this.#state,
       routes,
       handshakeTimeoutMs: options.handshakeTimeoutMs,
       maxConnections: options.maxConnections,
-      port: () => this.#transport.port,
+      port: () => transport.port,
       isAccepting: () => this.#isAccepting,
       onClient: (socket, as) => this.#handleClient(socket, as),
-      onDecided: (worker) => this.#dispatcher.handleDecided(worker),
+      onDecided: (worker) => dispatcher.handleDecided(worker),
     });
-    this.#innerLinks = new InnerLinks(this.#state, {
-      dispatcher: this.#dispatcher,
-      census: this.#census,
+    const census = this.#census;
+    const innerLinks = new InnerLinks(this.#state, {
+      dispatcher,
+      census,
       interest: new InterestPublisher({
         ...tables,
         scheduler,
         maxPendingBytes: options.sendToWorkerBufferSize,
       }),
     });
-    this.#innerServer = new FrameServer({
+    const innerServer = new FrameServer({
       identity: {
         role: AcceptorRole.Gateway,
         instanceId: this.#instanceId,
@@ -158,13 +155,22 @@ export class GatewayRuntime implements RoleRuntime {
       areLinksResumable: true,
       scheduler,
       logger,
-      onLink: (connection, hello) => this.#innerLinks.add(connection, hello),
+      onLink: (connection, hello) => innerLinks.add(connection, hello),
     });
+    this.#presence = new GatewayPresence(options, {
+      ...{ id: this.#id, instanceId: this.#instanceId, gatewayToken: clients.gatewayToken },
+      ...{ scheduler, logger, census, onWorkers: () => innerLinks.dropGone() },
+    });
+    const gate = new AdmissionGate((candidate, decide) => admission.admit(candidate, decide));
+    this.#parts = {
+      ...{ state: this.#state, routes, dispatcher, innerLinks, innerServer, transport, gate },
+      ...{ clientEvents, logger },
+    };
   }
 
   /** Port that clients connect to, once started. */
   get port(): number {
-    return this.#transport.port;
+    return this.#parts.transport.port;
   }
 
   /** True once it was told to stop. */
@@ -187,28 +193,51 @@ export class GatewayRuntime implements RoleRuntime {
   }
 
   async start(): Promise<void> {
-    this.#innerPort = await this.#innerServer.listen(this.#innerAddress(), this.#owner);
-    await this.#announce();
+    if (this.#succession !== undefined) return await this.#succeed(this.#succession);
+    await this.#listenForLinks(this.#innerAddress());
+    await this.#presence.announce(this.#innerPort);
     await this.#awaitWorkers();
     // A stop has come first.
     if (this.isStopped) return;
+    await this.#listenForClients();
+  }
+
+  async handOver(successor: SuccessorChannel): Promise<void> {
+    if (this.isStopped || !this.#isAccepting || this.#predecessor !== undefined) {
+      throw new GatewayWorkerError('GW_ERR_PHASE', 'the gateway is starting or stopping');
+    }
+    const { host } = innerListenAddress(this.#options);
+    const { gatewayToken } = this.#state.clients;
+    const innerPort = this.#innerPort;
+    const instanceId = this.#instanceId;
+    const predecessor = new Predecessor(
+      {
+        ...this.#parts,
+        identity: { version: HANDOVER_VERSION, instanceId, gatewayToken, innerPort },
+        listenAgain: () => this.#listenForLinks({ host, port: innerPort }),
+        withdraw: () => this.#withdraw(),
+      },
+      successor,
+    );
+    this.#predecessor = predecessor;
     try {
-      await this.#transport.listen({
-        admit: (candidate, decide) => this.#admission.admit(candidate, decide),
-      });
+      await predecessor.run();
     } catch (error) {
-      await this.#withdraw();
+      this.#predecessor = undefined;
       throw error;
     }
-    this.#heartbeat = new Heartbeat(this.#options, this.#state);
-    this.#isAccepting = true;
+    this.#isAccepting = false;
   }
 
   async stop(options: StopOptions = quickStop): Promise<void> {
+    if (this.#predecessor?.isCommitted) {
+      await this.#leave(this.#predecessor, options);
+      return;
+    }
     if (this.#stop === undefined) {
       this.#stop = new GatewayStop(options, {
         ...this.#state,
-        dispatcher: this.#dispatcher,
+        dispatcher: this.#parts.dispatcher,
         stopAccepting: () => this.#stopAccepting(),
         withdraw: () => this.#withdraw(),
       });
@@ -226,19 +255,19 @@ export class GatewayRuntime implements RoleRuntime {
       listen: this.#options.listen,
       ready: this.#isAccepting,
       obstacles: this.isStopped ? [] : this.#obstacles(),
-      notices: this.isStopped ? [] : this.#notices(),
-      connections: clients.size + this.#innerServer.connectionCount,
-      inFlight: this.#dispatcher.eventsInFlight,
+      notices: this.isStopped ? [] : this.#presence.notices,
+      connections: clients.size + this.#parts.innerServer.connectionCount,
+      inFlight: this.#parts.dispatcher.eventsInFlight,
       sent: sender.sent,
-      received: this.#clientEvents.received,
+      received: this.#parts.clientEvents.received,
       failedSends: sender.failed,
-      requests: this.#innerLinks.answeredQueries,
+      requests: this.#parts.innerLinks.answeredQueries,
       limits: { ...this.#state.limits, internalError: this.#guard.caught },
       tables: {
         clients: clients.size,
         uids: this.#state.uids.size,
         groups: this.#state.groups.size,
-        heldEvents: this.#dispatcher.heldEvents,
+        heldEvents: this.#parts.dispatcher.heldEvents,
         workers: this.#routes.workerCount,
       },
     };
@@ -248,36 +277,64 @@ export class GatewayRuntime implements RoleRuntime {
     return listConnections(this.#state.clients);
   }
 
+  /** Becomes the gateway that the predecessor was, while clients and workers wait: for moments. */
+  async #succeed(succession: Succession): Promise<void> {
+    this.#parts.gate.close();
+    await succession.takeOver(this.#parts);
+    const { host } = innerListenAddress(this.#options);
+    const { innerPort: port } = succession.identity;
+    const openSocket = (): Promise<object> => Promise.resolve(succession.innerSocket);
+    await this.#listenForLinks({ host, port, openSocket });
+    await this.#listenForClients();
+    this.#parts.gate.open();
+    await this.#presence.announce(this.#innerPort);
+    succession.announced();
+  }
+
+  async #listenForLinks(target: ListenTarget): Promise<void> {
+    this.#innerPort = await this.#parts.innerServer.listen(target, this.#owner);
+  }
+
+  async #listenForClients(): Promise<void> {
+    try {
+      await this.#parts.transport.listen(this.#parts.gate);
+    } catch (error) {
+      await this.#withdraw();
+      throw error;
+    }
+    this.#heartbeat = new Heartbeat(this.#options, this.#state);
+    this.#isAccepting = true;
+  }
+
   async #end(stop: GatewayStop): Promise<void> {
     await stop.run();
+    await this.#close();
+  }
+
+  /** The end of a process that has a successor. */
+  async #leave(predecessor: Predecessor, options: StopOptions): Promise<void> {
+    await predecessor.finish(options);
+    await this.#withdraw();
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
     this.#heartbeat?.stop();
-    this.#dispatcher.close();
-    await this.#innerServer.close();
+    this.#parts.dispatcher.close();
+    await this.#parts.innerServer.close();
     this.#guard.close();
     this.#descriptors.close();
   }
 
   #obstacles(): string[] {
-    const { isKnown = false, failures } = this.#announcement ?? {};
     const obstacles = this.#routes.describeEmpty();
     if (this.#descriptors.isUsed) obstacles.push('too many open files: new clients are refused');
-    return isKnown ? obstacles : [...obstacles, this.#describeAway(failures)];
-  }
-
-  /** Those that have found it go on with it. */
-  #notices(): string[] {
-    const { isKnown = false, isCurrent = false } = this.#announcement ?? {};
-    return isKnown && !isCurrent ? [this.#describeAway()] : [];
-  }
-
-  #describeAway(failures?: readonly string[]): string {
-    const address = parseDiscoveryAddress('Gateway.registerAddress', this.#options.registerAddress);
-    return describeAway(address, failures);
+    return [...obstacles, ...this.#presence.obstacles];
   }
 
   #stopAccepting(): void {
     this.#isAccepting = false;
-    this.#transport.stopAccepting();
+    this.#parts.transport.stopAccepting();
   }
 
   /** Lets nobody in who would be refused: workers that are there link within moments. */
@@ -290,7 +347,7 @@ export class GatewayRuntime implements RoleRuntime {
   }
 
   async #withdraw(): Promise<void> {
-    await this.#announcement?.close();
+    await this.#presence.withdraw();
   }
 
   #innerAddress(): HostPort {
@@ -298,48 +355,16 @@ export class GatewayRuntime implements RoleRuntime {
     return { host, port: port === 0 ? 0 : port + this.#id };
   }
 
-  /** Makes this gateway known. Resolves when somebody knows it, or a first attempt has failed. */
-  async #announce(): Promise<void> {
-    const { registerAddress, name, lanIp, startPort } = this.#options;
-    // A port that was taken is the one to dial; one that was given may be mapped to another.
-    const isFree = startPort === 0 || innerListenAddress(this.#options).port === 0;
-    const port = isFree ? this.#innerPort : startPort + this.#id;
-    const instanceId = this.#instanceId;
-    const discovery = createDiscovery(
-      parseDiscoveryAddress('Gateway.registerAddress', registerAddress),
-      {
-        ...this.#options,
-        identity: { role: DialerRole.Gateway, instanceId, name, id: this.#id },
-        scheduler: this.#scheduler,
-        logger: this.#logger,
-      },
-    );
-    // Registers compare addresses by their text.
-    const address = formatHostPort(canonicalAddress(lanIp) ?? lanIp, port);
-    const { gatewayToken } = this.#state.clients;
-    this.#announcement = discovery.announce(
-      { address, instanceId, gatewayToken, name },
-      {
-        onWorkers: (source, instanceIds) => {
-          this.#census.update(source, instanceIds);
-          this.#innerLinks.dropGone();
-        },
-        onSourceLost: (source) => this.#census.forget(source),
-      },
-    );
-    await this.#announcement.settled;
-  }
-
   #handleClient(socket: ClientSocket, as: AdmittedAs | undefined): ClientSocketHandler {
     const client = this.#state.clients.add(socket);
     try {
       if (as !== undefined) equipClient(this.#state, client, as.decision);
-      this.#dispatcher.dispatchConnected(client, as?.worker);
+      this.#parts.dispatcher.dispatchConnected(client, as?.worker);
     } catch (error) {
       forgetClient(this.#state, client);
-      this.#dispatcher.silence(client);
+      this.#parts.dispatcher.silence(client);
       throw error;
     }
-    return new ClientEvents(client, this.#clientEvents);
+    return new ClientEvents(client, this.#parts.clientEvents);
   }
 }

@@ -4,16 +4,13 @@ import { PauseReason } from './client-connection.ts';
 import type { ClientSender } from './client-sender.ts';
 import type { ClientTable } from './client-table.ts';
 import type { EventDispatcher } from './event-dispatcher.ts';
-import { RETRY_HINT } from './retry-hint.ts';
+import { spreadEnds } from './spread-ends.ts';
 
 /** Time that clients and workers have to take leave when the stop is not graceful, in milliseconds. */
 const QUICK_STOP_MS = 1000;
 
 /** Longest part of the time of a graceful stop that is kept for each of its later steps, in milliseconds. */
 const STEP_MS = 2000;
-
-/** How often clients are closed while that is spread, in milliseconds. */
-const SPREAD_TICK_MS = 10;
 
 /**
  * Time that events which no linked worker can handle wait for one in a graceful stop, in milliseconds: a
@@ -64,7 +61,7 @@ export class GatewayStop {
     if (isGraceful) {
       if (drainMs > 0) {
         await withdraw();
-        await this.#spreadEnds(drainMs);
+        await spreadEnds(this.#context, drainMs, () => this.#isHurried);
       }
       await this.#finishEvents();
     }
@@ -76,24 +73,6 @@ export class GatewayStop {
     await this.#clock.waitUntil(() => clients.size === 0, this.#stepMs);
     for (const client of clients.all()) sender.destroy(client, ClosedBy.Server);
     await this.#clock.waitUntil(() => dispatcher.eventsUnderWay === 0, this.#stepMs / 2);
-  }
-
-  /** Closes the clients one after the other, so that they come back elsewhere as evenly. */
-  async #spreadEnds(drainMs: number): Promise<void> {
-    const { clients, sender } = this.#context;
-    const staying = [...clients.all()];
-    const startedAt = performance.now();
-    let ended = 0;
-    const endSome = (): boolean => {
-      const part = Math.min(1, (performance.now() - startedAt) / drainMs);
-      for (; ended < Math.ceil(part * staying.length); ended += 1) {
-        const client = staying[ended];
-        if (client === undefined) continue;
-        sender.close(client, ClosedBy.Server, CloseCode.ServiceRestart, RETRY_HINT);
-      }
-      return this.#isHurried || clients.size === 0 || ended === staying.length;
-    };
-    while (!endSome()) await new Promise((resolve) => setTimeout(resolve, SPREAD_TICK_MS));
   }
 
   /** Reads nothing more, and waits until what was read is handled. */

@@ -11,14 +11,7 @@ import { silentSocket } from './transports/client-socket.fixture.ts';
 /** So many milliseconds that each part of the table has its own ten. */
 const INTERVAL_MS = 640;
 
-const transport = {
-  port: 0,
-  listen: () => Promise.resolve(),
-  holdPort: () => undefined,
-  releasePort: () => undefined,
-  stopAccepting: () => undefined,
-  frame: (payload: Buffer) => payload,
-};
+const transport = { frame: (payload: Buffer) => payload };
 
 /** A heartbeat of one interval that gives up after two, and clients whose ends and pings are noted. */
 function startHeartbeat() {

@@ -120,6 +120,16 @@ export class HeldEvents {
     return this.#untold.delete(client);
   }
 
+  /** True while the end of a client is to be told to nobody. */
+  isUntold(client: ClientConnection): boolean {
+    return this.#untold.has(client);
+  }
+
+  /** The end of a client is to be told to nobody. */
+  markUntold(client: ClientConnection): void {
+    this.#untold.add(client);
+  }
+
   /** Looks at the time no more. */
   close(): void {
     this.#isClosed = true;

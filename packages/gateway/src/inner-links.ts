@@ -22,6 +22,13 @@ import { InterestLink, type InterestPublisher } from './subscriptions/interest-p
 import type { WorkerCensus } from './worker-census.ts';
 import { WorkerLink } from './worker-link.ts';
 
+/** What belongs to one link. */
+export interface InnerLinkParts {
+  readonly worker: WorkerLink | undefined;
+  readonly interest: InterestLink;
+  readonly answers: PartedAnswers;
+}
+
 /**
  * The links of workers and of clients of the Gateway API: carries out what comes by them.
  *
@@ -34,6 +41,7 @@ export class InnerLinks {
   readonly #census: WorkerCensus;
   readonly #interest: InterestPublisher;
   readonly #workers = new Set<WorkerLink>();
+  readonly #links = new Map<FrameConnection, InnerLinkParts>();
   readonly #reader = new ByteReader();
   #answeredQueries = 0;
 
@@ -70,6 +78,7 @@ export class InnerLinks {
     if (worker !== undefined) this.#addWorker(worker);
     const answers = new PartedAnswers(connection);
     const interest = new InterestLink(connection);
+    this.#links.set(connection, { worker, interest, answers });
     connection.output.onDrain = () => {
       worker?.resumeClients();
       answers.resume();
@@ -85,6 +94,7 @@ export class InnerLinks {
       }
     };
     connection.onClose = (reason) => {
+      this.#links.delete(connection);
       answers.close();
       this.#interest.unfollow(interest);
       const bound = { peer, address: connection.remoteAddress, reason: reason?.message };
@@ -98,6 +108,37 @@ export class InnerLinks {
       worker.handshakes.rejectAll(new GatewayWorkerError('GW_ERR_LINK_CLOSED'));
       this.#dispatcher.removeWorker(worker);
     };
+  }
+
+  /** What belongs to every link that has not ended. */
+  get all(): Iterable<InnerLinkParts> {
+    return this.#links.values();
+  }
+
+  /** What belongs to a link that has not ended. */
+  partsOf(connection: FrameConnection): InnerLinkParts | undefined {
+    return this.#links.get(connection);
+  }
+
+  /** Queues all that is under way for the peers: another process is to go on with the links. */
+  finish(): void {
+    this.#interest.flush();
+    for (const { answers } of this.#links.values()) answers.finish();
+  }
+
+  /** A follower of another process, whose clients are all here by now. */
+  restoreInterest(link: InterestLink, areKnown: readonly [uids: boolean, groups: boolean]): void {
+    this.#interest.restore(link, areKnown);
+  }
+
+  /** Drops every link without a word: another process has gone on with them. */
+  abandon(): void {
+    for (const [connection, { interest }] of this.#links) {
+      this.#interest.unfollow(interest);
+      connection.onClose = () => undefined;
+      connection.destroy();
+    }
+    this.#links.clear();
   }
 
   #addWorker(worker: WorkerLink): void {

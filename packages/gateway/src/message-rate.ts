@@ -17,6 +17,16 @@ export class MessageRate {
     this.#filledAt = now;
   }
 
+  /** Messages that are left. */
+  get left(): number {
+    return this.#left;
+  }
+
+  /** Goes on with what is left in the bucket of another process. */
+  set left(left: number) {
+    this.#left = left;
+  }
+
   /** Takes one message out; answers false when the bucket is empty. */
   take(now: number): boolean {
     const filled = this.#left + ((now - this.#filledAt) / 1000) * this.#perSecond;

@@ -62,6 +62,15 @@ export class PartedAnswers {
     this.#timer = setImmediate(sendNext);
   }
 
+  /** Sends all that waits at once, full or not: another process goes on with the link. */
+  finish(): void {
+    clearImmediate(this.#timer);
+    this.#timer = undefined;
+    for (const answer of this.#waiting) while (!this.#sendPart(answer));
+    this.#waiting.length = 0;
+    this.#waitingBytes = 0;
+  }
+
   /** Forgets what waits: the link is down. */
   close(): void {
     clearImmediate(this.#timer);

@@ -12,6 +12,8 @@ export interface ClientEnd {
 export class TestClient {
   /** Every message so far that `next` has not taken: text as strings, binary as Buffers. */
   readonly messages: (string | Buffer)[] = [];
+  /** Called with each message as it comes. */
+  onMessage: (data: string | Buffer) => void = () => undefined;
   /** Resolves when the connection has ended. */
   readonly ended: Promise<ClientEnd>;
   readonly #websocket: WebSocket;
@@ -20,7 +22,9 @@ export class TestClient {
   constructor(websocket: WebSocket) {
     this.#websocket = websocket;
     websocket.on('message', (data: Buffer, isBinary) => {
-      this.messages.push(isBinary ? data : data.toString());
+      const message = isBinary ? data : data.toString();
+      this.messages.push(message);
+      this.onMessage(message);
     });
     // Whatever goes wrong ends in `close`.
     websocket.on('error', () => undefined);

@@ -29,14 +29,7 @@ import { WorkerLink } from '../worker-link.ts';
 import { commandHandlers } from './command-handlers.ts';
 
 /** A transport that has no clients: nothing is sent here. */
-const transport = {
-  port: 0,
-  listen: () => Promise.resolve(),
-  holdPort: () => undefined,
-  releasePort: () => undefined,
-  stopAccepting: () => undefined,
-  frame: (payload: Buffer) => payload,
-};
+const transport = { frame: (payload: Buffer) => payload };
 
 /** A worker in memory that keeps what it is told. */
 class Worker extends Socket {

@@ -18,14 +18,7 @@ function answerQuery(state: GatewayState, query: AskedQuery): unknown {
 }
 
 /** A transport that has no clients: nothing is sent here. */
-const transport = {
-  port: 0,
-  listen: () => Promise.resolve(),
-  holdPort: () => undefined,
-  releasePort: () => undefined,
-  stopAccepting: () => undefined,
-  frame: (payload: Buffer) => payload,
-};
+const transport = { frame: (payload: Buffer) => payload };
 
 /**
  * Three clients: the first two have the uid `anna`, the third has none; `g` has all of them, `h` the

@@ -113,6 +113,21 @@ export class InterestPublisher implements Flushable {
     for (const table of this.#tables) this.#teach(link, table);
   }
 
+  /**
+   * Goes on for a follower of another process, whose clients are all here by now.
+   *
+   * @param areKnown - whether it has been told all uids, and all groups
+   */
+  restore(link: InterestLink, areKnown: readonly [uids: boolean, groups: boolean]): void {
+    const [uids, groups] = areKnown;
+    link.followed = [
+      { left: undefined, isKnown: uids },
+      { left: undefined, isKnown: groups },
+    ];
+    this.#followers.add(link);
+    for (const table of this.#tables) if (!areKnown[table.kind]) this.#teach(link, table);
+  }
+
   /** The link has ended. */
   unfollow(link: InterestLink): void {
     this.#followers.delete(link);

@@ -111,6 +111,11 @@ export class ClientListener {
     return this.#port;
   }
 
+  /** Connections that are in their handshake. */
+  get handshakes(): number {
+    return this.#context.inHandshake.size;
+  }
+
   /** @throws {GW_ERR_LISTEN_FAILED} naming the address and the declaration */
   async listen(): Promise<void> {
     const { address, openSocket, owner } = this.#options;
@@ -119,6 +124,19 @@ export class ClientListener {
     // Each call asks the system, and each client needs the port.
     this.#port = boundPort(this.#server);
     this.#server.on('error', (error) => this.#failures.warn({ err: error }));
+  }
+
+  /** Counts a connection that another process has accepted. */
+  adopt(raw: Socket, remoteAddress: string): void {
+    this.#open += 1;
+    raw.once('close', this.#handleClosed);
+    // It was let in before: it stays, though its address may have more than are allowed by now.
+    this.#context.perAddress.take(remoteAddress, raw);
+  }
+
+  /** Takes no connection any more; handshakes go on. */
+  stopListening(): void {
+    this.#server.close();
   }
 
   /** Takes no connection any more, and ends those that are in their handshake. */

@@ -7,6 +7,7 @@ export const silentSocket: ClientSocket = {
   listenPort: 2,
   request: undefined,
   packedRequest: undefined,
+  isElsewhere: false,
   pendingBytes: 0,
   bytesRead: 0,
   bytesWritten: 0,
@@ -18,4 +19,5 @@ export const silentSocket: ClientSocket = {
   close: () => undefined,
   destroy: () => undefined,
   fail: () => undefined,
+  release: () => 'never',
 };

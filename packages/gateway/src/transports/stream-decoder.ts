@@ -21,6 +21,11 @@ export class StreamDecoder {
     this.#maxMessageBytes = maxMessageBytes;
   }
 
+  /** What came and is no complete message yet. */
+  get rest(): Buffer {
+    return this.#buffer.subarray(this.#start, this.#end);
+  }
+
   /** Adds what came. */
   append(chunk: Buffer): void {
     const kept = this.#end - this.#start;

@@ -4,6 +4,7 @@ import { ClosedBy } from '@gatewayworker/protocol';
 import type { LimitCounters } from '../limit-counters.ts';
 import type { AcceptedSocket } from './accepted-socket.ts';
 import type { ProtocolFailures } from './protocol-failures.ts';
+import { hasHandle, takeHandle } from './socket-handle.ts';
 import { StreamDecoder } from './stream-decoder.ts';
 import {
   MessageTooBigError,
@@ -11,7 +12,13 @@ import {
   type StreamProtocol,
   StreamProtocolError,
 } from './stream-protocol.ts';
-import type { ClientClosure, ClientSocket, ClientSocketHandler } from './transport.ts';
+import type {
+  ClientClosure,
+  ClientSocket,
+  ClientSocketHandler,
+  ReleasedSocket,
+  ReleaseRefusal,
+} from './transport.ts';
 
 /** Time a client has to close its side when the gateway closes, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 5000;
@@ -27,6 +34,8 @@ export interface StreamSocketOptions {
   readonly failures: ProtocolFailures;
   readonly limits: LimitCounters;
   readonly logger: Logger;
+  /** What another process has read and written before; `undefined` for a client that was let in here. */
+  readonly before?: Pick<ReleasedSocket, 'unread' | 'bytesRead' | 'bytesWritten'>;
 }
 
 /** One client whose messages lie in a byte stream. */
@@ -41,18 +50,27 @@ export class StreamSocket implements ClientSocket {
   readonly #decoder: StreamDecoder;
   /** Passes on the messages that are complete, unless it is paused. */
   readonly #decode: () => void;
+
   #handler: ClientSocketHandler | undefined;
   #closedBy: ClosedBy | undefined;
   #isPaused = false;
   #isDecoding = false;
 
-  constructor({ socket, remoteAddress, remotePort }: AcceptedSocket, options: StreamSocketOptions) {
+  constructor(
+    {
+      socket,
+      remoteAddress,
+      remotePort,
+    }: Pick<AcceptedSocket, 'socket' | 'remoteAddress' | 'remotePort'>,
+    options: StreamSocketOptions,
+  ) {
     this.#socket = socket;
     this.#options = options;
     this.remoteAddress = remoteAddress;
     this.remotePort = remotePort;
     this.#output = new GatheredSocket(socket, options.scheduler, this);
     this.#decoder = new StreamDecoder(options.protocol, options.maxMessageBytes);
+    if (options.before !== undefined) this.#decoder.append(options.before.unread);
     const { guard } = options.scheduler;
     this.#decode = guard.wrap(
       'stream message',
@@ -65,16 +83,21 @@ export class StreamSocket implements ClientSocket {
     return this.#options.listenPort;
   }
 
+  get isElsewhere(): boolean {
+    return false;
+  }
+
   get pendingBytes(): number {
     return this.#output.pendingBytes;
   }
 
   get bytesRead(): number {
-    return this.#socket.bytesRead;
+    return this.#socket.bytesRead + (this.#options.before?.bytesRead ?? 0);
   }
 
   get bytesWritten(): number {
-    return this.#socket.bytesWritten - this.#socket.writableLength;
+    const written = this.#socket.bytesWritten - this.#socket.writableLength;
+    return written + (this.#options.before?.bytesWritten ?? 0);
   }
 
   /** Passes on what the client sends, from now on. */
@@ -159,6 +182,19 @@ export class StreamSocket implements ClientSocket {
   fail(): void {
     if (this.#socket.closed) this.#end(this.#closedBy ?? ClosedBy.Server);
     else this.destroy(ClosedBy.Server);
+  }
+
+  release(): ReleasedSocket | ReleaseRefusal {
+    if (!hasHandle(this.#socket)) return 'never';
+    this.#output.flush();
+    if (this.#closedBy !== undefined || this.pendingBytes > 0) return 'later';
+    const { bytesRead, bytesWritten } = this;
+    const handler = this.#handler;
+    this.#handler = undefined;
+    const taken = takeHandle(this.#socket);
+    if (taken === undefined) return 'never';
+    const unread = Buffer.concat([this.#decoder.rest, ...taken.unread]);
+    return { handle: taken.handle, unread, bytesRead, bytesWritten, handler };
   }
 
   #decodeAll(): void {

@@ -3,9 +3,18 @@ import { ByteWriter } from '@gatewayworker/protocol';
 import type { AcceptedSocket } from './accepted-socket.ts';
 import { ClientListener, type ClientListenerOptions } from './client-listener.ts';
 import { ProtocolFailures } from './protocol-failures.ts';
+import { openHandle } from './socket-handle.ts';
 import type { StreamProtocol } from './stream-protocol.ts';
 import { StreamSocket } from './stream-socket.ts';
-import type { Admission, Refusal, Transport, TransportHandler } from './transport.ts';
+import type {
+  Admission,
+  ClientSocket,
+  ClientSocketHandler,
+  MovedSocket,
+  Refusal,
+  Transport,
+  TransportHandler,
+} from './transport.ts';
 
 /** What the listener of a byte stream needs. */
 export interface StreamTransportOptions extends ClientListenerOptions {
@@ -33,6 +42,10 @@ export class StreamTransport implements Transport {
     return this.#listener.port;
   }
 
+  get handshakes(): number {
+    return this.#listener.handshakes;
+  }
+
   async listen(handler: TransportHandler): Promise<void> {
     this.#handler = handler;
     await this.#listener.listen();
@@ -47,6 +60,20 @@ export class StreamTransport implements Transport {
       return undefined;
     }
     return writer.buffer.subarray(0, writer.length);
+  }
+
+  adopt(moved: MovedSocket, handler: ClientSocketHandler): ClientSocket {
+    const socket = openHandle(moved.handle);
+    const { remoteAddress, remotePort, listenPort } = moved;
+    this.#listener.adopt(socket, remoteAddress);
+    const options = { ...this.#options, failures: this.#failures, listenPort, before: moved };
+    const client = new StreamSocket({ socket, remoteAddress, remotePort }, options);
+    client.start(handler);
+    return client;
+  }
+
+  stopListening(): void {
+    this.#listener.stopListening();
   }
 
   stopAccepting(): void {

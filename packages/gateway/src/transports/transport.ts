@@ -1,5 +1,6 @@
 import type { Guarded } from '@gatewayworker/core';
 import type { ClientRequest, ClosedBy } from '@gatewayworker/protocol';
+import type { SocketHandle } from './socket-handle.ts';
 
 /** How a client connection ended. */
 export interface ClientClosure {
@@ -17,16 +18,43 @@ export interface ClientSocketHandler {
   onClose(closure: ClientClosure): void;
 }
 
-/** One client's socket, whatever protocol it speaks. Sends leave at the end of the turn. */
-export interface ClientSocket extends Guarded {
+/** A connection that a socket has given away, and what another process needs to go on with it. */
+export interface ReleasedSocket {
+  readonly handle: SocketHandle;
+  /** What came from the client and was not passed on. */
+  readonly unread: Buffer;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** What was told of the client until now. */
+  readonly handler: ClientSocketHandler | undefined;
+}
+
+/** Why a connection is not given away: it cannot now, or never. */
+export type ReleaseRefusal = 'later' | 'never';
+
+/** What does not change about a client while it is connected. */
+export interface SocketFacts {
   readonly remoteAddress: string;
   readonly remotePort: number;
   /** Port of the listener it came by. */
   readonly listenPort: number;
+  /** See `ClientSocket.packedRequest`. */
+  readonly packedRequest: Buffer | undefined;
+}
+
+/** A connection that another process has released. */
+export interface MovedSocket extends SocketFacts, Omit<ReleasedSocket, 'handle' | 'handler'> {
+  readonly handle: object;
+}
+
+/** One client's socket, whatever protocol it speaks. Sends leave at the end of the turn. */
+export interface ClientSocket extends Guarded, SocketFacts {
   /** The handshake; `undefined` when the protocol has none. It is read anew each time. */
   readonly request: ClientRequest | undefined;
   /** The handshake as msgpack: workers get it as it is. */
   readonly packedRequest: Buffer | undefined;
+  /** True while another process holds the connection, and looks after its heartbeat. */
+  readonly isElsewhere: boolean;
   /** Bytes that were sent and that the kernel has not taken. */
   readonly pendingBytes: number;
   /** Bytes that came from the client, of the protocol's own too. */
@@ -49,6 +77,11 @@ export interface ClientSocket extends Guarded {
   destroy(by: ClosedBy): void;
   /** Closes it because something of it has thrown; its handler gets the end, also when that threw before. */
   fail(error: Error): void;
+  /**
+   * Gives the connection away, and tells its handler nothing more. It cannot while the kernel takes nothing, in
+   * the middle of a frame, or once it closes; never with TLS or compression, whose state would stay behind.
+   */
+  release(): ReleasedSocket | ReleaseRefusal;
 }
 
 /** A client that asks to be let in. */
@@ -87,6 +120,8 @@ export interface TransportHandler {
 export interface Transport {
   /** Port it listens on; 0 before `listen`. */
   readonly port: number;
+  /** Connections that are in their handshake. */
+  readonly handshakes: number;
   /**
    * Listens.
    *
@@ -98,6 +133,10 @@ export interface Transport {
    * the application's own could not, which is logged.
    */
   frame(payload: Buffer, isBinary: boolean): Buffer | undefined;
+  /** Goes on with a client of another process. It reads nothing before `setPaused` is called. */
+  adopt(moved: MovedSocket, handler: ClientSocketHandler): ClientSocket;
+  /** Listens no more. Those that are connected stay, and handshakes go on. */
+  stopListening(): void;
   /** Lets no new client in. Those that are connected stay. */
   stopAccepting(): void;
 }

@@ -1,5 +1,6 @@
 import { IncomingMessage } from 'node:http';
 import { FlushScheduler } from '@gatewayworker/core';
+import { packValue } from '@gatewayworker/protocol';
 import { eventually, MemorySocket } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer } from 'ws';
@@ -39,7 +40,7 @@ function openWebsocket(): {
     const client = new WebsocketSocket(websocket, memory, {
       remoteAddress: '::1',
       remotePort: 1,
-      request: { url: '/', headers: {} },
+      packedRequest: packValue({ url: '/', headers: {} }),
       listenPort: 2,
       scheduler,
       listeners: createListeners(scheduler.guard),

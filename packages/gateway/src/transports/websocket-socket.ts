@@ -6,7 +6,6 @@ import {
   CloseCode,
   ClosedBy,
   fromByteString,
-  packValue,
   toByteString,
   unpackClientRequest,
 } from '@gatewayworker/protocol';
@@ -14,8 +13,16 @@ import { type RawData, WebSocket } from 'ws';
 import type { LimitCounters } from '../limit-counters.ts';
 import type { FrameDeflater } from './frame-deflater.ts';
 import { InflateGate } from './inflate-gate.ts';
-import type { ClientClosure, ClientSocket, ClientSocketHandler } from './transport.ts';
+import { hasHandle, takeHandle } from './socket-handle.ts';
+import type {
+  ClientClosure,
+  ClientSocket,
+  ClientSocketHandler,
+  ReleasedSocket,
+  ReleaseRefusal,
+} from './transport.ts';
 import { pingFrame, writeFrameHeader, writePong } from './websocket-frame.ts';
+import { readUnparsed } from './websocket-receiver.ts';
 
 /** Unsent bytes past which pings are not answered. */
 const MAX_PENDING_PONG_BYTES = 65_536;
@@ -24,7 +31,8 @@ const MAX_PENDING_PONG_BYTES = 65_536;
 export interface WebsocketSocketOptions {
   readonly remoteAddress: string;
   readonly remotePort: number;
-  readonly request: ClientRequest;
+  /** The handshake as msgpack. */
+  readonly packedRequest: Buffer;
   readonly listenPort: number;
   readonly scheduler: FlushScheduler;
   readonly listeners: WebsocketListeners;
@@ -33,6 +41,8 @@ export interface WebsocketSocketOptions {
   readonly tooBigReason: string;
   /** Set when the client takes compressed messages. */
   readonly deflater: FrameDeflater | undefined;
+  /** What another process has read and written before; `undefined` for a client that was let in here. */
+  readonly before?: Pick<ReleasedSocket, 'bytesRead' | 'bytesWritten'>;
 }
 
 /** What `ws` makes for this gateway. It knows its client, so that listeners are the same for all, and no client has closures of its own. */
@@ -97,6 +107,8 @@ export class WebsocketSocket implements ClientSocket {
   readonly #deflater: FrameDeflater | undefined;
   readonly #listeners: WebsocketListeners;
   readonly #inflateGate: InflateGate | undefined;
+  readonly #before: WebsocketSocketOptions['before'];
+
   #handler: ClientSocketHandler | undefined;
   /** Why the connection ends, when it is not the client that ends it. */
   #closedBy: ClosedBy | undefined;
@@ -117,7 +129,8 @@ export class WebsocketSocket implements ClientSocket {
     this.remoteAddress = options.remoteAddress;
     this.remotePort = options.remotePort;
     this.listenPort = options.listenPort;
-    this.#packedRequest = toByteString(packValue(options.request));
+    this.#before = options.before;
+    this.#packedRequest = toByteString(options.packedRequest);
   }
 
   get request(): ClientRequest {
@@ -128,16 +141,21 @@ export class WebsocketSocket implements ClientSocket {
     return fromByteString(this.#packedRequest);
   }
 
+  get isElsewhere(): boolean {
+    return false;
+  }
+
   get pendingBytes(): number {
     return this.#output.pendingBytes;
   }
 
   get bytesRead(): number {
-    return this.#socket.bytesRead;
+    return this.#socket.bytesRead + (this.#before?.bytesRead ?? 0);
   }
 
   get bytesWritten(): number {
-    return this.#socket.bytesWritten - this.#socket.writableLength;
+    const written = this.#socket.bytesWritten - this.#socket.writableLength;
+    return written + (this.#before?.bytesWritten ?? 0);
   }
 
   /** Passes on what the client sends, from now on. */
@@ -263,6 +281,24 @@ export class WebsocketSocket implements ClientSocket {
         throw error;
       }
     }
+  }
+
+  release(): ReleasedSocket | ReleaseRefusal {
+    const websocket = this.#websocket;
+    if (this.#deflater !== undefined || !hasHandle(this.#socket)) return 'never';
+    const isOpen = this.#closedBy === undefined && websocket.readyState === WebSocket.OPEN;
+    this.#output.flush();
+    const unparsed = readUnparsed(websocket);
+    if (!isOpen || unparsed === undefined || this.pendingBytes > 0) return 'later';
+    const { bytesRead, bytesWritten } = this;
+    // `ws` clears up when the socket closes; nothing of that concerns the client.
+    const handler = this.#handler;
+    this.#handler = undefined;
+    websocket.client = undefined;
+    const taken = takeHandle(this.#socket);
+    if (taken === undefined) return 'never';
+    const unread = Buffer.concat([...unparsed, ...taken.unread]);
+    return { handle: taken.handle, unread, bytesRead, bytesWritten, handler };
   }
 }
 

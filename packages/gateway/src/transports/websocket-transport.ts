@@ -1,20 +1,26 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Guard } from '@gatewayworker/core';
-import { ByteWriter, type ClientRequest } from '@gatewayworker/protocol';
+import { ByteWriter, type ClientRequest, packValue } from '@gatewayworker/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { AcceptedSocket } from './accepted-socket.ts';
 import { ClientListener, type ClientListenerOptions } from './client-listener.ts';
 import { chooseDeflateOffer, formatDeflateOffer } from './deflate-offer.ts';
 import { FrameDeflater } from './frame-deflater.ts';
 import { OriginList } from './origin-list.ts';
+import { openHandle } from './socket-handle.ts';
 import type {
   Admission,
   ClientCandidate,
+  ClientSocket,
+  ClientSocketHandler,
+  MovedSocket,
   Refusal,
   Transport,
   TransportHandler,
 } from './transport.ts';
+import { createWebSocket, setSocket } from './websocket-adoption.ts';
 import { writeFrameHeader } from './websocket-frame.ts';
 import {
   checkHandshake,
@@ -22,7 +28,12 @@ import {
   type HandshakeRefusal,
   readRequest,
 } from './websocket-handshake.ts';
-import { ClientWebSocket, createListeners, WebsocketSocket } from './websocket-socket.ts';
+import {
+  ClientWebSocket,
+  createListeners,
+  WebsocketSocket,
+  type WebsocketSocketOptions,
+} from './websocket-socket.ts';
 
 /** Time a client has to answer a close frame, in milliseconds; then its socket is closed for it. */
 const CLOSE_TIMEOUT_MS = 5000;
@@ -145,6 +156,10 @@ export class WebsocketTransport implements Transport {
     return this.#listener.port;
   }
 
+  get handshakes(): number {
+    return this.#listener.handshakes;
+  }
+
   async listen(handler: TransportHandler): Promise<void> {
     this.#handler = handler;
     await this.#listener.listen();
@@ -155,6 +170,23 @@ export class WebsocketTransport implements Transport {
     writeFrameHeader(writer, payload.length, isBinary);
     writer.writeBytes(payload);
     return writer.buffer.subarray(0, writer.length);
+  }
+
+  adopt(moved: MovedSocket, handler: ClientSocketHandler): ClientSocket {
+    const { packedRequest = packValue(undefined), unread, handle } = moved;
+    const socket = openHandle(handle);
+    this.#listener.adopt(socket, moved.remoteAddress);
+    const { options } = this.#websockets;
+    const websocket = createWebSocket(options);
+    const facts = { ...moved, packedRequest, before: moved };
+    const client = this.#createClient(websocket, socket, facts, undefined);
+    client.start(handler);
+    setSocket(websocket, socket, unread, options);
+    return client;
+  }
+
+  stopListening(): void {
+    this.#listener.stopListening();
   }
 
   stopAccepting(): void {
@@ -214,18 +246,31 @@ export class WebsocketTransport implements Transport {
       isOpen = true;
       // The handshake is answered.
       accepted.onFailure = undefined;
-      const client = new WebsocketSocket(websocket, socket, {
-        ...candidate,
-        listenPort: this.port,
-        scheduler: this.#options.scheduler,
-        listeners: this.#listeners,
-        limits: this.#options.limits,
-        tooBigReason: this.#tooBigReason,
-        deflater,
-      });
+      const packedRequest = packValue(candidate.request);
+      const facts = { ...candidate, packedRequest, listenPort: this.port };
+      const client = this.#createClient(websocket, socket, facts, deflater);
       client.start(decision.onClient(client));
     });
     if (!isOpen) accepted.dropSoon();
+  }
+
+  #createClient(
+    websocket: ClientWebSocket,
+    socket: Socket,
+    facts: Pick<
+      WebsocketSocketOptions,
+      'remoteAddress' | 'remotePort' | 'listenPort' | 'packedRequest' | 'before'
+    >,
+    deflater: FrameDeflater | undefined,
+  ): WebsocketSocket {
+    return new WebsocketSocket(websocket, socket, {
+      ...facts,
+      scheduler: this.#options.scheduler,
+      listeners: this.#listeners,
+      limits: this.#options.limits,
+      tooBigReason: this.#tooBigReason,
+      deflater,
+    });
   }
 
   /** Agrees with a client about compression: `ws` is left with the one offer that it is to accept. */

@@ -1,0 +1,89 @@
+import {
+  canonicalAddress,
+  type FlushScheduler,
+  formatHostPort,
+  type Logger,
+} from '@gatewayworker/core';
+import {
+  type Announcement,
+  createDiscovery,
+  type DiscoveryAddress,
+  describeAway,
+  parseDiscoveryAddress,
+} from '@gatewayworker/discovery';
+import { DialerRole } from '@gatewayworker/protocol';
+import { innerListenAddress, type ResolvedGatewayOptions } from './options.ts';
+import type { WorkerCensus } from './worker-census.ts';
+
+/** Which gateway process is announced, and who follows the answers. */
+export interface GatewayPresenceContext {
+  readonly id: number;
+  readonly instanceId: string;
+  readonly gatewayToken: number;
+  readonly scheduler: FlushScheduler;
+  readonly logger: Logger;
+  readonly census: WorkerCensus;
+  /** Called when the census has changed. */
+  readonly onWorkers: () => void;
+}
+
+/** Makes a gateway known to the registers, or to an etcd, which tell it of the workers. */
+export class GatewayPresence {
+  readonly #options: ResolvedGatewayOptions;
+  readonly #context: GatewayPresenceContext;
+  #announcement: Announcement | undefined;
+
+  constructor(options: ResolvedGatewayOptions, context: GatewayPresenceContext) {
+    this.#options = options;
+    this.#context = context;
+  }
+
+  /** What keeps others from finding it, in plain words; empty when nothing does. */
+  get obstacles(): string[] {
+    const { isKnown = false, failures } = this.#announcement ?? {};
+    return isKnown ? [] : [describeAway(this.#address, failures)];
+  }
+
+  /** What is amiss though those that have found it go on with it, in plain words. */
+  get notices(): string[] {
+    const { isKnown = false, isCurrent = false } = this.#announcement ?? {};
+    return isKnown && !isCurrent ? [describeAway(this.#address)] : [];
+  }
+
+  /**
+   * Resolves when somebody knows it, or a first attempt has failed.
+   *
+   * @param innerPort - port on which it listens for inner links
+   */
+  async announce(innerPort: number): Promise<void> {
+    const { name, lanIp, startPort } = this.#options;
+    const { id, instanceId, gatewayToken, scheduler, logger, census, onWorkers } = this.#context;
+    // A port that was taken is the one to dial; one that was given may be mapped to another.
+    const isFree = startPort === 0 || innerListenAddress(this.#options).port === 0;
+    const port = isFree ? innerPort : startPort + id;
+    const identity = { role: DialerRole.Gateway, instanceId, name, id };
+    const options = { ...this.#options, identity, scheduler, logger };
+    // Registers compare addresses by their text.
+    const address = formatHostPort(canonicalAddress(lanIp) ?? lanIp, port);
+    this.#announcement = createDiscovery(this.#address, options).announce(
+      { address, instanceId, gatewayToken, name },
+      {
+        onWorkers: (source, instanceIds) => {
+          census.update(source, instanceIds);
+          onWorkers();
+        },
+        onSourceLost: (source) => census.forget(source),
+      },
+    );
+    await this.#announcement.settled;
+  }
+
+  /** Nobody is to find it any more. */
+  async withdraw(): Promise<void> {
+    await this.#announcement?.close();
+  }
+
+  get #address(): DiscoveryAddress {
+    return parseDiscoveryAddress('Gateway.registerAddress', this.#options.registerAddress);
+  }
+}

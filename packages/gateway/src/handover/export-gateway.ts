@@ -1,0 +1,68 @@
+import type { FrozenLink } from '@gatewayworker/core';
+import type { ClientConnection } from '../client-connection.ts';
+import type { WorkerLink } from '../worker-link.ts';
+import type { GatewayParts } from './gateway-parts.ts';
+import type { ClientRecord, LinkRecord, WorkerRecord } from './handover-messages.ts';
+
+/** Describes an inner link for the successor; `undefined` when it has ended. */
+export function exportLink(
+  { innerLinks, routes }: GatewayParts,
+  { connection, linkId, hello, state }: FrozenLink,
+): LinkRecord | undefined {
+  const parts = innerLinks.partsOf(connection);
+  if (parts === undefined) return undefined;
+  const { worker, interest } = parts;
+  const { joins, toldJoins, followed } = interest;
+  const [uids, groups] = followed ?? [];
+  return {
+    ...{ linkId, hello, state, joins, toldJoins },
+    worker: worker && exportWorker(worker, routes.ofWorker(worker.name).workers.links),
+    areKnown: uids && groups && [uids.isKnown, groups.isKnown],
+  };
+}
+
+function exportWorker(worker: WorkerLink, ready: readonly WorkerLink[]): WorkerRecord {
+  const { decidesHandshakes, redelivers, isDraining, isDrained } = worker;
+  const { eventsInFlight, eventBytesInFlight, handshakes } = worker;
+  return {
+    ...{ decidesHandshakes, redelivers, isDraining, isDrained, eventsInFlight, eventBytesInFlight },
+    isReady: ready.includes(worker),
+    lastHandshake: handshakes.lastId,
+  };
+}
+
+/** Every client of which anything is left, those included that are gone and have unfinished or held events. */
+export function listClients({ state, routes, innerLinks }: GatewayParts): Set<ClientConnection> {
+  const clients = new Set(state.clients.all());
+  for (const { unbound } of routes.all) for (const client of unbound) clients.add(client);
+  for (const { worker } of innerLinks.all) {
+    for (const client of worker?.leaving.values() ?? []) clients.add(client);
+  }
+  return clients;
+}
+
+/** Describes a client for the successor. @param linkIds - the links of workers */
+export function exportClient(
+  { state, routes }: GatewayParts,
+  client: ClientConnection,
+  linkIds: ReadonlyMap<WorkerLink, string>,
+): ClientRecord {
+  const { connection, nonceHigh, nonceLow, socket, uid, session, worker } = client;
+  const { remoteAddress, remotePort, listenPort, packedRequest } = socket;
+  const { isClosing, isSilent, appliedChanges, appliedUidChanges } = client;
+  const { eventsInFlight, eventBytesInFlight, held, unfinished, pauseReasons } = client;
+  const route = client.route ?? routes.find(socket);
+  return {
+    ...{ connection, nonceHigh, nonceLow, remoteAddress, remotePort, listenPort, packedRequest },
+    ...{ isClosing, isSilent, appliedChanges, appliedUidChanges, uid },
+    ...{ eventsInFlight, eventBytesInFlight, held, unfinished, pauseReasons },
+    linkId: worker && linkIds.get(worker),
+    isOfWorker: worker?.clients.has(client) ?? false,
+    isLeaving: worker?.leaving.get(connection) === client,
+    isUnbound: route.unbound.has(client),
+    isGone: state.clients.get(connection) !== client,
+    isUntold: route.held.isUntold(client),
+    groups: [...client.groups],
+    session: session.packed,
+  };
+}

@@ -1,0 +1,21 @@
+import type { FrameServer, Logger } from '@gatewayworker/core';
+import type { ClientEventsContext } from '../client-events.ts';
+import type { ClientRoutes } from '../client-routes.ts';
+import type { EventDispatcher } from '../event-dispatcher.ts';
+import type { GatewayState } from '../gateway-state.ts';
+import type { InnerLinks } from '../inner-links.ts';
+import type { Transport } from '../transports/transport.ts';
+import type { AdmissionGate } from './admission-gate.ts';
+
+/** The parts of a gateway that take part in a handover. */
+export interface GatewayParts {
+  readonly state: GatewayState;
+  readonly routes: ClientRoutes;
+  readonly dispatcher: EventDispatcher;
+  readonly innerLinks: InnerLinks;
+  readonly innerServer: FrameServer;
+  readonly transport: Transport;
+  readonly gate: AdmissionGate;
+  readonly clientEvents: ClientEventsContext;
+  readonly logger: Logger;
+}

@@ -1,0 +1,92 @@
+import { ClientConnection, PauseReason } from '../client-connection.ts';
+import type { InnerLinkParts } from '../inner-links.ts';
+import type { ClientSocket } from '../transports/transport.ts';
+import type { WorkerLink } from '../worker-link.ts';
+import type { GatewayParts } from './gateway-parts.ts';
+import type { ClientRecord, LinkRecord, WorkerRecord } from './handover-messages.ts';
+
+/** Goes on with an inner link; its peer resumes it later. */
+export function importLink(
+  { innerServer, innerLinks, dispatcher }: GatewayParts,
+  link: LinkRecord,
+): InnerLinkParts | undefined {
+  const connection = innerServer.restoreLink(link);
+  const parts = innerLinks.partsOf(connection);
+  if (parts === undefined) return undefined;
+  const { worker, interest } = parts;
+  interest.joins = link.joins;
+  interest.toldJoins = link.toldJoins;
+  if (worker !== undefined && link.worker !== undefined) {
+    importWorker(worker, link.worker);
+    if (link.worker.isReady) dispatcher.addWorker(worker);
+  }
+  return parts;
+}
+
+function importWorker(worker: WorkerLink, record: WorkerRecord): void {
+  worker.decidesHandshakes = record.decidesHandshakes;
+  worker.redelivers = record.redelivers;
+  worker.isDrained = record.isDrained;
+  worker.eventsInFlight = record.eventsInFlight;
+  worker.eventBytesInFlight = record.eventBytesInFlight;
+  worker.handshakes.continueFrom(record.lastHandshake);
+}
+
+/** Goes on with a client. @param worker - that of the record */
+export function importClient(
+  parts: GatewayParts,
+  record: ClientRecord,
+  socket: ClientSocket,
+  worker: WorkerLink | undefined,
+): ClientConnection {
+  const client = new ClientConnection(record, socket);
+  const route = parts.routes.find(socket);
+  client.route = route;
+  client.isSilent = record.isSilent;
+  client.appliedChanges = record.appliedChanges;
+  client.appliedUidChanges = record.appliedUidChanges;
+  client.eventsInFlight = record.eventsInFlight;
+  client.eventBytesInFlight = record.eventBytesInFlight;
+  client.unfinished = record.unfinished && [...record.unfinished];
+  client.session.restore(record.session);
+  importTables(parts, client, record);
+  client.worker = worker;
+  if (worker !== undefined && record.isOfWorker) worker.clients.add(client);
+  if (worker !== undefined && record.isLeaving) worker.leaving.set(client.connection, client);
+  if (record.isUnbound) route.unbound.add(client);
+  if (record.isUntold) route.held.markUntold(client);
+  importPause(client, record, worker);
+  // Pauses it again when there is too much.
+  for (const event of record.held ?? []) route.held.add(client, event);
+  return client;
+}
+
+function importTables(
+  { state }: GatewayParts,
+  client: ClientConnection,
+  { uid, groups, isGone, isClosing }: ClientRecord,
+): void {
+  client.uid = uid;
+  for (const group of groups) client.addGroup(group);
+  client.isClosing = isGone;
+  if (isGone) return;
+  state.clients.restore(client);
+  if (isClosing) {
+    state.clients.hide(client);
+    return;
+  }
+  if (uid !== undefined) state.uids.add(uid, client);
+  for (const group of groups) state.groups.add(group, client);
+}
+
+/** Reasons that a worker's link takes away again are noted there; those of held events are found again. */
+function importPause(
+  client: ClientConnection,
+  { pauseReasons }: ClientRecord,
+  worker: WorkerLink | undefined,
+): void {
+  const { EventsInFlight, WorkerLinkFull, WorkerBusy } = PauseReason;
+  client.restorePause(pauseReasons & EventsInFlight);
+  if ((pauseReasons & WorkerLinkFull) !== 0) worker?.pauseClient(client);
+  if ((pauseReasons & WorkerBusy) !== 0) worker?.holdUpClient(client);
+}

@@ -1,0 +1,389 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  FlushScheduler,
+  GatewayWorkerError,
+  StopClock,
+  type StopOptions,
+  type SuccessorChannel,
+  toError,
+} from '@gatewayworker/core';
+import { ClosedBy } from '@gatewayworker/protocol';
+import { ClientConnection, PauseReason } from '../client-connection.ts';
+import { ClientEvents } from '../client-events.ts';
+import { spreadEnds } from '../spread-ends.ts';
+import type {
+  Admission,
+  ClientCandidate,
+  ClientClosure,
+  Refusal,
+} from '../transports/transport.ts';
+import type { WorkerLink } from '../worker-link.ts';
+import { ClientMover } from './client-mover.ts';
+import { exportClient, exportLink, listClients } from './export-gateway.ts';
+import type { GatewayParts } from './gateway-parts.ts';
+import { HandoverLink } from './handover-link.ts';
+import type { IdentityRecord, PredecessorMessage, SuccessorMessage } from './handover-messages.ts';
+import { INNER_SOCKET } from './succession.ts';
+
+/**
+ * Time that the successor has to take links and clients over, in milliseconds. Frozen links do not answer
+ * heartbeats, and a peer waits 8 s for an answer.
+ */
+const IMPORT_TIMEOUT_MS = 5000;
+
+/** Bytes of events that wait for the successor, past which clients are not read from. */
+const MAX_WAITING_BYTES = 8 * 1024 * 1024;
+
+/** Longest time over which the clients are closed that cannot move, and for each of them, in milliseconds. */
+const SPREAD_MS = { most: 5000, each: 5 };
+
+/** What a predecessor needs of its gateway. */
+export interface PredecessorOptions extends GatewayParts {
+  readonly identity: IdentityRecord;
+  /** Listens for inner links again: the successor did not come. */
+  readonly listenAgain: () => Promise<void>;
+  /** The successor is announced: registers need not know of this process. */
+  readonly withdraw: () => Promise<void>;
+}
+
+/** An event that came after the state of its client had been told. */
+interface WaitingEvent {
+  readonly client: ClientConnection;
+  readonly message: Extract<PredecessorMessage, { type: 'message' | 'closed' }>;
+}
+
+type Decide = (decision: Admission | Refusal) => void;
+
+/** How far a successor has come. */
+type Step = 'listening' | 'prepared' | 'imported';
+
+type ClientCommand = Extract<SuccessorMessage, { type: 'frame' | 'pause' | 'close' | 'destroy' }>;
+
+/**
+ * The side of the predecessor: it tells its successor everything, then only passes on what clients say and are
+ * told, and moves their connections one after the other.
+ */
+export class Predecessor {
+  readonly #options: PredecessorOptions;
+  readonly #channel: SuccessorChannel;
+  readonly #link: HandoverLink<PredecessorMessage, SuccessorMessage>;
+  readonly #mover: ClientMover;
+  /** Of the listener, which knows it only while it listens. */
+  readonly #listenPort: number;
+  readonly #dispatcher: GatewayParts['dispatcher'];
+  #waiting: WaitingEvent[] = [];
+  #waitingBytes = 0;
+  /** Clients that are not read from because the successor does not keep up. */
+  readonly #full = new Set<ClientConnection>();
+  readonly #candidates = new Map<number, Decide>();
+  #lastCandidate = 0;
+  #isCommitted = false;
+  /** Called when the successor is so far. */
+  readonly #reached: Record<Step, () => void> = {
+    listening: ignore,
+    prepared: ignore,
+    imported: ignore,
+  };
+  #clock: StopClock | undefined;
+  #finished: Promise<void> | undefined;
+  #isHurried = false;
+  /** Time for which no event of a client was handled. */
+  #frozenMs = 0;
+
+  constructor(options: PredecessorOptions, channel: SuccessorChannel) {
+    this.#options = options;
+    this.#channel = channel;
+    this.#dispatcher = options.dispatcher;
+    this.#listenPort = options.transport.port;
+    this.#link = new HandoverLink(channel.stream, new FlushScheduler(options.state.guard));
+    this.#link.onMessage = (message) => this.#handle(message);
+    this.#mover = new ClientMover(options, channel, this.#link);
+  }
+
+  /** True once the successor is the gateway. */
+  get isCommitted(): boolean {
+    return this.#isCommitted;
+  }
+
+  /**
+   * Resolves once the successor is the gateway.
+   *
+   * @throws {GW_ERR_LINK_CLOSED} when the successor is gone before, or does not take over in time; everything is
+   * then as before
+   */
+  async run(): Promise<void> {
+    const { identity, innerServer } = this.#options;
+    const lost = this.#link.untilLost('the successor is gone');
+    // It may be lost long after that is of interest.
+    lost.catch(() => undefined);
+    const reach = (step: Step): Promise<void> => {
+      const reached = new Promise<void>((resolve) => {
+        this.#reached[step] = resolve;
+      });
+      const reachedOrLost = Promise.race([reached, lost]);
+      // Another one may be waited for when the successor is lost.
+      reachedOrLost.catch(() => undefined);
+      return reachedOrLost;
+    };
+    const prepared = reach('prepared');
+    const imported = reach('imported');
+    await reach('listening');
+    this.#link.send({ type: 'identity', identity });
+    if (innerServer.handle === undefined) throw new GatewayWorkerError('GW_ERR_PHASE');
+    await this.#channel.sendHandle(INNER_SOCKET, innerServer.handle);
+    await prepared;
+    const frozenAt = performance.now();
+    this.#export();
+    const timer = new AbortController();
+    const late = expire(IMPORT_TIMEOUT_MS, timer.signal);
+    late.catch(() => undefined);
+    try {
+      await Promise.race([imported, late]);
+    } catch (error) {
+      await this.#goBack();
+      throw toError(error);
+    } finally {
+      timer.abort();
+    }
+    this.#commit();
+    this.#frozenMs = Math.round(performance.now() - frozenAt);
+  }
+
+  /** Moves the clients, closes those that cannot move, and resolves when none is left or the time is over. */
+  async finish(options: StopOptions): Promise<void> {
+    const timeMs = options.timeoutMs + options.drainMs;
+    this.#clock ??= new StopClock(timeMs);
+    this.#clock.shorten(timeMs);
+    this.#isHurried ||= options.drainMs === 0;
+    this.#finished ??= this.#finish(this.#clock, options);
+    await this.#finished;
+  }
+
+  async #finish(clock: StopClock, { timeoutMs }: StopOptions): Promise<void> {
+    const { state, transport, logger } = this.#options;
+    const { clients, sender } = state;
+    const lastMs = Math.min(timeoutMs, 2 * SPREAD_MS.most);
+    const isDone = (): boolean => !this.#link.isOpen || (this.#mover.isDone && this.#isQuiet);
+    await clock.waitUntil(() => this.#isHurried || isDone(), lastMs);
+    const { moved } = this.#mover;
+    const left = clients.size;
+    logger.info({ moved, left, frozenMs: this.#frozenMs }, 'clients moved to the successor');
+    await this.#closeRest(Math.min(left * SPREAD_MS.each, SPREAD_MS.most, lastMs / 2));
+    transport.stopAccepting();
+    await clock.waitUntil(() => clients.size === 0, lastMs / 4);
+    for (const client of clients.all()) sender.destroy(client, ClosedBy.Server);
+    await clock.waitUntil(() => clients.size === 0);
+    this.#link.close();
+    await this.#link.closed;
+  }
+
+  /** Closes the clients that cannot move, or have nowhere to go. */
+  async #closeRest(overMs: number): Promise<void> {
+    this.#mover.stop();
+    await spreadEnds(this.#options.state, overMs, () => this.#isHurried);
+  }
+
+  /** True when no handshake is under way. */
+  get #isQuiet(): boolean {
+    return this.#candidates.size === 0 && this.#options.transport.handshakes === 0;
+  }
+
+  /** Tells everything, within one turn: what comes later is told as it comes. */
+  #export(): void {
+    const { innerLinks, innerServer, gate, state, clientEvents } = this.#options;
+    innerLinks.finish();
+    gate.close();
+    const linkIds = new Map<WorkerLink, string>();
+    for (const frozen of innerServer.freezeAll(new Error('the gateway hands over'))) {
+      const link = exportLink(this.#options, frozen);
+      if (link === undefined) continue;
+      const worker = innerLinks.partsOf(frozen.connection)?.worker;
+      if (worker !== undefined) linkIds.set(worker, link.linkId);
+      this.#link.send({ type: 'link', link });
+    }
+    for (const client of listClients(this.#options)) {
+      this.#link.send({ type: 'client', client: exportClient(this.#options, client, linkIds) });
+    }
+    this.#link.send({ type: 'end', lastConnection: state.clients.lastConnection });
+    clientEvents.dispatcher = {
+      dispatchMessage: (client, payload, isBinary) =>
+        this.#tell({
+          client,
+          message: { type: 'message', connection: client.connection, payload, isBinary },
+        }),
+      dispatchClosed: (client, closure) =>
+        this.#tell({ client, message: { type: 'closed', connection: client.connection, closure } }),
+    };
+  }
+
+  /** Tells what a client said, or keeps it while the successor may still fail. */
+  #tell(event: WaitingEvent): void {
+    const { client, message } = event;
+    if (this.#isCommitted) {
+      this.#link.send(message);
+      if (this.#link.pendingBytes < MAX_WAITING_BYTES) return;
+    } else if (message.type === 'closed') {
+      this.#waiting.push(event);
+    } else {
+      // The bytes are the socket's.
+      const payload = Buffer.from(message.payload);
+      this.#waiting.push({ client, message: { ...message, payload } });
+      this.#waitingBytes += payload.length;
+      if (this.#waitingBytes < MAX_WAITING_BYTES) return;
+    }
+    this.#full.add(client);
+    client.pause(PauseReason.SuccessorFull);
+  }
+
+  #commit(): void {
+    const { state, innerLinks, dispatcher, transport, gate } = this.#options;
+    this.#isCommitted = true;
+    this.#link.send({ type: 'commit' });
+    const { Successor, SuccessorFull } = PauseReason;
+    for (const client of state.clients.all()) {
+      const reasons = client.pauseReasons;
+      const isFull = reasons & SuccessorFull;
+      client.restorePause(isFull | (reasons === isFull ? 0 : Successor));
+    }
+    for (const { message } of this.#waiting) this.#link.send(message);
+    this.#waiting = [];
+    innerLinks.abandon();
+    dispatcher.close();
+    transport.stopListening();
+    gate.open((candidate, decide) => this.#forward(candidate, decide));
+    this.#link.onDrain = () => this.#resumeFull();
+    this.#resumeFull();
+    state.guard.follow('successor lost', this.#closeLost(), ignore, ignore);
+    this.#mover.start();
+  }
+
+  /** The successor did not come: everything is as before. */
+  async #goBack(): Promise<void> {
+    const { clientEvents, innerServer, gate, listenAgain, logger } = this.#options;
+    // It must not answer workers any more.
+    this.#channel.kill();
+    await this.#channel.exited;
+    await listenAgain();
+    innerServer.thawAll();
+    clientEvents.dispatcher = this.#dispatcher;
+    for (const { client, message } of this.#waiting) {
+      if (message.type === 'closed') this.#dispatcher.dispatchClosed(client, message.closure);
+      else this.#dispatcher.dispatchMessage(client, message.payload, message.isBinary);
+    }
+    this.#waiting = [];
+    this.#resumeFull();
+    gate.open();
+    logger.warn('the successor did not take over: nothing has changed');
+  }
+
+  /** Once the successor is lost, closes the clients that have not moved: nobody handles their events. */
+  async #closeLost(): Promise<void> {
+    await this.#link.closed;
+    const { clientEvents, state } = this.#options;
+    clientEvents.dispatcher = { dispatchMessage: () => undefined, dispatchClosed: () => undefined };
+    for (const decide of this.#candidates.values()) decide(noSuccessor);
+    this.#candidates.clear();
+    await this.#closeRest(Math.min(SPREAD_MS.most, state.clients.size * SPREAD_MS.each));
+  }
+
+  #resumeFull(): void {
+    for (const client of this.#full) client.resume(PauseReason.SuccessorFull);
+    this.#full.clear();
+  }
+
+  #handle(message: SuccessorMessage): void {
+    switch (message.type) {
+      case 'listening':
+      case 'prepared':
+      case 'imported':
+        this.#reached[message.type]();
+        break;
+      case 'announced':
+        this.#options.state.guard.follow('withdrawal', this.#options.withdraw(), ignore, ignore);
+        break;
+      case 'quiet':
+        this.#mover.handleQuiet(message.connection);
+        break;
+      case 'adopted':
+        this.#mover.handleAdopted(message.connection);
+        break;
+      case 'decision':
+        this.#admit(message);
+        break;
+      case 'refusal':
+        this.#takeCandidate(message.request)?.({ ...message, isAccepted: false });
+        break;
+      default:
+        this.#command(message);
+    }
+  }
+
+  /** Does what the successor asks for a client whose connection is still here. */
+  #command(message: ClientCommand): void {
+    const { sender, clients } = this.#options.state;
+    const client = clients.get(message.connection);
+    if (client === undefined) return;
+    if (message.type === 'frame') sender.sendFrame(client, message.frame);
+    else if (message.type === 'close')
+      sender.close(client, message.by, message.code, message.reason);
+    else if (message.type === 'destroy') sender.destroy(client, message.by);
+    else if (message.isPaused) client.pause(PauseReason.Successor);
+    else client.resume(PauseReason.Successor);
+  }
+
+  #takeCandidate(request: number): Decide | undefined {
+    const decide = this.#candidates.get(request);
+    this.#candidates.delete(request);
+    return decide;
+  }
+
+  /** Has the successor decide about a client whose handshake ends here. */
+  #forward(
+    { remoteAddress, remotePort, request: handshake }: ClientCandidate,
+    decide: Decide,
+  ): void {
+    if (!this.#link.isOpen) {
+      decide(noSuccessor);
+      return;
+    }
+    this.#lastCandidate += 1;
+    const request = this.#lastCandidate;
+    this.#candidates.set(request, decide);
+    const listenPort = this.#listenPort;
+    const candidate = { request, remoteAddress, remotePort, handshake, listenPort };
+    this.#link.send({ type: 'candidate', candidate });
+  }
+
+  #admit(message: Extract<SuccessorMessage, { type: 'decision' }>): void {
+    const { state, clientEvents } = this.#options;
+    const decide = this.#takeCandidate(message.request);
+    let hasCome = false;
+    decide?.({
+      isAccepted: true,
+      onClient: (socket) => {
+        hasCome = true;
+        const client = state.clients.restore(new ClientConnection(message, socket));
+        this.#mover.add(client);
+        return new ClientEvents(client, clientEvents);
+      },
+    });
+    // It went before it was let in.
+    if (!hasCome)
+      this.#link.send({ type: 'closed', connection: message.connection, closure: left });
+  }
+}
+
+/** @throws {GW_ERR_LINK_CLOSED} when the time is over */
+async function expire(timeMs: number, signal: AbortSignal): Promise<never> {
+  await sleep(timeMs, undefined, { signal });
+  throw new GatewayWorkerError('GW_ERR_LINK_CLOSED', 'the successor takes too long');
+}
+
+/** How a client ends that went before it was let in. */
+const left: ClientClosure = { by: ClosedBy.Client, code: undefined, reason: undefined };
+
+function ignore(): void {
+  // Nothing waits for it.
+}
+
+const noSuccessor: Refusal = { isAccepted: false, status: 503, reason: 'the server stops' };

@@ -1,0 +1,320 @@
+import {
+  FlushScheduler,
+  GatewayWorkerError,
+  type Guard,
+  type Logger,
+  type PredecessorChannel,
+} from '@gatewayworker/core';
+import { CloseCode, ClosedBy, packValue } from '@gatewayworker/protocol';
+import type { ClientConnection } from '../client-connection.ts';
+import { ClientEvents } from '../client-events.ts';
+import type { InnerLinkParts } from '../inner-links.ts';
+import { isHandle } from '../transports/socket-handle.ts';
+import type { SocketFacts } from '../transports/transport.ts';
+import type { GatewayParts } from './gateway-parts.ts';
+import { HandoverLink } from './handover-link.ts';
+import {
+  type CandidateRecord,
+  type ClientRecord,
+  HANDOVER_VERSION,
+  type IdentityRecord,
+  type LinkRecord,
+  type PredecessorMessage,
+  type SuccessorMessage,
+} from './handover-messages.ts';
+import { importClient, importLink } from './import-gateway.ts';
+import { RelayedSocket } from './relayed-socket.ts';
+
+/** Name under which the listening socket for inner links comes. */
+export const INNER_SOCKET = 'inner';
+
+const lostText = 'the predecessor is gone';
+
+/** A client whose connection the predecessor still has. */
+interface Relayed {
+  readonly client: ClientConnection;
+  readonly socket: RelayedSocket;
+  readonly handler: ClientEvents;
+  /** Set once the predecessor has released the connection. */
+  moved: Extract<PredecessorMessage, { type: 'moved' }> | undefined;
+}
+
+/** The side of the successor: it becomes the gateway that its predecessor was, then takes the connections over. */
+export class Succession {
+  /** Which gateway this process becomes. */
+  readonly identity: IdentityRecord;
+  /** Its listening socket for inner links. */
+  readonly innerSocket: object;
+  readonly #link: HandoverLink<SuccessorMessage, PredecessorMessage>;
+  readonly #channel: PredecessorChannel;
+  readonly #logger: Logger;
+  readonly #handles = new Map<string, object>();
+  readonly #relayed = new Map<number, Relayed>();
+  readonly #links = new Map<
+    string,
+    { readonly record: LinkRecord; readonly parts: InnerLinkParts }
+  >();
+  #onCommit: () => void = () => undefined;
+
+  private constructor(
+    channel: PredecessorChannel,
+    link: HandoverLink<SuccessorMessage, PredecessorMessage>,
+    {
+      identity,
+      innerSocket,
+      logger,
+    }: { identity: IdentityRecord; innerSocket: object; logger: Logger },
+  ) {
+    this.#channel = channel;
+    this.#link = link;
+    this.identity = identity;
+    this.innerSocket = innerSocket;
+    this.#logger = logger;
+  }
+
+  /**
+   * Learns which gateway this process is to become.
+   *
+   * @throws {GW_ERR_VERSION_MISMATCH} when the predecessor hands over in another way
+   * @throws {GW_ERR_LINK_CLOSED} when the predecessor is gone
+   */
+  static async open(
+    channel: PredecessorChannel,
+    { guard, logger }: { readonly guard: Guard; readonly logger: Logger },
+  ): Promise<Succession> {
+    const link = new HandoverLink<SuccessorMessage, PredecessorMessage>(
+      channel.stream,
+      new FlushScheduler(guard),
+    );
+    const identified = new Promise<IdentityRecord>((resolve) => {
+      link.onMessage = (message) => {
+        if (message.type === 'identity') resolve(message.identity);
+      };
+    });
+    const handed = new Promise<object>((resolve) => {
+      channel.onHandle = (name, handle) => {
+        if (name === INNER_SOCKET) resolve(handle);
+      };
+    });
+    link.send({ type: 'listening' });
+    const lost = link.untilLost(lostText);
+    const [identity, innerSocket] = await Promise.race([Promise.all([identified, handed]), lost]);
+    if (identity.version !== HANDOVER_VERSION) {
+      const text = `the predecessor hands over in version ${identity.version}, this process in ${HANDOVER_VERSION}`;
+      throw new GatewayWorkerError('GW_ERR_VERSION_MISMATCH', text);
+    }
+    return new Succession(channel, link, { identity, innerSocket, logger });
+  }
+
+  /**
+   * Resolves once links and clients are those of this process, and the predecessor cannot go back.
+   *
+   * @throws {GW_ERR_LINK_CLOSED} when the predecessor is gone before
+   */
+  async takeOver(parts: GatewayParts): Promise<void> {
+    const { guard } = parts.state;
+    const committed = new Promise<void>((resolve) => {
+      this.#onCommit = resolve;
+    });
+    this.#link.onMessage = (message) => this.#handle(parts, message);
+    this.#channel.onHandle = (name, handle) => {
+      this.#handles.set(name, handle);
+      this.#adopt(parts, Number(name));
+    };
+    this.#link.send({ type: 'prepared' });
+    await Promise.race([committed, this.#link.untilLost(lostText)]);
+    const lose = (): void => this.#loseRelayed(parts);
+    guard.follow('predecessor gone', this.#untilGone(), lose, lose);
+  }
+
+  /** Resolves once nothing more can come from the predecessor. */
+  async #untilGone(): Promise<void> {
+    await this.#link.closed;
+    await this.#channel.ended;
+  }
+
+  /** Tells the predecessor that others find this process now. */
+  announced(): void {
+    this.#link.send({ type: 'announced' });
+  }
+
+  #handle(parts: GatewayParts, message: PredecessorMessage): void {
+    switch (message.type) {
+      case 'link':
+        this.#importLink(parts, message.link);
+        break;
+      case 'client':
+        this.#importClient(parts, message.client);
+        break;
+      case 'end':
+        parts.state.clients.continueFrom(message.lastConnection);
+        this.#finishImport(parts);
+        break;
+      case 'commit':
+        this.#commit(parts);
+        break;
+      case 'message':
+        this.#dispatch(parts, message);
+        break;
+      case 'closed':
+        this.#handleClosed(message);
+        break;
+      case 'candidate':
+        this.#admit(parts, message.candidate);
+        break;
+      case 'moving':
+        this.#relayed.get(message.connection)?.socket.hold();
+        this.#link.send({ type: 'quiet', connection: message.connection });
+        break;
+      case 'stays':
+        this.#relayed.get(message.connection)?.socket.relay(message.connection);
+        break;
+      case 'moved':
+        this.#handleMoved(parts, message);
+        break;
+      case 'identity':
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #importLink(parts: GatewayParts, record: LinkRecord): void {
+    const link = importLink(parts, record);
+    if (link !== undefined) this.#links.set(record.linkId, { record, parts: link });
+  }
+
+  #importClient(parts: GatewayParts, record: ClientRecord): void {
+    const socket = this.#createSocket(parts, record);
+    const link = record.linkId === undefined ? undefined : this.#links.get(record.linkId);
+    const client = importClient(parts, record, socket, link?.parts.worker);
+    if (record.isGone) return;
+    this.#keep(client, socket, new ClientEvents(client, parts.clientEvents));
+    // What paused it may not be there any more.
+    if (record.pauseReasons !== 0) socket.setPaused(client.isPaused);
+  }
+
+  /** What looks at all clients comes last. */
+  #finishImport({ dispatcher, innerLinks }: GatewayParts): void {
+    for (const { record, parts } of this.#links.values()) {
+      const { worker, interest } = parts;
+      if (record.worker?.isDraining && worker !== undefined) dispatcher.drainWorker(worker);
+      if (record.areKnown !== undefined) innerLinks.restoreInterest(interest, record.areKnown);
+    }
+    this.#links.clear();
+    this.#link.send({ type: 'imported' });
+  }
+
+  #commit({ innerServer }: GatewayParts): void {
+    innerServer.thawAll();
+    for (const [connection, { socket }] of this.#relayed) socket.relay(connection);
+    this.#onCommit();
+  }
+
+  #dispatch(
+    { clientEvents }: GatewayParts,
+    { connection, payload, isBinary }: Extract<PredecessorMessage, { type: 'message' }>,
+  ): void {
+    const client = this.#relayed.get(connection)?.client;
+    if (client === undefined || client.isClosing) return;
+    clientEvents.received += 1;
+    clientEvents.dispatcher.dispatchMessage(client, payload, isBinary);
+  }
+
+  #handleClosed({ connection, closure }: Extract<PredecessorMessage, { type: 'closed' }>): void {
+    const relayed = this.#relayed.get(connection);
+    this.#relayed.delete(connection);
+    relayed?.socket.handleClosed(closure);
+  }
+
+  #admit(parts: GatewayParts, { request, handshake, ...candidate }: CandidateRecord): void {
+    const facts = { ...candidate, packedRequest: handshake && packValue(handshake) };
+    parts.gate.admit({ ...candidate, request: handshake }, (decision) => {
+      if (!decision.isAccepted) {
+        const { status, reason } = decision;
+        this.#link.send({ type: 'refusal', request, status, reason });
+        return;
+      }
+      const socket = this.#createSocket(parts, facts);
+      const handler = decision.onClient(socket);
+      if (!(handler instanceof ClientEvents)) throw new TypeError('a client without events');
+      const { connection, nonceHigh, nonceLow } = handler.client;
+      this.#link.send({ type: 'decision', request, connection, nonceHigh, nonceLow });
+      this.#keep(handler.client, socket, handler);
+      socket.relay(connection);
+    });
+  }
+
+  #handleMoved(parts: GatewayParts, message: Extract<PredecessorMessage, { type: 'moved' }>): void {
+    const relayed = this.#relayed.get(message.connection);
+    if (relayed === undefined) return;
+    relayed.moved = message;
+    this.#adopt(parts, message.connection);
+  }
+
+  /** Goes on with a connection once its handle and its state have come. */
+  #adopt({ transport, state }: GatewayParts, connection: number): void {
+    const relayed = this.#relayed.get(connection);
+    const handle = this.#handles.get(String(connection));
+    if (relayed?.moved === undefined || handle === undefined) return;
+    const { client, socket, handler, moved } = relayed;
+    this.#relayed.delete(connection);
+    this.#handles.delete(String(connection));
+    const { remoteAddress, remotePort, listenPort, packedRequest } = socket;
+    const { unread, bytesRead, bytesWritten, rateLeft } = moved;
+    const facts = { remoteAddress, remotePort, listenPort, packedRequest };
+    if (rateLeft !== undefined) handler.restoreRate(rateLeft);
+    const adopt = state.guard.wrap(
+      'client adoption',
+      () => {
+        const own = transport.adopt({ ...facts, handle, unread, bytesRead, bytesWritten }, handler);
+        client.socket = own;
+        socket.adopt(own);
+        if (!client.isClosing) own.setPaused(client.isPaused);
+      },
+      (error) => {
+        if (client.socket !== socket) client.socket.fail(error);
+        else dropConnection(socket, handle);
+      },
+    );
+    adopt();
+    this.#link.send({ type: 'adopted', connection });
+  }
+
+  #createSocket({ transport }: GatewayParts, facts: SocketFacts): RelayedSocket {
+    return new RelayedSocket(facts, { link: this.#link, transport });
+  }
+
+  #keep(client: ClientConnection, socket: RelayedSocket, handler: ClientEvents): void {
+    socket.handler = handler;
+    this.#relayed.set(client.connection, { client, socket, handler, moved: undefined });
+  }
+
+  /** The connections that the predecessor still had are gone with it. */
+  #loseRelayed({ state }: GatewayParts): void {
+    const lost = [...this.#relayed.values()];
+    this.#relayed.clear();
+    for (const handle of this.#handles.values()) if (isHandle(handle)) handle.close();
+    this.#handles.clear();
+    if (lost.length === 0) return;
+    this.#logger.warn({ clients: lost.length }, 'the predecessor is gone, and clients with it');
+    const lose = state.guard.wrap(
+      'client of a lost predecessor',
+      ({ socket }: Relayed) => socket.handleClosed(gone),
+      (_error, { socket }) => socket.handleClosed(gone),
+    );
+    for (const relayed of lost) lose(relayed);
+  }
+}
+
+/** Ends a client whose connection has come and cannot be used. */
+function dropConnection(socket: RelayedSocket, handle: object): void {
+  if (isHandle(handle)) handle.close();
+  socket.handleClosed(failed);
+}
+
+/** How a client ends whose connection was lost with the predecessor. */
+const gone = { by: ClosedBy.GatewayLost, code: undefined, reason: undefined };
+
+/** How a client ends whose connection could not be adopted. */
+const failed = { by: ClosedBy.Server, code: CloseCode.InternalError, reason: 'internal error' };
