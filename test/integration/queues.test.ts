@@ -24,6 +24,7 @@ import {
   type TestClient,
 } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
+import { succeed } from './in-process-successor.ts';
 import { frameOf, makeHello, messagesOf, prove } from './link-attackers.ts';
 import { gate, roles } from './roles.ts';
 
@@ -140,6 +141,29 @@ function askForSessions(peer: HostilePeer, id: string, first: number, count: num
 }
 
 const producers: Readonly<Record<string, () => Promise<void>>> = {
+  'events during a handover': async () => {
+    let heard = 0;
+    const countHeard = (): void => {
+      heard += 1;
+    };
+    const cluster = await roles({ events: { onMessage: countHeard } });
+    const client = await cluster.connect();
+    const { near, far, handedOver } = await succeed(cluster);
+    let told = '';
+    near.prependListener('data', (chunk: Buffer) => {
+      told += chunk.toString('latin1');
+      // The successor reads nothing of what it is told.
+      if (told.includes('prepared')) far.pause();
+    });
+    await eventually(() => told.includes('prepared'));
+    const bytesRead = () => [...(cluster.gateways[0]?.connections() ?? [])].flat()[0]?.bytesRead;
+    const sent = 512;
+    for (let index = 0; index < sent; index += 1) client.send(Buffer.alloc(65_536));
+    await eventually(() => (bytesRead() ?? 0) > 8 * 1_048_576);
+    await expect(handedOver).rejects.toThrow('the successor takes too long');
+    expect(bytesRead()).toBeLessThan(9 * 1_048_576);
+    await eventually(() => heard === sent);
+  },
   'handshake header': async () => {
     const cluster = await stuck();
     const peer = await openTcpPeer(cluster.gateways[0]?.port ?? 0);

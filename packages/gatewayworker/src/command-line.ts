@@ -4,7 +4,7 @@ import type { CommandContext } from './commands/command-context.ts';
 import { type ConnectionsFlags, connections } from './commands/connections.ts';
 import { type DrainFlags, drain, parseSeconds } from './commands/drain.ts';
 import { type HealthFlags, health } from './commands/health.ts';
-import { reload } from './commands/reload.ts';
+import { type ReloadFlags, reload } from './commands/reload.ts';
 import { type RestartFlags, restart } from './commands/restart.ts';
 import { type StartFlags, start } from './commands/start.ts';
 import { type StatusFlags, status } from './commands/status.ts';
@@ -82,9 +82,10 @@ export async function runCommandLine(
   program
     .command('reload')
     .description('replace the workers by new code, one by one; clients stay')
+    .option('--gateways', 'replace the gateways instead; clients stay, but for TLS and compression')
     .option('-g, --graceful', 'no difference: a reload always finishes what has begun')
-    .action(async () => {
-      exitCode = await reload(context);
+    .action(async (flags: ReloadFlags) => {
+      exitCode = await reload(context, flags);
     });
   program
     .command('status')

@@ -12,6 +12,7 @@ const assignment = {
   stopTimeoutMs: 2_000,
   pidFile: '/srv/chat.pid',
   onMasterExit: 'keep',
+  isSuccessor: true,
   printsAlone: false,
 };
 

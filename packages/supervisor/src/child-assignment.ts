@@ -1,5 +1,5 @@
 import { type OnMasterExit, parseOnMasterExit } from './child-protocol.ts';
-import { parseJson, readField, readFields, readString } from './json-value.ts';
+import { parseJson, readBoolean, readField, readFields, readString } from './json-value.ts';
 import { Role } from './process-declaration.ts';
 
 /** What the master tells a child through its environment, before the child runs any code. */
@@ -23,6 +23,8 @@ export interface ChildAssignment {
   readonly pidFile: string;
   /** What the process does when its master dies. */
   readonly onMasterExit: OnMasterExit;
+  /** Whether it takes over from the process that starts it. */
+  readonly isSuccessor: boolean;
   /** Whether the master does not read what the process prints. */
   readonly printsAlone: boolean;
 }
@@ -47,5 +49,7 @@ export function parseChildAssignment(text: string): ChildAssignment | undefined 
     printsAlone: 'boolean',
   });
   if (fields === undefined || role === undefined || onMasterExit === undefined) return undefined;
-  return { ...fields, role, onMasterExit };
+  // Absent in what a master of an older version gives.
+  const isSuccessor = readBoolean(value, 'isSuccessor') ?? false;
+  return { ...fields, role, onMasterExit, isSuccessor };
 }

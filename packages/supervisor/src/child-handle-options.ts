@@ -19,6 +19,8 @@ export interface ChildHandleOptions {
    * @param siblings - processes that may have the listening sockets, of which this master has none
    */
   readonly launch: (siblings: readonly RunningChild[]) => ProcessSource;
+  /** Has a process start its own successor. */
+  readonly succeed: (predecessor: RunningChild) => ProcessSource;
   /** The processes of the other places of the declaration. */
   readonly siblings: () => readonly RunningChild[];
 }

@@ -8,6 +8,7 @@ import {
   describeLateness,
   type FirstStart,
   type Replacement,
+  type ReplaceOptions,
   type Successor,
   stoppedMeanwhile,
 } from './child-replacement.ts';
@@ -119,17 +120,15 @@ export class ChildHandle {
    * Starts a successor of the process, which leaves once the successor is ready. If it never is, the
    * process goes on as if nothing had been tried.
    *
-   * @param readyTimeoutMs - time that the successor has
-   * @param stop - how the predecessor ends
    * @throws {GW_ERR_PROCESS_FAILED} when the successor ends before, or takes longer
    * @throws {GW_ERR_PHASE} when the process is stopped
    */
-  async replace(readyTimeoutMs: number, stop: StopOptions): Promise<Replacement> {
+  async replace({ readyTimeoutMs, stop, isHandover }: ReplaceOptions): Promise<Replacement> {
     if (this.#down) throw stoppedMeanwhile();
     clearTimeout(this.#restartTimer);
     let child: RunningChild;
     try {
-      child = this.#spawn(this.current);
+      child = this.#spawn(this.current, isHandover);
     } catch (error) {
       throw this.#notReplaced(couldNotBeMade(error));
     }
@@ -255,9 +254,11 @@ export class ChildHandle {
   }
 
   /** @param predecessors - may have the listening sockets, as the processes of other places may */
-  #spawn(predecessors: readonly RunningChild[]): RunningChild {
+  #spawn(predecessors: readonly RunningChild[], isHandover = false): RunningChild {
     const siblings = [...predecessors, ...this.#options.siblings()];
-    const child = this.watch(this.#options.launch(siblings));
+    const [predecessor] = isHandover ? predecessors : [];
+    const { launch, succeed } = this.#options;
+    const child = this.watch(predecessor ? succeed(predecessor) : launch(siblings));
     child.attach().catch((error: unknown) => this.#logger.error(error, 'cannot attach'));
     return child;
   }
@@ -281,7 +282,8 @@ export class ChildHandle {
     const { role } = this.declaration;
     const predecessor = this.#child;
     if (predecessor === undefined || (role !== Role.register && role !== Role.gateway)) {
-      await (await this.replace(readyTimeoutMs, gracefulStop(stopTimeoutMs))).left;
+      const stop = gracefulStop(stopTimeoutMs);
+      await (await this.replace({ readyTimeoutMs, stop })).left;
       return;
     }
     this.#child = undefined;

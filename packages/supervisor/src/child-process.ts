@@ -11,6 +11,7 @@ import {
   type ProcessLog,
   type RoleRuntime,
   type StopOptions,
+  type SuccessorChannel,
 } from '@gatewayworker/core';
 import type { ChildAssignment } from './child-assignment.ts';
 import { describeFailure } from './child-failure.ts';
@@ -20,11 +21,11 @@ import {
   type ChildIdentity,
   type ChildOrder,
   childProtocol,
-  type LaunchOrder,
   OnMasterExit,
   parseChildOrder,
 } from './child-protocol.ts';
 import { childSocketPath, placeKey } from './child-socket.ts';
+import { handoverMs } from './child-stop.ts';
 import { ControlServer, type SendPart } from './control-server.ts';
 import { hashDeclaration } from './declaration-hash.ts';
 import { launchProcess, listeningMessage } from './launched-process.ts';
@@ -33,6 +34,7 @@ import { describeProcess, type ProcessDeclaration, Role } from './process-declar
 import { ProcessSampler } from './process-sampler.ts';
 import { removeRunDirectory } from './run-directory.ts';
 import { RunFiles } from './run-files.ts';
+import { predecessorChannel } from './succession-channels.ts';
 
 /**
  * Runs one declaration in this process until a stop order or a signal.
@@ -54,10 +56,14 @@ export async function runChildProcess(
 const maxOrderCharacters = 4 * 1_048_576;
 /** Time to log what was not finished when the time of a stop is over, in milliseconds. */
 const exitMarginMs = 1_000;
+/** Time that a master has to stop a process that has handed over its work, in milliseconds. */
+const leaveMs = 5_000;
 /** Time to tell the master why the process ends after an error, in milliseconds. */
 const failMs = 2_000;
 /** Time that a master has to attach to a process that fails at once, in milliseconds. */
 const attachMs = 1_000;
+
+type SpawnOrder = Extract<ChildOrder, { command: typeof ChildCommand.spawn }>;
 
 class ChildProcess {
   readonly #assignment: ChildAssignment;
@@ -163,6 +169,7 @@ class ChildProcess {
         logger: this.#logger,
         descriptors: this.#descriptors,
         openSocket: (address) => this.#sockets.openOwn(address),
+        predecessor: this.#assignment.isSuccessor ? predecessorChannel() : undefined,
       });
       await this.#runtime.start();
       // A `listen()` that the runtime has not waited for fails in this turn of the event loop.
@@ -201,7 +208,7 @@ class ChildProcess {
         (await import('node:inspector')).close();
         return null;
       case ChildCommand.spawn:
-        return await this.#spawnSibling(order.launch, order.expiresAt, sendPart);
+        return await this.#spawnSibling(order, sendPart);
       default:
         return order satisfies never;
     }
@@ -264,10 +271,12 @@ class ChildProcess {
   }
 
   async #spawnSibling(
-    launch: LaunchOrder,
-    expiresAt: number,
+    { launch, expiresAt, isSuccessor }: SpawnOrder,
     sendPart: SendPart,
   ): Promise<unknown> {
+    if (isSuccessor && (this.#runtime?.handOver === undefined || !this.#isStarted)) {
+      throw new GatewayWorkerError('GW_ERR_PHASE', 'it cannot hand over');
+    }
     if (this.#ending || !this.#sockets.isSharing || Date.now() > expiresAt) {
       throw new GatewayWorkerError('GW_ERR_PHASE', 'it has no listening socket to share');
     }
@@ -275,14 +284,30 @@ class ChildProcess {
     const output = this.#assignment.logToStdout ? 1 : 'ignore';
     const sibling = launchProcess(launch, {
       stdio: ['ignore', output, output, 'ipc'],
-      sockets: this.#sockets,
+      ...{ isSuccessor, sockets: this.#sockets },
       scope: '',
       print: () => {},
     });
     await sendPart({ pid: sibling.pid });
     void sibling.listening.then((isListening) => sendPart({ isListening }));
+    if (sibling.channel !== undefined) void this.#handOver(sibling.channel);
     const { code, signal } = await sibling.exited;
     return { code, signal };
+  }
+
+  /** Ends this process once its successor has its work; until then it goes on as if there were none. */
+  async #handOver(channel: SuccessorChannel): Promise<void> {
+    try {
+      await this.#runtime?.handOver?.(channel);
+    } catch (error) {
+      this.#logger.warn(error, 'not handed over');
+      return;
+    }
+    this.#ending = true;
+    const { stopTimeoutMs: timeoutMs } = this.#assignment;
+    const stop = { isGraceful: true, timeoutMs, drainMs: handoverMs };
+    // The master stops it once it knows that the successor is ready. There may be no master.
+    setTimeout(() => void this.#stop(stop), leaveMs);
   }
 
   #reopenLog(): void {

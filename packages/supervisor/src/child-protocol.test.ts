@@ -27,7 +27,7 @@ test('child protocol: reads back every order', () => {
     { command: 'connections' },
     { command: 'reopenLog' },
     { command: 'closeInspector' },
-    { command: 'spawn', launch, expiresAt: 1 },
+    { command: 'spawn', launch, expiresAt: 1, isSuccessor: true },
   ];
   expect(orders.map(parseChildOrder)).toEqual(orders);
 });

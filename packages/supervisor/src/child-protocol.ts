@@ -1,5 +1,5 @@
 import type { RoleStatus, StopOptions, WireError } from '@gatewayworker/core';
-import { readField, readFields, readNumber, readString } from './json-value.ts';
+import { readBoolean, readField, readFields, readNumber, readString } from './json-value.ts';
 import { Role } from './process-declaration.ts';
 
 /** Orders of a master to a process, over the control socket of that process. */
@@ -22,7 +22,8 @@ export const ChildCommand = {
   closeInspector: 'closeInspector',
   /**
    * Starts another process of the same declaration, which shares the listening sockets. Has `{ pid }` and, once
-   * its control socket is open, `{ isListening }` for parts; answers `{ code, signal }` at its end.
+   * its control socket is open, `{ isListening }` for parts; answers `{ code, signal }` at its end. A process that
+   * gets a successor hands its work over to that one, and ends.
    */
   spawn: 'spawn',
 } as const;
@@ -65,6 +66,8 @@ export type ChildOrder =
       readonly launch: LaunchOrder;
       /** Deadline of the master, in milliseconds since 1970. */
       readonly expiresAt: number;
+      /** Whether it is to take over from the process that starts it. */
+      readonly isSuccessor: boolean;
     };
 
 /** Which process it is. */
@@ -137,7 +140,9 @@ export function parseChildOrder(value: unknown): ChildOrder | undefined {
     case ChildCommand.spawn: {
       const launch = parseLaunch(readField(value, 'launch'));
       const expiresAt = readNumber(value, 'expiresAt');
-      return launch && expiresAt !== undefined ? { command, launch, expiresAt } : undefined;
+      const isSuccessor = readBoolean(value, 'isSuccessor') ?? false;
+      if (launch === undefined || expiresAt === undefined) return undefined;
+      return { command, launch, expiresAt, isSuccessor };
     }
     default:
       return { command };

@@ -1,7 +1,17 @@
-import { GatewayWorkerError, toWire } from '@gatewayworker/core';
+import { GatewayWorkerError, type StopOptions, toWire } from '@gatewayworker/core';
 import type { ChildReport } from './child-protocol.ts';
 import { lastStackMs } from './child-stop.ts';
 import type { ChildEnd, RunningChild } from './running-child.ts';
+
+/** How a process is replaced. */
+export interface ReplaceOptions {
+  /** Time that the successor has. */
+  readonly readyTimeoutMs: number;
+  /** How the predecessor ends. */
+  readonly stop: StopOptions;
+  /** Whether the successor takes over from the predecessor, which starts it itself. @default false */
+  readonly isHandover?: boolean;
+}
 
 /** A process that took the place of another one. */
 export interface Replacement {

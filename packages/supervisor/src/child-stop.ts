@@ -15,6 +15,9 @@ export function gracefulStop(timeoutMs: number): StopOptions {
   return { isGraceful: true, timeoutMs, drainMs: 0 };
 }
 
+/** Time that a process has to move its clients to a successor that has taken over, in milliseconds. */
+export const handoverMs = 60_000;
+
 /** What can be stopped. */
 export interface StoppableChild {
   /** Resolves once the process is gone. */

@@ -7,6 +7,7 @@ import {
   readNumber,
   readString,
 } from './json-value.ts';
+import { ReloadKind } from './reload.ts';
 
 /** What the command line asks of a running master; one JSON line each, over the control socket. */
 export const ControlCommand = {
@@ -34,8 +35,9 @@ export type ControlCommand = (typeof ControlCommand)[keyof typeof ControlCommand
 /** A command with what it needs. */
 export type ControlOrder =
   | {
-      readonly command: Exclude<ControlCommand, 'stop' | 'drain' | 'undrain'>;
+      readonly command: Exclude<ControlCommand, 'stop' | 'reload' | 'drain' | 'undrain'>;
     }
+  | { readonly command: typeof ControlCommand.reload; readonly kind: ReloadKind }
   | { readonly command: typeof ControlCommand.stop; readonly isGraceful: boolean }
   | {
       readonly command: typeof ControlCommand.drain;
@@ -85,6 +87,10 @@ export function parseControlOrder(value: unknown): ControlOrder | undefined {
       return undefined;
     case ControlCommand.stop:
       return { command, isGraceful: readBoolean(value, 'isGraceful') ?? false };
+    case ControlCommand.reload: {
+      const kind = Object.values(ReloadKind).find((known) => known === readString(value, 'kind'));
+      return { command, kind: kind ?? ReloadKind.workers };
+    }
     case ControlCommand.drain: {
       const drainMs = readNumber(value, 'drainMs');
       const gateway = readString(value, 'gateway');

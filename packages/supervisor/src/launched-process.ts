@@ -1,9 +1,10 @@
 import { fork, type StdioOptions } from 'node:child_process';
-import { toWire } from '@gatewayworker/core';
+import { type SuccessorChannel, toWire } from '@gatewayworker/core';
 import { ChildOutput } from './child-output.ts';
 import type { ChildFailure, LaunchOrder } from './child-protocol.ts';
 import { readString } from './json-value.ts';
 import type { ListeningSockets } from './listening-sockets.ts';
+import { successorChannel, successorStdio } from './succession-channels.ts';
 
 /** How a process ended; neither code nor signal is known of one that another master started. */
 export interface ChildExit {
@@ -21,6 +22,8 @@ export interface ChildExit {
 /** What the parent of a process needs. */
 export interface LaunchContext {
   readonly stdio: StdioOptions;
+  /** Whether it takes over from this process. @default false */
+  readonly isSuccessor?: boolean;
   readonly sockets: ListeningSockets;
   /** See `ListeningSockets.serve`. */
   readonly scope: string;
@@ -37,6 +40,8 @@ export interface LaunchedProcess {
   /** Resolves once it is gone and what it printed has been read. */
   readonly exited: Promise<ChildExit>;
   readonly output: ChildOutput;
+  /** The way to it, if it is the successor of this process. */
+  readonly channel: SuccessorChannel | undefined;
   /** See `ListeningSockets.release`. */
   releaseSockets(): void;
   kill(): void;
@@ -51,7 +56,8 @@ const outputGraceMs = 500;
 /** Starts a process; `exited` has its failures. */
 export function launchProcess(order: LaunchOrder, context: LaunchContext): LaunchedProcess {
   const { execPath, execArgv, startFile, args, cwd, env } = order;
-  const { stdio, sockets, scope, print } = context;
+  const { sockets, scope, print, isSuccessor = false } = context;
+  const stdio = isSuccessor ? successorStdio(context.stdio) : context.stdio;
   const child = fork(startFile, args, { execPath, execArgv: [...execArgv], cwd, env, stdio });
   sockets.serve(child, scope);
   child.stdout?.setEncoding('utf8').on('data', print);
@@ -79,6 +85,7 @@ export function launchProcess(order: LaunchOrder, context: LaunchContext): Launc
   });
   return {
     ...{ pid: child.pid, listening, exited, output },
+    channel: isSuccessor ? successorChannel(child, exited) : undefined,
     releaseSockets: () => void sockets.release(child),
     kill: () => void child.kill('SIGKILL'),
   };

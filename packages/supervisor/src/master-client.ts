@@ -7,7 +7,7 @@ import { type DrainStep, parseDrainStep, parseUndrainStep, type UndrainStep } fr
 import { type HealthReport, parseHealthReport } from './health-report.ts';
 import { readField, readFields, readNumber } from './json-value.ts';
 import { readPidFile } from './pid-file.ts';
-import { parseReloadStep, type ReloadStep } from './reload.ts';
+import { parseReloadStep, type ReloadKind, type ReloadStep } from './reload.ts';
 import { controlPath } from './run-directory.ts';
 import { parseStatusReport, type StatusReport } from './status-report.ts';
 
@@ -64,9 +64,10 @@ export function requestStop(pidFile: string, isGraceful: boolean): Promise<numbe
  */
 export function requestReload(
   pidFile: string,
+  kind: ReloadKind,
   onStep: (step: ReloadStep) => void,
 ): Promise<number | undefined> {
-  const order = { command: ControlCommand.reload } as const;
+  const order = { command: ControlCommand.reload, kind } as const;
   return requestAnswer(pidFile, order, parsePid, (part) =>
     onStep(assertAnswer(parseReloadStep(part))),
   );

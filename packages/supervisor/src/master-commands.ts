@@ -8,7 +8,7 @@ import { type DrainStep, findGateways, type UndrainStep } from './drain.ts';
 import type { ResolvedRunOptions } from './options.ts';
 import { stopOrder } from './process-declaration.ts';
 import { ProcessSampler } from './process-sampler.ts';
-import type { ReloadStep } from './reload.ts';
+import type { ReloadKind, ReloadStep } from './reload.ts';
 import { ProcessState, type ProcessStatus, type StatusReport } from './status-report.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -22,7 +22,7 @@ export interface CommandedMaster {
   /** Lines that the master has dropped. */
   readonly droppedLines: () => number;
   stop(reason: string, isGraceful: boolean): Promise<void>;
-  reload(reason: string, onStep: (step: ReloadStep) => void): Promise<void>;
+  reload(reason: string, onStep: (step: ReloadStep) => void, kind: ReloadKind): Promise<void>;
   /** Whether `start -d` has made it. */
   readonly isDaemon: boolean;
   /** Ends the master without its processes once the answer has been sent. */
@@ -59,7 +59,7 @@ export class MasterCommands {
         return { pid: process.pid, timeoutMs };
       }
       case ControlCommand.reload:
-        await this.#master.reload('the reload command', (step) => void sendPart(step));
+        await this.#reload(order.kind, sendPart);
         return { pid: process.pid };
       case ControlCommand.connections:
         return { missing: await this.#listConnections(sendPart) };
@@ -93,6 +93,10 @@ export class MasterCommands {
       }
     });
     return (await Promise.all(lists)).flat();
+  }
+
+  async #reload(kind: ReloadKind, sendPart: SendPart): Promise<void> {
+    await this.#master.reload('the reload command', (step) => void sendPart(step), kind);
   }
 
   async #drain(gateway: string | undefined, drainMs: number, sendPart: SendPart): Promise<void> {

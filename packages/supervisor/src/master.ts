@@ -19,7 +19,7 @@ import { healthAddress, type ResolvedRunOptions } from './options.ts';
 import { readPidFile, removePidFile, writePidFile } from './pid-file.ts';
 import type { ProcessDeclaration } from './process-declaration.ts';
 import { ProcessFailedError } from './process-failed-error.ts';
-import { alreadyReloading, type ReloadStep, reloadProcesses } from './reload.ts';
+import { alreadyReloading, ReloadKind, type ReloadStep, reloadProcesses } from './reload.ts';
 import { controlPath } from './run-directory.ts';
 import { keepRunFiles, type RunFiles } from './run-files.ts';
 import { handleMasterSignals } from './signals.ts';
@@ -98,7 +98,7 @@ export class Master {
       isStopping: () => this.#stopping !== undefined,
       droppedLines: () => this.#log.dropped,
       stop: (reason, isGraceful) => this.stop(reason, isGraceful),
-      reload: (reason, onStep) => this.reload(reason, onStep),
+      reload: (...how) => this.reload(...how),
       isDaemon: !options.logToStdout,
       leave: () => this.#leave(),
     });
@@ -185,15 +185,20 @@ export class Master {
   }
 
   /**
-   * Replaces the processes that run the application's code by new ones, one after another.
+   * Replaces processes by new ones, one after another.
    *
+   * @param kind - which: those that run the application's code, or gateways @default 'workers'
    * @throws {GW_ERR_PHASE} when it is not fully started, is being stopped, or reloads already
    * @throws {GW_ERR_PROCESS_FAILED} when a new process does not become ready; the old one keeps running
    */
-  async reload(reason: string, onStep: (step: ReloadStep) => void = () => {}): Promise<void> {
+  async reload(
+    reason: string,
+    onStep: (step: ReloadStep) => void = () => {},
+    kind: ReloadKind = ReloadKind.workers,
+  ): Promise<void> {
     this.#supervisor.assertRunning('reload');
     if (this.#reloading !== undefined) throw alreadyReloading();
-    this.#reloading = this.#replaceAll(reason, onStep).finally(() => {
+    this.#reloading = this.#replaceAll(reason, onStep, kind).finally(() => {
       this.#reloading = undefined;
     });
     await this.#reloading;
@@ -272,10 +277,16 @@ export class Master {
     });
   }
 
-  async #replaceAll(reason: string, onStep: (step: ReloadStep) => void): Promise<void> {
+  async #replaceAll(
+    reason: string,
+    onStep: (step: ReloadStep) => void,
+    kind: ReloadKind,
+  ): Promise<void> {
     try {
-      this.#logger.info({ reason }, 'reloading');
-      await reloadProcesses(this.#supervisor.replaceable, this.#options, onStep);
+      this.#logger.info({ reason, kind }, 'reloading');
+      const { gateways, replaceable } = this.#supervisor;
+      const handles = kind === ReloadKind.gateways ? gateways : replaceable;
+      await reloadProcesses(handles, kind, this.#options, onStep);
       this.#logger.info('reloaded');
     } catch (thrown) {
       const error = describeFully(thrown);

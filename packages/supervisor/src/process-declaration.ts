@@ -1,4 +1,10 @@
-import type { DescriptorReserve, Logger, OpenSocket, RoleRuntime } from '@gatewayworker/core';
+import type {
+  DescriptorReserve,
+  Logger,
+  OpenSocket,
+  PredecessorChannel,
+  RoleRuntime,
+} from '@gatewayworker/core';
 
 /** What a process does. */
 export const Role = {
@@ -34,6 +40,8 @@ export interface ProcessContext {
   readonly descriptors: DescriptorReserve;
   /** Opens a socket to listen on, which all processes of the declaration share. */
   readonly openSocket: OpenSocket;
+  /** The way from the process that this one takes over from; `undefined` when there is none. */
+  readonly predecessor: PredecessorChannel | undefined;
 }
 
 /** A group of like processes, as a start file declares it. */

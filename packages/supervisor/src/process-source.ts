@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { toWire } from '@gatewayworker/core';
 import type { ChildOutput } from './child-output.ts';
 import { ChildCommand, type LaunchOrder } from './child-protocol.ts';
 import { ControlClient } from './control-client.ts';
@@ -76,16 +77,19 @@ export function launchBeside(
   {
     socketPathOf,
     launchHere,
+    isSuccessor = false,
   }: {
     readonly socketPathOf: SocketPathOf;
     readonly launchHere: () => ProcessSource;
+    /** Whether it is to take over from the process that starts it. @default false */
+    readonly isSuccessor?: boolean;
   },
 ): ProcessSource {
   let source: ProcessSource | undefined;
   let isKilled = false;
   const choose = async (): Promise<ProcessSource> => {
     for (const sibling of siblings) {
-      source = await requestSibling(sibling, launch, socketPathOf);
+      source = await requestSibling(sibling, { launch, isSuccessor }, socketPathOf);
       if (source !== undefined) break;
     }
     source ??= launchHere();
@@ -113,10 +117,22 @@ export function launchBeside(
   };
 }
 
+/** A process that could not be made. */
+export function failedProcess(error: Error): ProcessSource {
+  const exit: ChildExit = { code: null, signal: null, failure: { error: toWire(error) } };
+  return {
+    ...{ pid: undefined, socketPath: undefined, output: undefined },
+    connected: Promise.resolve(undefined),
+    exited: Promise.resolve(exit),
+    releaseSockets() {},
+    kill() {},
+  };
+}
+
 /** Resolves with the process once it is made; `undefined` when the sibling cannot, or does not answer. */
 function requestSibling(
   sibling: ControlClient,
-  launch: LaunchOrder,
+  what: { readonly launch: LaunchOrder; readonly isSuccessor: boolean },
   socketPathOf: SocketPathOf,
 ): Promise<ProcessSource | undefined> {
   return new Promise((resolve) => {
@@ -127,7 +143,7 @@ function requestSibling(
     const listening = new Promise<void>((settle) => {
       onListening = settle;
     });
-    const order = { command: ChildCommand.spawn, launch, expiresAt } as const;
+    const order = { command: ChildCommand.spawn, ...what, expiresAt } as const;
     const ended = sibling.request(order, Number.POSITIVE_INFINITY, (part) => {
       if (readBoolean(part, 'isListening') === true) onListening();
       pid ??= readNumber(part, 'pid');

@@ -1,5 +1,6 @@
 import { GatewayWorkerError } from '@gatewayworker/core';
 import type { ChildHandle } from './child-handle.ts';
+import { handoverMs } from './child-stop.ts';
 import { readNumber, readString } from './json-value.ts';
 
 /** A step of a reload, for the command that waits for it. */
@@ -16,6 +17,15 @@ export type ReloadStep =
   /** The predecessor had not finished at the deadline. */
   | { readonly step: 'killed'; readonly process: string; readonly oldPid: number };
 
+/** What a reload replaces. */
+export const ReloadKind = {
+  /** Business workers and other workers, whose predecessors finish what they have. */
+  workers: 'workers',
+  /** Gateways, which hand their clients over. */
+  gateways: 'gateways',
+} as const;
+export type ReloadKind = (typeof ReloadKind)[keyof typeof ReloadKind];
+
 /** Times of a reload. */
 export interface ReloadTimes {
   readonly readyTimeoutMs: number;
@@ -31,13 +41,17 @@ export interface ReloadTimes {
  */
 export async function reloadProcesses(
   handles: readonly ChildHandle[],
+  kind: ReloadKind,
   { readyTimeoutMs, stopTimeoutMs }: ReloadTimes,
   onStep: (step: ReloadStep) => void,
 ): Promise<void> {
-  const stop = { isGraceful: true, timeoutMs: stopTimeoutMs, drainMs: 0 };
+  const isHandover = kind === ReloadKind.gateways;
+  const drainMs = isHandover ? handoverMs : 0;
+  const stop = { isGraceful: true, timeoutMs: stopTimeoutMs, drainMs };
   for (const handle of handles) {
     const process = handle.label;
-    const { oldPid, newPid, afterMs, left } = await handle.replace(readyTimeoutMs, stop);
+    const replacement = await handle.replace({ readyTimeoutMs, stop, isHandover });
+    const { oldPid, newPid, afterMs, left } = replacement;
     onStep({ step: 'replaced', process, oldPid, newPid, afterMs });
     if ((await left) && oldPid !== null) onStep({ step: 'killed', process, oldPid });
   }

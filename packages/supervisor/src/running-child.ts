@@ -101,6 +101,11 @@ export class RunningChild {
     return this.#readyReport;
   }
 
+  /** Its control connection, once it is open. */
+  get client(): ControlClient | undefined {
+    return this.#client;
+  }
+
   /** Its control connection when it is the child of another process, which may be gone; else `undefined`. */
   get foreignClient(): ControlClient | undefined {
     return this.#source.output === undefined && this.#hasMaster ? this.#client : undefined;

@@ -1,25 +1,13 @@
-import inspector from 'node:inspector';
-import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayWorkerError, type Logger, type StopOptions, toError } from '@gatewayworker/core';
-import { type ChildAssignment, childVariable } from './child-assignment.ts';
-import { childFlags } from './child-flags.ts';
 import { ChildHandle } from './child-handle.ts';
-import {
-  type ChildIdentity,
-  childProtocol,
-  type LaunchOrder,
-  type OnMasterExit,
-} from './child-protocol.ts';
-import { childSocketPath, placeKey } from './child-socket.ts';
+import { ChildLauncher, type LaunchOptions } from './child-launcher.ts';
+import { type ChildIdentity, childProtocol } from './child-protocol.ts';
+import { placeKey } from './child-socket.ts';
 import { gracefulStop } from './child-stop.ts';
 import { hashDeclaration } from './declaration-hash.ts';
-import type { GatewayProcess } from './drain.ts';
 import { type FoundProcess, findProcesses } from './found-processes.ts';
 import type { ProcessHealth } from './health-report.ts';
-import { launchProcess } from './launched-process.ts';
-import { ListeningSockets } from './listening-sockets.ts';
-import type { ResolvedRunOptions } from './options.ts';
 import {
   describeProcess,
   type ProcessDeclaration,
@@ -27,24 +15,13 @@ import {
   startOrder,
   stopOrder,
 } from './process-declaration.ts';
-import { launchBeside, ownProcess, type ProcessSource } from './process-source.ts';
 import { RunningChild } from './running-child.ts';
 import { describeStart, type StartReport } from './start-report.ts';
 import { describeReasons, type ProcessStatus } from './status-report.ts';
-import { existingDirectory, workingDirectory } from './working-directory.ts';
 
-/** What a supervisor needs to make its children. */
-export interface SupervisorOptions extends Omit<ResolvedRunOptions, 'onMasterExit'> {
-  readonly onMasterExit: OnMasterExit;
-  /** Version of the package. */
-  readonly version: string;
-  /** Variables that children get. */
-  readonly env: Readonly<Record<string, string | undefined>>;
+/** What a supervisor needs. */
+export interface SupervisorOptions extends LaunchOptions {
   readonly logger: Logger;
-  /** Whether children log to the standard output as well as to the log file. */
-  readonly logToStdout: boolean;
-  /** Gets what children print and the terminal does not show by itself. */
-  readonly printChildOutput: (text: string) => void;
 }
 
 const statusTimeoutMs = 1_000;
@@ -62,11 +39,9 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #declarations: readonly ProcessDeclaration[];
   readonly #handles: readonly ChildHandle[];
-  readonly #sockets = new ListeningSockets();
+  readonly #launcher: ChildLauncher;
   /** Running processes that the start file does not declare. */
   readonly #surplus = new Map<RunningChild, Role>();
-  /** Of the start; it may be removed later. */
-  readonly #workingDirectory: string;
   readonly #warnings: string[] = [];
   readonly #failures: string[] = [];
   #attached = 0;
@@ -75,7 +50,7 @@ export class Supervisor {
 
   constructor(declarations: readonly ProcessDeclaration[], options: SupervisorOptions) {
     this.#options = options;
-    this.#workingDirectory = workingDirectory(options.startFile);
+    this.#launcher = new ChildLauncher(options);
     this.#declarations = declarations;
     this.#handles = declarations.flatMap((declaration, index) =>
       Array.from({ length: declaration.count }, (_, id) =>
@@ -105,7 +80,7 @@ export class Supervisor {
   }
 
   /** The gateway processes, in the order of their declarations. */
-  get gateways(): readonly GatewayProcess[] {
+  get gateways(): readonly ChildHandle[] {
     return this.#ofRole(Role.gateway);
   }
 
@@ -327,12 +302,9 @@ export class Supervisor {
   }
 
   #createHandle(index: number, declaration: ProcessDeclaration, id: number): ChildHandle {
-    const { logFile, logToStdout, logLevel, stopTimeoutMs, pidFile } = this.#options;
-    const { logger, onMasterExit, readyTimeoutMs } = this.#options;
+    const { stopTimeoutMs, logger, onMasterExit, readyTimeoutMs } = this.#options;
     const { role, name } = declaration;
-    const log = { logFile, logToStdout, logLevel };
-    const end = { stopTimeoutMs, pidFile, onMasterExit };
-    const assignment = { declaration: index, role, name, id, ...log, ...end };
+    const place = { declaration: index, role, name, id };
     return new ChildHandle({
       declaration,
       id,
@@ -340,53 +312,12 @@ export class Supervisor {
       stopTimeoutMs,
       readyTimeoutMs,
       onMasterExit,
-      launch: (siblings) => this.#launch(assignment, siblings),
+      launch: (siblings) => this.#launcher.launch(place, siblings),
+      succeed: (predecessor) => this.#launcher.succeed(place, predecessor),
       siblings: () =>
         this.#handles.flatMap((handle) =>
           handle.declaration === declaration && handle.id !== id ? handle.current : [],
         ),
     });
-  }
-
-  /** Starts a process, beside one that has the listening sockets where this master has none of them. */
-  #launch(
-    assignment: Omit<ChildAssignment, 'printsAlone'>,
-    siblings: readonly RunningChild[],
-  ): ProcessSource {
-    const { pidFile } = this.#options;
-    const { role, name, id } = assignment;
-    const place = placeKey(role, name, id);
-    const socketPathOf = (pid: number) => childSocketPath(pidFile, place, pid);
-    const launchHere = () =>
-      ownProcess(
-        launchProcess(this.#describeLaunch({ ...assignment, printsAlone: false }), {
-          // What a daemon's children print has to follow the log file when that is moved away.
-          stdio: assignment.logToStdout
-            ? ['inherit', 'inherit', 'pipe', 'ipc']
-            : ['ignore', 'pipe', 'pipe', 'ipc'],
-          sockets: this.#sockets,
-          scope: describeProcess(role, name, 0),
-          print: this.#options.printChildOutput,
-        }),
-        socketPathOf,
-      );
-    const clients = siblings.flatMap(({ foreignClient }) => foreignClient ?? []);
-    const isSharing = role === Role.gateway || role === Role.worker;
-    if (!isSharing || clients.length === 0) return launchHere();
-    const launch = this.#describeLaunch({ ...assignment, printsAlone: true });
-    return launchBeside(clients, launch, { socketPathOf, launchHere });
-  }
-
-  #describeLaunch(assignment: ChildAssignment): LaunchOrder {
-    const { startFile } = this.#options;
-    return {
-      execPath: process.execPath,
-      execArgv: childFlags(process.execArgv, inspector.url() !== undefined),
-      startFile,
-      // The arguments name the process in `ps`; the child reads its assignment from the variable.
-      args: [assignment.role, assignment.name, `#${assignment.id}`],
-      cwd: existingDirectory(this.#workingDirectory, dirname(startFile)),
-      env: { ...this.#options.env, [childVariable]: JSON.stringify(assignment) },
-    };
   }
 }

@@ -1,20 +1,30 @@
 import { basename } from 'node:path';
 import { GatewayWorkerError } from '@gatewayworker/core';
-import { formatReloadStep, Role, requestReload } from '@gatewayworker/supervisor';
+import { formatReloadStep, ReloadKind, Role, requestReload } from '@gatewayworker/supervisor';
 import { exitAfterPrinting, print } from '../terminal.ts';
 import { askRunning, type CommandContext } from './command-context.ts';
 
+/** Options of the command. */
+export interface ReloadFlags {
+  /** Whether gateways are replaced, and not what runs the application's code. */
+  readonly gateways?: boolean;
+}
+
 /**
- * Replaces the processes that run the application's code, one after another; answers the exit code.
+ * Replaces the processes that run the application's code, or the gateways, one after another; answers the exit code.
  *
  * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when nothing runs
  * @throws {GW_ERR_PHASE} when it is starting, stopping or reloading
  * @throws {GW_ERR_PROCESS_FAILED} when a new process does not become ready; the old one keeps running
  */
-export async function reload(context: CommandContext): Promise<number> {
+export async function reload(
+  context: CommandContext,
+  { gateways = false }: ReloadFlags,
+): Promise<number> {
   const { options, declared } = context;
+  const kind = gateways ? ReloadKind.gateways : ReloadKind.workers;
   const labels = declared
-    .filter(({ role }) => role === Role.businessWorker || role === Role.worker)
+    .filter(({ role }) => rolesOf[kind].includes(role))
     .map(({ name, count }) => `${name} #${count - 1}`.length);
   const width = Math.max(0, ...labels);
   let replaced = 0;
@@ -27,7 +37,7 @@ export async function reload(context: CommandContext): Promise<number> {
   try {
     await askRunning(context, {
       master: (pidFile) =>
-        requestReload(pidFile, (step) => {
+        requestReload(pidFile, kind, (step) => {
           if (step.step === 'replaced') replaced += 1;
           print(`${formatReloadStep(step, width)}\n`);
         }),
@@ -40,10 +50,16 @@ export async function reload(context: CommandContext): Promise<number> {
   if (replaced > 0) print('Reloaded.\n');
   else
     print(
-      `Nothing to reload: ${basename(options.startFile)} declares no BusinessWorker and no Worker.\n`,
+      `Nothing to reload: ${basename(options.startFile)} declares ${gateways ? 'no Gateway' : 'no BusinessWorker and no Worker'}.\n`,
     );
   return 0;
 }
+
+/** What each kind replaces. */
+const rolesOf: Readonly<Record<ReloadKind, readonly Role[]>> = {
+  [ReloadKind.workers]: [Role.businessWorker, Role.worker],
+  [ReloadKind.gateways]: [Role.gateway],
+};
 
 /** Says what the failure has left behind. */
 function toReloadError(error: unknown, replaced: number): unknown {

@@ -1,0 +1,203 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { type ProcessStatus, requestStatus } from '@gatewayworker/supervisor';
+import {
+  type CommandResult,
+  eventually,
+  freePorts,
+  isAlive,
+  openClient,
+  runCommand,
+  type TemporaryFolder,
+  type TestClient,
+  temporaryFolder,
+} from '@gatewayworker/testing';
+import { expect, onTestFinished } from 'vitest';
+import { patience } from './conversation.ts';
+
+const events = `
+import { appendFileSync } from 'node:fs';
+import { gateway } from 'gatewayworker';
+
+const note = (line) => appendFileSync(new URL('./notes.txt', import.meta.url), line + '\\n');
+
+export class Events {
+  onConnect(clientId, ctx) {
+    note('connect ' + clientId);
+    gateway.joinGroup(clientId, 'room');
+    ctx.send('here ' + clientId);
+  }
+
+  onMessage(clientId, message, ctx) {
+    const [word, to, text] = message.split(' ');
+    if (word === 'bind') gateway.bindUid(clientId, to);
+    if (word === 'bind') ctx.send('bound');
+    if (word === 'count') {
+      const last = ctx.session?.last ?? 0;
+      ctx.session = { last: Number(to) };
+      ctx.send('count ' + last + ' ' + to);
+    }
+    if (word === 'room') gateway.sendToGroup('room', 'room ' + ctx.uid + ' ' + to);
+    if (word === 'uid') gateway.sendToUid(to, 'uid ' + ctx.uid + ' ' + text);
+    if (word === 'all') gateway.getAllClientIdCount().then((count) => ctx.send('all ' + count));
+  }
+
+  onClose(clientId, ctx) { note('close ' + clientId + ' ' + ctx.closed.by); }
+}
+`;
+
+/** A cluster with a gateway for websockets, one for websockets with compression, and one for lines. */
+export interface MovingCluster {
+  readonly folder: TemporaryFolder;
+  readonly ports: { readonly web: number; readonly deflate: number; readonly text: number };
+  command(...args: string[]): Promise<CommandResult>;
+  status(): Promise<readonly ProcessStatus[]>;
+  /** What the application has noted, one line for each `connect <id>` and `close <id> <by>`. */
+  notes(): string[];
+  log(): string;
+}
+
+/** Starts one in the background; whatever it leaves behind is killed after the test. */
+export async function startMovingCluster(): Promise<MovingCluster> {
+  const [register = 0, web = 0, deflate = 0, text = 0, ...inner] = await freePorts(7);
+  const folder = await temporaryFolder('moving');
+  onTestFinished(folder.dispose);
+  await folder.write('events.js', events);
+  await folder.write('notes.txt', '');
+  const file = await folder.write(
+    'start.js',
+    `import { existsSync } from 'node:fs';
+import { BusinessWorker, Gateway, Register, run } from 'gatewayworker';
+const registerAddress = '127.0.0.1:${register}';
+const isBroken = existsSync(new URL('./broken', import.meta.url));
+if (isBroken && process.argv[2] === 'gateway') throw new Error('no settings');
+new Register({ listen: registerAddress });
+new Gateway({ name: 'web', listen: 'websocket://127.0.0.1:${web}', startPort: ${inner[0]}, registerAddress });
+new Gateway({ name: 'deflate', listen: 'websocket://127.0.0.1:${deflate}', perMessageDeflate: true, startPort: ${inner[1]}, registerAddress });
+new Gateway({ name: 'text', listen: 'text://127.0.0.1:${text}', startPort: ${inner[2]}, registerAddress });
+new BusinessWorker({ name: 'brain', count: 2, eventHandler: new URL('./events.js', import.meta.url), registerAddress });
+run({ stopTimeoutMs: 10_000, readyTimeoutMs: 60_000 });
+`,
+  );
+  const pids = new Set<number>();
+  const command = (...args: string[]) => runCommand(file, args, { timeoutMs: 120_000 });
+  const cluster: MovingCluster = {
+    ...{ folder, command, ports: { web, deflate, text } },
+    async status() {
+      const report = await requestStatus(`${folder.path}/start.pid`);
+      if (report === undefined) throw new Error('no master answers');
+      for (const { pid } of report.processes) if (pid !== null) pids.add(pid);
+      return report.processes;
+    },
+    notes: () =>
+      readFileSync(`${folder.path}/notes.txt`, 'utf8')
+        .split('\n')
+        .filter((line) => line !== ''),
+    log: () => readFileSync(`${folder.path}/start.log`, 'utf8'),
+  };
+  onTestFinished(async () => {
+    await command('stop').catch(() => undefined);
+    for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  });
+  expect(await command('start', '-d', '--wait', '50')).toMatchObject({ exitCode: 0, stderr: '' });
+  await cluster.status();
+  return cluster;
+}
+
+/** A client that talks, whatever its protocol: its numbered messages must be answered once each, in order. */
+export class Talker {
+  readonly heard: string[] = [];
+  readonly #send: (text: string) => void;
+  readonly #isOpen: () => boolean;
+  sent = 0;
+
+  constructor(send: (text: string) => void, isOpen: () => boolean) {
+    this.#send = send;
+    this.#isOpen = isOpen;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen();
+  }
+
+  /** What it is called by the application. */
+  get clientId(): string {
+    return this.heard.find((text) => text.startsWith('here '))?.slice(5) ?? '';
+  }
+
+  say(text: string): void {
+    this.#send(text);
+  }
+
+  count(): void {
+    this.sent += 1;
+    this.say(`count ${this.sent}`);
+  }
+
+  /** Messages that begin so. */
+  heardOf(word: string): string[] {
+    return this.heard.filter((text) => text.startsWith(`${word} `));
+  }
+
+  /** Throws unless every numbered message was answered once, in order, with the session of the one before. */
+  expectAllCounted(): void {
+    const expected = Array.from({ length: this.sent }, (_, index) => `count ${index} ${index + 1}`);
+    expect(this.heardOf('count')).toEqual(expected);
+  }
+}
+
+/** Opens a websocket client, which has a uid. */
+export async function openTalker(port: number, uid: string): Promise<Talker> {
+  const client: TestClient = await openClient(port, '/', { perMessageDeflate: false });
+  onTestFinished(() => client.terminate());
+  const talker = new Talker(
+    (text) => client.send(text),
+    () => client.isOpen,
+  );
+  talker.heard.push(...client.messages.map(String));
+  client.onMessage = (message) => void talker.heard.push(String(message));
+  return await bind(talker, uid);
+}
+
+/** Opens a client of the text protocol, which has a uid. */
+export async function openLineTalker(port: number, uid: string): Promise<Talker> {
+  const socket = connect(port, '127.0.0.1');
+  onTestFinished(() => void socket.destroy());
+  await once(socket, 'connect');
+  const talker = new Talker(
+    (text) => socket.write(`${text}\n`),
+    () => !socket.destroyed,
+  );
+  let rest = '';
+  socket.setEncoding('utf8').on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    talker.heard.push(...lines);
+  });
+  return await bind(talker, uid);
+}
+
+/** Opens a websocket whose frame stays incomplete, so that it cannot move. */
+export async function openHalfFrame(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  onTestFinished(() => void socket.destroy());
+  socket.write(
+    'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+  );
+  let heard = '';
+  socket.on('data', (chunk) => {
+    heard += String(chunk);
+  });
+  await eventually(() => heard.includes('here '), patience);
+  // A text frame of 5 bytes, without its last ones.
+  socket.write(Buffer.of(0x81, 0x85, 0, 0, 0, 0, 0x61));
+  return socket;
+}
+
+async function bind(talker: Talker, uid: string): Promise<Talker> {
+  talker.say(`bind ${uid}`);
+  await eventually(() => talker.heard.includes('bound') && talker.clientId !== '', patience);
+  return talker;
+}
