@@ -524,6 +524,27 @@ test('is drained when every gateway that is linked has said so', () => {
   expect(worker.clients.isDrained).toBe(true);
 });
 
+test.each([
+  ['ClientConnected', Command.ClientConnected, 5],
+  ['ClientMessage', Command.ClientMessage, 5],
+  ['ClientDetached', Command.ClientDetached, 4],
+])('%s: is refused as malformed when it ends within a field', (_name, command, fieldBytes) => {
+  const worker = new Worker();
+  const gateway = worker.link();
+  gateway.attach(0);
+  for (let length = 0; length < fieldBytes; length += 1) {
+    const send = (): void =>
+      gateway.sendFrame((writer) => {
+        const start = beginFrame(writer, command);
+        writer.writeBytes(Buffer.alloc(length));
+        endFrame(writer, start);
+      });
+    expect(send).toThrow(expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' }));
+  }
+  expect(worker.clients.size).toBe(1);
+  expect(worker.takeEvents()).toEqual([]);
+});
+
 test('forgets a client that another worker has', () => {
   useFakeClock();
   const worker = new Worker();

@@ -31,6 +31,9 @@ const REMEMBERED_GATEWAYS = 8;
 /** Bytes of an event before its payload: connection and flags. */
 const EVENT_HEADER_BYTES = 5;
 
+/** Bytes of the number of a connection, in frames of any kind. */
+const CONNECTION_BYTES = 4;
+
 /** The clients of one gateway link. */
 interface LinkClients {
   readonly contexts: Map<number, ClientContext>;
@@ -201,7 +204,7 @@ export class AttachedClients {
     const clients = this.#links.get(link);
     if (clients === undefined) return;
     if (command === Command.ClientMessage) {
-      assertEventHeader(start, end);
+      assertHolds(EVENT_HEADER_BYTES, start, end);
       const context = clients.contexts.get(buffer.readUInt32BE(start));
       if (context === undefined) return;
       const message = readClientMessage(buffer, start, end);
@@ -217,12 +220,13 @@ export class AttachedClients {
         this.#options.onEvent(context, { kind: 'message', message, byteLength });
       }
     } else if (command === Command.ClientConnected) {
-      assertEventHeader(start, end);
+      assertHolds(EVENT_HEADER_BYTES, start, end);
       const context = clients.contexts.get(buffer.readUInt32BE(start));
       if (context === undefined) return;
       const event = { kind: 'connected', isRedelivered: isRedelivered(buffer, start) } as const;
       this.#options.onEvent(context, event);
     } else if (command === Command.ClientDetached) {
+      assertHolds(CONNECTION_BYTES, start, end);
       clients.contexts.delete(buffer.readUInt32BE(start));
     } else if (command === Command.WorkerDrained) {
       clients.isDrained = this.#isDraining;
@@ -376,8 +380,8 @@ function hasEndWaiting(context: ClientContext): boolean {
 }
 
 /** What lies behind a frame that is too short belongs to the next one, or to nobody. */
-function assertEventHeader(start: number, end: number): void {
-  if (end - start >= EVENT_HEADER_BYTES) return;
+function assertHolds(byteLength: number, start: number, end: number): void {
+  if (end - start >= byteLength) return;
   throw new FrameError('GW_ERR_FRAME_MALFORMED', 'a frame ends within a field');
 }
 
