@@ -31,6 +31,8 @@ const exempt: Readonly<Record<string, string>> = {
     'settles the promise of a start',
   'packages/core/src/guard.ts: void promise.then(this.wrap(point, onValue, end), handleReason);':
     'the guard itself',
+  "packages/core/src/throttled-log.ts: if (this.#logs.size === 0) process.on('exit', this.#writeAtExit);":
+    'the end of the process',
   'packages/core/src/request-table.ts: this.#timer ??= setInterval(() => this.expire(), this.#tickMs);':
     'rejects promises, which runs nothing within the call',
   'packages/gateway/src/event-dispatcher.ts: this.#bindTimer = setImmediate(() => {':

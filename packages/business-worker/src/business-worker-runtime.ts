@@ -141,6 +141,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
     clients.close();
     await pool.close();
     this.#guard.close();
+    runner.closeLog();
     this.#worker = undefined;
     setWorkerProcess(undefined);
   }

@@ -85,6 +85,7 @@ class Fixture {
         this.queuedWhenDone.push(this.#link.connection.output.pendingBytes);
       },
     });
+    onTestFinished(() => this.runner.closeLog());
   }
 
   client(
@@ -341,8 +342,29 @@ test.each(failures)('goes on when a callback %s, and logs the error', async (_wh
   expect(fixture.runner.running).toBe(0);
   expect(fixture.logLines()).toMatchObject([
     { level: 50, event: 'onMessage', clientId: one.clientId, err: { message: 'boom' } },
+  ]);
+  fixture.runner.closeLog();
+  expect(fixture.logLines().slice(1)).toMatchObject([
     { level: 50, event: 'onMessage', clientId: other.clientId, msg: 'onMessage failed' },
   ]);
+});
+
+test('callbacks: a flood of errors has one line at once for each callback', () => {
+  const fail = (): never => {
+    throw new Error(`bad ${'x'.repeat(1_000_000)}`);
+  };
+  const fixture = new Fixture(() => ({ onMessage: fail, onClose: fail }));
+  const client = fixture.client(1);
+  for (let i = 0; i < 100; i += 1) fixture.say(client, '{bad');
+  for (let i = 0; i < 100; i += 1) fixture.runner.run(client, { kind: 'closed', closed });
+  const first = fixture.logLines();
+  expect(first).toMatchObject([{ msg: 'onMessage failed' }, { msg: 'onClose failed' }]);
+  expect(JSON.stringify(first)).toContain('event-runner.test.ts');
+  fixture.runner.closeLog();
+  const lines = fixture.logLines();
+  expect(lines.slice(2)).toMatchObject([{ leftOut: 98 }, { leftOut: 98 }]);
+  expect(JSON.stringify(lines).length).toBeLessThan(64 * 1024);
+  expect(fixture.runner.handled).toBe(200);
 });
 
 test.each(failures)('tells onError when a callback %s, and logs nothing', async (_what, fail) => {
@@ -473,6 +495,7 @@ test.each<[string, unknown, unknown[]]>([
   await settle();
   expect(fixture.log).toEqual(['1 message done', '1 message done']);
   expect(fixture.runner.running).toBe(0);
+  fixture.runner.closeLog();
   expect(fixture.logLines()).toMatchObject(errors.map((message) => ({ err: { message } })));
 });
 

@@ -1,4 +1,4 @@
-import { type Guard, type Logger, toError } from '@gatewayworker/core';
+import { type Guard, type Logger, ThrottledLog, toError } from '@gatewayworker/core';
 import {
   type HandshakeDecision,
   packSessionDelta,
@@ -27,7 +27,7 @@ export interface EventRunnerOptions {
  */
 export class EventRunner {
   readonly #events: EventHandler;
-  readonly #logger: Logger;
+  readonly #log: ThrottledLog;
   readonly #onFinished: EventRunnerOptions['onFinished'];
   /** Runs the callback of an event now, or after those of the client that came before it. */
   readonly run: (context: ClientContext, event: ClientEvent) => void;
@@ -39,7 +39,7 @@ export class EventRunner {
 
   constructor(options: EventRunnerOptions) {
     this.#events = options.events;
-    this.#logger = options.logger;
+    this.#log = new ThrottledLog(options.logger);
     this.#onFinished = options.onFinished;
     const { guard, onFailed } = options;
     const fail = (_error: Error, context: ClientContext, event: ClientEvent): void => {
@@ -91,16 +91,21 @@ export class EventRunner {
     }
   }
 
-  /** Reports an error of a callback to the application, or logs it. */
+  /** Writes the lines that wait. */
+  closeLog(): void {
+    this.#log.close();
+  }
+
+  /** Reports an error of a callback to the application, or logs it: of each callback one line a second. */
   report(thrown: unknown, event: string, clientId: string | undefined): void {
     const { onError } = this.#events;
     if (onError === undefined) {
-      this.#logger.error({ err: toError(thrown), event, clientId }, `${event} failed`);
+      this.#log.error({ err: toError(thrown), event, clientId }, `${event} failed`);
       return;
     }
     const logFailure = (failure: unknown): void => {
-      this.#logger.error({ err: toError(thrown), event, clientId }, `${event} failed`);
-      this.#logger.error({ err: toError(failure), event: 'onError' }, 'onError failed');
+      this.#log.error({ err: toError(thrown), event, clientId }, `${event} failed`);
+      this.#log.error({ err: toError(failure), event: 'onError' }, 'onError failed');
     };
     try {
       const promise = onError(thrown, { event, clientId });

@@ -73,3 +73,4 @@ export {
 export { guardStandardStreams, hasGuardedStreams, showsColour } from './standard-streams.ts';
 export { StopClock } from './stop-clock.ts';
 export type { PredecessorChannel, SuccessorChannel } from './succession-channel.ts';
+export { ThrottledLog } from './throttled-log.ts';

@@ -78,6 +78,19 @@ test('writes an error with its stack and its cause', () => {
   ]);
 });
 
+test('logger: texts are bounded wherever they stand', () => {
+  const file = temporaryLogFile();
+  const text = 'x'.repeat(1_000_000);
+  const logger = createLogger({ file, stdout: false, fields: { name: text } });
+  logger.error({ err: new Error(text, { cause: new Error(text) }), field: text }, text);
+  logger.child({ bound: text }).info(new AggregateError([new Error(text)], text));
+  expect(readLines(file)).toMatchObject([
+    { field: expect.stringContaining('characters left out') },
+    { bound: expect.stringContaining('characters left out') },
+  ]);
+  expect(fs.statSync(file).size).toBeLessThan(64 * 1024);
+});
+
 const secretKey = 'hunter2';
 
 test.each<[string, Record<string, unknown>]>([

@@ -1,11 +1,6 @@
-import {
-  type DestinationStream,
-  type LogFn,
-  multistream,
-  type Logger as PinoLogger,
-  pino,
-} from 'pino';
+import { type LogFn, type Logger as PinoLogger, pino } from 'pino';
 import { trimStack } from './application-stack.ts';
+import { boundLine } from './bounded-line.ts';
 import { fileDestination, Output, standardDestination } from './output.ts';
 import { formatReadable } from './readable-line.ts';
 import { guardStandardStreams, showsColour } from './standard-streams.ts';
@@ -70,18 +65,21 @@ export function openLog(options: LoggerOptions = {}): ProcessLog {
 
 /** @param standard - streams that count for `dropped`; the first gets lines too, unless that is switched off */
 function openLogOn(standard: readonly Output[], options: LoggerOptions): ProcessLog {
-  const streams: { level: string; stream: DestinationStream }[] = [];
+  const streams: { write(line: string): unknown }[] = [];
   const level = options.level ?? 'info';
   const [shown] = standard;
   let showsOnStdout = shown !== undefined && (options.stdout ?? true);
   if (shown !== undefined && showsOnStdout) {
     const format = lineFormat(options.stderr === true ? process.stderr : process.stdout);
-    const write = (line: string) => showsOnStdout && shown.write(format(line));
-    streams.push({ level, stream: { write } });
+    streams.push({ write: (line) => showsOnStdout && shown.write(format(line)) });
   }
   const { file: path = false } = options;
   const file = path === false ? undefined : new Output(fileDestination(path));
-  if (file !== undefined) streams.push({ level, stream: file });
+  if (file !== undefined) streams.push(file);
+  const write = (line: string): void => {
+    const bounded = boundLine(line);
+    for (const stream of streams) stream.write(bounded);
+  };
   const logger = pino(
     {
       level,
@@ -91,7 +89,7 @@ function openLogOn(standard: readonly Output[], options: LoggerOptions): Process
       serializers: { err: serializeError },
       hooks: { logMethod },
     },
-    multistream(streams),
+    { write },
   );
   const outputs = file === undefined ? standard : [file, ...standard];
   for (const output of outputs) {

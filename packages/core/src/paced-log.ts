@@ -4,18 +4,24 @@ import type { Logger } from './logger.ts';
 const INTERVAL_MS = 1000;
 
 /** Fields of a line. */
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** A line that is, or may be, written. */
+interface Line {
+  readonly level: 'warn' | 'error';
+  readonly fields: Fields;
+}
 
 /**
- * Warns of what strangers can cause as often as they like: at most one line a second, the first at once.
- * A line that stands for others too has their number in `leftOut`, so that none goes uncounted.
+ * A throttled log for one message that strangers can cause as often as they like: at most one line a second, the
+ * first at once. A line that stands for others too has their number in `leftOut`, so that none goes uncounted.
  */
 export class PacedLog {
   readonly #logger: Logger;
   readonly #message: string;
   #timer: NodeJS.Timeout | undefined;
   /** The newest of those that have no line. */
-  #waiting: Fields | undefined;
+  #waiting: Line | undefined;
   #leftOut = 0;
 
   constructor(logger: Logger, message: string) {
@@ -23,15 +29,14 @@ export class PacedLog {
     this.#message = message;
   }
 
-  /** Writes a line now, or lets one of the next second stand for it. */
+  /** Writes a warning now, or lets one of the next second stand for it. */
   warn(fields: Fields): void {
-    if (this.#timer === undefined) {
-      this.#write(fields);
-      this.#startTimer();
-      return;
-    }
-    if (this.#waiting !== undefined) this.#leftOut += 1;
-    this.#waiting = fields;
+    this.#add({ level: 'warn', fields });
+  }
+
+  /** Writes an error now, or lets one of the next second stand for it. */
+  error(fields: Fields): void {
+    this.#add({ level: 'error', fields });
   }
 
   /** Writes what waits. */
@@ -39,6 +44,16 @@ export class PacedLog {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#writeWaiting();
+  }
+
+  #add(line: Line): void {
+    if (this.#timer === undefined) {
+      this.#write(line);
+      this.#startTimer();
+      return;
+    }
+    if (this.#waiting !== undefined) this.#leftOut += 1;
+    this.#waiting = line;
   }
 
   #startTimer(): void {
@@ -49,16 +64,16 @@ export class PacedLog {
   }
 
   #writeWaiting(): boolean {
-    const fields = this.#waiting;
-    if (fields === undefined) return false;
+    const line = this.#waiting;
+    if (line === undefined) return false;
     const leftOut = this.#leftOut;
     this.#waiting = undefined;
     this.#leftOut = 0;
-    this.#write(leftOut === 0 ? fields : { ...fields, leftOut });
+    this.#write(leftOut === 0 ? line : { ...line, fields: { ...line.fields, leftOut } });
     return true;
   }
 
-  #write(fields: Fields): void {
-    this.#logger.warn(fields, this.#message);
+  #write({ level, fields }: Line): void {
+    this.#logger[level](fields, this.#message);
   }
 }

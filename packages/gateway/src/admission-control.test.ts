@@ -5,6 +5,7 @@ import {
   FrameConnection,
   GatewayWorkerError,
   Guard,
+  ThrottledLog,
 } from '@gatewayworker/core';
 import { expect, onTestFinished, test } from 'vitest';
 import { AdmissionControl } from './admission-control.ts';
@@ -54,7 +55,7 @@ function createAdmission(paths?: Record<string, string>) {
     routes,
     limits,
     guard,
-    logger,
+    clientLog: new ThrottledLog(logger),
     handshakeTimeoutMs: 3_600_000,
     port: () => 1,
     onDecided: () => undefined,

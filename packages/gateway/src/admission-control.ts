@@ -1,4 +1,4 @@
-import { GatewayWorkerError, type Guard, type Logger, toError } from '@gatewayworker/core';
+import { GatewayWorkerError, type Guard, type ThrottledLog, toError } from '@gatewayworker/core';
 import { type HandshakeDecision, packValue } from '@gatewayworker/protocol';
 import type { ClientRoutes } from './client-routes.ts';
 import type { ClientTable } from './client-table.ts';
@@ -28,7 +28,7 @@ export interface AdmissionControlOptions {
   readonly routes: ClientRoutes;
   readonly limits: LimitCounters;
   readonly guard: Guard;
-  readonly logger: Logger;
+  readonly clientLog: ThrottledLog;
   /** Time a worker has to decide, in milliseconds. */
   readonly handshakeTimeoutMs: number;
   /** Port of the listener. */
@@ -96,7 +96,7 @@ export class AdmissionControl {
   }
 
   async #ask(worker: WorkerLink, candidate: ClientCandidate): Promise<Admission | Refusal> {
-    const { handshakeTimeoutMs, port, limits, logger, onClient } = this.#options;
+    const { handshakeTimeoutMs, port, limits, clientLog, onClient } = this.#options;
     const { remoteAddress, remotePort, request } = candidate;
     this.#asked += 1;
     const { requestId, answer } = worker.handshakes.add(handshakeTimeoutMs);
@@ -124,7 +124,7 @@ export class AdmissionControl {
       const isLate = error.code === 'GW_ERR_QUERY_TIMEOUT';
       if (isLate) limits.handshakeTimeout += 1;
       const bound = { worker: `${worker.name}#${worker.id}`, remoteAddress };
-      logger.warn(
+      clientLog.warn(
         bound,
         isLate ? 'onHandshake took too long' : 'the worker was gone in onHandshake',
       );

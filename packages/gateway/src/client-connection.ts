@@ -1,4 +1,4 @@
-import type { Logger } from '@gatewayworker/core';
+import type { ThrottledLog } from '@gatewayworker/core';
 import { type ClientId, type ConnectionAddress, formatClientId } from '@gatewayworker/protocol';
 import type { ClientRoute } from './client-route.ts';
 import { SessionStore } from './subscriptions/session-store.ts';
@@ -147,7 +147,7 @@ export function keepUnfinished(client: ClientConnection, event: ClientEvent): vo
 const MAX_ATTEMPTS = 3;
 
 /** Takes the events that a worker had not finished when it died, but for those that are dropped. */
-export function takeUnfinished(client: ClientConnection, logger: Logger): ClientEvent[] {
+export function takeUnfinished(client: ClientConnection, log: ThrottledLog): ClientEvent[] {
   const { unfinished = [] } = client;
   client.unfinished = undefined;
   const kept: ClientEvent[] = [];
@@ -157,7 +157,7 @@ export function takeUnfinished(client: ClientConnection, logger: Logger): Client
       kept.push({ ...event, attempts });
     } else {
       const bound = { connection: client.connection, event: event.kind, attempts };
-      logger.error(bound, 'event dropped: workers die of it');
+      log.error(bound, 'event dropped: workers die of it');
     }
   }
   return kept;

@@ -1,5 +1,11 @@
 import { Socket } from 'node:net';
-import { createLogger, FlushScheduler, FrameConnection, Guard } from '@gatewayworker/core';
+import {
+  createLogger,
+  FlushScheduler,
+  FrameConnection,
+  Guard,
+  ThrottledLog,
+} from '@gatewayworker/core';
 import {
   ByteReader,
   Command,
@@ -145,7 +151,8 @@ export function create(
   };
   const createRouter = (): LeastConnectionsRouter => new LeastConnectionsRouter();
   const routes = new ClientRoutes(options, { limits, guard, logger, createRouter, onExpired });
-  return new EventDispatcher(options, { routes, limits, guard, logger });
+  const clientLog = new ThrottledLog(logger);
+  return new EventDispatcher(options, { routes, limits, guard, logger, clientLog });
 }
 
 export function say(dispatcher: EventDispatcher, client: ClientConnection, text: string): void {

@@ -1,4 +1,4 @@
-import type { Guard, Logger } from '@gatewayworker/core';
+import type { Logger, ThrottledLog } from '@gatewayworker/core';
 import { writeClientConnected, writeClientMessage } from '@gatewayworker/protocol';
 import {
   type ClientConnection,
@@ -18,6 +18,7 @@ import {
   payloadLength,
   takeFinished,
 } from './events-in-flight.ts';
+import type { GatewayState } from './gateway-state.ts';
 import type { LimitCounters } from './limit-counters.ts';
 import type { ClientClosure } from './transports/transport.ts';
 import { WorkerBalancer, type WorkerBalancerOptions } from './worker-balancer.ts';
@@ -41,6 +42,7 @@ export class EventDispatcher {
   readonly #routes: ClientRoutes;
   readonly #limits: LimitCounters;
   readonly #logger: Logger;
+  readonly #clientLog: ThrottledLog;
   readonly #inFlight: EventsInFlight;
   readonly #drains: WorkerDrains;
   readonly #balancer: WorkerBalancer;
@@ -52,11 +54,8 @@ export class EventDispatcher {
 
   constructor(
     options: EventDispatcherOptions,
-    context: {
+    context: Pick<GatewayState, 'limits' | 'guard' | 'logger' | 'clientLog'> & {
       readonly routes: ClientRoutes;
-      readonly limits: LimitCounters;
-      readonly guard: Guard;
-      readonly logger: Logger;
     },
   ) {
     this.#options = options;
@@ -66,6 +65,7 @@ export class EventDispatcher {
       this.#giveHeld(worker, client),
     );
     this.#logger = context.logger;
+    this.#clientLog = context.clientLog;
     const { guard } = context;
     this.#drains = new WorkerDrains(guard, (client) => {
       if (this.#bind(client) === undefined) this.#routeOf(client).unbind(client);
@@ -320,7 +320,7 @@ export class EventDispatcher {
 
   /** Holds what a dead worker had not finished, for the next one; answers how many events. */
   #takeClient(client: ClientConnection, worker: WorkerLink): number {
-    const kept = takeUnfinished(client, this.#logger);
+    const kept = takeUnfinished(client, this.#clientLog);
     this.#routeOf(client).held.putBack(client, kept);
     client.eventsInFlight = client.held?.length ?? 0;
     client.eventBytesInFlight = payloadBytes(client.held);

@@ -15,6 +15,7 @@ import {
   type RoleStatus,
   type StopOptions,
   type SuccessorChannel,
+  ThrottledLog,
 } from '@gatewayworker/core';
 import { AcceptorRole, CloseCode, ClosedBy, DialerRole } from '@gatewayworker/protocol';
 import { AdmissionControl, type AdmittedAs } from './admission-control.ts';
@@ -90,6 +91,7 @@ export class GatewayRuntime implements RoleRuntime {
     this.#descriptors = descriptors;
     const clients = new ClientTable(succession?.identity.gatewayToken);
     const limits = new LimitCounters();
+    const clientLog = new ThrottledLog(logger);
     const transport = createTransport(options, {
       ...{ scheduler, limits, descriptors, logger },
       openSocket: context.openSocket,
@@ -105,16 +107,17 @@ export class GatewayRuntime implements RoleRuntime {
       limits,
       guard,
       logger,
+      clientLog,
     };
     const routes = new ClientRoutes(options, {
       limits,
       guard,
       logger,
-      createRouter: () => createRouter(options.router, logger),
+      createRouter: () => createRouter(options.router, clientLog),
       onExpired: (client) => this.#state.sender.close(client, ...expired),
     });
     this.#routes = routes;
-    const dispatcher = new EventDispatcher(options, { routes, limits, guard, logger });
+    const dispatcher = new EventDispatcher(options, { ...this.#state, routes });
     const clientEvents: ClientEventsContext = {
       state: this.#state,
       dispatcher,
@@ -323,6 +326,7 @@ export class GatewayRuntime implements RoleRuntime {
     this.#parts.dispatcher.close();
     await this.#parts.innerServer.close();
     this.#guard.close();
+    this.#state.clientLog.close();
     this.#descriptors.close();
   }
 

@@ -1,4 +1,4 @@
-import type { Guard, Logger } from '@gatewayworker/core';
+import type { Guard, Logger, ThrottledLog } from '@gatewayworker/core';
 import type { HandshakeDecision } from '@gatewayworker/protocol';
 import type { ClientConnection } from './client-connection.ts';
 import type { ClientSender } from './client-sender.ts';
@@ -21,6 +21,8 @@ export interface GatewayState extends ClientTables {
   readonly limits: LimitCounters;
   readonly guard: Guard;
   readonly logger: Logger;
+  /** For lines that a client can cause. */
+  readonly clientLog: ThrottledLog;
 }
 
 /** Gives a client what the application let it in with. */

@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import { createLogger, FlushScheduler, FrameConnection } from '@gatewayworker/core';
+import { createLogger, FlushScheduler, FrameConnection, ThrottledLog } from '@gatewayworker/core';
 import { captureLogger } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 import { ClientConnection } from './client-connection.ts';
@@ -66,10 +66,10 @@ test('goes on when workers come and go', () => {
 });
 
 const somebody = { remoteAddress: '10.0.0.9', remotePort: 1, request: undefined };
-const logger = createLogger({ stdout: false });
+const log = new ThrottledLog(createLogger({ stdout: false }));
 
 test('random chooses every worker now and then', () => {
-  const router = createRouter('random', logger);
+  const router = createRouter('random', log);
   const workers = [createWorker(0, 0), createWorker(1, 99)];
   const chosen = Array.from({ length: 200 }, () => router.choose(workers, somebody)?.id);
   expect(new Set(chosen)).toEqual(new Set([0, 1]));
@@ -77,7 +77,7 @@ test('random chooses every worker now and then', () => {
 });
 
 test('roundRobin chooses the workers in turn, whatever they have', () => {
-  const router = createRouter('roundRobin', logger);
+  const router = createRouter('roundRobin', log);
   const workers = [createWorker(0, 0), createWorker(1, 99), createWorker(2, 5)];
   const chosen = Array.from({ length: 7 }, () => router.choose(workers, somebody)?.id);
   expect(chosen).toEqual([0, 1, 2, 0, 1, 2, 0]);
@@ -90,7 +90,7 @@ test('a function chooses by what it knows of the workers and the client', () => 
     const choice = client.remoteAddress === '10.0.0.9' ? second : first;
     if (choice === undefined) throw new Error('no worker');
     return choice;
-  }, logger);
+  }, log);
   const workers = [createWorker(0, 0), createWorker(1, 99)];
   expect(router.choose(workers, somebody)?.id).toBe(1);
   expect(router.choose(workers, { ...somebody, remoteAddress: '10.0.0.1' })?.id).toBe(0);
@@ -102,16 +102,33 @@ test('a function that throws, or answers a stranger, gives way to least connecti
   const workers = [createWorker(0, 5), createWorker(1, 1)];
   const failing = createRouter(() => {
     throw new Error('no idea');
-  }, logger);
+  }, log);
   expect(failing.choose(workers, somebody)?.id).toBe(1);
-  expect(createRouter(() => stranger, logger).choose(workers, somebody)?.id).toBe(1);
+  expect(createRouter(() => stranger, log).choose(workers, somebody)?.id).toBe(1);
 });
 
 test('a function that answers promises gives way to least connections, and that is logged once', () => {
-  const { logger: captured, lines } = captureLogger();
+  const { logger, lines } = captureLogger();
   const workers = [createWorker(0, 5), createWorker(1, 1)];
-  const router = createRouter(() => Promise.reject(new Error('later')) as never, captured);
+  const router = createRouter(
+    () => Promise.reject(new Error('later')) as never,
+    new ThrottledLog(logger),
+  );
   for (let round = 0; round < 3; round += 1) expect(router.choose(workers, somebody)?.id).toBe(1);
   expect(lines).toHaveLength(1);
   expect(lines[0]?.['msg']).toMatch(/answered a promise/);
+});
+
+test('router: a function that throws for every client has one line at once', () => {
+  const { logger, lines } = captureLogger();
+  const throttled = new ThrottledLog(logger);
+  const fail = (): never => {
+    throw new Error('no idea');
+  };
+  const router = createRouter(fail, throttled);
+  const workers = [createWorker(0, 0)];
+  for (let i = 0; i < 300; i += 1) router.choose(workers, somebody);
+  expect(lines).toMatchObject([{ err: { message: 'no idea' }, msg: 'the router function failed' }]);
+  throttled.close();
+  expect(lines[1]).toMatchObject({ err: { message: 'no idea' }, leftOut: 298 });
 });

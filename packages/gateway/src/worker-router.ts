@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { type Logger, toError } from '@gatewayworker/core';
+import { type ThrottledLog, toError } from '@gatewayworker/core';
 import type { ClientRequest } from '@gatewayworker/protocol';
 import { isWrongPromise } from './wrong-promise.ts';
 
@@ -46,7 +46,7 @@ export interface WorkerRouter {
 }
 
 /** Makes the router that the option asks for. */
-export function createRouter(router: Router, logger: Logger): WorkerRouter {
+export function createRouter(router: Router, log: ThrottledLog): WorkerRouter {
   switch (router) {
     case 'leastConnections':
       return new LeastConnectionsRouter();
@@ -55,7 +55,7 @@ export function createRouter(router: Router, logger: Logger): WorkerRouter {
     case 'roundRobin':
       return new RoundRobinRouter();
     default:
-      return new FunctionRouter(router, logger);
+      return new FunctionRouter(router, log);
   }
 }
 
@@ -96,13 +96,13 @@ class RoundRobinRouter implements WorkerRouter {
 /** What the application's function says; least connections where it fails. */
 class FunctionRouter implements WorkerRouter {
   readonly #router: RouterFunction;
-  readonly #logger: Logger;
+  readonly #log: ThrottledLog;
   readonly #fallback = new LeastConnectionsRouter();
   #hasAnsweredPromise = false;
 
-  constructor(router: RouterFunction, logger: Logger) {
+  constructor(router: RouterFunction, log: ThrottledLog) {
     this.#router = router;
-    this.#logger = logger;
+    this.#log = log;
   }
 
   choose<Worker extends RoutableWorker>(
@@ -115,9 +115,9 @@ class FunctionRouter implements WorkerRouter {
       const chosen = workers.find((worker) => worker === choice);
       if (chosen !== undefined) return chosen;
       if (isWrongPromise(choice)) this.#reportPromise();
-      else this.#logger.error('the router function answered none of the workers it was given');
+      else this.#log.error({}, 'the router function answered none of the workers it was given');
     } catch (thrown) {
-      this.#logger.error({ err: toError(thrown) }, 'the router function failed');
+      this.#log.error({ err: toError(thrown) }, 'the router function failed');
     }
     return this.#fallback.choose(workers);
   }
@@ -126,6 +126,6 @@ class FunctionRouter implements WorkerRouter {
   #reportPromise(): void {
     if (this.#hasAnsweredPromise) return;
     this.#hasAnsweredPromise = true;
-    this.#logger.error('the router function answered a promise: it must answer a worker, at once');
+    this.#log.error({}, 'the router function answered a promise: it must answer a worker, at once');
   }
 }

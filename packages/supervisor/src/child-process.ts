@@ -12,6 +12,8 @@ import {
   type RoleRuntime,
   type StopOptions,
   type SuccessorChannel,
+  ThrottledLog,
+  toError,
 } from '@gatewayworker/core';
 import type { ChildAssignment } from './child-assignment.ts';
 import { describeFailure } from './child-failure.ts';
@@ -71,6 +73,8 @@ class ChildProcess {
   readonly #version: string;
   readonly #log: ProcessLog;
   readonly #logger: Logger;
+  /** For lines that a client can cause. */
+  readonly #clientLog: ThrottledLog;
   readonly #descriptors: DescriptorReserve;
   readonly #control: ControlServer<ChildOrder>;
   readonly #socketPath: string;
@@ -102,6 +106,7 @@ class ChildProcess {
       stdout: logToStdout,
     });
     this.#logger = this.#log.logger;
+    this.#clientLog = new ThrottledLog(this.#logger);
     this.#descriptors = new DescriptorReserve(this.#logger);
     this.#sampler = new ProcessSampler(() => {
       const status = this.#runtime?.status();
@@ -128,7 +133,7 @@ class ChildProcess {
       // A rejected promise that a callback did not await is the error of one client: the other clients of this
       // worker stay.
       if (this.#isStarted && this.#assignment.role === Role.businessWorker) {
-        this.#logger.error(reason, 'unhandled rejection');
+        this.#clientLog.error({ err: toError(reason) }, 'unhandled rejection');
       } else {
         void this.#fail(reason);
       }
@@ -357,7 +362,9 @@ class ChildProcess {
   /** Ends the process: after an uncaught error its state is unknown. */
   async #fail(thrown: unknown): Promise<void> {
     // What fails while the process stops is not worth ending the stop for.
-    if (this.#ending) return this.#logger.error(thrown, 'failed while stopping');
+    if (this.#ending) {
+      return this.#clientLog.error({ err: toError(thrown) }, 'failed while stopping');
+    }
     this.#ending = true;
     // Ends the process also when the master reads nothing or the error cannot be described.
     setTimeout(() => process.exit(1), failMs);

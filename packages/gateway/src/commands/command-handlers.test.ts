@@ -1,5 +1,11 @@
 import { Socket } from 'node:net';
-import { createLogger, FlushScheduler, FrameConnection, Guard } from '@gatewayworker/core';
+import {
+  createLogger,
+  FlushScheduler,
+  FrameConnection,
+  Guard,
+  ThrottledLog,
+} from '@gatewayworker/core';
 import {
   ByteReader,
   ByteWriter,
@@ -83,6 +89,7 @@ class Fixture {
       limits,
       guard,
       logger: createLogger({ stdout: false }),
+      clientLog: new ThrottledLog(createLogger({ stdout: false })),
     };
     this.client = this.state.clients.add(silentSocket);
     this.client.worker = this.owner.link;

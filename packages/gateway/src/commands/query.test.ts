@@ -1,4 +1,4 @@
-import { createLogger, Guard } from '@gatewayworker/core';
+import { createLogger, Guard, ThrottledLog } from '@gatewayworker/core';
 import type { AskedQuery, ClusterQuery } from '@gatewayworker/protocol';
 import { expect, test } from 'vitest';
 import type { ClientConnection } from '../client-connection.ts';
@@ -40,6 +40,7 @@ function createState() {
     limits,
     guard,
     logger: createLogger({ stdout: false }),
+    clientLog: new ThrottledLog(createLogger({ stdout: false })),
   };
   const add = (uid: string | undefined, groups: readonly string[]): ClientConnection => {
     const client = clients.add(silentSocket);

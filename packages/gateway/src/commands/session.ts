@@ -75,7 +75,7 @@ function change(state: GatewayState, client: ClientConnection, apply: () => Sess
 function refuse(state: GatewayState, client: ClientConnection, error: unknown): void {
   state.limits.sessionTooLarge += 1;
   const clientId = client.clientId(state.clients.gatewayToken);
-  state.logger.error({ err: toError(error), clientId }, 'a change of a session was refused');
+  state.clientLog.error({ err: toError(error), clientId }, 'a change of a session was refused');
 }
 
 function tellWorker(client: ClientConnection, delta: SessionDelta): void {

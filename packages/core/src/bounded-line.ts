@@ -1,0 +1,62 @@
+/** Longest text of a field, of an error or of a message in a log line, in characters. */
+export const maxTextLength = 4096;
+
+/** Room for all fields of a line together, in characters, beside what their JSON takes. */
+const maxFieldsLength = 32_768;
+
+/** What an entry counts for beside its name and its text. */
+const entryLength = 8;
+
+/** Name of the entry that says how much of a list or of an object is missing. */
+const rest = '…';
+
+/** Characters that a line has left for its fields. */
+interface Room {
+  left: number;
+}
+
+/**
+ * Bounds a log line, whatever a client or the application has put into it: each text that is too long keeps its
+ * beginning and its end, so that the stack behind a long message stays, with the number of omitted characters between
+ * them. A line with too many fields keeps the first of them.
+ *
+ * @param line - one line of JSON as pino writes it
+ */
+export function boundLine(line: string): string {
+  // A short line has no long text: it costs one comparison.
+  if (line.length <= maxTextLength) return line;
+  const { msg, ...fields }: Record<string, unknown> = JSON.parse(line);
+  const bounded = boundValue(fields, { left: maxFieldsLength });
+  const text = { msg: boundValue(msg, { left: maxTextLength }) };
+  return `${JSON.stringify(Object.assign({}, bounded, text))}\n`;
+}
+
+function boundValue(value: unknown, room: Room): unknown {
+  if (typeof value === 'string') return boundText(value, room);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value);
+  const kept: [string, unknown][] = [];
+  for (const [name, inner] of entries) {
+    room.left -= name.length + entryLength;
+    if (room.left < 0) break;
+    kept.push([name, boundValue(inner, room)]);
+  }
+  const omitted = entries.length - kept.length;
+  const note = `${omitted} more left out`;
+  if (Array.isArray(value)) {
+    const values = kept.map(([, inner]) => inner);
+    return omitted === 0 ? values : [...values, `${rest} ${note}`];
+  }
+  if (omitted > 0) kept.push([rest, note]);
+  return Object.fromEntries(kept);
+}
+
+function boundText(text: string, room: Room): string {
+  const kept = Math.min(maxTextLength, Math.max(0, room.left));
+  room.left -= Math.min(text.length, kept);
+  if (text.length <= kept) return text;
+  const half = Math.floor(kept / 2);
+  const omitted = text.length - 2 * half;
+  const end = half === 0 ? '' : text.slice(-half);
+  return `${text.slice(0, half)}… ${omitted} characters left out …${end}`;
+}
