@@ -18,14 +18,14 @@ import { expect, onTestFinished, test } from 'vitest';
 
 const start = `
 import { BusinessWorker, Gateway, Register, run } from 'gatewayworker';
-const { REGISTER_PORT, GATEWAY_PORT, INNER_PORT, LOG_FILE } = process.env;
+const { REGISTER_PORT, GATEWAY_PORT, INNER_PORT, LOG_FILE, PID_FILE } = process.env;
 const registerAddress = '127.0.0.1:' + REGISTER_PORT;
 new Register({ listen: registerAddress });
 new Gateway({
   name: 'gate', listen: 'websocket://127.0.0.1:' + GATEWAY_PORT, startPort: Number(INNER_PORT), registerAddress,
 });
 new BusinessWorker({ name: 'talker', eventHandler: new URL('./events.js', import.meta.url), registerAddress });
-run({ logFile: LOG_FILE });
+run({ logFile: LOG_FILE, ...(PID_FILE && { pidFile: PID_FILE }) });
 `;
 
 const events = `
@@ -254,3 +254,80 @@ test.skipIf(noMounts)(
     expect(fs.readdirSync(folder.path).sort()).toEqual(['events.js', 'start.js']);
   },
 );
+
+/** Takes every block of a file system that becomes free, until it gets a line. */
+const filler = `
+const fs = require('node:fs');
+const path = process.argv[1] + '/filler';
+const file = fs.openSync(path, 'w');
+const fill = () => { try { for (;;) fs.writeSync(file, Buffer.alloc(4096)); } catch { process.stdout.write('full'); } };
+fill();
+const timer = setInterval(fill, 1);
+process.stdin.once('data', () => { clearInterval(timer); fs.rmSync(path); fs.closeSync(file); });
+`;
+
+/** A full file system in memory on `folder`; commands within it see it, this process does not. */
+async function fullDisk(folder: string) {
+  const mount = 'mount -t tmpfs -o size=2m tmpfs "$1" && exec "$2" -e "$3" "$1"';
+  const args = ['--mount', 'sh', '-c', mount, 'sh', folder, process.execPath, filler];
+  const holder = spawn('unshare', args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const { pid = 0 } = holder;
+  onTestFinished(() => endProcess(pid));
+  await new Promise((resolve) => holder.stdout.once('data', resolve));
+  holder.stdout.resume();
+  return {
+    run(command: readonly string[], env: NodeJS.ProcessEnv) {
+      const line = ['--mount', '--target', String(pid), process.execPath, ...command];
+      const options = { encoding: 'utf8', env: { ...process.env, ...env } } as const;
+      return spawnSync('nsenter', line, { ...options, timeout: 60_000 });
+    },
+    makeRoom: () => holder.stdin.write('\n'),
+    /** A path within it, as this process sees it. */
+    pathOf: (name: string) => join(`/proc/${pid}/root`, folder, name),
+  };
+}
+
+test.skipIf(noMounts)(`start and restart: a full disk refuses neither${noMounts}`, async () => {
+  const { folder, file, env, gatewayPort } = await writeApplication();
+  const files = join(folder.path, 'files');
+  fs.mkdirSync(files);
+  const disk = await fullDisk(files);
+  const paths = { LOG_FILE: join(files, 'start.log'), PID_FILE: join(files, 'start.pid') };
+  const run = (...command: string[]) => {
+    const { status, stdout, stderr } = disk.run([file, ...command], { ...env, ...paths });
+    const [, pid] = /, master (\d+)\n/.exec(stdout) ?? [];
+    if (pid !== undefined) onTestFinished(() => endProcess(Number(pid)));
+    return { status, stdout, stderr };
+  };
+  const started = {
+    status: 0,
+    stdout: expect.stringContaining('Running in the background'),
+    stderr: expect.stringMatching(
+      /^the pid file cannot be written \(ENOSPC: .*\); commands work without it\.\n$/,
+    ),
+  };
+  expect(run('start', '-d')).toMatchObject(started);
+  expect(await (await talkTo(gatewayPort))('log 1')).toMatch(/ log 1$/);
+  const restarted = run('restart', '-d');
+  expect(restarted).toMatchObject(started);
+  expect(restarted.stdout).toMatch(/^Stopped \(pid \d+\)\.\n/);
+  expect(await (await talkTo(gatewayPort))('log 2')).toMatch(/ log 2$/);
+  expect(fs.existsSync(disk.pathOf('start.pid'))).toBe(false);
+  disk.makeRoom();
+  await eventually(() => fs.existsSync(disk.pathOf('start.pid')));
+  expect(run('stop')).toMatchObject({ status: 0, stderr: '' });
+  expect(fs.readdirSync(disk.pathOf(''))).toEqual(['start.log']);
+});
+
+test('restart: stops nothing when the log or the pid file cannot be written', async () => {
+  const { folder, file, env, gatewayPort } = await writeApplication();
+  const cluster = await startCluster({ file, env });
+  onTestFinished(cluster.dispose);
+  const ask = await talkTo(gatewayPort);
+  for (const paths of [{ LOG_FILE: folder.path }, { PID_FILE: '/dev/null' }]) {
+    const refused = await runCommand(file, ['restart', '-d'], { env: { ...env, ...paths } });
+    expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(refused.stderr).toContain('it cannot be written');
+    expect(await ask('log 1')).toMatch(/ log 1$/);
+  }
+});

@@ -41,9 +41,10 @@ export class OptionError extends GatewayWorkerError {
   /** The value that was given, without the secrets in it. */
   readonly value: unknown;
 
-  constructor(option: string, value: unknown, allowed: string) {
+  constructor(option: string, value: unknown, allowed: string, options?: ErrorOptions) {
     const shown = hideSecrets(value);
-    super('GW_ERR_OPTION_INVALID', `option ${option} is ${describeValue(shown)}; ${allowed}`);
+    const message = `option ${option} is ${describeValue(shown)}; ${allowed}`;
+    super('GW_ERR_OPTION_INVALID', message, options);
     this.option = option;
     this.value = shown;
   }

@@ -1,7 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { GatewayWorkerError, openForAppend } from '@gatewayworker/core';
-import type { Master, ResolvedRunOptions, StartReport } from '@gatewayworker/supervisor';
+import {
+  isDiskFull,
+  type Master,
+  type ResolvedRunOptions,
+  type StartReport,
+} from '@gatewayworker/supervisor';
 import { takeVariable } from './environment.ts';
 import { formatError } from './error-text.ts';
 
@@ -24,7 +29,7 @@ export async function startDaemon(
   waitSeconds: number | undefined,
 ): Promise<StartReport> {
   // What the application prints must go somewhere once the terminal is gone.
-  const log = openForAppend(options.logFile);
+  const log = openLog(options.logFile);
   const wait = waitSeconds === undefined ? [] : ['--wait', String(waitSeconds)];
   const args = [...process.execArgv, options.startFile, 'start', ...wait];
   const daemon = spawn(process.execPath, args, {
@@ -32,13 +37,23 @@ export async function startDaemon(
     env: { ...process.env, [daemonVariable]: '1' },
     stdio: ['ignore', log, log, 'ipc'],
   });
-  closeSync(log);
+  if (log !== 'ignore') closeSync(log);
   const message = await firstMessage(daemon, options.logFile);
   if (message.type === 'failed') {
     throw new GatewayWorkerError('GW_ERR_PROCESS_FAILED', message.text.trimEnd());
   }
   daemon.unref();
   return message.report;
+}
+
+/** A disk that is full costs what the application prints, and not the start. */
+function openLog(path: string): number | 'ignore' {
+  try {
+    return openForAppend(path);
+  } catch (error) {
+    if (isDiskFull(error)) return 'ignore';
+    throw error;
+  }
 }
 
 /** Whether this process is a background copy. */

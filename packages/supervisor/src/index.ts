@@ -35,11 +35,11 @@ export {
   readOrphanStatus,
   stopOrphans,
 } from './orphans.ts';
-export { assertPidFile, readPidFile, removePidFile } from './pid-file.ts';
+export { assertPidFile, isDiskFull, readPidFile, removePidFile } from './pid-file.ts';
 export { type ProcessContext, type ProcessDeclaration, Role } from './process-declaration.ts';
 export { ProcessFailedError } from './process-failed-error.ts';
 export { formatReloadStep, ReloadKind, type ReloadStep } from './reload.ts';
-export { mayBeRestored } from './run-directory.ts';
+export { keepRunDirectory, mayBeRestored } from './run-directory.ts';
 export { formatStart, type StartReport, type StartRow } from './start-report.ts';
 export {
   formatStatus,

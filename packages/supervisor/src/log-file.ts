@@ -1,10 +1,10 @@
 import { closeSync } from 'node:fs';
 import { openForAppend } from '@gatewayworker/core';
-import { cannotBeWritten } from './pid-file.ts';
+import { cannotBeWritten, isDiskFull } from './pid-file.ts';
 
 /**
  * Checks before a start that the log file can be opened: once processes run, a log that cannot be written costs its
- * lines only.
+ * lines only. A full disk passes for the same reason.
  *
  * @throws {GW_ERR_OPTION_INVALID} naming `run.logFile` and the reason
  */
@@ -12,6 +12,7 @@ export function assertLogFile(path: string): void {
   try {
     closeSync(openForAppend(path));
   } catch (error) {
+    if (isDiskFull(error)) return;
     throw cannotBeWritten('run.logFile', path, error);
   }
 }

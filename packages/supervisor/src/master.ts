@@ -16,7 +16,7 @@ import { FileWatcher } from './file-watcher.ts';
 import { findMaster } from './master-client.ts';
 import { MasterCommands } from './master-commands.ts';
 import { healthAddress, type ResolvedRunOptions } from './options.ts';
-import { readPidFile, removePidFile, writePidFile } from './pid-file.ts';
+import { isDiskFull, readPidFile, removePidFile, writePidFile } from './pid-file.ts';
 import type { ProcessDeclaration } from './process-declaration.ts';
 import { ProcessFailedError } from './process-failed-error.ts';
 import { alreadyReloading, ReloadKind, type ReloadStep, reloadProcesses } from './reload.ts';
@@ -64,6 +64,7 @@ export class Master {
   #watcher: FileWatcher | undefined;
   #runFiles: RunFiles | undefined;
   #exitCode: 0 | 1 = 0;
+  readonly #warnings: string[] = [];
   /** Pid of the master before, when it was killed. */
   #stalePid: number | null = null;
 
@@ -135,7 +136,8 @@ export class Master {
     try {
       await this.#listenForProbes();
       await this.#supervisor.start(waitMs === undefined ? undefined : readyBy);
-      const { attached, warnings, failures } = this.#supervisor;
+      const { attached, failures } = this.#supervisor;
+      const warnings = [...this.#warnings, ...this.#supervisor.warnings];
       this.#logger.info({ attached }, 'started');
       if (this.#options.watch === true) this.#watch();
       const started = await this.#supervisor.untilReady(readyBy);
@@ -334,9 +336,12 @@ export class Master {
     try {
       writePidFile(this.#options.pidFile);
     } catch (error) {
-      if (this.#supervisor.attached === 0) throw error;
-      // Clients are connected, and commands find the master by its socket.
-      this.#logger.error(error, 'cannot write the pid file');
+      if (this.#supervisor.attached === 0 && !isDiskFull(error)) throw error;
+      // Commands find the master by its socket, and the file is written once that works.
+      const why = toError(toError(error).cause).message;
+      const warning = `the pid file cannot be written (${why}); commands work without it`;
+      this.#warnings.push(warning);
+      this.#logger.error(warning);
     }
   }
 

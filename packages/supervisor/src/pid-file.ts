@@ -16,7 +16,8 @@ import { OptionError } from '@gatewayworker/core';
  * Writes the pid of this process, with the folders that lead to the file.
  *
  * A new file takes the place of the old one, so that no reader sees half a pid and a symbolic link is replaced
- * instead of followed. It is readable by its owner alone.
+ * instead of followed. It is readable by its owner alone. On a full disk the old one is removed: it names another
+ * process.
  *
  * @throws {GW_ERR_OPTION_INVALID} when it cannot be written
  */
@@ -29,12 +30,24 @@ export function writePidFile(path: string): void {
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
+    if (isDiskFull(error)) rmSync(path, { force: true });
     throw cannotBeWritten('run.pidFile', path, error);
   }
 }
 
 /**
- * Checks before a start that the pid file can be written, and so the run directory beside it.
+ * Tells whether a write failed for lack of space, which an operator can free at any time; other failures are wrong
+ * paths or permissions. Accepts the error of the system and that of `cannotBeWritten`.
+ */
+export function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const system = error.cause ?? error;
+  const code = system instanceof Error && 'code' in system ? system.code : undefined;
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
+/**
+ * Checks before a start that the pid file can be written, and so the run directory beside it. A full disk passes.
  *
  * @throws {GW_ERR_OPTION_INVALID} naming `run.pidFile` and the reason
  */
@@ -44,6 +57,7 @@ export function assertPidFile(path: string): void {
     assertReplaceable(path);
     accessSync(dirname(path), constants.W_OK);
   } catch (error) {
+    if (isDiskFull(error)) return;
     throw cannotBeWritten('run.pidFile', path, error);
   }
 }
@@ -58,6 +72,7 @@ export function cannotBeWritten(
     option,
     path,
     `it cannot be written: ${describe(error)}. Allowed: pidFile and logFile in folders that this user can write`,
+    { cause: error },
   );
 }
 

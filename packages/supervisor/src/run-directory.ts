@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
+  closeSync,
   existsSync,
   lstatSync,
   mkdirSync,
+  openSync,
   realpathSync,
   rmdirSync,
+  rmSync,
   type Stats,
   statSync,
 } from 'node:fs';
@@ -92,6 +95,26 @@ export function removeRunDirectory(socket: string): void {
   } catch {
     // Not empty, or gone already: there is nothing to remove.
   }
+}
+
+/**
+ * Keeps the run directory of a cluster that stops and starts: a full disk has no block for another one, but an empty
+ * file in this one takes none.
+ *
+ * @returns lets it be removed again, and removes it when it is empty
+ */
+export function keepRunDirectory(pidFile: string): () => void {
+  const path = join(runDirectory(pidFile), `restart-${process.pid}`);
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch {
+    // Nothing runs, or its stop will say what is wrong with the directory.
+    return () => {};
+  }
+  return () => {
+    rmSync(path, { force: true });
+    removeRunDirectory(path);
+  };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayWorkerError, guardStandardStreams } from '@gatewayworker/core';
-import { findMaster, requestLeave } from '@gatewayworker/supervisor';
+import { findMaster, keepRunDirectory, requestLeave } from '@gatewayworker/supervisor';
 import { print } from '../terminal.ts';
 import type { CommandContext } from './command-context.ts';
 import { assertCanStart, type StartFlags, start } from './start.ts';
@@ -19,22 +19,31 @@ const lookMs = 50;
 /**
  * Stops the running cluster and starts the processes that this start file now declares; answers the exit code.
  *
- * @throws {GW_ERR_OPTION_INVALID} when two declarations want one port; the running cluster is not stopped
+ * @throws {GW_ERR_OPTION_INVALID} as `assertCanStart`; the running cluster is not stopped
  * @throws {GW_ERR_PROCESS_FAILED} when nothing is declared, or a process cannot start
  * @throws {GW_ERR_QUERY_TIMEOUT} when what runs does not end
  */
 export async function restart(context: CommandContext, flags: RestartFlags): Promise<number> {
-  assertCanStart(context);
+  assertCanStart(context, flags);
   // A reader that is gone must not end the command between the stop and the start.
   guardStandardStreams();
   if (flags.master === true) return await restartMaster(context, flags);
+  const release = keepRunDirectory(context.options.pidFile);
+  try {
+    await stopRunning(context, flags);
+    return await start(context, flags);
+  } finally {
+    release();
+  }
+}
+
+async function stopRunning(context: CommandContext, flags: RestartFlags): Promise<void> {
   try {
     await stop(context, flags);
   } catch (error) {
     if (!isNotRunning(error)) throw error;
     print(`${error.message}.\n`);
   }
-  return await start(context, flags);
 }
 
 /**

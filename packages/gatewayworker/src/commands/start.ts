@@ -55,11 +55,8 @@ export async function start(
     const daemonOptions = { ...fixed, onMasterExit, waitMs, logToStdout: false };
     return await runDaemon(new Master(declared, daemonOptions));
   }
-  assertCanStart(context);
-  assertLogFile(options.logFile);
-  assertPidFile(options.pidFile);
+  assertCanStart(context, flags);
   if (flags.daemon === true) {
-    if (invocation.isUnderPm2) throw backgroundUnderPm2();
     const running = await findMaster(options.pidFile);
     if (running !== undefined) throw alreadyRunning(running);
     const report = await startDaemon(options, flags.wait);
@@ -89,12 +86,13 @@ export async function start(
 }
 
 /**
- * Throws when what is declared can never start.
+ * Throws when what is declared can never start. `restart` calls it before it stops anything.
  *
- * @throws {GW_ERR_OPTION_INVALID} when two declarations want one port
- * @throws {GW_ERR_PROCESS_FAILED} when nothing is declared
+ * @throws {GW_ERR_OPTION_INVALID} when two declarations want one port, or the log or the pid file cannot be written
+ * @throws {GW_ERR_PROCESS_FAILED} when nothing is declared, or pm2 would lose a background process
  */
-export function assertCanStart({ options, declared }: CommandContext): void {
+export function assertCanStart(context: CommandContext, flags: Pick<StartFlags, 'daemon'>): void {
+  const { options, declared, invocation } = context;
   if (declared.length === 0) {
     const message = `${basename(options.startFile)} declares nothing to start; create a Register, Gateway, BusinessWorker or Worker before run()`;
     throw new GatewayWorkerError('GW_ERR_PROCESS_FAILED', message);
@@ -106,6 +104,9 @@ export function assertCanStart({ options, declared }: CommandContext): void {
     ...declared.flatMap(({ ports }) => ports),
     ...(address === undefined ? [] : claimPorts({ ...probes, ...address }, 1)),
   ]);
+  assertLogFile(options.logFile);
+  assertPidFile(options.pidFile);
+  if (flags.daemon === true && invocation.isUnderPm2) throw backgroundUnderPm2();
 }
 
 function backgroundUnderPm2(): GatewayWorkerError {
