@@ -36,7 +36,7 @@ test.each([301, 302, 303, 307, 308])(
     const call = clientOf(`http://${etcd}`, 'chat').call('/v3/kv/put', {}, signal);
     await expect(call).rejects.toMatchObject({
       code: 'GW_ERR_CONNECT_TIMEOUT',
-      message: expect.stringContaining(`etcd at http://${etcd}: `),
+      message: `etcd at http://${etcd}: /v3/auth/authenticate is refused with status ${status}`,
     });
     expect(received).toEqual([]);
   },
@@ -57,4 +57,23 @@ test('etcd client: follows no redirect of a call or a stream with its token', as
   const stream = client.stream('/v3/watch', {}, signal, () => undefined);
   await expect(stream).rejects.toThrow('etcd at');
   expect(received).toEqual([]);
+});
+
+test.each([
+  [400, '{"code":3}', 'the user or the password is refused with status 400'],
+  [401, '', 'the user or the password is refused with status 401'],
+  [403, '{}', '/v3/auth/authenticate is refused with status 403'],
+  [503, '{"error":"no leader"}', '/v3/auth/authenticate is refused with status 503'],
+  [200, '{}', '/v3/auth/authenticate is answered without a token'],
+  [200, '', 'the answer to /v3/auth/authenticate is not JSON'],
+])('etcd client: status %i with %j at the login says what happened', async (status, body, why) => {
+  const etcd = await serve((_request, response) => response.writeHead(status).end(body));
+  const call = clientOf(`http://${etcd}`, 'chat').call('/v3/kv/put', {}, signal);
+  await expect(call).rejects.toThrow(`etcd at http://${etcd}: ${why}`);
+});
+
+test.each([307, 503])('etcd client: names status %i of a call without a login', async (status) => {
+  const etcd = await serve((_request, response) => response.writeHead(status).end());
+  const call = clientOf(`http://${etcd}`).call('/v3/kv/put', {}, signal);
+  await expect(call).rejects.toThrow(`/v3/kv/put is refused with status ${status}`);
 });

@@ -36,7 +36,7 @@ export class EtcdClient {
     const deadline = new BoundedAbort(signal, CALL_TIMEOUT_MS);
     return await this.#attempt(signal, async () => {
       const response = await this.#post(path, body, deadline.signal);
-      return await readJson(response);
+      return await readJson(path, response);
     }).finally(() => deadline.release());
   }
 
@@ -96,7 +96,7 @@ export class EtcdClient {
     if (isOk(response)) return response;
     this.#token = undefined;
     response.destroy();
-    throw new Error(`${path} is refused with status ${response.statusCode}`);
+    throw refusal(path, response);
   }
 
   async #authenticate(signal: AbortSignal): Promise<void> {
@@ -105,11 +105,17 @@ export class EtcdClient {
   }
 
   async #askToken(name: string, password: string, signal: AbortSignal): Promise<string> {
-    const response = await this.#send('/v3/auth/authenticate', { name, password }, signal);
-    const answer = await readJson(response);
-    const token: unknown = Reflect.get(Object(answer), 'token');
+    const path = '/v3/auth/authenticate';
+    const response = await this.#send(path, { name, password }, signal);
+    if (!isOk(response)) {
+      response.destroy();
+      const { statusCode } = response;
+      if (statusCode !== 400 && statusCode !== 401) throw refusal(path, response);
+      throw new Error(`the user or the password is refused with status ${statusCode}`);
+    }
+    const token: unknown = Reflect.get(Object(await readJson(path, response)), 'token');
     if (typeof token === 'string') return token;
-    throw new Error('the user or the password is refused');
+    throw new Error(`${path} is answered without a token`);
   }
 
   #send(path: string, body: unknown, signal: AbortSignal): Promise<IncomingMessage> {
@@ -123,7 +129,12 @@ function isOk({ statusCode = 0 }: IncomingMessage): boolean {
   return statusCode >= 200 && statusCode < 300;
 }
 
-async function readJson(response: IncomingMessage): Promise<unknown> {
+/** Also of a redirect, which `postJson` does not follow. */
+function refusal(path: string, { statusCode }: IncomingMessage): Error {
+  return new Error(`${path} is refused with status ${statusCode}`);
+}
+
+async function readJson(path: string, response: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   let byteLength = 0;
   for await (const chunk of response) {
@@ -133,7 +144,11 @@ async function readJson(response: IncomingMessage): Promise<unknown> {
     }
     chunks.push(chunk);
   }
-  return JSON.parse(Buffer.concat(chunks).toString());
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString());
+  } catch (cause) {
+    throw new Error(`the answer to ${path} is not JSON`, { cause });
+  }
 }
 
 /** Keys and values travel in base64. */
