@@ -36,6 +36,7 @@ function openFullDisk() {
   const output = new Output({
     name: path,
     open: () => (isFull ? fs.openSync('/dev/full', 'w') : fileDestination(path).open()),
+    findEnd: () => fileDestination(path).findEnd?.(),
   });
   const reports: DroppedLines[] = [];
   output.onRecovered = (dropped) => reports.push(dropped);
@@ -140,4 +141,29 @@ test('output: what is kept is tried once more at the exit of the process', () =>
   mend();
   for (const listener of process.listeners('exit').slice(-1)) listener(0);
   expect(fs.readFileSync(path, 'utf8')).toBe('the last words\n');
+});
+
+test.each([
+  ['{"half":', '{"half":\nmine\n'],
+  ['{"whole":1}\n', '{"whole":1}\nmine\n'],
+  ['', 'mine\n'],
+])('output: after a full disk that left %j a line is whole', async (left, expected) => {
+  const { output, path, mend } = openFullDisk();
+  fs.writeFileSync(path, left);
+  expect(output.write('mine\n')).toBe(false);
+  mend();
+  await eventually(() => fs.readFileSync(path, 'utf8') === expected);
+});
+
+test('output: the report of dropped lines begins on a line of its own', async () => {
+  const { output, path, reports, mend } = openFullDisk();
+  fs.writeFileSync(path, '{"half":');
+  output.write(Buffer.alloc(2 * maxPendingOutputBytes, 'x'));
+  output.onRecovered = (dropped) => {
+    reports.push(dropped);
+    output.write('the report\n');
+  };
+  mend();
+  await eventually(() => reports.length === 1);
+  expect(fs.readFileSync(path, 'utf8')).toBe('{"half":\nthe report\n');
 });

@@ -1,4 +1,13 @@
-import { closeSync, constants, fstatSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 
 /** Most that an output keeps while its destination takes nothing, in bytes. */
@@ -28,7 +37,18 @@ export interface OutputDestination {
   open(): number;
   /** Called before each write. */
   prepare?(): void;
+  /** Finds where a regular file ends, which other processes append to as well. */
+  findEnd?(): FileEnd | undefined;
 }
+
+/** Where a file ends. */
+interface FileEnd {
+  readonly size: number;
+  /** Whether its last line has no end. */
+  readonly isMidLine: boolean;
+}
+
+const lineFeed = 10;
 
 /**
  * Writes to a file, a pipe, a socket or a terminal, and can neither throw nor block.
@@ -51,6 +71,8 @@ export class Output {
   /** Dropped since the last report. */
   #unreported = 0;
   #reason = '';
+  /** Size of the file after a write that was cut: the rest belongs there. */
+  #cutAt: number | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #retryMs: number = retryMs.first;
   readonly #flushAtExit = (): void => void this.#writePending();
@@ -145,13 +167,18 @@ export class Output {
     this.#onWritten = [];
     const lines = this.#unreported;
     this.#unreported = 0;
-    if (lines > 0) this.onRecovered({ lines, reason: this.#reason });
+    if (lines > 0) {
+      // A line that was too long to keep has lost its end.
+      this.#startLine();
+      this.onRecovered({ lines, reason: this.#reason });
+    }
     for (const onDone of onWritten) onDone();
     this.onDrain();
   }
 
   /** Answers whether nothing is left. */
   #writePending(): boolean {
+    if (!this.#startLine()) return false;
     const pending = this.#pending;
     for (let index = 0; index < pending.length; index += 1) {
       const bytes = pending[index] ?? new Uint8Array();
@@ -168,6 +195,17 @@ export class Output {
     return true;
   }
 
+  /**
+   * Ends the half line that was left at the end of the file when the disk became full.
+   *
+   * @returns false when that cannot be written
+   */
+  #startLine(): boolean {
+    const end = this.#destination.findEnd?.();
+    const isForeign = end?.isMidLine === true && end.size !== this.#cutAt;
+    return !isForeign || this.#tryWrite(Uint8Array.of(lineFeed)) === 1;
+  }
+
   /** Answers how many bytes the kernel has taken. */
   #tryWrite(bytes: Uint8Array): number {
     let written = 0;
@@ -179,6 +217,7 @@ export class Output {
       }
     } catch (error) {
       this.#reason = errorCode(error);
+      if (written > 0) this.#cutAt = this.#destination.findEnd?.()?.size;
     }
     return written;
   }
@@ -186,7 +225,7 @@ export class Output {
 
 /** A file that is appended to, for its owner alone: it is made with mode 0600, its folders with 0700. */
 export function fileDestination(path: string): OutputDestination {
-  return { name: path, open: () => openForAppend(path) };
+  return { name: path, open: () => openForAppend(path), findEnd: () => findEnd(path) };
 }
 
 /**
@@ -199,6 +238,24 @@ export function openForAppend(path: string): number {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   // Not blocking: the open of a FIFO would otherwise wait for its reader.
   return openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK, 0o600);
+}
+
+/** Answers nothing about what is not a regular file: reading would take from a FIFO what its reader is to get. */
+function findEnd(path: string): FileEnd | undefined {
+  try {
+    if (!statSync(path).isFile()) return undefined;
+    const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const { size } = fstatSync(descriptor);
+      const last = Buffer.alloc(1);
+      const read = size === 0 ? 0 : readSync(descriptor, last, 0, 1, size - 1);
+      return { size, isMidLine: read === 1 && last[0] !== lineFeed };
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    return undefined;
+  }
 }
 
 /** The standard output or the standard error output of this process. */
@@ -245,7 +302,11 @@ function setNonBlocking(stream: NodeJS.WriteStream): void {
 
 function countLines(bytes: Uint8Array): number {
   let lines = 0;
-  for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) lines += 1;
+  let at = bytes.indexOf(lineFeed);
+  while (at !== -1) {
+    lines += 1;
+    at = bytes.indexOf(lineFeed, at + 1);
+  }
   return Math.max(1, lines);
 }
 

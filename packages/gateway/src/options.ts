@@ -69,7 +69,7 @@ export interface GatewayOptions {
   readonly sendToWorkerBufferSize?: number;
   /** Events of one client that may wait for their handlers; past it reading from the client pauses. @default 64 */
   readonly maxEventsInFlight?: number;
-  /** Events of all clients that one worker may have in flight; past it the gateway pauses reading from clients that send more. @default 65536 */
+  /** Events of all clients that each gateway process may have in flight at one worker; past it reading from clients that send more pauses. @default 65536 */
   readonly maxEventsInFlightPerWorker?: number;
   /**
    * Bytes of the messages of one client that may wait for their handlers; past it reading from the client pauses. One
@@ -77,7 +77,7 @@ export interface GatewayOptions {
    * @default 4194304
    */
   readonly maxEventBytesInFlight?: number;
-  /** Bytes of the messages of all clients that one worker may have in flight; past it the gateway pauses reading from clients that send more. @default 67108864 */
+  /** Bytes of the messages of all clients that each gateway process may have in flight at one worker; past it reading from clients that send more pauses. @default 67108864 */
   readonly maxEventBytesInFlightPerWorker?: number;
   /** Bytes of client events held while no worker takes them, for each route by itself; past it reading from clients pauses. @default 67108864 */
   readonly maxHeldBytes?: number;
