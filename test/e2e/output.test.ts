@@ -217,6 +217,7 @@ test('start: says in one sentence that the log file cannot be written', async ()
     [folder.path, 'it is a directory'],
     [fifo, 'no process reads it'],
     [join(file, 'log'), 'a part of the path is a file'],
+    ['/proc/x/y/log', 'a folder of the path cannot be created'],
   ] as const;
   for (const [path, why] of cases) {
     expect(await refused(path)).toBe(

@@ -40,6 +40,7 @@ export {
   openLog,
   type ProcessLog,
 } from './logger.ts';
+export { makeFolders } from './make-folders.ts';
 export {
   assertInteger,
   assertName,

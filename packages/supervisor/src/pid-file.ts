@@ -3,14 +3,13 @@ import {
   accessSync,
   constants,
   lstatSync,
-  mkdirSync,
   readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { OptionError } from '@gatewayworker/core';
+import { makeFolders, OptionError } from '@gatewayworker/core';
 
 /**
  * Writes the pid of this process, with the folders that lead to the file.
@@ -24,7 +23,7 @@ import { OptionError } from '@gatewayworker/core';
 export function writePidFile(path: string): void {
   const temporary = `${path}.${randomBytes(6).toString('hex')}`;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolders(dirname(path), 0o700);
     assertReplaceable(path);
     writeFileSync(temporary, `${process.pid}\n`, { flag: 'wx', mode: 0o600 });
     renameSync(temporary, path);
@@ -53,7 +52,7 @@ export function isDiskFull(error: unknown): boolean {
  */
 export function assertPidFile(path: string): void {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolders(dirname(path), 0o700);
     assertReplaceable(path);
     accessSync(dirname(path), constants.W_OK);
   } catch (error) {
@@ -103,6 +102,8 @@ const reasons: Readonly<Record<string, string>> = {
   EDQUOT: 'the disk quota is used up',
   EEXIST: 'a part of the path is a file',
   EISDIR: 'it is a directory',
+  // As below /proc, where folders come from the kernel alone.
+  ENOENT: 'a folder of the path cannot be created',
   ENOSPC: 'the disk is full',
   ENOTDIR: 'a part of the path is a file',
   // What the open of a FIFO says, which would have to wait for its reader.

@@ -4,7 +4,6 @@ import {
   closeSync,
   existsSync,
   lstatSync,
-  mkdirSync,
   openSync,
   realpathSync,
   rmdirSync,
@@ -14,7 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, parse } from 'node:path';
-import { GatewayWorkerError } from '@gatewayworker/core';
+import { GatewayWorkerError, makeFolders } from '@gatewayworker/core';
 
 /** `sockaddr_un` holds 108 bytes, of which the last is a zero. */
 const maxPathBytes = 107;
@@ -78,9 +77,9 @@ export function mayBeRestored(pidFile: string): boolean {
  */
 export function createRunDirectory(socket: string): void {
   const directories = ownDirectories(dirname(socket));
-  mkdirSync(dirname(directories[0]), { recursive: true });
+  makeFolders(dirname(directories[0]));
   for (const path of directories) {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolders(path, 0o700);
     // A copy or an unpacked archive may have opened it to others; only the owner can close it again.
     const stats = lstatSync(path);
     if (stats.isDirectory() && stats.uid === userId()) chmodSync(path, 0o700);
