@@ -50,6 +50,9 @@ import type { ClientSocket, ClientSocketHandler } from './transports/transport.t
 import { WorkerCensus } from './worker-census.ts';
 import { createRouter } from './worker-router.ts';
 
+// Loaded with the runtime, of which it needs most parts.
+export { Succession } from './handover/succession.ts';
+
 /** How a client ends whose events have waited for too long. */
 const expired = [ClosedBy.Server, CloseCode.TryAgainLater, 'no worker is ready'] as const;
 
