@@ -39,6 +39,14 @@ function highestDescriptor(pid: number): number {
   return Math.max(...readdirSync(`/proc/${pid}/fd`).map(Number));
 }
 
+/** The limit of open files below which so many descriptors are free. */
+function limitWithFree(pid: number, free: number): number {
+  const open = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
+  let [limit, left] = [0, free];
+  for (; left > 0 || open.has(limit); limit += 1) if (!open.has(limit)) left -= 1;
+  return limit;
+}
+
 /** Runs a command of the start file. */
 function command(row: EveryRow, ...args: string[]): ReturnType<typeof runCommand> {
   const env = { RUN_FOLDER: dirname(row.logFile), REGISTER_PORT: '1' };
@@ -148,6 +156,26 @@ test.skipIf(skipped !== '')(
       hint: expect.stringContaining('ulimit -n'),
     });
     expect(logOf(row, 'there are free file descriptors again').length).toBeGreaterThan(0);
+  },
+);
+
+test.skipIf(skipped !== '')(
+  `master: out of descriptors, restarts a worker with those of its reserve${skipped}`,
+  async () => {
+    const row = await startEveryRow([{ scheme: 'websocket', name: 'gate', count: 1 }]);
+    onTestFinished(() => row.dispose());
+    const { pid: master } = row.cluster;
+    const [worker] = await row.processes('business-worker');
+    setLimit(master, limitWithFree(master, 1));
+    process.kill(worker?.pid ?? 0, 'SIGKILL');
+    // The log is read, because a command makes the master look at its descriptors too.
+    await eventually(() => logOf(row, 'ready again').length > 0, patiently);
+    expect(readFileSync(row.logFile, 'utf8')).not.toContain('could not be made');
+    const lines = logOf(row, 'too many open files').filter(({ pid }) => pid === master);
+    expect(lines[0]).toMatchObject({ code: 'EMFILE', hint: expect.stringContaining('ulimit -n') });
+    setLimit(master, 4096);
+    const recovered = () => logOf(row, 'there are free file descriptors again');
+    await eventually(() => recovered().some(({ pid }) => pid === master), patiently);
   },
 );
 

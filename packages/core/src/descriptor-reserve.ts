@@ -8,6 +8,9 @@ const RESERVE_SIZE = 32;
 /** The reserve takes at most this part of the limit, so that a process with a low limit keeps the most of it. */
 const MAX_PART_OF_LIMIT = 16;
 
+/** Descriptors that the start of a process takes: its pipes, those of the system call, and its control connection. */
+const STEP_SIZE = 16;
+
 /** How often the reserve looks whether descriptors have run out, or have come back, in milliseconds. */
 const CHECK_INTERVAL_MS = 1000;
 
@@ -67,6 +70,16 @@ export class DescriptorReserve {
     return false;
   }
 
+  /** Opens the reserve to the process when too few descriptors are left for a step such as the start of a process. */
+  makeRoom(): void {
+    if (this.#isUsed) return;
+    const opened: number[] = [];
+    let code: string | undefined;
+    while (code === undefined && opened.length < STEP_SIZE) code = tryOpen(opened);
+    for (const descriptor of opened) closeSync(descriptor);
+    if (code !== undefined) this.#use(code);
+  }
+
   /** Closes the descriptors, and looks no more. */
   close(): void {
     clearInterval(this.#timer);
@@ -92,10 +105,14 @@ export class DescriptorReserve {
   #hasRunOut(): boolean {
     const code = tryOpen();
     if (code === undefined) return false;
+    this.#use(code);
+    return true;
+  }
+
+  #use(code: string): void {
     this.#isUsed = true;
     this.#release();
     this.#report(code);
-    return true;
   }
 
   /** Opens the descriptors of the reserve; answers why it cannot, and keeps none then. */

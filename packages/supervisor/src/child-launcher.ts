@@ -1,6 +1,6 @@
 import inspector from 'node:inspector';
 import { dirname } from 'node:path';
-import { GatewayWorkerError } from '@gatewayworker/core';
+import { type DescriptorReserve, GatewayWorkerError } from '@gatewayworker/core';
 import { type ChildAssignment, childVariable } from './child-assignment.ts';
 import { childFlags } from './child-flags.ts';
 import type { LaunchOrder, OnMasterExit } from './child-protocol.ts';
@@ -16,6 +16,7 @@ import { existingDirectory, workingDirectory } from './working-directory.ts';
 /** How children are made. */
 export interface LaunchOptions extends Omit<ResolvedRunOptions, 'onMasterExit'> {
   readonly onMasterExit: OnMasterExit;
+  readonly descriptors: DescriptorReserve;
   /** Version of the package. */
   readonly version: string;
   /** Variables that children get. */
@@ -43,7 +44,7 @@ export class ChildLauncher {
 
   /** Starts a process, beside one that has the listening sockets where this master has none of them. */
   launch(place: ChildPlace, siblings: readonly RunningChild[]): ProcessSource {
-    const { logToStdout, printChildOutput: print } = this.#options;
+    const { logToStdout, printChildOutput: print, descriptors } = this.#options;
     const { role, name } = place;
     const socketPathOf = this.#socketPathOf(place);
     const launchHere = () =>
@@ -53,7 +54,7 @@ export class ChildLauncher {
           stdio: logToStdout
             ? ['inherit', 'inherit', 'pipe', 'ipc']
             : ['ignore', 'pipe', 'pipe', 'ipc'],
-          sockets: this.#sockets,
+          ...{ sockets: this.#sockets, descriptors },
           scope: describeProcess(role, name, 0),
           print,
         }),

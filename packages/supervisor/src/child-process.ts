@@ -289,7 +289,7 @@ class ChildProcess {
     const output = this.#assignment.logToStdout ? 1 : 'ignore';
     const sibling = launchProcess(launch, {
       stdio: ['ignore', output, output, 'ipc'],
-      ...{ isSuccessor, sockets: this.#sockets },
+      ...{ isSuccessor, sockets: this.#sockets, descriptors: this.#descriptors },
       scope: '',
       print: () => {},
     });

@@ -1,5 +1,5 @@
 import { fork, type StdioOptions } from 'node:child_process';
-import { type SuccessorChannel, toWire } from '@gatewayworker/core';
+import { type DescriptorReserve, type SuccessorChannel, toWire } from '@gatewayworker/core';
 import { ChildOutput } from './child-output.ts';
 import type { ChildFailure, LaunchOrder } from './child-protocol.ts';
 import { readString } from './json-value.ts';
@@ -25,6 +25,8 @@ export interface LaunchContext {
   /** Whether it takes over from this process. @default false */
   readonly isSuccessor?: boolean;
   readonly sockets: ListeningSockets;
+  /** Descriptors for it when no other ones are left. */
+  readonly descriptors: DescriptorReserve;
   /** See `ListeningSockets.serve`. */
   readonly scope: string;
   /** Gets what the process prints into pipes. */
@@ -56,8 +58,9 @@ const outputGraceMs = 500;
 /** Starts a process; `exited` has its failures. */
 export function launchProcess(order: LaunchOrder, context: LaunchContext): LaunchedProcess {
   const { execPath, execArgv, startFile, args, cwd, env } = order;
-  const { sockets, scope, print, isSuccessor = false } = context;
+  const { sockets, descriptors, scope, print, isSuccessor = false } = context;
   const stdio = isSuccessor ? successorStdio(context.stdio) : context.stdio;
+  descriptors.makeRoom();
   const child = fork(startFile, args, { execPath, execArgv: [...execArgv], cwd, env, stdio });
   sockets.serve(child, scope);
   child.stdout?.setEncoding('utf8').on('data', print);
@@ -79,7 +82,10 @@ export function launchProcess(order: LaunchOrder, context: LaunchContext): Launc
   });
   const listening = new Promise<boolean>((resolve) => {
     child.on('message', (value) => {
-      if (readString(value, 'type') === listeningMessage) resolve(true);
+      if (readString(value, 'type') !== listeningMessage) return;
+      // For the connection to its control socket.
+      descriptors.makeRoom();
+      resolve(true);
     });
     void exited.then(() => resolve(false));
   });

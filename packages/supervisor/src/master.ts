@@ -80,7 +80,7 @@ export class Master {
     this.#descriptors = new DescriptorReserve(this.#logger);
     this.#supervisor = new Supervisor(declarations, {
       ...options,
-      logger: this.#logger,
+      ...{ logger: this.#logger, descriptors: this.#descriptors },
       printChildOutput: (text) => {
         (options.logToStdout ? process.stderr : this.#log.file)?.write(text);
       },
@@ -107,7 +107,10 @@ export class Master {
       controlPath(options.pidFile),
       {
         parseOrder: parseControlOrder,
-        onOrder: (order, sendPart) => commands.carryOut(order, sendPart),
+        onOrder: (order, sendPart) => {
+          this.#descriptors.makeRoom();
+          return commands.carryOut(order, sendPart);
+        },
       },
       new Guard(this.#logger),
     );

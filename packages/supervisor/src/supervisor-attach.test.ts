@@ -1,7 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
-import { createLogger, emptyRoleStatus, GatewayWorkerError } from '@gatewayworker/core';
+import {
+  createLogger,
+  DescriptorReserve,
+  emptyRoleStatus,
+  GatewayWorkerError,
+} from '@gatewayworker/core';
 import { temporaryFolder } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { ChildCommand, childProtocol, OnMasterExit, parseChildOrder } from './child-protocol.ts';
@@ -63,10 +68,13 @@ async function prepare(): Promise<{ supervisor: Supervisor; pidFile: string }> {
   // Where a process is replaced, this one takes the place and fails.
   const startFile = await folder.write('start.cjs', 'process.exit(7);\n');
   const options = resolveRunOptions({ stopTimeoutMs: 2_000, readyTimeoutMs: 5_000 }, startFile);
+  const logger = createLogger({ stdout: false });
+  const descriptors = new DescriptorReserve(logger);
+  onTestFinished(() => descriptors.close());
   const supervisor = new Supervisor([declaration], {
     ...options,
     ...{ onMasterExit: OnMasterExit.keep, version: '1.0.0', env: process.env },
-    ...{ logger: createLogger({ stdout: false }), logToStdout: false, printChildOutput: () => {} },
+    ...{ logger, descriptors, logToStdout: false, printChildOutput: () => {} },
   });
   onTestFinished(() => supervisor.kill());
   return { supervisor, pidFile: options.pidFile };
