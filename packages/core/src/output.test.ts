@@ -59,6 +59,23 @@ test('output: a file has each line as soon as the call returns, for its owner al
   expect(fs.statSync(join(path, '..')).mode & 0o777).toBe(0o700);
 });
 
+test('output: a file that was there is closed to others if it is of this user', () => {
+  const path = join(temporaryFolder(), 'log');
+  const modeAfter = (): number => {
+    fs.chmodSync(path, 0o644);
+    const output = new Output(fileDestination(path));
+    output.write('one\n');
+    output.reopen();
+    return fs.statSync(path).mode & 0o777;
+  };
+  fs.writeFileSync(path, '');
+  expect(modeAfter()).toBe(0o600);
+  // Only root can give a file to another user, and write to it.
+  if (process.geteuid?.() !== 0) return;
+  fs.chownSync(path, 1, 1);
+  expect(modeAfter()).toBe(0o644);
+});
+
 test('output: a full disk keeps 1 MiB, drops and counts the rest, reports it once', async () => {
   const { output, path, reports, mend } = openFullDisk();
   const kept = Math.floor(maxPendingOutputBytes / (line.length + 64));

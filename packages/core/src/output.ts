@@ -1,4 +1,13 @@
-import { closeSync, constants, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  openSync,
+  readSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { makeFolders } from './make-folders.ts';
 
@@ -215,13 +224,14 @@ export class Output {
   }
 }
 
-/** A file that is appended to, for its owner alone: it is made with mode 0600, its folders with 0700. */
+/** A file that is appended to; see `openForAppend`. */
 export function fileDestination(path: string): OutputDestination {
   return { name: path, open: () => openForAppend(path), findEnd: () => findEnd(path) };
 }
 
 /**
- * Opens a file to append to it, with the folders that lead to it.
+ * Opens a file to append to it, with the folders that lead to it. A file of this user gets mode 0600, folders that
+ * are made get 0700.
  *
  * @throws the error of the system
  */
@@ -229,7 +239,22 @@ export function openForAppend(path: string): number {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK } = constants;
   makeFolders(dirname(path), 0o700);
   // Not blocking: the open of a FIFO would otherwise wait for its reader.
-  return openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK, 0o600);
+  const flags = O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK;
+  const descriptor = openSync(path, flags, 0o600);
+  closeToOthers(descriptor);
+  return descriptor;
+}
+
+/** A file that was there before may be readable by others. */
+function closeToOthers(descriptor: number): void {
+  const stats = fstatSync(descriptor);
+  if (!stats.isFile() || stats.uid !== process.geteuid?.() || (stats.mode & 0o777) === 0o600)
+    return;
+  try {
+    fchmodSync(descriptor, 0o600);
+  } catch {
+    // A file system that keeps no modes, such as FAT.
+  }
 }
 
 /** Answers nothing about what is not a regular file: reading would take from a FIFO what its reader is to get. */
