@@ -43,3 +43,16 @@ test('lists many clients some at a time, each once', () => {
   expect(parts.length).toBeGreaterThan(10);
   expect(parts.flatMap((rows) => rows.map(({ clientId }) => clientId)).sort()).toEqual(ids.sort());
 });
+
+test('connection list: a part ends at 1 Mi characters and the client that passes it', () => {
+  const clients = new ClientTable();
+  for (let count = 0; count < 1_000; count += 1) clients.add(socket);
+  for (const client of clients.part(0)) {
+    for (let group = 0; group < 10; group += 1) client.addGroup(`${group}`.repeat(40_000));
+  }
+  const parts = [...listConnections(clients)];
+  expect(new Set(parts.flat().map(({ clientId }) => clientId)).size).toBe(1_000);
+  const longest = Math.max(...parts.map((rows) => JSON.stringify(rows).length));
+  expect(longest).toBeGreaterThan(1_048_576);
+  expect(longest).toBeLessThan(1.5 * 1_048_576);
+});

@@ -2,12 +2,27 @@ import { type ConnectionStatus, formatHostPort } from '@gatewayworker/core';
 import type { ClientConnection } from './client-connection.ts';
 import { type ClientTable, TABLE_PARTS } from './client-table.ts';
 
-/** Lists the clients part by part; who comes or goes meanwhile may be in the list or not. */
+/** Size at which a part ends, in characters: one part is one line of the control socket. */
+const partCharacters = 1_048_576;
+/** Characters of a client without its groups, about. */
+const clientCharacters = 512;
+
+/** Lists the clients part by part; a client that comes or goes meanwhile may be in the list or not. */
 export function* listConnections(clients: ClientTable): Iterable<readonly ConnectionStatus[]> {
   for (let part = 0; part < TABLE_PARTS; part += 1) {
-    const rows = Array.from(clients.part(part), (client) =>
-      describeConnection(client, clients.gatewayToken),
-    );
+    let rows: ConnectionStatus[] = [];
+    let characters = 0;
+    // A copy, because clients come and go while the reader of a part takes it.
+    for (const client of [...clients.part(part)]) {
+      const row = describeConnection(client, clients.gatewayToken);
+      rows.push(row);
+      characters += clientCharacters;
+      for (const group of row.groups) characters += group.length;
+      if (characters < partCharacters) continue;
+      yield rows;
+      rows = [];
+      characters = 0;
+    }
     if (rows.length > 0) yield rows;
   }
 }

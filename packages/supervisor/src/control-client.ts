@@ -15,7 +15,8 @@ interface PendingRequest {
   onPart(part: unknown): void;
 }
 
-const maxLineCharacters = 64 * 1_048_576;
+/** Longest line: the status of thousands of processes; lists of clients come in parts of 1 Mi. */
+const maxLineCharacters = 16 * 1_048_576;
 
 /** A connection to the control socket of a process. */
 export class ControlClient {

@@ -10,6 +10,11 @@ export class LineReader {
 
   /** Takes the next piece; answers the lines it completes, or `undefined` when a line is too long. */
   push(piece: string): string[] | undefined {
+    if (!piece.includes('\n')) {
+      // Without this a long line would be searched again for each piece of it.
+      this.#rest += piece;
+      return this.#rest.length > this.#maxCharacters ? undefined : [];
+    }
     const lines = (this.#rest + piece).split('\n');
     this.#rest = lines.pop() ?? '';
     const tooLong = [...lines, this.#rest].some((line) => line.length > this.#maxCharacters);

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { createLogger } from '@gatewayworker/core';
 import { eventually, freePorts, temporaryFolder } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { ChildOutput } from './child-output.ts';
+import { ControlClient } from './control-client.ts';
 import { ControlServer } from './control-server.ts';
 import { reportHealth } from './health-report.ts';
 import { HealthServer } from './health-server.ts';
@@ -37,6 +38,22 @@ const producers: Readonly<Record<string, () => Promise<void>>> = {
     const closed = new Promise((resolve) => socket.once('close', resolve));
     socket.write('x'.repeat(200_000));
     await closed;
+  },
+  'control answer': async () => {
+    const folder = await temporaryFolder('queues');
+    onTestFinished(folder.dispose);
+    const path = `${folder.path}/x.sock`;
+    const server = createServer((socket) => {
+      const piece = 'x'.repeat(1_048_576);
+      const write = () => socket.write(piece, (error) => error == null && write());
+      socket.on('error', () => undefined);
+      write();
+    }).listen(path);
+    onTestFinished(() => void server.close());
+    await once(server, 'listening');
+    const client = await ControlClient.connect(path);
+    const answer = client?.request({}, Number.POSITIVE_INFINITY);
+    await expect(answer).rejects.toMatchObject({ code: 'GW_ERR_LINK_CLOSED' });
   },
   'health probes': async () => {
     const [port = 0] = await freePorts(1);
