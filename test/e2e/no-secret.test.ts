@@ -125,6 +125,9 @@ run({ readyTimeoutMs: 30_000, health: '127.0.0.1:${probes}' });
   // One gateway is away, so not everything is ever ready.
   expect((await command('start', '-d', '--wait', '1')).exitCode).toBe(1);
   const pid = Number(await readFile(`${folder.path}/start.pid`, 'utf8'));
+  // The others are ready once they let a client in.
+  const client = await eventually(() => openClient(port));
+  onTestFinished(() => client.terminate());
 
   // Strangers: by a wrong key, without TLS, by bytes that are none of ours.
   const log = captureLogger();
@@ -151,8 +154,6 @@ run({ readyTimeoutMs: 30_000, health: '127.0.0.1:${probes}' });
   outputs.add('log of strangers', JSON.stringify(log.lines));
 
   // A callback that throws, a worker that crashes, one that is killed.
-  const client = await openClient(port);
-  onTestFinished(() => client.terminate());
   client.send('throw');
   client.send('who');
   const worker = Number(await client.next());
