@@ -104,7 +104,8 @@ test('links need the secret key, on both sides', async () => {
   const client = await cluster.connect();
   client.send('x');
   expect(await client.next()).toBe('x');
-  const stranger = cluster.gatewayClient({ secretKey: 'wrong', connectTimeoutMs: 500 });
+  // A key that every register refuses is reported at once.
+  const stranger = cluster.gatewayClient({ secretKey: 'wrong', connectTimeoutMs: 3_600_000 });
   await expect(stranger).rejects.toMatchObject({
     code: 'GW_ERR_AUTHENTICATION_FAILED',
     message: `the register at ${cluster.registerAddress} refused the secretKey: it must be the same in every process`,
@@ -113,6 +114,23 @@ test('links need the secret key, on both sides', async () => {
   const friend = await cluster.gatewayClient();
   expect(await friend.getAllClientIdCount()).toBe(1);
   expect(JSON.stringify(cluster.log)).not.toMatch(/right|wrong/);
+});
+
+test('client: waits for a register that is away when another refuses its key', async () => {
+  const cluster = await roles({ events: echo, secretKey: 'right' });
+  const other = await roles({ events: echo, gateways: 0, workers: 0, secretKey: 'other' });
+  await cluster.stopRegister();
+  const { logger } = captureLogger();
+  const registerAddress = [cluster.registerAddress, other.registerAddress];
+  const options = { registerAddress, secretKey: 'right', connectTimeoutMs: 3_600_000 };
+  const connecting = GatewayClient.connect(options, logger);
+  // The next attempt, which follows the first refusal, is refused as well.
+  const refusals = () => other.log.filter(({ msg }) => msg === 'inner link refused');
+  await eventually(() => refusals().length === 2);
+  await cluster.startRegister();
+  const api = await connecting;
+  onTestFinished(() => api.close());
+  await eventually(async () => (await api.getAllClientIdCount().catch(() => -1)) === 0);
 });
 
 test('an inner listener that others can reach needs a key', () => {

@@ -69,7 +69,7 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
    * Links to every gateway of a cluster, from any Node process that is no worker of it.
    *
    * @throws {GW_ERR_OPTION_INVALID} when an option is wrong
-   * @throws {GW_ERR_AUTHENTICATION_FAILED} when within `connectTimeoutMs` a register refuses the `secretKey` and none accepts it
+   * @throws {GW_ERR_AUTHENTICATION_FAILED} when every register refuses the `secretKey`, at once; or when within `connectTimeoutMs` one refuses it and none accepts it
    * @throws {GW_ERR_VERSION_MISMATCH} when a register speaks another version of the inner protocol, and none this one
    * @throws {GW_ERR_CONNECT_TIMEOUT} when no register and no etcd answers within `connectTimeoutMs`; `cause` has the last failure
    */
@@ -94,7 +94,7 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
     const deadline = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, connectTimeoutMs);
     });
-    await Promise.race([pool.settled(), deadline]);
+    await Promise.race([pool.settled(), pool.refused(), deadline]);
     clearTimeout(timer);
     // A gateway that hangs keeps nobody from the others: queries tell that it is missing.
     if (pool.isKnown) return clientOf(pool);

@@ -199,6 +199,11 @@ export class GatewayPool {
     while (!this.#isClosed && !this.#isSettled()) await this.#changed();
   }
 
+  /** Resolves once every register has refused the key. */
+  async refused(): Promise<void> {
+    while (!this.#isClosed && !this.#directory.isRefused) await this.#changed();
+  }
+
   /** Sends what is queued, closes every link and dials no more. Resolves when that is done. */
   async close(): Promise<void> {
     this.#isClosed = true;

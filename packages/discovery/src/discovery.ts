@@ -51,6 +51,8 @@ export interface Directory {
   readonly isComplete: boolean;
   /** Why no register or etcd was reached, once an attempt has failed; a failure that no retry mends comes first. */
   readonly failure: Error | undefined;
+  /** True when every register has refused the key at its last attempt: none is left that could accept it. */
+  readonly isRefused: boolean;
   /** True while somebody tells: what is known is not of the past. */
   readonly isCurrent: boolean;
   /**

@@ -109,6 +109,7 @@ export class EtcdDiscovery implements Discovery {
       get isKnown() {
         return state.isKnown;
       },
+      isRefused: false,
       get isComplete() {
         return state.isKnown;
       },

@@ -88,7 +88,8 @@ export class RegisterDiscovery implements Discovery {
       onChange(changed);
     });
     const failures = new DialFailures();
-    const round = new FirstRound(this.#registers.length, () => onChange(gateways));
+    const registers = this.#registers.length;
+    const round = new FirstRound(registers, () => onChange(gateways));
     const links = this.#registers.map((address) => {
       const register = formatHostPort(address.host, address.port);
       let isHeard = false;
@@ -115,6 +116,7 @@ export class RegisterDiscovery implements Discovery {
         onFailed: (error) => {
           failures.note(register, error);
           handleHeard();
+          if (failures.refusals === registers) onChange(gateways);
         },
       });
     });
@@ -127,6 +129,9 @@ export class RegisterDiscovery implements Discovery {
       },
       get failure() {
         return failures.gravest;
+      },
+      get isRefused() {
+        return failures.refusals === registers;
       },
       get isCurrent() {
         return lists.isCurrent;
@@ -179,6 +184,11 @@ class DialFailures {
     return all.find(isFinal) ?? all.at(-1);
   }
 
+  /** Registers that have refused the key. */
+  get refusals(): number {
+    return [...this.#errors.values()].filter(isRefusal).length;
+  }
+
   list(): string[] {
     return Array.from(this.#errors, ([register, error]) =>
       describeDialFailure('register', register, error),
@@ -229,6 +239,10 @@ class FirstRound {
 /** True when retries cannot succeed until the configuration of a process changes. */
 function isFinal(error: Error): boolean {
   return error instanceof GatewayWorkerError && !error.retryable;
+}
+
+function isRefusal(error: Error): boolean {
+  return error instanceof GatewayWorkerError && error.code === 'GW_ERR_AUTHENTICATION_FAILED';
 }
 
 async function closeAll(links: readonly DialedLink[]): Promise<void> {
