@@ -2,7 +2,7 @@ import type { FrozenLink } from '@gatewayworker/core';
 import type { ClientConnection } from '../client-connection.ts';
 import type { WorkerLink } from '../worker-link.ts';
 import type { GatewayParts } from './gateway-parts.ts';
-import type { ClientRecord, LinkRecord, WorkerRecord } from './handover-messages.ts';
+import type { ClientFacts, ClientRecord, LinkRecord, WorkerRecord } from './handover-messages.ts';
 
 /** Describes an inner link for the successor; `undefined` when it has ended. */
 export function exportLink(
@@ -41,20 +41,26 @@ export function listClients({ state, routes, innerLinks }: GatewayParts): Set<Cl
   return clients;
 }
 
+/** Tells what never changes about a client. */
+export function exportFacts(client: ClientConnection): ClientFacts {
+  const { connection, nonceHigh, nonceLow, socket } = client;
+  const { remoteAddress, remotePort, listenPort, packedRequest } = socket;
+  const address = { connection, nonceHigh, nonceLow };
+  return { ...address, remoteAddress, remotePort, listenPort, packedRequest };
+}
+
 /** Describes a client for the successor. @param linkIds - the links of workers */
 export function exportClient(
   { state, routes }: GatewayParts,
   client: ClientConnection,
   linkIds: ReadonlyMap<WorkerLink, string>,
 ): ClientRecord {
-  const { connection, nonceHigh, nonceLow, socket, uid, session, worker } = client;
-  const { remoteAddress, remotePort, listenPort, packedRequest } = socket;
+  const { connection, socket, uid, session, worker } = client;
   const { isClosing, isSilent, appliedChanges, appliedUidChanges } = client;
   const { eventsInFlight, eventBytesInFlight, held, unfinished, pauseReasons } = client;
   const route = client.route ?? routes.find(socket);
   return {
-    ...{ connection, nonceHigh, nonceLow, remoteAddress, remotePort, listenPort, packedRequest },
-    ...{ isClosing, isSilent, appliedChanges, appliedUidChanges, uid },
+    ...{ connection, isClosing, isSilent, appliedChanges, appliedUidChanges, uid },
     ...{ eventsInFlight, eventBytesInFlight, held, unfinished, pauseReasons },
     linkId: worker && linkIds.get(worker),
     isOfWorker: worker?.clients.has(client) ?? false,

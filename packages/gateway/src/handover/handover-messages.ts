@@ -1,7 +1,7 @@
 import type { MovedLink } from '@gatewayworker/core';
 import type { ClientRequest, ClosedBy } from '@gatewayworker/protocol';
 import type { ClientEvent } from '../client-connection.ts';
-import type { ClientClosure } from '../transports/transport.ts';
+import type { ClientClosure, SocketFacts } from '../transports/transport.ts';
 
 /** Changes when processes of different versions cannot hand over to each other. */
 export const HANDOVER_VERSION = 1;
@@ -35,15 +35,16 @@ export interface LinkRecord extends MovedLink {
   readonly areKnown: readonly [uids: boolean, groups: boolean] | undefined;
 }
 
-/** A client, but for its socket. */
-export interface ClientRecord {
+/** What never changes about a client. */
+export interface ClientFacts extends SocketFacts {
   readonly connection: number;
   readonly nonceHigh: number;
   readonly nonceLow: number;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  readonly listenPort: number;
-  readonly packedRequest: Buffer | undefined;
+}
+
+/** What may change about a client. */
+export interface ClientRecord {
+  readonly connection: number;
   /** Link of the worker that handles its events, or that has not finished the events of one that is gone. */
   readonly linkId: string | undefined;
   /** It is among those that the worker counts as its own. */
@@ -68,6 +69,27 @@ export interface ClientRecord {
   readonly pauseReasons: number;
 }
 
+const clientFields = [
+  ...(['connection', 'linkId', 'isOfWorker', 'isLeaving', 'isUnbound', 'isGone'] as const),
+  ...(['isClosing', 'isSilent', 'isUntold', 'uid', 'groups', 'session'] as const),
+  ...(['appliedChanges', 'appliedUidChanges', 'eventsInFlight', 'eventBytesInFlight'] as const),
+  ...(['held', 'unfinished', 'pauseReasons'] as const),
+] satisfies readonly (keyof ClientRecord)[];
+
+/** A record without the names of its fields, which would be most of its bytes. */
+export type ClientRow = readonly unknown[];
+
+export function toRow(record: ClientRecord): ClientRow {
+  return clientFields.map((field) => record[field]);
+}
+
+/** Reads a row; `undefined` when it is none. */
+export function parseRow(row: ClientRow): ClientRecord | undefined {
+  if (row.length !== clientFields.length) return undefined;
+  const entries = clientFields.map((field, index) => [field, row[index]]);
+  return Object.fromEntries(entries);
+}
+
 /** A candidate whose handshake ends after its gateway has handed over. */
 export interface CandidateRecord {
   readonly request: number;
@@ -81,7 +103,11 @@ export interface CandidateRecord {
 export type PredecessorMessage =
   | { readonly type: 'identity'; readonly identity: IdentityRecord }
   | { readonly type: 'link'; readonly link: LinkRecord }
-  | { readonly type: 'client'; readonly client: ClientRecord }
+  /** Facts of clients, ahead of their records. */
+  | { readonly type: 'facts'; readonly clients: readonly ClientFacts[] }
+  /** Answered once all facts so far have been read. */
+  | { readonly type: 'factsTold' }
+  | { readonly type: 'clients'; readonly clients: readonly ClientRow[] }
   /** Links and clients are complete. */
   | { readonly type: 'end'; readonly lastConnection: number }
   /** The successor is the gateway from now on. */
@@ -113,6 +139,7 @@ export type SuccessorMessage =
   | { readonly type: 'listening' }
   /** It is ready to take over. */
   | { readonly type: 'prepared' }
+  | { readonly type: 'factsRead' }
   /** It has all links and clients. */
   | { readonly type: 'imported' }
   /** It is announced: the predecessor may withdraw. */

@@ -1,3 +1,4 @@
+import type { ConnectionAddress } from '@gatewayworker/protocol';
 import { ClientConnection, PauseReason } from '../client-connection.ts';
 import type { InnerLinkParts } from '../inner-links.ts';
 import type { ClientSocket } from '../transports/transport.ts';
@@ -32,23 +33,32 @@ function importWorker(worker: WorkerLink, record: WorkerRecord): void {
   worker.handshakes.continueFrom(record.lastHandshake);
 }
 
+/** Makes a client that nobody knows yet: its route takes time to find. */
+export function createClient(
+  { routes }: GatewayParts,
+  address: ConnectionAddress,
+  socket: ClientSocket,
+): ClientConnection {
+  const client = new ClientConnection(address, socket);
+  client.route = routes.find(socket);
+  return client;
+}
+
 /** Goes on with a client. @param worker - that of the record */
 export function importClient(
   parts: GatewayParts,
+  client: ClientConnection,
   record: ClientRecord,
-  socket: ClientSocket,
   worker: WorkerLink | undefined,
-): ClientConnection {
-  const client = new ClientConnection(record, socket);
-  const route = parts.routes.find(socket);
-  client.route = route;
+): void {
+  const route = client.route ?? parts.routes.find(client.socket);
   client.isSilent = record.isSilent;
   client.appliedChanges = record.appliedChanges;
   client.appliedUidChanges = record.appliedUidChanges;
   client.eventsInFlight = record.eventsInFlight;
   client.eventBytesInFlight = record.eventBytesInFlight;
   client.unfinished = record.unfinished && [...record.unfinished];
-  client.session.restore(record.session);
+  client.session.adopt(record.session);
   importTables(parts, client, record);
   client.worker = worker;
   if (worker !== undefined && record.isOfWorker) worker.clients.add(client);
@@ -58,7 +68,6 @@ export function importClient(
   importPause(client, record, worker);
   // Pauses it again when there is too much.
   for (const event of record.held ?? []) route.held.add(client, event);
-  return client;
 }
 
 function importTables(

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import {
   FlushScheduler,
   GatewayWorkerError,
@@ -8,21 +8,20 @@ import {
   toError,
 } from '@gatewayworker/core';
 import { ClosedBy } from '@gatewayworker/protocol';
-import { ClientConnection, PauseReason } from '../client-connection.ts';
-import { ClientEvents } from '../client-events.ts';
+import { type ClientConnection, PauseReason } from '../client-connection.ts';
 import { spreadEnds } from '../spread-ends.ts';
-import type {
-  Admission,
-  ClientCandidate,
-  ClientClosure,
-  Refusal,
-} from '../transports/transport.ts';
 import type { WorkerLink } from '../worker-link.ts';
+import { CandidateRelay } from './candidate-relay.ts';
 import { ClientMover } from './client-mover.ts';
-import { exportClient, exportLink, listClients } from './export-gateway.ts';
+import { exportClient, exportFacts, exportLink, listClients } from './export-gateway.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { HandoverLink } from './handover-link.ts';
-import type { IdentityRecord, PredecessorMessage, SuccessorMessage } from './handover-messages.ts';
+import {
+  type IdentityRecord,
+  type PredecessorMessage,
+  type SuccessorMessage,
+  toRow,
+} from './handover-messages.ts';
 import { INNER_SOCKET } from './succession.ts';
 
 /**
@@ -30,6 +29,9 @@ import { INNER_SOCKET } from './succession.ts';
  * heartbeats, and a peer waits 8 s for an answer.
  */
 const IMPORT_TIMEOUT_MS = 5000;
+
+/** Clients in one message. */
+const ROWS = 64;
 
 /** Bytes of events that wait for the successor, past which clients are not read from. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
@@ -52,10 +54,8 @@ interface WaitingEvent {
   readonly message: Extract<PredecessorMessage, { type: 'message' | 'closed' }>;
 }
 
-type Decide = (decision: Admission | Refusal) => void;
-
 /** How far a successor has come. */
-type Step = 'listening' | 'prepared' | 'imported';
+type Step = 'listening' | 'prepared' | 'factsRead' | 'imported';
 
 type ClientCommand = Extract<SuccessorMessage, { type: 'frame' | 'pause' | 'close' | 'destroy' }>;
 
@@ -68,20 +68,20 @@ export class Predecessor {
   readonly #channel: SuccessorChannel;
   readonly #link: HandoverLink<PredecessorMessage, SuccessorMessage>;
   readonly #mover: ClientMover;
-  /** Of the listener, which knows it only while it listens. */
-  readonly #listenPort: number;
   readonly #dispatcher: GatewayParts['dispatcher'];
+  /** Clients of which the successor has the facts. */
+  readonly #known = new Set<ClientConnection>();
   #waiting: WaitingEvent[] = [];
   #waitingBytes = 0;
   /** Clients that are not read from because the successor does not keep up. */
   readonly #full = new Set<ClientConnection>();
-  readonly #candidates = new Map<number, Decide>();
-  #lastCandidate = 0;
+  readonly #candidates: CandidateRelay;
   #isCommitted = false;
   /** Called when the successor is so far. */
   readonly #reached: Record<Step, () => void> = {
     listening: ignore,
     prepared: ignore,
+    factsRead: ignore,
     imported: ignore,
   };
   #clock: StopClock | undefined;
@@ -94,10 +94,10 @@ export class Predecessor {
     this.#options = options;
     this.#channel = channel;
     this.#dispatcher = options.dispatcher;
-    this.#listenPort = options.transport.port;
     this.#link = new HandoverLink(channel.stream, new FlushScheduler(options.state.guard));
     this.#link.onMessage = (message) => this.#handle(message);
     this.#mover = new ClientMover(options, channel, this.#link);
+    this.#candidates = new CandidateRelay(options, this.#link, this.#mover);
   }
 
   /** True once the successor is the gateway. */
@@ -132,6 +132,9 @@ export class Predecessor {
     if (innerServer.handle === undefined) throw new GatewayWorkerError('GW_ERR_PHASE');
     await this.#channel.sendHandle(INNER_SOCKET, innerServer.handle);
     await prepared;
+    const factsRead = reach('factsRead');
+    await this.#tellFacts();
+    await factsRead;
     const frozenAt = performance.now();
     this.#export();
     const timer = new AbortController();
@@ -188,6 +191,19 @@ export class Predecessor {
     return this.#candidates.size === 0 && this.#options.transport.handshakes === 0;
   }
 
+  /** Tells what never changes about the clients, some in each turn, so that the freeze is shorter. */
+  async #tellFacts(): Promise<void> {
+    const clients = [...listClients(this.#options)];
+    for (let index = 0; index < clients.length && this.#link.isOpen; index += ROWS) {
+      const told = clients.slice(index, index + ROWS);
+      this.#link.send({ type: 'facts', clients: told.map(exportFacts) });
+      for (const client of told) this.#known.add(client);
+      await turn();
+    }
+    // What it has not read by then would be part of the freeze.
+    this.#link.send({ type: 'factsTold' });
+  }
+
   /** Tells everything, within one turn: what comes later is told as it comes. */
   #export(): void {
     const { innerLinks, innerServer, gate, state, clientEvents } = this.#options;
@@ -201,9 +217,16 @@ export class Predecessor {
       if (worker !== undefined) linkIds.set(worker, link.linkId);
       this.#link.send({ type: 'link', link });
     }
-    for (const client of listClients(this.#options)) {
-      this.#link.send({ type: 'client', client: exportClient(this.#options, client, linkIds) });
+    const clients = [...listClients(this.#options)];
+    const unknown = clients.filter((client) => !this.#known.has(client));
+    this.#link.send({ type: 'facts', clients: unknown.map(exportFacts) });
+    for (let index = 0; index < clients.length; index += ROWS) {
+      const rows = clients
+        .slice(index, index + ROWS)
+        .map((client) => toRow(exportClient(this.#options, client, linkIds)));
+      this.#link.send({ type: 'clients', clients: rows });
     }
+    this.#known.clear();
     this.#link.send({ type: 'end', lastConnection: state.clients.lastConnection });
     clientEvents.dispatcher = {
       dispatchMessage: (client, payload, isBinary) =>
@@ -250,7 +273,7 @@ export class Predecessor {
     innerLinks.abandon();
     dispatcher.close();
     transport.stopListening();
-    gate.open((candidate, decide) => this.#forward(candidate, decide));
+    gate.open((candidate, decide) => this.#candidates.admit(candidate, decide));
     this.#link.onDrain = () => this.#resumeFull();
     this.#resumeFull();
     state.guard.follow('successor lost', this.#closeLost(), ignore, ignore);
@@ -281,8 +304,7 @@ export class Predecessor {
     await this.#link.closed;
     const { clientEvents, state } = this.#options;
     clientEvents.dispatcher = { dispatchMessage: () => undefined, dispatchClosed: () => undefined };
-    for (const decide of this.#candidates.values()) decide(noSuccessor);
-    this.#candidates.clear();
+    this.#candidates.close();
     await this.#closeRest(Math.min(SPREAD_MS.most, state.clients.size * SPREAD_MS.each));
   }
 
@@ -295,6 +317,7 @@ export class Predecessor {
     switch (message.type) {
       case 'listening':
       case 'prepared':
+      case 'factsRead':
       case 'imported':
         this.#reached[message.type]();
         break;
@@ -308,10 +331,10 @@ export class Predecessor {
         this.#mover.handleAdopted(message.connection);
         break;
       case 'decision':
-        this.#admit(message);
+        this.#candidates.accept(message);
         break;
       case 'refusal':
-        this.#takeCandidate(message.request)?.({ ...message, isAccepted: false });
+        this.#candidates.refuse(message);
         break;
       default:
         this.#command(message);
@@ -330,47 +353,10 @@ export class Predecessor {
     else if (message.isPaused) client.pause(PauseReason.Successor);
     else client.resume(PauseReason.Successor);
   }
+}
 
-  #takeCandidate(request: number): Decide | undefined {
-    const decide = this.#candidates.get(request);
-    this.#candidates.delete(request);
-    return decide;
-  }
-
-  /** Has the successor decide about a client whose handshake ends here. */
-  #forward(
-    { remoteAddress, remotePort, request: handshake }: ClientCandidate,
-    decide: Decide,
-  ): void {
-    if (!this.#link.isOpen) {
-      decide(noSuccessor);
-      return;
-    }
-    this.#lastCandidate += 1;
-    const request = this.#lastCandidate;
-    this.#candidates.set(request, decide);
-    const listenPort = this.#listenPort;
-    const candidate = { request, remoteAddress, remotePort, handshake, listenPort };
-    this.#link.send({ type: 'candidate', candidate });
-  }
-
-  #admit(message: Extract<SuccessorMessage, { type: 'decision' }>): void {
-    const { state, clientEvents } = this.#options;
-    const decide = this.#takeCandidate(message.request);
-    let hasCome = false;
-    decide?.({
-      isAccepted: true,
-      onClient: (socket) => {
-        hasCome = true;
-        const client = state.clients.restore(new ClientConnection(message, socket));
-        this.#mover.add(client);
-        return new ClientEvents(client, clientEvents);
-      },
-    });
-    // It went before it was let in.
-    if (!hasCome)
-      this.#link.send({ type: 'closed', connection: message.connection, closure: left });
-  }
+function ignore(): void {
+  // Nothing waits for it.
 }
 
 /** @throws {GW_ERR_LINK_CLOSED} when the time is over */
@@ -378,12 +364,3 @@ async function expire(timeMs: number, signal: AbortSignal): Promise<never> {
   await sleep(timeMs, undefined, { signal });
   throw new GatewayWorkerError('GW_ERR_LINK_CLOSED', 'the successor takes too long');
 }
-
-/** How a client ends that went before it was let in. */
-const left: ClientClosure = { by: ClosedBy.Client, code: undefined, reason: undefined };
-
-function ignore(): void {
-  // Nothing waits for it.
-}
-
-const noSuccessor: Refusal = { isAccepted: false, status: 503, reason: 'the server stops' };

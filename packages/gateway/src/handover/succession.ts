@@ -15,14 +15,16 @@ import type { GatewayParts } from './gateway-parts.ts';
 import { HandoverLink } from './handover-link.ts';
 import {
   type CandidateRecord,
-  type ClientRecord,
+  type ClientFacts,
+  type ClientRow,
   HANDOVER_VERSION,
   type IdentityRecord,
   type LinkRecord,
   type PredecessorMessage,
+  parseRow,
   type SuccessorMessage,
 } from './handover-messages.ts';
-import { importClient, importLink } from './import-gateway.ts';
+import { createClient, importClient, importLink } from './import-gateway.ts';
 import { RelayedSocket } from './relayed-socket.ts';
 
 /** Name under which the listening socket for inner links comes. */
@@ -50,6 +52,8 @@ export class Succession {
   readonly #logger: Logger;
   readonly #handles = new Map<string, object>();
   readonly #relayed = new Map<number, Relayed>();
+  /** Clients whose facts have come, until all are imported. */
+  readonly #created = new Map<number, Relayed>();
   readonly #links = new Map<
     string,
     { readonly record: LinkRecord; readonly parts: InnerLinkParts }
@@ -143,8 +147,14 @@ export class Succession {
       case 'link':
         this.#importLink(parts, message.link);
         break;
-      case 'client':
-        this.#importClient(parts, message.client);
+      case 'facts':
+        for (const facts of message.clients) this.#createClient(parts, facts);
+        break;
+      case 'factsTold':
+        this.#link.send({ type: 'factsRead' });
+        break;
+      case 'clients':
+        for (const row of message.clients) this.#importClient(parts, row);
         break;
       case 'end':
         parts.state.clients.continueFrom(message.lastConnection);
@@ -184,12 +194,23 @@ export class Succession {
     if (link !== undefined) this.#links.set(record.linkId, { record, parts: link });
   }
 
-  #importClient(parts: GatewayParts, record: ClientRecord): void {
-    const socket = this.#createSocket(parts, record);
+  #createClient(parts: GatewayParts, facts: ClientFacts): void {
+    const socket = this.#createSocket(parts, facts);
+    const client = createClient(parts, facts, socket);
+    const handler = new ClientEvents(client, parts.clientEvents);
+    this.#created.set(client.connection, { client, socket, handler, moved: undefined });
+  }
+
+  #importClient(parts: GatewayParts, row: ClientRow): void {
+    const record = parseRow(row);
+    const created = record && this.#created.get(record.connection);
+    if (record === undefined || created === undefined)
+      throw new TypeError('a client without facts');
+    const { client, socket, handler } = created;
     const link = record.linkId === undefined ? undefined : this.#links.get(record.linkId);
-    const client = importClient(parts, record, socket, link?.parts.worker);
+    importClient(parts, client, record, link?.parts.worker);
     if (record.isGone) return;
-    this.#keep(client, socket, new ClientEvents(client, parts.clientEvents));
+    this.#keep(client, socket, handler);
     // What paused it may not be there any more.
     if (record.pauseReasons !== 0) socket.setPaused(client.isPaused);
   }
@@ -202,6 +223,7 @@ export class Succession {
       if (record.areKnown !== undefined) innerLinks.restoreInterest(interest, record.areKnown);
     }
     this.#links.clear();
+    this.#created.clear();
     this.#link.send({ type: 'imported' });
   }
 

@@ -58,6 +58,12 @@ export class SessionStore {
   restore(packed: Uint8Array | undefined): void {
     this.#packed = packed === undefined ? undefined : packValue(parseSession(packed));
   }
+
+  /** Takes a session that the store of another process has kept, which has checked it. */
+  adopt(packed: Buffer | undefined): void {
+    // A copy of its own size: the bytes lie among other things of that process.
+    this.#packed = packed === undefined ? undefined : Buffer.concat([packed]);
+  }
 }
 
 /** A deeper session would be too deep for the frame that carries its change to a worker. */
