@@ -18,6 +18,7 @@ import {
   noOwner,
 } from './frame-socket.ts';
 import { GatheredSocket } from './gathered-socket.ts';
+import { GraceTimer } from './grace-timer.ts';
 import type { Guard, Guarded } from './guard.ts';
 import { LinkHeartbeat } from './link-heartbeat.ts';
 import { LinkResumption, type LinkState } from './link-resumption.ts';
@@ -74,13 +75,14 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
   #phase: Phase = Phase.Open;
   #isProven = false;
   #resumption: LinkResumption | undefined;
-  #graceTimer: NodeJS.Timeout | undefined;
+  readonly #grace: GraceTimer;
   #closeReason: Error | undefined;
   #onClosed: () => void = () => undefined;
   readonly #heartbeat = new LinkHeartbeat(this);
 
   constructor(socket: Socket, scheduler: FlushScheduler) {
     this.guard = scheduler.guard;
+    this.#grace = new GraceTimer(scheduler.guard);
     this.#frames = new FrameSocket(socket, this, scheduler.guard);
     this.output = new GatheredSocket(socket, scheduler, this, true);
     this.output.beforeFlush = () => this.#prepareFlush();
@@ -180,7 +182,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     const resumption = this.#resumption;
     if (resumption === undefined || !resumption.unconfirmed.confirm(position)) return;
     this.#abandonSocket();
-    clearTimeout(this.#graceTimer);
+    this.#grace.stop();
     this.#frames = fresh.#release(this);
     this.#phase = Phase.Open;
     resumption.confirmed = resumption.received;
@@ -214,7 +216,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
   /** Goes on with a link that was frozen; one without a socket waits for its peer from now on. */
   thaw(): void {
     if (this.#phase !== Phase.Suspended) return;
-    clearTimeout(this.#graceTimer);
+    this.#grace.stop();
     const { socket } = this.#frames;
     this.#phase = Phase.Open;
     if (socket.destroyed) {
@@ -354,12 +356,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     this.#phase = Phase.Suspended;
     this.#closeReason = reason;
     this.#abandonSocket();
-    const end = this.guard.wrap(
-      'link grace timeout',
-      () => this.#end(),
-      (error) => this.fail(error),
-    );
-    this.#graceTimer = setTimeout(end, this.#resumption?.graceMs);
+    this.#grace.start(this.#resumption?.graceMs ?? 0, () => this.#end(), this);
     this.onSuspended(reason);
   }
 
@@ -387,7 +384,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     if (this.#phase === Phase.Closed) return;
     this.#phase = Phase.Closed;
     this.#heartbeat.stop();
-    clearTimeout(this.#graceTimer);
+    this.#grace.stop();
     this.output.discard();
     // That of a frozen link is open.
     this.#frames.socket.destroy();

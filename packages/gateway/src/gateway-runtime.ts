@@ -293,6 +293,7 @@ export class GatewayRuntime implements RoleRuntime {
     await this.#listenForLinks({ host, port, openSocket });
     await this.#listenForClients();
     this.#parts.gate.open();
+    succession.serving();
     await this.#presence.announce(this.#innerPort);
     succession.announced();
   }

@@ -112,6 +112,8 @@ export type PredecessorMessage =
   | { readonly type: 'end'; readonly lastConnection: number }
   /** The successor is the gateway from now on. */
   | { readonly type: 'commit' }
+  /** Workers dial their links from now on. */
+  | { readonly type: 'linksClosed' }
   | {
       readonly type: 'message';
       readonly connection: number;
@@ -142,6 +144,8 @@ export type SuccessorMessage =
   | { readonly type: 'factsRead' }
   /** It has all links and clients. */
   | { readonly type: 'imported' }
+  /** It accepts links and clients: the predecessor may close its sockets of the links. */
+  | { readonly type: 'serving' }
   /** It is announced: the predecessor may withdraw. */
   | { readonly type: 'announced' }
   /** Nothing more is sent to this client until it has moved, or stays. */

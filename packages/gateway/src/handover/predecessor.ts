@@ -259,7 +259,7 @@ export class Predecessor {
   }
 
   #commit(): void {
-    const { state, innerLinks, dispatcher, transport, gate } = this.#options;
+    const { state, dispatcher, transport, gate } = this.#options;
     this.#isCommitted = true;
     this.#link.send({ type: 'commit' });
     const { Successor, SuccessorFull } = PauseReason;
@@ -270,7 +270,6 @@ export class Predecessor {
     }
     for (const { message } of this.#waiting) this.#link.send(message);
     this.#waiting = [];
-    innerLinks.abandon();
     dispatcher.close();
     transport.stopListening();
     gate.open((candidate, decide) => this.#candidates.admit(candidate, decide));
@@ -320,6 +319,10 @@ export class Predecessor {
       case 'factsRead':
       case 'imported':
         this.#reached[message.type]();
+        break;
+      case 'serving':
+        this.#options.innerLinks.abandon();
+        this.#link.send({ type: 'linksClosed' });
         break;
       case 'announced':
         this.#options.state.guard.follow('withdrawal', this.#options.withdraw(), ignore, ignore);

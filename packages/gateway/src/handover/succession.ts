@@ -137,6 +137,11 @@ export class Succession {
     await this.#channel.ended;
   }
 
+  /** Tells the predecessor that links and clients are accepted here. */
+  serving(): void {
+    this.#link.send({ type: 'serving' });
+  }
+
   /** Tells the predecessor that others find this process now. */
   announced(): void {
     this.#link.send({ type: 'announced' });
@@ -161,7 +166,11 @@ export class Succession {
         this.#finishImport(parts);
         break;
       case 'commit':
-        this.#commit(parts);
+        this.#commit();
+        break;
+      case 'linksClosed':
+        // Their time runs from now on.
+        parts.innerServer.thawAll();
         break;
       case 'message':
         this.#dispatch(parts, message);
@@ -227,8 +236,7 @@ export class Succession {
     this.#link.send({ type: 'imported' });
   }
 
-  #commit({ innerServer }: GatewayParts): void {
-    innerServer.thawAll();
+  #commit(): void {
     for (const [connection, { socket }] of this.#relayed) socket.relay(connection);
     this.#onCommit();
   }
