@@ -30,7 +30,7 @@ export async function packPackages(): Promise<PackedPackages> {
     if ((await readManifest(path)).private !== true) own.push(path);
   }
   return {
-    own: await pack(own, join(folder, 'own')),
+    own: await packOwn(join(folder, 'own')),
     others: await pack(await findDependencies(own), join(folder, 'others')),
     dispose: () => rm(folder, { recursive: true }),
   };
@@ -44,11 +44,22 @@ export async function npm(args: readonly string[], cwd: string): Promise<string>
   return stdout;
 }
 
+/** As `npm run pack` does it; the test run has built the packages. */
+async function packOwn(destination: string): Promise<string[]> {
+  const script = join(repositoryRoot, 'scripts/pack.mjs');
+  await promisify(execFile)(process.execPath, [script, destination]);
+  return await listFiles(destination);
+}
+
 async function pack(paths: readonly string[], destination: string): Promise<string[]> {
   await mkdir(destination);
   const flags = ['--ignore-scripts', '--silent', '--pack-destination', destination];
   await npm(['pack', ...flags, ...paths], repositoryRoot);
-  return (await readdir(destination)).map((file) => join(destination, file));
+  return await listFiles(destination);
+}
+
+async function listFiles(folder: string): Promise<string[]> {
+  return (await readdir(folder)).map((file) => join(folder, file));
 }
 
 /** Folders of the external dependencies of these packages, without optional ones. */
