@@ -3,11 +3,9 @@ import { listFiles, listSources, readText, withoutComments } from './repository.
 
 /** Where every connection and link of a process is served; a log belongs to no connection. */
 const guarded = [
-  ...['core', 'gateway', 'register', 'discovery', 'client', 'business-worker']
+  ...['core', 'gateway', 'register', 'discovery', 'client', 'business-worker', 'supervisor']
     .flatMap((folder) => listSources(folder))
     .filter((path) => !/core\/src\/(?:logger|output|paced-log)\.ts$/.test(path)),
-  'packages/supervisor/src/control-server.ts',
-  'packages/supervisor/src/health-server.ts',
 ];
 
 /** Whatever hands a function to Node.js, which calls it later: an exception there ends the process. */
@@ -16,7 +14,7 @@ const registration =
 
 /** Functions that run nothing of ours: they end a socket, clear a timer, forget an entry or settle a promise. */
 const harmless =
-  /^(?:(?:resolve|reject|ignoreError|this\.#handleClosed|this\.#settle)|\(\) => (?:undefined|\{\}|resolve\(\)|clearTimeout\(\w+\)|clearInterval\(\w+\)|(?:this\.)?[#\w.?]+\.(?:destroy|delete|release|abort)\([\w.]*\)))$/;
+  /^(?:(?:resolve|reject|ignoreError|this\.#handleClosed|this\.#settle)|\(\) => (?:undefined|\{\}|resolve\(\w*\)|clearTimeout\(\w+\)|clearInterval\(\w+\)|(?:this\.)?[#\w.?]+\.(?:destroy|delete|release|abort)\([\w.]*\)))$/;
 
 /** Registrations that need no guard, by their first line, and why. */
 const exempt: Readonly<Record<string, string>> = {
@@ -85,6 +83,135 @@ const exempt: Readonly<Record<string, string>> = {
     'part of a promise whose rejection is reported',
   'packages/business-worker/src/event-runner.ts: .then(() => onWebSocketConnect(clientId, request, context));':
     'part of a promise whose rejection is reported',
+  'packages/supervisor/src/child-handle.ts: for (const child of surplus) void child.stop(gracefulStop(this.#options.stopTimeoutMs));':
+    'a promise that never rejects',
+  'packages/supervisor/src/child-handle.ts: const timer = setTimeout(async () => {':
+    'reads a stack, which never rejects, and kills the child',
+  'packages/supervisor/src/child-handle.ts: const timer = setTimeout(() => this.keepTrying(), this.#options.readyTimeoutMs);':
+    'resolves a promise',
+  "packages/supervisor/src/child-handle.ts: child.attach().catch((error: unknown) => this.#logger.error(error, 'cannot attach'));":
+    'logs',
+  'packages/supervisor/src/child-handle.ts: setTimeout(() => {':
+    'asks one child to stop, by a promise that never rejects',
+  'packages/supervisor/src/child-handle.ts: void child.stop(gracefulStop(this.#options.stopTimeoutMs));':
+    'a promise that never rejects',
+  'packages/supervisor/src/child-handle.ts: this.#restartTimer = setTimeout(() => this.#launch(), delayMs);':
+    '`#launch` catches what the start of a process throws',
+  "packages/supervisor/src/child-process.ts: process.on('uncaughtException', (error) => void this.#fail(error));":
+    'a listener of the process itself, which concerns no connection',
+  "packages/supervisor/src/child-process.ts: process.on('unhandledRejection', (reason) => {":
+    'a listener of the process itself, which concerns no connection',
+  'packages/supervisor/src/child-process.ts: void this.#fail(reason);':
+    'the end of the process itself',
+  "packages/supervisor/src/child-process.ts: process.on('SIGTERM', () => {":
+    'a listener of the process itself, which concerns no connection',
+  "packages/supervisor/src/child-process.ts: else void this.#tell({ event: 'terminated' });":
+    'a promise that never rejects',
+  "packages/supervisor/src/child-process.ts: process.on('disconnect', () => {":
+    'a listener of the process itself, which concerns no connection',
+  "packages/supervisor/src/child-process.ts: process.on('exit', () => {":
+    'a listener of the process itself, which concerns no connection',
+  'packages/supervisor/src/child-process.ts: await setImmediate();':
+    'a turn of a start, which is awaited',
+  'packages/supervisor/src/child-process.ts: void this.#stop(order);':
+    'the end of the process itself',
+  'packages/supervisor/src/child-process.ts: void sibling.listening.then((isListening) => sendPart({ isListening }));':
+    'writes to a control connection, which never rejects',
+  'packages/supervisor/src/child-process.ts: if (sibling.channel !== undefined) void this.#handOver(sibling.channel);':
+    'catches',
+  'packages/supervisor/src/child-process.ts: setTimeout(() => void this.#stop(stop), leaveMs);':
+    'the end of the process itself',
+  'packages/supervisor/src/child-process.ts: void this.#stop({ isGraceful: true, timeoutMs: stopTimeoutMs, drainMs: 0 });':
+    'the end of the process itself',
+  'packages/supervisor/src/child-process.ts: setTimeout(() => process.exit(1), timeoutMs + drainMs + exitMarginMs);':
+    'the end of the process itself',
+  'packages/supervisor/src/child-process.ts: setTimeout(() => process.exit(1), failMs);':
+    'the end of the process itself',
+  'packages/supervisor/src/child-stop.ts: const timer = setTimeout(() => void this.#killLate(timeMs), timeMs + killMarginMs);':
+    'asks one child, kills it, and never rejects',
+  'packages/supervisor/src/cluster-health.ts: this.#asking ??= this.#options.askAll().finally(() => {':
+    'part of a promise that is awaited',
+  "packages/supervisor/src/control-client.ts: socket.once('error', onError);":
+    'settles the promise of a connection',
+  "packages/supervisor/src/control-client.ts: socket.once('connect', () => {":
+    'settles the promise of a connection',
+  'packages/supervisor/src/control-client.ts: await taking.finally(() => this.#socket.resume());':
+    'part of a promise that is awaited',
+  'packages/supervisor/src/control-client.ts: this.#pending.set(request, { resolve, reject, onPart: (part) => void takePart(part) });':
+    'catches, and rejects the request',
+  "packages/supervisor/src/file-watcher.ts: watcher.on('error', () => this.#forgetFolder(folder));":
+    'forgets a folder',
+  'packages/supervisor/src/file-watcher.ts: this.#timer ??= setTimeout(() => void this.#report(), gatheringMs);':
+    'a timer of the process, which concerns no connection',
+  "packages/supervisor/src/listening-sockets.ts: process.on('message', receive);":
+    'settles the promise of a start',
+  "packages/supervisor/src/listening-sockets.ts: process.once('disconnect', lose);":
+    'settles the promise of a start',
+  "packages/supervisor/src/master-commands.ts: void this.#master.stop('the stop command', order.isGraceful);":
+    'the end of the process itself',
+  "packages/supervisor/src/master-commands.ts: await this.#master.reload('the reload command', (step) => void sendPart(step), kind);":
+    'writes to a control connection, which never rejects',
+  'packages/supervisor/src/master.ts: this.#reloading = this.#replaceAll(reason, onStep, kind).finally(() => {':
+    'part of a promise that is awaited',
+  'packages/supervisor/src/master.ts: setTimeout(() => {': 'the end of the process itself',
+  'packages/supervisor/src/master.ts: void this.#control.close();': 'a promise that never rejects',
+  'packages/supervisor/src/master.ts: void this.stop(signal, isGraceful);':
+    'the end of the process itself',
+  "packages/supervisor/src/master.ts: onReload: () => void this.#reloadNext('SIGUSR1'),":
+    'logs what fails',
+  "packages/supervisor/src/master.ts: if (isTerminalGone()) void this.stop('the terminal is gone');":
+    'the end of the process itself',
+  "packages/supervisor/src/master.ts: process.on('uncaughtException', (error) => {":
+    'the end of the process itself',
+  "packages/supervisor/src/master.ts: void this.stop('an error');": 'the end of the process itself',
+  'packages/supervisor/src/master.ts: await this.reload(reason).catch((error: unknown) => {':
+    'part of a promise that is awaited',
+  'packages/supervisor/src/process-sampler.ts: this.#timer = setInterval(() => this.#tick(), 1_000).unref();':
+    'a timer of the process, which concerns no connection',
+  'packages/supervisor/src/process-source.ts: connected: launched.listening.then((isListening) =>':
+    'part of a promise of one child, which `RunningChild` follows',
+  'packages/supervisor/src/process-source.ts: const exited = client.closed.then(() => {':
+    'part of a promise of one child, which `RunningChild` follows',
+  'packages/supervisor/src/process-source.ts: connected: chosen.then(({ connected }) => connected),':
+    'part of a promise of one child, which `RunningChild` follows',
+  'packages/supervisor/src/process-source.ts: exited: chosen.then(({ exited }) => exited),':
+    'part of a promise of one child, which `RunningChild` follows',
+  'packages/supervisor/src/process-source.ts: ended.catch(() => {':
+    'part of a promise of one child, which `RunningChild` follows',
+  'packages/supervisor/src/process-source.ts: listening.then(() => {':
+    'part of a promise of one child, which `RunningChild` follows',
+  'packages/supervisor/src/process-source.ts: const exited = ended.then(':
+    'part of a promise of one child, which `RunningChild` follows',
+  'packages/supervisor/src/process-source.ts: void exited.then(() => {':
+    'part of a promise of one child, which `RunningChild` follows',
+  'packages/supervisor/src/run-files.ts: this.#timer = setInterval(() => {':
+    'a timer of the process, which concerns no connection',
+  'packages/supervisor/src/run-files.ts: void this.#restore(file);': 'catches',
+  'packages/supervisor/src/running-child.ts: source.connected.then(':
+    'notes a connection, or kills the child',
+  'packages/supervisor/src/running-child.ts: .finally(() => {': 'part of a promise that is awaited',
+  'packages/supervisor/src/running-child.ts: void this.#request(order, Number.POSITIVE_INFINITY).catch(() => {});':
+    'ignores a rejection',
+  "packages/supervisor/src/signals.ts: process.on('SIGINT', listener);":
+    'signals of the process itself',
+  "packages/supervisor/src/signals.ts: process.on('SIGTERM', listener);":
+    'signals of the process itself',
+  "packages/supervisor/src/signals.ts: process.on('SIGQUIT', listener);":
+    'signals of the process itself',
+  "packages/supervisor/src/signals.ts: if (process.listenerCount('SIGUSR2') === 0) process.on('SIGUSR2', listener);":
+    'signals of the process itself',
+  "packages/supervisor/src/signals.ts: process.on('SIGUSR1', () => handlers.onReload());":
+    'signals of the process itself',
+  "packages/supervisor/src/signals.ts: process.on('SIGHUP', () => handlers.onHangup());":
+    'signals of the process itself',
+  "packages/supervisor/src/succession-channels.ts: process.on('message', (value: unknown, handle: unknown) => {":
+    'the way from the predecessor, which serves on if this process ends',
+  'packages/supervisor/src/supervisor.ts: const attaching = child.identify().then(async (identity) => {':
+    'part of a promise of which a rejection is logged',
+  "packages/supervisor/src/supervisor.ts: attaching.catch((error: unknown) => this.#options.logger.error(error, 'cannot attach'));":
+    'logs',
+  'packages/supervisor/src/supervisor.ts: onEnd: () => void this.#surplus.delete(child),':
+    'removes an entry from a set',
   'packages/supervisor/src/control-server.ts: () => void send({ request, isPending: true }),':
     'within a guarded timer; the promise never rejects',
   'packages/supervisor/src/control-server.ts: .then(': 'part of a promise that the guard follows',

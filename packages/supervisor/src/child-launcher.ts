@@ -1,6 +1,6 @@
 import inspector from 'node:inspector';
 import { dirname } from 'node:path';
-import { type DescriptorReserve, GatewayWorkerError } from '@gatewayworker/core';
+import { type DescriptorReserve, GatewayWorkerError, type Guard } from '@gatewayworker/core';
 import { type ChildAssignment, childVariable } from './child-assignment.ts';
 import { childFlags } from './child-flags.ts';
 import type { LaunchOrder, OnMasterExit } from './child-protocol.ts';
@@ -17,6 +17,7 @@ import { existingDirectory, workingDirectory } from './working-directory.ts';
 export interface LaunchOptions extends Omit<ResolvedRunOptions, 'onMasterExit'> {
   readonly onMasterExit: OnMasterExit;
   readonly descriptors: DescriptorReserve;
+  readonly guard: Guard;
   /** Version of the package. */
   readonly version: string;
   /** Variables that children get. */
@@ -33,18 +34,19 @@ export type ChildPlace = Pick<ChildAssignment, 'declaration' | 'role' | 'name' |
 /** Makes the children of a master. */
 export class ChildLauncher {
   readonly #options: LaunchOptions;
-  readonly #sockets = new ListeningSockets();
+  readonly #sockets: ListeningSockets;
   /** Of the start; it may be removed later. */
   readonly #workingDirectory: string;
 
   constructor(options: LaunchOptions) {
     this.#options = options;
+    this.#sockets = new ListeningSockets(options.guard);
     this.#workingDirectory = workingDirectory(options.startFile);
   }
 
   /** Starts a process, beside one that has the listening sockets where this master has none of them. */
   launch(place: ChildPlace, siblings: readonly RunningChild[]): ProcessSource {
-    const { logToStdout, printChildOutput: print, descriptors } = this.#options;
+    const { logToStdout, printChildOutput: print, descriptors, guard } = this.#options;
     const { role, name } = place;
     const socketPathOf = this.#socketPathOf(place);
     const launchHere = () =>
@@ -54,11 +56,12 @@ export class ChildLauncher {
           stdio: logToStdout
             ? ['inherit', 'inherit', 'pipe', 'ipc']
             : ['ignore', 'pipe', 'pipe', 'ipc'],
-          ...{ sockets: this.#sockets, descriptors },
+          ...{ sockets: this.#sockets, descriptors, guard },
           scope: describeProcess(role, name, 0),
           print,
         }),
         socketPathOf,
+        guard,
       );
     const clients = siblings.flatMap(({ foreignClient }) => foreignClient ?? []);
     const isSharing = role === Role.gateway || role === Role.worker;

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { Guard } from '@gatewayworker/core';
 
 const tailCharacters = 4_096;
 /** Longest line of the inspector that is waited for. */
@@ -15,9 +16,16 @@ export class ChildOutput {
   #onInspector: ((url: string) => void) | undefined;
   #heard = '';
 
-  constructor(stderr: Readable | null, passOn: (text: string) => void) {
+  /** @param guard - drops the piece when something throws; the child goes on */
+  constructor(stderr: Readable | null, passOn: (text: string) => void, guard: Guard = new Guard()) {
     this.#passOn = passOn;
-    stderr?.setEncoding('utf8').on('data', (text: string) => this.#receive(text));
+    const receive = (text: string) => this.#receive(text);
+    stderr?.setEncoding('utf8').on(
+      'data',
+      guard.wrap('child error output', receive, () => {}),
+    );
+    // The close event, which always follows, reports a broken pipe.
+    stderr?.on('error', () => {});
     this.ended = new Promise((resolve) => {
       // There is none, whatever the type says, when the system could not make the process.
       if (stderr) stderr.once('close', resolve);

@@ -78,7 +78,8 @@ class ChildProcess {
   readonly #descriptors: DescriptorReserve;
   readonly #control: ControlServer<ChildOrder>;
   readonly #socketPath: string;
-  readonly #sockets = new ListeningSockets();
+  readonly #guard: Guard;
+  readonly #sockets: ListeningSockets;
   readonly #sampler: ProcessSampler;
   readonly #attached: Promise<void>;
   #onAttached: () => void = () => {};
@@ -108,6 +109,8 @@ class ChildProcess {
     this.#logger = this.#log.logger;
     this.#clientLog = new ThrottledLog(this.#logger);
     this.#descriptors = new DescriptorReserve(this.#logger);
+    this.#guard = new Guard(this.#logger);
+    this.#sockets = new ListeningSockets(this.#guard);
     this.#sampler = new ProcessSampler(() => {
       const status = this.#runtime?.status();
       return status === undefined ? 0 : status.received + status.requests;
@@ -119,7 +122,7 @@ class ChildProcess {
       onOrder: (order: ChildOrder, sendPart: SendPart, closed: Promise<void>) =>
         this.#carryOut(order, sendPart, closed),
     };
-    this.#control = new ControlServer(this.#socketPath, handler, new Guard(this.#logger));
+    this.#control = new ControlServer(this.#socketPath, handler, this.#guard);
     this.#attached = new Promise((resolve) => {
       this.#onAttached = resolve;
     });
@@ -289,9 +292,9 @@ class ChildProcess {
     const output = this.#assignment.logToStdout ? 1 : 'ignore';
     const sibling = launchProcess(launch, {
       stdio: ['ignore', output, output, 'ipc'],
-      ...{ isSuccessor, sockets: this.#sockets, descriptors: this.#descriptors },
-      scope: '',
-      print: () => {},
+      ...{ isSuccessor, sockets: this.#sockets, guard: this.#guard },
+      descriptors: this.#descriptors,
+      ...{ scope: '', print: () => {} },
     });
     await sendPart({ pid: sibling.pid });
     void sibling.listening.then((isListening) => sendPart({ isListening }));

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { assertOwnDirectory, runDirectory, socketPath } from './run-directory.ts';
 
@@ -25,6 +25,15 @@ export function placeKey(role: string, name: string, id: number): string {
 /** The path of the control socket of a process. */
 export function childSocketPath(pidFile: string, place: string, pid: number): string {
   return socketPath(pidFile, `${place}-${pid}`);
+}
+
+/** Removes the control socket of a process that was killed. */
+export function removeSocket(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // On a file system that has become read-only it stays, and the next start sees that nothing listens on it.
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { fromWire, GatewayWorkerError } from '@gatewayworker/core';
+import { fromWire, GatewayWorkerError, Guard } from '@gatewayworker/core';
 import {
   type ControlRequest,
   type ControlResponse,
@@ -26,31 +26,37 @@ export class ControlClient {
   readonly #pending = new Map<number, PendingRequest>();
   #lastRequest = 0;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, guard: Guard) {
     this.#socket = socket;
     const reader = new LineReader(maxLineCharacters);
     socket.setEncoding('utf8');
-    socket.on('data', (piece: string) => {
+    const readLines = (piece: string) => {
       const lines = reader.push(piece);
       if (lines === undefined) socket.destroy();
       else for (const line of lines) this.#receive(parseControlResponse(line));
-    });
+    };
+    socket.on(
+      'data',
+      guard.wrap('control client data', readLines, () => socket.destroy()),
+    );
     // The close event, which always follows, reports a broken connection.
     socket.on('error', () => {});
     this.closed = new Promise((resolve) => {
-      socket.on('close', () => {
+      const end = () => {
         this.#rejectPending();
         resolve();
-      });
+      };
+      socket.on('close', guard.wrap('control client close', end, end));
     });
   }
 
   /**
    * Connects to a control socket; resolves with `undefined` when no process listens there.
    *
+   * @param guard - ends the connection when something of it throws
    * @throws {GW_ERR_ACCESS_DENIED} when it, or the directory that it is in, belongs to another user
    */
-  static connect(path: string): Promise<ControlClient | undefined> {
+  static connect(path: string, guard: Guard = new Guard()): Promise<ControlClient | undefined> {
     return new Promise((resolve, reject) => {
       // Another user could listen there and answer in the master's name.
       assertOwnDirectory(path);
@@ -62,7 +68,7 @@ export class ControlClient {
       socket.once('error', onError);
       socket.once('connect', () => {
         socket.off('error', onError);
-        resolve(new ControlClient(socket));
+        resolve(new ControlClient(socket, guard));
       });
     });
   }

@@ -1,6 +1,5 @@
-import { rmSync } from 'node:fs';
-import type { Logger } from '@gatewayworker/core';
-import { type ChildSocket, listChildSockets } from './child-socket.ts';
+import { Guard, type Logger } from '@gatewayworker/core';
+import { type ChildSocket, listChildSockets, removeSocket } from './child-socket.ts';
 import { ControlClient } from './control-client.ts';
 import { foreignProcess, type ProcessSource } from './process-source.ts';
 
@@ -18,10 +17,11 @@ export interface FoundProcess extends ChildSocket {
  * @throws {GW_ERR_ACCESS_DENIED} when the run directory, or a socket in it, belongs to another user
  */
 export async function findProcesses(pidFile: string, logger?: Logger): Promise<FoundProcess[]> {
+  const guard = new Guard(logger);
   const found = listChildSockets(pidFile).map(async (socket) => {
-    const client = await ControlClient.connect(socket.path);
+    const client = await ControlClient.connect(socket.path, guard);
     if (client === undefined) {
-      rmSync(socket.path, { force: true });
+      removeSocket(socket.path);
       logger?.info(
         { stalePid: socket.pid },
         'removed the control socket of a process that is gone',

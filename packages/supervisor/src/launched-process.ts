@@ -1,5 +1,10 @@
 import { fork, type StdioOptions } from 'node:child_process';
-import { type DescriptorReserve, type SuccessorChannel, toWire } from '@gatewayworker/core';
+import {
+  type DescriptorReserve,
+  type Guard,
+  type SuccessorChannel,
+  toWire,
+} from '@gatewayworker/core';
 import { ChildOutput } from './child-output.ts';
 import type { ChildFailure, LaunchOrder } from './child-protocol.ts';
 import { readString } from './json-value.ts';
@@ -25,6 +30,8 @@ export interface LaunchContext {
   /** Whether it takes over from this process. @default false */
   readonly isSuccessor?: boolean;
   readonly sockets: ListeningSockets;
+  /** Keeps the parent running when something of the process throws. */
+  readonly guard: Guard;
   /** Descriptors for it when no other ones are left. */
   readonly descriptors: DescriptorReserve;
   /** See `ListeningSockets.serve`. */
@@ -58,41 +65,56 @@ const outputGraceMs = 500;
 /** Starts a process; `exited` has its failures. */
 export function launchProcess(order: LaunchOrder, context: LaunchContext): LaunchedProcess {
   const { execPath, execArgv, startFile, args, cwd, env } = order;
-  const { sockets, descriptors, scope, print, isSuccessor = false } = context;
+  const { sockets, descriptors, guard, scope, print, isSuccessor = false } = context;
   const stdio = isSuccessor ? successorStdio(context.stdio) : context.stdio;
   descriptors.makeRoom();
   const child = fork(startFile, args, { execPath, execArgv: [...execArgv], cwd, env, stdio });
   sockets.serve(child, scope);
-  child.stdout?.setEncoding('utf8').on('data', print);
-  const output = new ChildOutput(child.stderr, print);
+  const kill = () => {
+    child.kill('SIGKILL');
+  };
+  child.stdout?.setEncoding('utf8').on(
+    'data',
+    guard.wrap('child output', print, () => {}),
+  );
+  child.stdout?.on('error', () => {});
+  const output = new ChildOutput(child.stderr, print, guard);
   const exited = new Promise<ChildExit>((resolve) => {
-    child.once('error', (error) => {
+    const fail = (error: Error) => {
       if (child.pid !== undefined) return;
       resolve({ code: null, signal: null, failure: { error: toWire(error) } });
-    });
-    child.once('exit', (code, signal) => {
-      const settle = () => {
+    };
+    // Later ones, such as of a signal that could not be sent, must not be unhandled.
+    child.on('error', guard.wrap('child error', fail, fail));
+    const end = (code: number | null, signal: string | null) => {
+      const exit = { code: signal === null ? code : null, signal };
+      const tell = () => {
         const text = output.tail.trimEnd();
-        const end = { code: signal === null ? code : null, signal };
-        resolve({ ...end, ...(text === '' ? {} : { output: text }) });
+        resolve({ ...exit, ...(text === '' ? {} : { output: text }) });
       };
+      const settle = guard.wrap('child end', tell, () => resolve(exit));
       void output.ended.then(settle);
       setTimeout(settle, outputGraceMs);
-    });
+    };
+    child.once(
+      'exit',
+      guard.wrap('child exit', end, (_error, code, signal) => resolve({ code, signal })),
+    );
   });
   const listening = new Promise<boolean>((resolve) => {
-    child.on('message', (value) => {
+    const receive = (value: unknown) => {
       if (readString(value, 'type') !== listeningMessage) return;
       // For the connection to its control socket.
       descriptors.makeRoom();
       resolve(true);
-    });
+    };
+    child.on('message', guard.wrap('child message', receive, kill));
     void exited.then(() => resolve(false));
   });
   return {
     ...{ pid: child.pid, listening, exited, output },
     channel: isSuccessor ? successorChannel(child, exited) : undefined,
-    releaseSockets: () => void sockets.release(child),
-    kill: () => void child.kill('SIGKILL'),
+    releaseSockets: () => sockets.release(child),
+    kill,
   };
 }

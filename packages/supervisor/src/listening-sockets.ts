@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
-import { type HostPort, toError } from '@gatewayworker/core';
+import { Guard, type HostPort, toError } from '@gatewayworker/core';
 import { readFields, readNumber, readString } from './json-value.ts';
 
 /** A socket that is bound to an address. Nothing is accepted on it before a server listens on it. */
@@ -42,6 +42,12 @@ interface SharedSocket {
  */
 export class ListeningSockets {
   readonly #sockets = new Map<string, Promise<SharedSocket>>();
+  readonly #guard: Guard;
+
+  /** @param guard - ends a child when something of its requests throws */
+  constructor(guard: Guard = new Guard()) {
+    this.#guard = guard;
+  }
 
   /** Whether this process accepts on a socket that other processes can have too. */
   get isSharing(): boolean {
@@ -54,18 +60,34 @@ export class ListeningSockets {
    * @param scope - names the declaration of the child: port 0 is one port for all of its processes
    */
   serve(child: ChildProcess, scope: string): void {
-    child.on('message', (value: unknown) => {
+    const kill = () => {
+      child.kill('SIGKILL');
+    };
+    const receive = (value: unknown) => {
       const request = parseSocketRequest(value);
-      if (request !== undefined) void this.#answer(child, scope, request);
-    });
-    child.once('exit', () => void this.release(child));
+      if (request === undefined) return;
+      this.#guard.follow('socket answer', this.#answer(child, scope, request), () => {}, kill);
+    };
+    child.on('message', this.#guard.wrap('socket request', receive, kill));
+    const release = () => this.release(child);
+    child.once('exit', this.#guard.wrap('socket holder exit', release, release));
   }
 
   /**
    * A child accepts no more. A socket on which no process accepts is closed, so that clients are refused
    * and try elsewhere instead of waiting in its queue.
    */
-  async release(child: ChildProcess): Promise<void> {
+  release(child: ChildProcess): void {
+    const released = this.#release(child);
+    this.#guard.follow(
+      'socket release',
+      released,
+      () => {},
+      () => {},
+    );
+  }
+
+  async #release(child: ChildProcess): Promise<void> {
     for (const [key, opening] of this.#sockets) {
       const shared = await opening.catch(() => undefined);
       if (shared === undefined || !shared.holders.delete(child)) continue;
@@ -99,7 +121,7 @@ export class ListeningSockets {
       }));
       holders.add(child);
       send(child, answer, socket);
-      if (child.exitCode !== null || child.signalCode !== null) await this.release(child);
+      if (child.exitCode !== null || child.signalCode !== null) this.release(child);
     } catch (error) {
       const cause: NodeJS.ErrnoException = toError(error);
       send(child, { ...answer, code: cause.code ?? cause.message });

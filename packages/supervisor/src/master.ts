@@ -78,9 +78,10 @@ export class Master {
     });
     this.#logger = this.#log.logger;
     this.#descriptors = new DescriptorReserve(this.#logger);
+    const guard = new Guard(this.#logger);
     this.#supervisor = new Supervisor(declarations, {
       ...options,
-      ...{ logger: this.#logger, descriptors: this.#descriptors },
+      ...{ logger: this.#logger, descriptors: this.#descriptors, guard },
       printChildOutput: (text) => {
         (options.logToStdout ? process.stderr : this.#log.file)?.write(text);
       },
@@ -112,7 +113,7 @@ export class Master {
           return commands.carryOut(order, sendPart);
         },
       },
-      new Guard(this.#logger),
+      guard,
     );
     this.ended = new Promise((resolve) => {
       this.#onEnded = resolve;

@@ -1,7 +1,7 @@
-import { rmSync } from 'node:fs';
-import { toWire } from '@gatewayworker/core';
+import { type Guard, toWire } from '@gatewayworker/core';
 import type { ChildOutput } from './child-output.ts';
 import { ChildCommand, type LaunchOrder } from './child-protocol.ts';
+import { removeSocket } from './child-socket.ts';
 import { ControlClient } from './control-client.ts';
 import { readBoolean, readNumber, readString } from './json-value.ts';
 import type { ChildExit, LaunchedProcess } from './launched-process.ts';
@@ -31,16 +31,22 @@ const unknownExit: ChildExit = Object.freeze({ code: null, signal: null, isUnkno
 const siblingTimeoutMs = 2_000;
 
 /** A process that this one has started. */
-export function ownProcess(launched: LaunchedProcess, socketPathOf: SocketPathOf): ProcessSource {
+export function ownProcess(
+  launched: LaunchedProcess,
+  socketPathOf: SocketPathOf,
+  guard: Guard,
+): ProcessSource {
   const { pid } = launched;
   const socketPath = pid === undefined ? undefined : socketPathOf(pid);
   return {
     ...launched,
     socketPath,
     connected: launched.listening.then((isListening) =>
-      isListening && socketPath !== undefined ? ControlClient.connect(socketPath) : undefined,
+      isListening && socketPath !== undefined
+        ? ControlClient.connect(socketPath, guard)
+        : undefined,
     ),
-    exited: removeSocket(launched.exited, socketPath),
+    exited: removingSocket(launched.exited, socketPath),
   };
 }
 
@@ -195,7 +201,7 @@ function siblingProcess(
   });
   return {
     ...{ pid, socketPath, output: undefined, connected },
-    exited: removeSocket(exited, socketPath),
+    exited: removingSocket(exited, socketPath),
     releaseSockets() {},
     kill() {
       if (!isGone) killPid(pid);
@@ -204,12 +210,12 @@ function siblingProcess(
 }
 
 /** A process that was killed could not remove its socket. */
-async function removeSocket(
+async function removingSocket(
   exited: Promise<ChildExit>,
   path: string | undefined,
 ): Promise<ChildExit> {
   const exit = await exited;
-  if (path !== undefined) rmSync(path, { force: true });
+  if (path !== undefined) removeSocket(path);
   return exit;
 }
 

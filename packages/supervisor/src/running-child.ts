@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import inspector from 'node:inspector';
 import { GatewayWorkerError, type Logger, type StopOptions, toWire } from '@gatewayworker/core';
 import {
@@ -13,6 +12,7 @@ import {
   parseIdentity,
   parseReport,
 } from './child-protocol.ts';
+import { removeSocket } from './child-socket.ts';
 import { ChildStop } from './child-stop.ts';
 import { ControlClient } from './control-client.ts';
 import type { OnConnections } from './drain.ts';
@@ -170,8 +170,12 @@ export class RunningChild {
     this.#source.releaseSockets();
     const { pid } = this;
     if (this.#identity !== undefined && this.#identity.protocol !== childProtocol) {
-      // Every version handles SIGTERM.
-      if (pid !== undefined && !this.#hasExited) process.kill(pid, 'SIGTERM');
+      try {
+        // Every version handles SIGTERM.
+        if (pid !== undefined && !this.#hasExited) process.kill(pid, 'SIGTERM');
+      } catch {
+        // It has just ended.
+      }
       return;
     }
     this.#tell({ command: ChildCommand.stop, ...options });
@@ -217,9 +221,12 @@ export class RunningChild {
 
   /** Reads what its JavaScript is doing, for at most a time; `undefined` when Node.js cannot tell by then. */
   stack(timeoutMs: number): Promise<string | undefined> {
-    this.#stack ??= this.#readStack(timeoutMs).finally(() => {
-      this.#stack = undefined;
-    });
+    this.#stack ??= this.#readStack(timeoutMs)
+      // A signal to a process that has just ended throws.
+      .catch(() => undefined)
+      .finally(() => {
+        this.#stack = undefined;
+      });
     return this.#stack;
   }
 
@@ -271,7 +278,7 @@ export class RunningChild {
     this.#client?.close();
     const { socketPath } = this.#source;
     // A process that was killed could not remove it.
-    if (this.#hasMaster && socketPath !== undefined) rmSync(socketPath, { force: true });
+    if (this.#hasMaster && socketPath !== undefined) removeSocket(socketPath);
     const failure = this.#failure ?? exit.failure;
     this.#events.onEnd({ ...exit, ...(failure === undefined ? {} : { failure }) });
   }

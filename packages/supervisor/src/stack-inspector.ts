@@ -1,4 +1,5 @@
-import type { WebSocket } from 'ws';
+import { Guard } from '@gatewayworker/core';
+import type { RawData, WebSocket } from 'ws';
 import { parseJson, readField, readNumber, readString } from './json-value.ts';
 
 /** Runs in the paused frame: with the source maps of the process, which the protocol knows nothing of. */
@@ -14,13 +15,17 @@ const closeInspector = 'process._debugEnd()';
  * @param url - `ws:` address that the inspector printed
  * @returns lines that begin with `    at `; `undefined` when `signal` aborts first
  */
-export async function inspectStack(url: string, signal: AbortSignal): Promise<string | undefined> {
+export async function inspectStack(
+  url: string,
+  signal: AbortSignal,
+  guard: Guard = new Guard(),
+): Promise<string | undefined> {
   // A process that never looks into another one starts sooner without it.
   let socket: WebSocket | undefined;
   try {
     const { WebSocket } = await import('ws');
     socket = new WebSocket(url, { perMessageDeflate: false, handshakeTimeout: 1_000 });
-    const session = new InspectorSession(socket, signal);
+    const session = new InspectorSession(socket, signal, guard);
     const frame = await session.pause();
     const answer = await session.evaluate(frame, readStack);
     const text = readString(readField(readField(answer, 'result'), 'result'), 'value');
@@ -55,7 +60,7 @@ class InspectorSession {
   #onPaused: (frame: string) => void = () => {};
   #lastId = 0;
 
-  constructor(socket: WebSocket, signal: AbortSignal) {
+  constructor(socket: WebSocket, signal: AbortSignal, guard: Guard) {
     this.#socket = socket;
     const late = new Promise<never>((_, reject) => {
       const onLate = () => reject(new Error('the inspector did not answer in time'));
@@ -71,7 +76,11 @@ class InspectorSession {
     // Both may reject while no wait below is pending.
     late.catch(() => {});
     this.closed.catch(() => {});
-    socket.on('message', (data) => this.#receive(parseJson(String(data))));
+    const receive = (data: RawData) => this.#receive(parseJson(String(data)));
+    socket.on(
+      'message',
+      guard.wrap('inspector message', receive, () => socket.terminate()),
+    );
   }
 
   /** Stops the process where it is; answers the id of its innermost frame. */

@@ -36,7 +36,9 @@ export function successorChannel(
           else reject(error);
         });
       }),
-    kill: () => void child.kill('SIGKILL'),
+    kill() {
+      child.kill('SIGKILL');
+    },
   };
 }
 

@@ -6,6 +6,7 @@ import {
   DescriptorReserve,
   emptyRoleStatus,
   GatewayWorkerError,
+  Guard,
 } from '@gatewayworker/core';
 import { temporaryFolder } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
@@ -74,7 +75,13 @@ async function prepare(): Promise<{ supervisor: Supervisor; pidFile: string }> {
   const supervisor = new Supervisor([declaration], {
     ...options,
     ...{ onMasterExit: OnMasterExit.keep, version: '1.0.0', env: process.env },
-    ...{ logger, descriptors, logToStdout: false, printChildOutput: () => {} },
+    ...{
+      logger,
+      descriptors,
+      guard: new Guard(logger),
+      logToStdout: false,
+      printChildOutput: () => {},
+    },
   });
   onTestFinished(() => supervisor.kill());
   return { supervisor, pidFile: options.pidFile };
