@@ -53,6 +53,8 @@ describe.each(packages)('package $folder', ({ folder, manifest }) => {
       '.': {
         '@gatewayworker/source': './src/index.ts',
         types: './dist/index.d.ts',
+        // Says on old versions of Node.js which one is needed.
+        ...(folder === 'gatewayworker' && { require: './index.cjs' }),
         default: './dist/index.js',
       },
     });
