@@ -71,6 +71,8 @@ const exempt: Readonly<Record<string, string>> = {
     'a timer of the directory of the process',
   'packages/discovery/src/register-discovery.ts: this.#timer ??= setTimeout(() => {':
     'a timer of the start of the process',
+  'packages/gateway/src/gateway-runtime.ts: void this.#presence.announce(this.#innerPort).then(announced, announced);':
+    'tells the predecessor, whatever became of it',
   'packages/client/src/gateway-pool.ts: const timer = setTimeout(() => {': 'resolves promises',
   'packages/client/src/gateway-pool.ts: void gateway.link.close();': 'a promise that never rejects',
   'packages/business-worker/src/attached-clients.ts: if (next < contexts.length) setImmediate(endNext, next);':

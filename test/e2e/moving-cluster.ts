@@ -71,9 +71,10 @@ export async function startMovingCluster(): Promise<MovingCluster> {
 import { BusinessWorker, Gateway, Register, run } from 'gatewayworker';
 const registerAddress = '127.0.0.1:${register}';
 const isBroken = existsSync(new URL('./broken', import.meta.url));
+const hasMoved = existsSync(new URL('./moved', import.meta.url));
 if (isBroken && process.argv[2] === 'gateway') throw new Error('no settings');
 new Register({ listen: registerAddress });
-new Gateway({ name: 'web', listen: 'websocket://127.0.0.1:${web}', startPort: ${inner[0]}, registerAddress });
+new Gateway({ name: 'web', listen: 'websocket://127.0.0.1:${web}', startPort: ${inner[0]} + (hasMoved ? 1 : 0), registerAddress });
 new Gateway({ name: 'deflate', listen: 'websocket://127.0.0.1:${deflate}', perMessageDeflate: true, startPort: ${inner[1]}, registerAddress });
 new Gateway({ name: 'text', listen: 'text://127.0.0.1:${text}', startPort: ${inner[2]}, registerAddress });
 new BusinessWorker({ name: 'brain', count: 2, eventHandler: new URL('./events.js', import.meta.url), registerAddress });

@@ -121,6 +121,7 @@ test('reload --gateways: a successor that fails to start changes nothing', async
   const result = await cluster.command('reload', '--gateways');
   expect(result.exitCode).toBe(1);
   expect(result.stderr).toContain('gateway "web" #0 was not replaced');
+  expect(result.stderr).toContain('no settings');
   expect(result.stderr).toContain('Nothing was replaced');
   expect((await rowsOf(cluster, 'web')).map(({ pid }) => pid)).toEqual(
     before.map(({ pid }) => pid),
@@ -128,6 +129,48 @@ test('reload --gateways: a successor that fails to start changes nothing', async
   talker.count();
   await eventually(() => talker.heardOf('count').length === 1, patience);
   expect(closes(cluster)).toEqual([]);
+  expect(await cluster.command('stop')).toMatchObject({ exitCode: 0, stderr: '' });
+});
+
+test('reload --gateways: a successor whose address has changed is refused', async () => {
+  const cluster = await startMovingCluster();
+  const talker = await openTalker(cluster.ports.web, 'anna');
+  await cluster.folder.write('moved', '');
+  const result = await cluster.command('reload', '--gateways');
+  expect(result.exitCode).toBe(1);
+  expect(result.stderr).toMatch(/gateway "web" #0 was not replaced.*option Gateway\.startPort is/s);
+  expect(result.stderr).toContain('because a reload keeps addresses and a restart changes them');
+  talker.count();
+  await eventually(() => talker.heardOf('count').length === 1, patience);
+  expect(closes(cluster)).toEqual([]);
+  expect(await cluster.command('stop')).toMatchObject({ exitCode: 0, stderr: '' });
+});
+
+test('reload --gateways: a register that hangs does not make a successor late', async () => {
+  const cluster = await startMovingCluster();
+  const talker = await openTalker(cluster.ports.web, 'anna');
+  const [register] = await rowsOf(cluster, 'register');
+  const pid = register?.pid ?? 0;
+  process.kill(pid, 'SIGSTOP');
+  onTestFinished(() => void (isAlive(pid) && process.kill(pid, 'SIGCONT')));
+  const result = await cluster.command('reload', '--gateways');
+  expect(result).toMatchObject({ exitCode: 0, stderr: '' });
+  talker.count();
+  await eventually(() => talker.heardOf('count').length === 1, patience);
+  expect([talker.isOpen, ...closes(cluster)]).toEqual([true]);
+  process.kill(pid, 'SIGCONT');
+  expect(await cluster.command('stop')).toMatchObject({ exitCode: 0, stderr: '' });
+});
+
+test('reload --gateways: skips a drained gateway and replaces the others', async () => {
+  const cluster = await startMovingCluster();
+  expect(await cluster.command('drain', 'web')).toMatchObject({ exitCode: 0 });
+  const result = await cluster.command('reload', '--gateways');
+  expect(result).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(result.stdout).toMatch(
+    /^web #0: +drained, not replaced\ndeflate #0: +\d+ -> .*\ntext #0: +\d+ -> .*\nReloaded\.\n$/,
+  );
+  expect(await cluster.command('undrain', 'web')).toMatchObject({ exitCode: 0 });
   expect(await cluster.command('stop')).toMatchObject({ exitCode: 0, stderr: '' });
 });
 

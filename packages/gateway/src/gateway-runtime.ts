@@ -35,6 +35,7 @@ import {
 } from './gateway-state.ts';
 import { GatewayStop } from './gateway-stop.ts';
 import { AdmissionGate } from './handover/admission-gate.ts';
+import { addressesOf } from './handover/gateway-addresses.ts';
 import type { GatewayParts } from './handover/gateway-parts.ts';
 import { HANDOVER_VERSION } from './handover/handover-messages.ts';
 import { Predecessor } from './handover/predecessor.ts';
@@ -216,10 +217,11 @@ export class GatewayRuntime implements RoleRuntime {
     const { gatewayToken } = this.#state.clients;
     const innerPort = this.#innerPort;
     const instanceId = this.#instanceId;
+    const addresses = addressesOf(this.#options);
     const predecessor = new Predecessor(
       {
         ...this.#parts,
-        identity: { version: HANDOVER_VERSION, instanceId, gatewayToken, innerPort },
+        identity: { version: HANDOVER_VERSION, instanceId, gatewayToken, innerPort, addresses },
         listenAgain: () => this.#listenForLinks({ host, port: innerPort }),
         withdraw: () => this.#withdraw(),
       },
@@ -294,8 +296,9 @@ export class GatewayRuntime implements RoleRuntime {
     await this.#listenForClients();
     this.#parts.gate.open();
     succession.serving();
-    await this.#presence.announce(this.#innerPort);
-    succession.announced();
+    // It is the gateway by now: a register that hangs must not make it late.
+    const announced = (): void => succession.announced();
+    void this.#presence.announce(this.#innerPort).then(announced, announced);
   }
 
   async #listenForLinks(target: ListenTarget): Promise<void> {

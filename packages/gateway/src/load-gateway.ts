@@ -1,6 +1,7 @@
 import { Guard } from '@gatewayworker/core';
 import type { GatewayContext } from './gateway-context.ts';
 import type { GatewayRuntime } from './gateway-runtime.ts';
+import { assertSameAddresses } from './handover/gateway-addresses.ts';
 import { parseListenAddress } from './listen-address.ts';
 import type { ResolvedGatewayOptions } from './options.ts';
 
@@ -10,6 +11,7 @@ import type { ResolvedGatewayOptions } from './options.ts';
  *
  * @throws {GW_ERR_VERSION_MISMATCH} when it is to succeed a process that hands over in another way
  * @throws {GW_ERR_LINK_CLOSED} when that process is gone
+ * @throws {GW_ERR_OPTION_INVALID} when that process is found elsewhere
  */
 export async function loadGateway(
   options: ResolvedGatewayOptions,
@@ -18,11 +20,12 @@ export async function loadGateway(
   const { GatewayRuntime, Succession } = await import('./gateway-runtime.ts');
   const { predecessor, logger, guard = new Guard(logger) } = context;
   if (predecessor === undefined) return new GatewayRuntime(options, { ...context, guard });
+  const succession = await Succession.open(predecessor, { guard, logger });
+  assertSameAddresses(succession.identity.addresses, options);
   const { host, port } = parseListenAddress(options.listen, options.protocol !== undefined);
   // Before the predecessor listens no more: connections that wait in the socket must not be lost.
   const clientSocket = await context.openSocket?.({ host, port });
   const openSocket = clientSocket && (() => Promise.resolve(clientSocket));
-  const succession = await Succession.open(predecessor, { guard, logger });
   const opened = { ...context, guard, ...(openSocket && { openSocket }) };
   return new GatewayRuntime(options, opened, succession);
 }

@@ -41,8 +41,8 @@ export class ChildHandle {
   #restarts = 0;
   readonly #exits = new ExitRecord();
   #listen: string;
-  /** Set once the process is not to run any more. */
-  #down = false;
+  /** True once the process is not to run any more: it is stopped or drained. */
+  isDown = false;
   /** Whether the declaration of the process has changed since it was started. */
   #isOutdated = false;
 
@@ -107,7 +107,7 @@ export class ChildHandle {
 
   /** Starts the process again after its first start has failed, with pauses. */
   startAgain(): void {
-    if (this.#child === undefined && !this.#down) this.#launchAfter(this.#policy.nextDelayMs(0));
+    if (this.#child === undefined && !this.isDown) this.#launchAfter(this.#policy.nextDelayMs(0));
   }
 
   /** Waits no longer for a process that is slow to start: from now on it is restarted indefinitely. */
@@ -124,7 +124,7 @@ export class ChildHandle {
    * @throws {GW_ERR_PHASE} when the process is stopped
    */
   async replace({ readyTimeoutMs, stop, isHandover }: ReplaceOptions): Promise<Replacement> {
-    if (this.#down) throw stoppedMeanwhile();
+    if (this.isDown) throw stoppedMeanwhile();
     clearTimeout(this.#restartTimer);
     let child: RunningChild;
     try {
@@ -148,7 +148,7 @@ export class ChildHandle {
 
   /** Leaves the process as it is, but does not start it again when it ends. */
   keepDown(): void {
-    this.#down = true;
+    this.isDown = true;
     clearTimeout(this.#restartTimer);
   }
 
@@ -173,11 +173,11 @@ export class ChildHandle {
    * @throws {GW_ERR_PROCESS_FAILED} when it ends before it was ready, and stays down
    */
   async undrain(): Promise<boolean> {
-    if (this.#down && this.#state === ProcessState.stopping) {
+    if (this.isDown && this.#state === ProcessState.stopping) {
       throw new GatewayWorkerError('GW_ERR_PHASE', `${this.label} is still draining`);
     }
     if (this.#state !== ProcessState.drained) return false;
-    this.#down = false;
+    this.isDown = false;
     const timer = setTimeout(() => this.keepTrying(), this.#options.readyTimeoutMs);
     try {
       await this.start();
@@ -295,7 +295,7 @@ export class ChildHandle {
   #onReady(child: RunningChild, report: ChildReport): void {
     if (this.#successor?.child === child) {
       // The cluster stops, and the successor with it.
-      if (!this.#down) this.#successor.onReady(report);
+      if (!this.isDown) this.#successor.onReady(report);
       return;
     }
     if (child !== this.#child || this.#state !== ProcessState.starting) return;
@@ -325,7 +325,7 @@ export class ChildHandle {
 
   #onTerminate(child: RunningChild): void {
     setTimeout(() => {
-      if (this.#down) return;
+      if (this.isDown) return;
       if (child === this.#child) this.#state = ProcessState.stopping;
       void child.stop(gracefulStop(this.#options.stopTimeoutMs));
     }, groupSignalMs);
@@ -341,7 +341,7 @@ export class ChildHandle {
     // A process of an earlier master that was not kept.
     if (child !== undefined && child !== this.#child) return;
     this.#child = undefined;
-    if (this.#down) {
+    if (this.isDown) {
       this.#endFirstStart(stoppedMeanwhile());
       return;
     }
@@ -364,11 +364,11 @@ export class ChildHandle {
     this.#successor = undefined;
     successor.onEnd(end);
     // The place is empty: the predecessor was down or has died since.
-    if (this.#child === undefined && !this.#down) this.#restart(end, successor.child.livedMs);
+    if (this.#child === undefined && !this.isDown) this.#restart(end, successor.child.livedMs);
   }
 
   #notReplaced(end: ChildEnd): Error {
-    if (this.#down) return stoppedMeanwhile();
+    if (this.isDown) return stoppedMeanwhile();
     return new ProcessFailedError(this.declaration, this.id, end, 'was not replaced');
   }
 

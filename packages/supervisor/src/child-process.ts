@@ -288,10 +288,10 @@ class ChildProcess {
     if (this.#ending || !this.#sockets.isSharing || Date.now() > expiresAt) {
       throw new GatewayWorkerError('GW_ERR_PHASE', 'it has no listening socket to share');
     }
-    // The master that asks cannot read pipes to this process.
-    const output = this.#assignment.logToStdout ? 1 : 'ignore';
+    // It logs for itself. The pipe is for what Node.js prints when the start file fails.
+    const stdio = this.#assignment.logToStdout ? ([1, 1] as const) : (['ignore', 'pipe'] as const);
     const sibling = launchProcess(launch, {
-      stdio: ['ignore', output, output, 'ipc'],
+      stdio: ['ignore', ...stdio, 'ipc'],
       ...{ isSuccessor, sockets: this.#sockets, guard: this.#guard },
       descriptors: this.#descriptors,
       ...{ scope: '', print: () => {} },
@@ -299,8 +299,8 @@ class ChildProcess {
     await sendPart({ pid: sibling.pid });
     void sibling.listening.then((isListening) => sendPart({ isListening }));
     if (sibling.channel !== undefined) void this.#handOver(sibling.channel);
-    const { code, signal } = await sibling.exited;
-    return { code, signal };
+    const { code, signal, output } = await sibling.exited;
+    return { code, signal, output };
   }
 
   /** Ends this process once its successor has its work; until then it goes on as if there were none. */

@@ -186,10 +186,11 @@ function siblingProcess(
     ),
   ]);
   const exited = ended.then(
-    (result): ChildExit => ({
-      code: readNumber(result, 'code') ?? null,
-      signal: readString(result, 'signal') ?? null,
-    }),
+    (result): ChildExit => {
+      const output = readString(result, 'output');
+      const [code, signal] = [readNumber(result, 'code'), readString(result, 'signal')];
+      return { code: code ?? null, signal: signal ?? null, ...(output && { output }) };
+    },
     // The parent is gone and the process may live: its end is the end of its own connection.
     async () => {
       await (await connected)?.closed;

@@ -17,6 +17,9 @@ test('writes each step in one line, the names as wide as the widest', () => {
   expect(formatReloadStep({ step: 'killed', process: 'web #0', oldPid: 4711 })).toBe(
     'web #0: 4711 was killed: it did not finish in time',
   );
+  expect(formatReloadStep({ step: 'skipped', process: 'web #0' })).toBe(
+    'web #0: drained, not replaced',
+  );
 });
 
 test('reads the steps of a master', () => {
@@ -24,6 +27,7 @@ test('reads the steps of a master', () => {
     replaced,
     { ...replaced, oldPid: null },
     { step: 'killed', process: 'web #0', oldPid: 1 },
+    { step: 'skipped', process: 'web #0' },
   ];
   expect(steps.map(parseReloadStep)).toEqual(steps);
   const others = [undefined, {}, { step: 'replaced' }, { step: 'exploded', process: 'web #0' }];

@@ -14,6 +14,8 @@ export type ReloadStep =
       readonly newPid: number;
       readonly afterMs: number;
     }
+  /** The process is drained, and stays so. */
+  | { readonly step: 'skipped'; readonly process: string }
   /** The predecessor had not finished at the deadline. */
   | { readonly step: 'killed'; readonly process: string; readonly oldPid: number };
 
@@ -33,11 +35,12 @@ export interface ReloadTimes {
 }
 
 /**
- * Replaces processes one after another, each by one that is ready before it leaves.
+ * Replaces processes one after another, each by one that is ready before it leaves. Drained ones are skipped.
  *
  * The first that fails ends the reload: with code that does not run, nothing is replaced.
  *
- * @throws {GW_ERR_PROCESS_FAILED} when a successor does not become ready; its predecessor keeps running
+ * @throws {GW_ERR_PROCESS_FAILED} when a successor does not become ready, in which case its predecessor keeps
+ * running, or ends before its predecessor has left
  */
 export async function reloadProcesses(
   handles: readonly ChildHandle[],
@@ -50,10 +53,18 @@ export async function reloadProcesses(
   const stop = { isGraceful: true, timeoutMs: stopTimeoutMs, drainMs };
   for (const handle of handles) {
     const process = handle.label;
+    if (handle.isDown) {
+      onStep({ step: 'skipped', process });
+      continue;
+    }
     const replacement = await handle.replace({ readyTimeoutMs, stop, isHandover });
     const { oldPid, newPid, afterMs, left } = replacement;
     onStep({ step: 'replaced', process, oldPid, newPid, afterMs });
     if ((await left) && oldPid !== null) onStep({ step: 'killed', process, oldPid });
+    if (isHandover && !handle.current.some(({ pid }) => pid === newPid)) {
+      const text = `${process}: the new process ${newPid} ended while clients moved to it, and they lost their connections`;
+      throw new GatewayWorkerError('GW_ERR_PROCESS_FAILED', text);
+    }
   }
 }
 
@@ -65,6 +76,7 @@ export function parseReloadStep(value: unknown): ReloadStep | undefined {
   const newPid = readNumber(value, 'newPid');
   const afterMs = readNumber(value, 'afterMs');
   if (process === undefined) return undefined;
+  if (step === 'skipped') return { step, process };
   if (step === 'killed') return oldPid === null ? undefined : { step, process, oldPid };
   if (step !== 'replaced' || newPid === undefined || afterMs === undefined) return undefined;
   return { step, process, oldPid, newPid, afterMs };
@@ -73,6 +85,7 @@ export function parseReloadStep(value: unknown): ReloadStep | undefined {
 /** Writes a step in one line, without its end. @param width - of the longest process name */
 export function formatReloadStep(step: ReloadStep, width = 0): string {
   const name = `${step.process}:`.padEnd(width + 1);
+  if (step.step === 'skipped') return `${name} drained, not replaced`;
   if (step.step === 'killed') {
     return `${name} ${step.oldPid} was killed: it did not finish in time`;
   }

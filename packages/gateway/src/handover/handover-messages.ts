@@ -2,6 +2,7 @@ import type { MovedLink } from '@gatewayworker/core';
 import type { ClientRequest, ClosedBy } from '@gatewayworker/protocol';
 import type { ClientEvent } from '../client-connection.ts';
 import type { ClientClosure, SocketFacts } from '../transports/transport.ts';
+import type { GatewayAddresses } from './gateway-addresses.ts';
 
 /** Changes when processes of different versions cannot hand over to each other. */
 export const HANDOVER_VERSION = 1;
@@ -12,6 +13,7 @@ export interface IdentityRecord {
   readonly instanceId: string;
   readonly gatewayToken: number;
   readonly innerPort: number;
+  readonly addresses: GatewayAddresses;
 }
 
 /** A worker, as its link has it. */

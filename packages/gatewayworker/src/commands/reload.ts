@@ -28,6 +28,7 @@ export async function reload(
     .map(({ name, count }) => `${name} #${count - 1}`.length);
   const width = Math.max(0, ...labels);
   let replaced = 0;
+  let skipped = 0;
   // The master reloads, not this command: Ctrl+C does not end the reload.
   const leave = (): void => {
     print('\nThe reload goes on without this command; the log tells how it ends.\n');
@@ -39,6 +40,7 @@ export async function reload(
       master: (pidFile) =>
         requestReload(pidFile, kind, (step) => {
           if (step.step === 'replaced') replaced += 1;
+          if (step.step === 'skipped') skipped += 1;
           print(`${formatReloadStep(step, width)}\n`);
         }),
     });
@@ -48,6 +50,7 @@ export async function reload(
     process.off('SIGINT', leave);
   }
   if (replaced > 0) print('Reloaded.\n');
+  else if (skipped > 0) print('Nothing to reload: every process is drained.\n');
   else
     print(
       `Nothing to reload: ${basename(options.startFile)} declares ${gateways ? 'no Gateway' : 'no BusinessWorker and no Worker'}.\n`,
