@@ -36,7 +36,12 @@ async function membersByGateway(
 test('kill -9 of a gateway and the register: other clients lose no message or query', async () => {
   const daemon = await startTalkingDaemon();
   const members = await enterAll(daemon, ['ann', 'bob', 'cid', 'dan']);
-  const [killed, kept] = await membersByGateway(daemon, members);
+  let [killed, kept] = await membersByGateway(daemon, members);
+  // The kernel chooses the process that accepts.
+  for (let more = 1; kept === undefined && more <= 100; more += 1) {
+    members.set(`eve${more}`, await daemon.enter(`eve${more}`));
+    [killed, kept] = await membersByGateway(daemon, members);
+  }
   if (killed === undefined || kept === undefined) throw new Error('all are at one gateway');
   const conversation = new Conversation(kept[1]);
   await conversation.goesOn();
