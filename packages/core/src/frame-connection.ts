@@ -334,7 +334,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
 
   #handleLinkFrame(command: number, buffer: Buffer, start: number, end: number): void {
     if (command === Command.Ping) {
-      // A peer that leaves so much unread is told enough of our life by that, and makes nothing grow.
+      // A peer with so much unread input needs no ping, and another one would only add to it.
       if (this.output.pendingBytes < MAX_UNREAD_PONG_BYTES) this.signal(Command.Pong);
     } else if (command === Command.Leave) this.close();
     else if (command === Command.Received) this.#resumption?.confirm(buffer, start, end);

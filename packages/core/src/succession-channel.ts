@@ -22,6 +22,6 @@ export interface PredecessorChannel {
   readonly stream: Socket;
   /** Resolves once no more handles can come. */
   readonly ended: Promise<void>;
-  /** Takes the handles; set before the predecessor is told that it may send any. */
+  /** Takes the handles; set before the predecessor may send any. */
   onHandle: (name: string, handle: object) => void;
 }

@@ -44,14 +44,14 @@ export class GatewayPresence {
     return isKnown ? [] : [describeAway(this.#address, failures)];
   }
 
-  /** What is amiss though those that have found it go on with it, in plain words. */
+  /** Problems that do not affect processes which have found it, in plain words. */
   get notices(): string[] {
     const { isKnown = false, isCurrent = false } = this.#announcement ?? {};
     return isKnown && !isCurrent ? [describeAway(this.#address)] : [];
   }
 
   /**
-   * Resolves when somebody knows it, or a first attempt has failed.
+   * Resolves when a register or an etcd knows it, or a first attempt has failed.
    *
    * @param innerPort - port on which it listens for inner links
    */
@@ -78,7 +78,7 @@ export class GatewayPresence {
     await this.#announcement.settled;
   }
 
-  /** Nobody is to find it any more. */
+  /** Removes it from the registers, or from the etcd. */
   async withdraw(): Promise<void> {
     await this.#announcement?.close();
   }

@@ -150,7 +150,7 @@ class ChildProcess {
     // Ctrl+C reaches every process of the terminal: the master alone decides what it means.
     // nodemon sends SIGUSR2 to every process.
     for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => {});
-    // The master may ask Node.js what a process is doing that does not answer: any free port will do.
+    // The master inspects a process that does not answer: any free port will do.
     process.debugPort = 0;
     process.on('disconnect', () => {
       // The parent died before a master could attach.

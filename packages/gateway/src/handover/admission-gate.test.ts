@@ -8,7 +8,7 @@ function refusal(reason: string): Refusal {
   return { isAccepted: false, status: 503, reason };
 }
 
-/** An admission control that decides when it is told to. */
+/** An admission control that decides when the test orders it. */
 function slowControl() {
   const asked: ((reason: string) => void)[] = [];
   const admit: TransportHandler['admit'] = (_candidate, decide) =>

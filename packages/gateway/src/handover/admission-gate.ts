@@ -13,7 +13,7 @@ interface Waiting {
 
 /**
  * Stands before the admission control, so that no handshake is lost while a gateway hands over: candidates wait,
- * and then go to whoever decides from now on. They are as many as connections may be in their handshake.
+ * and then go to the process that decides from now on. They are as many as connections may be in their handshake.
  */
 export class AdmissionGate implements TransportHandler {
   #admit: TransportHandler['admit'];

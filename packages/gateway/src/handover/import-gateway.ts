@@ -33,7 +33,7 @@ function importWorker(worker: WorkerLink, record: WorkerRecord): void {
   worker.handshakes.continueFrom(record.lastHandshake);
 }
 
-/** Makes a client that nobody knows yet: its route takes time to find. */
+/** Makes a client that is in no table yet: its route takes time to find. */
 export function createClient(
   { routes }: GatewayParts,
   address: ConnectionAddress,

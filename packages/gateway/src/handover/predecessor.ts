@@ -204,7 +204,7 @@ export class Predecessor {
     this.#link.send({ type: 'factsTold' });
   }
 
-  /** Tells everything, within one turn: what comes later is told as it comes. */
+  /** Sends the whole state, within one turn; later changes are sent as they come. */
   #export(): void {
     const { innerLinks, innerServer, gate, state, clientEvents } = this.#options;
     innerLinks.finish();
@@ -298,7 +298,7 @@ export class Predecessor {
     logger.warn('the successor did not take over: nothing has changed');
   }
 
-  /** Once the successor is lost, closes the clients that have not moved: nobody handles their events. */
+  /** Once the successor is lost, closes the clients that have not moved: no process handles their events. */
   async #closeLost(): Promise<void> {
     await this.#link.closed;
     const { clientEvents, state } = this.#options;

@@ -63,7 +63,7 @@ test('relayed socket: a client that stays gets what was sent meanwhile', () => {
   expect(told).toEqual([{ type: 'frame', connection: 7, frame: Buffer.from('one') }]);
 });
 
-test('relayed socket: its end is told once, and nothing is sent after it', () => {
+test('relayed socket: reports its end once, and sends nothing afterwards', () => {
   const { socket, told } = relayed();
   const ends: ClientClosure[] = [];
   socket.handler = { onMessage: () => undefined, onClose: (end) => void ends.push(end) };
