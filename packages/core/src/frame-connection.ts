@@ -334,7 +334,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
 
   #handleLinkFrame(command: number, buffer: Buffer, start: number, end: number): void {
     if (command === Command.Ping) {
-      // A peer with so much unread input needs no ping, and another one would only add to it.
+      // A peer with so much unread sees from it that this process lives: a pong would only add to it.
       if (this.output.pendingBytes < MAX_UNREAD_PONG_BYTES) this.signal(Command.Pong);
     } else if (command === Command.Leave) this.close();
     else if (command === Command.Received) this.#resumption?.confirm(buffer, start, end);
