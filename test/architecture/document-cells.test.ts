@@ -1,6 +1,6 @@
 import { resolveBusinessWorkerOptions } from '@gatewayworker/business-worker';
-import { resolveGatewayClientOptions } from '@gatewayworker/client';
 import { resolveGatewayOptions } from '@gatewayworker/gateway';
+import { resolveGatewayClientOptions } from '@gatewayworker/gateway-client';
 import { ClosedBy } from '@gatewayworker/protocol';
 import { resolveRegisterOptions } from '@gatewayworker/register';
 import { resolveRunOptions } from '@gatewayworker/supervisor';
@@ -54,7 +54,9 @@ describe('docs/api.md', () => {
   });
 
   test('connect throws what its docstring says', () => {
-    const docstring = readText('packages/client/src/gateway-client.ts').split('static async')[0];
+    const docstring = readText('packages/gateway-client/src/gateway-client.ts').split(
+      'static async',
+    )[0];
     const stated = [...(docstring ?? '').matchAll(/@throws \{(\w+)\}/g)].map((match) => match[1]);
     const row = methods.find(({ name }) => nameOf(name) === 'GatewayClient.connect');
     expect(stated).not.toEqual([]);

@@ -60,7 +60,7 @@ test.each(['ARCHITECTURE.md', 'CONTRIBUTING.md'])('%s names only files that exis
 test('ARCHITECTURE.md: the life of a process names at most ten files', () => {
   const [, section = ''] = readText('ARCHITECTURE.md').split('## The life of a process\n');
   const paths = pathsIn(section.split('\n## ')[0] ?? '');
-  expect(paths).toContain('packages/supervisor/src/supervisor.ts');
+  expect(paths).toContain('packages/supervisor/src/master/supervisor.ts');
   expect(new Set(paths).size).toBeLessThanOrEqual(10);
 });
 

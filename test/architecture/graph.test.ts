@@ -23,11 +23,11 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   discovery: ['core', 'protocol'],
   register: ['core', 'protocol'],
   gateway: ['core', 'discovery', 'protocol'],
-  client: ['core', 'discovery', 'protocol'],
+  'gateway-client': ['core', 'discovery', 'protocol'],
   supervisor: ['core', 'protocol'],
-  'business-worker': ['client', 'core', 'discovery', 'protocol'],
-  gatewayworker: [...roles, 'client', 'core', 'discovery', 'protocol', 'supervisor'],
-  testing: [...roles, 'client', 'core', 'protocol', 'supervisor'],
+  'business-worker': ['gateway-client', 'core', 'discovery', 'protocol'],
+  gatewayworker: [...roles, 'gateway-client', 'core', 'discovery', 'protocol', 'supervisor'],
+  testing: [...roles, 'gateway-client', 'core', 'protocol', 'supervisor'],
 };
 
 const folders = packages.map((entry) => entry.folder);

@@ -3,7 +3,7 @@ import { listFiles, listSources, readText, withoutComments } from './repository.
 
 /** Where every connection and link of a process is served; a log belongs to no connection. */
 const guarded = [
-  ...['core', 'gateway', 'register', 'discovery', 'client', 'business-worker', 'supervisor']
+  ...['core', 'gateway', 'register', 'discovery', 'gateway-client', 'business-worker', 'supervisor']
     .flatMap((folder) => listSources(folder))
     .filter((path) => !/core\/src\/(?:logger|output|paced-log)\.ts$/.test(path)),
 ];
@@ -33,13 +33,13 @@ const exempt: Readonly<Record<string, string>> = {
     'the end of the process',
   'packages/core/src/request-table.ts: this.#timer ??= setInterval(() => this.expire(), this.#tickMs);':
     'rejects promises, which runs nothing within the call',
-  'packages/gateway/src/event-dispatcher.ts: this.#bindTimer = setImmediate(() => {':
+  'packages/gateway/src/workers/event-dispatcher.ts: this.#bindTimer = setImmediate(() => {':
     'a timer of the process: each client in it is guarded',
-  'packages/gateway/src/worker-balancer.ts: this.#timer = setInterval(() => this.#balance(), BALANCE_INTERVAL_MS).unref();':
+  'packages/gateway/src/workers/worker-balancer.ts: this.#timer = setInterval(() => this.#balance(), BALANCE_INTERVAL_MS).unref();':
     'a timer of the process: each client in it is guarded',
-  'packages/gateway/src/heartbeat.ts: this.#timer = setInterval(() => this.#beat(), (pingInterval * 1000) / TABLE_PARTS);':
+  'packages/gateway/src/clients/heartbeat.ts: this.#timer = setInterval(() => this.#beat(), (pingInterval * 1000) / TABLE_PARTS);':
     'a timer of the process: each client in it is guarded',
-  'packages/gateway/src/held-events.ts: this.#timer = setInterval(() => this.#look(), lookMs).unref();':
+  'packages/gateway/src/workers/held-events.ts: this.#timer = setInterval(() => this.#look(), lookMs).unref();':
     'a timer of the process: each client in it is guarded',
   'packages/gateway/src/subscriptions/interest-publisher.ts: setImmediate(() => {':
     'a timer of the process: each link in it is guarded',
@@ -67,14 +67,16 @@ const exempt: Readonly<Record<string, string>> = {
     'removes a listener',
   "packages/discovery/src/post-json.ts: request.on('response', (message) => {":
     'resolves a promise',
-  'packages/discovery/src/merged-lists.ts: word.lease = setTimeout(() => {':
+  'packages/discovery/src/register-views.ts: word.lease = setTimeout(() => {':
     'a timer of the directory of the process',
   'packages/discovery/src/register-discovery.ts: this.#timer ??= setTimeout(() => {':
     'a timer of the start of the process',
   'packages/gateway/src/gateway-runtime.ts: void this.#presence.announce(this.#innerPort).then(announced, announced);':
     'tells the predecessor, whatever became of it',
-  'packages/client/src/gateway-pool.ts: const timer = setTimeout(() => {': 'resolves promises',
-  'packages/client/src/gateway-pool.ts: void gateway.link.close();': 'a promise that never rejects',
+  'packages/gateway-client/src/gateway-pool.ts: const timer = setTimeout(() => {':
+    'resolves promises',
+  'packages/gateway-client/src/gateway-pool.ts: void gateway.link.close();':
+    'a promise that never rejects',
   'packages/business-worker/src/attached-clients.ts: if (next < contexts.length) setImmediate(endNext, next);':
     '`endNext` is made by the guard below',
   'packages/business-worker/src/event-runner.ts: if (isThenable(promise)) Promise.resolve(promise).then(undefined, logFailure);':
@@ -85,139 +87,143 @@ const exempt: Readonly<Record<string, string>> = {
     'part of a promise whose rejection is reported',
   'packages/business-worker/src/event-runner.ts: .then(() => onWebSocketConnect(clientId, request, context));':
     'part of a promise whose rejection is reported',
-  'packages/supervisor/src/child-handle.ts: for (const child of surplus) void child.stop(gracefulStop(this.#options.stopTimeoutMs));':
+  'packages/supervisor/src/processes/child-handle.ts: for (const child of surplus) void child.stop(gracefulStop(this.#options.stopTimeoutMs));':
     'a promise that never rejects',
-  'packages/supervisor/src/child-handle.ts: const timer = setTimeout(async () => {':
+  'packages/supervisor/src/processes/child-handle.ts: const timer = setTimeout(async () => {':
     'reads a stack, which never rejects, and kills the child',
-  'packages/supervisor/src/child-handle.ts: const timer = setTimeout(() => this.keepTrying(), this.#options.readyTimeoutMs);':
+  'packages/supervisor/src/processes/child-handle.ts: const timer = setTimeout(() => this.keepTrying(), this.#options.readyTimeoutMs);':
     'resolves a promise',
-  "packages/supervisor/src/child-handle.ts: child.attach().catch((error: unknown) => this.#logger.error(error, 'cannot attach'));":
+  "packages/supervisor/src/processes/child-handle.ts: child.attach().catch((error: unknown) => this.#logger.error(error, 'cannot attach'));":
     'logs',
-  'packages/supervisor/src/child-handle.ts: setTimeout(() => {':
+  'packages/supervisor/src/processes/child-handle.ts: setTimeout(() => {':
     'asks one child to stop, by a promise that never rejects',
-  'packages/supervisor/src/child-handle.ts: void child.stop(gracefulStop(this.#options.stopTimeoutMs));':
+  'packages/supervisor/src/processes/child-handle.ts: void child.stop(gracefulStop(this.#options.stopTimeoutMs));':
     'a promise that never rejects',
-  'packages/supervisor/src/child-handle.ts: this.#restartTimer = setTimeout(() => this.#launch(), delayMs);':
+  'packages/supervisor/src/processes/child-handle.ts: this.#restartTimer = setTimeout(() => this.#launch(), delayMs);':
     '`#launch` catches what the start of a process throws',
-  "packages/supervisor/src/child-process.ts: process.on('uncaughtException', (error) => void this.#fail(error));":
+  "packages/supervisor/src/child/child-process.ts: process.on('uncaughtException', (error) => void this.#fail(error));":
     'a listener of the process itself, which concerns no connection',
-  "packages/supervisor/src/child-process.ts: process.on('unhandledRejection', (reason) => {":
+  "packages/supervisor/src/child/child-process.ts: process.on('unhandledRejection', (reason) => {":
     'a listener of the process itself, which concerns no connection',
-  'packages/supervisor/src/child-process.ts: void this.#fail(reason);':
+  'packages/supervisor/src/child/child-process.ts: void this.#fail(reason);':
     'the end of the process itself',
-  "packages/supervisor/src/child-process.ts: process.on('SIGTERM', () => {":
+  "packages/supervisor/src/child/child-process.ts: process.on('SIGTERM', () => {":
     'a listener of the process itself, which concerns no connection',
-  "packages/supervisor/src/child-process.ts: else void this.#tell({ event: 'terminated' });":
+  "packages/supervisor/src/child/child-process.ts: else void this.#tell({ event: 'terminated' });":
     'a promise that never rejects',
-  "packages/supervisor/src/child-process.ts: process.on('disconnect', () => {":
+  "packages/supervisor/src/child/child-process.ts: process.on('disconnect', () => {":
     'a listener of the process itself, which concerns no connection',
-  "packages/supervisor/src/child-process.ts: process.on('exit', () => {":
+  "packages/supervisor/src/child/child-process.ts: process.on('exit', () => {":
     'a listener of the process itself, which concerns no connection',
-  'packages/supervisor/src/child-process.ts: await setImmediate();':
+  'packages/supervisor/src/child/child-process.ts: await setImmediate();':
     'a turn of a start, which is awaited',
-  'packages/supervisor/src/child-process.ts: void this.#stop(order);':
+  'packages/supervisor/src/child/child-process.ts: void this.#stop(order);':
     'the end of the process itself',
-  'packages/supervisor/src/child-process.ts: void sibling.listening.then((isListening) => sendPart({ isListening }));':
+  'packages/supervisor/src/child/child-process.ts: void sibling.listening.then((isListening) => sendPart({ isListening }));':
     'writes to a control connection, which never rejects',
-  'packages/supervisor/src/child-process.ts: if (sibling.channel !== undefined) void this.#handOver(sibling.channel);':
+  'packages/supervisor/src/child/child-process.ts: if (sibling.channel !== undefined) void this.#handOver(sibling.channel);':
     'catches',
-  'packages/supervisor/src/child-process.ts: setTimeout(() => void this.#stop(stop), leaveMs);':
+  'packages/supervisor/src/child/child-process.ts: setTimeout(() => void this.#stop(stop), leaveMs);':
     'the end of the process itself',
-  'packages/supervisor/src/child-process.ts: void this.#stop({ isGraceful: true, timeoutMs: stopTimeoutMs, drainMs: 0 });':
+  'packages/supervisor/src/child/child-process.ts: void this.#stop({ isGraceful: true, timeoutMs: stopTimeoutMs, drainMs: 0 });':
     'the end of the process itself',
-  'packages/supervisor/src/child-process.ts: setTimeout(() => process.exit(1), timeoutMs + drainMs + exitMarginMs);':
+  'packages/supervisor/src/child/child-process.ts: setTimeout(() => process.exit(1), timeoutMs + drainMs + exitMarginMs);':
     'the end of the process itself',
-  'packages/supervisor/src/child-process.ts: setTimeout(() => process.exit(1), failMs);':
+  'packages/supervisor/src/child/child-process.ts: setTimeout(() => process.exit(1), failMs);':
     'the end of the process itself',
-  'packages/supervisor/src/child-stop.ts: const timer = setTimeout(() => void this.#killLate(timeMs), timeMs + killMarginMs);':
+  'packages/supervisor/src/processes/child-stop.ts: const timer = setTimeout(() => void this.#killLate(timeMs), timeMs + killMarginMs);':
     'asks one child, kills it, and never rejects',
-  'packages/supervisor/src/cluster-health.ts: this.#asking ??= this.#options.askAll().finally(() => {':
+  'packages/supervisor/src/report/cluster-health.ts: this.#asking ??= this.#options.askAll().finally(() => {':
     'part of a promise that is awaited',
-  "packages/supervisor/src/control-client.ts: socket.once('error', onError);":
+  "packages/supervisor/src/control/control-client.ts: socket.once('error', onError);":
     'settles the promise of a connection',
-  "packages/supervisor/src/control-client.ts: socket.once('connect', () => {":
+  "packages/supervisor/src/control/control-client.ts: socket.once('connect', () => {":
     'settles the promise of a connection',
-  'packages/supervisor/src/control-client.ts: await taking.finally(() => this.#socket.resume());':
+  'packages/supervisor/src/control/control-client.ts: await taking.finally(() => this.#socket.resume());':
     'part of a promise that is awaited',
-  'packages/supervisor/src/control-client.ts: this.#pending.set(request, { resolve, reject, onPart: (part) => void takePart(part) });':
+  'packages/supervisor/src/control/control-client.ts: this.#pending.set(request, { resolve, reject, onPart: (part) => void takePart(part) });':
     'catches, and rejects the request',
-  "packages/supervisor/src/file-watcher.ts: watcher.on('error', () => this.#forgetFolder(folder));":
+  "packages/supervisor/src/master/file-watcher.ts: watcher.on('error', () => this.#forgetFolder(folder));":
     'forgets a folder',
-  'packages/supervisor/src/file-watcher.ts: this.#timer ??= setTimeout(() => void this.#report(), gatheringMs);':
+  'packages/supervisor/src/master/file-watcher.ts: this.#timer ??= setTimeout(() => void this.#report(), gatheringMs);':
     'a timer of the process, which concerns no connection',
-  "packages/supervisor/src/listening-sockets.ts: process.on('message', receive);":
+  "packages/supervisor/src/child/listening-sockets.ts: process.on('message', receive);":
     'settles the promise of a start',
-  "packages/supervisor/src/listening-sockets.ts: process.once('disconnect', lose);":
+  "packages/supervisor/src/child/listening-sockets.ts: process.once('disconnect', lose);":
     'settles the promise of a start',
-  "packages/supervisor/src/master-commands.ts: void this.#master.stop('the stop command', order.isGraceful);":
+  "packages/supervisor/src/master/master-commands.ts: void this.#master.stop('the stop command', order.isGraceful);":
     'the end of the process itself',
-  "packages/supervisor/src/master-commands.ts: await this.#master.reload('the reload command', (step) => void sendPart(step), kind);":
+  "packages/supervisor/src/master/master-commands.ts: await this.#master.reload('the reload command', (step) => void sendPart(step), kind);":
     'writes to a control connection, which never rejects',
-  'packages/supervisor/src/master.ts: this.#reloading = this.#replaceAll(reason, onStep, kind).finally(() => {':
+  'packages/supervisor/src/master/master.ts: this.#reloading = this.#replaceAll(reason, onStep, kind).finally(() => {':
     'part of a promise that is awaited',
-  'packages/supervisor/src/master.ts: setTimeout(() => {': 'the end of the process itself',
-  'packages/supervisor/src/master.ts: void this.#control.close();': 'a promise that never rejects',
-  'packages/supervisor/src/master.ts: void this.stop(signal, isGraceful);':
+  'packages/supervisor/src/master/master.ts: setTimeout(() => {': 'the end of the process itself',
+  'packages/supervisor/src/master/master.ts: void this.#control.close();':
+    'a promise that never rejects',
+  'packages/supervisor/src/master/master.ts: void this.stop(signal, isGraceful);':
     'the end of the process itself',
-  "packages/supervisor/src/master.ts: onReload: () => void this.#reloadNext('SIGUSR1'),":
+  "packages/supervisor/src/master/master.ts: onReload: () => void this.#reloadNext('SIGUSR1'),":
     'logs what fails',
-  "packages/supervisor/src/master.ts: if (isTerminalGone()) void this.stop('the terminal is gone');":
+  "packages/supervisor/src/master/master.ts: if (isTerminalGone()) void this.stop('the terminal is gone');":
     'the end of the process itself',
-  "packages/supervisor/src/master.ts: process.on('uncaughtException', (error) => {":
+  "packages/supervisor/src/master/master.ts: process.on('uncaughtException', (error) => {":
     'the end of the process itself',
-  "packages/supervisor/src/master.ts: void this.stop('an error');": 'the end of the process itself',
-  'packages/supervisor/src/master.ts: await this.reload(reason).catch((error: unknown) => {':
+  "packages/supervisor/src/master/master.ts: void this.stop('an error');":
+    'the end of the process itself',
+  'packages/supervisor/src/master/master.ts: await this.reload(reason).catch((error: unknown) => {':
     'part of a promise that is awaited',
-  'packages/supervisor/src/process-sampler.ts: this.#timer = setInterval(() => this.#tick(), 1_000).unref();':
+  'packages/supervisor/src/child/process-sampler.ts: this.#timer = setInterval(() => this.#tick(), 1_000).unref();':
     'a timer of the process, which concerns no connection',
-  'packages/supervisor/src/process-source.ts: connected: launched.listening.then((isListening) =>':
+  'packages/supervisor/src/processes/process-source.ts: connected: launched.listening.then((isListening) =>':
     'part of a promise of one child, which `RunningChild` follows',
-  'packages/supervisor/src/process-source.ts: const exited = client.closed.then(() => {':
+  'packages/supervisor/src/processes/process-source.ts: const exited = client.closed.then(() => {':
     'part of a promise of one child, which `RunningChild` follows',
-  'packages/supervisor/src/process-source.ts: connected: chosen.then(({ connected }) => connected),':
+  'packages/supervisor/src/processes/process-source.ts: connected: chosen.then(({ connected }) => connected),':
     'part of a promise of one child, which `RunningChild` follows',
-  'packages/supervisor/src/process-source.ts: exited: chosen.then(({ exited }) => exited),':
+  'packages/supervisor/src/processes/process-source.ts: exited: chosen.then(({ exited }) => exited),':
     'part of a promise of one child, which `RunningChild` follows',
-  'packages/supervisor/src/process-source.ts: ended.catch(() => {':
+  'packages/supervisor/src/processes/process-source.ts: ended.catch(() => {':
     'part of a promise of one child, which `RunningChild` follows',
-  'packages/supervisor/src/process-source.ts: listening.then(() => {':
+  'packages/supervisor/src/processes/process-source.ts: listening.then(() => {':
     'part of a promise of one child, which `RunningChild` follows',
-  'packages/supervisor/src/process-source.ts: const exited = ended.then(':
+  'packages/supervisor/src/processes/process-source.ts: const exited = ended.then(':
     'part of a promise of one child, which `RunningChild` follows',
-  'packages/supervisor/src/process-source.ts: void exited.then(() => {':
+  'packages/supervisor/src/processes/process-source.ts: void exited.then(() => {':
     'part of a promise of one child, which `RunningChild` follows',
-  'packages/supervisor/src/run-files.ts: this.#timer = setInterval(() => {':
+  'packages/supervisor/src/master/run-files.ts: this.#timer = setInterval(() => {':
     'a timer of the process, which concerns no connection',
-  'packages/supervisor/src/run-files.ts: void this.#restore(file);': 'catches',
-  'packages/supervisor/src/running-child.ts: source.connected.then(':
+  'packages/supervisor/src/master/run-files.ts: void this.#restore(file);': 'catches',
+  'packages/supervisor/src/processes/running-child.ts: source.connected.then(':
     'notes a connection, or kills the child',
-  'packages/supervisor/src/running-child.ts: .finally(() => {': 'part of a promise that is awaited',
-  'packages/supervisor/src/running-child.ts: void this.#request(order, Number.POSITIVE_INFINITY).catch(() => {});':
+  'packages/supervisor/src/processes/running-child.ts: .finally(() => {':
+    'part of a promise that is awaited',
+  'packages/supervisor/src/processes/running-child.ts: void this.#request(order, Number.POSITIVE_INFINITY).catch(() => {});':
     'ignores a rejection',
-  "packages/supervisor/src/signals.ts: process.on('SIGINT', listener);":
+  "packages/supervisor/src/master/signals.ts: process.on('SIGINT', listener);":
     'signals of the process itself',
-  "packages/supervisor/src/signals.ts: process.on('SIGTERM', listener);":
+  "packages/supervisor/src/master/signals.ts: process.on('SIGTERM', listener);":
     'signals of the process itself',
-  "packages/supervisor/src/signals.ts: process.on('SIGQUIT', listener);":
+  "packages/supervisor/src/master/signals.ts: process.on('SIGQUIT', listener);":
     'signals of the process itself',
-  "packages/supervisor/src/signals.ts: if (process.listenerCount('SIGUSR2') === 0) process.on('SIGUSR2', listener);":
+  "packages/supervisor/src/master/signals.ts: if (process.listenerCount('SIGUSR2') === 0) process.on('SIGUSR2', listener);":
     'signals of the process itself',
-  "packages/supervisor/src/signals.ts: process.on('SIGUSR1', () => handlers.onReload());":
+  "packages/supervisor/src/master/signals.ts: process.on('SIGUSR1', () => handlers.onReload());":
     'signals of the process itself',
-  "packages/supervisor/src/signals.ts: process.on('SIGHUP', () => handlers.onHangup());":
+  "packages/supervisor/src/master/signals.ts: process.on('SIGHUP', () => handlers.onHangup());":
     'signals of the process itself',
-  "packages/supervisor/src/succession-channels.ts: process.on('message', (value: unknown, handle: unknown) => {":
+  "packages/supervisor/src/child/succession-channels.ts: process.on('message', (value: unknown, handle: unknown) => {":
     'the way from the predecessor, which serves on if this process ends',
-  'packages/supervisor/src/supervisor.ts: const attaching = child.identify().then(async (identity) => {':
+  'packages/supervisor/src/master/supervisor.ts: const attaching = child.identify().then(async (identity) => {':
     'part of a promise of which a rejection is logged',
-  "packages/supervisor/src/supervisor.ts: attaching.catch((error: unknown) => this.#options.logger.error(error, 'cannot attach'));":
+  "packages/supervisor/src/master/supervisor.ts: attaching.catch((error: unknown) => this.#options.logger.error(error, 'cannot attach'));":
     'logs',
-  'packages/supervisor/src/supervisor.ts: onEnd: () => void this.#surplus.delete(child),':
+  'packages/supervisor/src/master/supervisor.ts: onEnd: () => void this.#surplus.delete(child),':
     'removes an entry from a set',
-  'packages/supervisor/src/control-server.ts: () => void send({ request, isPending: true }),':
+  'packages/supervisor/src/control/control-server.ts: () => void send({ request, isPending: true }),':
     'within a guarded timer; the promise never rejects',
-  'packages/supervisor/src/control-server.ts: .then(': 'part of a promise that the guard follows',
-  "packages/supervisor/src/health-server.ts: this.#server.on('error', (error) => this.#failures.warn({ err: error }));":
+  'packages/supervisor/src/control/control-server.ts: .then(':
+    'part of a promise that the guard follows',
+  "packages/supervisor/src/report/health-server.ts: this.#server.on('error', (error) => this.#failures.warn({ err: error }));":
     'the listening socket of the process',
 };
 

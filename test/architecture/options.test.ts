@@ -2,8 +2,8 @@ import {
   businessWorkerDefaults,
   resolveBusinessWorkerOptions,
 } from '@gatewayworker/business-worker';
-import { gatewayClientDefaults, resolveGatewayClientOptions } from '@gatewayworker/client';
 import { gatewayDefaults, resolveGatewayOptions } from '@gatewayworker/gateway';
+import { gatewayClientDefaults, resolveGatewayClientOptions } from '@gatewayworker/gateway-client';
 import { registerDefaults, resolveRegisterOptions } from '@gatewayworker/register';
 import { resolveRunOptions, runDefaults } from '@gatewayworker/supervisor';
 import { describe, expect, test } from 'vitest';

@@ -19,9 +19,9 @@ import {
   writeCloseUid,
   writeDestroyClient,
   writeInterestAdded,
-  writeInterestAsked,
   writeInterestKnown,
   writeInterestRemoved,
+  writeInterestSubscribe,
   writeJoinGroup,
   writeJoinsApplied,
   writeLeaveGroup,
@@ -195,10 +195,10 @@ export const framesToGateway: Bytes = (() => {
     (writer: ByteWriter) =>
       writeWorkerReady(writer, { decidesHandshakes: false, redelivers: true }),
     (writer: ByteWriter) => handled.write(writer),
-    writeInterestAsked,
+    writeInterestSubscribe,
   ].map(written);
   const decided = {
-    type: 'handshakeDecided',
+    type: 'handshakeResponse',
     requestId: 1,
     isAccepted: true,
     status: 101,
@@ -267,7 +267,7 @@ export const framesOfGateway: Bytes = (() => {
     session: packValue({ a: 1 }),
   } as const;
   const delta = { unset: false, clear: true, remove: ['a'], merge: {}, set: { b: { c: 1 } } };
-  const asked = { type: 'handshakeAsked', requestId: 1, remoteAddress: '::1' } as const;
+  const asked = { type: 'handshakeRequest', requestId: 1, remoteAddress: '::1' } as const;
   const frames = [
     (writer: ByteWriter) => writeClientConnected(writer, 1, false),
     (writer: ByteWriter) => writeClientMessage(writer, 1, Buffer.from('x'), false, true),

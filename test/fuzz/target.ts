@@ -1,6 +1,6 @@
 import type { EventHandler } from '@gatewayworker/business-worker';
-import { GatewayClient } from '@gatewayworker/client';
 import type { GatewayOptions } from '@gatewayworker/gateway';
+import { GatewayClient } from '@gatewayworker/gateway-client';
 import { captureLogger, type LogLine, makeCertificate, startRoles } from '@gatewayworker/testing';
 import fc from 'fast-check';
 import { usedBytes } from '../integration/used-bytes.ts';

@@ -1,4 +1,4 @@
-import type { GatewayClient } from '@gatewayworker/client';
+import type { GatewayClient } from '@gatewayworker/gateway-client';
 import fc from 'fast-check';
 import { threadTimeMs } from './turn-meter.ts';
 

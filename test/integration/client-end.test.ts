@@ -1,4 +1,4 @@
-import type { GatewayClient } from '@gatewayworker/client';
+import type { GatewayClient } from '@gatewayworker/gateway-client';
 import { eventually } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 import { roles } from './roles.ts';

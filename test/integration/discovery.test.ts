@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
-import { GatewayClient } from '@gatewayworker/client';
+import { GatewayClient } from '@gatewayworker/gateway-client';
 import {
   captureLogger,
   type Etcd,
@@ -112,7 +112,7 @@ describe.each([
     const closed = ({ msg }: { msg?: unknown }): boolean => msg === 'inner link closed by the peer';
     // Those of the worker and of the client.
     await eventually(() => cluster.log.filter(closed).length === 2);
-    await eventually(() => cluster.workers[0]?.status().obstacles.length === 0);
+    await eventually(() => cluster.workers[0]?.status().notReadyReasons.length === 0);
     const { accepted } = await listenAt(innerPort);
     // Longer than the longest pause between two attempts. Who dials then comes before the last one.
     vi.advanceTimersByTime(2000);
@@ -162,21 +162,22 @@ describe.each([
     async () => {
       const means = makeMeans();
       const cluster = await start(means);
-      const remarks = (kind: 'obstacles' | 'notices'): readonly string[] =>
+      const remarks = (kind: 'notReadyReasons' | 'notices'): readonly string[] =>
         [...cluster.gateways, ...cluster.workers].flatMap((process) => process.status()[kind]);
       expect(remarks('notices')).toEqual([]);
       await means.stop(cluster);
       await eventually(() => remarks('notices').length === 2, { timeoutMs: 50_000 });
       expect(remarks('notices')).toEqual([means.away, means.away]);
-      expect(remarks('obstacles')).toEqual([]);
+      expect(remarks('notReadyReasons')).toEqual([]);
       // Those that nobody has found yet cannot serve.
       const starting = [cluster.startGateway(), cluster.startWorker()];
       await eventually(
-        () => remarks('obstacles').filter((text) => text.startsWith(means.away)).length === 2,
+        () => remarks('notReadyReasons').filter((text) => text.startsWith(means.away)).length === 2,
       );
       await means.start(cluster);
       await Promise.all(starting);
-      const isWell = (): boolean => [...remarks('obstacles'), ...remarks('notices')].length === 0;
+      const isWell = (): boolean =>
+        [...remarks('notReadyReasons'), ...remarks('notices')].length === 0;
       await eventually(isWell, { timeoutMs: 50_000 });
     },
   );

@@ -160,8 +160,8 @@ test('what a peer says about the link before it has proved itself is not acted o
     answered += bytes.length;
   });
   stranger.signal(Command.Ping);
-  stranger.signal(Command.Leave);
+  stranger.signal(Command.GoAway);
   await eventually(() => commands.length === 2);
-  expect(commands).toEqual([Command.Ping, Command.Leave]);
+  expect(commands).toEqual([Command.Ping, Command.GoAway]);
   expect([answered, connection.isOpen]).toEqual([0, true]);
 });

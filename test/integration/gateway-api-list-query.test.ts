@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { WorkerInfo } from '@gatewayworker/business-worker';
-import { GatewayClient } from '@gatewayworker/client';
 import {
   DialedLink,
   FlushScheduler,
@@ -9,6 +8,7 @@ import {
   parseHostPort,
 } from '@gatewayworker/core';
 import type { GatewayOptions } from '@gatewayworker/gateway';
+import { GatewayClient } from '@gatewayworker/gateway-client';
 import { AcceptorRole, DialerRole } from '@gatewayworker/protocol';
 import {
   captureLogger,

@@ -1,5 +1,5 @@
 import type { EventHandler, WorkerInfo } from '@gatewayworker/business-worker';
-import type { GatewayClient } from '@gatewayworker/client';
+import type { GatewayClient } from '@gatewayworker/gateway-client';
 import { eventually, type Roles, type TestClient } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 import { roles } from './roles.ts';

@@ -1,5 +1,5 @@
-import { GatewayClient } from '@gatewayworker/client';
 import { DialedLink, FlushScheduler, type FrameConnection, FrameServer } from '@gatewayworker/core';
+import { GatewayClient } from '@gatewayworker/gateway-client';
 import {
   AcceptorRole,
   beginFrame,

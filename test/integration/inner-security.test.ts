@@ -2,7 +2,7 @@ import {
   BusinessWorkerRuntime,
   resolveBusinessWorkerOptions,
 } from '@gatewayworker/business-worker';
-import { GatewayClient } from '@gatewayworker/client';
+import { GatewayClient } from '@gatewayworker/gateway-client';
 import { captureLogger, eventually, makeCertificate, openTcpPeer } from '@gatewayworker/testing';
 import type { EventHandler } from 'gatewayworker';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';

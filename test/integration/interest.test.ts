@@ -1,11 +1,11 @@
 import type { EventHandler, WorkerInfo } from '@gatewayworker/business-worker';
-import type { GatewayClient } from '@gatewayworker/client';
 import {
   createLogger,
   DialedLink,
   FlushScheduler,
   type FrameConnection,
 } from '@gatewayworker/core';
+import type { GatewayClient } from '@gatewayworker/gateway-client';
 import { DialerRole, parseClientId, writeJoinGroup } from '@gatewayworker/protocol';
 import { eventually, type Roles, type TestClient } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';

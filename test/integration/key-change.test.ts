@@ -2,9 +2,9 @@ import {
   BusinessWorkerRuntime,
   resolveBusinessWorkerOptions,
 } from '@gatewayworker/business-worker';
-import { GatewayClient } from '@gatewayworker/client';
 import type { RoleRuntime, SecretKey, StopOptions } from '@gatewayworker/core';
 import { type GatewayRuntime, loadGateway, resolveGatewayOptions } from '@gatewayworker/gateway';
+import { GatewayClient } from '@gatewayworker/gateway-client';
 import { RegisterRuntime, resolveRegisterOptions } from '@gatewayworker/register';
 import { captureLogger, eventually, openClient, type TestClient } from '@gatewayworker/testing';
 import type { EventHandler } from 'gatewayworker';

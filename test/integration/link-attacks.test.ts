@@ -461,7 +461,7 @@ test.each(Object.entries(falseAnswers))(
       );
     }
     // Nobody has dialed the gateway that it tells of.
-    expect(worker.status().obstacles).toEqual([]);
+    expect(worker.status().notReadyReasons).toEqual([]);
     expect(
       log.lines.filter(({ msg }) => msg === 'inner link not connected, retrying'),
     ).toHaveLength(1);

@@ -6,7 +6,7 @@ import tls, {
   createServer,
   type TLSSocket,
 } from 'node:tls';
-import { GatewayClient } from '@gatewayworker/client';
+import { GatewayClient } from '@gatewayworker/gateway-client';
 import {
   captureLogger,
   eventually,

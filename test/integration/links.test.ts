@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
-import { GatewayClient } from '@gatewayworker/client';
 import { loadGateway, resolveGatewayOptions } from '@gatewayworker/gateway';
+import { GatewayClient } from '@gatewayworker/gateway-client';
 import { ByteWriter, type Hello, PROTOCOL_VERSION, writeMessage } from '@gatewayworker/protocol';
 import { captureLogger, eventually, openTcpPeer } from '@gatewayworker/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';

@@ -10,7 +10,7 @@ import {
   FrameDecoder,
   type Message,
   parseClientId,
-  writeInterestAsked,
+  writeInterestSubscribe,
   writeJoinGroup,
   writeMessage,
   writeWorkerReady,
@@ -320,7 +320,7 @@ const producers: Readonly<Record<string, () => Promise<void>>> = {
     peer.onFrame = (command, body) => {
       if (command === Command.InterestKnown && body[0] === 1) known += String(body[1]);
     };
-    peer.write((writer) => writeInterestAsked(writer));
+    peer.write((writer) => writeInterestSubscribe(writer));
     await eventually(() => known === '1');
     peer.write((writer) => {
       for (let name = 0; name < 300; name += 1) {

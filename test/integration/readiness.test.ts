@@ -6,12 +6,12 @@ import { roles } from './roles.ts';
 test('a gateway without any worker says so, and no more once one is linked', async () => {
   const cluster = await roles({ events: {}, workers: 0 });
   const [gateway] = cluster.gateways;
-  expect(gateway?.status().obstacles).toEqual(['no business worker is linked']);
+  expect(gateway?.status().notReadyReasons).toEqual(['no business worker is linked']);
   const worker = await cluster.startWorker();
-  expect(gateway?.status().obstacles).toEqual([]);
-  expect(worker.status().obstacles).toEqual([]);
+  expect(gateway?.status().notReadyReasons).toEqual([]);
+  expect(worker.status().notReadyReasons).toEqual([]);
   await worker.stop();
-  await eventually(() => gateway?.status().obstacles.length === 1);
+  await eventually(() => gateway?.status().notReadyReasons.length === 1);
 });
 
 test('a gateway with routes names each that has no worker', async () => {
@@ -23,19 +23,19 @@ test('a gateway with routes names each that has no worker', async () => {
     },
     workers: 0,
   });
-  const obstacles = (): unknown => cluster.gateways[0]?.status().obstacles;
-  expect(obstacles()).toEqual([
+  const notReadyReasons = (): unknown => cluster.gateways[0]?.status().notReadyReasons;
+  expect(notReadyReasons()).toEqual([
     'no worker "chat-worker" is linked',
     'no worker "game-worker" is linked',
   ]);
   await cluster.startWorker();
   await cluster.startWorker();
-  expect(obstacles()).toEqual(['no worker "chat-worker" is linked']);
+  expect(notReadyReasons()).toEqual(['no worker "chat-worker" is linked']);
   await cluster.startWorker();
-  expect(obstacles()).toEqual([]);
+  expect(notReadyReasons()).toEqual([]);
 });
 
-test('obstacles: a worker that cannot reach a gateway says which one and why', async () => {
+test('notReadyReasons: a worker that cannot reach a gateway says which one and why', async () => {
   const [inner = 0, , announced = 0] = await freePorts(4);
   const cluster = await roles({
     events: {},
@@ -43,17 +43,18 @@ test('obstacles: a worker that cannot reach a gateway says which one and why', a
       // What is announced is not where it listens.
       id === 1 ? { startPort: announced, innerListen: `127.0.0.1:${inner}`, count: 1 } : {},
   });
-  const obstacles = (): readonly string[] => cluster.workers[0]?.status().obstacles ?? [];
-  expect(obstacles()).toEqual([]);
+  const notReadyReasons = (): readonly string[] =>
+    cluster.workers[0]?.status().notReadyReasons ?? [];
+  expect(notReadyReasons()).toEqual([]);
   // Its number is 1, which it adds to both ports.
   await cluster.startGateway();
-  await eventually(() => obstacles()[0]?.includes(': ') === true);
+  await eventually(() => notReadyReasons()[0]?.includes(': ') === true);
   const address = `127.0.0.1:${announced + 1}`;
-  expect(obstacles()).toEqual([
+  expect(notReadyReasons()).toEqual([
     `it is not linked to 1 of 2 gateways: the gateway at ${address} cannot be reached (ECONNREFUSED)`,
   ]);
   // Probes over HTTP get no addresses.
-  expect(obstacles().map(withoutAddresses)).toEqual(['it is not linked to 1 of 2 gateways']);
+  expect(notReadyReasons().map(withoutAddresses)).toEqual(['it is not linked to 1 of 2 gateways']);
   await cluster.gateways[1]?.stop();
-  await eventually(() => obstacles().length === 0);
+  await eventually(() => notReadyReasons().length === 0);
 });

@@ -38,7 +38,7 @@ test.each([false, true])(
     }
     expect(register.status()).toMatchObject({
       connections: 0,
-      obstacles: ['too many open files: new links are refused'],
+      notReadyReasons: ['too many open files: new links are refused'],
       limits: { descriptors: 3, internalError: 0 },
     });
 
@@ -47,6 +47,6 @@ test.each([false, true])(
     onTestFinished(() => void socket.destroy());
     if (!hasTls) await eventually(() => register.status().connections === 1);
     else await once(socket, 'connect');
-    expect(register.status()).toMatchObject({ obstacles: [], limits: { descriptors: 3 } });
+    expect(register.status()).toMatchObject({ notReadyReasons: [], limits: { descriptors: 3 } });
   },
 );

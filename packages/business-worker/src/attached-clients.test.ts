@@ -1,5 +1,4 @@
 import { Socket } from 'node:net';
-import { GatewayClient, type GatewayLink } from '@gatewayworker/client';
 import {
   createLogger,
   FlushScheduler,
@@ -8,6 +7,7 @@ import {
   Guard,
   RequestTable,
 } from '@gatewayworker/core';
+import { GatewayClient, type GatewayLink } from '@gatewayworker/gateway-client';
 import {
   ByteReader,
   ByteWriter,
@@ -19,7 +19,7 @@ import {
   formatClientId,
   type Message,
   packValue,
-  readEventsHandled,
+  readEventsAck,
   replaceSession,
   writeClientConnected,
   writeClientDetached,
@@ -60,9 +60,9 @@ class MemoryGateway extends Socket {
     new FrameDecoder((command, buffer, start, end) => {
       if (command === Command.WorkerReady) this.#told.push('ready');
       else if (command === Command.WorkerDraining) this.#told.push('draining');
-      else if (command === Command.EventsHandled) {
+      else if (command === Command.EventsAck) {
         const reader = new ByteReader().reset(buffer, start, end);
-        readEventsHandled(reader, (connection, count) => this.#told.push([connection, count]));
+        readEventsAck(reader, (connection, count) => this.#told.push([connection, count]));
       }
       return undefined;
     }).push(chunk);
@@ -282,7 +282,7 @@ test('refuses a handshake whose request is none, at once', () => {
   const gateway = worker.link();
   const ask = (request: Uint8Array): void => {
     const from = { remoteAddress: '::1', remotePort: 1, gatewayPort: 8282 };
-    gateway.tell({ type: 'handshakeAsked', requestId: 1, ...from, request });
+    gateway.tell({ type: 'handshakeRequest', requestId: 1, ...from, request });
   };
   ask(packValue({ url: '/', headers: {} }));
   for (const request of [Buffer.of(0xc1), packValue({ url: 1, headers: {} }), Buffer.alloc(0)]) {

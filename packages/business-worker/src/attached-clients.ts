@@ -1,12 +1,12 @@
-import type { GatewayClient, GatewayLink } from '@gatewayworker/client';
 import type { Guard, Logger } from '@gatewayworker/core';
+import type { GatewayClient, GatewayLink } from '@gatewayworker/gateway-client';
 import {
   ClosedBy,
   Command,
   FrameError,
   HandledEvents,
-  type HandshakeAsked,
   type HandshakeDecision,
+  type HandshakeRequest as HandshakeRequestMessage,
   type Message,
   PayloadFlag,
   parseClientId,
@@ -272,7 +272,7 @@ export class AttachedClients {
       };
       if (context === undefined) return;
       this.#options.onEvent(context, { kind: 'closed', closed, isRedelivered });
-    } else if (message.type === 'handshakeAsked') {
+    } else if (message.type === 'handshakeRequest') {
       // Read here: a request that is none breaks the link, and a promise would reject unseen.
       const request = parseHandshakeRequest(message.request);
       const { requestId } = message;
@@ -287,10 +287,10 @@ export class AttachedClients {
 
   async #decide(
     link: GatewayLink,
-    asked: HandshakeAsked,
+    message: HandshakeRequestMessage,
     request: HandshakeRequest,
   ): Promise<HandshakeDecision | undefined> {
-    const { remoteAddress, remotePort, gatewayPort } = asked;
+    const { remoteAddress, remotePort, gatewayPort } = message;
     return await this.#options.decide?.({
       ...request,
       remoteAddress,
@@ -372,7 +372,7 @@ function answerHandshake(
   decision: HandshakeDecision | undefined,
 ): void {
   if (decision === undefined || !connection.isOpen) return;
-  connection.send({ type: 'handshakeDecided', requestId, ...decision });
+  connection.send({ type: 'handshakeResponse', requestId, ...decision });
 }
 
 function hasEndWaiting(context: ClientContext): boolean {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { GatewayPool } from '@gatewayworker/client';
 import {
+  Deadline,
   emptyRoleStatus,
   FlushScheduler,
   Guard,
@@ -8,10 +8,10 @@ import {
   quickStop,
   type RoleRuntime,
   type RoleStatus,
-  StopClock,
   type StopOptions,
 } from '@gatewayworker/core';
 import { parseDiscoveryAddress } from '@gatewayworker/discovery';
+import { GatewayPool } from '@gatewayworker/gateway-client';
 import { CloseCode, DialerRole } from '@gatewayworker/protocol';
 import { AttachedClients } from './attached-clients.ts';
 import type { EventHandler, WorkerInfo } from './event-handler.ts';
@@ -58,7 +58,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
   #worker: StartedWorker | undefined;
   #isReady = false;
   #isCallingStart = false;
-  #clock: StopClock | undefined;
+  #clock: Deadline | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(options: ResolvedBusinessWorkerOptions, context: BusinessWorkerContext) {
@@ -89,7 +89,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
     if (worker === undefined) return;
     const { isGraceful, timeoutMs } = options;
     const timeMs = isGraceful ? timeoutMs : Math.min(timeoutMs, QUICK_STOP_MS);
-    this.#clock ??= new StopClock(timeMs);
+    this.#clock ??= new Deadline(timeMs);
     this.#clock.shorten(timeMs);
     this.#stopped ??= this.#end(worker, this.#clock, options);
     await this.#stopped;
@@ -100,7 +100,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
     return {
       ...emptyRoleStatus,
       ready: this.#isReady,
-      obstacles: this.#stopped === undefined ? this.#obstacles() : [],
+      notReadyReasons: this.#stopped === undefined ? this.#notReadyReasons() : [],
       notices: this.#stopped === undefined ? (worker?.pool.notices ?? []) : [],
       connections: worker?.pool.links.length ?? 0,
       inFlight: worker?.runner.running ?? 0,
@@ -116,12 +116,14 @@ export class BusinessWorkerRuntime implements RoleRuntime {
     };
   }
 
-  #obstacles(): string[] {
-    const obstacles = this.#worker?.pool.obstacles ?? [];
-    return this.#isCallingStart ? ['onWorkerStart has not settled', ...obstacles] : obstacles;
+  #notReadyReasons(): string[] {
+    const notReadyReasons = this.#worker?.pool.notReadyReasons ?? [];
+    return this.#isCallingStart
+      ? ['onWorkerStart has not settled', ...notReadyReasons]
+      : notReadyReasons;
   }
 
-  async #end(worker: StartedWorker, clock: StopClock, options: StopOptions): Promise<void> {
+  async #end(worker: StartedWorker, clock: Deadline, options: StopOptions): Promise<void> {
     const { clients, events, info, pool, runner } = worker;
     this.#isReady = false;
     clients.drain();

@@ -1,4 +1,4 @@
-import type { GatewayClient, GatewayLink } from '@gatewayworker/client';
+import type { GatewayClient, GatewayLink } from '@gatewayworker/gateway-client';
 import {
   type ClientAttached,
   formatClientId,

@@ -1,5 +1,5 @@
-import type { GatewayClient } from '@gatewayworker/client';
 import type { Logger } from '@gatewayworker/core';
+import type { GatewayClient } from '@gatewayworker/gateway-client';
 import type { ClosedBy } from '@gatewayworker/protocol';
 
 /** The websocket handshake of a client. */

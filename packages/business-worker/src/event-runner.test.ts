@@ -2,7 +2,6 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { GatewayClient, type GatewayLink } from '@gatewayworker/client';
 import {
   createLogger,
   FlushScheduler,
@@ -11,6 +10,7 @@ import {
   Guard,
   RequestTable,
 } from '@gatewayworker/core';
+import { GatewayClient, type GatewayLink } from '@gatewayworker/gateway-client';
 import {
   ByteReader,
   Command,

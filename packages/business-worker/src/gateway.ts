@@ -1,5 +1,5 @@
-import type { GatewayPool } from '@gatewayworker/client';
 import { GatewayWorkerError, processState } from '@gatewayworker/core';
+import type { GatewayPool } from '@gatewayworker/gateway-client';
 import type { AttachedClients } from './attached-clients.ts';
 import { WorkerGateway } from './worker-gateway.ts';
 

@@ -1,4 +1,4 @@
-import { packSession, parseGroupList, parseUid } from '@gatewayworker/client';
+import { packSession, parseGroupList, parseUid } from '@gatewayworker/gateway-client';
 import { type HandshakeDecision, isPlainObject } from '@gatewayworker/protocol';
 
 /** Longest reason of a refusal, in characters. */

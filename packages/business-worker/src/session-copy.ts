@@ -1,4 +1,4 @@
-import { packSession } from '@gatewayworker/client';
+import { packSession } from '@gatewayworker/gateway-client';
 import {
   applyPackedSessionDelta,
   diffSession,

@@ -1,5 +1,4 @@
 import { Socket } from 'node:net';
-import { type GatewayLink, GatewayPool } from '@gatewayworker/client';
 import {
   createLogger,
   FlushScheduler,
@@ -7,6 +6,7 @@ import {
   Guard,
   RequestTable,
 } from '@gatewayworker/core';
+import { type GatewayLink, GatewayPool } from '@gatewayworker/gateway-client';
 import { ByteWriter, Command, formatClientId, writeMessage } from '@gatewayworker/protocol';
 import { expect, onTestFinished, test } from 'vitest';
 import { AttachedClients } from './attached-clients.ts';

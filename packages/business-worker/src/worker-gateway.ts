@@ -1,10 +1,10 @@
 import {
+  enqueueToClient,
   type GatewayApi,
   GatewayClient,
   type GatewayPool,
-  handToClient,
   packSession,
-} from '@gatewayworker/client';
+} from '@gatewayworker/gateway-client';
 import {
   mergeSession,
   packSessionDelta,
@@ -69,7 +69,7 @@ export class WorkerGateway extends GatewayClient implements GatewayApi {
   #changeSession(context: ClientContext, delta: SessionDelta): boolean {
     const { clientId, sessionCopy } = context;
     const packed = packSessionDelta(delta);
-    const isHanded = handToClient(this.#pool(), parseClientId(clientId), (writer, address) => {
+    const isHanded = enqueueToClient(this.#pool(), parseClientId(clientId), (writer, address) => {
       writeApplySessionDelta(writer, address, packed);
     });
     if (isHanded) sessionCopy.applyOwnChange(delta);

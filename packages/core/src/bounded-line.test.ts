@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { boundLine, maxTextLength } from './bounded-line.ts';
+import { boundLine, MAX_TEXT_LENGTH } from './bounded-line.ts';
 
 const head = { level: 50, time: 'now', pid: 1, role: 'businessWorker' };
 
@@ -22,8 +22,8 @@ test('bounded line: a long text keeps its ends and the number of omitted charact
     expect(line).toMatchObject({ ...head, msg: 'failed' });
     expect(kept).toContain('begin x');
     expect(kept).toContain('x end');
-    expect(kept).toContain(`… ${text.length - maxTextLength} characters left out …`);
-    expect(kept.length).toBeLessThan(maxTextLength + 300);
+    expect(kept).toContain(`… ${text.length - MAX_TEXT_LENGTH} characters left out …`);
+    expect(kept.length).toBeLessThan(MAX_TEXT_LENGTH + 300);
   }
 });
 
@@ -40,7 +40,7 @@ test('bounded line: an error with a long message keeps its stack', () => {
 
 test('bounded line: a long message of the line is cut too', () => {
   const { msg } = bound({}, 'x'.repeat(100_000));
-  expect(String(msg).length).toBeLessThan(maxTextLength + 50);
+  expect(String(msg).length).toBeLessThan(MAX_TEXT_LENGTH + 50);
 });
 
 test('bounded line: too many fields keep the first ones and their number', () => {

@@ -1,11 +1,11 @@
 /** Longest text of a field, of an error or of a message in a log line, in characters. */
-export const maxTextLength = 4096;
+export const MAX_TEXT_LENGTH = 4096;
 
 /** Room for all fields of a line together, in characters, beside what their JSON takes. */
-const maxFieldsLength = 32_768;
+const MAX_FIELDS_LENGTH = 32_768;
 
 /** What an entry counts for beside its name and its text. */
-const entryLength = 8;
+const ENTRY_LENGTH = 8;
 
 /** Name of the entry that says how much of a list or of an object is missing. */
 const rest = '…';
@@ -24,10 +24,10 @@ interface Room {
  */
 export function boundLine(line: string): string {
   // A short line has no long text: it costs one comparison.
-  if (line.length <= maxTextLength) return line;
+  if (line.length <= MAX_TEXT_LENGTH) return line;
   const { msg, ...fields }: Record<string, unknown> = JSON.parse(line);
-  const bounded = boundValue(fields, { left: maxFieldsLength });
-  const text = { msg: boundValue(msg, { left: maxTextLength }) };
+  const bounded = boundValue(fields, { left: MAX_FIELDS_LENGTH });
+  const text = { msg: boundValue(msg, { left: MAX_TEXT_LENGTH }) };
   return `${JSON.stringify(Object.assign({}, bounded, text))}\n`;
 }
 
@@ -37,7 +37,7 @@ function boundValue(value: unknown, room: Room): unknown {
   const entries = Object.entries(value);
   const kept: [string, unknown][] = [];
   for (const [name, inner] of entries) {
-    room.left -= name.length + entryLength;
+    room.left -= name.length + ENTRY_LENGTH;
     if (room.left < 0) break;
     kept.push([name, boundValue(inner, room)]);
   }
@@ -52,7 +52,7 @@ function boundValue(value: unknown, room: Room): unknown {
 }
 
 function boundText(text: string, room: Room): string {
-  const kept = Math.min(maxTextLength, Math.max(0, room.left));
+  const kept = Math.min(MAX_TEXT_LENGTH, Math.max(0, room.left));
   room.left -= Math.min(text.length, kept);
   if (text.length <= kept) return text;
   const half = Math.floor(kept / 2);

@@ -9,6 +9,7 @@ import {
   writeMessage,
   writeReceived,
 } from '@gatewayworker/protocol';
+import { CoalescingWriter } from './coalescing-writer.ts';
 import { toError } from './errors.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
 import {
@@ -17,7 +18,6 @@ import {
   type LinkFrameHandler,
   noOwner,
 } from './frame-socket.ts';
-import { GatheredSocket } from './gathered-socket.ts';
 import { GraceTimer } from './grace-timer.ts';
 import type { Guard, Guarded } from './guard.ts';
 import { LinkHeartbeat } from './link-heartbeat.ts';
@@ -58,7 +58,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
   /** Wraps a callback of the link that its owner runs, such as a timer. */
   readonly guard: Guard;
   /** Sending side of the link. */
-  readonly output: GatheredSocket;
+  readonly output: CoalescingWriter;
   /** Takes each frame; set before the next turn of the event loop. */
   onFrame: LinkFrameHandler = () => undefined;
   /** Called once, when the link has ended; `reason` is `undefined` when it ended as it should. */
@@ -84,7 +84,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     this.guard = scheduler.guard;
     this.#grace = new GraceTimer(scheduler.guard);
     this.#frames = new FrameSocket(socket, this, scheduler.guard);
-    this.output = new GatheredSocket(socket, scheduler, this, true);
+    this.output = new CoalescingWriter(socket, scheduler, this, true);
     this.output.beforeFlush = () => this.#prepareFlush();
     this.closed = new Promise((resolve) => {
       this.#onClosed = resolve;
@@ -246,7 +246,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
   close(): void {
     if (this.#phase === Phase.Suspended) this.#end();
     if (this.#phase !== Phase.Open) return;
-    if (this.#resumption !== undefined) this.signal(Command.Leave);
+    if (this.#resumption !== undefined) this.signal(Command.GoAway);
     this.#phase = Phase.Closing;
     const { socket } = this.#frames;
     this.output.flushNow();
@@ -286,7 +286,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     // Read before the handler, which may be the one that ends the handshake: that is not counted.
     const resumption = this.#resumption;
     if (resumption !== undefined) resumption.received += FRAME_LENGTH_BYTES + 1 + end - start;
-    if (this.#isProven && command >= Command.Ping && command <= Command.Leave) {
+    if (this.#isProven && command >= Command.Ping && command <= Command.GoAway) {
       this.#handleLinkFrame(command, buffer, start, end);
     } else {
       this.onFrame(command, buffer, start, end);
@@ -336,7 +336,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     if (command === Command.Ping) {
       // A peer with so much unread sees from it that this process lives: a pong would only add to it.
       if (this.output.pendingBytes < MAX_UNREAD_PONG_BYTES) this.signal(Command.Pong);
-    } else if (command === Command.Leave) this.close();
+    } else if (command === Command.GoAway) this.close();
     else if (command === Command.Received) this.#resumption?.confirm(buffer, start, end);
   }
 

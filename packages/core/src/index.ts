@@ -3,6 +3,8 @@ export type { SecretKey } from './authentication.ts';
 export { type BackoffOptions, backoffDelayMs } from './backoff.ts';
 export { blameCaller, type Callee } from './blame-caller.ts';
 export { assertSecretKey, givenSecretKey } from './cluster-options.ts';
+export { CoalescingWriter } from './coalescing-writer.ts';
+export { Deadline } from './deadline.ts';
 export { DescriptorReserve } from './descriptor-reserve.ts';
 export { describeDialFailure, withoutAddresses } from './dial-failure.ts';
 export { DialedLink, type DialedLinkOptions } from './dialed-link.ts';
@@ -26,7 +28,6 @@ export {
   type MovedLink,
 } from './frame-server.ts';
 export type { LinkFrameHandler } from './frame-socket.ts';
-export { GatheredSocket } from './gathered-socket.ts';
 export { Guard, type Guarded } from './guard.ts';
 export type { AcceptorIdentity, AcceptorIntroduction, DialerIdentity } from './handshake.ts';
 export { hideSecrets } from './hide-secrets.ts';
@@ -72,6 +73,5 @@ export {
   type StopOptions,
 } from './role-runtime.ts';
 export { guardStandardStreams, hasGuardedStreams, showsColour } from './standard-streams.ts';
-export { StopClock } from './stop-clock.ts';
 export type { PredecessorChannel, SuccessorChannel } from './succession-channel.ts';
 export { ThrottledLog } from './throttled-log.ts';

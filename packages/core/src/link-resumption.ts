@@ -1,5 +1,5 @@
 import { ByteReader, FrameError, readReceived } from '@gatewayworker/protocol';
-import { UnconfirmedBytes } from './unconfirmed-bytes.ts';
+import { RetransmitBuffer } from './retransmit-buffer.ts';
 
 /** What another process needs to go on with a link: positions count the bytes of its frames. */
 export interface LinkState {
@@ -15,7 +15,7 @@ export interface LinkState {
 export class LinkResumption {
   /** Time that the peer has to come back, in milliseconds. */
   readonly graceMs: number;
-  readonly unconfirmed: UnconfirmedBytes = new UnconfirmedBytes();
+  readonly unconfirmed: RetransmitBuffer = new RetransmitBuffer();
   /** Bytes of frames received. */
   received = 0;
   /** Bytes of frames that the peer knows to be received. */

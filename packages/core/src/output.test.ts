@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
-import { type DroppedLines, fileDestination, maxPendingOutputBytes, Output } from './output.ts';
+import { type DroppedLines, fileDestination, MAX_PENDING_OUTPUT_BYTES, Output } from './output.ts';
 
 function temporaryFolder(): string {
   const folder = fs.mkdtempSync(join(tmpdir(), 'gatewayworker-output-'));
@@ -78,7 +78,7 @@ test('output: a file that was there is closed to others if it is of this user', 
 
 test('output: a full disk keeps 1 MiB, drops and counts the rest, reports it once', async () => {
   const { output, path, reports, mend } = openFullDisk();
-  const kept = Math.floor(maxPendingOutputBytes / (line.length + 64));
+  const kept = Math.floor(MAX_PENDING_OUTPUT_BYTES / (line.length + 64));
   for (let n = 0; n < kept + 5; n += 1) expect(output.write(line)).toBe(false);
   // All are dropped once one is, so that lines are missing in one place only.
   output.write('short\n');
@@ -94,7 +94,7 @@ test('output: a full disk keeps 1 MiB, drops and counts the rest, reports it onc
 
 test('output: neither a huge chunk nor empty ones pass the bound while the disk is full', async () => {
   const { output, path, mend } = openFullDisk();
-  output.write(Buffer.alloc(20 * maxPendingOutputBytes, 'x'));
+  output.write(Buffer.alloc(20 * MAX_PENDING_OUTPUT_BYTES, 'x'));
   expect(output.dropped).toBe(1);
   const other = openFullDisk();
   other.output.write('x\n');
@@ -110,7 +110,7 @@ test('output: neither a huge chunk nor empty ones pass the bound while the disk 
   mend();
   other.mend();
   await eventually(() => done === 100_000 && fs.existsSync(path));
-  expect(fs.statSync(path).size).toBeLessThanOrEqual(maxPendingOutputBytes);
+  expect(fs.statSync(path).size).toBeLessThanOrEqual(MAX_PENDING_OUTPUT_BYTES);
 });
 
 test('output: a stalled reader blocks nothing and gets whole lines when it reads on', async () => {
@@ -175,7 +175,7 @@ test.each([
 test('output: the report of dropped lines begins on a line of its own', async () => {
   const { output, path, reports, mend } = openFullDisk();
   fs.writeFileSync(path, '{"half":');
-  output.write(Buffer.alloc(2 * maxPendingOutputBytes, 'x'));
+  output.write(Buffer.alloc(2 * MAX_PENDING_OUTPUT_BYTES, 'x'));
   output.onRecovered = (dropped) => {
     reports.push(dropped);
     output.write('the report\n');

@@ -12,10 +12,10 @@ import { dirname } from 'node:path';
 import { makeFolders } from './make-folders.ts';
 
 /** Most that an output keeps while its destination takes nothing, in bytes. */
-export const maxPendingOutputBytes = 1_048_576;
+export const MAX_PENDING_OUTPUT_BYTES = 1_048_576;
 
 /** What a kept chunk costs beside its bytes: an empty one with a callback takes memory too. */
-const chunkCost = 64;
+const CHUNK_COST = 64;
 
 /** First and longest pause between two attempts to write what is kept, in milliseconds. */
 const retryMs = { first: 10, longest: 1_000 } as const;
@@ -49,7 +49,7 @@ interface FileEnd {
   readonly isMidLine: boolean;
 }
 
-const lineFeed = 10;
+const LINE_FEED = 10;
 
 /**
  * Writes to a file, a pipe, a socket or a terminal, and can neither throw nor block.
@@ -100,7 +100,7 @@ export class Output {
    */
   write(chunk: OutputChunk, onDone?: () => void): boolean {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-    const fits = this.#pendingBytes + bytes.length + chunkCost <= maxPendingOutputBytes;
+    const fits = this.#pendingBytes + bytes.length + CHUNK_COST <= MAX_PENDING_OUTPUT_BYTES;
     if (this.#retryTimer === undefined) {
       const written = this.#tryWrite(bytes);
       if (written === bytes.length) {
@@ -109,7 +109,7 @@ export class Output {
       }
       // A copy: the caller may use its bytes again. A line that is too long to keep is cut where it is.
       if (fits || written > 0) {
-        const rest = bytes.subarray(written, written + maxPendingOutputBytes - chunkCost);
+        const rest = bytes.subarray(written, written + MAX_PENDING_OUTPUT_BYTES - CHUNK_COST);
         this.#keep(Uint8Array.from(rest), onDone);
         if (written + rest.length < bytes.length) this.#drop(1);
       } else {
@@ -144,7 +144,7 @@ export class Output {
 
   #keep(bytes: Uint8Array, onDone: (() => void) | undefined): void {
     this.#pending.push(bytes);
-    this.#pendingBytes += bytes.length + chunkCost;
+    this.#pendingBytes += bytes.length + CHUNK_COST;
     if (onDone !== undefined) this.#onWritten.push(onDone);
   }
 
@@ -190,7 +190,7 @@ export class Output {
         pending.splice(0, index);
         return false;
       }
-      this.#pendingBytes -= chunkCost;
+      this.#pendingBytes -= CHUNK_COST;
     }
     this.#pending = [];
     return true;
@@ -204,7 +204,7 @@ export class Output {
   #startLine(): boolean {
     const end = this.#destination.findEnd?.();
     const isForeign = end?.isMidLine === true && end.size !== this.#cutAt;
-    return !isForeign || this.#tryWrite(Uint8Array.of(lineFeed)) === 1;
+    return !isForeign || this.#tryWrite(Uint8Array.of(LINE_FEED)) === 1;
   }
 
   /** Answers how many bytes the kernel has taken. */
@@ -266,7 +266,7 @@ function findEnd(path: string): FileEnd | undefined {
       const { size } = fstatSync(descriptor);
       const last = Buffer.alloc(1);
       const read = size === 0 ? 0 : readSync(descriptor, last, 0, 1, size - 1);
-      return { size, isMidLine: read === 1 && last[0] !== lineFeed };
+      return { size, isMidLine: read === 1 && last[0] !== LINE_FEED };
     } finally {
       closeSync(descriptor);
     }
@@ -319,10 +319,10 @@ function setNonBlocking(stream: NodeJS.WriteStream): void {
 
 function countLines(bytes: Uint8Array): number {
   let lines = 0;
-  let at = bytes.indexOf(lineFeed);
+  let at = bytes.indexOf(LINE_FEED);
   while (at !== -1) {
     lines += 1;
-    at = bytes.indexOf(lineFeed, at + 1);
+    at = bytes.indexOf(LINE_FEED, at + 1);
   }
   return Math.max(1, lines);
 }

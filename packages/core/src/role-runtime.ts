@@ -10,7 +10,7 @@ export interface RoleStatus {
    * What outside of it keeps the process from serving, in plain words; empty when nothing does. Probes see
    * it: no address, no secret, nothing of a client.
    */
-  readonly obstacles: readonly string[];
+  readonly notReadyReasons: readonly string[];
   /** Faults in spite of which the process serves, in plain words. Probes see them as well. */
   readonly notices: readonly string[];
   /** Sockets that are open now: clients and inner links together. */
@@ -97,7 +97,7 @@ export interface RoleRuntime {
 export const emptyRoleStatus: RoleStatus = Object.freeze({
   listen: '',
   ready: true,
-  obstacles: Object.freeze([]),
+  notReadyReasons: Object.freeze([]),
   notices: Object.freeze([]),
   connections: 0,
   inFlight: 0,

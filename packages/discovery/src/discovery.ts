@@ -7,8 +7,6 @@ import type {
 } from '@gatewayworker/core';
 import type { GatewayEntry } from '@gatewayworker/protocol';
 import type { DiscoveryAddress } from './discovery-address.ts';
-import { EtcdDiscovery } from './etcd-discovery.ts';
-import { RegisterDiscovery } from './register-discovery.ts';
 
 /** Who discovers, and by what means. */
 export interface DiscoveryOptions {
@@ -69,7 +67,10 @@ export interface Directory {
  *
  * @param failures - why, behind a colon
  */
-export function describeAway(address: DiscoveryAddress, failures: readonly string[] = []): string {
+export function describeUnavailable(
+  address: DiscoveryAddress,
+  failures: readonly string[] = [],
+): string {
   const away = address.kind === 'registers' ? 'no register is linked' : 'the etcd does not answer';
   return failures.length === 0 ? away : `${away}: ${failures.join(', ')}`;
 }
@@ -87,11 +88,4 @@ export interface Discovery {
    * @param onChange - called after each change, and when somebody tells no more
    */
   follow(onChange: (gateways: GatewayMap) => void): Directory;
-}
-
-/** Makes the discovery that the `registerAddress` option asks for. */
-export function createDiscovery(address: DiscoveryAddress, options: DiscoveryOptions): Discovery {
-  return address.kind === 'registers'
-    ? new RegisterDiscovery(address.registers, options)
-    : new EtcdDiscovery(address, options);
 }

@@ -1,11 +1,11 @@
+export { createDiscovery } from './create-discovery.ts';
 export {
   type Announcement,
   type AnnouncementHandler,
-  createDiscovery,
   type Directory,
   type Discovery,
   type DiscoveryOptions,
-  describeAway,
+  describeUnavailable,
   type GatewayMap,
 } from './discovery.ts';
 export {

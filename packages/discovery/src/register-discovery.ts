@@ -16,7 +16,7 @@ import type {
   DiscoveryOptions,
   GatewayMap,
 } from './discovery.ts';
-import { MergedLists } from './merged-lists.ts';
+import { RegisterViews } from './register-views.ts';
 
 /** Time that other registers have to tell their lists once one has, in milliseconds. */
 const OTHERS_MS = 1000;
@@ -83,13 +83,13 @@ export class RegisterDiscovery implements Discovery {
 
   follow(onChange: (gateways: GatewayMap) => void): Directory {
     let gateways: GatewayMap = new Map();
-    const lists = new MergedLists((changed) => {
+    const lists = new RegisterViews((changed) => {
       gateways = changed;
       onChange(changed);
     });
     const failures = new DialFailures();
     const registers = this.#registers.length;
-    const round = new FirstRound(registers, () => onChange(gateways));
+    const round = new InitialSync(registers, () => onChange(gateways));
     const links = this.#registers.map((address) => {
       const register = formatHostPort(address.host, address.port);
       let isHeard = false;
@@ -197,7 +197,7 @@ class DialFailures {
 }
 
 /** The first answers of the registers, which a process that starts waits for: one that knows of nobody may be the first to answer. */
-class FirstRound {
+class InitialSync {
   readonly #onOver: () => void;
   #unheard: number;
   #timer: NodeJS.Timeout | undefined;

@@ -8,12 +8,12 @@ import {
   type Announcement,
   createDiscovery,
   type DiscoveryAddress,
-  describeAway,
+  describeUnavailable,
   parseDiscoveryAddress,
 } from '@gatewayworker/discovery';
 import { DialerRole } from '@gatewayworker/protocol';
 import { innerListenAddress, type ResolvedGatewayOptions } from './options.ts';
-import type { WorkerCensus } from './worker-census.ts';
+import type { WorkerLivenessTable } from './workers/worker-liveness-table.ts';
 
 /** Which gateway process is announced, and who follows the answers. */
 export interface GatewayPresenceContext {
@@ -22,8 +22,8 @@ export interface GatewayPresenceContext {
   readonly gatewayToken: number;
   readonly scheduler: FlushScheduler;
   readonly logger: Logger;
-  readonly census: WorkerCensus;
-  /** Called when the census has changed. */
+  readonly liveness: WorkerLivenessTable;
+  /** Called when the liveness has changed. */
   readonly onWorkers: () => void;
 }
 
@@ -39,15 +39,15 @@ export class GatewayPresence {
   }
 
   /** What keeps others from finding it, in plain words; empty when nothing does. */
-  get obstacles(): string[] {
+  get notReadyReasons(): string[] {
     const { isKnown = false, failures } = this.#announcement ?? {};
-    return isKnown ? [] : [describeAway(this.#address, failures)];
+    return isKnown ? [] : [describeUnavailable(this.#address, failures)];
   }
 
   /** Problems that do not affect processes which have found it, in plain words. */
   get notices(): string[] {
     const { isKnown = false, isCurrent = false } = this.#announcement ?? {};
-    return isKnown && !isCurrent ? [describeAway(this.#address)] : [];
+    return isKnown && !isCurrent ? [describeUnavailable(this.#address)] : [];
   }
 
   /**
@@ -57,7 +57,7 @@ export class GatewayPresence {
    */
   async announce(innerPort: number): Promise<void> {
     const { name, lanIp, startPort } = this.#options;
-    const { id, instanceId, gatewayToken, scheduler, logger, census, onWorkers } = this.#context;
+    const { id, instanceId, gatewayToken, scheduler, logger, liveness, onWorkers } = this.#context;
     // A port that was taken is the one to dial; one that was given may be mapped to another.
     const isFree = startPort === 0 || innerListenAddress(this.#options).port === 0;
     const port = isFree ? innerPort : startPort + id;
@@ -69,10 +69,10 @@ export class GatewayPresence {
       { address, instanceId, gatewayToken, name },
       {
         onWorkers: (source, instanceIds) => {
-          census.update(source, instanceIds);
+          liveness.update(source, instanceIds);
           onWorkers();
         },
-        onSourceLost: (source) => census.forget(source),
+        onSourceLost: (source) => liveness.forget(source),
       },
     );
     await this.#announcement.settled;

@@ -18,21 +18,16 @@ import {
   ThrottledLog,
 } from '@gatewayworker/core';
 import { AcceptorRole, CloseCode, ClosedBy, DialerRole } from '@gatewayworker/protocol';
-import { AdmissionControl, type AdmittedAs } from './admission-control.ts';
-import { ClientEvents, type ClientEventsContext } from './client-events.ts';
-import { ClientRoutes } from './client-routes.ts';
-import { ClientSender } from './client-sender.ts';
-import { ClientTable } from './client-table.ts';
-import { listConnections } from './connection-list.ts';
-import { EventDispatcher } from './event-dispatcher.ts';
+import { AdmissionControl, type AdmittedAs } from './clients/admission-control.ts';
+import { ClientEvents, type ClientEventsContext } from './clients/client-events.ts';
+import { ClientSender } from './clients/client-sender.ts';
+import { ClientTable, type ClientTables, forgetClient } from './clients/client-table.ts';
+import { listConnections } from './clients/connection-list.ts';
+import { Heartbeat } from './clients/heartbeat.ts';
+import { LimitCounters } from './clients/limit-counters.ts';
 import type { GatewayContext } from './gateway-context.ts';
 import { GatewayPresence } from './gateway-presence.ts';
-import {
-  type ClientTables,
-  equipClient,
-  forgetClient,
-  type GatewayState,
-} from './gateway-state.ts';
+import { applyHandshakeDecision, type GatewayState } from './gateway-state.ts';
 import { GatewayStop } from './gateway-stop.ts';
 import { AdmissionGate } from './handover/admission-gate.ts';
 import { addressesOf } from './handover/gateway-addresses.ts';
@@ -40,16 +35,16 @@ import type { GatewayParts } from './handover/gateway-parts.ts';
 import { HANDOVER_VERSION } from './handover/handover-messages.ts';
 import { Predecessor } from './handover/predecessor.ts';
 import type { Succession } from './handover/succession.ts';
-import { Heartbeat } from './heartbeat.ts';
-import { InnerLinks } from './inner-links.ts';
-import { LimitCounters } from './limit-counters.ts';
 import { innerListenAddress, type ResolvedGatewayOptions } from './options.ts';
+import { ClientRoutes } from './routes/client-routes.ts';
 import { InterestPublisher } from './subscriptions/interest-publisher.ts';
 import { MembershipIndex } from './subscriptions/membership-index.ts';
 import { createTransport } from './transports/create-transport.ts';
 import type { ClientSocket, ClientSocketHandler } from './transports/transport.ts';
-import { WorkerCensus } from './worker-census.ts';
-import { createRouter } from './worker-router.ts';
+import { EventDispatcher } from './workers/event-dispatcher.ts';
+import { InnerLinks } from './workers/inner-links.ts';
+import { WorkerLivenessTable } from './workers/worker-liveness-table.ts';
+import { createRouter } from './workers/worker-router.ts';
 
 // Loaded with the runtime, of which it needs most parts.
 export { Succession } from './handover/succession.ts';
@@ -74,7 +69,7 @@ export class GatewayRuntime implements RoleRuntime {
   readonly #succession: Succession | undefined;
   #predecessor: Predecessor | undefined;
   readonly #state: GatewayState;
-  readonly #census = new WorkerCensus();
+  readonly #liveness = new WorkerLivenessTable();
   readonly #presence: GatewayPresence;
   #innerPort = 0;
   #isAccepting = false;
@@ -138,10 +133,10 @@ export class GatewayRuntime implements RoleRuntime {
       onClient: (socket, as) => this.#handleClient(socket, as),
       onDecided: (worker) => dispatcher.handleDecided(worker),
     });
-    const census = this.#census;
+    const liveness = this.#liveness;
     const innerLinks = new InnerLinks(this.#state, {
       dispatcher,
-      census,
+      liveness,
       interest: new InterestPublisher({
         ...tables,
         scheduler,
@@ -166,7 +161,7 @@ export class GatewayRuntime implements RoleRuntime {
     });
     this.#presence = new GatewayPresence(options, {
       ...{ id: this.#id, instanceId: this.#instanceId, gatewayToken: clients.gatewayToken },
-      ...{ scheduler, logger, census, onWorkers: () => innerLinks.dropGone() },
+      ...{ scheduler, logger, liveness, onWorkers: () => innerLinks.expireDeadWorkers() },
     });
     const gate = new AdmissionGate((candidate, decide) => admission.admit(candidate, decide));
     this.#parts = {
@@ -262,7 +257,7 @@ export class GatewayRuntime implements RoleRuntime {
       ...emptyRoleStatus,
       listen: this.#options.listen,
       ready: this.#isAccepting,
-      obstacles: this.isStopped ? [] : this.#obstacles(),
+      notReadyReasons: this.isStopped ? [] : this.#notReadyReasons(),
       notices: this.isStopped ? [] : this.#presence.notices,
       connections: clients.size + this.#parts.innerServer.connectionCount,
       inFlight: this.#parts.dispatcher.eventsInFlight,
@@ -337,10 +332,11 @@ export class GatewayRuntime implements RoleRuntime {
     this.#descriptors.close();
   }
 
-  #obstacles(): string[] {
-    const obstacles = this.#routes.describeEmpty();
-    if (this.#descriptors.isUsed) obstacles.push('too many open files: new clients are refused');
-    return [...obstacles, ...this.#presence.obstacles];
+  #notReadyReasons(): string[] {
+    const notReadyReasons = this.#routes.describeEmpty();
+    if (this.#descriptors.isUsed)
+      notReadyReasons.push('too many open files: new clients are refused');
+    return [...notReadyReasons, ...this.#presence.notReadyReasons];
   }
 
   #stopAccepting(): void {
@@ -351,7 +347,7 @@ export class GatewayRuntime implements RoleRuntime {
   /** Lets nobody in who would be refused: workers that are there link within moments. */
   async #awaitWorkers(): Promise<void> {
     const deadline = performance.now() + WORKERS_TIMEOUT_MS;
-    while (this.#census.hasWorkers && this.#routes.describeEmpty().length > 0) {
+    while (this.#liveness.hasWorkers && this.#routes.describeEmpty().length > 0) {
       if (this.isStopped || performance.now() > deadline) return;
       await sleep(WORKERS_LOOK_MS);
     }
@@ -369,7 +365,7 @@ export class GatewayRuntime implements RoleRuntime {
   #handleClient(socket: ClientSocket, as: AdmittedAs | undefined): ClientSocketHandler {
     const client = this.#state.clients.add(socket);
     try {
-      if (as !== undefined) equipClient(this.#state, client, as.decision);
+      if (as !== undefined) applyHandshakeDecision(this.#state, client, as.decision);
       this.#parts.dispatcher.dispatchConnected(client, as?.worker);
     } catch (error) {
       forgetClient(this.#state, client);

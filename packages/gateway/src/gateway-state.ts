@@ -1,19 +1,9 @@
 import type { Guard, Logger, ThrottledLog } from '@gatewayworker/core';
 import type { HandshakeDecision } from '@gatewayworker/protocol';
-import type { ClientConnection } from './client-connection.ts';
-import type { ClientSender } from './client-sender.ts';
-import type { ClientTable } from './client-table.ts';
-import type { LimitCounters } from './limit-counters.ts';
-import type { MembershipIndex } from './subscriptions/membership-index.ts';
-
-/** The clients of this process, and where they are found. */
-export interface ClientTables {
-  readonly clients: ClientTable;
-  /** Clients by uid, those whose end is decided left out. */
-  readonly uids: MembershipIndex<ClientConnection>;
-  /** Clients by group, those whose end is decided left out. */
-  readonly groups: MembershipIndex<ClientConnection>;
-}
+import type { ClientConnection } from './clients/client-connection.ts';
+import type { ClientSender } from './clients/client-sender.ts';
+import type { ClientTables } from './clients/client-table.ts';
+import type { LimitCounters } from './clients/limit-counters.ts';
 
 /** What commands read and change: the clients of this process and the tables about them. */
 export interface GatewayState extends ClientTables {
@@ -26,7 +16,7 @@ export interface GatewayState extends ClientTables {
 }
 
 /** Gives a client what the application let it in with. */
-export function equipClient(
+export function applyHandshakeDecision(
   state: GatewayState,
   client: ClientConnection,
   { uid, session, groups }: HandshakeDecision,
@@ -40,24 +30,4 @@ export function equipClient(
     client.addGroup(group);
     state.groups.add(group, client);
   }
-}
-
-/**
- * Decides the end of a client: from now on nothing is sent to it and no query finds it. It keeps its uid,
- * groups and session until its socket has closed, for the worker that is to have its end.
- *
- * @returns false when that was decided before
- */
-export function endClient(tables: ClientTables, client: ClientConnection): boolean {
-  if (client.isClosing) return false;
-  tables.clients.hide(client);
-  if (client.uid !== undefined) tables.uids.remove(client.uid, client);
-  for (const group of client.groups) tables.groups.remove(group, client);
-  return true;
-}
-
-/** Takes a client whose socket has closed out of every table. */
-export function forgetClient(tables: ClientTables, client: ClientConnection): void {
-  endClient(tables, client);
-  tables.clients.remove(client);
 }

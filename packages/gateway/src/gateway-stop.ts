@@ -1,10 +1,10 @@
-import { type Logger, StopClock, type StopOptions } from '@gatewayworker/core';
+import { Deadline, type Logger, type StopOptions } from '@gatewayworker/core';
 import { CloseCode, ClosedBy } from '@gatewayworker/protocol';
-import { PauseReason } from './client-connection.ts';
-import type { ClientSender } from './client-sender.ts';
-import type { ClientTable } from './client-table.ts';
-import type { EventDispatcher } from './event-dispatcher.ts';
-import { spreadEnds } from './spread-ends.ts';
+import type { ClientSender } from './clients/client-sender.ts';
+import type { ClientTable } from './clients/client-table.ts';
+import { closeClients } from './clients/close-clients.ts';
+import { PauseReason } from './clients/pause-reason.ts';
+import type { EventDispatcher } from './workers/event-dispatcher.ts';
 
 /** Time that clients and workers have to take leave when the stop is not graceful, in milliseconds. */
 const QUICK_STOP_MS = 1000;
@@ -34,7 +34,7 @@ export interface GatewayStopContext {
 export class GatewayStop {
   readonly #context: GatewayStopContext;
   readonly #options: StopOptions;
-  readonly #clock: StopClock;
+  readonly #clock: Deadline;
   readonly #stepMs: number;
   #isHurried = false;
 
@@ -42,7 +42,7 @@ export class GatewayStop {
     this.#context = context;
     this.#options = options;
     const { isGraceful, timeoutMs, drainMs } = options;
-    this.#clock = new StopClock(isGraceful ? drainMs + timeoutMs : quickTimeMs(options));
+    this.#clock = new Deadline(isGraceful ? drainMs + timeoutMs : quickTimeMs(options));
     this.#stepMs = isGraceful ? Math.min(STEP_MS, timeoutMs / 4) : 0;
   }
 
@@ -61,7 +61,7 @@ export class GatewayStop {
     if (isGraceful) {
       if (drainMs > 0) {
         await withdraw();
-        await spreadEnds(this.#context, drainMs, () => this.#isHurried);
+        await closeClients(this.#context, drainMs, () => this.#isHurried);
       }
       await this.#finishEvents();
     }

@@ -2,8 +2,8 @@ import { Guard } from '@gatewayworker/core';
 import type { GatewayContext } from './gateway-context.ts';
 import type { GatewayRuntime } from './gateway-runtime.ts';
 import { assertSameAddresses } from './handover/gateway-addresses.ts';
-import { parseListenAddress } from './listen-address.ts';
 import type { ResolvedGatewayOptions } from './options.ts';
+import { parseListenAddress } from './transports/listen-address.ts';
 
 /**
  * Makes a gateway. Its code is loaded here, with ws and HTTP, for no other process needs it: every process

@@ -21,15 +21,15 @@ import {
   withoutUndefined,
 } from '@gatewayworker/core';
 import { parseDiscoveryAddress, type RegisterAddress } from '@gatewayworker/discovery';
-import { type SlowConsumerPolicy, slowConsumerPolicies } from './client-sender.ts';
-import { isHost, parseListenAddress } from './listen-address.ts';
-import { assertRoutes } from './route-options.ts';
-import { resolveTls, type TlsOptions } from './tls-options.ts';
+import { type SlowConsumerPolicy, slowConsumerPolicies } from './clients/client-sender.ts';
+import { assertRoutes } from './routes/route-options.ts';
 import type { ClientProtocol } from './transports/client-protocol.ts';
+import { isHost, parseListenAddress } from './transports/listen-address.ts';
 import { normalizeOrigin } from './transports/origin-list.ts';
+import { resolveTls, type TlsOptions } from './transports/tls-options.ts';
+import { TrustedProxies, type TrustProxy } from './transports/trusted-proxies.ts';
 import type { DeflateOptions } from './transports/websocket-transport.ts';
-import { TrustedProxies, type TrustProxy } from './trusted-proxies.ts';
-import { type Router, routerNames } from './worker-router.ts';
+import { type Router, routerNames } from './workers/worker-router.ts';
 
 /** Options of a gateway. */
 export interface GatewayOptions {

@@ -11,15 +11,6 @@ export {
   type WorkerInfo,
 } from '@gatewayworker/business-worker';
 export {
-  allowPartial,
-  type CloseOptions,
-  type GatewayApi,
-  GatewayClient,
-  type GatewayClientOptions,
-  type SendToAllOptions,
-  type SendToGroupOptions,
-} from '@gatewayworker/client';
-export {
   GatewayWorkerError,
   type Logger,
   OptionError,
@@ -39,6 +30,15 @@ export type {
   TlsOptions,
   TrustProxy,
 } from '@gatewayworker/gateway';
+export {
+  allowPartial,
+  type CloseOptions,
+  type GatewayApi,
+  GatewayClient,
+  type GatewayClientOptions,
+  type SendToAllOptions,
+  type SendToGroupOptions,
+} from '@gatewayworker/gateway-client';
 export { CloseCode, ClosedBy, type ErrorCode } from '@gatewayworker/protocol';
 export type { RegisterOptions } from '@gatewayworker/register';
 export type { RunOptions } from '@gatewayworker/supervisor';

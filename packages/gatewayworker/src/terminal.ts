@@ -37,9 +37,9 @@ export const alternateScreen = {
 } as const;
 
 /** Exit code of a command whose reader is gone: what a shell reports for a program that SIGPIPE has ended. */
-const readerGone = 141;
+const READER_GONE = 141;
 /** Time for the output of a process with guarded streams to be taken, in milliseconds. */
-const guardedExitMs = 500;
+const GUARDED_EXIT_MS = 500;
 
 /**
  * Ends a command whose output cannot be written: silently when the reader is gone (`connections | head`), else with
@@ -48,12 +48,12 @@ const guardedExitMs = 500;
 export function exitWhenOutputFails(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (hasGuardedStreams()) return;
-    if (error.code === 'EPIPE') process.exit(readerGone);
+    if (error.code === 'EPIPE') process.exit(READER_GONE);
     printError(`cannot write the output: ${error.message}\n`);
     exitAfterPrinting(1);
   });
   process.stderr.on('error', () => {
-    if (!hasGuardedStreams()) process.exit(readerGone);
+    if (!hasGuardedStreams()) process.exit(READER_GONE);
   });
 }
 
@@ -62,9 +62,9 @@ export function exitAfterPrinting(exitCode: number): void {
   const exit = () => process.exit(exitCode);
   process.stdout.write('', (error: NodeJS.ErrnoException | null | undefined) => {
     // The event that says so too comes later.
-    if (error?.code === 'EPIPE' && !hasGuardedStreams()) process.exit(readerGone);
+    if (error?.code === 'EPIPE' && !hasGuardedStreams()) process.exit(READER_GONE);
     process.stderr.write('', exit);
   });
   // A reader that stalls must not keep a cluster from its end.
-  if (hasGuardedStreams()) setTimeout(exit, guardedExitMs);
+  if (hasGuardedStreams()) setTimeout(exit, GUARDED_EXIT_MS);
 }

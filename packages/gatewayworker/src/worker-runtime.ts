@@ -60,8 +60,8 @@ export class WorkerRuntime implements RoleRuntime {
 
   status(): RoleStatus {
     const isStarting = this.#started !== undefined && !this.#isReady && this.#stopped === undefined;
-    const obstacles = isStarting ? ['onWorkerStart has not settled'] : [];
-    return { ...emptyRoleStatus, ready: this.#isReady, obstacles };
+    const notReadyReasons = isStarting ? ['onWorkerStart has not settled'] : [];
+    return { ...emptyRoleStatus, ready: this.#isReady, notReadyReasons };
   }
 
   async #callStart(): Promise<void> {

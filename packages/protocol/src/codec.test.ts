@@ -75,16 +75,16 @@ const messages: { readonly [T in Message['type']]: Extract<Message, { readonly t
     reason: '',
     isRedelivered: false,
   },
-  handshakeAsked: {
-    type: 'handshakeAsked',
+  handshakeRequest: {
+    type: 'handshakeRequest',
     requestId: 9,
     remoteAddress: '::1',
     remotePort: 65_535,
     gatewayPort: 8282,
     request: Buffer.from('request'),
   },
-  handshakeDecided: {
-    type: 'handshakeDecided',
+  handshakeResponse: {
+    type: 'handshakeResponse',
     requestId: 9,
     isAccepted: true,
     status: 101,
@@ -114,8 +114,8 @@ const commands: Readonly<Record<Message['type'], number>> = {
   clientClosed: 0x23,
   sessionChanged: 0x24,
   uidChanged: 0x25,
-  handshakeAsked: 0x26,
-  handshakeDecided: 0x2a,
+  handshakeRequest: 0x26,
+  handshakeResponse: 0x2a,
   query: 0x60,
   queryAnswer: 0x61,
   queryPart: 0x63,
@@ -243,8 +243,14 @@ const required: Readonly<Record<Message['type'], readonly Path[]>> = {
     ['delta', 'merge', 'c', 'merge'],
   ],
   uidChanged: [['connection'], ['appliedChanges']],
-  handshakeAsked: [['requestId'], ['remoteAddress'], ['remotePort'], ['gatewayPort'], ['request']],
-  handshakeDecided: [['requestId'], ['status'], ['reason'], ['groups']],
+  handshakeRequest: [
+    ['requestId'],
+    ['remoteAddress'],
+    ['remotePort'],
+    ['gatewayPort'],
+    ['request'],
+  ],
+  handshakeResponse: [['requestId'], ['status'], ['reason'], ['groups']],
   query: [
     ['requestId'],
     ['query'],
@@ -271,8 +277,8 @@ const optional: readonly (readonly [Message['type'], Path])[] = [
   ['clientClosed', ['code']],
   ['clientClosed', ['reason']],
   ['uidChanged', ['uid']],
-  ['handshakeDecided', ['uid']],
-  ['handshakeDecided', ['session']],
+  ['handshakeResponse', ['uid']],
+  ['handshakeResponse', ['session']],
 ];
 
 /** The value with the field at the path replaced, or taken out when there is no replacement. */

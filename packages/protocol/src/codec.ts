@@ -16,8 +16,8 @@ import {
   type GatewayAnnouncement,
   type GatewayEntry,
   type GatewayList,
-  type HandshakeAsked,
-  type HandshakeDecided,
+  type HandshakeRequest,
+  type HandshakeResponse,
   type Hello,
   type LinkPosition,
   type Proof,
@@ -47,8 +47,8 @@ export type Message =
   | WorkerList
   | ClientAttached
   | ClientClosed
-  | HandshakeAsked
-  | HandshakeDecided
+  | HandshakeRequest
+  | HandshakeResponse
   | SessionChanged
   | UidChanged
   | QueryMessage<AskedQuery>
@@ -81,8 +81,8 @@ const commandOfType: Readonly<Record<Message['type'], Command>> = {
   workerList: Command.WorkerList,
   clientAttached: Command.ClientAttached,
   clientClosed: Command.ClientClosed,
-  handshakeAsked: Command.HandshakeAsked,
-  handshakeDecided: Command.HandshakeDecided,
+  handshakeRequest: Command.HandshakeRequest,
+  handshakeResponse: Command.HandshakeResponse,
   sessionChanged: Command.SessionChanged,
   uidChanged: Command.UidChanged,
   query: Command.Query,
@@ -167,8 +167,8 @@ const parsers: ReadonlyMap<number, (body: unknown) => Message> = new Map<
   [Command.WorkerList, parseWorkerList],
   [Command.ClientAttached, parseClientAttached],
   [Command.ClientClosed, parseClientClosed],
-  [Command.HandshakeAsked, parseHandshakeAsked],
-  [Command.HandshakeDecided, parseHandshakeDecided],
+  [Command.HandshakeRequest, parseHandshakeRequest],
+  [Command.HandshakeResponse, parseHandshakeResponse],
   [Command.SessionChanged, parseSessionChanged],
   [Command.UidChanged, parseUidChanged],
   [Command.Query, parseQueryMessage],
@@ -294,10 +294,10 @@ function parseClientClosed(body: unknown): ClientClosed {
   };
 }
 
-function parseHandshakeAsked(body: unknown): HandshakeAsked {
-  const fields = new Fields('handshakeAsked', body);
+function parseHandshakeRequest(body: unknown): HandshakeRequest {
+  const fields = new Fields('handshakeRequest', body);
   return {
-    type: 'handshakeAsked',
+    type: 'handshakeRequest',
     requestId: fields.unsigned('requestId'),
     remoteAddress: fields.string('remoteAddress'),
     remotePort: fields.unsigned('remotePort'),
@@ -306,10 +306,10 @@ function parseHandshakeAsked(body: unknown): HandshakeAsked {
   };
 }
 
-function parseHandshakeDecided(body: unknown): HandshakeDecided {
-  const fields = new Fields('handshakeDecided', body);
+function parseHandshakeResponse(body: unknown): HandshakeResponse {
+  const fields = new Fields('handshakeResponse', body);
   return {
-    type: 'handshakeDecided',
+    type: 'handshakeResponse',
     requestId: fields.unsigned('requestId'),
     isAccepted: fields.unknown('isAccepted') === true,
     status: fields.unsigned('status'),

@@ -15,7 +15,7 @@ export const Command = {
   Ping: 0x08, // either
   Pong: 0x09, // either, in answer to Ping
   Received: 0x0a, // either, on a link that can be resumed
-  Leave: 0x0b, // either; the sender then closes
+  GoAway: 0x0b, // either; the sender then closes
 
   // Register links.
   GatewayAnnouncement: 0x10, // gateway -> register
@@ -29,11 +29,11 @@ export const Command = {
   ClientClosed: 0x23, // gateway -> worker
   SessionChanged: 0x24, // gateway -> worker
   UidChanged: 0x25, // gateway -> worker
-  HandshakeAsked: 0x26, // gateway -> worker
+  HandshakeRequest: 0x26, // gateway -> worker
   ClientDetached: 0x27, // gateway -> worker
-  EventsHandled: 0x28, // worker -> gateway
+  EventsAck: 0x28, // worker -> gateway
   WorkerReady: 0x29, // worker -> gateway
-  HandshakeDecided: 0x2a, // worker -> gateway
+  HandshakeResponse: 0x2a, // worker -> gateway
   ClientsEnded: 0x2d, // worker -> gateway
   WorkerDraining: 0x2b, // worker -> gateway
   WorkerDrained: 0x2c, // gateway -> worker, in answer to WorkerDraining
@@ -64,7 +64,7 @@ export const Command = {
   QueryPart: 0x63, // gateway -> asker, before QueryAnswer
 
   // Which uids and groups have members at a gateway, for a worker or a client of the Gateway API.
-  InterestAsked: 0x70,
+  InterestSubscribe: 0x70,
   InterestAdded: 0x71, // gateway -> asker
   InterestRemoved: 0x72, // gateway -> asker
   InterestKnown: 0x73, // gateway -> asker

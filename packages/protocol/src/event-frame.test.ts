@@ -4,7 +4,7 @@ import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import {
   HandledEvents,
-  readEventsHandled,
+  readEventsAck,
   readWorkerReady,
   writeClientConnected,
   writeClientDetached,
@@ -28,7 +28,7 @@ function handled(...connections: number[]): HandledEvents {
 function readHandled(frame: string): [connection: number, count: number][] {
   const buffer = Buffer.from(frame, 'hex');
   const entries: [number, number][] = [];
-  readEventsHandled(new ByteReader().reset(buffer, 5, buffer.length), (connection, count) => {
+  readEventsAck(new ByteReader().reset(buffer, 5, buffer.length), (connection, count) => {
     entries.push([connection, count]);
   });
   return entries;
@@ -108,7 +108,7 @@ test('adds up the bytes of the events of one entry', () => {
     hexOf((writer) => events.write(writer)),
     'hex',
   );
-  readEventsHandled(new ByteReader().reset(frame, 5, frame.length), (...entry) => {
+  readEventsAck(new ByteReader().reset(frame, 5, frame.length), (...entry) => {
     entries.push(entry);
   });
   expect(entries).toEqual([

@@ -86,7 +86,7 @@ export function readWorkerReady(reader: ByteReader): WorkerWishes {
   };
 }
 
-/** Bytes of one entry of `EventsHandled`. */
+/** Bytes of one entry of `EventsAck`. */
 const HANDLED_ENTRY_BYTES = 12;
 
 /**
@@ -122,7 +122,7 @@ export class HandledEvents {
 
   /** Writes `| (u32 connection, u32 count, u32 bytes of payloads)* |` and forgets them. */
   write(writer: ByteWriter): void {
-    const start = beginFrame(writer, Command.EventsHandled);
+    const start = beginFrame(writer, Command.EventsAck);
     writer.ensure(this.#connections.length * HANDLED_ENTRY_BYTES);
     for (let i = 0; i < this.#connections.length; i++) {
       writer.writeU32(this.#connections[i] as number);
@@ -141,8 +141,8 @@ export class HandledEvents {
   }
 }
 
-/** Reads `EventsHandled`, calling back for each entry. */
-export function readEventsHandled(
+/** Reads `EventsAck`, calling back for each entry. */
+export function readEventsAck(
   reader: ByteReader,
   onHandled: (connection: number, count: number, byteLength: number) => void,
 ): void {

@@ -42,7 +42,7 @@ export { type ErrorCode, type ErrorCodeEntry, errorCodes, isErrorCode } from './
 export {
   HandledEvents,
   readClientsEnded,
-  readEventsHandled,
+  readEventsAck,
   readWorkerReady,
   type WorkerWishes,
   writeClientConnected,
@@ -66,9 +66,9 @@ export {
   readInterestKnown,
   readJoinsApplied,
   writeInterestAdded,
-  writeInterestAsked,
   writeInterestKnown,
   writeInterestRemoved,
+  writeInterestSubscribe,
   writeJoinsApplied,
 } from './interest-frame.ts';
 export { readReceived, writeReceived } from './link-frame.ts';
@@ -83,8 +83,8 @@ export {
   type GatewayAnnouncement,
   type GatewayEntry,
   type GatewayList,
-  type HandshakeAsked,
   type HandshakeDecision,
+  type HandshakeRequest,
   type Hello,
   type LinkPosition,
   PROTOCOL_VERSION,

@@ -8,9 +8,9 @@ import {
   readInterestKnown,
   readJoinsApplied,
   writeInterestAdded,
-  writeInterestAsked,
   writeInterestKnown,
   writeInterestRemoved,
+  writeInterestSubscribe,
   writeJoinsApplied,
 } from './interest-frame.ts';
 
@@ -21,7 +21,7 @@ function hex(write: (writer: ByteWriter) => void): string {
 }
 
 test('the frames have the bytes of the protocol', () => {
-  expect(hex(writeInterestAsked)).toBe('0000000170');
+  expect(hex(writeInterestSubscribe)).toBe('0000000170');
   expect(hex((writer) => writeInterestAdded(writer, InterestKind.Uid, ['a', 'bc']))).toBe(
     `00000009${'7100'}${'000161'}${'00026263'}`,
   );

@@ -13,8 +13,8 @@ export type InterestKind = (typeof InterestKind)[keyof typeof InterestKind];
 const NAMES_FRAME_BYTES = 65_536;
 
 /** Writes an empty frame: the gateway tells from now on which names have members there. */
-export function writeInterestAsked(writer: ByteWriter): void {
-  endFrame(writer, beginFrame(writer, Command.InterestAsked));
+export function writeInterestSubscribe(writer: ByteWriter): void {
+  endFrame(writer, beginFrame(writer, Command.InterestSubscribe));
 }
 
 /** Writes `| u8 kind | (u16 length, UTF-8)* |`: these names have members now. */

@@ -153,8 +153,8 @@ export interface ClientAttached {
 }
 
 /** A client asks to be let in, and this worker has a say. */
-export interface HandshakeAsked {
-  readonly type: 'handshakeAsked';
+export interface HandshakeRequest {
+  readonly type: 'handshakeRequest';
   readonly requestId: number;
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -177,9 +177,9 @@ export interface HandshakeDecision {
   readonly groups: readonly string[];
 }
 
-/** The answer to `HandshakeAsked`. */
-export interface HandshakeDecided extends HandshakeDecision {
-  readonly type: 'handshakeDecided';
+/** The answer to `HandshakeRequest`. */
+export interface HandshakeResponse extends HandshakeDecision {
+  readonly type: 'handshakeResponse';
   readonly requestId: number;
 }
 

@@ -128,7 +128,9 @@ export class RegisterRuntime implements RoleRuntime {
       ...emptyRoleStatus,
       listen: formatHostPort(host, this.#port),
       ready: this.#isReady,
-      obstacles: this.#descriptors.isUsed ? ['too many open files: new links are refused'] : [],
+      notReadyReasons: this.#descriptors.isUsed
+        ? ['too many open files: new links are refused']
+        : [],
       connections: this.#server.connectionCount,
       received: this.#received,
       sent: this.#sent,

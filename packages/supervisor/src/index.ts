@@ -1,16 +1,11 @@
-export { type ChildAssignment, childVariable, parseChildAssignment } from './child-assignment.ts';
-export { runChildProcess } from './child-process.ts';
-export { OnMasterExit } from './child-protocol.ts';
-export { type ConnectionRow, formatConnections } from './connection-report.ts';
-export type { DrainStep, UndrainStep } from './drain.ts';
 export {
-  formatHealth,
-  type HealthReport,
-  type ProcessHealth,
-  selectHealth,
-} from './health-report.ts';
-export { assertLogFile } from './log-file.ts';
-export { alreadyRunning, isAlreadyRunning, Master, type MasterOptions } from './master.ts';
+  type ChildAssignment,
+  childVariable,
+  parseChildAssignment,
+} from './child/child-assignment.ts';
+export { runChildProcess } from './child/child-process.ts';
+export { workingDirectory } from './child/working-directory.ts';
+export { OnMasterExit } from './control/child-protocol.ts';
 export {
   findMaster,
   requestConnections,
@@ -21,7 +16,13 @@ export {
   requestStatus,
   requestStop,
   requestUndrain,
-} from './master-client.ts';
+} from './control/master-client.ts';
+export { keepRunDirectory, mayBeRestored } from './control/run-directory.ts';
+export type { DrainStep, UndrainStep } from './master/drain.ts';
+export { assertLogFile } from './master/log-file.ts';
+export { alreadyRunning, isAlreadyRunning, Master, type MasterOptions } from './master/master.ts';
+export { assertPidFile, isDiskFull, readPidFile, removePidFile } from './master/pid-file.ts';
+export { formatReloadStep, ReloadKind, type ReloadStep } from './master/reload.ts';
 export {
   healthAddress,
   type ResolvedRunOptions,
@@ -29,24 +30,27 @@ export {
   resolveRunOptions,
   runDefaults,
 } from './options.ts';
+export { type ProcessContext, type ProcessDeclaration, Role } from './process-declaration.ts';
 export {
   readOrphanConnections,
   readOrphanHealth,
   readOrphanStatus,
   stopOrphans,
-} from './orphans.ts';
-export { assertPidFile, isDiskFull, readPidFile, removePidFile } from './pid-file.ts';
-export { type ProcessContext, type ProcessDeclaration, Role } from './process-declaration.ts';
-export { ProcessFailedError } from './process-failed-error.ts';
-export { formatReloadStep, ReloadKind, type ReloadStep } from './reload.ts';
-export { keepRunDirectory, mayBeRestored } from './run-directory.ts';
-export { formatStart, type StartReport, type StartRow } from './start-report.ts';
+} from './processes/orphans.ts';
+export { ProcessFailedError } from './processes/process-failed-error.ts';
+export { type ConnectionRow, formatConnections } from './report/connection-report.ts';
+export {
+  formatHealth,
+  type HealthReport,
+  type ProcessHealth,
+  selectHealth,
+} from './report/health-report.ts';
+export { formatStart, type StartReport, type StartRow } from './report/start-report.ts';
 export {
   formatStatus,
   type LastExit,
   ProcessState,
   type ProcessStatus,
   type StatusReport,
-} from './status-report.ts';
-export { type Column, formatTable } from './text-table.ts';
-export { workingDirectory } from './working-directory.ts';
+} from './report/status-report.ts';
+export { type Column, formatTable } from './report/text-table.ts';

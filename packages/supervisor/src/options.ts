@@ -11,7 +11,7 @@ import {
   rejectUnknownKeys,
   withoutUndefined,
 } from '@gatewayworker/core';
-import { OnMasterExit, parseOnMasterExit } from './child-protocol.ts';
+import { OnMasterExit, parseOnMasterExit } from './control/child-protocol.ts';
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 

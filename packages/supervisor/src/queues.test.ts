@@ -5,11 +5,11 @@ import { PassThrough } from 'node:stream';
 import { createLogger } from '@gatewayworker/core';
 import { eventually, freePorts, temporaryFolder } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
-import { ChildOutput } from './child-output.ts';
-import { ControlClient } from './control-client.ts';
-import { ControlServer } from './control-server.ts';
-import { reportHealth } from './health-report.ts';
-import { HealthServer } from './health-server.ts';
+import { ControlClient } from './control/control-client.ts';
+import { ControlServer } from './control/control-server.ts';
+import { ChildOutput } from './processes/child-output.ts';
+import { reportHealth } from './report/health-report.ts';
+import { HealthServer } from './report/health-server.ts';
 
 const document = readFileSync(new URL('../../../docs/queues.md', import.meta.url), 'utf8');
 const section = document.split(/^## /m).find((text) => text.startsWith('Master\n')) ?? '';

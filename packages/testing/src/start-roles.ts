@@ -4,7 +4,6 @@ import {
   type EventHandler,
   resolveBusinessWorkerOptions,
 } from '@gatewayworker/business-worker';
-import { GatewayClient, type GatewayClientOptions } from '@gatewayworker/client';
 import type { Guard, InnerTlsOptions, SecretKey } from '@gatewayworker/core';
 import {
   type GatewayOptions,
@@ -12,6 +11,7 @@ import {
   loadGateway,
   resolveGatewayOptions,
 } from '@gatewayworker/gateway';
+import { GatewayClient, type GatewayClientOptions } from '@gatewayworker/gateway-client';
 import { RegisterRuntime, resolveRegisterOptions } from '@gatewayworker/register';
 import type { ClientOptions } from 'ws';
 import { type CapturedLogger, captureLogger, type LogLine } from './captured-logger.ts';

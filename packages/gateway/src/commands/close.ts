@@ -1,5 +1,5 @@
 import { type ByteReader, ClosedBy, readClose, readIsBinary } from '@gatewayworker/protocol';
-import type { ClientConnection } from '../client-connection.ts';
+import type { ClientConnection } from '../clients/client-connection.ts';
 import type { GatewayState } from '../gateway-state.ts';
 import { readClient } from './send.ts';
 

@@ -24,14 +24,14 @@ import {
   writeUnbindUid,
 } from '@gatewayworker/protocol';
 import { expect, test } from 'vitest';
-import type { ClientConnection } from '../client-connection.ts';
-import { ClientSender } from '../client-sender.ts';
-import { ClientTable } from '../client-table.ts';
+import type { ClientConnection } from '../clients/client-connection.ts';
+import { ClientSender } from '../clients/client-sender.ts';
+import { ClientTable } from '../clients/client-table.ts';
+import { LimitCounters } from '../clients/limit-counters.ts';
 import type { GatewayState } from '../gateway-state.ts';
-import { LimitCounters } from '../limit-counters.ts';
 import { MembershipIndex } from '../subscriptions/membership-index.ts';
 import { silentSocket } from '../transports/client-socket.fixture.ts';
-import { WorkerLink } from '../worker-link.ts';
+import { WorkerLink } from '../workers/worker-link.ts';
 import { commandHandlers } from './command-handlers.ts';
 
 /** A transport that has no clients: nothing is sent here. */

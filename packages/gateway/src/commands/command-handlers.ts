@@ -1,6 +1,6 @@
 import { type ByteReader, Command } from '@gatewayworker/protocol';
 import type { GatewayState } from '../gateway-state.ts';
-import type { WorkerLink } from '../worker-link.ts';
+import type { WorkerLink } from '../workers/worker-link.ts';
 import { closeClient, closeGroup, closeUid, destroyClient } from './close.ts';
 import { joinGroup, leaveGroup, ungroup } from './group.ts';
 import { sendToAll, sendToClient, sendToClients, sendToGroups, sendToUids } from './send.ts';

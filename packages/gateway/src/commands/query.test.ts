@@ -1,14 +1,14 @@
 import { createLogger, Guard, ThrottledLog } from '@gatewayworker/core';
 import type { AskedQuery, ClusterQuery } from '@gatewayworker/protocol';
 import { expect, test } from 'vitest';
-import type { ClientConnection } from '../client-connection.ts';
-import { ClientSender } from '../client-sender.ts';
-import { ClientTable } from '../client-table.ts';
-import { forgetClient, type GatewayState } from '../gateway-state.ts';
-import { LimitCounters } from '../limit-counters.ts';
-import { ListAnswer } from '../list-answer.ts';
+import type { ClientConnection } from '../clients/client-connection.ts';
+import { ClientSender } from '../clients/client-sender.ts';
+import { ClientTable, forgetClient } from '../clients/client-table.ts';
+import { LimitCounters } from '../clients/limit-counters.ts';
+import type { GatewayState } from '../gateway-state.ts';
 import { MembershipIndex } from '../subscriptions/membership-index.ts';
 import { silentSocket } from '../transports/client-socket.fixture.ts';
+import { ListAnswer } from './list-answer.ts';
 import { answerQuery as answer } from './query.ts';
 
 /** The answer as the asker gets it. */

@@ -5,9 +5,9 @@ import type {
   QueryAnswers,
   SessionOfClient,
 } from '@gatewayworker/protocol';
-import type { ClientConnection } from '../client-connection.ts';
+import type { ClientConnection } from '../clients/client-connection.ts';
 import type { GatewayState } from '../gateway-state.ts';
-import { CLIENT_ID_BYTES, estimateBytes, ListAnswer } from '../list-answer.ts';
+import { CLIENT_ID_BYTES, estimateBytes, ListAnswer } from './list-answer.ts';
 
 /**
  * Answers a query about the clients of this process.

@@ -6,10 +6,10 @@ import {
   unpackSessionDelta,
   unsetSession,
 } from '@gatewayworker/protocol';
-import type { ClientConnection } from '../client-connection.ts';
+import type { ClientConnection } from '../clients/client-connection.ts';
 import type { GatewayState } from '../gateway-state.ts';
 import { parseSession } from '../subscriptions/session-store.ts';
-import type { WorkerLink } from '../worker-link.ts';
+import type { WorkerLink } from '../workers/worker-link.ts';
 import { readClient } from './send.ts';
 
 /** Own changes of a worker after which it is told of them: it keeps in mind those that it was not told of. */

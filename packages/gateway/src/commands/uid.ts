@@ -1,7 +1,7 @@
 import type { ByteReader } from '@gatewayworker/protocol';
-import type { ClientConnection } from '../client-connection.ts';
+import type { ClientConnection } from '../clients/client-connection.ts';
 import type { GatewayState } from '../gateway-state.ts';
-import type { WorkerLink } from '../worker-link.ts';
+import type { WorkerLink } from '../workers/worker-link.ts';
 import { readClient } from './send.ts';
 
 /** Binds a client to a uid; the last bind wins. */

@@ -1,6 +1,6 @@
 import { ClosedBy } from '@gatewayworker/protocol';
-import { ClientConnection } from '../client-connection.ts';
-import { ClientEvents } from '../client-events.ts';
+import { ClientConnection } from '../clients/client-connection.ts';
+import { ClientEvents } from '../clients/client-events.ts';
 import type {
   Admission,
   ClientCandidate,

@@ -1,7 +1,7 @@
 import type { SuccessorChannel } from '@gatewayworker/core';
-import type { ClientConnection } from '../client-connection.ts';
-import { ClientEvents } from '../client-events.ts';
-import { forgetClient } from '../gateway-state.ts';
+import type { ClientConnection } from '../clients/client-connection.ts';
+import { ClientEvents } from '../clients/client-events.ts';
+import { forgetClient } from '../clients/client-table.ts';
 import type { ReleasedSocket } from '../transports/transport.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import type { HandoverLink } from './handover-link.ts';

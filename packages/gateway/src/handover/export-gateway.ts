@@ -1,6 +1,6 @@
 import type { FrozenLink } from '@gatewayworker/core';
-import type { ClientConnection } from '../client-connection.ts';
-import type { WorkerLink } from '../worker-link.ts';
+import type { ClientConnection } from '../clients/client-connection.ts';
+import type { WorkerLink } from '../workers/worker-link.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import type { ClientFacts, ClientRecord, LinkRecord, WorkerRecord } from './handover-messages.ts';
 

@@ -1,10 +1,10 @@
 import type { FrameServer, Logger } from '@gatewayworker/core';
-import type { ClientEventsContext } from '../client-events.ts';
-import type { ClientRoutes } from '../client-routes.ts';
-import type { EventDispatcher } from '../event-dispatcher.ts';
+import type { ClientEventsContext } from '../clients/client-events.ts';
 import type { GatewayState } from '../gateway-state.ts';
-import type { InnerLinks } from '../inner-links.ts';
+import type { ClientRoutes } from '../routes/client-routes.ts';
 import type { Transport } from '../transports/transport.ts';
+import type { EventDispatcher } from '../workers/event-dispatcher.ts';
+import type { InnerLinks } from '../workers/inner-links.ts';
 import type { AdmissionGate } from './admission-gate.ts';
 
 /** The parts of a gateway that take part in a handover. */

@@ -1,7 +1,7 @@
 import type { MovedLink } from '@gatewayworker/core';
 import type { ClientRequest, ClosedBy } from '@gatewayworker/protocol';
-import type { ClientEvent } from '../client-connection.ts';
 import type { ClientClosure, SocketFacts } from '../transports/transport.ts';
+import type { ClientEvent } from '../workers/client-event.ts';
 import type { GatewayAddresses } from './gateway-addresses.ts';
 
 /** Changes when processes of different versions cannot hand over to each other. */

@@ -1,8 +1,9 @@
 import type { ConnectionAddress } from '@gatewayworker/protocol';
-import { ClientConnection, PauseReason } from '../client-connection.ts';
-import type { InnerLinkParts } from '../inner-links.ts';
+import { ClientConnection } from '../clients/client-connection.ts';
+import { PauseReason } from '../clients/pause-reason.ts';
 import type { ClientSocket } from '../transports/transport.ts';
-import type { WorkerLink } from '../worker-link.ts';
+import type { InnerLinkParts } from '../workers/inner-links.ts';
+import type { WorkerLink } from '../workers/worker-link.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import type { ClientRecord, LinkRecord, WorkerRecord } from './handover-messages.ts';
 

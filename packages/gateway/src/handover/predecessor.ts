@@ -1,16 +1,17 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import {
+  Deadline,
   FlushScheduler,
   GatewayWorkerError,
-  StopClock,
   type StopOptions,
   type SuccessorChannel,
   toError,
 } from '@gatewayworker/core';
 import { ClosedBy } from '@gatewayworker/protocol';
-import { type ClientConnection, PauseReason } from '../client-connection.ts';
-import { spreadEnds } from '../spread-ends.ts';
-import type { WorkerLink } from '../worker-link.ts';
+import type { ClientConnection } from '../clients/client-connection.ts';
+import { closeClients } from '../clients/close-clients.ts';
+import { PauseReason } from '../clients/pause-reason.ts';
+import type { WorkerLink } from '../workers/worker-link.ts';
 import { CandidateRelay } from './candidate-relay.ts';
 import { ClientMover } from './client-mover.ts';
 import { exportClient, exportFacts, exportLink, listClients } from './export-gateway.ts';
@@ -84,7 +85,7 @@ export class Predecessor {
     factsRead: ignore,
     imported: ignore,
   };
-  #clock: StopClock | undefined;
+  #clock: Deadline | undefined;
   #finished: Promise<void> | undefined;
   #isHurried = false;
   /** Time for which no event of a client was handled. */
@@ -155,14 +156,14 @@ export class Predecessor {
   /** Moves the clients, closes those that cannot move, and resolves when none is left or the time is over. */
   async finish(options: StopOptions): Promise<void> {
     const timeMs = options.timeoutMs + options.drainMs;
-    this.#clock ??= new StopClock(timeMs);
+    this.#clock ??= new Deadline(timeMs);
     this.#clock.shorten(timeMs);
     this.#isHurried ||= options.drainMs === 0;
     this.#finished ??= this.#finish(this.#clock, options);
     await this.#finished;
   }
 
-  async #finish(clock: StopClock, { timeoutMs }: StopOptions): Promise<void> {
+  async #finish(clock: Deadline, { timeoutMs }: StopOptions): Promise<void> {
     const { state, transport, logger } = this.#options;
     const { clients, sender } = state;
     const lastMs = Math.min(timeoutMs, 2 * SPREAD_MS.most);
@@ -183,7 +184,7 @@ export class Predecessor {
   /** Closes the clients that cannot move, or have nowhere to go. */
   async #closeRest(overMs: number): Promise<void> {
     this.#mover.stop();
-    await spreadEnds(this.#options.state, overMs, () => this.#isHurried);
+    await closeClients(this.#options.state, overMs, () => this.#isHurried);
   }
 
   /** True when no handshake is under way. */

@@ -6,11 +6,11 @@ import {
   type PredecessorChannel,
 } from '@gatewayworker/core';
 import { CloseCode, ClosedBy, packValue } from '@gatewayworker/protocol';
-import type { ClientConnection } from '../client-connection.ts';
-import { ClientEvents } from '../client-events.ts';
-import type { InnerLinkParts } from '../inner-links.ts';
+import type { ClientConnection } from '../clients/client-connection.ts';
+import { ClientEvents } from '../clients/client-events.ts';
 import { isHandle } from '../transports/socket-handle.ts';
 import type { SocketFacts } from '../transports/transport.ts';
+import type { InnerLinkParts } from '../workers/inner-links.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { HandoverLink } from './handover-link.ts';
 import {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Guard, Guarded } from '@gatewayworker/core';
-import type { LimitCounters } from '../limit-counters.ts';
+import type { LimitCounters } from '../clients/limit-counters.ts';
 import type { ConnectionsPerAddress } from './connections-per-address.ts';
 
 /** Time that a client has left when it is refused, in milliseconds. */

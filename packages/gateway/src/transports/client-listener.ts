@@ -11,12 +11,12 @@ import {
   PacedLog,
   toError,
 } from '@gatewayworker/core';
-import type { LimitCounters } from '../limit-counters.ts';
-import type { ListenAddress } from '../listen-address.ts';
-import { peerAddress, type TrustedProxies } from '../trusted-proxies.ts';
+import type { LimitCounters } from '../clients/limit-counters.ts';
 import { AcceptedSocket, type AcceptedSocketContext } from './accepted-socket.ts';
 import { ConnectionsPerAddress } from './connections-per-address.ts';
+import type { ListenAddress } from './listen-address.ts';
 import { parseProxyHeader } from './proxy-header.ts';
+import { peerAddress, type TrustedProxies } from './trusted-proxies.ts';
 
 /** Connections over the limit for clients, of those that are in their handshake or are refused. */
 const HANDSHAKE_ROOM = 1024;

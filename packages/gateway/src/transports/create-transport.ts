@@ -1,12 +1,12 @@
 import type { DescriptorReserve, FlushScheduler, Logger, OpenSocket } from '@gatewayworker/core';
-import type { LimitCounters } from '../limit-counters.ts';
-import { parseListenAddress } from '../listen-address.ts';
+import type { LimitCounters } from '../clients/limit-counters.ts';
 import type { ResolvedGatewayOptions } from '../options.ts';
-import { createTlsContext } from '../tls-options.ts';
-import { TrustedProxies } from '../trusted-proxies.ts';
+import { parseListenAddress } from './listen-address.ts';
 import { adaptClientProtocol, type StreamProtocol, streamProtocols } from './stream-protocol.ts';
 import { StreamTransport } from './stream-transport.ts';
+import { createTlsContext } from './tls-options.ts';
 import type { Transport } from './transport.ts';
+import { TrustedProxies } from './trusted-proxies.ts';
 import { WebsocketTransport } from './websocket-transport.ts';
 
 /** What every transport of a gateway process shares with the rest of it. */

@@ -1,5 +1,5 @@
 import { type Logger, PacedLog } from '@gatewayworker/core';
-import type { LimitCounters } from '../limit-counters.ts';
+import type { LimitCounters } from '../clients/limit-counters.ts';
 
 /** Exceptions of a protocol of the application's own: counted each, and logged with their stack once a second. */
 export class ProtocolFailures {

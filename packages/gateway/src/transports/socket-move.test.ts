@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { DescriptorReserve, FlushScheduler } from '@gatewayworker/core';
 import { captureLogger, eventually, openClient } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
-import { LimitCounters } from '../limit-counters.ts';
+import { LimitCounters } from '../clients/limit-counters.ts';
 import { resolveGatewayOptions } from '../options.ts';
 import { createTransport } from './create-transport.ts';
 import type { ClientSocket, ClientSocketHandler, Transport } from './transport.ts';

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Logger } from '@gatewayworker/core';
 import type { ByteWriter } from '@gatewayworker/protocol';
-import { isWrongPromise } from '../wrong-promise.ts';
+import { isUnexpectedPromise } from '../unexpected-promise.ts';
 import type { ClientProtocol } from './client-protocol.ts';
 
 /** The first message of the bytes that came from a client. */
@@ -96,7 +96,7 @@ export function adaptClientProtocol(protocol: ClientProtocol, logger: Logger): S
   const reported = new Set<string>();
   /** @throws {Error} when it is a promise: an `async` method answers one every time, which is logged once */
   const refusePromise = (method: string, answer: unknown): void => {
-    if (!isWrongPromise(answer)) return;
+    if (!isUnexpectedPromise(answer)) return;
     if (!reported.has(method)) {
       reported.add(method);
       logger.error(

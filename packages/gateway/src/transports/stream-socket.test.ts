@@ -1,7 +1,7 @@
 import { createLogger, FlushScheduler, Guard } from '@gatewayworker/core';
 import { eventually, MemorySocket } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
-import { LimitCounters } from '../limit-counters.ts';
+import { LimitCounters } from '../clients/limit-counters.ts';
 import { AcceptedSocket } from './accepted-socket.ts';
 import { ConnectionsPerAddress } from './connections-per-address.ts';
 import { ProtocolFailures } from './protocol-failures.ts';

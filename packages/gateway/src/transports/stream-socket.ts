@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import { type FlushScheduler, GatheredSocket, type Logger, toError } from '@gatewayworker/core';
+import { CoalescingWriter, type FlushScheduler, type Logger, toError } from '@gatewayworker/core';
 import { ClosedBy } from '@gatewayworker/protocol';
-import type { LimitCounters } from '../limit-counters.ts';
+import type { LimitCounters } from '../clients/limit-counters.ts';
 import type { AcceptedSocket } from './accepted-socket.ts';
 import type { ProtocolFailures } from './protocol-failures.ts';
 import { hasHandle, takeHandle } from './socket-handle.ts';
@@ -46,7 +46,7 @@ export class StreamSocket implements ClientSocket {
   readonly packedRequest = undefined;
   readonly #options: StreamSocketOptions;
   readonly #socket: Socket;
-  readonly #output: GatheredSocket;
+  readonly #output: CoalescingWriter;
   readonly #decoder: StreamDecoder;
   /** Passes on the messages that are complete, unless it is paused. */
   readonly #decode: () => void;
@@ -68,7 +68,7 @@ export class StreamSocket implements ClientSocket {
     this.#options = options;
     this.remoteAddress = remoteAddress;
     this.remotePort = remotePort;
-    this.#output = new GatheredSocket(socket, options.scheduler, this);
+    this.#output = new CoalescingWriter(socket, options.scheduler, this);
     this.#decoder = new StreamDecoder(options.protocol, options.maxMessageBytes);
     if (options.before !== undefined) this.#decoder.append(options.before.unread);
     const { guard } = options.scheduler;

@@ -4,7 +4,7 @@ import { packValue } from '@gatewayworker/protocol';
 import { eventually, MemorySocket } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { LimitCounters } from '../limit-counters.ts';
+import { LimitCounters } from '../clients/limit-counters.ts';
 import type { ClientClosure } from './transport.ts';
 import { ClientWebSocket, createListeners, WebsocketSocket } from './websocket-socket.ts';
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type FlushScheduler, GatheredSocket, type Guard } from '@gatewayworker/core';
+import { CoalescingWriter, type FlushScheduler, type Guard } from '@gatewayworker/core';
 import {
   ByteWriter,
   type ClientRequest,
@@ -10,7 +10,7 @@ import {
   unpackClientRequest,
 } from '@gatewayworker/protocol';
 import { type RawData, WebSocket } from 'ws';
-import type { LimitCounters } from '../limit-counters.ts';
+import type { LimitCounters } from '../clients/limit-counters.ts';
 import type { FrameDeflater } from './frame-deflater.ts';
 import { InflateGate } from './inflate-gate.ts';
 import { hasHandle, takeHandle } from './socket-handle.ts';
@@ -101,7 +101,7 @@ export class WebsocketSocket implements ClientSocket {
   readonly #packedRequest: string;
   readonly #websocket: ClientWebSocket;
   readonly #socket: Socket;
-  readonly #output: GatheredSocket;
+  readonly #output: CoalescingWriter;
   readonly #limits: LimitCounters;
   readonly #tooBigReason: string;
   readonly #deflater: FrameDeflater | undefined;
@@ -118,7 +118,7 @@ export class WebsocketSocket implements ClientSocket {
   constructor(websocket: ClientWebSocket, socket: Socket, options: WebsocketSocketOptions) {
     this.#websocket = websocket;
     this.#socket = socket;
-    this.#output = new GatheredSocket(socket, options.scheduler, this);
+    this.#output = new CoalescingWriter(socket, options.scheduler, this);
     this.#limits = options.limits;
     this.#tooBigReason = options.tooBigReason;
     this.#deflater = options.deflater;

@@ -28,7 +28,7 @@ export interface Asked<T> {
 }
 
 /** How often a command looks again whether a master has written its files again, in milliseconds. */
-const lookMs = 100;
+const LOOK_MS = 100;
 
 /**
  * Asks the running master or, without one, the processes that it has left.
@@ -43,7 +43,7 @@ export async function askRunning<T>(context: CommandContext, asked: Asked<T>): P
   const pid = readPidFile(pidFile);
   let answer = await asked.master(pidFile);
   while (answer === undefined && mayBeRestored(pidFile)) {
-    await sleep(lookMs);
+    await sleep(LOOK_MS);
     answer = await asked.master(pidFile);
   }
   if (answer !== undefined) return answer;

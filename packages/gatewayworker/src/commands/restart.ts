@@ -13,8 +13,8 @@ export interface RestartFlags extends StopFlags, Pick<StartFlags, 'daemon' | 'wa
 }
 
 /** Time that a service manager has to start the next master, and how often the command looks, in milliseconds. */
-const nextMasterMs = 5_000;
-const lookMs = 50;
+const NEXT_MASTER_MS = 5_000;
+const LOOK_MS = 50;
 
 /**
  * Stops the running cluster and starts the processes that this start file now declares; answers the exit code.
@@ -63,11 +63,11 @@ async function restartMaster(context: CommandContext, flags: RestartFlags): Prom
 
 /** Waits for the master that a service manager starts; `undefined` when none comes. */
 async function awaitMaster(pidFile: string): Promise<number | undefined> {
-  const deadline = performance.now() + nextMasterMs;
+  const deadline = performance.now() + NEXT_MASTER_MS;
   while (performance.now() < deadline) {
     const pid = await findMaster(pidFile);
     if (pid !== undefined) return pid;
-    await sleep(lookMs);
+    await sleep(LOOK_MS);
   }
   return undefined;
 }

@@ -16,7 +16,7 @@ export interface StatusFlags {
   readonly watch?: true;
 }
 
-const watchIntervalMs = 1_000;
+const WATCH_INTERVAL_MS = 1_000;
 const asked = { master: requestStatus, orphans: readOrphanStatus } as const;
 
 /**
@@ -45,7 +45,7 @@ async function watch(context: CommandContext, flags: StatusFlags): Promise<numbe
       if (redraws) alternateScreen.show(text);
       else print(flags.json === true ? text : `${text}\n`);
       // A busy process delays the answer of the master: sleep only for the rest of the second.
-      const restMs = Math.max(0, watchIntervalMs - (performance.now() - startedAt));
+      const restMs = Math.max(0, WATCH_INTERVAL_MS - (performance.now() - startedAt));
       await sleep(restMs, undefined, { signal: ending.signal }).catch(() => {});
     }
   } finally {

@@ -1,0 +1,260 @@
+import { randomUUID } from 'node:crypto';
+import {
+  blameCaller,
+  createLogger,
+  FlushScheduler,
+  GatewayWorkerError,
+  Guard,
+  hideSecrets,
+  type Logger,
+} from '@gatewayworker/core';
+import { parseDiscoveryAddress } from '@gatewayworker/discovery';
+import {
+  type ClientAddress,
+  DialerRole,
+  formatClientId,
+  InterestKind,
+  type Payload,
+  writeCloseClient,
+  writeCloseGroup,
+  writeCloseUid,
+  writeDestroyClient,
+  writeLeaveGroup,
+  writeSetSession,
+  writeUnbindUid,
+  writeUngroup,
+  writeUpdateSession,
+} from '@gatewayworker/protocol';
+import {
+  assertCallOptions,
+  type CloseOptions,
+  parseClientIdArgument,
+  parseClientIdsArgument,
+  parseClose,
+  parseGroup,
+  parseGroups,
+  parsePayload,
+  parseUid,
+  parseUids,
+} from './arguments.ts';
+import { broadcast, enqueueToClient, handJoin } from './delivery.ts';
+import type { GatewayApi, SendToAllOptions, SendToGroupOptions } from './gateway-api.ts';
+import { GatewayPool } from './gateway-pool.ts';
+import { GatewayQueries } from './gateway-queries.ts';
+import {
+  type GatewayClientOptions,
+  type ResolvedGatewayClientOptions,
+  resolveGatewayClientOptions,
+} from './options.ts';
+import { sendToAll, sendToClient, sendToGroups, sendToOnly, sendToUids } from './send.ts';
+import { packSession } from './session-argument.ts';
+
+/**
+ * The Gateway API of a process that is no business worker.
+ *
+ * ```ts
+ * const api = await GatewayClient.connect({ registerAddress, secretKey });
+ * ```
+ */
+export class GatewayClient extends GatewayQueries implements GatewayApi {
+  readonly #pool: () => GatewayPool;
+
+  /** For the framework itself; applications call `GatewayClient.connect`. */
+  constructor(pool: () => GatewayPool) {
+    super(pool);
+    this.#pool = pool;
+  }
+
+  /**
+   * Links to every gateway of a cluster, from any Node process that is no worker of it.
+   *
+   * @throws {GW_ERR_OPTION_INVALID} when an option is wrong
+   * @throws {GW_ERR_AUTHENTICATION_FAILED} when every register refuses the `secretKey`, at once; or when within `connectTimeoutMs` one refuses it and none accepts it
+   * @throws {GW_ERR_VERSION_MISMATCH} when a register speaks another version of the inner protocol, and none this one
+   * @throws {GW_ERR_CONNECT_TIMEOUT} when no register and no etcd answers within `connectTimeoutMs`; `cause` has the last failure
+   */
+  static async connect(
+    options: GatewayClientOptions = {},
+    logger?: Logger,
+  ): Promise<GatewayClient> {
+    const resolved = resolveForCaller(options);
+    const { registerAddress, secretKey, name, connectTimeoutMs } = resolved;
+    const address = parseDiscoveryAddress('GatewayClient.registerAddress', registerAddress);
+    const log =
+      logger ?? createLogger({ fields: { role: 'client', name }, level: 'warn', stderr: true });
+    const pool = new GatewayPool({
+      ...resolved,
+      address,
+      identity: { role: DialerRole.Client, instanceId: randomUUID(), name, id: 0 },
+      secretKey,
+      scheduler: new FlushScheduler(new Guard(log)),
+      logger: log,
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, connectTimeoutMs);
+    });
+    await Promise.race([pool.settled(), pool.refused(), deadline]);
+    clearTimeout(timer);
+    // A gateway that hangs keeps nobody from the others: queries tell that it is missing.
+    if (pool.isKnown) return clientOf(pool);
+    const { failure } = pool;
+    await pool.close();
+    const asked = address.kind === 'etcd' ? 'etcd' : 'register';
+    // The address of an etcd may hold a password.
+    const shown = String(hideSecrets(registerAddress));
+    throw connectFailed(`${asked} at ${shown}`, connectTimeoutMs, failure);
+  }
+
+  /**
+   * Sends what is queued and closes every link; resolves when that is done. The client is of no use
+   * afterwards.
+   */
+  async close(): Promise<void> {
+    await this.#pool().close();
+  }
+
+  sendToAll(data: Payload, options: SendToAllOptions = {}): boolean {
+    const payload = parsePayload(data);
+    assertCallOptions(options, ['only', 'exclude']);
+    const excluded = parseExclude(options);
+    // The one option that `undefined` does not leave out: that would send to every client what is meant for a few.
+    if (!('only' in options)) return sendToAll(this.#pool(), excluded, payload);
+    const receivers = withoutTwins(parseClientIdsArgument('only', options.only), excluded);
+    return sendToOnly(this.#pool(), receivers, payload);
+  }
+
+  sendToClient(clientId: string, data: Payload): boolean {
+    const payload = parsePayload(data);
+    return sendToClient(this.#pool(), parseClientIdArgument('clientId', clientId), payload);
+  }
+
+  sendToUid(uid: string | number | readonly (string | number)[], data: Payload): boolean {
+    const payload = parsePayload(data);
+    return sendToUids(this.#pool(), parseUids(uid), payload);
+  }
+
+  sendToGroup(
+    group: string | readonly string[],
+    data: Payload,
+    options: SendToGroupOptions = {},
+  ): boolean {
+    const payload = parsePayload(data);
+    assertCallOptions(options, ['exclude']);
+    return sendToGroups(this.#pool(), parseGroups(group), parseExclude(options), payload);
+  }
+
+  closeClient(clientId: string, data?: Payload | null, options?: CloseOptions): boolean {
+    const close = parseClose(data, options);
+    const address = parseClientIdArgument('clientId', clientId);
+    return enqueueToClient(this.#pool(), address, (writer, to) =>
+      writeCloseClient(writer, to, close),
+    );
+  }
+
+  destroyClient(clientId: string): boolean {
+    const address = parseClientIdArgument('clientId', clientId);
+    return enqueueToClient(this.#pool(), address, writeDestroyClient);
+  }
+
+  closeUid(uid: string | number, data?: Payload | null, options?: CloseOptions): boolean {
+    const close = parseClose(data, options);
+    const name = parseUid(uid);
+    return broadcast(this.#pool(), (writer) => writeCloseUid(writer, name, close));
+  }
+
+  closeGroup(group: string, data?: Payload | null, options?: CloseOptions): boolean {
+    const close = parseClose(data, options);
+    const name = parseGroup(group);
+    return broadcast(this.#pool(), (writer) => writeCloseGroup(writer, name, close));
+  }
+
+  bindUid(clientId: string, uid: string | number): boolean {
+    const address = parseClientIdArgument('clientId', clientId);
+    const name = parseUid(uid);
+    return handJoin(this.#pool(), address, { kind: InterestKind.Uid, name });
+  }
+
+  unbindUid(clientId: string): boolean {
+    const address = parseClientIdArgument('clientId', clientId);
+    return enqueueToClient(this.#pool(), address, writeUnbindUid);
+  }
+
+  joinGroup(clientId: string, group: string): boolean {
+    const address = parseClientIdArgument('clientId', clientId);
+    const name = parseGroup(group);
+    return handJoin(this.#pool(), address, { kind: InterestKind.Group, name });
+  }
+
+  leaveGroup(clientId: string, group: string): boolean {
+    const address = parseClientIdArgument('clientId', clientId);
+    const name = parseGroup(group);
+    return enqueueToClient(this.#pool(), address, (writer, to) =>
+      writeLeaveGroup(writer, to, name),
+    );
+  }
+
+  ungroup(group: string): boolean {
+    const name = parseGroup(group);
+    return broadcast(this.#pool(), (writer) => writeUngroup(writer, name));
+  }
+
+  setSession(clientId: string, session: object): boolean {
+    const packed = packSession('session', session);
+    const address = parseClientIdArgument('clientId', clientId);
+    return enqueueToClient(this.#pool(), address, (writer, to) =>
+      writeSetSession(writer, to, packed),
+    );
+  }
+
+  updateSession(clientId: string, partial: object): boolean {
+    const packed = packSession('partial', partial);
+    const address = parseClientIdArgument('clientId', clientId);
+    return enqueueToClient(this.#pool(), address, (writer, to) => {
+      writeUpdateSession(writer, to, packed);
+    });
+  }
+}
+
+/** The error of `connect` when no register and no etcd has answered, with the last failure as its cause. */
+function connectFailed(asked: string, timeoutMs: number, cause?: Error): GatewayWorkerError {
+  const options = cause && { cause };
+  if (cause instanceof GatewayWorkerError && cause.code === 'GW_ERR_AUTHENTICATION_FAILED') {
+    const text = `the ${asked} refused the secretKey: it must be the same in every process`;
+    return new GatewayWorkerError(cause.code, text, options);
+  }
+  if (cause instanceof GatewayWorkerError && cause.code === 'GW_ERR_VERSION_MISMATCH') {
+    return new GatewayWorkerError(cause.code, `the ${asked}: ${cause.message}`, options);
+  }
+  const reason = cause === undefined ? '' : `: ${cause.message}`;
+  const text = `no ${asked} answered within ${timeoutMs} ms${reason}`;
+  return new GatewayWorkerError('GW_ERR_CONNECT_TIMEOUT', text, options);
+}
+
+function parseExclude(options: SendToGroupOptions): ClientAddress[] {
+  return options.exclude === undefined ? [] : parseClientIdsArgument('exclude', options.exclude);
+}
+
+/** Each of these clients once, but for the excluded ones. */
+function withoutTwins(
+  addresses: readonly ClientAddress[],
+  excluded: readonly ClientAddress[],
+): ClientAddress[] {
+  const seen = new Set(excluded.map(formatClientId));
+  return addresses.filter((address) => {
+    const clientId = formatClientId(address);
+    if (seen.has(clientId)) return false;
+    seen.add(clientId);
+    return true;
+  });
+}
+
+/** Not in the class: a bundler gives another name to one that speaks of itself. */
+function clientOf(pool: GatewayPool): GatewayClient {
+  return new GatewayClient(() => pool);
+}
+
+/** Outside of the class for the same reason. */
+function resolveForCaller(options: GatewayClientOptions): ResolvedGatewayClientOptions {
+  return blameCaller(GatewayClient.connect, () => resolveGatewayClientOptions(options));
+}

@@ -1,0 +1,43 @@
+import { type ConnectionStatus, formatHostPort } from '@gatewayworker/core';
+import type { ClientConnection } from './client-connection.ts';
+import { type ClientTable, TABLE_PARTS } from './client-table.ts';
+
+/** Size at which a part ends, in characters: one part is one line of the control socket. */
+const PART_CHARACTERS = 1_048_576;
+/** Characters of a client without its groups, about. */
+const CLIENT_CHARACTERS = 512;
+
+/** Lists the clients part by part; a client that comes or goes meanwhile may be in the list or not. */
+export function* listConnections(clients: ClientTable): Iterable<readonly ConnectionStatus[]> {
+  for (let part = 0; part < TABLE_PARTS; part += 1) {
+    let rows: ConnectionStatus[] = [];
+    let characters = 0;
+    // A copy, because clients come and go while the reader of a part takes it.
+    for (const client of [...clients.part(part)]) {
+      const row = describeConnection(client, clients.gatewayToken);
+      rows.push(row);
+      characters += CLIENT_CHARACTERS;
+      for (const group of row.groups) characters += group.length;
+      if (characters < PART_CHARACTERS) continue;
+      yield rows;
+      rows = [];
+      characters = 0;
+    }
+    if (rows.length > 0) yield rows;
+  }
+}
+
+function describeConnection(client: ClientConnection, gatewayToken: number): ConnectionStatus {
+  const { socket, worker } = client;
+  return {
+    clientId: client.clientId(gatewayToken),
+    remoteAddress: formatHostPort(socket.remoteAddress, socket.remotePort),
+    uid: client.uid ?? null,
+    groups: [...client.groups],
+    worker: worker === undefined ? null : `${worker.name}#${worker.id}`,
+    bytesRead: socket.bytesRead,
+    bytesWritten: socket.bytesWritten,
+    pendingBytes: socket.pendingBytes,
+    inFlight: client.eventsInFlight,
+  };
+}

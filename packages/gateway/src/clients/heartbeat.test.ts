@@ -1,0 +1,81 @@
+import { Guard } from '@gatewayworker/core';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { MembershipIndex } from '../subscriptions/membership-index.ts';
+import { silentSocket } from '../transports/client-socket.fixture.ts';
+import type { ClientConnection } from './client-connection.ts';
+import { ClientSender } from './client-sender.ts';
+import { ClientTable } from './client-table.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { LimitCounters } from './limit-counters.ts';
+import { PauseReason } from './pause-reason.ts';
+
+/** So many milliseconds that each part of the table has its own ten. */
+const INTERVAL_MS = 640;
+
+const transport = { frame: (payload: Buffer) => payload };
+
+/** A heartbeat of one interval that gives up after two, and clients whose ends and pings are noted. */
+function startHeartbeat() {
+  vi.useFakeTimers();
+  const clients = new ClientTable();
+  const limits = new LimitCounters();
+  const tables = {
+    clients,
+    uids: new MembershipIndex<never>(),
+    groups: new MembershipIndex<never>(),
+  };
+  const policy = { sendToClientBufferSize: 1024, slowConsumer: 'close' } as const;
+  const guard = new Guard();
+  const sender = new ClientSender(policy, { transport, tables, limits, guard });
+  const options = { pingInterval: INTERVAL_MS / 1000, pingNotResponseLimit: 2, pingData: '' };
+  const heartbeat = new Heartbeat(options, { clients, sender, limits, guard });
+  onTestFinished(() => {
+    heartbeat.stop();
+    vi.useRealTimers();
+  });
+  const events: string[] = [];
+  const add = (name: string): ClientConnection =>
+    clients.add({
+      ...silentSocket,
+      ping: () => void events.push(`ping ${name}`),
+      destroy: (by) => void events.push(`${by} ${name}`),
+    });
+  return { add, events, limits };
+}
+
+test('a silent client is asked once and then gone, within the limit and one interval', () => {
+  const { add, events, limits } = startHeartbeat();
+  add('a');
+  vi.advanceTimersByTime(INTERVAL_MS);
+  expect(events).toEqual(['ping a']);
+  vi.advanceTimersByTime(2 * INTERVAL_MS);
+  expect(events).toEqual(['ping a', 'ping a', 'heartbeat a']);
+  vi.advanceTimersByTime(5 * INTERVAL_MS);
+  expect(events).toHaveLength(3);
+  expect(limits.heartbeat).toBe(1);
+});
+
+test('the clients are asked over the whole interval, a part of them at a time', () => {
+  const { add, events } = startHeartbeat();
+  for (let index = 0; index < 128; index += 1) add(`${index}`);
+  const asked: number[] = [];
+  for (let part = 0; part < 64; part += 1) {
+    vi.advanceTimersByTime(INTERVAL_MS / 64);
+    asked.push(events.length);
+  }
+  expect(asked).toEqual(Array.from({ length: 64 }, (_, part) => 2 * (part + 1)));
+  expect(new Set(events).size).toBe(128);
+});
+
+test('a client that is not read from is neither asked nor taken for silent', () => {
+  const { add, events } = startHeartbeat();
+  const client = add('a');
+  vi.advanceTimersByTime(INTERVAL_MS);
+  client.pause(PauseReason.EventsInFlight);
+  vi.advanceTimersByTime(60 * INTERVAL_MS);
+  expect(events).toEqual(['ping a']);
+  client.resume(PauseReason.EventsInFlight);
+  vi.advanceTimersByTime(INTERVAL_MS);
+  // It has all its time again.
+  expect(events).toEqual(['ping a', 'ping a']);
+});

@@ -1,0 +1,660 @@
+import { Command, packValue, readMessage } from '@gatewayworker/protocol';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { LimitCounters } from '../clients/limit-counters.ts';
+import {
+  Client,
+  closure,
+  create,
+  holdTurn,
+  say,
+  Worker,
+  withTwo,
+} from './event-dispatcher.fixture.ts';
+
+test('attaches a client before its first event, once, and keeps the order of its events', () => {
+  const dispatcher = create();
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const client = new Client(1);
+  dispatcher.dispatchConnected(client);
+  say(dispatcher, client, 'a');
+  dispatcher.dispatchMessage(client, Buffer.from('b'), true);
+  dispatcher.dispatchClosed(client, closure);
+  expect(worker.take()).toEqual([
+    '1 attached',
+    '1 connected',
+    '1 text a',
+    '1 binary b',
+    '1 closed by client',
+  ]);
+});
+
+test('counts the changes of a client anew for each worker that has it', () => {
+  const dispatcher = create();
+  const [first, second] = [new Worker(0), new Worker(1)];
+  dispatcher.addWorker(first.link);
+  const client = new Client(1);
+  dispatcher.dispatchConnected(client);
+  client.appliedChanges = 5;
+  client.appliedUidChanges = 6;
+  dispatcher.addWorker(second.link);
+  dispatcher.removeWorker(first.link);
+  say(dispatcher, client, 'x');
+  expect(client.worker).toBe(second.link);
+  expect([client.appliedChanges, client.appliedUidChanges]).toEqual([0, 0]);
+});
+
+test('tells the worker all that it must know of a client', () => {
+  const dispatcher = create();
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const request = { url: '/', headers: { host: 'x' } };
+  const client = new Client(1, request);
+  client.uid = 'u';
+  client.session.replace({ a: 1 });
+  dispatcher.dispatchConnected(client);
+  worker.link.connection.output.flush();
+  const [sent] = worker.socket.written;
+  const bytes = sent ?? Buffer.alloc(4);
+  const end = 4 + bytes.readUInt32BE(0);
+  expect(readMessage(Command.ClientAttached, bytes, 5, end)).toEqual({
+    type: 'clientAttached',
+    connection: 1,
+    nonceHigh: 7,
+    nonceLow: 8,
+    remoteAddress: '10.0.0.9',
+    remotePort: 5555,
+    gatewayPort: 8282,
+    request: packValue(request),
+    uid: 'u',
+    session: packValue({ a: 1 }),
+  });
+});
+
+test('spreads clients over workers and keeps each with its own', () => {
+  const dispatcher = create();
+  const workers = [new Worker(0), new Worker(1)];
+  for (const { link } of workers) dispatcher.addWorker(link);
+  const clients = Array.from({ length: 10 }, (_, i) => new Client(i));
+  for (let round = 0; round < 3; round++) {
+    for (const client of clients) say(dispatcher, client, `${round}`);
+  }
+  for (const worker of workers) {
+    expect(worker.link.clients.size).toBe(5);
+    expect(worker.take()).toHaveLength(5 + 15);
+  }
+});
+
+test('holds events while no worker is there, and gives them to the next in their order', () => {
+  const dispatcher = create();
+  const client = new Client(1);
+  dispatcher.dispatchConnected(client);
+  const payload = Buffer.from('a');
+  dispatcher.dispatchMessage(client, payload, false);
+  payload.fill('!');
+  say(dispatcher, client, 'b');
+  expect(dispatcher.eventsInFlight).toBe(3);
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  say(dispatcher, client, 'c');
+  expect(worker.take()).toEqual(['1 attached', '1 connected', '1 text a', '1 text b', '1 text c']);
+  expect(dispatcher.eventsInFlight).toBe(4);
+  expect(worker.link.eventsInFlight).toBe(4);
+});
+
+test('gives a worker the end of a client that came and went while no worker was there', () => {
+  const dispatcher = create();
+  const client = new Client(1);
+  dispatcher.dispatchConnected(client);
+  dispatcher.dispatchClosed(client, closure);
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  expect(worker.take()).toEqual(['1 attached', '1 connected', '1 closed by client']);
+  expect(worker.link.clients.size).toBe(0);
+});
+
+test('counts what is not finished, and forgets what is', () => {
+  const dispatcher = create();
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const client = new Client(1);
+  for (const text of ['a', 'b', 'c']) say(dispatcher, client, text);
+  expect([dispatcher.eventsInFlight, client.eventsInFlight]).toEqual([3, 3]);
+  dispatcher.handleFinished(worker.link, client, { count: 2, byteLength: 0 });
+  expect([dispatcher.eventsInFlight, client.eventsInFlight]).toEqual([1, 1]);
+  dispatcher.handleFinished(worker.link, undefined, { count: 1, byteLength: 0 });
+  expect(dispatcher.eventsInFlight).toBe(0);
+});
+
+test('refuses that more events of a client are finished than it has', () => {
+  const dispatcher = create();
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const [one, other] = [new Client(1), new Client(2)];
+  say(dispatcher, one, 'a');
+  for (const text of ['b', 'c']) say(dispatcher, other, text);
+  const finish = (client: Client | undefined, count: number): void => {
+    dispatcher.handleFinished(worker.link, client, { count, byteLength: 0 });
+  };
+  const malformed = expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' });
+  expect(() => finish(one, 2)).toThrow(malformed);
+  expect(() => finish(undefined, 4)).toThrow(malformed);
+  expect([dispatcher.eventsInFlight, one.eventsInFlight]).toEqual([3, 1]);
+  finish(one, 1);
+  expect([dispatcher.eventsInFlight, one.eventsInFlight]).toEqual([2, 0]);
+});
+
+test('stops reading from a client with too many events, and reads on when half are finished', () => {
+  const dispatcher = create({ maxEventsInFlight: 4 });
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const [busy, other] = [new Client(1), new Client(2)];
+  for (const text of ['a', 'b', 'c']) say(dispatcher, busy, text);
+  say(dispatcher, other, 'x');
+  expect(busy.pauses).toEqual([]);
+  say(dispatcher, busy, 'd');
+  say(dispatcher, busy, 'e');
+  expect(busy.pauses).toEqual([true]);
+  dispatcher.handleFinished(worker.link, busy, { count: 2, byteLength: 0 });
+  expect(busy.pauses).toEqual([true]);
+  dispatcher.handleFinished(worker.link, busy, { count: 1, byteLength: 0 });
+  expect(busy.pauses).toEqual([true, false]);
+  expect(other.pauses).toEqual([]);
+});
+
+test('dispatcher: pauses a client past its bytes in flight, until half are finished', () => {
+  const limits = new LimitCounters();
+  const dispatcher = create({ maxEventBytesInFlight: 2000 }, limits);
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const [busy, other] = [new Client(1), new Client(2)];
+  const kilobyte = 'x'.repeat(1000);
+  say(dispatcher, busy, kilobyte);
+  expect(busy.pauses).toEqual([]);
+  say(dispatcher, busy, kilobyte);
+  say(dispatcher, other, 'x');
+  expect([busy.pauses, other.pauses]).toEqual([[true], []]);
+  expect([limits.eventsInFlight, limits.eventBytesInFlight]).toEqual([0, 1]);
+  dispatcher.handleFinished(worker.link, busy, { count: 1, byteLength: 999 });
+  expect(busy.pauses).toEqual([true]);
+  dispatcher.handleFinished(worker.link, busy, { count: 1, byteLength: 1001 });
+  expect(busy.pauses).toEqual([true, false]);
+  expect(busy.eventBytesInFlight).toBe(0);
+});
+
+test('dispatcher: takes one message that is larger than the bytes in flight allowed', () => {
+  const dispatcher = create({ maxEventBytesInFlight: 10 });
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const client = new Client(1);
+  say(dispatcher, client, 'x'.repeat(1000));
+  expect([client.eventsInFlight, client.pauses]).toEqual([1, [true]]);
+  dispatcher.handleFinished(worker.link, client, { count: 1, byteLength: 1000 });
+  expect(client.pauses).toEqual([true, false]);
+});
+
+test('dispatcher: gives a worker past its bytes in flight nothing, and pauses senders', () => {
+  const limits = new LimitCounters();
+  const dispatcher = create({ maxEventBytesInFlightPerWorker: 2000 }, limits);
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const [one, two, three] = [new Client(1), new Client(2), new Client(3)];
+  const [four, five] = [new Client(4), new Client(5)];
+  for (const client of [one, two, three, four, five]) say(dispatcher, client, 'x'.repeat(1500));
+  expect(worker.take().filter((line) => line.includes('text'))).toHaveLength(2);
+  expect(worker.link.eventBytesInFlight).toBe(3000);
+  expect([one.pauses, two.pauses, three.pauses]).toEqual([[], [true], [true]]);
+  expect([limits.eventBytesInFlight, dispatcher.heldEvents]).toEqual([4, 3]);
+  // More than half is in flight.
+  dispatcher.handleFinished(worker.link, one, { count: 1, byteLength: 1500 });
+  expect(dispatcher.heldEvents).toBe(3);
+  dispatcher.handleFinished(worker.link, two, { count: 1, byteLength: 1500 });
+  expect(worker.take()).toEqual([
+    expect.stringContaining('3 text'),
+    expect.stringContaining('4 text'),
+  ]);
+  expect([two.pauses, four.pauses, five.pauses]).toEqual([[true, false], [true, false], [true]]);
+});
+
+test('dispatcher: keeps the order of a client whose worker is full, its end included', () => {
+  const dispatcher = create({ maxEventBytesInFlightPerWorker: 10 });
+  const [worker, next] = [new Worker(0), new Worker(1)];
+  worker.link.redelivers = true;
+  dispatcher.addWorker(worker.link);
+  const [one, two] = [new Client(1), new Client(2)];
+  say(dispatcher, one, 'x'.repeat(10));
+  for (const text of ['a', 'b']) say(dispatcher, two, text);
+  dispatcher.dispatchClosed(two, closure);
+  expect(worker.take().filter((line) => line.startsWith('2'))).toEqual(['2 attached']);
+  dispatcher.handleFinished(worker.link, one, { count: 1, byteLength: 10 });
+  expect(worker.take()).toEqual(['2 text a', '2 text b', '2 closed by client']);
+
+  say(dispatcher, one, 'x'.repeat(10));
+  const three = new Client(3);
+  say(dispatcher, three, 'held');
+  dispatcher.dispatchClosed(three, closure);
+  dispatcher.removeWorker(worker.link);
+  expect(dispatcher.heldEvents).toBe(3 + 1 + 2);
+  dispatcher.addWorker(next.link);
+  expect(next.take().at(-1)).toBe('3 attached');
+  dispatcher.handleFinished(next.link, one, { count: 1, byteLength: 10 });
+  expect(next.take()).toEqual([
+    ...['2 text a again', '2 text b again', '2 closed by client again'],
+    ...['3 text held', '3 closed by client'],
+  ]);
+});
+
+test('dispatcher: a worker cannot finish more bytes than it has', () => {
+  const dispatcher = create();
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const [client, other] = [new Client(1), new Client(2)];
+  for (const text of ['ab', 'c']) say(dispatcher, client, text);
+  say(dispatcher, other, 'x'.repeat(100));
+  const malformed = expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' });
+  const finish = (byteLength: number): void =>
+    dispatcher.handleFinished(worker.link, client, { count: 1, byteLength });
+  expect(() => finish(4)).toThrow(malformed);
+  finish(0);
+  // It has acknowledged too few bytes: the last event frees all bytes of the client.
+  finish(1);
+  expect([client.eventBytesInFlight, worker.link.eventBytesInFlight]).toEqual([0, 100]);
+});
+
+test('dispatcher: bytes in flight follow the events of a dead worker to the next one', () => {
+  const dispatcher = create({ maxEventBytesInFlight: 2000 });
+  const [first, second] = [new Worker(0), new Worker(1)];
+  first.link.redelivers = true;
+  dispatcher.addWorker(first.link);
+  const client = new Client(1);
+  for (let count = 0; count < 3; count += 1) say(dispatcher, client, 'x'.repeat(1000));
+  expect(client.pauses).toEqual([true]);
+  dispatcher.removeWorker(first.link);
+  expect([client.eventBytesInFlight, client.pauses]).toEqual([3000, [true]]);
+  dispatcher.addWorker(second.link);
+  expect([client.eventBytesInFlight, second.link.eventBytesInFlight]).toEqual([3000, 3000]);
+  dispatcher.handleFinished(second.link, client, { count: 2, byteLength: 2000 });
+  expect(client.pauses).toEqual([true, false]);
+});
+
+test('dispatcher: without redelivery a dead worker frees the bytes of its clients', () => {
+  const dispatcher = create({ maxEventBytesInFlight: 2000 });
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const client = new Client(1);
+  for (let count = 0; count < 2; count += 1) say(dispatcher, client, 'x'.repeat(1000));
+  dispatcher.removeWorker(worker.link);
+  expect([client.eventBytesInFlight, client.pauses]).toEqual([0, [true, false]]);
+});
+
+test('stops reading from those who send to a worker with too many events, until half are finished', () => {
+  const limits = new LimitCounters();
+  const dispatcher = create({ maxEventsInFlightPerWorker: 4 }, limits);
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const [one, two, three] = [new Client(1), new Client(2), new Client(3)];
+  for (const client of [one, two, one, two, three]) say(dispatcher, client, 'x');
+  expect([one.pauses, two.pauses, three.pauses]).toEqual([[], [true], [true]]);
+  expect(limits.eventsInFlight).toBe(2);
+  dispatcher.handleFinished(worker.link, one, { count: 1, byteLength: 0 });
+  expect([two.pauses, three.pauses]).toEqual([[true], [true]]);
+  dispatcher.handleFinished(worker.link, two, { count: 1, byteLength: 0 });
+  expect(two.pauses.concat(three.pauses)).toEqual([true, false, true, false]);
+  for (let count = 0; count < 3; count += 1) say(dispatcher, one, 'x');
+  dispatcher.removeWorker(worker.link);
+  expect(one.pauses).toEqual([true, false]);
+});
+
+test('tells nothing more of a client that is silenced, whatever it does and wherever it is', () => {
+  const dispatcher = create();
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const client = new Client(1);
+  dispatcher.dispatchConnected(client);
+  worker.take();
+  dispatcher.silence(client);
+  dispatcher.handleFinished(worker.link, client, { count: 1, byteLength: 0 });
+  dispatcher.dispatchClosed(client, closure);
+  expect(worker.take()).toEqual(['1 detached']);
+  dispatcher.removeWorker(worker.link);
+  const held = new Client(2);
+  say(dispatcher, held, 'x');
+  dispatcher.silence(held);
+  dispatcher.dispatchClosed(held, closure);
+  const next = new Worker(1);
+  dispatcher.addWorker(next.link);
+  expect(next.take()).toEqual([]);
+  expect(dispatcher.eventsInFlight).toBe(0);
+});
+
+test('stops reading from those whose events no longer fit while no worker is there', () => {
+  const dispatcher = create({ maxHeldBytes: 1000 });
+  const [small, large] = [new Client(1), new Client(2)];
+  say(dispatcher, small, 'x');
+  say(dispatcher, large, 'x'.repeat(1000));
+  expect([small.pauses, large.pauses]).toEqual([[], [true]]);
+  say(dispatcher, small, 'y');
+  expect(small.pauses).toEqual([true]);
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  expect([small.pauses, large.pauses]).toEqual([
+    [true, false],
+    [true, false],
+  ]);
+  expect(worker.take()).toHaveLength(5);
+});
+
+test('counts an empty event that is held too', () => {
+  const dispatcher = create({ maxHeldBytes: 1000, maxEventsInFlight: 1000 });
+  const client = new Client(1);
+  for (let i = 0; i < 100; i++) say(dispatcher, client, '');
+  expect(client.pauses).toEqual([true]);
+});
+
+test('stops reading from a client whose worker reads too slowly, and reads on when it has', async () => {
+  const dispatcher = create({ sendToWorkerBufferSize: 1024 });
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const [first, second] = [new Client(1), new Client(2)];
+  worker.socket.isFull = true;
+  say(dispatcher, first, 'x'.repeat(800));
+  say(dispatcher, second, 'x'.repeat(800));
+  expect([first.pauses, second.pauses]).toEqual([[], [true]]);
+  await worker.socket.accept();
+  expect([first.pauses, second.pauses]).toEqual([[], [true, false]]);
+});
+
+test('reads on from a client whose many bytes the kernel takes at once', async () => {
+  const dispatcher = create({ sendToWorkerBufferSize: 1024 });
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const client = new Client(1);
+  for (let i = 0; i < 10; i++) say(dispatcher, client, 'x'.repeat(800));
+  worker.link.connection.output.flush();
+  await worker.socket.accept();
+  expect(client.pauses.at(-1) ?? false).toBe(false);
+  expect(worker.take()).toHaveLength(11);
+});
+
+test('stays paused while one of several reasons holds', async () => {
+  const dispatcher = create({ sendToWorkerBufferSize: 1024, maxEventsInFlight: 2 });
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const client = new Client(1);
+  worker.socket.isFull = true;
+  say(dispatcher, client, 'x'.repeat(2000));
+  say(dispatcher, client, 'y');
+  await worker.socket.accept();
+  expect(client.pauses).toEqual([true]);
+  dispatcher.handleFinished(worker.link, client, { count: 2, byteLength: 0 });
+  expect(client.pauses).toEqual([true, false]);
+});
+
+test('moves the clients of a worker that is gone to another, without a second onConnect', () => {
+  const limits = new LimitCounters();
+  const dispatcher = create({ maxEventsInFlight: 2 }, limits);
+  const [first, second] = [new Worker(0), new Worker(1)];
+  dispatcher.addWorker(first.link);
+  const client = new Client(1);
+  dispatcher.dispatchConnected(client);
+  say(dispatcher, client, 'lost');
+  expect(client.pauses).toEqual([true]);
+  dispatcher.addWorker(second.link);
+  dispatcher.removeWorker(first.link);
+  expect(client.pauses).toEqual([true, false]);
+  expect(limits.lostEvents).toBe(2);
+  say(dispatcher, client, 'next');
+  expect(second.take()).toEqual(['1 attached', '1 text next']);
+  expect(dispatcher.eventsInFlight).toBe(1);
+  // What the dead worker's link still holds counts for nobody.
+  dispatcher.handleFinished(first.link, client, { count: 2, byteLength: 0 });
+  expect(client.eventsInFlight).toBe(1);
+});
+
+test('keeps the clients of the last worker that is gone, and holds their events', () => {
+  const limits = new LimitCounters();
+  const dispatcher = create({}, limits);
+  const [first, second] = [new Worker(0), new Worker(1)];
+  dispatcher.addWorker(first.link);
+  const client = new Client(1);
+  dispatcher.dispatchConnected(client);
+  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+  dispatcher.removeWorker(first.link);
+  say(dispatcher, client, 'held');
+  expect(dispatcher.eventsInFlight).toBe(1);
+  dispatcher.addWorker(second.link);
+  expect(second.take()).toEqual(['1 attached', '1 text held']);
+  expect(limits.lostEvents).toBe(0);
+});
+
+test('keeps what comes while the link of a worker is broken for that worker, in order', () => {
+  const { dispatcher, first, client } = withTwo();
+  say(dispatcher, client, 'before');
+  first.take();
+  dispatcher.suspendWorker(first.link);
+  say(dispatcher, client, 'one');
+  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+  say(dispatcher, client, 'two');
+  dispatcher.dispatchClosed(client, closure);
+  expect(first.take()).toEqual([]);
+  expect(dispatcher.eventsInFlight).toBe(3);
+  dispatcher.resumeWorker(first.link);
+  expect(first.take()).toEqual(['1 text one', '1 text two', '1 closed by client']);
+  expect([first.link.eventsInFlight, first.link.leaving.size]).toEqual([3, 0]);
+});
+
+test('gives what came while the link of a worker was broken to another when it does not come back', () => {
+  const limits = new LimitCounters();
+  const { dispatcher, first, second, client } = withTwo({}, limits);
+  dispatcher.suspendWorker(first.link);
+  say(dispatcher, client, 'one');
+  dispatcher.dispatchClosed(client, closure);
+  dispatcher.removeWorker(first.link);
+  expect(second.take()).toEqual(['1 attached', '1 text one', '1 closed by client']);
+  expect([limits.lostEvents, dispatcher.eventsInFlight]).toEqual([0, 2]);
+});
+
+test('moves a client whose worker drains and is away to another, and what it said with it', () => {
+  const { dispatcher, first, second, client } = withTwo();
+  say(dispatcher, client, 'before');
+  dispatcher.drainWorker(first.link);
+  dispatcher.suspendWorker(first.link);
+  say(dispatcher, client, 'one');
+  expect(second.take()).toEqual([]);
+  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+  dispatcher.resumeWorker(first.link);
+  expect(second.take()).toEqual(['1 attached', '1 text one']);
+});
+
+test('binds clients to a worker that is away only when all are', () => {
+  const { dispatcher, first, second } = withTwo();
+  dispatcher.suspendWorker(first.link);
+  for (let i = 10; i < 14; i++) say(dispatcher, new Client(i), 'x');
+  expect([first.link.clients.size, second.link.clients.size]).toEqual([1, 4]);
+  dispatcher.suspendWorker(second.link);
+  say(dispatcher, new Client(14), 'x');
+  dispatcher.resumeWorker(first.link);
+  for (let i = 20; i < 24; i++) say(dispatcher, new Client(i), 'x');
+  expect(first.link.clients.size + second.link.clients.size).toBe(10);
+  expect(first.link.clients.size).toBeGreaterThanOrEqual(5);
+});
+
+test('reads on from clients that waited for room on the link of a worker that is gone', () => {
+  const dispatcher = create({ sendToWorkerBufferSize: 1024 });
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const client = new Client(1);
+  worker.socket.isFull = true;
+  say(dispatcher, client, 'x'.repeat(2000));
+  dispatcher.removeWorker(worker.link);
+  expect(client.pauses).toEqual([true, false]);
+});
+
+test('takes a worker that says twice that it is ready for one', () => {
+  const dispatcher = create();
+  const [first, second] = [new Worker(0), new Worker(1)];
+  for (const { link } of [first, first, second]) dispatcher.addWorker(link);
+  for (let i = 0; i < 10; i++) say(dispatcher, new Client(i), 'x');
+  expect([first.link.clients.size, second.link.clients.size]).toEqual([5, 5]);
+  expect(dispatcher.eventsInFlight).toBe(10);
+});
+
+test('binds many waiting clients over several turns, and each at once that has an event', () => {
+  const endTurn = holdTurn();
+  const dispatcher = create({ maxHeldBytes: 10_000_000 });
+  const clients = Array.from({ length: 1000 }, (_, i) => new Client(i));
+  for (const client of clients) dispatcher.dispatchConnected(client);
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const boundAtOnce = worker.link.clients.size;
+  expect(boundAtOnce).toBeGreaterThan(0);
+  expect(boundAtOnce).toBeLessThan(500);
+  const last = clients[999] ?? new Client(0);
+  say(dispatcher, last, 'hurry');
+  expect(worker.take().slice(-3)).toEqual(['999 attached', '999 connected', '999 text hurry']);
+  for (let turn = 0; turn < 10; turn++) endTurn();
+  expect(worker.link.clients.size).toBe(1000);
+  expect(dispatcher.eventsInFlight).toBe(1001);
+});
+
+test('binds nobody any more when it is closed', () => {
+  const endTurn = holdTurn();
+  const dispatcher = create({ maxHeldBytes: 10_000_000 });
+  for (let i = 0; i < 1000; i++) dispatcher.dispatchConnected(new Client(i));
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const bound = worker.link.clients.size;
+  dispatcher.close();
+  endTurn();
+  expect(worker.link.clients.size).toBe(bound);
+});
+
+/** A worker whose unfinished events are given to others. */
+class SafeWorker extends Worker {
+  constructor(id: number) {
+    super(id);
+    this.link.redelivers = true;
+  }
+}
+
+test('gives what a worker had not finished to the next one, in order and before newer events', () => {
+  const limits = new LimitCounters();
+  const dispatcher = create({}, limits);
+  const [first, second] = [new SafeWorker(0), new SafeWorker(1)];
+  dispatcher.addWorker(first.link);
+  const client = new Client(1);
+  dispatcher.dispatchConnected(client);
+  for (const text of ['a', 'b', 'c']) say(dispatcher, client, text);
+  dispatcher.handleFinished(first.link, client, { count: 2, byteLength: 0 });
+  dispatcher.removeWorker(first.link);
+  say(dispatcher, client, 'd');
+  dispatcher.addWorker(second.link);
+  expect(second.take()).toEqual(['1 attached', '1 text b again', '1 text c again', '1 text d']);
+  expect(limits.lostEvents).toBe(0);
+  expect(client.eventsInFlight).toBe(3);
+  dispatcher.handleFinished(second.link, client, { count: 3, byteLength: 0 });
+  expect(dispatcher.eventsInFlight).toBe(0);
+  expect(client.unfinished).toBeUndefined();
+});
+
+test('gives the end of a client to the next worker too', () => {
+  const dispatcher = create();
+  const [first, second] = [new SafeWorker(0), new SafeWorker(1)];
+  dispatcher.addWorker(first.link);
+  const client = new Client(1);
+  dispatcher.dispatchConnected(client);
+  dispatcher.dispatchClosed(client, closure);
+  dispatcher.removeWorker(first.link);
+  dispatcher.addWorker(second.link);
+  expect(second.take()).toEqual(['1 attached', '1 connected again', '1 closed by client again']);
+  dispatcher.handleFinished(second.link, client, { count: 2, byteLength: 0 });
+  expect(second.link.leaving.size).toBe(0);
+  expect(dispatcher.eventsInFlight).toBe(0);
+});
+
+test('drops an event that three workers have died of, and goes on with the next', () => {
+  const limits = new LimitCounters();
+  const dispatcher = create({}, limits);
+  const client = new Client(1);
+  const workers = Array.from({ length: 4 }, (_, id) => new SafeWorker(id));
+  dispatcher.dispatchConnected(client);
+  for (const worker of workers.slice(0, 3)) {
+    dispatcher.addWorker(worker.link);
+    if (worker === workers[0]) {
+      dispatcher.handleFinished(worker.link, client, { count: 1, byteLength: 0 });
+      say(dispatcher, client, 'poison');
+    }
+    expect(worker.take().at(-1)).toMatch(/poison/);
+    dispatcher.removeWorker(worker.link);
+  }
+  say(dispatcher, client, 'next');
+  const last = workers[3] ?? new SafeWorker(3);
+  dispatcher.addWorker(last.link);
+  expect(last.take()).toEqual(['1 attached', '1 text next']);
+  expect(limits.lostEvents).toBe(1);
+});
+
+/** A clock that the test turns. */
+function useFakeClock(): void {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+}
+
+test('gives clients up whose events have waited too long without any worker', () => {
+  useFakeClock();
+  const limits = new LimitCounters();
+  const dispatcher = create({ maxHeldMs: 1000 }, limits);
+  const worker = new Worker(0);
+  dispatcher.addWorker(worker.link);
+  const [known, gone, idle, unknown] = [1, 2, 3, 4].map((id) => new Client(id)) as [
+    Client,
+    Client,
+    Client,
+    Client,
+  ];
+  for (const client of [known, gone, idle]) {
+    dispatcher.dispatchConnected(client);
+    dispatcher.handleFinished(worker.link, client, { count: 1, byteLength: 0 });
+  }
+  dispatcher.removeWorker(worker.link);
+  for (const client of [known, gone]) say(dispatcher, client, 'x');
+  gone.isClosing = true;
+  dispatcher.dispatchClosed(gone, closure);
+  dispatcher.dispatchConnected(unknown);
+  vi.advanceTimersByTime(900);
+  expect([known.isClosing, unknown.isClosing]).toEqual([false, false]);
+  vi.advanceTimersByTime(300);
+  expect([known.isClosing, unknown.isClosing, idle.isClosing]).toEqual([true, true, false]);
+  expect([limits.heldTime, limits.lostEvents]).toEqual([2, 3]);
+  for (const client of [known, unknown]) dispatcher.dispatchClosed(client, closure);
+  expect(dispatcher.eventsInFlight).toBe(2);
+  vi.advanceTimersByTime(10_000);
+  expect([limits.heldTime, limits.lostEvents]).toEqual([2, 3]);
+  expect(vi.getTimerCount()).toBe(0);
+  const next = new Worker(1);
+  dispatcher.addWorker(next.link);
+  expect(next.take().toSorted()).toEqual([
+    '1 attached',
+    '1 closed by client',
+    '2 attached',
+    '2 closed by client',
+    '3 attached',
+  ]);
+});
+
+test('gives nobody up while a worker is there, or whose events found one', () => {
+  useFakeClock();
+  const dispatcher = create({ maxHeldMs: 1000 });
+  const { dispatcher: other, first, client } = withTwo({ maxHeldMs: 1000 });
+  say(other, client, 'a');
+  other.drainWorker(first.link);
+  say(other, client, 'b');
+  const [early, late] = [new Client(2), new Client(3)];
+  say(dispatcher, early, 'x');
+  dispatcher.addWorker(new Worker(0).link);
+  vi.advanceTimersByTime(5000);
+  say(dispatcher, late, 'x');
+  expect([client.isClosing, early.isClosing, late.isClosing]).toEqual([false, false, false]);
+});

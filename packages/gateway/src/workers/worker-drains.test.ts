@@ -1,0 +1,194 @@
+import { expect, test } from 'vitest';
+import { LimitCounters } from '../clients/limit-counters.ts';
+import {
+  Client,
+  closure,
+  create,
+  holdTurn,
+  say,
+  Worker,
+  withTwo,
+} from './event-dispatcher.fixture.ts';
+
+test('moves idle clients of a worker that drains at once, and tells it that it is drained', () => {
+  const { dispatcher, first, second, client } = withTwo();
+  dispatcher.drainWorker(first.link);
+  dispatcher.drainWorker(first.link);
+  say(dispatcher, client, 'a');
+  expect(first.take()).toEqual(['1 detached', 'drained']);
+  expect(second.take()).toEqual(['1 attached', '1 text a']);
+  expect(first.link.clients.size).toBe(0);
+  dispatcher.addWorker(first.link);
+  dispatcher.dispatchConnected(new Client(2), first.link);
+  expect(first.take()).toEqual([]);
+});
+
+test('tells a worker that drains and has nothing that it is drained', () => {
+  const dispatcher = create();
+  const worker = new Worker(0);
+  dispatcher.drainWorker(worker.link);
+  expect(worker.take()).toEqual(['drained']);
+});
+
+test('moves a client of a worker that drains when its last event is finished, and its newer ones with it', () => {
+  const { dispatcher, first, second, client } = withTwo();
+  for (const text of ['a', 'b']) say(dispatcher, client, text);
+  dispatcher.drainWorker(first.link);
+  for (const text of ['c', 'd']) say(dispatcher, client, text);
+  expect([first.take(), second.take()]).toEqual([['1 text a', '1 text b'], []]);
+  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+  say(dispatcher, client, 'e');
+  expect([first.take(), second.take()]).toEqual([[], []]);
+  expect(dispatcher.eventsInFlight).toBe(4);
+  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+  expect(first.take()).toEqual(['1 detached', 'drained']);
+  expect(second.take()).toEqual(['1 attached', '1 text c', '1 text d', '1 text e']);
+  dispatcher.handleFinished(second.link, client, { count: 3, byteLength: 0 });
+  expect([dispatcher.eventsInFlight, client.eventsInFlight]).toEqual([0, 0]);
+});
+
+test('gives the end of a client to the next worker, when the one that drains has finished with it', () => {
+  const { dispatcher, first, second, client } = withTwo();
+  say(dispatcher, client, 'a');
+  dispatcher.drainWorker(first.link);
+  dispatcher.dispatchClosed(client, closure);
+  expect(first.take()).toEqual(['1 text a']);
+  const found = first.link.leaving.get(1);
+  dispatcher.handleFinished(first.link, found, { count: 1, byteLength: 0 });
+  expect(first.take()).toEqual(['1 detached', 'drained']);
+  expect(second.take()).toEqual(['1 attached', '1 closed by client']);
+  dispatcher.handleFinished(second.link, undefined, { count: 1, byteLength: 0 });
+  expect([second.link.clients.size, dispatcher.eventsInFlight]).toEqual([0, 0]);
+});
+
+test('waits for the end that a worker had before it drained', () => {
+  const { dispatcher, first, second, client } = withTwo();
+  dispatcher.dispatchClosed(client, closure);
+  dispatcher.drainWorker(first.link);
+  expect(first.take()).toEqual(['1 closed by client']);
+  dispatcher.handleFinished(first.link, undefined, { count: 1, byteLength: 0 });
+  expect(first.take()).toEqual(['drained']);
+  expect(second.take()).toEqual([]);
+});
+
+test('waits for the handshakes that a worker was asked about', async () => {
+  const { dispatcher, first } = withTwo();
+  const { requestId, answer } = first.link.handshakes.add(1000);
+  dispatcher.drainWorker(first.link);
+  expect(first.take()).toEqual(['1 detached']);
+  first.link.handshakes.resolve(requestId, 'yes');
+  expect(await answer).toBe('yes');
+  dispatcher.handleDecided(first.link);
+  expect(first.take()).toEqual(['drained']);
+});
+
+test('holds the events of clients whose worker drains while there is no other', () => {
+  const dispatcher = create();
+  const [first, second, client, idle] = [
+    new Worker(0),
+    new Worker(1),
+    new Client(1),
+    new Client(2),
+  ];
+  dispatcher.addWorker(first.link);
+  for (const one of [client, idle]) say(dispatcher, one, 'a');
+  dispatcher.handleFinished(first.link, idle, { count: 1, byteLength: 0 });
+  dispatcher.drainWorker(first.link);
+  for (const one of [client, idle]) say(dispatcher, one, 'b');
+  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+  expect(first.take().slice(-3)).toEqual(['2 detached', '1 detached', 'drained']);
+  expect([dispatcher.eventsInFlight, dispatcher.eventsUnderWay]).toEqual([2, 0]);
+  dispatcher.addWorker(second.link);
+  expect(second.take()).toEqual(['2 attached', '2 text b', '1 attached', '1 text b']);
+});
+
+test.each([false, true])(
+  'moves the clients of a worker that dies while it drains, redelivering: %j',
+  (redelivers) => {
+    const limits = new LimitCounters();
+    const { dispatcher, first, second, client } = withTwo({}, limits);
+    first.link.redelivers = redelivers;
+    const leaving = new Client(2);
+    for (const one of [client, leaving]) dispatcher.dispatchConnected(one, first.link);
+    dispatcher.drainWorker(first.link);
+    for (const one of [client, leaving]) say(dispatcher, one, 'held');
+    dispatcher.dispatchClosed(leaving, closure);
+    dispatcher.removeWorker(first.link);
+    const again = (connection: number): string[] =>
+      redelivers ? [`${connection} connected again`] : [];
+    expect(second.take()).toEqual([
+      '1 attached',
+      ...again(1),
+      '1 text held',
+      '2 attached',
+      ...again(2),
+      '2 text held',
+      '2 closed by client',
+    ]);
+    expect(limits.lostEvents).toBe(redelivers ? 0 : 2);
+    expect(dispatcher.eventsInFlight).toBe(redelivers ? 5 : 3);
+    expect(client.eventsInFlight).toBe(redelivers ? 2 : 1);
+  },
+);
+
+test('moves clients to a third worker when two drain one after the other, or the other one dies', () => {
+  const { dispatcher, first, second, client } = withTwo();
+  const third = new Worker(2);
+  say(dispatcher, client, 'a');
+  dispatcher.drainWorker(first.link);
+  say(dispatcher, client, 'b');
+  dispatcher.removeWorker(second.link);
+  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+  dispatcher.addWorker(third.link);
+  dispatcher.drainWorker(third.link);
+  say(dispatcher, client, 'c');
+  const last = new Worker(3);
+  dispatcher.addWorker(last.link);
+  dispatcher.handleFinished(third.link, client, { count: 1, byteLength: 0 });
+  expect(third.take()).toEqual(['1 attached', '1 text b', '1 detached', 'drained']);
+  expect(last.take()).toEqual(['1 attached', '1 text c']);
+});
+
+test('reads on from a client that waited for room on the link of a worker that drains', () => {
+  const { dispatcher, first, client } = withTwo({ sendToWorkerBufferSize: 1024 });
+  first.socket.isFull = true;
+  say(dispatcher, client, 'x'.repeat(2000));
+  dispatcher.drainWorker(first.link);
+  expect(client.pauses).toEqual([true]);
+  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+  expect(client.pauses).toEqual([true, false]);
+});
+
+test('counts the events that wait for a worker that drains among those in flight of a client', () => {
+  const { dispatcher, first, second, client } = withTwo({ maxEventsInFlight: 4 });
+  say(dispatcher, client, 'a');
+  dispatcher.drainWorker(first.link);
+  for (const text of ['b', 'c', 'd']) say(dispatcher, client, text);
+  expect(client.pauses).toEqual([true]);
+  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+  expect(client.pauses).toEqual([true]);
+  dispatcher.handleFinished(second.link, client, { count: 1, byteLength: 0 });
+  expect(client.pauses).toEqual([true, false]);
+});
+
+test('moves many idle clients over several turns, and each at once that has an event', () => {
+  const endTurn = holdTurn();
+  const dispatcher = create();
+  const [first, second] = [new Worker(0), new Worker(1)];
+  dispatcher.addWorker(first.link);
+  const clients = Array.from({ length: 1000 }, (_, i) => new Client(i));
+  for (const client of clients) {
+    dispatcher.dispatchConnected(client);
+    dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+  }
+  dispatcher.addWorker(second.link);
+  dispatcher.drainWorker(first.link);
+  expect(second.link.clients.size).toBeGreaterThan(0);
+  expect(second.link.clients.size).toBeLessThan(500);
+  say(dispatcher, clients[999] ?? new Client(0), 'hurry');
+  expect(second.take().slice(-2)).toEqual(['999 attached', '999 text hurry']);
+  expect(first.take()).not.toContain('drained');
+  for (let turn = 0; turn < 10; turn++) endTurn();
+  expect(second.link.clients.size).toBe(1000);
+  expect(first.take().at(-1)).toBe('drained');
+});

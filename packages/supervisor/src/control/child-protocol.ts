@@ -1,0 +1,248 @@
+import type { RoleStatus, StopOptions, WireError } from '@gatewayworker/core';
+import { Role } from '../process-declaration.ts';
+import { readBoolean, readField, readFields, readNumber, readString } from './json-value.ts';
+
+/** Orders of a master to a process, over the control socket of that process. */
+export const ChildCommand = {
+  /** Answers a `ChildIdentity`. */
+  identify: 'identify',
+  /** Makes the sender the master of the process. Each part is a `ChildEvent`; the reply comes when the process ends. */
+  attach: 'attach',
+  /** The master is about to end on purpose: the process keeps running without a master. */
+  detach: 'detach',
+  /** Answers a `ChildReport`. */
+  report: 'report',
+  /** Answers at once; the socket closes when the process has ended. */
+  stop: 'stop',
+  /** Has a list of clients for each part. */
+  connections: 'connections',
+  /** Opens the log file again, which was moved away. */
+  reopenLog: 'reopenLog',
+  /** Ends the inspector that the master has started in the process. */
+  closeInspector: 'closeInspector',
+  /**
+   * Starts another process of the same declaration, which shares the listening sockets. Has `{ pid }` and, once
+   * its control socket is open, `{ isListening }` for parts; answers `{ code, signal }` at its end. A process that
+   * gets a successor hands its work over to that one, and ends.
+   */
+  spawn: 'spawn',
+} as const;
+export type ChildCommand = (typeof ChildCommand)[keyof typeof ChildCommand];
+
+/** Changes when a master and a process of different versions cannot talk; `identify` and SIGTERM stay as they are. */
+export const CHILD_PROTOCOL = 1;
+
+/** Whether a process keeps running when its master has died. */
+export const OnMasterExit = { keep: 'keep', stop: 'stop' } as const;
+export type OnMasterExit = (typeof OnMasterExit)[keyof typeof OnMasterExit];
+
+/** How a process is started. */
+export interface LaunchOrder {
+  /** Absolute path of Node.js. */
+  readonly execPath: string;
+  /** Options of Node.js. */
+  readonly execArgv: readonly string[];
+  /** Absolute path of the start file. */
+  readonly startFile: string;
+  /** Behind the start file. */
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** A command with what it needs. */
+export type ChildOrder =
+  | {
+      readonly command: Exclude<ChildCommand, 'attach' | 'stop' | 'spawn'>;
+    }
+  | {
+      readonly command: typeof ChildCommand.attach;
+      readonly masterPid: number;
+      readonly onMasterExit: OnMasterExit;
+    }
+  | ({ readonly command: typeof ChildCommand.stop } & StopOptions)
+  | {
+      readonly command: typeof ChildCommand.spawn;
+      readonly launch: LaunchOrder;
+      /** Deadline of the master, in milliseconds since 1970. */
+      readonly expiresAt: number;
+      /** Whether it is to take over from the process that starts it. */
+      readonly isSuccessor: boolean;
+    };
+
+/** Which process it is. */
+export interface ChildIdentity {
+  /** See `CHILD_PROTOCOL`. */
+  readonly protocol: number;
+  /** Version of the package. */
+  readonly version: string;
+  readonly role: Role;
+  readonly name: string;
+  readonly id: number;
+  readonly pid: number;
+  /** See `hashDeclaration`. */
+  readonly declarationHash: string;
+  /** Time since it was made, in milliseconds. */
+  readonly livedMs: number;
+  readonly state: 'starting' | 'ready' | 'stopping';
+}
+
+/** What a child reports about itself when it is asked. */
+export interface ChildReport extends RoleStatus {
+  /** Resident memory in bytes. */
+  readonly memory: number;
+  /** Messages received and queries answered per second, over the last full second. */
+  readonly qps: number;
+  /** 99th percentile of how late the event loop came round in the last 5 to 10 seconds, in milliseconds. */
+  readonly eventLoopLagMs: number;
+  /** Lines of the log and of printed output that were dropped because they could not be written. */
+  readonly droppedLines: number;
+}
+
+/** Why a child ends. */
+export interface ChildFailure {
+  readonly error: WireError;
+  /** Where it happened; absent for an error of the framework, whose message is enough. */
+  readonly stack?: string;
+}
+
+/** What a process reports to its master by itself. */
+export type ChildEvent =
+  /** The sender of `attach` is its master from now on. */
+  | { readonly event: 'attached' }
+  /** It does its work. */
+  | { readonly event: 'ready'; readonly report: ChildReport }
+  /** It received SIGTERM; the master decides when it stops. */
+  | { readonly event: 'terminated' }
+  | { readonly event: 'failed'; readonly failure: ChildFailure };
+
+/** Reads an order; `undefined` when it is not one. */
+export function parseChildOrder(value: unknown): ChildOrder | undefined {
+  const name = readString(value, 'command');
+  const command = Object.values(ChildCommand).find((known) => known === name);
+  switch (command) {
+    case undefined:
+      return undefined;
+    case ChildCommand.attach: {
+      const masterPid = readNumber(value, 'masterPid');
+      const onMasterExit = parseOnMasterExit(readField(value, 'onMasterExit'));
+      if (masterPid === undefined || onMasterExit === undefined) return undefined;
+      return { command, masterPid, onMasterExit };
+    }
+    case ChildCommand.stop: {
+      const stop = readFields(value, {
+        isGraceful: 'boolean',
+        timeoutMs: 'number',
+        drainMs: 'number',
+      });
+      return stop && { command, ...stop };
+    }
+    case ChildCommand.spawn: {
+      const launch = parseLaunch(readField(value, 'launch'));
+      const expiresAt = readNumber(value, 'expiresAt');
+      const isSuccessor = readBoolean(value, 'isSuccessor') ?? false;
+      if (launch === undefined || expiresAt === undefined) return undefined;
+      return { command, launch, expiresAt, isSuccessor };
+    }
+    default:
+      return { command };
+  }
+}
+
+/** Reads a value of `onMasterExit`; `undefined` when it is none. */
+export function parseOnMasterExit(value: unknown): OnMasterExit | undefined {
+  return Object.values(OnMasterExit).find((known) => known === value);
+}
+
+/** Reads an answer to `identify`; `undefined` when it is not one. */
+export function parseIdentity(value: unknown): ChildIdentity | undefined {
+  const fields = readFields(value, {
+    protocol: 'number',
+    version: 'string',
+    name: 'string',
+    id: 'number',
+    pid: 'number',
+    declarationHash: 'string',
+    livedMs: 'number',
+  });
+  const role = Object.values(Role).find((known) => known === readString(value, 'role'));
+  const states = ['starting', 'ready', 'stopping'] as const;
+  const state = states.find((known) => known === readString(value, 'state'));
+  if (fields === undefined || role === undefined || state === undefined) return undefined;
+  return { ...fields, role, state };
+}
+
+/** Reads an event; `undefined` when it is not one. */
+export function parseChildEvent(value: unknown): ChildEvent | undefined {
+  const event = readString(value, 'event');
+  if (event === 'attached' || event === 'terminated') return { event };
+  if (event === 'failed') {
+    const failure = parseFailure(readField(value, 'failure'));
+    return failure && { event, failure };
+  }
+  if (event !== 'ready') return undefined;
+  const report = parseReport(readField(value, 'report'));
+  return report && { event, report };
+}
+
+function parseLaunch(value: unknown): LaunchOrder | undefined {
+  const paths = readFields(value, { execPath: 'string', startFile: 'string', cwd: 'string' });
+  const execArgv = readField(value, 'execArgv');
+  const args = readField(value, 'args');
+  const env = readField(value, 'env');
+  if (paths === undefined || !Array.isArray(execArgv) || !Array.isArray(args)) return undefined;
+  if (typeof env !== 'object' || env === null) return undefined;
+  const variables = Object.entries(env).map(([key, text]) => [key, String(text)] as const);
+  return {
+    ...{ ...paths, execArgv: execArgv.map(String), args: args.map(String) },
+    env: Object.fromEntries(variables),
+  };
+}
+
+/** Reads why a process ended; `undefined` when the reason is missing. */
+function parseFailure(value: unknown): ChildFailure | undefined {
+  const error = readFields(readField(value, 'error'), { code: 'string', message: 'string' });
+  const stack = readString(value, 'stack');
+  return error && { error, ...(stack === undefined ? {} : { stack }) };
+}
+
+/** Reads a report; `undefined` when it is not one. */
+export function parseReport(value: unknown): ChildReport | undefined {
+  const fields = readFields(value, {
+    listen: 'string',
+    ready: 'boolean',
+    connections: 'number',
+    inFlight: 'number',
+    sent: 'number',
+    received: 'number',
+    failedSends: 'number',
+    requests: 'number',
+    memory: 'number',
+    qps: 'number',
+    eventLoopLagMs: 'number',
+  });
+  const limits = parseCounts(readField(value, 'limits'));
+  const tables = parseCounts(readField(value, 'tables'));
+  // Absent in what a child of an older version sends.
+  const droppedLines = readNumber(value, 'droppedLines') ?? 0;
+  return fields && { ...fields, ...parseRemarks(value), droppedLines, limits, tables };
+}
+
+function parseRemarks(value: unknown): Pick<ChildReport, 'notReadyReasons' | 'notices'> {
+  const [notReadyReasons, notices] = ['notReadyReasons', 'notices'].map((key) =>
+    readField(value, key),
+  );
+  return { notReadyReasons: parseTexts(notReadyReasons), notices: parseTexts(notices) };
+}
+
+function parseTexts(texts: unknown): string[] {
+  return Array.isArray(texts) ? texts.filter((text) => typeof text === 'string') : [];
+}
+
+function parseCounts(value: unknown): Record<string, number> {
+  const entries: [string, unknown][] =
+    typeof value === 'object' && value !== null ? Object.entries(value) : [];
+  return Object.fromEntries(
+    entries.flatMap(([name, count]) => (typeof count === 'number' ? [[name, count]] : [])),
+  );
+}

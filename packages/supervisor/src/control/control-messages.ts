@@ -1,0 +1,121 @@
+import type { WireError } from '@gatewayworker/core';
+import { ReloadKind } from '../master/reload.ts';
+import {
+  parseJson,
+  readBoolean,
+  readField,
+  readFields,
+  readNumber,
+  readString,
+} from './json-value.ts';
+
+/** What the command line asks of a running master; one JSON line each, over the control socket. */
+export const ControlCommand = {
+  /** Answers `{ pid }`. */
+  ping: 'ping',
+  /** Answers a `StatusReport`. */
+  status: 'status',
+  /** Answers a `HealthReport`. */
+  health: 'health',
+  /** Answers `{ pid, timeoutMs }` at once; the socket closes when everything has stopped. */
+  stop: 'stop',
+  /** Has a `ReloadStep` for each part; answers when all is replaced. */
+  reload: 'reload',
+  /** Has a `ConnectionPart` for each part; answers `{ missing }`, the gateways that have not told all. */
+  connections: 'connections',
+  /** Has a `DrainStep` for each part; answers when all are gone. */
+  drain: 'drain',
+  /** Has an `UndrainStep` for each part; answers when all are ready. */
+  undrain: 'undrain',
+  /** Answers `{ pid, isDaemon }`; the master ends, and its processes keep running. */
+  leave: 'leave',
+} as const;
+export type ControlCommand = (typeof ControlCommand)[keyof typeof ControlCommand];
+
+/** A command with what it needs. */
+export type ControlOrder =
+  | {
+      readonly command: Exclude<ControlCommand, 'stop' | 'reload' | 'drain' | 'undrain'>;
+    }
+  | { readonly command: typeof ControlCommand.reload; readonly kind: ReloadKind }
+  | { readonly command: typeof ControlCommand.stop; readonly isGraceful: boolean }
+  | {
+      readonly command: typeof ControlCommand.drain;
+      /** Name of a declaration, or `name#id`; absent for every gateway. */
+      readonly gateway?: string;
+      /** Time over which clients are closed. */
+      readonly drainMs: number;
+    }
+  | {
+      readonly command: typeof ControlCommand.undrain;
+      /** Name of a declaration, or `name#id`; absent for every gateway. */
+      readonly gateway?: string;
+    };
+
+/** A line to the process that owns the control socket. */
+export interface ControlRequest {
+  /** Chosen by the asker; the answer carries it too. */
+  readonly request: number;
+  /** An order; each process parses its own kind of orders. */
+  readonly order: unknown;
+}
+
+/** A line back: any number of parts and signs of life, then a result or an error. */
+export type ControlResponse =
+  | { readonly request: number; readonly result: unknown }
+  | { readonly request: number; readonly part: unknown }
+  | { readonly request: number; readonly isPending: true }
+  | { readonly request: number; readonly error: WireError };
+
+/** A day; a timer of Node.js takes no more than 24. */
+const MAX_DRAIN_MS = 86_400_000;
+
+/** Reads a request; `undefined` when the line is not one. */
+export function parseControlRequest(line: string): ControlRequest | undefined {
+  const value = parseJson(line);
+  const request = readNumber(value, 'request');
+  const order = readField(value, 'order');
+  return request === undefined || order === undefined ? undefined : { request, order };
+}
+
+/** Reads an order to a master; `undefined` when it is not one. */
+export function parseControlOrder(value: unknown): ControlOrder | undefined {
+  const name = readString(value, 'command');
+  const command = Object.values(ControlCommand).find((known) => known === name);
+  switch (command) {
+    case undefined:
+      return undefined;
+    case ControlCommand.stop:
+      return { command, isGraceful: readBoolean(value, 'isGraceful') ?? false };
+    case ControlCommand.reload: {
+      const kind = Object.values(ReloadKind).find((known) => known === readString(value, 'kind'));
+      return { command, kind: kind ?? ReloadKind.workers };
+    }
+    case ControlCommand.drain: {
+      const drainMs = readNumber(value, 'drainMs');
+      const gateway = readString(value, 'gateway');
+      if (drainMs === undefined || drainMs < 0 || drainMs > MAX_DRAIN_MS) return undefined;
+      return { command, drainMs, ...(gateway === undefined ? {} : { gateway }) };
+    }
+    case ControlCommand.undrain: {
+      const gateway = readString(value, 'gateway');
+      return { command, ...(gateway === undefined ? {} : { gateway }) };
+    }
+    default:
+      return { command };
+  }
+}
+
+/** Reads a response; `undefined` when the line is not one. */
+export function parseControlResponse(line: string): ControlResponse | undefined {
+  const value = parseJson(line);
+  const request = readNumber(value, 'request');
+  if (request === undefined) return undefined;
+  if (readBoolean(value, 'isPending') === true) return { request, isPending: true };
+  const part = readField(value, 'part');
+  if (part !== undefined) return { request, part };
+  const failure = readField(value, 'error');
+  if (failure === undefined) return { request, result: readField(value, 'result') };
+  const error = readFields(failure, { code: 'string', message: 'string' });
+  return error && { request, error };
+}

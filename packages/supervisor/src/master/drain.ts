@@ -1,0 +1,80 @@
+import { type ConnectionStatus, GatewayWorkerError, type StopOptions } from '@gatewayworker/core';
+import { readFields } from '../control/json-value.ts';
+
+/** Gets some clients of a gateway process; resolves with false to read no more. */
+export type OnConnections = (part: {
+  readonly pid: number;
+  readonly connections: readonly ConnectionStatus[];
+}) => Promise<boolean>;
+
+/** A gateway process of this master. */
+export interface GatewayProcess {
+  /** Of its declaration. */
+  readonly name: string;
+  readonly id: number;
+  /** Such as `chat-gateway #0`. */
+  readonly label: string;
+  /** Asks for its clients, some at a time. See `RunningChild.connections`. */
+  connections(timeoutMs: number, onPage: OnConnections): Promise<void>;
+  /** Ends it for good; answers whether it had to be killed. */
+  drain(options: StopOptions): Promise<boolean>;
+  /**
+   * Starts it again after a drain; answers whether it had drained.
+   *
+   * @throws {GW_ERR_PHASE} while it drains
+   * @throws {GW_ERR_PROCESS_FAILED} when it fails to start, and stays down
+   */
+  undrain(): Promise<boolean>;
+}
+
+/** A gateway process that has drained. */
+export interface DrainStep {
+  /** Such as `chat-gateway #0`. */
+  readonly process: string;
+  /** Whether it had not finished at the deadline. */
+  readonly wasKilled: boolean;
+}
+
+/** A gateway process that was asked to accept clients again. */
+export interface UndrainStep {
+  /** Such as `chat-gateway #0`. */
+  readonly process: string;
+  /** False for one that had not drained: it is left as it is. */
+  readonly wasDrained: boolean;
+}
+
+/**
+ * Finds the gateway processes that a name stands for.
+ *
+ * @param name - of a declaration, or `name#id`; all of them when it is absent
+ * @throws {GW_ERR_PROCESS_FAILED} when there is none, naming those that there are
+ */
+export function findGateways(
+  gateways: readonly GatewayProcess[],
+  name: string | undefined,
+): readonly GatewayProcess[] {
+  const found = gateways.filter(
+    (gateway) => name === undefined || name === gateway.name || name === addressOf(gateway),
+  );
+  if (found.length > 0) return found;
+  if (name === undefined) {
+    throw new GatewayWorkerError('GW_ERR_PROCESS_FAILED', 'this start file declares no gateway');
+  }
+  const known = [...new Set(gateways.map(addressOf))].join(', ');
+  const message = `there is no gateway "${name}"; known: ${known === '' ? 'none' : known}`;
+  throw new GatewayWorkerError('GW_ERR_PROCESS_FAILED', message);
+}
+
+function addressOf({ name, id }: GatewayProcess): string {
+  return `${name}#${id}`;
+}
+
+/** Reads a step that came from a master; `undefined` when it is not one. */
+export function parseDrainStep(value: unknown): DrainStep | undefined {
+  return readFields(value, { process: 'string', wasKilled: 'boolean' });
+}
+
+/** Reads a step that came from a master; `undefined` when it is not one. */
+export function parseUndrainStep(value: unknown): UndrainStep | undefined {
+  return readFields(value, { process: 'string', wasDrained: 'boolean' });
+}

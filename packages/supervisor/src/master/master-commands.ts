@@ -1,0 +1,162 @@
+import { basename } from 'node:path';
+import type { Logger } from '@gatewayworker/core';
+import { ProcessSampler } from '../child/process-sampler.ts';
+import { ControlCommand, type ControlOrder } from '../control/control-messages.ts';
+import type { SendPart } from '../control/control-server.ts';
+import type { ResolvedRunOptions } from '../options.ts';
+import { stopOrder } from '../process-declaration.ts';
+import type { ClusterHealth } from '../report/cluster-health.ts';
+import type { ConnectionPart } from '../report/connection-report.ts';
+import { ProcessState, type ProcessStatus, type StatusReport } from '../report/status-report.ts';
+import { type DrainStep, findGateways, type UndrainStep } from './drain.ts';
+import type { ReloadKind, ReloadStep } from './reload.ts';
+import type { Supervisor } from './supervisor.ts';
+
+/** What commands act on. */
+export interface CommandedMaster {
+  readonly supervisor: Supervisor;
+  readonly health: ClusterHealth;
+  readonly logger: Logger;
+  /** Whether everything is being stopped. */
+  readonly isStopping: () => boolean;
+  /** Lines that the master has dropped. */
+  readonly droppedLines: () => number;
+  stop(reason: string, isGraceful: boolean): Promise<void>;
+  reload(reason: string, onStep: (step: ReloadStep) => void, kind: ReloadKind): Promise<void>;
+  /** Whether `start -d` has made it. */
+  readonly isDaemon: boolean;
+  /** Ends the master without its processes once the answer has been sent. */
+  leave(): Promise<void>;
+}
+
+/** Time that a gateway has for each part of its list of clients. */
+const CONNECTIONS_TIMEOUT_MS = 1_000;
+
+/** Carries out what the command line asks of a master. */
+export class MasterCommands {
+  readonly #options: ResolvedRunOptions;
+  readonly #master: CommandedMaster;
+  readonly #sampler = new ProcessSampler(() => 0);
+
+  constructor(options: ResolvedRunOptions, master: CommandedMaster) {
+    this.#options = options;
+    this.#master = master;
+  }
+
+  /** See `ControlCommand` for what each command answers. */
+  async carryOut(order: ControlOrder, sendPart: SendPart): Promise<unknown> {
+    switch (order.command) {
+      case ControlCommand.ping:
+        return { pid: process.pid };
+      case ControlCommand.status:
+        return await this.#status();
+      case ControlCommand.health:
+        return await this.#master.health.report();
+      case ControlCommand.stop: {
+        void this.#master.stop('the stop command', order.isGraceful);
+        // Each kind of process has its time, and a little more until it is killed.
+        const timeoutMs = (this.#options.stopTimeoutMs + 2_000) * stopOrder.length;
+        return { pid: process.pid, timeoutMs };
+      }
+      case ControlCommand.reload:
+        await this.#reload(order.kind, sendPart);
+        return { pid: process.pid };
+      case ControlCommand.connections:
+        return { missing: await this.#listConnections(sendPart) };
+      case ControlCommand.drain:
+        await this.#drain(order.gateway, order.drainMs, sendPart);
+        return { pid: process.pid };
+      case ControlCommand.undrain:
+        await this.#undrain(order.gateway, sendPart);
+        return { pid: process.pid };
+      case ControlCommand.leave:
+        await this.#master.leave();
+        return { pid: process.pid, isDaemon: this.#master.isDaemon };
+      default:
+        return order satisfies never;
+    }
+  }
+
+  /** Passes on what every gateway tells of its clients; answers the gateways that did not tell all in time. */
+  async #listConnections(sendPart: SendPart): Promise<string[]> {
+    const lists = this.#master.supervisor.gateways.map(async (handle) => {
+      const gateway = `${handle.name}#${handle.id}`;
+      try {
+        await handle.connections(CONNECTIONS_TIMEOUT_MS, ({ pid, connections }) => {
+          const part: ConnectionPart = { pid, gateway, connections };
+          return sendPart(part);
+        });
+        return [];
+      } catch (error) {
+        this.#master.logger.warn(error, `${gateway} has not told all its clients`);
+        return [gateway];
+      }
+    });
+    return (await Promise.all(lists)).flat();
+  }
+
+  async #reload(kind: ReloadKind, sendPart: SendPart): Promise<void> {
+    await this.#master.reload('the reload command', (step) => void sendPart(step), kind);
+  }
+
+  async #drain(gateway: string | undefined, drainMs: number, sendPart: SendPart): Promise<void> {
+    this.#master.supervisor.assertRunning('drain');
+    const handles = findGateways(this.#master.supervisor.gateways, gateway);
+    const options = { isGraceful: true, timeoutMs: this.#options.stopTimeoutMs, drainMs };
+    const drains = handles.map(async (handle) => {
+      this.#master.logger.info({ process: handle.label, drainMs }, 'draining');
+      const step: DrainStep = {
+        process: handle.label,
+        wasKilled: await handle.drain(options),
+      };
+      await sendPart(step);
+    });
+    await Promise.all(drains);
+  }
+
+  async #undrain(gateway: string | undefined, sendPart: SendPart): Promise<void> {
+    this.#master.supervisor.assertRunning('undrain');
+    const handles = findGateways(this.#master.supervisor.gateways, gateway);
+    const undrains = handles.map(async (handle) => {
+      const wasDrained = await handle.undrain();
+      if (wasDrained) this.#master.logger.info({ process: handle.label }, 'undrained');
+      const step: UndrainStep = { process: handle.label, wasDrained };
+      await sendPart(step);
+    });
+    // The others start all the same when one of them fails.
+    await Promise.allSettled(undrains);
+    await Promise.all(undrains);
+  }
+
+  async #status(): Promise<StatusReport> {
+    return { processes: [this.#describeItself(), ...(await this.#master.supervisor.status())] };
+  }
+
+  #describeItself(): ProcessStatus {
+    const isStopping = this.#master.isStopping();
+    return {
+      pid: process.pid,
+      role: 'master',
+      name: basename(this.#options.startFile),
+      id: 0,
+      state: isStopping ? ProcessState.stopping : ProcessState.ready,
+      reasons: isStopping ? ['everything is being stopped'] : [],
+      listen: '',
+      connections: 0,
+      inFlight: 0,
+      sent: 0,
+      received: 0,
+      failedSends: 0,
+      requests: 0,
+      limits: {},
+      tables: {},
+      ...this.#sampler.sample(),
+      droppedLines: this.#master.droppedLines(),
+      uptimeSeconds: process.uptime(),
+      restarts: 0,
+      lastExit: null,
+      exits: {},
+      stack: null,
+    };
+  }
+}

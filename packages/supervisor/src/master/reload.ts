@@ -1,0 +1,98 @@
+import { GatewayWorkerError } from '@gatewayworker/core';
+import { readNumber, readString } from '../control/json-value.ts';
+import type { ChildHandle } from '../processes/child-handle.ts';
+import { HANDOVER_MS } from '../processes/child-stop.ts';
+
+/** A step of a reload, for the command that waits for it. */
+export type ReloadStep =
+  | {
+      readonly step: 'replaced';
+      /** Such as `chat-worker #0`. */
+      readonly process: string;
+      /** Null when the process was down. */
+      readonly oldPid: number | null;
+      readonly newPid: number;
+      readonly afterMs: number;
+    }
+  /** The process is drained, and stays so. */
+  | { readonly step: 'skipped'; readonly process: string }
+  /** The predecessor had not finished at the deadline. */
+  | { readonly step: 'killed'; readonly process: string; readonly oldPid: number };
+
+/** What a reload replaces. */
+export const ReloadKind = {
+  /** Business workers and other workers, whose predecessors finish what they have. */
+  workers: 'workers',
+  /** Gateways, which hand their clients over. */
+  gateways: 'gateways',
+} as const;
+export type ReloadKind = (typeof ReloadKind)[keyof typeof ReloadKind];
+
+/** Times of a reload. */
+export interface ReloadTimes {
+  readonly readyTimeoutMs: number;
+  readonly stopTimeoutMs: number;
+}
+
+/**
+ * Replaces processes one after another, each by one that is ready before it leaves. Drained ones are skipped.
+ *
+ * The first that fails ends the reload: with code that does not run, nothing is replaced.
+ *
+ * @throws {GW_ERR_PROCESS_FAILED} when a successor does not become ready, in which case its predecessor keeps
+ * running, or ends before its predecessor has left
+ */
+export async function reloadProcesses(
+  handles: readonly ChildHandle[],
+  kind: ReloadKind,
+  { readyTimeoutMs, stopTimeoutMs }: ReloadTimes,
+  onStep: (step: ReloadStep) => void,
+): Promise<void> {
+  const isHandover = kind === ReloadKind.gateways;
+  const drainMs = isHandover ? HANDOVER_MS : 0;
+  const stop = { isGraceful: true, timeoutMs: stopTimeoutMs, drainMs };
+  for (const handle of handles) {
+    const process = handle.label;
+    if (handle.isDown) {
+      onStep({ step: 'skipped', process });
+      continue;
+    }
+    const replacement = await handle.replace({ readyTimeoutMs, stop, isHandover });
+    const { oldPid, newPid, afterMs, left } = replacement;
+    onStep({ step: 'replaced', process, oldPid, newPid, afterMs });
+    if ((await left) && oldPid !== null) onStep({ step: 'killed', process, oldPid });
+    if (isHandover && !handle.current.some(({ pid }) => pid === newPid)) {
+      const text = `${process}: the new process ${newPid} ended while clients moved to it, and they lost their connections`;
+      throw new GatewayWorkerError('GW_ERR_PROCESS_FAILED', text);
+    }
+  }
+}
+
+/** Reads a step that came from a master; `undefined` when it is not one. */
+export function parseReloadStep(value: unknown): ReloadStep | undefined {
+  const step = readString(value, 'step');
+  const process = readString(value, 'process');
+  const oldPid = readNumber(value, 'oldPid') ?? null;
+  const newPid = readNumber(value, 'newPid');
+  const afterMs = readNumber(value, 'afterMs');
+  if (process === undefined) return undefined;
+  if (step === 'skipped') return { step, process };
+  if (step === 'killed') return oldPid === null ? undefined : { step, process, oldPid };
+  if (step !== 'replaced' || newPid === undefined || afterMs === undefined) return undefined;
+  return { step, process, oldPid, newPid, afterMs };
+}
+
+/** Writes a step in one line, without its end. @param width - of the longest process name */
+export function formatReloadStep(step: ReloadStep, width = 0): string {
+  const name = `${step.process}:`.padEnd(width + 1);
+  if (step.step === 'skipped') return `${name} drained, not replaced`;
+  if (step.step === 'killed') {
+    return `${name} ${step.oldPid} was killed: it did not finish in time`;
+  }
+  return `${name} ${step.oldPid ?? 'down'} -> ${step.newPid}, ready after ${step.afterMs} ms`;
+}
+
+/** The error of a reload while another one is under way. */
+export function alreadyReloading(): GatewayWorkerError {
+  return new GatewayWorkerError('GW_ERR_PHASE', 'cannot reload: another reload is under way');
+}

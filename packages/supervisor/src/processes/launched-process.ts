@@ -1,0 +1,120 @@
+import { fork, type StdioOptions } from 'node:child_process';
+import {
+  type DescriptorReserve,
+  type Guard,
+  type SuccessorChannel,
+  toWire,
+} from '@gatewayworker/core';
+import type { ListeningSockets } from '../child/listening-sockets.ts';
+import { successorChannel, successorStdio } from '../child/succession-channels.ts';
+import type { ChildFailure, LaunchOrder } from '../control/child-protocol.ts';
+import { readString } from '../control/json-value.ts';
+import { ChildOutput } from './child-output.ts';
+
+/** How a process ended; neither code nor signal is known of one that another master started. */
+export interface ChildExit {
+  /** Exit code; null when a signal ended it. */
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** True when only its parent knows, which is another process or gone. */
+  readonly isUnknown?: boolean;
+  /** The last of what it printed on its error output; absent when that was nothing, or is not known. */
+  readonly output?: string;
+  /** Why the system could not make it. */
+  readonly failure?: ChildFailure;
+}
+
+/** What the parent of a process needs. */
+export interface LaunchContext {
+  readonly stdio: StdioOptions;
+  /** Whether it takes over from this process. @default false */
+  readonly isSuccessor?: boolean;
+  readonly sockets: ListeningSockets;
+  /** Keeps the parent running when something of the process throws. */
+  readonly guard: Guard;
+  /** Descriptors for it when no other ones are left. */
+  readonly descriptors: DescriptorReserve;
+  /** See `ListeningSockets.serve`. */
+  readonly scope: string;
+  /** Gets what the process prints into pipes. */
+  readonly print: (text: string) => void;
+}
+
+/** A process, from the side of its parent. */
+export interface LaunchedProcess {
+  /** `undefined` when the system could not make it. */
+  readonly pid: number | undefined;
+  /** Resolves with true once its control socket is open, or with false when it ended before. */
+  readonly listening: Promise<boolean>;
+  /** Resolves once it is gone and what it printed has been read. */
+  readonly exited: Promise<ChildExit>;
+  readonly output: ChildOutput;
+  /** The way to it, if it is the successor of this process. */
+  readonly channel: SuccessorChannel | undefined;
+  /** See `ListeningSockets.release`. */
+  releaseSockets(): void;
+  kill(): void;
+}
+
+/** The message of a child once its control socket is open; it comes over the channel of `fork`. */
+export const listeningMessage = 'gatewayworker:listening';
+
+// A descriptor that a native module leaked into some grandchild keeps the error output open.
+const OUTPUT_GRACE_MS = 500;
+
+/** Starts a process; `exited` has its failures. */
+export function launchProcess(order: LaunchOrder, context: LaunchContext): LaunchedProcess {
+  const { execPath, execArgv, startFile, args, cwd, env } = order;
+  const { sockets, descriptors, guard, scope, print, isSuccessor = false } = context;
+  const stdio = isSuccessor ? successorStdio(context.stdio) : context.stdio;
+  descriptors.makeRoom();
+  const child = fork(startFile, args, { execPath, execArgv: [...execArgv], cwd, env, stdio });
+  sockets.serve(child, scope);
+  const kill = () => {
+    child.kill('SIGKILL');
+  };
+  child.stdout?.setEncoding('utf8').on(
+    'data',
+    guard.wrap('child output', print, () => {}),
+  );
+  child.stdout?.on('error', () => {});
+  const output = new ChildOutput(child.stderr, print, guard);
+  const exited = new Promise<ChildExit>((resolve) => {
+    const fail = (error: Error) => {
+      if (child.pid !== undefined) return;
+      resolve({ code: null, signal: null, failure: { error: toWire(error) } });
+    };
+    // Later ones, such as of a signal that could not be sent, must not be unhandled.
+    child.on('error', guard.wrap('child error', fail, fail));
+    const end = (code: number | null, signal: string | null) => {
+      const exit = { code: signal === null ? code : null, signal };
+      const tell = () => {
+        const text = output.tail.trimEnd();
+        resolve({ ...exit, ...(text === '' ? {} : { output: text }) });
+      };
+      const settle = guard.wrap('child end', tell, () => resolve(exit));
+      void output.ended.then(settle);
+      setTimeout(settle, OUTPUT_GRACE_MS);
+    };
+    child.once(
+      'exit',
+      guard.wrap('child exit', end, (_error, code, signal) => resolve({ code, signal })),
+    );
+  });
+  const listening = new Promise<boolean>((resolve) => {
+    const receive = (value: unknown) => {
+      if (readString(value, 'type') !== listeningMessage) return;
+      // For the connection to its control socket.
+      descriptors.makeRoom();
+      resolve(true);
+    };
+    child.on('message', guard.wrap('child message', receive, kill));
+    void exited.then(() => resolve(false));
+  });
+  return {
+    ...{ pid: child.pid, listening, exited, output },
+    channel: isSuccessor ? successorChannel(child, exited) : undefined,
+    releaseSockets: () => sockets.release(child),
+    kill,
+  };
+}

@@ -1,0 +1,119 @@
+import type { ChildReport } from '../control/child-protocol.ts';
+import type { ChildEnd } from '../processes/running-child.ts';
+import { listReasons } from './child-health.ts';
+import { type LastExit, ProcessState, type ProcessStatus, unknownExit } from './status-report.ts';
+
+/** How the processes of one number have ended so far, other than by the master's wish. */
+export class ExitRecord {
+  #lastExit: LastExit | null = null;
+  readonly #counts = new Map<string, number>();
+
+  get lastExit(): LastExit | null {
+    return this.#lastExit;
+  }
+
+  /** How often by each signal or exit code. */
+  get counts(): Record<string, number> {
+    return Object.fromEntries(this.#counts);
+  }
+
+  note({ code, signal, isUnknown }: ChildEnd): void {
+    this.#lastExit = { code, signal };
+    const key = isUnknown === true ? unknownExit : (signal ?? String(code));
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
+  }
+}
+
+/** What a master knows of a process without asking it. */
+export interface ProcessFacts {
+  readonly role: string;
+  readonly name: string;
+  readonly id: number;
+  readonly state: ProcessState;
+  readonly listen: string;
+  readonly restarts: number;
+  readonly exits: ExitRecord;
+}
+
+/** What can be asked for its figures. */
+export interface DescribedChild {
+  readonly pid: number | undefined;
+  readonly livedMs: number;
+  /** See `RunningChild.noStackReason`. */
+  readonly noStackReason: string | undefined;
+  report(timeoutMs: number): Promise<ChildReport | undefined>;
+  stack(timeoutMs: number): Promise<string | undefined>;
+}
+
+/**
+ * Asks a process for its figures. One that does not answer in time is shown as busy, with what it is doing.
+ *
+ * @param child - `undefined` while there is no process
+ */
+export async function describeChild(
+  child: DescribedChild | undefined,
+  facts: ProcessFacts,
+  timeoutMs: number,
+): Promise<ProcessStatus> {
+  const report = await child?.report(timeoutMs);
+  const state = refineState(facts.state, report);
+  const isBusy = state === ProcessState.busy;
+  const stack = isBusy ? await child?.stack(timeoutMs) : undefined;
+  const reasons = listReasons(state === ProcessState.unready ? facts.state : state, report);
+  if (isBusy && child?.noStackReason !== undefined) reasons.push(child.noStackReason);
+  return {
+    pid: child?.pid ?? null,
+    role: facts.role,
+    name: facts.name,
+    id: facts.id,
+    state,
+    reasons,
+    listen: report?.listen || facts.listen,
+    memory: report?.memory ?? null,
+    connections: report?.connections ?? null,
+    inFlight: report?.inFlight ?? null,
+    sent: report?.sent ?? null,
+    received: report?.received ?? null,
+    failedSends: report?.failedSends ?? null,
+    requests: report?.requests ?? null,
+    limits: report?.limits ?? null,
+    tables: report?.tables ?? null,
+    qps: report?.qps ?? null,
+    eventLoopLagMs: report?.eventLoopLagMs ?? null,
+    droppedLines: report?.droppedLines ?? null,
+    uptimeSeconds: child === undefined ? null : child.livedMs / 1_000,
+    restarts: facts.restarts,
+    lastExit: facts.exits.lastExit,
+    exits: facts.exits.counts,
+    stack: stack ?? null,
+  };
+}
+
+/** The processes of one place. */
+export interface DescribedPlace {
+  readonly current: DescribedChild | undefined;
+  /** Takes the place once it is ready. */
+  readonly coming: DescribedChild | undefined;
+  /** Finish what they have. */
+  readonly leaving: Iterable<DescribedChild>;
+}
+
+/** Asks the processes of a place for their figures. */
+export function describePlace(
+  { current, coming, leaving }: DescribedPlace,
+  facts: ProcessFacts,
+  timeoutMs: number,
+): Promise<ProcessStatus[]> {
+  const describe = (child: DescribedChild | undefined, state: ProcessState) =>
+    describeChild(child, { ...facts, state }, timeoutMs);
+  const rows = [...leaving].map((child) => describe(child, ProcessState.stopping));
+  if (coming !== undefined) rows.unshift(describe(coming, ProcessState.starting));
+  if (coming === undefined || current !== undefined) rows.unshift(describe(current, facts.state));
+  return Promise.all(rows);
+}
+
+function refineState(state: ProcessState, report: ChildReport | undefined): ProcessState {
+  if (state !== ProcessState.ready) return state;
+  if (report === undefined) return ProcessState.busy;
+  return listReasons(state, report).length === 0 ? ProcessState.ready : ProcessState.unready;
+}
