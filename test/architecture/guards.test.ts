@@ -67,7 +67,7 @@ const exempt: Readonly<Record<string, string>> = {
     'removes a listener',
   "packages/discovery/src/post-json.ts: request.on('response', (message) => {":
     'resolves a promise',
-  'packages/discovery/src/register-views.ts: word.lease = setTimeout(() => {':
+  'packages/discovery/src/register-views.ts: snapshot.lease = setTimeout(() => {':
     'a timer of the directory of the process',
   'packages/discovery/src/register-discovery.ts: this.#timer ??= setTimeout(() => {':
     'a timer of the start of the process',
@@ -123,15 +123,15 @@ const exempt: Readonly<Record<string, string>> = {
     'writes to a control connection, which never rejects',
   'packages/supervisor/src/child/child-process.ts: if (sibling.channel !== undefined) void this.#handOver(sibling.channel);':
     'catches',
-  'packages/supervisor/src/child/child-process.ts: setTimeout(() => void this.#stop(stop), leaveMs);':
+  'packages/supervisor/src/child/child-process.ts: setTimeout(() => void this.#stop(stop), LEAVE_MS);':
     'the end of the process itself',
   'packages/supervisor/src/child/child-process.ts: void this.#stop({ isGraceful: true, timeoutMs: stopTimeoutMs, drainMs: 0 });':
     'the end of the process itself',
-  'packages/supervisor/src/child/child-process.ts: setTimeout(() => process.exit(1), timeoutMs + drainMs + exitMarginMs);':
+  'packages/supervisor/src/child/child-process.ts: setTimeout(() => process.exit(1), timeoutMs + drainMs + EXIT_MARGIN_MS);':
     'the end of the process itself',
-  'packages/supervisor/src/child/child-process.ts: setTimeout(() => process.exit(1), failMs);':
+  'packages/supervisor/src/child/child-process.ts: setTimeout(() => process.exit(1), FAIL_MS);':
     'the end of the process itself',
-  'packages/supervisor/src/processes/child-stop.ts: const timer = setTimeout(() => void this.#killLate(timeMs), timeMs + killMarginMs);':
+  'packages/supervisor/src/processes/child-stop.ts: const timer = setTimeout(() => void this.#killLate(timeMs), timeMs + KILL_MARGIN_MS);':
     'asks one child, kills it, and never rejects',
   'packages/supervisor/src/report/cluster-health.ts: this.#asking ??= this.#options.askAll().finally(() => {':
     'part of a promise that is awaited',
@@ -145,7 +145,7 @@ const exempt: Readonly<Record<string, string>> = {
     'catches, and rejects the request',
   "packages/supervisor/src/master/file-watcher.ts: watcher.on('error', () => this.#forgetFolder(folder));":
     'forgets a folder',
-  'packages/supervisor/src/master/file-watcher.ts: this.#timer ??= setTimeout(() => void this.#report(), gatheringMs);':
+  'packages/supervisor/src/master/file-watcher.ts: this.#timer ??= setTimeout(() => void this.#report(), GATHERING_MS);':
     'a timer of the process, which concerns no connection',
   "packages/supervisor/src/child/listening-sockets.ts: process.on('message', receive);":
     'settles the promise of a start',
