@@ -66,7 +66,9 @@ test('ARCHITECTURE.md: the life of a process names at most ten files', () => {
 
 test('docs/code-map.md has a section for every package', () => {
   const sections = [...readText('docs/code-map.md').matchAll(/^## packages\/(.+)$/gm)];
-  expect(sections.map((match) => match[1]).sort()).toEqual(packages.map(({ folder }) => folder).sort());
+  expect(sections.map((match) => match[1]).sort()).toEqual(
+    packages.map(({ folder }) => folder).sort(),
+  );
 });
 
 test('every link of every document leads to a file', () => {
