@@ -37,6 +37,8 @@ export interface ProcessLog {
   readonly file: Output | undefined;
   /** Lines that this process has dropped since it started: of the log file, stdout and stderr. */
   readonly dropped: number;
+  /** Whether the file at the path is missing, or is another one than the file that is written to. */
+  readonly isDetached: boolean;
   /**
    * Opens the file by its name again, which creates it again after it was moved away.
    *
@@ -102,6 +104,9 @@ function openLogOn(standard: readonly Output[], options: LoggerOptions): Process
     file,
     get dropped() {
       return outputs.reduce((sum, output) => sum + output.dropped, 0);
+    },
+    get isDetached() {
+      return file?.isDetached ?? false;
     },
     reopen: () => file?.reopen(),
     leaveStdout() {

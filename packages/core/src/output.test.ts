@@ -59,6 +59,19 @@ test('output: a file has each line as soon as the call returns, for its owner al
   expect(fs.statSync(join(path, '..')).mode & 0o777).toBe(0o700);
 });
 
+test('output: a file that was removed or replaced is detached until it is reopened', () => {
+  const path = join(temporaryFolder(), 'log');
+  const output = new Output(fileDestination(path));
+  output.write('one\n');
+  expect(output.isDetached).toBe(false);
+  fs.rmSync(path);
+  expect(output.isDetached).toBe(true);
+  fs.writeFileSync(path, '');
+  expect(output.isDetached).toBe(true);
+  output.reopen();
+  expect(output.isDetached).toBe(false);
+});
+
 test('output: a file that was there is closed to others if it is of this user', () => {
   const path = join(temporaryFolder(), 'log');
   const modeAfter = (): number => {

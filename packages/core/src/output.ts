@@ -136,6 +136,20 @@ export class Output {
     this.#descriptor = descriptor;
   }
 
+  /** Whether the file at the path is missing, or is another one than the file that is written to. */
+  get isDetached(): boolean {
+    try {
+      const found = statSync(this.#destination.name, { throwIfNoEntry: false });
+      if (found === undefined) return true;
+      if (this.#descriptor === undefined) return false;
+      const open = fstatSync(this.#descriptor);
+      return found.ino !== open.ino || found.dev !== open.dev;
+    } catch {
+      // The folder cannot be read: to open the file again would fail too.
+      return false;
+    }
+  }
+
   #drop(lines: number, onDone?: () => void): void {
     this.#dropped += lines;
     this.#unreported += lines;

@@ -174,6 +174,7 @@ export class Master {
       throw error;
     }
     this.#runFiles = keepRunFiles(this.#options, this.#logger, {
+      isLogDetached: () => this.#log.isDetached,
       reopenLogs: () => this.#reopenLogs(),
       listenAgain: () => this.#control.listenAgain(),
     });

@@ -11,12 +11,16 @@ interface RunFile {
   readonly path: string;
   /** Folder that is not created again: a build or a deployment may be about to remove it. */
   readonly folder: string;
+  /** Whether the file has to be written again. @default whether it is missing */
+  isLost?(): boolean;
   /** Writes the file again. */
   restore(): void | Promise<void>;
 }
 
 /** How the files of a master are written again that it holds open. */
 export interface OpenRunFiles {
+  /** Whether the log file was removed or replaced: a process that opens it late creates another one. */
+  isLogDetached(): boolean;
   reopenLogs(): void;
   listenAgain(): Promise<void>;
 }
@@ -31,7 +35,12 @@ export function keepRunFiles(
 ): RunFiles {
   const folder = dirname(pidFile);
   const files = [
-    { path: logFile, folder: dirname(logFile), restore: () => open.reopenLogs() },
+    {
+      path: logFile,
+      folder: dirname(logFile),
+      isLost: () => open.isLogDetached(),
+      restore: () => open.reopenLogs(),
+    },
     { path: pidFile, folder, restore: () => writePidFile(pidFile) },
     { path: controlPath(pidFile), folder, restore: () => open.listenAgain() },
   ];
@@ -61,7 +70,8 @@ export class RunFiles {
   }
 
   #look(file: RunFile): void {
-    if (existsSync(file.path) || !existsSync(file.folder)) {
+    const isLost = file.isLost?.() ?? !existsSync(file.path);
+    if (!isLost || !existsSync(file.folder)) {
       this.#missing.delete(file.path);
     } else if (this.#missing.has(file.path)) {
       void this.#restore(file);
