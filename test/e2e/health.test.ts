@@ -178,7 +178,7 @@ test('the command line sees the same as probes, who see a drain at once', async 
         live: true,
         ready: false,
         reasons: ['it was drained'],
-        notices: [],
+        warnings: [],
       },
     ],
   });

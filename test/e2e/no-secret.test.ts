@@ -197,7 +197,7 @@ run({ readyTimeoutMs: 30_000, health: '127.0.0.1:${probes}' });
     outputs.add(`file ${name}`, await readFile(`${folder.path}/${name}`, 'utf8'));
   }
   expect(outputs.get('connections --json')).toContain('"clientId"');
-  expect(outputs.get('health --json')).toContain('"notices"');
+  expect(outputs.get('health --json')).toContain('"warnings"');
   expect(outputs.get('probe /live')).toContain('"live":true');
   expect(outputs.get('probe /ready/astray')).toContain('the etcd does not answer');
   expect(outputs.get('drain gate --over 1')).toContain('gate');

@@ -136,7 +136,7 @@ describe.each([
       client.send('x');
       expect(await client.next()).toBe('x');
       // Those who know the gateways go on with what they know.
-      await eventually(() => cluster.workers[0]?.status().notices.length === 1, {
+      await eventually(() => cluster.workers[0]?.status().warnings.length === 1, {
         timeoutMs: 50_000,
       });
       const [id = ''] = await api.getAllClientIdList();
@@ -162,12 +162,12 @@ describe.each([
     async () => {
       const means = makeMeans();
       const cluster = await start(means);
-      const remarks = (kind: 'notReadyReasons' | 'notices'): readonly string[] =>
+      const remarks = (kind: 'notReadyReasons' | 'warnings'): readonly string[] =>
         [...cluster.gateways, ...cluster.workers].flatMap((process) => process.status()[kind]);
-      expect(remarks('notices')).toEqual([]);
+      expect(remarks('warnings')).toEqual([]);
       await means.stop(cluster);
-      await eventually(() => remarks('notices').length === 2, { timeoutMs: 50_000 });
-      expect(remarks('notices')).toEqual([means.away, means.away]);
+      await eventually(() => remarks('warnings').length === 2, { timeoutMs: 50_000 });
+      expect(remarks('warnings')).toEqual([means.away, means.away]);
       expect(remarks('notReadyReasons')).toEqual([]);
       // Those that nobody has found yet cannot serve.
       const starting = [cluster.startGateway(), cluster.startWorker()];
@@ -177,7 +177,7 @@ describe.each([
       await means.start(cluster);
       await Promise.all(starting);
       const isWell = (): boolean =>
-        [...remarks('notReadyReasons'), ...remarks('notices')].length === 0;
+        [...remarks('notReadyReasons'), ...remarks('warnings')].length === 0;
       await eventually(isWell, { timeoutMs: 50_000 });
     },
   );

@@ -44,7 +44,7 @@ class Fleet {
       this.registers[index] = await this.#startRegister(secretKey, port);
       // As whoever restarts them waits for one before it takes the next.
       await eventually(() =>
-        this.gateways.every((gateway) => gateway.status().notices.length === 0),
+        this.gateways.every((gateway) => gateway.status().warnings.length === 0),
       );
       await this.#linked();
     }

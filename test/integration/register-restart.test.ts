@@ -55,7 +55,7 @@ test('a register that comes back empty makes nobody forget a gateway that cannot
   // What the register before has said leads to it again: the new one has not heard of it yet.
   links.refuse(false);
   await eventually(async () => (await api.getAllClientIdCount().catch(() => -1)) === 0);
-  expect(gateways[0]?.status().notices).toEqual(['no register is linked']);
+  expect(gateways[0]?.status().warnings).toEqual(['no register is linked']);
 });
 
 /** Links to the register as a process of this role. */

@@ -101,7 +101,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       ...emptyRoleStatus,
       ready: this.#isReady,
       notReadyReasons: this.#stopped === undefined ? this.#notReadyReasons() : [],
-      notices: this.#stopped === undefined ? (worker?.pool.notices ?? []) : [],
+      warnings: this.#stopped === undefined ? (worker?.pool.warnings ?? []) : [],
       connections: worker?.pool.links.length ?? 0,
       inFlight: worker?.runner.running ?? 0,
       sent: worker?.pool.handedCommands ?? 0,

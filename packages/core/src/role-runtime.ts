@@ -12,7 +12,7 @@ export interface RoleStatus {
    */
   readonly notReadyReasons: readonly string[];
   /** Faults in spite of which the process serves, in plain words. Probes see them as well. */
-  readonly notices: readonly string[];
+  readonly warnings: readonly string[];
   /** Sockets that are open now: clients and inner links together. */
   readonly connections: number;
   /** Client events that were handed to a worker and are not finished. */
@@ -98,7 +98,7 @@ export const emptyRoleStatus: RoleStatus = Object.freeze({
   listen: '',
   ready: true,
   notReadyReasons: Object.freeze([]),
-  notices: Object.freeze([]),
+  warnings: Object.freeze([]),
   connections: 0,
   inFlight: 0,
   sent: 0,

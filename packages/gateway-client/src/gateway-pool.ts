@@ -129,7 +129,7 @@ export class GatewayPool {
   }
 
   /** Faults in spite of which it serves with what it knows, in plain words. */
-  get notices(): string[] {
+  get warnings(): string[] {
     const { isKnown, isCurrent } = this.#directory;
     return isKnown && !isCurrent ? [describeUnavailable(this.#options.address)] : [];
   }

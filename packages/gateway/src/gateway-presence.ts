@@ -45,7 +45,7 @@ export class GatewayPresence {
   }
 
   /** Problems that do not affect processes which have found it, in plain words. */
-  get notices(): string[] {
+  get warnings(): string[] {
     const { isKnown = false, isCurrent = false } = this.#announcement ?? {};
     return isKnown && !isCurrent ? [describeUnavailable(this.#address)] : [];
   }

@@ -258,7 +258,7 @@ export class GatewayRuntime implements RoleRuntime {
       listen: this.#options.listen,
       ready: this.#isAccepting,
       notReadyReasons: this.isStopped ? [] : this.#notReadyReasons(),
-      notices: this.isStopped ? [] : this.#presence.notices,
+      warnings: this.isStopped ? [] : this.#presence.warnings,
       connections: clients.size + this.#parts.innerServer.connectionCount,
       inFlight: this.#parts.dispatcher.eventsInFlight,
       sent: sender.sent,

@@ -5,7 +5,7 @@ import { parseChildEvent, parseChildOrder, parseIdentity, parseReport } from './
 const report = {
   ...emptyRoleStatus,
   notReadyReasons: ['no register is linked'],
-  notices: ['one of two registers is away'],
+  warnings: ['one of two registers is away'],
   ...{ memory: 1, qps: 2, eventLoopLagMs: 3, droppedLines: 4 },
 };
 const launch = {

@@ -228,11 +228,11 @@ export function parseReport(value: unknown): ChildReport | undefined {
   return fields && { ...fields, ...parseRemarks(value), droppedLines, limits, tables };
 }
 
-function parseRemarks(value: unknown): Pick<ChildReport, 'notReadyReasons' | 'notices'> {
-  const [notReadyReasons, notices] = ['notReadyReasons', 'notices'].map((key) =>
+function parseRemarks(value: unknown): Pick<ChildReport, 'notReadyReasons' | 'warnings'> {
+  const [notReadyReasons, warnings] = ['notReadyReasons', 'warnings'].map((key) =>
     readField(value, key),
   );
-  return { notReadyReasons: parseTexts(notReadyReasons), notices: parseTexts(notices) };
+  return { notReadyReasons: parseTexts(notReadyReasons), warnings: parseTexts(warnings) };
 }
 
 function parseTexts(texts: unknown): string[] {

@@ -43,7 +43,7 @@ export function readOrphanHealth(
       const { role = Role.worker, name = 'unknown', id = 0 } = identity ?? {};
       return checkHealth({ role, name }, id, () => ({ child, state: stateOf(identity) }), times);
     });
-    const why = { live: false, ready: false, reasons: ['no master runs'], notices: [] };
+    const why = { live: false, ready: false, reasons: ['no master runs'], warnings: [] };
     const master = { pid: null, role: 'master', name: masterName, id: 0, ...why };
     return reportHealth([master, ...(await Promise.all(rows))]);
   });

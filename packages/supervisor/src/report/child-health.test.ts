@@ -49,7 +49,7 @@ test('one that answers and can serve is live and ready', async () => {
     live: true,
     ready: true,
     reasons: [],
-    notices: [],
+    warnings: [],
   });
   expect(child.waits).toEqual([1_000]);
 });
@@ -68,11 +68,11 @@ test('one that answers is live, and is not ready for the reasons that it gives',
   ]);
 });
 
-test('health: a process that serves is ready, notices included', async () => {
-  const notices = ['no register is linked'];
-  const child = new Child({ ...good, notices });
+test('health: a process that serves is ready, warnings included', async () => {
+  const warnings = ['no register is linked'];
+  const child = new Child({ ...good, warnings });
   const health = await checkHealth(declaration, 0, () => ({ child, state: 'ready' }), times);
-  expect(health).toMatchObject({ live: true, ready: true, reasons: [], notices });
+  expect(health).toMatchObject({ live: true, ready: true, reasons: [], warnings });
 });
 
 test('one that should answer and does not is not live', async () => {

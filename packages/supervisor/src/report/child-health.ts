@@ -58,8 +58,8 @@ export async function checkHealth(
   const live = report !== undefined || !mustAnswer || !isSame || !owesAnswer(now, times.startMs);
   const reasons = listReasons(live ? now.state : ProcessState.busy, isSame ? report : undefined);
   const pid = now.child?.pid ?? null;
-  const notices = (isSame ? report?.notices : undefined) ?? [];
-  return { pid, role, name, id, live, ready: reasons.length === 0, reasons, notices };
+  const warnings = (isSame ? report?.warnings : undefined) ?? [];
+  return { pid, role, name, id, live, ready: reasons.length === 0, reasons, warnings };
 }
 
 /** One that is down, stops, or still has time to start is looked after by its master. */

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { ClusterHealth } from './cluster-health.ts';
 import type { ProcessHealth } from './health-report.ts';
 
-const gateway = { pid: 7, role: 'gateway', name: 'front', id: 0, live: true, notices: [] };
+const gateway = { pid: 7, role: 'gateway', name: 'front', id: 0, live: true, warnings: [] };
 
 /** A cluster of one process, whose answers are given when the test says so. */
 function createCluster() {

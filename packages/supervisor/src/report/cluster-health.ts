@@ -63,7 +63,7 @@ export class ClusterHealth {
       live: true,
       ready: true,
       reasons: [],
-      notices: [],
+      warnings: [],
     };
     const all: readonly ProcessHealth[] = [itself, ...processes];
     return reportHealth(obstacle === undefined ? all : all.map((one) => hinder(one, obstacle)));

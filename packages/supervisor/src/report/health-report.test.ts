@@ -7,7 +7,7 @@ import {
   selectHealth,
 } from './health-report.ts';
 
-const well = { pid: 1, id: 0, live: true, ready: true, reasons: [], notices: [] };
+const well = { pid: 1, id: 0, live: true, ready: true, reasons: [], warnings: [] };
 
 const processes: readonly ProcessHealth[] = [
   { ...well, role: 'master', name: 'start.ts' },

@@ -18,7 +18,7 @@ export interface ProcessHealth {
   /** Why it is not ready, in plain words; empty when it is. */
   readonly reasons: readonly string[];
   /** What is amiss though it may be ready, in plain words. */
-  readonly notices: readonly string[];
+  readonly warnings: readonly string[];
 }
 
 /** What `health --json` prints, and, without pids, what probes get. */
@@ -78,14 +78,14 @@ const columns: readonly Column[] = [
 
 /** Writes a report as a table for a person. */
 export function formatHealth({ processes }: HealthReport): string {
-  const rows = processes.map(({ pid, role, name, id, live, ready, reasons, notices }) => [
+  const rows = processes.map(({ pid, role, name, id, live, ready, reasons, warnings }) => [
     pid === null ? '-' : String(pid),
     role,
     name,
     String(id),
     live ? 'yes' : 'no',
     ready ? 'yes' : 'no',
-    [...reasons, ...notices].join('; '),
+    [...reasons, ...warnings].join('; '),
   ]);
   return formatTable(columns, rows);
 }

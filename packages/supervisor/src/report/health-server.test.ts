@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { type HealthReport, type ProcessHealth, reportHealth } from './health-report.ts';
 import { HealthServer } from './health-server.ts';
 
-const well = { pid: 4711, id: 0, live: true, ready: true, reasons: [], notices: [] };
+const well = { pid: 4711, id: 0, live: true, ready: true, reasons: [], warnings: [] };
 const worker: ProcessHealth = {
   ...well,
   role: 'business-worker',
@@ -67,7 +67,7 @@ test('lists each process with its reasons, and no pids', async () => {
     live: true,
     ready: false,
     processes: [
-      { role: 'gateway', name: 'front', id: 0, live: true, ready: true, reasons: [], notices: [] },
+      { role: 'gateway', name: 'front', id: 0, live: true, ready: true, reasons: [], warnings: [] },
       {
         role: 'business-worker',
         name: 'chat worker',
@@ -75,7 +75,7 @@ test('lists each process with its reasons, and no pids', async () => {
         live: true,
         ready: false,
         reasons: ['it is starting'],
-        notices: [],
+        warnings: [],
       },
     ],
   });
