@@ -1,15 +1,36 @@
 import type { DescriptorReserve, FlushScheduler, Logger, OpenSocket } from '@gatewayworker/core';
 import type { LimitCounters } from '../clients/limit-counters.ts';
-import type { ResolvedGatewayOptions } from '../options.ts';
+import type { ClientProtocol } from './client-protocol.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { adaptClientProtocol, type StreamProtocol, streamProtocols } from './stream-protocol.ts';
 import { StreamTransport } from './stream-transport.ts';
-import { createTlsContext } from './tls-options.ts';
+import { createTlsContext, type TlsOptions } from './tls-options.ts';
 import type { Transport } from './transport.ts';
-import { TrustedProxies } from './trusted-proxies.ts';
-import { WebsocketTransport } from './websocket-transport.ts';
+import { TrustedProxies, type TrustProxy } from './trusted-proxies.ts';
+import { WebsocketTransport, type WebsocketTransportOptions } from './websocket-transport.ts';
 
-/** What every transport of a gateway process shares with the rest of it. */
+/** The options of a gateway that concern its client listener. */
+export interface TransportOptions
+  extends Pick<
+    WebsocketTransportOptions,
+    | 'proxyProtocol'
+    | 'handshakeTimeoutMs'
+    | 'maxConnections'
+    | 'maxConnectionsPerIp'
+    | 'maxMessageBytes'
+    | 'perMessageDeflate'
+    | 'subprotocols'
+    | 'allowedOrigins'
+  > {
+  readonly listen: string;
+  /** Name of the gateway, for errors. */
+  readonly name: string;
+  readonly tls: TlsOptions | undefined;
+  readonly trustProxy: TrustProxy;
+  readonly protocol: ClientProtocol | undefined;
+}
+
+/** Objects that every transport shares with the rest of the gateway process. */
 export interface TransportContext {
   readonly scheduler: FlushScheduler;
   readonly limits: LimitCounters;
@@ -19,11 +40,8 @@ export interface TransportContext {
   readonly openSocket: OpenSocket | undefined;
 }
 
-/** Makes the listener that the options ask for. */
-export function createTransport(
-  options: ResolvedGatewayOptions,
-  context: TransportContext,
-): Transport {
+/** Creates the transport for the scheme of `listen`. */
+export function createTransport(options: TransportOptions, context: TransportContext): Transport {
   const { listen, name, tls, trustProxy, protocol } = options;
   const address = parseListenAddress(listen, protocol !== undefined);
   const common = {
