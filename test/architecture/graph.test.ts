@@ -42,21 +42,21 @@ function crossings(paths: readonly string[], mayImport: (folder: string) => bool
   );
 }
 
-/** Follows the edges from a package and answers the first way that comes back to it. */
+/** Follows the edges from each node and answers the first cycle, its first node repeated at the end. */
 function findCycle(edges: ReadonlyMap<string, readonly string[]>): string[] | undefined {
   const done = new Set<string>();
-  const visit = (folder: string, way: readonly string[]): string[] | undefined => {
-    if (way.includes(folder)) return [...way.slice(way.indexOf(folder)), folder];
-    if (done.has(folder)) return undefined;
-    for (const next of edges.get(folder) ?? []) {
-      const cycle = visit(next, [...way, folder]);
+  const visit = (node: string, path: readonly string[]): string[] | undefined => {
+    if (path.includes(node)) return [...path.slice(path.indexOf(node)), node];
+    if (done.has(node)) return undefined;
+    for (const next of edges.get(node) ?? []) {
+      const cycle = visit(next, [...path, node]);
       if (cycle !== undefined) return cycle;
     }
-    done.add(folder);
+    done.add(node);
     return undefined;
   };
-  for (const folder of edges.keys()) {
-    const cycle = visit(folder, []);
+  for (const node of edges.keys()) {
+    const cycle = visit(node, []);
     if (cycle !== undefined) return cycle;
   }
   return undefined;
@@ -104,6 +104,37 @@ describe.each(packages)('package $folder', ({ folder, manifest }) => {
   test('is built by the root tsconfig', () => {
     expect(readText('tsconfig.json')).toContain(`"packages/${folder}"`);
   });
+});
+
+/** Files of the same package that a file loads. Imports of types only are left out: nothing loads them. */
+function loadedFiles(path: string, text: string): string[] {
+  const withoutTypes = text.replace(/^(?:import|export) type\b[^;]*;$/gm, '');
+  return parseImports(withoutTypes)
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => join(dirname(path), specifier));
+}
+
+test.each(packages)('package $folder: no file loads itself through other files', ({ folder }) => {
+  const paths = listSources(folder);
+  expect(paths).not.toEqual([]);
+  const edges = new Map(paths.map((path) => [path, loadedFiles(path, readText(path))]));
+  expect(findCycle(edges)).toBeUndefined();
+});
+
+test('loaded files: imports of types only are left out', () => {
+  const text = [
+    "import { a,\n  type B } from './one.ts';",
+    "import { type C } from '../two.ts';",
+    "import type {\n  D,\n} from './three.ts';",
+    "export type { E } from './four.ts';",
+    "export { f } from './five.ts';",
+    "import fc from 'fast-check';",
+  ].join('\n');
+  expect(loadedFiles('src/sub/file.ts', text).sort()).toEqual([
+    'src/sub/five.ts',
+    'src/sub/one.ts',
+    'src/two.ts',
+  ]);
 });
 
 test('no package reaches itself through its imports', () => {
