@@ -5,7 +5,7 @@ import { listFiles, listSources, readText, withoutComments } from './repository.
 const guarded = [
   ...['core', 'gateway', 'register', 'discovery', 'gateway-client', 'business-worker', 'supervisor']
     .flatMap((folder) => listSources(folder))
-    .filter((path) => !/core\/src\/(?:logger|output|paced-log)\.ts$/.test(path)),
+    .filter((path) => !/core\/src\/(?:logger|output|throttled-log)\.ts$/.test(path)),
 ];
 
 /** Whatever hands a function to Node.js, which calls it later: an exception there ends the process. */
@@ -22,15 +22,13 @@ const exempt: Readonly<Record<string, string>> = {
     'the turn of a process: each flush in it is guarded',
   'packages/core/src/descriptor-reserve.ts: this.#timer = setInterval(() => this.#check(), CHECK_INTERVAL_MS).unref();':
     'a timer of the process, which concerns no connection',
-  "packages/core/src/frame-server.ts: this.#server.on('error', (error) => this.#failures.warn({ err: error }));":
+  "packages/core/src/frame-server.ts: this.#server.on('error', (err) => this.#log.warn({ err }, 'inner listener failed'));":
     'the listening socket of the process',
   "packages/core/src/listen.ts: server.once('error', fail);": 'settles the promise of a start',
   "packages/core/src/listen.ts: server.once('listening', succeed);":
     'settles the promise of a start',
   'packages/core/src/guard.ts: void promise.then(this.wrap(point, onValue, end), handleReason);':
     'the guard itself',
-  "packages/core/src/throttled-log.ts: if (this.#logs.size === 0) process.on('exit', this.#writeAtExit);":
-    'the end of the process',
   'packages/core/src/request-table.ts: this.#timer ??= setInterval(() => this.expire(), this.#tickMs);':
     'rejects promises, which runs nothing within the call',
   'packages/gateway/src/workers/event-dispatcher.ts: this.#bindTimer = setImmediate(() => {':
@@ -43,7 +41,7 @@ const exempt: Readonly<Record<string, string>> = {
     'a timer of the process: each client in it is guarded',
   'packages/gateway/src/subscriptions/interest-publisher.ts: setImmediate(() => {':
     'a timer of the process: each link in it is guarded',
-  "packages/gateway/src/transports/client-listener.ts: this.#server.on('error', (error) => this.#failures.warn({ err: error }));":
+  "packages/gateway/src/transports/client-listener.ts: this.#server.on('error', (err) => this.#log.warn({ err }, 'client listener failed'));":
     'the listening socket of the process',
   "packages/gateway/src/transports/client-listener.ts: raw.once('close', () => {":
     'counts a number down',
@@ -223,7 +221,7 @@ const exempt: Readonly<Record<string, string>> = {
     'within a guarded timer; the promise never rejects',
   'packages/supervisor/src/control/control-server.ts: .then(':
     'part of a promise that the guard follows',
-  "packages/supervisor/src/report/health-server.ts: this.#server.on('error', (error) => this.#failures.warn({ err: error }));":
+  "packages/supervisor/src/report/health-server.ts: this.#server.on('error', (err) => this.#log.warn({ err }, 'could not take a probe'));":
     'the listening socket of the process',
 };
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { openSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import type { EventHandler } from '@gatewayworker/business-worker';
-import { Output, PacedLog } from '@gatewayworker/core';
+import { Output, ThrottledLog } from '@gatewayworker/core';
 import {
   ByteWriter,
   Command,
@@ -346,8 +346,8 @@ const producers: Readonly<Record<string, () => Promise<void>>> = {
   },
   'throttled log': async () => {
     const { logger, lines } = captureLogger();
-    const log = new PacedLog(logger, 'hostile');
-    for (let count = 0; count < 10_000; count += 1) log.warn({ count });
+    const log = new ThrottledLog(logger);
+    for (let count = 0; count < 10_000; count += 1) log.warn({ count }, 'hostile');
     log.close();
     expect(lines).toHaveLength(2);
     expect(lines[1]).toMatchObject({ count: 9999, leftOut: 9998 });

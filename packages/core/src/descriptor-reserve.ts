@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { Logger } from './logger.ts';
-import { PacedLog } from './paced-log.ts';
+import { ThrottledLog } from './throttled-log.ts';
 
 /** Descriptors of the reserve: enough to start a process, reopen a log and answer several clients at once. */
 const RESERVE_SIZE = 32;
@@ -36,7 +36,7 @@ const hints: Readonly<Record<string, string>> = {
  */
 export class DescriptorReserve {
   readonly #logger: Logger;
-  readonly #log: PacedLog;
+  readonly #log: ThrottledLog;
   readonly #size: number;
   /** Descriptors that must be free beside the reserve before clients may have them again. */
   readonly #margin: number;
@@ -50,7 +50,7 @@ export class DescriptorReserve {
   /** @param logger - gets one line a second while the process is out of descriptors */
   constructor(logger: Logger) {
     this.#logger = logger;
-    this.#log = new PacedLog(logger, 'too many open files');
+    this.#log = new ThrottledLog(logger);
     const limit = readLimit() ?? Number.POSITIVE_INFINITY;
     this.#size = Math.min(RESERVE_SIZE, Math.floor(limit / MAX_PART_OF_LIMIT));
     this.#margin = Math.ceil(this.#size / 4);
@@ -136,7 +136,8 @@ export class DescriptorReserve {
   #report(code: string): void {
     const refused = this.#refused;
     this.#refused = 0;
-    this.#log.warn({ code, limit: readLimit(), refused, hint: hints[code] });
+    const fields = { code, limit: readLimit(), refused, hint: hints[code] };
+    this.#log.warn(fields, 'too many open files');
   }
 }
 

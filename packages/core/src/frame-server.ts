@@ -13,7 +13,7 @@ import type { LinkState } from './link-resumption.ts';
 import { boundPort, type ListenTarget, listen } from './listen.ts';
 import type { Logger } from './logger.ts';
 import { formatHostPort } from './options.ts';
-import { PacedLog } from './paced-log.ts';
+import { ThrottledLog } from './throttled-log.ts';
 
 /**
  * Interval of the heartbeat on every inner link: a peer that is silent for two of these is gone. A
@@ -73,8 +73,7 @@ export class FrameServer {
   /** Connections of peers that have not proved themselves, below TLS, by the address of the peer; oldest first. */
   readonly #unproven = new Map<string, Socket>();
   readonly #guard: Guard;
-  readonly #refusals: PacedLog;
-  readonly #failures: PacedLog;
+  readonly #log: ThrottledLog;
   #refusedForDescriptors = 0;
   /** Links that can be resumed, by their id. */
   readonly #resumable = new Map<string, { connection: FrameConnection; hello: Hello }>();
@@ -84,8 +83,7 @@ export class FrameServer {
     const { tls, scheduler } = options;
     const { guard } = scheduler;
     this.#guard = guard;
-    this.#refusals = new PacedLog(options.logger, 'inner link refused');
-    this.#failures = new PacedLog(options.logger, 'inner listener failed');
+    this.#log = new ThrottledLog(options.logger);
     const accept = guard.wrap('link accept', (socket: Socket) => this.#accept(socket), destroy);
     this.#server =
       tls === undefined
@@ -117,7 +115,7 @@ export class FrameServer {
   async listen(target: ListenTarget, owner: string): Promise<number> {
     await listen(this.#server, target, owner);
     // Such as too many open files, which the next connection may not meet.
-    this.#server.on('error', (error) => this.#failures.warn({ err: error }));
+    this.#server.on('error', (err) => this.#log.warn({ err }, 'inner listener failed'));
     return boundPort(this.#server);
   }
 
@@ -171,8 +169,7 @@ export class FrameServer {
     // Those that have not finished their TLS handshake are no connections yet.
     for (const socket of this.#unproven.values()) socket.destroy();
     await closed;
-    this.#refusals.close();
-    this.#failures.close();
+    this.#log.close();
   }
 
   #createTlsServer(tls: InnerTlsOptions, accept: (socket: Socket) => void): Server {
@@ -180,7 +177,7 @@ export class FrameServer {
     const server = createTlsServer(options, accept);
     const handleTlsError = (error: Error, socket: TLSSocket): void => {
       const peer = peerOf(socketBelow(socket) ?? socket);
-      this.#refusals.warn({ peer, reason: describeTlsError(error, socket) });
+      this.#log.warn({ peer, reason: describeTlsError(error, socket) }, 'inner link refused');
       socket.destroy();
     };
     server.on(
@@ -238,7 +235,8 @@ export class FrameServer {
           onLink(connection, hello);
         },
         onFailed: (error) => {
-          this.#refusals.warn({ peer: connection.remoteAddress, reason: error.message });
+          const fields = { peer: connection.remoteAddress, reason: error.message };
+          this.#log.warn(fields, 'inner link refused');
         },
       },
     );

@@ -1,6 +1,6 @@
 import { toError } from './errors.ts';
 import type { Logger } from './logger.ts';
-import { PacedLog } from './paced-log.ts';
+import { ThrottledLog } from './throttled-log.ts';
 
 /** A connection or a link that an exception ends. */
 export interface Guarded {
@@ -21,13 +21,11 @@ type Given<Type> = [Type][Type extends unknown ? 0 : never];
 export class Guard {
   /** Exceptions since the start. */
   caught = 0;
-  readonly #log: PacedLog | undefined;
+  readonly #log: ThrottledLog | undefined;
 
   /** @param logger - without one, exceptions become warnings of the process */
   constructor(logger?: Logger) {
-    if (logger !== undefined) {
-      this.#log = new PacedLog(logger, 'exception in a listener: its connection or link was ended');
-    }
+    if (logger !== undefined) this.#log = new ThrottledLog(logger);
   }
 
   /**
@@ -85,7 +83,11 @@ export class Guard {
   }
 
   #report(point: string, error: Error): void {
-    if (this.#log === undefined) process.emitWarning(error);
-    else this.#log.warn({ err: error, point });
+    if (this.#log === undefined) {
+      process.emitWarning(error);
+      return;
+    }
+    const message = 'exception in a listener: its connection or link was ended';
+    this.#log.warn({ err: error, point }, message);
   }
 }

@@ -61,7 +61,6 @@ export {
   withoutUndefined,
 } from './options.ts';
 export { Output, openForAppend } from './output.ts';
-export { PacedLog } from './paced-log.ts';
 export { processState, readVersion } from './process-state.ts';
 export { type Clock, RequestTable } from './request-table.ts';
 export {

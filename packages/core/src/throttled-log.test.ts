@@ -5,7 +5,18 @@ import { ThrottledLog } from './throttled-log.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-test('throttled log: a flood has one line a second for each message', () => {
+test('throttled log: a single line is written at once and leaves no timer', () => {
+  const { logger, lines } = captureLogger();
+  const log = new ThrottledLog(logger);
+  log.warn({ peer: 'a' }, 'refused');
+  vi.advanceTimersByTime(10_000);
+  expect(lines).toMatchObject([{ peer: 'a', msg: 'refused' }]);
+  expect(vi.getTimerCount()).toBe(0);
+  log.warn({ peer: 'b' }, 'refused');
+  expect(lines).toHaveLength(2);
+});
+
+test('throttled log: a flood is written once a second for each message', () => {
   const { logger, lines } = captureLogger();
   const log = new ThrottledLog(logger);
   for (let ms = 0; ms < 2000; ms += 10) {
@@ -22,6 +33,27 @@ test('throttled log: a flood has one line a second for each message', () => {
     { level: 40, ms: 1990, leftOut: 99, msg: 'refused' },
   ]);
   log.close();
+});
+
+test('throttled log: leftOut counts every omitted line', () => {
+  const { logger, lines } = captureLogger();
+  const log = new ThrottledLog(logger);
+  for (let ms = 0; ms < 5000; ms += 10) {
+    log.warn({ peer: ms }, 'refused');
+    vi.advanceTimersByTime(10);
+  }
+  expect(lines).toHaveLength(6);
+  const counted = lines.reduce((sum, { leftOut }) => sum + 1 + Number(leftOut ?? 0), 0);
+  expect(counted).toBe(500);
+});
+
+test('throttled log: close writes the line that waits', () => {
+  const { logger, lines } = captureLogger();
+  const log = new ThrottledLog(logger);
+  for (const peer of ['a', 'b', 'c']) log.warn({ peer }, 'refused');
+  log.close();
+  expect(lines.slice(1)).toMatchObject([{ peer: 'c', leftOut: 1, msg: 'refused' }]);
+  expect(vi.getTimerCount()).toBe(0);
 });
 
 test('throttled log: the line that waits is written when the process exits', () => {

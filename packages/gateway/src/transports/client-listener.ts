@@ -8,7 +8,7 @@ import {
   type Logger,
   listen,
   type OpenSocket,
-  PacedLog,
+  ThrottledLog,
   toError,
 } from '@gatewayworker/core';
 import type { LimitCounters } from '../clients/limit-counters.ts';
@@ -59,8 +59,7 @@ export class ClientListener {
   readonly #onSocket: (accepted: AcceptedSocket) => void;
   readonly #server: Server;
   readonly #context: AcceptedSocketContext;
-  readonly #refusals: PacedLog;
-  readonly #failures: PacedLog;
+  readonly #log: ThrottledLog;
   #port = 0;
   /** Connections that are not closed, those of clients included. */
   #open = 0;
@@ -87,8 +86,7 @@ export class ClientListener {
     this.#guard = guard;
     this.#isHttp = handler.isHttp;
     this.#farewell = options.secureContext === undefined ? handler.farewell : undefined;
-    this.#refusals = new PacedLog(options.logger, 'connection refused');
-    this.#failures = new PacedLog(options.logger, 'client listener failed');
+    this.#log = new ThrottledLog(options.logger);
     this.#onSocket = handler.onSocket;
     this.#context = {
       guard,
@@ -123,7 +121,7 @@ export class ClientListener {
     await listen(this.#server, { host, port, openSocket }, owner);
     // Each call asks the system, and each client needs the port.
     this.#port = boundPort(this.#server);
-    this.#server.on('error', (error) => this.#failures.warn({ err: error }));
+    this.#server.on('error', (err) => this.#log.warn({ err }, 'client listener failed'));
   }
 
   /** Counts a connection that another process has accepted. */
@@ -142,8 +140,7 @@ export class ClientListener {
   /** Takes no connection any more, and ends those that are in their handshake. */
   close(): void {
     this.#server.close();
-    this.#refusals.close();
-    this.#failures.close();
+    this.#log.close();
     for (const socket of this.#context.inHandshake) socket.destroy();
   }
 
@@ -212,7 +209,7 @@ export class ClientListener {
     const { trustedProxies } = this.#options;
     const { remoteAddress = '' } = raw;
     const reject = (reason: string): void => {
-      this.#refusals.warn({ remoteAddress, reason });
+      this.#log.warn({ remoteAddress, reason }, 'connection refused');
       raw.destroy();
     };
     if (!trustedProxies.includes(remoteAddress)) {

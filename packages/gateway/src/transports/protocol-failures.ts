@@ -1,33 +1,30 @@
-import { type Logger, PacedLog } from '@gatewayworker/core';
+import { type Logger, ThrottledLog } from '@gatewayworker/core';
 import type { LimitCounters } from '../clients/limit-counters.ts';
 
 /** Exceptions of a protocol of the application's own: counted each, and logged with their stack once a second. */
 export class ProtocolFailures {
   readonly #limits: LimitCounters;
-  readonly #decodes: PacedLog;
-  readonly #encodes: PacedLog;
+  readonly #log: ThrottledLog;
 
   constructor({ limits, logger }: { readonly limits: LimitCounters; readonly logger: Logger }) {
     this.#limits = limits;
-    this.#decodes = new PacedLog(logger, 'decode of the protocol failed: the client was closed');
-    this.#encodes = new PacedLog(logger, 'encode of the protocol failed: the message was not sent');
+    this.#log = new ThrottledLog(logger);
   }
 
   /** What a client sent could not be decoded. */
   decode(err: Error, remoteAddress: string): void {
     this.#limits.decodeError += 1;
-    this.#decodes.warn({ err, remoteAddress });
+    this.#log.warn({ err, remoteAddress }, 'decode of the protocol failed: the client was closed');
   }
 
   /** A message could not be encoded. */
   encode(err: Error): void {
     this.#limits.encodeError += 1;
-    this.#encodes.warn({ err });
+    this.#log.warn({ err }, 'encode of the protocol failed: the message was not sent');
   }
 
   /** Writes the lines that wait. */
   close(): void {
-    this.#decodes.close();
-    this.#encodes.close();
+    this.#log.close();
   }
 }

@@ -6,7 +6,7 @@ import {
   type HostPort,
   type Logger,
   listen,
-  PacedLog,
+  ThrottledLog,
   toError,
   withoutAddresses,
 } from '@gatewayworker/core';
@@ -34,7 +34,7 @@ interface Question {
 export class HealthServer {
   readonly #address: HostPort;
   readonly #report: () => Promise<HealthReport>;
-  readonly #failures: PacedLog;
+  readonly #log: ThrottledLog;
   readonly #server: Server;
   /** The oldest first. */
   readonly #sockets = new Set<Socket>();
@@ -50,7 +50,7 @@ export class HealthServer {
   ) {
     this.#address = address;
     this.#report = context.report;
-    this.#failures = new PacedLog(context.logger, 'could not take a probe');
+    this.#log = new ThrottledLog(context.logger);
     const options = {
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: CLIENT_TIMEOUT_MS,
@@ -87,14 +87,14 @@ export class HealthServer {
   async listen(): Promise<void> {
     await listen(this.#server, this.#address, 'run.health');
     // Such as too many open files: the next probe may find better times.
-    this.#server.on('error', (error) => this.#failures.warn({ err: error }));
+    this.#server.on('error', (err) => this.#log.warn({ err }, 'could not take a probe'));
   }
 
   /** Closes the port and every connection. */
   close(): void {
     this.#server.close();
     this.#server.closeAllConnections();
-    this.#failures.close();
+    this.#log.close();
   }
 
   #accept(socket: Socket): void {
