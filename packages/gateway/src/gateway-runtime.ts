@@ -17,7 +17,7 @@ import {
   type SuccessorChannel,
   ThrottledLog,
 } from '@gatewayworker/core';
-import { AcceptorRole, CloseCode, ClosedBy, DialerRole } from '@gatewayworker/protocol';
+import { AcceptorRole, DialerRole } from '@gatewayworker/protocol';
 import { AdmissionControl, type AdmittedAs } from './clients/admission-control.ts';
 import { ClientEvents, type ClientEventsContext } from './clients/client-events.ts';
 import { ClientSender } from './clients/client-sender.ts';
@@ -25,6 +25,7 @@ import { ClientTable, type ClientTables, forgetClient } from './clients/client-t
 import { listConnections } from './clients/connection-list.ts';
 import { Heartbeat } from './clients/heartbeat.ts';
 import { LimitCounters } from './clients/limit-counters.ts';
+import { ServerClosure } from './clients/server-closure.ts';
 import type { GatewayContext } from './gateway-context.ts';
 import { GatewayPresence } from './gateway-presence.ts';
 import { applyHandshakeDecision, type GatewayState } from './gateway-state.ts';
@@ -48,9 +49,6 @@ import { createRouter } from './workers/worker-router.ts';
 
 // Loaded with the runtime, of which it needs most parts.
 export { Succession } from './handover/succession.ts';
-
-/** How a client ends whose events have waited for too long. */
-const expired = [ClosedBy.Server, CloseCode.TryAgainLater, 'no worker is ready'] as const;
 
 /** Time that a gateway which starts waits for workers that the registers name, in milliseconds. */
 const WORKERS_TIMEOUT_MS = 2000;
@@ -113,7 +111,7 @@ export class GatewayRuntime implements RoleRuntime {
       guard,
       logger,
       createRouter: () => createRouter(options.router, clientLog),
-      onExpired: (client) => this.#state.sender.close(client, ...expired),
+      onExpired: (client) => this.#state.sender.close(client, ServerClosure.NoWorker),
     });
     this.#routes = routes;
     const dispatcher = new EventDispatcher(options, { ...this.#state, routes });

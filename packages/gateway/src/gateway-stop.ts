@@ -1,9 +1,10 @@
 import { Deadline, type Logger, type StopOptions } from '@gatewayworker/core';
-import { CloseCode, ClosedBy } from '@gatewayworker/protocol';
+import { ClosedBy } from '@gatewayworker/protocol';
 import type { ClientSender } from './clients/client-sender.ts';
 import type { ClientTable } from './clients/client-table.ts';
 import { closeClients } from './clients/close-clients.ts';
 import { PauseReason } from './clients/pause-reason.ts';
+import { ServerClosure } from './clients/server-closure.ts';
 import type { EventDispatcher } from './workers/event-dispatcher.ts';
 
 /** Time that clients and workers have to take leave when the stop is not graceful, in milliseconds. */
@@ -68,7 +69,7 @@ export class GatewayStop {
     // Unlisted first, so that no worker dials a gateway that is about to go.
     await withdraw();
     for (const client of clients.all()) {
-      sender.close(client, ClosedBy.Server, CloseCode.GoingAway, 'the server stops');
+      sender.close(client, ServerClosure.ServerStops);
     }
     await this.#clock.waitUntil(() => clients.size === 0, this.#stepMs);
     for (const client of clients.all()) sender.destroy(client, ClosedBy.Server);

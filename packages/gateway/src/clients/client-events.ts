@@ -1,10 +1,10 @@
-import { CloseCode, ClosedBy } from '@gatewayworker/protocol';
 import type { GatewayState } from '../gateway-state.ts';
 import type { ClientClosure, ClientSocketHandler } from '../transports/transport.ts';
 import type { EventDispatcher } from '../workers/event-dispatcher.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { forgetClient } from './client-table.ts';
 import { MessageRate } from './message-rate.ts';
+import { ServerClosure } from './server-closure.ts';
 
 /** What the events of all clients have in common. */
 export interface ClientEventsContext {
@@ -49,8 +49,7 @@ export class ClientEvents implements ClientSocketHandler {
     context.received += 1;
     if (this.#rate?.take(performance.now()) === false) {
       context.state.limits.messageRate += 1;
-      const { PolicyViolation } = CloseCode;
-      context.state.sender.close(client, ClosedBy.Protocol, PolicyViolation, 'too many messages');
+      context.state.sender.close(client, ServerClosure.TooManyMessages);
       return;
     }
     context.dispatcher.dispatchMessage(client, payload, isBinary);

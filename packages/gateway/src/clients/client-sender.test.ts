@@ -57,10 +57,10 @@ test('with drop a client that is too slow misses messages, and stays', () => {
 test('nothing is sent to a client whose end is decided, and that is decided once', () => {
   const { sender, client, events } = createSender('close', 0);
   sender.sendFrame(client, Buffer.from('x'));
-  sender.close(client, 'server', 1000, '');
+  sender.close(client, { by: 'server', code: 1000, reason: '' });
   sender.sendFrame(client, Buffer.from('y'));
   sender.sendMessage(client, Buffer.from('z'), 0, 1, false);
-  sender.close(client, 'server', 1000, '');
+  sender.close(client, { by: 'server', code: 1000, reason: '' });
   expect(events).toEqual(['send x', 'close server 1000']);
   sender.destroy(client, 'server');
   expect(events.at(-1)).toBe('destroy server');

@@ -1,9 +1,10 @@
 import type { Guard } from '@gatewayworker/core';
-import { CloseCode, ClosedBy } from '@gatewayworker/protocol';
+import type { ClosedBy } from '@gatewayworker/protocol';
 import type { Transport } from '../transports/transport.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { type ClientTables, endClient } from './client-table.ts';
 import type { LimitCounters } from './limit-counters.ts';
+import { ServerClosure } from './server-closure.ts';
 
 /** Time that a client which was too slow has to take the close frame, in milliseconds. */
 const OVERFLOW_GRACE_MS = 1000;
@@ -44,7 +45,7 @@ export class ClientSender {
     isBinary: boolean,
   ) => void;
   /** Closes a client with a goodbye; what was sent before leaves first. */
-  readonly close: (client: ClientConnection, by: ClosedBy, code: number, reason: string) => void;
+  readonly close: (client: ClientConnection, closure: ServerClosure) => void;
   /** Drops a client at once, one that is being closed too. */
   readonly destroy: (client: ClientConnection, by: ClosedBy) => void;
   /** Messages handed to sockets. */
@@ -89,7 +90,7 @@ export class ClientSender {
     this.sent += 1;
   }
 
-  #close(client: ClientConnection, by: ClosedBy, code: number, reason: string): void {
+  #close(client: ClientConnection, { by, code, reason }: ServerClosure): void {
     if (endClient(this.#tables, client)) client.socket.close(by, code, reason);
   }
 
@@ -109,8 +110,8 @@ export class ClientSender {
     this.failed += 1;
     this.#limits.slowConsumer += 1;
     if (slowConsumer === 'drop') return false;
-    this.close(client, ClosedBy.Overflow, CloseCode.TryAgainLater, 'reads too slowly');
-    setTimeout(() => socket.destroy(ClosedBy.Overflow), OVERFLOW_GRACE_MS).unref();
+    this.close(client, ServerClosure.SlowConsumer);
+    setTimeout(() => socket.destroy(ServerClosure.SlowConsumer.by), OVERFLOW_GRACE_MS).unref();
     return false;
   }
 }

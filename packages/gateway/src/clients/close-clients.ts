@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CloseCode, ClosedBy } from '@gatewayworker/protocol';
 import type { ClientSender } from './client-sender.ts';
 import type { ClientTable } from './client-table.ts';
-import { RETRY_HINT } from './retry-hint.ts';
+import { ServerClosure } from './server-closure.ts';
 
 /** How often clients are closed while that is spread, in milliseconds. */
 const SPREAD_TICK_MS = 10;
@@ -25,7 +24,7 @@ export async function closeClients(
     for (; ended < Math.ceil(part * staying.length); ended += 1) {
       const client = staying[ended];
       if (client === undefined) continue;
-      sender.close(client, ClosedBy.Server, CloseCode.ServiceRestart, RETRY_HINT);
+      sender.close(client, ServerClosure.Reconnect);
     }
     return isHurried() || clients.size === 0 || ended === staying.length;
   };

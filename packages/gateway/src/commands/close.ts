@@ -37,6 +37,6 @@ function close(
   const frame = hasPayload ? state.sender.frame(reader.readRestBytes(), isBinary) : undefined;
   for (const client of clients) {
     if (frame !== undefined) state.sender.sendFrame(client, frame);
-    state.sender.close(client, ClosedBy.Server, code, reason);
+    state.sender.close(client, { by: ClosedBy.Server, code, reason });
   }
 }

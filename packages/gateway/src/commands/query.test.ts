@@ -110,7 +110,8 @@ test.each<ClusterQuery>([
 
 test('answers every query as if a client had gone once its end is decided', () => {
   const { state, members } = createState();
-  for (const client of members) state.sender.close(client, 'server', 1000, '');
+  for (const client of members)
+    state.sender.close(client, { by: 'server', code: 1000, reason: '' });
   const [{ connection, nonceHigh, nonceLow }] = members;
   const client = { connection, nonceHigh, nonceLow };
   const given: readonly (readonly [AskedQuery, unknown])[] = [

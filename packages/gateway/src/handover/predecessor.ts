@@ -351,8 +351,7 @@ export class Predecessor {
     const client = clients.get(message.connection);
     if (client === undefined) return;
     if (message.type === 'frame') sender.sendFrame(client, message.frame);
-    else if (message.type === 'close')
-      sender.close(client, message.by, message.code, message.reason);
+    else if (message.type === 'close') sender.close(client, message);
     else if (message.type === 'destroy') sender.destroy(client, message.by);
     else if (message.isPaused) client.pause(PauseReason.Successor);
     else client.resume(PauseReason.Successor);

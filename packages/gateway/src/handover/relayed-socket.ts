@@ -1,9 +1,5 @@
-import {
-  type ClientRequest,
-  CloseCode,
-  ClosedBy,
-  unpackClientRequest,
-} from '@gatewayworker/protocol';
+import { type ClientRequest, type ClosedBy, unpackClientRequest } from '@gatewayworker/protocol';
+import { ServerClosure } from '../clients/server-closure.ts';
 import type {
   ClientClosure,
   ClientSocket,
@@ -135,7 +131,8 @@ export class RelayedSocket implements ClientSocket {
   }
 
   fail(): void {
-    this.close(ClosedBy.Server, CloseCode.InternalError, 'internal error');
+    const { by, code, reason } = ServerClosure.InternalError;
+    this.close(by, code, reason);
   }
 
   release(): 'later' {

@@ -5,9 +5,10 @@ import {
   type Logger,
   type PredecessorChannel,
 } from '@gatewayworker/core';
-import { CloseCode, ClosedBy, packValue } from '@gatewayworker/protocol';
+import { ClosedBy, packValue } from '@gatewayworker/protocol';
 import type { ClientConnection } from '../clients/client-connection.ts';
 import { ClientEvents } from '../clients/client-events.ts';
+import { ServerClosure } from '../clients/server-closure.ts';
 import { isHandle } from '../transports/socket-handle.ts';
 import type { SocketFacts } from '../transports/transport.ts';
 import type { InnerLinkParts } from '../workers/inner-links.ts';
@@ -340,11 +341,8 @@ export class Succession {
 /** Ends a client whose connection has come and cannot be used. */
 function dropConnection(socket: RelayedSocket, handle: object): void {
   if (isHandle(handle)) handle.close();
-  socket.handleClosed(failed);
+  socket.handleClosed(ServerClosure.InternalError);
 }
 
 /** How a client ends whose connection was lost with the predecessor. */
 const gone = { by: ClosedBy.GatewayLost, code: undefined, reason: undefined };
-
-/** How a client ends whose connection could not be adopted. */
-const failed = { by: ClosedBy.Server, code: CloseCode.InternalError, reason: 'internal error' };

@@ -11,6 +11,7 @@ import {
 } from '@gatewayworker/protocol';
 import { type RawData, WebSocket } from 'ws';
 import type { LimitCounters } from '../clients/limit-counters.ts';
+import { ServerClosure } from '../clients/server-closure.ts';
 import type { FrameDeflater } from './frame-deflater.ts';
 import { InflateGate } from './inflate-gate.ts';
 import { hasHandle, takeHandle } from './socket-handle.ts';
@@ -268,16 +269,16 @@ export class WebsocketSocket implements ClientSocket {
   }
 
   fail(): void {
-    const sent = { code: CloseCode.InternalError, reason: 'internal error' };
+    const { by, code, reason } = ServerClosure.InternalError;
     if (this.#websocket.readyState === WebSocket.CLOSED) {
-      this.#end({ by: ClosedBy.Server, ...(this.#sentClose ?? sent) });
+      this.#end({ by, ...(this.#sentClose ?? { code, reason }) });
     } else if (this.#closedBy !== undefined) {
       this.destroy(this.#closedBy);
     } else {
       try {
-        this.close(ClosedBy.Server, sent.code, sent.reason);
+        this.close(by, code, reason);
       } catch (error) {
-        this.destroy(ClosedBy.Server);
+        this.destroy(by);
         throw error;
       }
     }

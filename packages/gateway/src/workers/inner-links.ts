@@ -1,8 +1,6 @@
 import { type FrameConnection, GatewayWorkerError, toWire } from '@gatewayworker/core';
 import {
   ByteReader,
-  CloseCode,
-  ClosedBy,
   Command,
   DialerRole,
   type Hello,
@@ -12,7 +10,7 @@ import {
   readWorkerReady,
 } from '@gatewayworker/protocol';
 import { assertDecision } from '../clients/handshake-decision.ts';
-import { RETRY_HINT } from '../clients/retry-hint.ts';
+import { ServerClosure } from '../clients/server-closure.ts';
 import { ChunkedReplies } from '../commands/chunked-replies.ts';
 import { commandHandlers } from '../commands/command-handlers.ts';
 import { answerQuery } from '../commands/query.ts';
@@ -191,7 +189,7 @@ export class InnerLinks {
     const client = this.#state.clients.get(connection);
     if (client === undefined) return;
     this.#dispatcher.silence(client);
-    this.#state.sender.close(client, ClosedBy.Server, CloseCode.ServiceRestart, RETRY_HINT);
+    this.#state.sender.close(client, ServerClosure.Reconnect);
   }
 
   #answer(connection: FrameConnection, answers: ChunkedReplies): void {
