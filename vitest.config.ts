@@ -28,7 +28,8 @@ export default defineConfig({
           name: 'unit',
           include: [
             'packages/*/src/**/*.test.ts',
-            'examples/*/**/*.test.ts',
+            'examples/**/*.test.ts',
+            'apps/*/{page,shared,src}/**/*.test.ts',
             'recipes/**/*.test.ts',
             'benchmark/src/**/*.test.ts',
           ],
@@ -43,7 +44,7 @@ export default defineConfig({
         test: {
           isolate: false,
           name: 'integration',
-          include: ['test/integration/**/*.test.ts'],
+          include: ['{test,apps/*/test}/integration/**/*.test.ts'],
           exclude: measuringMemory,
         },
       },
@@ -53,7 +54,12 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { ...processes, isolate: false, name: 'e2e', include: ['test/e2e/**/*.test.ts'] },
+        test: {
+          ...processes,
+          isolate: false,
+          name: 'e2e',
+          include: ['{test,apps/*/test}/e2e/**/*.test.ts'],
+        },
       },
       {
         extends: true,

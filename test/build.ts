@@ -18,7 +18,7 @@ async function build(): Promise<void> {
   // As a user compiles it: against built packages, which it has no references to.
   await compile('recipes/cluster');
   await compile('benchmark');
-  await compile('examples/im/tsconfig.build.json');
+  await compile('apps/im/tsconfig.build.json');
   await promisify(execFile)(process.execPath, ['scripts/bundle.mjs'], { cwd: root });
 }
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import { resolveImSettings } from '../../apps/im/src/settings.ts';
 import { resolveChatSettings } from '../../examples/chat/settings.ts';
 import { resolveSettings } from '../../examples/custom-protocol/settings.ts';
 import { resolvePushSettings } from '../../examples/http-push/settings.ts';
-import { resolveImSettings } from '../../examples/im/src/settings.ts';
 
 const examples: Readonly<Record<string, object>> = {
   chat: resolveChatSettings({}),

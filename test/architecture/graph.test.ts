@@ -178,7 +178,7 @@ test('roles share messages and no code', () => {
 });
 
 test('nothing imports an inner file of another package', () => {
-  const paths = listFiles(/^(?:(?:packages|test|examples|benchmark)\/.*|start)\.ts$/);
+  const paths = listFiles(/^(?:(?:packages|test|examples|apps|benchmark)\/.*|start)\.ts$/);
   const wrong = paths.flatMap((path) =>
     importsOf(path)
       .filter((specifier) => isInnerImport(path, specifier))
@@ -200,7 +200,9 @@ function isInnerImport(path: string, specifier: string): boolean {
 }
 
 test('applications import nothing but gatewayworker of the workspace', () => {
-  const paths = listFiles(/^(?:examples\/.*|start)\.ts$/).filter((path) => !isTest(path));
+  const paths = listFiles(/^(?:(?:examples|apps)\/.*|start)\.ts$/).filter(
+    (path) => !isTest(path) && !/^apps\/[^/]+\/test\//.test(path),
+  );
   expect(crossings(paths, (folder) => folder === 'gatewayworker')).toEqual([]);
 });
 

@@ -23,6 +23,8 @@ test('Node.js versions: CI tests the oldest one allowed and the one of .nvmrc', 
 
 test('Node.js versions: the types are those of the oldest one, the same in all packages', () => {
   expect(root.devDependencies?.['@types/node']).toMatch(new RegExp(`^${oldest}\\.`));
-  const manifests = listFiles(/^(?:packages|examples)\/[^/]+\/package\.json$/).map(readManifest);
+  const manifests = listFiles(/^(?:packages|examples|apps)\/[^/]+\/package\.json$/).map(
+    readManifest,
+  );
   for (const { engines } of manifests) expect(engines).toEqual(root.engines);
 });

@@ -10,7 +10,7 @@ import {
 } from './repository.ts';
 
 const typescript = listFiles(
-  /^(?:packages|examples|recipes|benchmark|test|scripts)\/.*\.ts$|^start\.ts$/,
+  /^(?:packages|examples|apps|recipes|benchmark|test|scripts)\/.*\.ts$|^start\.ts$/,
 );
 
 /** Every line of code that matches, as `path:line: text`. */

@@ -3,8 +3,8 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { eventually } from '@gatewayworker/testing';
 import { fastify } from 'fastify';
 import { expect, onTestFinished, test } from 'vitest';
+import { endServer } from '../../apps/im/src/http/end-server.ts';
 import { endServer as endPushServer } from '../../examples/http-push/end-server.ts';
-import { endServer } from '../../examples/im/src/http/end-server.ts';
 import { gate } from './roles.ts';
 
 /** A server whose answers wait; idle connections would stay for a minute. */

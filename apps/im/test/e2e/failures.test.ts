@@ -9,13 +9,13 @@ import type {
   InvitationBody,
   MessagesBody,
   RelationsBody,
-} from '../../examples/im/shared/http-api.ts';
-import type { Message } from '../../examples/im/shared/model.ts';
-import type { ServerMessage } from '../../examples/im/shared/socket-message.ts';
-import { RequestError } from '../../examples/im/src/client/http-client.ts';
-import type { MessengerClient } from '../../examples/im/src/client/messenger-client.ts';
-import { databaseKinds } from '../im/databases.ts';
-import { befriend, enter, type ImCluster, startIm } from '../im/im-cluster.ts';
+} from '../../shared/http-api.ts';
+import type { Message } from '../../shared/model.ts';
+import type { ServerMessage } from '../../shared/socket-message.ts';
+import { RequestError } from '../../src/client/http-client.ts';
+import type { MessengerClient } from '../../src/client/messenger-client.ts';
+import { databaseKinds } from '../databases.ts';
+import { befriend, enter, type ImCluster, startIm } from '../im-cluster.ts';
 
 interface Person {
   readonly client: MessengerClient;
@@ -214,7 +214,7 @@ test('when a gateway dies, who comes back is online, and who does not is offline
 
 test('the load script finds nothing lost, doubled or reordered', async () => {
   const args = ['--users', '30', '--seconds', '3', '--rate', '60', '--address', im.address];
-  const script = fileURLToPath(new URL('../../examples/im/dist/server/load.js', import.meta.url));
+  const script = fileURLToPath(new URL('../../dist/server/load.js', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [script, ...args]);
   expect(stdout).toContain('connected: 30\n');
   // How many are said in three seconds is the machine's business.

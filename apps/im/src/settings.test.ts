@@ -6,7 +6,7 @@ test('every setting has a default', () => {
     ...{ host: '127.0.0.1', httpPort: 3002, socketPort: 8284, innerPort: 2920 },
     ...{ registerAddress: '127.0.0.1:1239', gateways: 2, workers: 2, secretKey: '' },
     ...{ databaseUrl: '', origin: '', trustProxy: [], passwordCost: 15 },
-    dataFolder: expect.stringMatching(/examples\/im\/data$/),
+    dataFolder: expect.stringMatching(/apps\/im\/data$/),
   });
 });
 

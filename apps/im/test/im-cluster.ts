@@ -1,17 +1,14 @@
 import { symlink } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { type Cluster, eventually, freePorts, startCluster } from '@gatewayworker/testing';
-import type { LoginBody } from '../../examples/im/shared/http-api.ts';
-import type { Friend } from '../../examples/im/shared/model.ts';
-import { HttpClient } from '../../examples/im/src/client/http-client.ts';
-import {
-  MessengerClient,
-  type MessengerClientEvents,
-} from '../../examples/im/src/client/messenger-client.ts';
+import type { LoginBody } from '../shared/http-api.ts';
+import type { Friend } from '../shared/model.ts';
+import { HttpClient } from '../src/client/http-client.ts';
+import { MessengerClient, type MessengerClientEvents } from '../src/client/messenger-client.ts';
 import type { DatabaseKind } from './databases.ts';
 
 /** As `test/build.ts` has built it, which starts in a third of the time. */
-const startFile = fileURLToPath(new URL('../../examples/im/dist/server/start.js', import.meta.url));
+const startFile = fileURLToPath(new URL('../dist/server/start.js', import.meta.url));
 
 /** The messenger as real processes, with a database of its own. */
 export interface ImCluster {
@@ -33,7 +30,7 @@ export async function startIm(
 ): Promise<ImCluster> {
   const database = await kind.start();
   const [port = 0, socketPort = 0, register = 0, inner = 0] = await freePorts(6);
-  // By a name of its own, which the pid file stands beside: the example may be running already.
+  // By a name of its own, which the pid file stands beside: the app may be running already.
   const file = `${database.dataFolder}/start.js`;
   await symlink(startFile, file);
   const cluster = await startCluster({

@@ -1,14 +1,14 @@
-// Takes the pictures of examples/im/README.md, of a messenger of its own:
-// node --conditions=@gatewayworker/source --import tsx test/im/take-screenshots.ts
+// Takes the pictures of apps/im/README.md, of a messenger of its own:
+// node --conditions=@gatewayworker/source --import tsx apps/im/test/take-screenshots.ts
 import { symlink } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { eventually, freePorts, startCluster, temporaryFolder } from '@gatewayworker/testing';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import sharp from 'sharp';
-import { launchBrowser } from '../e2e/browser.ts';
-import { ImPerson } from '../e2e/im-person.ts';
+import { launchBrowser } from '../../../test/e2e/browser.ts';
+import { ImPerson } from './im-person.ts';
 
-const example = fileURLToPath(new URL('../../examples/im/', import.meta.url));
+const app = fileURLToPath(new URL('../', import.meta.url));
 const desktop = { viewport: { width: 1200, height: 760 } };
 const phone = { viewport: { width: 390, height: 760 }, hasTouch: true, isMobile: true };
 
@@ -24,7 +24,7 @@ const landscape = `<svg xmlns="http://www.w3.org/2000/svg" width="1200" height="
 </svg>`;
 
 const folder = await temporaryFolder('im-screenshots');
-await symlink(`${example}start.ts`, `${folder.path}/start.ts`);
+await symlink(`${app}start.ts`, `${folder.path}/start.ts`);
 const [port, socketPort, registerPort] = await freePorts(3);
 const cluster = await startCluster({
   file: `${folder.path}/start.ts`,
@@ -127,5 +127,5 @@ async function pictureShown({ page }: ImPerson): Promise<void> {
 async function shoot({ page }: ImPerson, name: string): Promise<void> {
   const picture = await page.screenshot();
   const palette = { palette: true, quality: 90, effort: 10 };
-  await sharp(picture).png(palette).toFile(`${example}screenshots/${name}.png`);
+  await sharp(picture).png(palette).toFile(`${app}screenshots/${name}.png`);
 }

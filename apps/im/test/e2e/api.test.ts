@@ -13,15 +13,15 @@ import type {
   PictureBody,
   RelationsBody,
   SendBody,
-} from '../../examples/im/shared/http-api.ts';
-import { limits } from '../../examples/im/shared/limits.ts';
-import type { Conversation, Message } from '../../examples/im/shared/model.ts';
-import type { ServerMessage } from '../../examples/im/shared/socket-message.ts';
-import { HttpClient } from '../../examples/im/src/client/http-client.ts';
-import type { MessengerClient, Refused } from '../../examples/im/src/client/messenger-client.ts';
-import { openDatabase } from '../../examples/im/src/database/open-database.ts';
-import { databaseKinds, type TestDatabase } from '../im/databases.ts';
-import { befriend, enter, type ImCluster, loginAgain, newName, startIm } from '../im/im-cluster.ts';
+} from '../../shared/http-api.ts';
+import { limits } from '../../shared/limits.ts';
+import type { Conversation, Message } from '../../shared/model.ts';
+import type { ServerMessage } from '../../shared/socket-message.ts';
+import { HttpClient } from '../../src/client/http-client.ts';
+import type { MessengerClient, Refused } from '../../src/client/messenger-client.ts';
+import { openDatabase } from '../../src/database/open-database.ts';
+import { databaseKinds, type TestDatabase } from '../databases.ts';
+import { befriend, enter, type ImCluster, loginAgain, newName, startIm } from '../im-cluster.ts';
 
 /** Somebody with a connection, and what they have heard on it. */
 interface Person {

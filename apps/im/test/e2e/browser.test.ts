@@ -1,10 +1,10 @@
 import { eventually } from '@gatewayworker/testing';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { databaseKinds } from '../im/databases.ts';
-import { type ImCluster, startIm } from '../im/im-cluster.ts';
-import { launchBrowser } from './browser.ts';
-import { ImPerson } from './im-person.ts';
+import { launchBrowser } from '../../../../test/e2e/browser.ts';
+import { databaseKinds } from '../databases.ts';
+import { type ImCluster, startIm } from '../im-cluster.ts';
+import { ImPerson } from '../im-person.ts';
 
 let im: ImCluster;
 let browser: Browser;

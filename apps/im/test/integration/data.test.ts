@@ -2,20 +2,20 @@ import { scryptSync } from 'node:crypto';
 import { captureLogger } from '@gatewayworker/testing';
 import type { Context } from 'gatewayworker';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { limits } from '../../examples/im/shared/limits.ts';
-import type { Message } from '../../examples/im/shared/model.ts';
-import type { ServerMessage } from '../../examples/im/shared/socket-message.ts';
-import { checkToken, tokenLifetimeMs } from '../../examples/im/src/accounts/token.ts';
-import { Conversations } from '../../examples/im/src/conversations/conversations.ts';
-import { storeMessages } from '../../examples/im/src/conversations/store-messages.ts';
-import { openDatabase } from '../../examples/im/src/database/open-database.ts';
-import { IdGenerator, parseId } from '../../examples/im/src/ids/id-generator.ts';
-import { NodeLease } from '../../examples/im/src/ids/node-lease.ts';
-import { LiveSide, type Session } from '../../examples/im/src/live/live-side.ts';
-import { type Messenger, openMessenger } from '../../examples/im/src/messenger.ts';
-import type { Push } from '../../examples/im/src/push.ts';
-import { resolveImSettings } from '../../examples/im/src/settings.ts';
-import { databaseKinds, type TestDatabase } from '../im/databases.ts';
+import { limits } from '../../shared/limits.ts';
+import type { Message } from '../../shared/model.ts';
+import type { ServerMessage } from '../../shared/socket-message.ts';
+import { checkToken, tokenLifetimeMs } from '../../src/accounts/token.ts';
+import { Conversations } from '../../src/conversations/conversations.ts';
+import { storeMessages } from '../../src/conversations/store-messages.ts';
+import { openDatabase } from '../../src/database/open-database.ts';
+import { IdGenerator, parseId } from '../../src/ids/id-generator.ts';
+import { NodeLease } from '../../src/ids/node-lease.ts';
+import { LiveSide, type Session } from '../../src/live/live-side.ts';
+import { type Messenger, openMessenger } from '../../src/messenger.ts';
+import type { Push } from '../../src/push.ts';
+import { resolveImSettings } from '../../src/settings.ts';
+import { databaseKinds, type TestDatabase } from '../databases.ts';
 
 /** A cluster in which everybody is online and that notes what they would hear. */
 class Recorder implements Push {
