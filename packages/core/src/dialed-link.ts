@@ -75,9 +75,9 @@ export class DialedLink {
     await Promise.all(connections.map((connection) => connection?.closed));
   }
 
-  /** Waits no longer for a peer that is known to be gone: a link whose socket is broken is down at once. */
-  giveUp(): void {
-    this.#up?.connection.giveUp();
+  /** Ends a link whose socket is broken at once, because its peer is known to be dead. */
+  expire(): void {
+    this.#up?.connection.expire();
   }
 
   get #peer(): string {
@@ -128,7 +128,7 @@ export class DialedLink {
       this.#options.logger.info({ peer: this.#peer }, 'inner link resumed');
       this.#up.connection.resumeOver(fresh, resumedAt);
     } else {
-      // It was given up while the peer answered; the next attempt asks for a new one.
+      // The link expired while the peer answered; the next attempt requests a new link.
       fresh.destroy();
       this.#retry();
     }
@@ -147,7 +147,7 @@ export class DialedLink {
     // The peer knows nothing of the one before any more.
     this.#successor = acceptor;
     try {
-      this.#up?.connection.giveUp();
+      this.#up?.connection.expire();
     } finally {
       this.#successor = undefined;
     }

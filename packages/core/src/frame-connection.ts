@@ -237,8 +237,8 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     this.#frames.socket.destroy();
   }
 
-  /** Waits no longer for a peer that is known to be gone. */
-  giveUp(): void {
+  /** Ends a suspended link at once, because its peer is known to be dead; an open link is not affected. */
+  expire(): void {
     if (this.#phase === Phase.Suspended) this.#end();
   }
 

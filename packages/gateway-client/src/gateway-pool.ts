@@ -246,14 +246,14 @@ export class GatewayPool {
     for (const [address, gateway] of this.#dialed) {
       if (!gateways.has(address) && gateway.up === undefined) this.#forget(address, gateway);
     }
-    for (const gateway of this.#dialed.values()) this.#giveUpIfGone(gateway);
+    for (const gateway of this.#dialed.values()) this.#expireIfGone(gateway);
     this.#options.onDirectory?.();
     this.#wake();
   }
 
   /** Waits no longer for a gateway that was killed: its link would come back, were it the network that broke it. */
-  #giveUpIfGone(gateway: DialedGateway): void {
-    if (gateway.up !== undefined && this.#isGone(gateway, gateway.up)) gateway.link.giveUp();
+  #expireIfGone(gateway: DialedGateway): void {
+    if (gateway.up !== undefined && this.#isGone(gateway, gateway.up)) gateway.link.expire();
   }
 
   /** True when nobody listens where the gateway was, and no register that tells now names it. */
@@ -344,7 +344,7 @@ export class GatewayPool {
       const { cause } = error;
       gateway.isRefused =
         cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED';
-      this.#giveUpIfGone(gateway);
+      this.#expireIfGone(gateway);
     }
     this.#handleTried(address);
   }

@@ -65,7 +65,7 @@ export class InnerLinks {
   /** Waits no longer for workers that have died, as the liveness tells now. */
   expireDeadWorkers(): void {
     for (const { instanceId, connection } of this.#workers) {
-      if (connection.isSuspended && this.#liveness.isGone(instanceId)) connection.giveUp();
+      if (connection.isSuspended && this.#liveness.isGone(instanceId)) connection.expire();
     }
   }
 
