@@ -1,7 +1,7 @@
 export { brandErrors } from '@gatewayworker/protocol';
 export type { SecretKey } from './authentication.ts';
 export { type BackoffOptions, backoffDelayMs } from './backoff.ts';
-export { blameCaller, type Callee } from './blame-caller.ts';
+export { type Callee, withCallerStack } from './caller-stack.ts';
 export { assertSecretKey, givenSecretKey } from './cluster-options.ts';
 export { CoalescingWriter } from './coalescing-writer.ts';
 export { Deadline } from './deadline.ts';

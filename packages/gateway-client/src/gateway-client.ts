@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import {
-  blameCaller,
   createLogger,
   FlushScheduler,
   GatewayWorkerError,
   Guard,
   hideSecrets,
   type Logger,
+  withCallerStack,
 } from '@gatewayworker/core';
 import { parseDiscoveryAddress } from '@gatewayworker/discovery';
 import {
@@ -256,5 +256,5 @@ function clientOf(pool: GatewayPool): GatewayClient {
 
 /** Outside of the class for the same reason. */
 function resolveForCaller(options: GatewayClientOptions): ResolvedGatewayClientOptions {
-  return blameCaller(GatewayClient.connect, () => resolveGatewayClientOptions(options));
+  return withCallerStack(GatewayClient.connect, () => resolveGatewayClientOptions(options));
 }

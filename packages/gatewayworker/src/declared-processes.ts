@@ -1,5 +1,10 @@
 import nodeProcess from 'node:process';
-import { blameCaller, type Callee, GatewayWorkerError, processState } from '@gatewayworker/core';
+import {
+  type Callee,
+  GatewayWorkerError,
+  processState,
+  withCallerStack,
+} from '@gatewayworker/core';
 import type { ProcessDeclaration } from '@gatewayworker/supervisor';
 import type { PortClaim } from './port-claims.ts';
 
@@ -31,7 +36,7 @@ function declarations(): Declarations {
  * @throws {GW_ERR_VERSION_MISMATCH} when another version of the package has declared processes
  */
 export function declareProcess(declaration: Callee, describe: () => DeclaredProcess): void {
-  blameCaller(declaration, () => addProcess(describe()));
+  withCallerStack(declaration, () => addProcess(describe()));
 }
 
 function addProcess(process: DeclaredProcess): void {

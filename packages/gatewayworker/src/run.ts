@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { isMainThread } from 'node:worker_threads';
-import { blameCaller, GatewayWorkerError, readVersion } from '@gatewayworker/core';
+import { GatewayWorkerError, readVersion, withCallerStack } from '@gatewayworker/core';
 import {
   type ChildAssignment,
   childVariable,
@@ -33,7 +33,7 @@ import { exitAfterPrinting, exitWhenOutputFails, printError } from './terminal.t
 export function run(options: RunOptions = {}): void {
   const child = takeVariable(childVariable);
   if (child === undefined) exitWhenOutputFails();
-  const work = blameCaller(run, () =>
+  const work = withCallerStack(run, () =>
     child === undefined ? runInMaster(options) : runInChild(readAssignment(child)),
   );
   work.catch((error: unknown) => {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { blameCaller } from './blame-caller.ts';
+import { withCallerStack } from './caller-stack.ts';
 import { GatewayWorkerError, OptionError } from './errors.ts';
 
 class Declared {
   constructor(error: Error) {
-    blameCaller(new.target, () => {
+    withCallerStack(new.target, () => {
       throw error;
     });
   }
@@ -21,15 +21,20 @@ function declare(what: typeof Declared, error: Error): string {
   return (error.stack ?? '').split('\n')[1] ?? '';
 }
 
-test.each([Declared, Derived])('an error of %o points to the line that called it', (what) => {
-  expect(declare(what, new OptionError('Gateway.count', 0, 'allowed: 1'))).toContain('at declare');
-  expect(declare(what, new GatewayWorkerError('GW_ERR_PHASE'))).toContain('at declare');
-});
+test.each([Declared, Derived])(
+  'withCallerStack: an error of %o starts at the line of the call',
+  (what) => {
+    expect(declare(what, new OptionError('Gateway.count', 0, 'allowed: 1'))).toContain(
+      'at declare',
+    );
+    expect(declare(what, new GatewayWorkerError('GW_ERR_PHASE'))).toContain('at declare');
+  },
+);
 
 function fault(): Error {
   return new RangeError('a fault');
 }
 
-test('an error that is not of the framework keeps its stack', () => {
+test('withCallerStack: an error of another class keeps its stack', () => {
   expect(declare(Declared, fault())).toContain('at fault');
 });

@@ -4,10 +4,10 @@ import { GatewayWorkerError } from './errors.ts';
 export type Callee = ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown);
 
 /**
- * Lets an error of the framework point to the line that called `callee`: Node.js shows that line of an uncaught
- * error, and the frames of the framework tell the application nothing.
+ * Runs `work`. The stack of a `GatewayWorkerError` then starts at the line of the application that called `callee`:
+ * Node.js prints that line for an uncaught error.
  */
-export function blameCaller<T>(callee: Callee, work: () => T): T {
+export function withCallerStack<T>(callee: Callee, work: () => T): T {
   try {
     return work();
   } catch (error) {
