@@ -1,30 +1,34 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openClient } from '@gatewayworker/testing';
 import { onTestFinished } from 'vitest';
 import type { TalkingCluster } from './talking-cluster.ts';
 
-/** Clients that come one after another, all the while. */
+/** Clients that connect one after another, wait for the greeting of a worker, and leave. */
 export class Newcomers {
   /** Why clients failed to connect. */
   readonly failures: string[] = [];
   /** How many were greeted. */
   served = 0;
   readonly #cluster: Pick<TalkingCluster, 'port'>;
-  readonly #coming: Promise<void>;
+  readonly #pauseMs: number;
+  readonly #running: Promise<void>;
   #isOver = false;
 
-  constructor(cluster: Pick<TalkingCluster, 'port'>) {
+  /** @param pauseMs - time between two clients */
+  constructor(cluster: Pick<TalkingCluster, 'port'>, pauseMs = 0) {
     this.#cluster = cluster;
-    this.#coming = this.#come();
+    this.#pauseMs = pauseMs;
+    this.#running = this.#run();
     onTestFinished(() => this.end());
   }
 
-  /** Resolves once the last one has been served or turned away. */
+  /** Resolves once the last client was served or refused. */
   async end(): Promise<void> {
     this.#isOver = true;
-    await this.#coming;
+    await this.#running;
   }
 
-  async #come(): Promise<void> {
+  async #run(): Promise<void> {
     while (!this.#isOver) {
       try {
         const client = await openClient(this.#cluster.port, '/?name=newcomer');
@@ -33,6 +37,7 @@ export class Newcomers {
       } catch (error) {
         this.failures.push(String(error));
       }
+      await sleep(this.#pauseMs);
     }
   }
 }
