@@ -30,6 +30,15 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   testing: [...roles, 'gateway-client', 'core', 'protocol', 'supervisor'],
 };
 
+/** The folders that each folder of the supervisor may import: the table in its README.md. */
+const allowedInSupervisor: Readonly<Record<string, readonly string[]>> = {
+  control: [],
+  report: ['control'],
+  processes: ['report', 'control'],
+  child: ['processes', 'report', 'control'],
+  master: ['processes', 'report', 'control'],
+};
+
 const folders = packages.map((entry) => entry.folder);
 
 /** Imports of workspace packages as lines that name the file and the package. */
@@ -174,6 +183,19 @@ test('roles share messages and no code', () => {
   const wrong = roles.flatMap((folder) =>
     crossings(listSources(folder), (other) => !roles.includes(other) && other !== 'supervisor'),
   );
+  expect(wrong).toEqual([]);
+});
+
+test('supervisor: each folder imports only folders below it', () => {
+  const folderOf = (path: string) => /^packages\/supervisor\/src\/(\w+)\//.exec(path)?.[1];
+  const wrong = listSources('supervisor').flatMap((path) => {
+    const from = folderOf(path);
+    if (from === undefined) return [];
+    const targets = importsOf(path).map((specifier) => folderOf(join(dirname(path), specifier)));
+    return targets
+      .filter((to) => to !== undefined && to !== from && !allowedInSupervisor[from]?.includes(to))
+      .map((to) => `${path} imports ${to}`);
+  });
   expect(wrong).toEqual([]);
 });
 

@@ -145,9 +145,9 @@ const exempt: Readonly<Record<string, string>> = {
     'forgets a folder',
   'packages/supervisor/src/master/file-watcher.ts: this.#timer ??= setTimeout(() => void this.#report(), GATHERING_MS);':
     'a timer of the process, which concerns no connection',
-  "packages/supervisor/src/child/listening-sockets.ts: process.on('message', receive);":
+  "packages/supervisor/src/processes/listening-sockets.ts: process.on('message', receive);":
     'settles the promise of a start',
-  "packages/supervisor/src/child/listening-sockets.ts: process.once('disconnect', lose);":
+  "packages/supervisor/src/processes/listening-sockets.ts: process.once('disconnect', lose);":
     'settles the promise of a start',
   "packages/supervisor/src/master/master-commands.ts: void this.#master.stop('the stop command', order.isGraceful);":
     'the end of the process itself',
@@ -170,7 +170,7 @@ const exempt: Readonly<Record<string, string>> = {
     'the end of the process itself',
   'packages/supervisor/src/master/master.ts: await this.reload(reason).catch((error: unknown) => {':
     'part of a promise that is awaited',
-  'packages/supervisor/src/child/process-sampler.ts: this.#timer = setInterval(() => this.#tick(), 1_000).unref();':
+  'packages/supervisor/src/report/process-sampler.ts: this.#timer = setInterval(() => this.#tick(), 1_000).unref();':
     'a timer of the process, which concerns no connection',
   'packages/supervisor/src/processes/process-source.ts: connected: launched.listening.then((isListening) =>':
     'part of a promise of one child, which `RunningChild` follows',
@@ -188,9 +188,9 @@ const exempt: Readonly<Record<string, string>> = {
     'part of a promise of one child, which `RunningChild` follows',
   'packages/supervisor/src/processes/process-source.ts: void exited.then(() => {':
     'part of a promise of one child, which `RunningChild` follows',
-  'packages/supervisor/src/master/run-files.ts: this.#timer = setInterval(() => {':
+  'packages/supervisor/src/control/run-file-restorer.ts: this.#timer = setInterval(() => {':
     'a timer of the process, which concerns no connection',
-  'packages/supervisor/src/master/run-files.ts: void this.#restore(file);': 'catches',
+  'packages/supervisor/src/control/run-file-restorer.ts: void this.#restore(file);': 'catches',
   'packages/supervisor/src/processes/running-child.ts: source.connected.then(':
     'notes a connection, or kills the child',
   'packages/supervisor/src/processes/running-child.ts: .finally(() => {':
@@ -209,7 +209,7 @@ const exempt: Readonly<Record<string, string>> = {
     'signals of the process itself',
   "packages/supervisor/src/master/signals.ts: process.on('SIGHUP', () => handlers.onHangup());":
     'signals of the process itself',
-  "packages/supervisor/src/child/succession-channels.ts: process.on('message', (value: unknown, handle: unknown) => {":
+  "packages/supervisor/src/processes/succession-channels.ts: process.on('message', (value: unknown, handle: unknown) => {":
     'the way from the predecessor, which serves on if this process ends',
   'packages/supervisor/src/master/supervisor.ts: const attaching = child.identify().then(async (identity) => {':
     'part of a promise of which a rejection is logged',

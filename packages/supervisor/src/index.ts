@@ -1,11 +1,10 @@
-export {
-  type ChildAssignment,
-  childVariable,
-  parseChildAssignment,
-} from './child/child-assignment.ts';
 export { runChildProcess } from './child/child-process.ts';
-export { workingDirectory } from './child/working-directory.ts';
 export { OnMasterExit } from './control/child-protocol.ts';
+export { ReloadKind } from './control/control-messages.ts';
+export { keepRunDirectory, mayBeRestored } from './control/run-directory.ts';
+export type { DrainStep, UndrainStep } from './master/drain.ts';
+export { assertLogFile } from './master/log-file.ts';
+export { alreadyRunning, isAlreadyRunning, Master, type MasterOptions } from './master/master.ts';
 export {
   findMaster,
   requestConnections,
@@ -16,13 +15,15 @@ export {
   requestStatus,
   requestStop,
   requestUndrain,
-} from './control/master-client.ts';
-export { keepRunDirectory, mayBeRestored } from './control/run-directory.ts';
-export type { DrainStep, UndrainStep } from './master/drain.ts';
-export { assertLogFile } from './master/log-file.ts';
-export { alreadyRunning, isAlreadyRunning, Master, type MasterOptions } from './master/master.ts';
+} from './master/master-client.ts';
+export {
+  readOrphanConnections,
+  readOrphanHealth,
+  readOrphanStatus,
+  stopOrphans,
+} from './master/orphans.ts';
 export { assertPidFile, isDiskFull, readPidFile, removePidFile } from './master/pid-file.ts';
-export { formatReloadStep, ReloadKind, type ReloadStep } from './master/reload.ts';
+export { formatReloadStep, type ReloadStep } from './master/reload.ts';
 export {
   healthAddress,
   type ResolvedRunOptions,
@@ -32,12 +33,12 @@ export {
 } from './options.ts';
 export { type ProcessContext, type ProcessDeclaration, Role } from './process-declaration.ts';
 export {
-  readOrphanConnections,
-  readOrphanHealth,
-  readOrphanStatus,
-  stopOrphans,
-} from './processes/orphans.ts';
+  type ChildAssignment,
+  childVariable,
+  parseChildAssignment,
+} from './processes/child-assignment.ts';
 export { ProcessFailedError } from './processes/process-failed-error.ts';
+export { workingDirectory } from './processes/working-directory.ts';
 export { type ConnectionRow, formatConnections } from './report/connection-report.ts';
 export {
   formatHealth,

@@ -27,16 +27,16 @@ import {
 import { childSocketPath, placeKey } from '../control/child-socket.ts';
 import { ControlServer, type SendPart } from '../control/control-server.ts';
 import { removeRunDirectory } from '../control/run-directory.ts';
-import { hashDeclaration } from '../master/declaration-hash.ts';
-import { RunFiles } from '../master/run-files.ts';
+import { RunFileRestorer } from '../control/run-file-restorer.ts';
 import { describeProcess, type ProcessDeclaration, Role } from '../process-declaration.ts';
+import type { ChildAssignment } from '../processes/child-assignment.ts';
 import { HANDOVER_MS } from '../processes/child-stop.ts';
+import { hashDeclaration } from '../processes/declaration-hash.ts';
 import { launchProcess, listeningMessage } from '../processes/launched-process.ts';
-import type { ChildAssignment } from './child-assignment.ts';
+import { ListeningSockets } from '../processes/listening-sockets.ts';
+import { predecessorChannel } from '../processes/succession-channels.ts';
+import { ProcessSampler } from '../report/process-sampler.ts';
 import { describeFailure } from './child-failure.ts';
-import { ListeningSockets } from './listening-sockets.ts';
-import { ProcessSampler } from './process-sampler.ts';
-import { predecessorChannel } from './succession-channels.ts';
 
 /**
  * Runs one declaration in this process until a stop order or a signal.
@@ -163,7 +163,7 @@ class ChildProcess {
     await this.#control.tryListen();
     const folder = dirname(this.#assignment.pidFile);
     const restore = () => this.#control.listenAgain();
-    new RunFiles([{ path: this.#socketPath, folder, restore }], this.#logger);
+    new RunFileRestorer([{ path: this.#socketPath, folder, restore }], this.#logger);
     process.send?.({ type: listeningMessage });
   }
 

@@ -106,6 +106,19 @@ export interface ChildFailure {
   readonly stack?: string;
 }
 
+/** How a process ended; neither code nor signal is known of one that another master started. */
+export interface ChildExit {
+  /** Exit code; null when a signal ended it. */
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** True when only its parent knows, which is another process or gone. */
+  readonly isUnknown?: boolean;
+  /** The last of what it printed on its error output; absent when that was nothing, or is not known. */
+  readonly output?: string;
+  /** Why the system could not make it. */
+  readonly failure?: ChildFailure;
+}
+
 /** What a process reports to its master by itself. */
 export type ChildEvent =
   /** The sender of `attach` is its master from now on. */

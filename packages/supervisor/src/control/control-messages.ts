@@ -1,5 +1,4 @@
 import type { WireError } from '@gatewayworker/core';
-import { ReloadKind } from '../master/reload.ts';
 import {
   parseJson,
   readBoolean,
@@ -31,6 +30,15 @@ export const ControlCommand = {
   leave: 'leave',
 } as const;
 export type ControlCommand = (typeof ControlCommand)[keyof typeof ControlCommand];
+
+/** What a reload replaces. */
+export const ReloadKind = {
+  /** Business workers and other workers, whose predecessors finish what they have. */
+  workers: 'workers',
+  /** Gateways, which hand their clients over. */
+  gateways: 'gateways',
+} as const;
+export type ReloadKind = (typeof ReloadKind)[keyof typeof ReloadKind];
 
 /** A command with what it needs. */
 export type ControlOrder =

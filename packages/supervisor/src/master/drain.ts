@@ -1,11 +1,6 @@
-import { type ConnectionStatus, GatewayWorkerError, type StopOptions } from '@gatewayworker/core';
+import { GatewayWorkerError, type StopOptions } from '@gatewayworker/core';
 import { readFields } from '../control/json-value.ts';
-
-/** Gets some clients of a gateway process; resolves with false to read no more. */
-export type OnConnections = (part: {
-  readonly pid: number;
-  readonly connections: readonly ConnectionStatus[];
-}) => Promise<boolean>;
+import type { OnConnections } from '../processes/running-child.ts';
 
 /** A gateway process of this master. */
 export interface GatewayProcess {

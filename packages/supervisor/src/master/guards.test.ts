@@ -10,9 +10,9 @@ import {
 } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { ListeningSockets } from '../child/listening-sockets.ts';
 import { ControlClient } from '../control/control-client.ts';
 import { type LaunchedProcess, launchProcess } from '../processes/launched-process.ts';
+import { ListeningSockets } from '../processes/listening-sockets.ts';
 import { inspectStack } from '../processes/stack-inspector.ts';
 
 /** Prints on both outputs, asks for a listening socket, and says that it listens once it has that. */

@@ -1,15 +1,15 @@
 import { basename } from 'node:path';
 import type { Logger } from '@gatewayworker/core';
-import { ProcessSampler } from '../child/process-sampler.ts';
-import { ControlCommand, type ControlOrder } from '../control/control-messages.ts';
+import { ControlCommand, type ControlOrder, type ReloadKind } from '../control/control-messages.ts';
 import type { SendPart } from '../control/control-server.ts';
 import type { ResolvedRunOptions } from '../options.ts';
 import { stopOrder } from '../process-declaration.ts';
 import type { ClusterHealth } from '../report/cluster-health.ts';
 import type { ConnectionPart } from '../report/connection-report.ts';
+import { ProcessSampler } from '../report/process-sampler.ts';
 import { ProcessState, type ProcessStatus, type StatusReport } from '../report/status-report.ts';
 import { type DrainStep, findGateways, type UndrainStep } from './drain.ts';
-import type { ReloadKind, ReloadStep } from './reload.ts';
+import type { ReloadStep } from './reload.ts';
 import type { Supervisor } from './supervisor.ts';
 
 /** What commands act on. */

@@ -9,20 +9,21 @@ import {
   toError,
 } from '@gatewayworker/core';
 import type { OnMasterExit } from '../control/child-protocol.ts';
-import { type ControlOrder, parseControlOrder } from '../control/control-messages.ts';
+import { type ControlOrder, parseControlOrder, ReloadKind } from '../control/control-messages.ts';
 import { ControlServer } from '../control/control-server.ts';
-import { findMaster } from '../control/master-client.ts';
 import { controlPath } from '../control/run-directory.ts';
+import type { RunFileRestorer } from '../control/run-file-restorer.ts';
 import { healthAddress, type ResolvedRunOptions } from '../options.ts';
 import type { ProcessDeclaration } from '../process-declaration.ts';
 import { ProcessFailedError } from '../processes/process-failed-error.ts';
 import { ClusterHealth } from '../report/cluster-health.ts';
 import type { StartReport } from '../report/start-report.ts';
 import { FileWatcher } from './file-watcher.ts';
+import { findMaster } from './master-client.ts';
 import { MasterCommands } from './master-commands.ts';
 import { isDiskFull, readPidFile, removePidFile, writePidFile } from './pid-file.ts';
-import { alreadyReloading, ReloadKind, type ReloadStep, reloadProcesses } from './reload.ts';
-import { keepRunFiles, type RunFiles } from './run-files.ts';
+import { alreadyReloading, type ReloadStep, reloadProcesses } from './reload.ts';
+import { restoreRunFiles } from './run-files.ts';
 import { handleMasterSignals } from './signals.ts';
 import { removeStaleSocket } from './stale-socket.ts';
 import { Supervisor } from './supervisor.ts';
@@ -62,7 +63,7 @@ export class Master {
   #stopping: Promise<void> | undefined;
   #reloading: Promise<void> | undefined;
   #watcher: FileWatcher | undefined;
-  #runFiles: RunFiles | undefined;
+  #runFiles: RunFileRestorer | undefined;
   #exitCode: 0 | 1 = 0;
   readonly #warnings: string[] = [];
   /** Pid of the master before, when it was killed. */
@@ -173,7 +174,7 @@ export class Master {
       this.#giveUpControl();
       throw error;
     }
-    this.#runFiles = keepRunFiles(this.#options, this.#logger, {
+    this.#runFiles = restoreRunFiles(this.#options, this.#logger, {
       isLogDetached: () => this.#log.isDetached,
       reopenLogs: () => this.#reopenLogs(),
       listenAgain: () => this.#control.listenAgain(),

@@ -1,4 +1,5 @@
 import { GatewayWorkerError } from '@gatewayworker/core';
+import { ReloadKind } from '../control/control-messages.ts';
 import { readNumber, readString } from '../control/json-value.ts';
 import type { ChildHandle } from '../processes/child-handle.ts';
 import { HANDOVER_MS } from '../processes/child-stop.ts';
@@ -18,15 +19,6 @@ export type ReloadStep =
   | { readonly step: 'skipped'; readonly process: string }
   /** The predecessor had not finished at the deadline. */
   | { readonly step: 'killed'; readonly process: string; readonly oldPid: number };
-
-/** What a reload replaces. */
-export const ReloadKind = {
-  /** Business workers and other workers, whose predecessors finish what they have. */
-  workers: 'workers',
-  /** Gateways, which hand their clients over. */
-  gateways: 'gateways',
-} as const;
-export type ReloadKind = (typeof ReloadKind)[keyof typeof ReloadKind];
 
 /** Times of a reload. */
 export interface ReloadTimes {

@@ -21,7 +21,7 @@ import { ControlServer } from '../control/control-server.ts';
 import { createRunDirectory } from '../control/run-directory.ts';
 import { resolveRunOptions } from '../options.ts';
 import { type ProcessDeclaration, Role } from '../process-declaration.ts';
-import { hashDeclaration } from './declaration-hash.ts';
+import { hashDeclaration } from '../processes/declaration-hash.ts';
 import { Supervisor } from './supervisor.ts';
 
 const declaration: ProcessDeclaration = {

@@ -12,12 +12,12 @@ import {
 import { ChildHandle } from '../processes/child-handle.ts';
 import { ChildLauncher, type LaunchOptions } from '../processes/child-launcher.ts';
 import { gracefulStop } from '../processes/child-stop.ts';
+import { hashDeclaration } from '../processes/declaration-hash.ts';
 import { type FoundProcess, findProcesses } from '../processes/found-processes.ts';
 import { RunningChild } from '../processes/running-child.ts';
 import type { ProcessHealth } from '../report/health-report.ts';
 import { describeStart, type StartReport } from '../report/start-report.ts';
 import { describeReasons, type ProcessStatus } from '../report/status-report.ts';
-import { hashDeclaration } from './declaration-hash.ts';
 
 /** What a supervisor needs. */
 export interface SupervisorOptions extends LaunchOptions {

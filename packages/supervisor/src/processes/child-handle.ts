@@ -1,6 +1,5 @@
 import { GatewayWorkerError, type Logger, type StopOptions } from '@gatewayworker/core';
-import type { ChildIdentity, ChildReport } from '../control/child-protocol.ts';
-import type { OnConnections } from '../master/drain.ts';
+import type { ChildExit, ChildIdentity, ChildReport } from '../control/child-protocol.ts';
 import { describeProcess, type ProcessDeclaration, Role } from '../process-declaration.ts';
 import { checkHealth, type HealthTimes } from '../report/child-health.ts';
 import { describePlace, ExitRecord } from '../report/child-status.ts';
@@ -21,7 +20,7 @@ import { GROUP_SIGNAL_MS, gracefulStop } from './child-stop.ts';
 import { logEnd, ProcessFailedError } from './process-failed-error.ts';
 import type { ProcessSource } from './process-source.ts';
 import { RestartPolicy } from './restart-policy.ts';
-import { type ChildEnd, type ChildEvents, RunningChild } from './running-child.ts';
+import { type ChildEvents, type OnConnections, RunningChild } from './running-child.ts';
 
 /** Keeps one process of a declaration running: the first start, restarts and successors with the same id, and the end. */
 export class ChildHandle {
@@ -132,7 +131,7 @@ export class ChildHandle {
     } catch (error) {
       throw this.#notReplaced(couldNotBeMade(error));
     }
-    let lateness: Pick<ChildEnd, 'failure'> = {};
+    let lateness: Pick<ChildExit, 'failure'> = {};
     const timer = setTimeout(async () => {
       lateness = await describeLateness(child, readyTimeoutMs);
       if (this.#successor?.child === child) child.kill();
@@ -331,7 +330,7 @@ export class ChildHandle {
     }, GROUP_SIGNAL_MS);
   }
 
-  #onEnd(child: RunningChild | undefined, end: ChildEnd): void {
+  #onEnd(child: RunningChild | undefined, end: ChildExit): void {
     if (child !== undefined && this.#leaving.delete(child)) return;
     const successor = this.#successor;
     if (child !== undefined && successor?.child === child) {
@@ -360,14 +359,14 @@ export class ChildHandle {
     this.#logEnd(end, 'its successor is starting');
   }
 
-  #onSuccessorEnd(successor: Successor, end: ChildEnd): void {
+  #onSuccessorEnd(successor: Successor, end: ChildExit): void {
     this.#successor = undefined;
     successor.onEnd(end);
     // The place is empty: the predecessor was down or has died since.
     if (this.#child === undefined && !this.isDown) this.#restart(end, successor.child.livedMs);
   }
 
-  #notReplaced(end: ChildEnd): Error {
+  #notReplaced(end: ChildExit): Error {
     if (this.isDown) return stoppedMeanwhile();
     return new ProcessFailedError(this.declaration, this.id, end, 'was not replaced');
   }
@@ -377,7 +376,7 @@ export class ChildHandle {
     this.#firstStart = undefined;
   }
 
-  #restart(end: ChildEnd, livedMs: number): void {
+  #restart(end: ChildExit, livedMs: number): void {
     const delayMs = this.#policy.nextDelayMs(livedMs);
     this.#restarts += 1;
     this.#logEnd(end, `restarting ${delayMs === 0 ? 'now' : `in ${delayMs} ms`}`);
@@ -393,7 +392,7 @@ export class ChildHandle {
     this.#restartTimer = setTimeout(() => this.#launch(), delayMs);
   }
 
-  #logEnd(end: ChildEnd, consequence: string): void {
+  #logEnd(end: ChildExit, consequence: string): void {
     const process = `${this.name}#${this.id}`;
     logEnd(this.#logger, end, { process, restarts: this.#restarts, consequence });
   }

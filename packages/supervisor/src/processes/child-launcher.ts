@@ -1,17 +1,17 @@
 import inspector from 'node:inspector';
 import { dirname } from 'node:path';
 import { type DescriptorReserve, GatewayWorkerError, type Guard } from '@gatewayworker/core';
-import { type ChildAssignment, childVariable } from '../child/child-assignment.ts';
-import { ListeningSockets } from '../child/listening-sockets.ts';
-import { existingDirectory, workingDirectory } from '../child/working-directory.ts';
 import type { LaunchOrder, OnMasterExit } from '../control/child-protocol.ts';
 import { childSocketPath, placeKey } from '../control/child-socket.ts';
 import type { ResolvedRunOptions } from '../options.ts';
 import { describeProcess, Role } from '../process-declaration.ts';
+import { type ChildAssignment, childVariable } from './child-assignment.ts';
 import { childFlags } from './child-flags.ts';
 import { launchProcess } from './launched-process.ts';
+import { ListeningSockets } from './listening-sockets.ts';
 import { failedProcess, launchBeside, ownProcess, type ProcessSource } from './process-source.ts';
 import type { RunningChild } from './running-child.ts';
+import { existingDirectory, workingDirectory } from './working-directory.ts';
 
 /** How children are made. */
 export interface LaunchOptions extends Omit<ResolvedRunOptions, 'onMasterExit'> {

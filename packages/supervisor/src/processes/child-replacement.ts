@@ -1,7 +1,7 @@
 import { GatewayWorkerError, type StopOptions, toWire } from '@gatewayworker/core';
-import type { ChildReport } from '../control/child-protocol.ts';
+import type { ChildExit, ChildReport } from '../control/child-protocol.ts';
 import { LAST_STACK_MS } from './child-stop.ts';
-import type { ChildEnd, RunningChild } from './running-child.ts';
+import type { RunningChild } from './running-child.ts';
 
 /** How a process is replaced. */
 export interface ReplaceOptions {
@@ -34,14 +34,14 @@ export interface FirstStart {
 export interface Successor {
   readonly child: RunningChild;
   onReady(report: ChildReport): void;
-  onEnd(end: ChildEnd): void;
+  onEnd(end: ChildExit): void;
 }
 
 /** Says why a process was given up that is still starting. */
 export async function describeLateness(
   child: RunningChild,
   readyTimeoutMs: number,
-): Promise<Pick<ChildEnd, 'failure'>> {
+): Promise<Pick<ChildExit, 'failure'>> {
   const stack = await child.stack(LAST_STACK_MS);
   const message = `it was not ready within ${readyTimeoutMs} ms`;
   const error = { code: 'GW_ERR_PROCESS_FAILED', message };
@@ -49,7 +49,7 @@ export async function describeLateness(
 }
 
 /** The end of a process that the system did not make. */
-export function couldNotBeMade(error: unknown): ChildEnd {
+export function couldNotBeMade(error: unknown): ChildExit {
   return { code: null, signal: null, failure: { error: toWire(error) } };
 }
 

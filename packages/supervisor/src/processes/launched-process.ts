@@ -5,24 +5,11 @@ import {
   type SuccessorChannel,
   toWire,
 } from '@gatewayworker/core';
-import type { ListeningSockets } from '../child/listening-sockets.ts';
-import { successorChannel, successorStdio } from '../child/succession-channels.ts';
-import type { ChildFailure, LaunchOrder } from '../control/child-protocol.ts';
+import type { ChildExit, LaunchOrder } from '../control/child-protocol.ts';
 import { readString } from '../control/json-value.ts';
 import { ChildOutput } from './child-output.ts';
-
-/** How a process ended; neither code nor signal is known of one that another master started. */
-export interface ChildExit {
-  /** Exit code; null when a signal ended it. */
-  readonly code: number | null;
-  readonly signal: string | null;
-  /** True when only its parent knows, which is another process or gone. */
-  readonly isUnknown?: boolean;
-  /** The last of what it printed on its error output; absent when that was nothing, or is not known. */
-  readonly output?: string;
-  /** Why the system could not make it. */
-  readonly failure?: ChildFailure;
-}
+import type { ListeningSockets } from './listening-sockets.ts';
+import { successorChannel, successorStdio } from './succession-channels.ts';
 
 /** What the parent of a process needs. */
 export interface LaunchContext {

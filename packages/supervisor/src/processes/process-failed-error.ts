@@ -1,10 +1,10 @@
 import { brandErrors, GatewayWorkerError, type Logger } from '@gatewayworker/core';
+import type { ChildExit } from '../control/child-protocol.ts';
 import { describeProcess, type ProcessDeclaration } from '../process-declaration.ts';
 import { findReason } from './child-output.ts';
-import type { ChildEnd } from './running-child.ts';
 
 /** Says in a few words how a process ended, with the reason it gave. */
-function describeEnd(end: ChildEnd): string {
+function describeEnd(end: ChildExit): string {
   const said = end.failure?.error.message ?? findReason(end.output ?? '');
   const reason = said === undefined ? '' : `: ${said}`;
   if (end.signal !== null) return `ended by ${end.signal}${reason}`;
@@ -17,7 +17,7 @@ function describeEnd(end: ChildEnd): string {
 /** Logs how a process ended, and what follows from it. */
 export function logEnd(
   logger: Logger,
-  end: ChildEnd,
+  end: ChildExit,
   context: { readonly process: string; readonly restarts: number; readonly consequence: string },
 ): void {
   const { failure } = end;
@@ -40,7 +40,7 @@ export class ProcessFailedError extends GatewayWorkerError {
   constructor(
     declaration: ProcessDeclaration,
     id: number,
-    end: ChildEnd,
+    end: ChildExit,
     outcome = 'could not start',
   ) {
     const process = describeProcess(declaration.role, declaration.name, id);
@@ -60,7 +60,7 @@ export class ProcessFailedError extends GatewayWorkerError {
 
 brandErrors(ProcessFailedError, 'ProcessFailedError');
 
-function describeSilentEnd(end: ChildEnd): string {
+function describeSilentEnd(end: ChildExit): string {
   const reason = findReason(end.output ?? '');
   return reason ?? `${describeEnd(end)} before it was ready`;
 }

@@ -1,10 +1,10 @@
 import { type Guard, toWire } from '@gatewayworker/core';
-import { ChildCommand, type LaunchOrder } from '../control/child-protocol.ts';
+import { ChildCommand, type ChildExit, type LaunchOrder } from '../control/child-protocol.ts';
 import { removeSocket } from '../control/child-socket.ts';
 import { ControlClient } from '../control/control-client.ts';
 import { readBoolean, readNumber, readString } from '../control/json-value.ts';
 import type { ChildOutput } from './child-output.ts';
-import type { ChildExit, LaunchedProcess } from './launched-process.ts';
+import type { LaunchedProcess } from './launched-process.ts';
 
 /** How a master reaches a process and notices its end, whichever process started it. */
 export interface ProcessSource {

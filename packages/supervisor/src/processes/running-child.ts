@@ -1,8 +1,15 @@
 import inspector from 'node:inspector';
-import { GatewayWorkerError, type Logger, type StopOptions, toWire } from '@gatewayworker/core';
+import {
+  type ConnectionStatus,
+  GatewayWorkerError,
+  type Logger,
+  type StopOptions,
+  toWire,
+} from '@gatewayworker/core';
 import {
   CHILD_PROTOCOL,
   ChildCommand,
+  type ChildExit,
   type ChildFailure,
   type ChildIdentity,
   type ChildOrder,
@@ -14,14 +21,15 @@ import {
 } from '../control/child-protocol.ts';
 import { removeSocket } from '../control/child-socket.ts';
 import { ControlClient } from '../control/control-client.ts';
-import type { OnConnections } from '../master/drain.ts';
 import { ChildStop } from './child-stop.ts';
-import type { ChildExit } from './launched-process.ts';
 import type { ProcessSource } from './process-source.ts';
 import { inspectStack } from './stack-inspector.ts';
 
-/** How a process ended, with the last of its error output. */
-export type ChildEnd = ChildExit;
+/** Gets some clients of a gateway process; resolves with false to read no more. */
+export type OnConnections = (part: {
+  readonly pid: number;
+  readonly connections: readonly ConnectionStatus[];
+}) => Promise<boolean>;
 
 /** What happens to a child. */
 export interface ChildEvents {
@@ -30,7 +38,7 @@ export interface ChildEvents {
   /** It received SIGTERM from outside; it keeps running until the master stops it. */
   onTerminate(): void;
   /** The process is gone and everything it sent has been read. */
-  onEnd(end: ChildEnd): void;
+  onEnd(end: ChildExit): void;
 }
 
 /** The master of a child. */

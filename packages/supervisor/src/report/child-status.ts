@@ -1,5 +1,4 @@
-import type { ChildReport } from '../control/child-protocol.ts';
-import type { ChildEnd } from '../processes/running-child.ts';
+import type { ChildExit, ChildReport } from '../control/child-protocol.ts';
 import { listReasons } from './child-health.ts';
 import { type LastExit, ProcessState, type ProcessStatus, unknownExit } from './status-report.ts';
 
@@ -17,7 +16,7 @@ export class ExitRecord {
     return Object.fromEntries(this.#counts);
   }
 
-  note({ code, signal, isUnknown }: ChildEnd): void {
+  note({ code, signal, isUnknown }: ChildExit): void {
     this.#lastExit = { code, signal };
     const key = isUnknown === true ? unknownExit : (signal ?? String(code));
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);

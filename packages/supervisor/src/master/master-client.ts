@@ -1,20 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayWorkerError } from '@gatewayworker/core';
-import {
-  type DrainStep,
-  parseDrainStep,
-  parseUndrainStep,
-  type UndrainStep,
-} from '../master/drain.ts';
-import { readPidFile } from '../master/pid-file.ts';
-import { parseReloadStep, type ReloadKind, type ReloadStep } from '../master/reload.ts';
+import { ControlClient } from '../control/control-client.ts';
+import { ControlCommand, type ControlOrder, type ReloadKind } from '../control/control-messages.ts';
+import { readField, readFields, readNumber } from '../control/json-value.ts';
+import { controlPath } from '../control/run-directory.ts';
 import { type ConnectionRow, parseConnectionPart } from '../report/connection-report.ts';
 import { type HealthReport, parseHealthReport } from '../report/health-report.ts';
 import { parseStatusReport, type StatusReport } from '../report/status-report.ts';
-import { ControlClient } from './control-client.ts';
-import { ControlCommand, type ControlOrder } from './control-messages.ts';
-import { readField, readFields, readNumber } from './json-value.ts';
-import { controlPath } from './run-directory.ts';
+import { type DrainStep, parseDrainStep, parseUndrainStep, type UndrainStep } from './drain.ts';
+import { readPidFile } from './pid-file.ts';
+import { parseReloadStep, type ReloadStep } from './reload.ts';
 
 const ANSWER_TIMEOUT_MS = 5_000;
 /** Time for the last steps of a master after its children are gone. */

@@ -1,14 +1,14 @@
 import { createLogger } from '@gatewayworker/core';
 import { type ChildIdentity, OnMasterExit } from '../control/child-protocol.ts';
-import { isAlreadyRunning, Master, type MasterOptions } from '../master/master.ts';
 import { Role, startOrder } from '../process-declaration.ts';
+import { findProcesses } from '../processes/found-processes.ts';
+import { RunningChild } from '../processes/running-child.ts';
 import { checkHealth } from '../report/child-health.ts';
 import { describeChild, ExitRecord } from '../report/child-status.ts';
 import { type ConnectionRow, parseConnectionPart } from '../report/connection-report.ts';
 import { type HealthReport, reportHealth } from '../report/health-report.ts';
 import { ProcessState, type StatusReport } from '../report/status-report.ts';
-import { findProcesses } from './found-processes.ts';
-import { RunningChild } from './running-child.ts';
+import { isAlreadyRunning, Master, type MasterOptions } from './master.ts';
 
 /** Time for each answer, in milliseconds. */
 const ANSWER_MS = 1_000;
