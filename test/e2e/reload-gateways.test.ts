@@ -94,6 +94,9 @@ test('reload --gateways: talking clients notice nothing, and get each message on
   await eventually(() => talkers[0]?.heardOf('count').length === talkers[0]?.sent, patience);
   talkers[0]?.expectAllCounted();
   expect(await cluster.command('stop')).toMatchObject({ exitCode: 0, stderr: '' });
+  // A resumed link that ends with GoAway has lost nothing.
+  expect(cluster.log()).not.toContain('"msg":"inner link lost"');
+  expect(closes(cluster)).toHaveLength(count);
 });
 
 test('reload --gateways: a client with compression is closed with 1012, and comes back', async () => {

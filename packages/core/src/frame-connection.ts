@@ -185,6 +185,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     this.#grace.stop();
     this.#frames = fresh.#release(this);
     this.#phase = Phase.Open;
+    this.#closeReason = undefined;
     resumption.confirmed = resumption.received;
     this.#heartbeat.restart();
     this.output.attach(this.#frames.socket, resumption.unconfirmed.copy());

@@ -145,6 +145,19 @@ test('a peer that takes leave is not waited for', async () => {
   expect(links[0]?.isOpen).toBe(false);
 });
 
+test('link: ends without a reason when it has resumed and the peer sends GoAway', async () => {
+  const { port, ended } = await startServer();
+  const first = await dialOnce(port);
+  first.connection.destroy();
+  const linkId = first.welcome.linkId ?? '';
+  const { connection, welcome } = await dialOnce(port, { linkId, received: 0 });
+  expect(welcome.resumedAt).toBe(0);
+  connection.makeResumable(60_000);
+  connection.close();
+  await eventually(() => ended.length === 1);
+  expect(ended).toEqual([undefined]);
+});
+
 test('megabytes that the peer has not read when the connection breaks come whole, in order, once', async () => {
   const { port, links } = await startServer();
   const proxy = await FaultProxy.start(port);
