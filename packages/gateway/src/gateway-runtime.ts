@@ -244,7 +244,7 @@ export class GatewayRuntime implements RoleRuntime {
       });
       this.#stopped = this.#end(this.#stop);
     } else {
-      this.#stop.hurry(options);
+      this.#stop.makeQuick(options);
     }
     await this.#stopped;
   }
@@ -367,7 +367,7 @@ export class GatewayRuntime implements RoleRuntime {
       this.#parts.dispatcher.dispatchConnected(client, as?.worker);
     } catch (error) {
       forgetClient(this.#state, client);
-      this.#parts.dispatcher.silence(client);
+      this.#parts.dispatcher.suppressEvents(client);
       throw error;
     }
     return new ClientEvents(client, this.#parts.clientEvents);

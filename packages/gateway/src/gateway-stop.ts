@@ -37,7 +37,7 @@ export class GatewayStop {
   readonly #options: StopOptions;
   readonly #clock: Deadline;
   readonly #stepMs: number;
-  #isHurried = false;
+  #isQuick = false;
 
   constructor(options: StopOptions, context: GatewayStopContext) {
     this.#context = context;
@@ -48,9 +48,9 @@ export class GatewayStop {
   }
 
   /** Makes a graceful stop that is under way a quick one. */
-  hurry(options: StopOptions): void {
+  makeQuick(options: StopOptions): void {
     if (options.isGraceful) return;
-    this.#isHurried = true;
+    this.#isQuick = true;
     this.#clock.shorten(quickTimeMs(options));
   }
 
@@ -62,7 +62,7 @@ export class GatewayStop {
     if (isGraceful) {
       if (drainMs > 0) {
         await withdraw();
-        await closeClients(this.#context, drainMs, () => this.#isHurried);
+        await closeClients(this.#context, drainMs, () => this.#isQuick);
       }
       await this.#finishEvents();
     }
@@ -73,7 +73,7 @@ export class GatewayStop {
     }
     await this.#clock.waitUntil(() => clients.size === 0, this.#stepMs);
     for (const client of clients.all()) sender.destroy(client, ClosedBy.Server);
-    await this.#clock.waitUntil(() => dispatcher.eventsUnderWay === 0, this.#stepMs / 2);
+    await this.#clock.waitUntil(() => dispatcher.eventsWithWorkers === 0, this.#stepMs / 2);
   }
 
   /** Reads nothing more, and waits until what was read is handled. */
@@ -85,8 +85,8 @@ export class GatewayStop {
     let lastUnderWay = performance.now();
     const isDone = (): boolean => {
       if (dispatcher.eventsInFlight === 0) return true;
-      if (dispatcher.eventsUnderWay > 0) lastUnderWay = performance.now();
-      return performance.now() - lastUnderWay >= chanceMs && dispatcher.eventsUnderWay === 0;
+      if (dispatcher.eventsWithWorkers > 0) lastUnderWay = performance.now();
+      return performance.now() - lastUnderWay >= chanceMs && dispatcher.eventsWithWorkers === 0;
     };
     await this.#clock.waitUntil(isDone, this.#stepMs * 2);
     const events = dispatcher.eventsInFlight;

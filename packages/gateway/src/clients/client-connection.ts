@@ -33,11 +33,11 @@ export class ClientConnection implements ConnectionAddress {
   /** Events that wait for a worker, or for its worker to finish and hand over to another one, in order. */
   held: ClientEvent[] | undefined;
   /** Events that its worker has not finished, in order, when another is to get them should it die. */
-  unfinished: ClientEvent[] | undefined;
+  unacknowledged: ClientEvent[] | undefined;
   /** True from the moment that its end is decided: nothing is sent to it any more. */
   isClosing = false;
   /** True when the application has had its end: nothing more is told of it. */
-  isSilent = false;
+  isSuppressed = false;
   /** Bytes that had come from it when the heartbeat looked last. */
   seenBytes = -1;
   /** How often in a row the heartbeat found that nothing had come. */
@@ -111,20 +111,20 @@ export function keepMessage(payload: Buffer, isBinary: boolean): ClientEvent {
 }
 
 /** Keeps an event until the worker has finished it. */
-export function keepUnfinished(client: ClientConnection, event: ClientEvent): void {
-  client.unfinished ??= [];
-  client.unfinished.push(event);
+export function keepUnacknowledged(client: ClientConnection, event: ClientEvent): void {
+  client.unacknowledged ??= [];
+  client.unacknowledged.push(event);
 }
 
 /** Delivery attempts before an event is dropped, because workers die of it. */
 const MAX_ATTEMPTS = 3;
 
 /** Takes the events that a worker had not finished when it died, but for those that are dropped. */
-export function takeUnfinished(client: ClientConnection, log: ThrottledLog): ClientEvent[] {
-  const { unfinished = [] } = client;
-  client.unfinished = undefined;
+export function takeUnacknowledged(client: ClientConnection, log: ThrottledLog): ClientEvent[] {
+  const { unacknowledged = [] } = client;
+  client.unacknowledged = undefined;
   const kept: ClientEvent[] = [];
-  for (const event of unfinished) {
+  for (const event of unacknowledged) {
     const attempts = event.attempts + 1;
     if (attempts < MAX_ATTEMPTS) {
       kept.push({ ...event, attempts });

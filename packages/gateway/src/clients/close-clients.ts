@@ -9,12 +9,12 @@ const SPREAD_TICK_MS = 10;
 /**
  * Closes the clients with 1012 one after the other, so that they come back elsewhere as evenly.
  *
- * @param isHurried - tells whether the rest is not to be waited for
+ * @param isCancelled - tells whether the rest is not to be waited for
  */
 export async function closeClients(
   { clients, sender }: { readonly clients: ClientTable; readonly sender: ClientSender },
   overMs: number,
-  isHurried: () => boolean,
+  isCancelled: () => boolean,
 ): Promise<void> {
   const staying = [...clients.all()];
   const startedAt = performance.now();
@@ -26,7 +26,7 @@ export async function closeClients(
       if (client === undefined) continue;
       sender.close(client, ServerClosure.Reconnect);
     }
-    return isHurried() || clients.size === 0 || ended === staying.length;
+    return isCancelled() || clients.size === 0 || ended === staying.length;
   };
   while (!endSome()) await sleep(SPREAD_TICK_MS);
 }

@@ -65,7 +65,7 @@ export class Heartbeat {
   #check(client: ClientConnection): void {
     const { socket } = client;
     // Who is not read from cannot be heard.
-    if (client.isClosing || client.isPaused || socket.isElsewhere) return;
+    if (client.isClosing || client.isPaused || socket.isRelayed) return;
     const { bytesRead } = socket;
     if (bytesRead !== client.seenBytes) {
       client.seenBytes = bytesRead;

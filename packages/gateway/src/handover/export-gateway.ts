@@ -36,7 +36,7 @@ export function listClients({ state, routes, innerLinks }: GatewayParts): Set<Cl
   const clients = new Set(state.clients.all());
   for (const { unbound } of routes.all) for (const client of unbound) clients.add(client);
   for (const { worker } of innerLinks.all) {
-    for (const client of worker?.leaving.values() ?? []) clients.add(client);
+    for (const client of worker?.closedClients.values() ?? []) clients.add(client);
   }
   return clients;
 }
@@ -56,18 +56,18 @@ export function exportClient(
   linkIds: ReadonlyMap<WorkerLink, string>,
 ): ClientRecord {
   const { connection, socket, uid, session, worker } = client;
-  const { isClosing, isSilent, appliedChanges, appliedUidChanges } = client;
-  const { eventsInFlight, eventBytesInFlight, held, unfinished, pauseReasons } = client;
+  const { isClosing, isSuppressed, appliedChanges, appliedUidChanges } = client;
+  const { eventsInFlight, eventBytesInFlight, held, unacknowledged, pauseReasons } = client;
   const route = client.route ?? routes.find(socket);
   return {
-    ...{ connection, isClosing, isSilent, appliedChanges, appliedUidChanges, uid },
-    ...{ eventsInFlight, eventBytesInFlight, held, unfinished, pauseReasons },
+    ...{ connection, isClosing, isSuppressed, appliedChanges, appliedUidChanges, uid },
+    ...{ eventsInFlight, eventBytesInFlight, held, unacknowledged, pauseReasons },
     linkId: worker && linkIds.get(worker),
     isOfWorker: worker?.clients.has(client) ?? false,
-    isLeaving: worker?.leaving.get(connection) === client,
+    isClosedAtWorker: worker?.closedClients.get(connection) === client,
     isUnbound: route.unbound.has(client),
     isGone: state.clients.get(connection) !== client,
-    isUntold: route.held.isUntold(client),
+    isCloseSuppressed: route.held.isCloseSuppressed(client),
     groups: [...client.groups],
     session: session.packed,
   };

@@ -52,13 +52,13 @@ export interface ClientRecord {
   /** It is among those that the worker counts as its own. */
   readonly isOfWorker: boolean;
   /** Its worker has events of it, though it is gone. */
-  readonly isLeaving: boolean;
+  readonly isClosedAtWorker: boolean;
   readonly isUnbound: boolean;
   /** Its socket has closed; only its events are left. */
   readonly isGone: boolean;
   readonly isClosing: boolean;
-  readonly isSilent: boolean;
-  readonly isUntold: boolean;
+  readonly isSuppressed: boolean;
+  readonly isCloseSuppressed: boolean;
   readonly uid: string | undefined;
   readonly groups: readonly string[];
   readonly session: Buffer | undefined;
@@ -67,15 +67,15 @@ export interface ClientRecord {
   readonly eventsInFlight: number;
   readonly eventBytesInFlight: number;
   readonly held: readonly ClientEvent[] | undefined;
-  readonly unfinished: readonly ClientEvent[] | undefined;
+  readonly unacknowledged: readonly ClientEvent[] | undefined;
   readonly pauseReasons: number;
 }
 
 const clientFields = [
-  ...(['connection', 'linkId', 'isOfWorker', 'isLeaving', 'isUnbound', 'isGone'] as const),
-  ...(['isClosing', 'isSilent', 'isUntold', 'uid', 'groups', 'session'] as const),
+  ...(['connection', 'linkId', 'isOfWorker', 'isClosedAtWorker', 'isUnbound', 'isGone'] as const),
+  ...(['isClosing', 'isSuppressed', 'isCloseSuppressed', 'uid', 'groups', 'session'] as const),
   ...(['appliedChanges', 'appliedUidChanges', 'eventsInFlight', 'eventBytesInFlight'] as const),
-  ...(['held', 'unfinished', 'pauseReasons'] as const),
+  ...(['held', 'unacknowledged', 'pauseReasons'] as const),
 ] satisfies readonly (keyof ClientRecord)[];
 
 /** A record without the names of its fields, which would be most of its bytes. */

@@ -53,19 +53,20 @@ export function importClient(
   worker: WorkerLink | undefined,
 ): void {
   const route = client.route ?? parts.routes.find(client.socket);
-  client.isSilent = record.isSilent;
+  client.isSuppressed = record.isSuppressed;
   client.appliedChanges = record.appliedChanges;
   client.appliedUidChanges = record.appliedUidChanges;
   client.eventsInFlight = record.eventsInFlight;
   client.eventBytesInFlight = record.eventBytesInFlight;
-  client.unfinished = record.unfinished && [...record.unfinished];
+  client.unacknowledged = record.unacknowledged && [...record.unacknowledged];
   client.session.adopt(record.session);
   importTables(parts, client, record);
   client.worker = worker;
   if (worker !== undefined && record.isOfWorker) worker.clients.add(client);
-  if (worker !== undefined && record.isLeaving) worker.leaving.set(client.connection, client);
+  if (worker !== undefined && record.isClosedAtWorker)
+    worker.closedClients.set(client.connection, client);
   if (record.isUnbound) route.unbound.add(client);
-  if (record.isUntold) route.held.markUntold(client);
+  if (record.isCloseSuppressed) route.held.suppressClose(client);
   importPause(client, record, worker);
   // Pauses it again when there is too much.
   for (const event of record.held ?? []) route.held.add(client, event);
@@ -97,6 +98,6 @@ function importPause(
 ): void {
   const { EventsInFlight, WorkerLinkFull, WorkerBusy } = PauseReason;
   client.restorePause(pauseReasons & EventsInFlight);
-  if ((pauseReasons & WorkerLinkFull) !== 0) worker?.pauseClient(client);
-  if ((pauseReasons & WorkerBusy) !== 0) worker?.holdUpClient(client);
+  if ((pauseReasons & WorkerLinkFull) !== 0) worker?.pauseForRoom(client);
+  if ((pauseReasons & WorkerBusy) !== 0) worker?.pauseForLoad(client);
 }

@@ -47,7 +47,7 @@ export class RelayedSocket implements ClientSocket {
     return this.packedRequest && unpackClientRequest(this.packedRequest);
   }
 
-  get isElsewhere(): boolean {
+  get isRelayed(): boolean {
     return true;
   }
 

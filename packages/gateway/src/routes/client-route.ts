@@ -45,7 +45,7 @@ export class ClientRoute {
     if (worker === undefined) {
       this.unbound.add(client);
     } else if (event.kind === 'closed') {
-      worker.keepLeaving(client);
+      worker.keepClosedClient(client);
     }
     this.held.add(client, event);
   }

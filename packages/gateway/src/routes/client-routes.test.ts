@@ -53,8 +53,8 @@ test('events of a route without workers wait for its own, and leave the others a
   for (const { link } of [chat, game]) dispatcher.addWorker(link);
   const [talker, player, mover] = [clientOf('/chat'), clientOf('/game'), clientOf('/game')];
   for (const client of [talker, player, mover]) dispatcher.dispatchConnected(client);
-  dispatcher.handleFinished(game.link, player, { count: 1, byteLength: 0 });
-  dispatcher.handleFinished(game.link, mover, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(game.link, player, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(game.link, mover, { count: 1, byteLength: 0 });
   dispatcher.removeWorker(chat.link);
   say(dispatcher, talker, 'x'.repeat(2000));
   expect(talker.isPaused).toBe(true);
@@ -63,14 +63,14 @@ test('events of a route without workers wait for its own, and leave the others a
   dispatcher.drainWorker(game.link);
   say(dispatcher, player, 'held');
   expect([player.isPaused, limits.heldBytes]).toEqual([false, 1]);
-  expect([dispatcher.heldEvents, dispatcher.eventsInFlight, dispatcher.eventsUnderWay]).toEqual([
+  expect([dispatcher.heldEvents, dispatcher.eventsInFlight, dispatcher.eventsWithWorkers]).toEqual([
     2, 3, 1,
   ]);
   const [again, next] = [new Worker(1, 'chat'), new Worker(1, 'game')];
   dispatcher.addWorker(next.link);
   expect(talker.worker).toBeUndefined();
   dispatcher.addWorker(again.link);
-  dispatcher.handleFinished(game.link, player, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(game.link, player, { count: 1, byteLength: 0 });
   expect(again.take().at(-1)).toMatch(/text x+$/);
   expect(next.take().at(-1)).toMatch(/text held$/);
   expect([talker.isPaused, dispatcher.heldEvents]).toEqual([false, 0]);

@@ -7,7 +7,7 @@ export const silentSocket: ClientSocket = {
   listenPort: 2,
   request: undefined,
   packedRequest: undefined,
-  isElsewhere: false,
+  isRelayed: false,
   pendingBytes: 0,
   bytesRead: 0,
   bytesWritten: 0,

@@ -83,7 +83,7 @@ export class StreamSocket implements ClientSocket {
     return this.#options.listenPort;
   }
 
-  get isElsewhere(): boolean {
+  get isRelayed(): boolean {
     return false;
   }
 

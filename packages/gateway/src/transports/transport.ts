@@ -54,7 +54,7 @@ export interface ClientSocket extends Guarded, SocketFacts {
   /** The handshake as msgpack: workers get it as it is. */
   readonly packedRequest: Buffer | undefined;
   /** True while another process holds the connection, and looks after its heartbeat. */
-  readonly isElsewhere: boolean;
+  readonly isRelayed: boolean;
   /** Bytes that were sent and that the kernel has not taken. */
   readonly pendingBytes: number;
   /** Bytes that came from the client, of the protocol's own too. */

@@ -142,7 +142,7 @@ export class WebsocketSocket implements ClientSocket {
     return fromByteString(this.#packedRequest);
   }
 
-  get isElsewhere(): boolean {
+  get isRelayed(): boolean {
     return false;
   }
 

@@ -177,7 +177,7 @@ export function withTwo(
   const [first, second, client] = [new Worker(0), new Worker(1), new Client(1)];
   dispatcher.addWorker(first.link);
   dispatcher.dispatchConnected(client);
-  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(first.link, client, { count: 1, byteLength: 0 });
   dispatcher.addWorker(second.link);
   first.take();
   return { dispatcher, first, second, client };

@@ -120,9 +120,9 @@ test('counts what is not finished, and forgets what is', () => {
   const client = new Client(1);
   for (const text of ['a', 'b', 'c']) say(dispatcher, client, text);
   expect([dispatcher.eventsInFlight, client.eventsInFlight]).toEqual([3, 3]);
-  dispatcher.handleFinished(worker.link, client, { count: 2, byteLength: 0 });
+  dispatcher.handleAck(worker.link, client, { count: 2, byteLength: 0 });
   expect([dispatcher.eventsInFlight, client.eventsInFlight]).toEqual([1, 1]);
-  dispatcher.handleFinished(worker.link, undefined, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(worker.link, undefined, { count: 1, byteLength: 0 });
   expect(dispatcher.eventsInFlight).toBe(0);
 });
 
@@ -134,7 +134,7 @@ test('refuses that more events of a client are finished than it has', () => {
   say(dispatcher, one, 'a');
   for (const text of ['b', 'c']) say(dispatcher, other, text);
   const finish = (client: Client | undefined, count: number): void => {
-    dispatcher.handleFinished(worker.link, client, { count, byteLength: 0 });
+    dispatcher.handleAck(worker.link, client, { count, byteLength: 0 });
   };
   const malformed = expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' });
   expect(() => finish(one, 2)).toThrow(malformed);
@@ -155,9 +155,9 @@ test('stops reading from a client with too many events, and reads on when half a
   say(dispatcher, busy, 'd');
   say(dispatcher, busy, 'e');
   expect(busy.pauses).toEqual([true]);
-  dispatcher.handleFinished(worker.link, busy, { count: 2, byteLength: 0 });
+  dispatcher.handleAck(worker.link, busy, { count: 2, byteLength: 0 });
   expect(busy.pauses).toEqual([true]);
-  dispatcher.handleFinished(worker.link, busy, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(worker.link, busy, { count: 1, byteLength: 0 });
   expect(busy.pauses).toEqual([true, false]);
   expect(other.pauses).toEqual([]);
 });
@@ -175,9 +175,9 @@ test('dispatcher: pauses a client past its bytes in flight, until half are finis
   say(dispatcher, other, 'x');
   expect([busy.pauses, other.pauses]).toEqual([[true], []]);
   expect([limits.eventsInFlight, limits.eventBytesInFlight]).toEqual([0, 1]);
-  dispatcher.handleFinished(worker.link, busy, { count: 1, byteLength: 999 });
+  dispatcher.handleAck(worker.link, busy, { count: 1, byteLength: 999 });
   expect(busy.pauses).toEqual([true]);
-  dispatcher.handleFinished(worker.link, busy, { count: 1, byteLength: 1001 });
+  dispatcher.handleAck(worker.link, busy, { count: 1, byteLength: 1001 });
   expect(busy.pauses).toEqual([true, false]);
   expect(busy.eventBytesInFlight).toBe(0);
 });
@@ -189,7 +189,7 @@ test('dispatcher: takes one message that is larger than the bytes in flight allo
   const client = new Client(1);
   say(dispatcher, client, 'x'.repeat(1000));
   expect([client.eventsInFlight, client.pauses]).toEqual([1, [true]]);
-  dispatcher.handleFinished(worker.link, client, { count: 1, byteLength: 1000 });
+  dispatcher.handleAck(worker.link, client, { count: 1, byteLength: 1000 });
   expect(client.pauses).toEqual([true, false]);
 });
 
@@ -206,9 +206,9 @@ test('dispatcher: gives a worker past its bytes in flight nothing, and pauses se
   expect([one.pauses, two.pauses, three.pauses]).toEqual([[], [true], [true]]);
   expect([limits.eventBytesInFlight, dispatcher.heldEvents]).toEqual([4, 3]);
   // More than half is in flight.
-  dispatcher.handleFinished(worker.link, one, { count: 1, byteLength: 1500 });
+  dispatcher.handleAck(worker.link, one, { count: 1, byteLength: 1500 });
   expect(dispatcher.heldEvents).toBe(3);
-  dispatcher.handleFinished(worker.link, two, { count: 1, byteLength: 1500 });
+  dispatcher.handleAck(worker.link, two, { count: 1, byteLength: 1500 });
   expect(worker.take()).toEqual([
     expect.stringContaining('3 text'),
     expect.stringContaining('4 text'),
@@ -226,7 +226,7 @@ test('dispatcher: keeps the order of a client whose worker is full, its end incl
   for (const text of ['a', 'b']) say(dispatcher, two, text);
   dispatcher.dispatchClosed(two, closure);
   expect(worker.take().filter((line) => line.startsWith('2'))).toEqual(['2 attached']);
-  dispatcher.handleFinished(worker.link, one, { count: 1, byteLength: 10 });
+  dispatcher.handleAck(worker.link, one, { count: 1, byteLength: 10 });
   expect(worker.take()).toEqual(['2 text a', '2 text b', '2 closed by client']);
 
   say(dispatcher, one, 'x'.repeat(10));
@@ -237,7 +237,7 @@ test('dispatcher: keeps the order of a client whose worker is full, its end incl
   expect(dispatcher.heldEvents).toBe(3 + 1 + 2);
   dispatcher.addWorker(next.link);
   expect(next.take().at(-1)).toBe('3 attached');
-  dispatcher.handleFinished(next.link, one, { count: 1, byteLength: 10 });
+  dispatcher.handleAck(next.link, one, { count: 1, byteLength: 10 });
   expect(next.take()).toEqual([
     ...['2 text a again', '2 text b again', '2 closed by client again'],
     ...['3 text held', '3 closed by client'],
@@ -253,7 +253,7 @@ test('dispatcher: a worker cannot finish more bytes than it has', () => {
   say(dispatcher, other, 'x'.repeat(100));
   const malformed = expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' });
   const finish = (byteLength: number): void =>
-    dispatcher.handleFinished(worker.link, client, { count: 1, byteLength });
+    dispatcher.handleAck(worker.link, client, { count: 1, byteLength });
   expect(() => finish(4)).toThrow(malformed);
   finish(0);
   // It has acknowledged too few bytes: the last event frees all bytes of the client.
@@ -273,7 +273,7 @@ test('dispatcher: bytes in flight follow the events of a dead worker to the next
   expect([client.eventBytesInFlight, client.pauses]).toEqual([3000, [true]]);
   dispatcher.addWorker(second.link);
   expect([client.eventBytesInFlight, second.link.eventBytesInFlight]).toEqual([3000, 3000]);
-  dispatcher.handleFinished(second.link, client, { count: 2, byteLength: 2000 });
+  dispatcher.handleAck(second.link, client, { count: 2, byteLength: 2000 });
   expect(client.pauses).toEqual([true, false]);
 });
 
@@ -296,9 +296,9 @@ test('stops reading from those who send to a worker with too many events, until 
   for (const client of [one, two, one, two, three]) say(dispatcher, client, 'x');
   expect([one.pauses, two.pauses, three.pauses]).toEqual([[], [true], [true]]);
   expect(limits.eventsInFlight).toBe(2);
-  dispatcher.handleFinished(worker.link, one, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(worker.link, one, { count: 1, byteLength: 0 });
   expect([two.pauses, three.pauses]).toEqual([[true], [true]]);
-  dispatcher.handleFinished(worker.link, two, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(worker.link, two, { count: 1, byteLength: 0 });
   expect(two.pauses.concat(three.pauses)).toEqual([true, false, true, false]);
   for (let count = 0; count < 3; count += 1) say(dispatcher, one, 'x');
   dispatcher.removeWorker(worker.link);
@@ -312,14 +312,14 @@ test('tells nothing more of a client that is silenced, whatever it does and wher
   const client = new Client(1);
   dispatcher.dispatchConnected(client);
   worker.take();
-  dispatcher.silence(client);
-  dispatcher.handleFinished(worker.link, client, { count: 1, byteLength: 0 });
+  dispatcher.suppressEvents(client);
+  dispatcher.handleAck(worker.link, client, { count: 1, byteLength: 0 });
   dispatcher.dispatchClosed(client, closure);
   expect(worker.take()).toEqual(['1 detached']);
   dispatcher.removeWorker(worker.link);
   const held = new Client(2);
   say(dispatcher, held, 'x');
-  dispatcher.silence(held);
+  dispatcher.suppressEvents(held);
   dispatcher.dispatchClosed(held, closure);
   const next = new Worker(1);
   dispatcher.addWorker(next.link);
@@ -386,7 +386,7 @@ test('stays paused while one of several reasons holds', async () => {
   say(dispatcher, client, 'y');
   await worker.socket.accept();
   expect(client.pauses).toEqual([true]);
-  dispatcher.handleFinished(worker.link, client, { count: 2, byteLength: 0 });
+  dispatcher.handleAck(worker.link, client, { count: 2, byteLength: 0 });
   expect(client.pauses).toEqual([true, false]);
 });
 
@@ -407,7 +407,7 @@ test('moves the clients of a worker that is gone to another, without a second on
   expect(second.take()).toEqual(['1 attached', '1 text next']);
   expect(dispatcher.eventsInFlight).toBe(1);
   // What the dead worker's link still holds counts for nobody.
-  dispatcher.handleFinished(first.link, client, { count: 2, byteLength: 0 });
+  dispatcher.handleAck(first.link, client, { count: 2, byteLength: 0 });
   expect(client.eventsInFlight).toBe(1);
 });
 
@@ -418,7 +418,7 @@ test('keeps the clients of the last worker that is gone, and holds their events'
   dispatcher.addWorker(first.link);
   const client = new Client(1);
   dispatcher.dispatchConnected(client);
-  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(first.link, client, { count: 1, byteLength: 0 });
   dispatcher.removeWorker(first.link);
   say(dispatcher, client, 'held');
   expect(dispatcher.eventsInFlight).toBe(1);
@@ -433,14 +433,14 @@ test('keeps what comes while the link of a worker is broken for that worker, in 
   first.take();
   dispatcher.suspendWorker(first.link);
   say(dispatcher, client, 'one');
-  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(first.link, client, { count: 1, byteLength: 0 });
   say(dispatcher, client, 'two');
   dispatcher.dispatchClosed(client, closure);
   expect(first.take()).toEqual([]);
   expect(dispatcher.eventsInFlight).toBe(3);
   dispatcher.resumeWorker(first.link);
   expect(first.take()).toEqual(['1 text one', '1 text two', '1 closed by client']);
-  expect([first.link.eventsInFlight, first.link.leaving.size]).toEqual([3, 0]);
+  expect([first.link.eventsInFlight, first.link.closedClients.size]).toEqual([3, 0]);
 });
 
 test('gives what came while the link of a worker was broken to another when it does not come back', () => {
@@ -461,7 +461,7 @@ test('moves a client whose worker drains and is away to another, and what it sai
   dispatcher.suspendWorker(first.link);
   say(dispatcher, client, 'one');
   expect(second.take()).toEqual([]);
-  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(first.link, client, { count: 1, byteLength: 0 });
   dispatcher.resumeWorker(first.link);
   expect(second.take()).toEqual(['1 attached', '1 text one']);
 });
@@ -545,16 +545,16 @@ test('gives what a worker had not finished to the next one, in order and before 
   const client = new Client(1);
   dispatcher.dispatchConnected(client);
   for (const text of ['a', 'b', 'c']) say(dispatcher, client, text);
-  dispatcher.handleFinished(first.link, client, { count: 2, byteLength: 0 });
+  dispatcher.handleAck(first.link, client, { count: 2, byteLength: 0 });
   dispatcher.removeWorker(first.link);
   say(dispatcher, client, 'd');
   dispatcher.addWorker(second.link);
   expect(second.take()).toEqual(['1 attached', '1 text b again', '1 text c again', '1 text d']);
   expect(limits.lostEvents).toBe(0);
   expect(client.eventsInFlight).toBe(3);
-  dispatcher.handleFinished(second.link, client, { count: 3, byteLength: 0 });
+  dispatcher.handleAck(second.link, client, { count: 3, byteLength: 0 });
   expect(dispatcher.eventsInFlight).toBe(0);
-  expect(client.unfinished).toBeUndefined();
+  expect(client.unacknowledged).toBeUndefined();
 });
 
 test('gives the end of a client to the next worker too', () => {
@@ -567,8 +567,8 @@ test('gives the end of a client to the next worker too', () => {
   dispatcher.removeWorker(first.link);
   dispatcher.addWorker(second.link);
   expect(second.take()).toEqual(['1 attached', '1 connected again', '1 closed by client again']);
-  dispatcher.handleFinished(second.link, client, { count: 2, byteLength: 0 });
-  expect(second.link.leaving.size).toBe(0);
+  dispatcher.handleAck(second.link, client, { count: 2, byteLength: 0 });
+  expect(second.link.closedClients.size).toBe(0);
   expect(dispatcher.eventsInFlight).toBe(0);
 });
 
@@ -581,7 +581,7 @@ test('drops an event that three workers have died of, and goes on with the next'
   for (const worker of workers.slice(0, 3)) {
     dispatcher.addWorker(worker.link);
     if (worker === workers[0]) {
-      dispatcher.handleFinished(worker.link, client, { count: 1, byteLength: 0 });
+      dispatcher.handleAck(worker.link, client, { count: 1, byteLength: 0 });
       say(dispatcher, client, 'poison');
     }
     expect(worker.take().at(-1)).toMatch(/poison/);
@@ -616,7 +616,7 @@ test('gives clients up whose events have waited too long without any worker', ()
   ];
   for (const client of [known, gone, idle]) {
     dispatcher.dispatchConnected(client);
-    dispatcher.handleFinished(worker.link, client, { count: 1, byteLength: 0 });
+    dispatcher.handleAck(worker.link, client, { count: 1, byteLength: 0 });
   }
   dispatcher.removeWorker(worker.link);
   for (const client of [known, gone]) say(dispatcher, client, 'x');

@@ -3,8 +3,8 @@ import { writeClientConnected, writeClientMessage } from '@gatewayworker/protoco
 import {
   type ClientConnection,
   keepMessage,
-  keepUnfinished,
-  takeUnfinished,
+  keepUnacknowledged,
+  takeUnacknowledged,
 } from '../clients/client-connection.ts';
 import type { LimitCounters } from '../clients/limit-counters.ts';
 import { PauseReason } from '../clients/pause-reason.ts';
@@ -14,12 +14,12 @@ import type { ClientRoutes } from '../routes/client-routes.ts';
 import type { ClientClosure } from '../transports/transport.ts';
 import type { ClientEvent } from './client-event.ts';
 import {
+  applyAck,
+  type EventsAck,
   EventsInFlight,
   type EventsInFlightOptions,
-  type FinishedEvents,
   payloadBytes,
   payloadLength,
-  takeFinished,
 } from './events-in-flight.ts';
 import { WorkerBalancer, type WorkerBalancerOptions } from './worker-balancer.ts';
 import { WorkerDrains } from './worker-drains.ts';
@@ -47,9 +47,9 @@ export class EventDispatcher {
   readonly #drains: WorkerDrains;
   readonly #balancer: WorkerBalancer;
   /** `#bind` for one of many: a client that throws ends alone. Answers false when no worker takes clients. */
-  readonly #bindNext: (client: ClientConnection) => boolean | undefined;
+  readonly #bindGuarded: (client: ClientConnection) => boolean | undefined;
   /** Takes a client from a worker that is gone; answers how many of its events are kept. */
-  readonly #takeFrom: (client: ClientConnection, worker: WorkerLink) => number | undefined;
+  readonly #recover: (client: ClientConnection, worker: WorkerLink) => number | undefined;
   #bindTimer: NodeJS.Immediate | undefined;
 
   constructor(
@@ -62,7 +62,7 @@ export class EventDispatcher {
     this.#routes = context.routes;
     this.#limits = context.limits;
     this.#inFlight = new EventsInFlight(options, context.limits, (worker, client) =>
-      this.#giveHeld(worker, client),
+      this.#deliverHeld(worker, client),
     );
     this.#logger = context.logger;
     this.#clientLog = context.clientLog;
@@ -70,7 +70,7 @@ export class EventDispatcher {
     this.#drains = new WorkerDrains(guard, (client) => {
       if (this.#bind(client) === undefined) this.#routeOf(client).unbind(client);
     });
-    this.#bindNext = guard.wrap(
+    this.#bindGuarded = guard.wrap(
       'client bind',
       (client: ClientConnection) => this.#bind(client) !== undefined,
       (error, client) => {
@@ -78,9 +78,9 @@ export class EventDispatcher {
         client.socket.fail(error);
       },
     );
-    this.#takeFrom = guard.wrap(
+    this.#recover = guard.wrap(
       'client of a lost worker',
-      (client: ClientConnection, worker: WorkerLink) => this.#takeClient(client, worker),
+      (client: ClientConnection, worker: WorkerLink) => this.#recoverClient(client, worker),
       (error, client) => {
         client.worker = undefined;
         client.socket.fail(error);
@@ -98,7 +98,7 @@ export class EventDispatcher {
   }
 
   /** Those of them that a worker which is linked has, or will get. */
-  get eventsUnderWay(): number {
+  get eventsWithWorkers(): number {
     let count = this.#eventsAtWorkers;
     for (const { workers, held } of this.#routes.all) if (workers.size > 0) count += held.count;
     return count;
@@ -119,20 +119,20 @@ export class EventDispatcher {
 
   /** A client sent a message; the payload is read during the call. */
   dispatchMessage(client: ClientConnection, payload: Buffer, isBinary: boolean): void {
-    const worker = this.#begin(client, payload.length);
+    const worker = this.#routeEvent(client, payload.length);
     if (worker === undefined) {
       this.#routeOf(client).hold(client, keepMessage(payload, isBinary));
       return;
     }
     const { connection } = worker;
-    if (worker.redelivers) keepUnfinished(client, keepMessage(payload, isBinary));
+    if (worker.redelivers) keepUnacknowledged(client, keepMessage(payload, isBinary));
     writeClientMessage(connection.writer(), client.connection, payload, isBinary, false);
-    this.#inFlight.limitWorker(worker, client);
+    this.#inFlight.pauseIfWorkerFull(worker, client);
     if (connection.output.pendingBytes > this.#options.sendToWorkerBufferSize) {
       // The kernel may have room for what only waits for the end of this turn. When it takes all of
       // that, no drain follows, and nobody would read from the client again.
       connection.output.flush();
-      if (connection.output.isBlocked && worker.pauseClient(client)) {
+      if (connection.output.isBlocked && worker.pauseForRoom(client)) {
         this.#limits.workerLinkFull += 1;
       }
     }
@@ -140,16 +140,16 @@ export class EventDispatcher {
 
   /** A client is gone. */
   dispatchClosed(client: ClientConnection, closure: ClientClosure): void {
-    if (client.isSilent || this.#routeOf(client).held.consumeSuppressedClose(client)) return;
+    if (client.isSuppressed || this.#routeOf(client).held.consumeSuppressedClose(client)) return;
     this.#dispatch(client, { kind: 'closed', closure, attempts: 0 });
   }
 
   /** The application has had the end of a client that lives: it is told of nothing more. */
-  silence(client: ClientConnection): void {
+  suppressEvents(client: ClientConnection): void {
     const { worker } = client;
     const route = this.#routeOf(client);
-    client.isSilent = true;
-    client.unfinished = undefined;
+    client.isSuppressed = true;
+    client.unacknowledged = undefined;
     route.held.drop(client);
     route.unbound.delete(client);
     worker?.detach(client);
@@ -160,15 +160,11 @@ export class EventDispatcher {
    *
    * @throws {GW_ERR_FRAME_MALFORMED} when the worker was not given so many, or so many bytes
    */
-  handleFinished(
-    worker: WorkerLink,
-    client: ClientConnection | undefined,
-    finished: FinishedEvents,
-  ): void {
+  handleAck(worker: WorkerLink, client: ClientConnection | undefined, ack: EventsAck): void {
     const isOwn = client?.worker === worker;
-    takeFinished(worker, isOwn ? client : undefined, finished);
-    if (isOwn) this.#handleFinishedOf(client, worker, finished.count);
-    this.#inFlight.freeWorker(worker);
+    applyAck(worker, isOwn ? client : undefined, ack);
+    if (isOwn) this.#handleClientAck(client, worker, ack.count);
+    this.#inFlight.resumeClientsOf(worker);
     if (worker.isDraining) this.#drains.check(worker);
   }
 
@@ -192,16 +188,16 @@ export class EventDispatcher {
 
   /** The link of a worker is broken, and may come back: new events of its clients wait until it is clear where they go. */
   suspendWorker(worker: WorkerLink): void {
-    worker.isAway = true;
+    worker.isSuspended = true;
     this.#routes.ofWorker(worker.name).workers.refresh();
   }
 
   /** The link of a worker has come back. */
   resumeWorker(worker: WorkerLink): void {
-    worker.isAway = false;
+    worker.isSuspended = false;
     this.#routes.ofWorker(worker.name).workers.refresh();
-    for (const client of [...worker.clients, ...worker.leaving.values()]) {
-      if (client.held !== undefined) this.#giveHeld(worker, client);
+    for (const client of [...worker.clients, ...worker.closedClients.values()]) {
+      if (client.held !== undefined) this.#deliverHeld(worker, client);
     }
   }
 
@@ -214,14 +210,14 @@ export class EventDispatcher {
   removeWorker(worker: WorkerLink): void {
     this.#routes.ofWorker(worker.name).workers.remove(worker);
     this.#drains.remove(worker);
-    worker.resumeClients();
-    for (const client of worker.heldUpClients) worker.resumeHeldUp(client);
+    worker.resumeForRoom();
+    for (const client of worker.clientsPausedByLoad) worker.resumeFromLoad(client);
     let kept = 0;
-    for (const client of [...worker.clients, ...worker.leaving.values()]) {
-      kept += this.#takeFrom(client, worker) ?? 0;
+    for (const client of [...worker.clients, ...worker.closedClients.values()]) {
+      kept += this.#recover(client, worker) ?? 0;
     }
     worker.clients.clear();
-    worker.leaving.clear();
+    worker.closedClients.clear();
     const lost = worker.eventsInFlight - kept;
     const bound = { worker: `${worker.name}#${worker.id}` };
     if (kept > 0) this.#logger.warn({ ...bound, events: kept }, 'events are redelivered');
@@ -258,36 +254,37 @@ export class EventDispatcher {
   }
 
   #dispatch(client: ClientConnection, event: ClientEvent): void {
-    const worker = this.#begin(client);
+    const worker = this.#routeEvent(client);
     if (worker === undefined) this.#routeOf(client).hold(client, event);
-    else this.#give(client, worker, event);
+    else this.#deliver(client, worker, event);
   }
 
   /** Counts an event and answers the worker it goes to now; without one it is to be held. */
-  #begin(client: ClientConnection, byteLength = 0): WorkerLink | undefined {
+  #routeEvent(client: ClientConnection, byteLength = 0): WorkerLink | undefined {
     let worker = client.worker ?? this.#bind(client);
     if (worker?.isDraining) worker = this.#drains.leave(worker, client) ? client.worker : undefined;
-    if (client.held !== undefined || worker?.isAway) worker = undefined;
-    if (worker !== undefined && this.#inFlight.limitWorker(worker, client)) worker = undefined;
+    if (client.held !== undefined || worker?.isSuspended) worker = undefined;
+    if (worker !== undefined && this.#inFlight.pauseIfWorkerFull(worker, client))
+      worker = undefined;
     client.eventsInFlight += 1;
     client.eventBytesInFlight += byteLength;
     if (worker !== undefined) {
       worker.eventsInFlight += 1;
       worker.eventBytesInFlight += byteLength;
     }
-    this.#inFlight.limitClient(client);
+    this.#inFlight.pauseFullClient(client);
     return worker;
   }
 
-  #handleFinishedOf(client: ClientConnection, worker: WorkerLink, count: number): void {
-    if (client.unfinished !== undefined) {
-      client.unfinished.splice(0, count);
-      if (client.unfinished.length === 0) client.unfinished = undefined;
-      const isDone = client.unfinished === undefined && client.held === undefined;
-      if (isDone) worker.leaving.delete(client.connection);
+  #handleClientAck(client: ClientConnection, worker: WorkerLink, count: number): void {
+    if (client.unacknowledged !== undefined) {
+      client.unacknowledged.splice(0, count);
+      if (client.unacknowledged.length === 0) client.unacknowledged = undefined;
+      const isDone = client.unacknowledged === undefined && client.held === undefined;
+      if (isDone) worker.closedClients.delete(client.connection);
     }
     if (worker.isDraining) this.#drains.leave(worker, client);
-    this.#inFlight.freeClient(client);
+    this.#inFlight.resumeFreeClient(client);
   }
 
   /** Binds a client to a worker and gives that everything it must know of it. */
@@ -315,12 +312,12 @@ export class EventDispatcher {
       uid: client.uid,
       session: client.session.packed,
     });
-    this.#release(client, worker);
+    this.#flushHeld(client, worker);
   }
 
   /** Holds what a dead worker had not finished, for the next one; answers how many events. */
-  #takeClient(client: ClientConnection, worker: WorkerLink): number {
-    const kept = takeUnfinished(client, this.#clientLog);
+  #recoverClient(client: ClientConnection, worker: WorkerLink): number {
+    const kept = takeUnacknowledged(client, this.#clientLog);
     this.#routeOf(client).held.putBack(client, kept);
     client.eventsInFlight = client.held?.length ?? 0;
     client.eventBytesInFlight = payloadBytes(client.held);
@@ -333,28 +330,29 @@ export class EventDispatcher {
   }
 
   /** Gives what is held for a client to its worker, or to another one when that drains. */
-  #giveHeld(worker: WorkerLink, client: ClientConnection): void {
+  #deliverHeld(worker: WorkerLink, client: ClientConnection): void {
     if (worker.isDraining) this.#drains.leave(worker, client);
-    else this.#release(client, worker);
+    else this.#flushHeld(client, worker);
   }
 
   /** Gives the worker the events that were held for it, until it is full. */
-  #release(client: ClientConnection, worker: WorkerLink): void {
-    if (worker.isAway) return;
-    const isFull = () => client.held !== undefined && this.#inFlight.limitWorker(worker, client);
+  #flushHeld(client: ClientConnection, worker: WorkerLink): void {
+    if (worker.isSuspended) return;
+    const isFull = () =>
+      client.held !== undefined && this.#inFlight.pauseIfWorkerFull(worker, client);
     for (const event of this.#routeOf(client).held.take(client, isFull)) {
       worker.eventsInFlight += 1;
       worker.eventBytesInFlight += payloadLength(event);
-      this.#give(client, worker, event);
+      this.#deliver(client, worker, event);
     }
   }
 
   /** Sends an event, and keeps it when it may have to be sent again. */
-  #give(client: ClientConnection, worker: WorkerLink, event: ClientEvent): void {
+  #deliver(client: ClientConnection, worker: WorkerLink, event: ClientEvent): void {
     const { connection } = client;
     const writer = worker.connection.writer();
     const isRedelivered = event.attempts > 0;
-    if (worker.redelivers) keepUnfinished(client, event);
+    if (worker.redelivers) keepUnacknowledged(client, event);
     if (event.kind === 'connected') {
       writeClientConnected(writer, connection, isRedelivered);
     } else if (event.kind === 'message') {
@@ -362,8 +360,8 @@ export class EventDispatcher {
       writeClientMessage(writer, connection, payload, isBinary, isRedelivered);
     } else {
       worker.clients.delete(client);
-      if (worker.redelivers) worker.leaving.set(connection, client);
-      else worker.leaving.delete(connection);
+      if (worker.redelivers) worker.closedClients.set(connection, client);
+      else worker.closedClients.delete(connection);
       const message = { connection, ...event.closure, isRedelivered };
       worker.connection.send({ type: 'clientClosed', ...message });
     }
@@ -390,7 +388,7 @@ export class EventDispatcher {
     for (const [index, { unbound }] of waiting.entries()) {
       let share = Math.ceil(left / (waiting.length - index));
       for (const client of unbound) {
-        if (share === 0 || this.#bindNext(client) === false) break;
+        if (share === 0 || this.#bindGuarded(client) === false) break;
         share -= 1;
         left -= 1;
       }

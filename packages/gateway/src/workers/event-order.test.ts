@@ -21,7 +21,7 @@ const routeNames = ['even', 'odd'] as const;
 class Worker {
   readonly link: WorkerLink;
   /** Events that it has and has not finished, by client. */
-  readonly unfinished = new Map<number, string[]>();
+  readonly unacknowledged = new Map<number, string[]>();
   readonly breaches: string[] = [];
   isDrained = false;
   readonly #decoder = new FrameDecoder((command, buffer, start, end) => {
@@ -56,7 +56,7 @@ class Worker {
     if (this.isDrained) this.breaches.push(`command ${command} after the drain`);
     if (command === Command.WorkerDrained) {
       this.isDrained = true;
-      const left = [...this.unfinished.values()].flat();
+      const left = [...this.unacknowledged.values()].flat();
       if (left.length > 0) this.breaches.push(`drained with ${left.join(', ')}`);
       return;
     }
@@ -71,19 +71,19 @@ class Worker {
   }
 
   #handle(connection: number, command: number, event: string): void {
-    const events = this.unfinished.get(connection);
+    const events = this.unacknowledged.get(connection);
     if (command === Command.ClientAttached) {
       if (events !== undefined) this.breaches.push(`${connection} attached twice`);
       const { name } = this.link;
       if (name !== 'worker' && name !== routeNames[connection % 2]) {
         this.breaches.push(`${connection} attached to ${name}`);
       }
-      this.unfinished.set(connection, []);
+      this.unacknowledged.set(connection, []);
     } else if (events === undefined) {
       this.breaches.push(`${connection} is not attached: ${event}`);
     } else if (command === Command.ClientDetached) {
       if (events.length > 0) this.breaches.push(`${connection} detached with ${events.join(', ')}`);
-      this.unfinished.delete(connection);
+      this.unacknowledged.delete(connection);
     } else {
       events.push(event);
     }
@@ -173,15 +173,17 @@ class World {
   /** Finishes the next event of a client at the worker that has one. */
   finish(id: number): boolean {
     this.look();
-    const worker = this.workers.find(({ unfinished }) => (unfinished.get(id)?.length ?? 0) > 0);
-    const event = worker?.unfinished.get(id)?.shift();
+    const worker = this.workers.find(
+      ({ unacknowledged }) => (unacknowledged.get(id)?.length ?? 0) > 0,
+    );
+    const event = worker?.unacknowledged.get(id)?.shift();
     if (worker === undefined || event === undefined) return false;
     this.finished[id]?.push(event);
-    if (event === 'closed') worker.unfinished.delete(id);
+    if (event === 'closed') worker.unacknowledged.delete(id);
     const client = this.clients[id];
     // As the links find it: by the table of clients, in which one that is gone is not.
-    const known = client?.isClosing === false ? client : worker.link.leaving.get(id);
-    this.#dispatcher.handleFinished(worker.link, known, { count: 1, byteLength: 0 });
+    const known = client?.isClosing === false ? client : worker.link.closedClients.get(id);
+    this.#dispatcher.handleAck(worker.link, known, { count: 1, byteLength: 0 });
     return true;
   }
 
@@ -193,7 +195,9 @@ class World {
       if (eventsInFlight > MAX_EVENTS_PER_WORKER) this.breaches.push(`${id} has too many events`);
     }
     for (let id = 0; id < CLIENTS; id += 1) {
-      const busy = this.workers.filter(({ unfinished }) => (unfinished.get(id)?.length ?? 0) > 0);
+      const busy = this.workers.filter(
+        ({ unacknowledged }) => (unacknowledged.get(id)?.length ?? 0) > 0,
+      );
       if (busy.length > 1) this.breaches.push(`${id} is at ${busy.length} workers at once`);
     }
   }
@@ -283,7 +287,7 @@ test.each([
       expect(missing).toBe(world.limits.lostEvents);
       expect(world.eventsInFlight).toBe(0);
       for (const [id, { isClosing, eventsInFlight }] of world.clients.entries()) {
-        const owners = world.workers.filter(({ unfinished }) => unfinished.has(id)).length;
+        const owners = world.workers.filter(({ unacknowledged }) => unacknowledged.has(id)).length;
         if (isClosing) expect(owners).toBe(0);
         else expect([owners, eventsInFlight, world.isPaused[id]]).toEqual([1, 0, false]);
       }

@@ -6,7 +6,7 @@ import type { ClientEvent } from './client-event.ts';
 import type { WorkerLink } from './worker-link.ts';
 
 /** Events of one client that a worker has finished. */
-export interface FinishedEvents {
+export interface EventsAck {
   readonly count: number;
   /** Bytes of their payloads. */
   readonly byteLength: number;
@@ -24,17 +24,17 @@ export interface EventsInFlightOptions {
 export class EventsInFlight {
   readonly #options: EventsInFlightOptions;
   readonly #limits: LimitCounters;
-  readonly #giveHeld: (worker: WorkerLink, client: ClientConnection) => void;
+  readonly #deliverHeld: (worker: WorkerLink, client: ClientConnection) => void;
 
-  /** @param giveHeld - gives a worker what is held for one of its clients, until the worker is full again */
+  /** @param deliverHeld - gives a worker what is held for one of its clients, until the worker is full again */
   constructor(
     options: EventsInFlightOptions,
     limits: LimitCounters,
-    giveHeld: (worker: WorkerLink, client: ClientConnection) => void,
+    deliverHeld: (worker: WorkerLink, client: ClientConnection) => void,
   ) {
     this.#options = options;
     this.#limits = limits;
-    this.#giveHeld = giveHeld;
+    this.#deliverHeld = deliverHeld;
   }
 
   /** Tells whether a client has as many events, or bytes of events, in flight as it may. */
@@ -44,14 +44,14 @@ export class EventsInFlight {
   }
 
   /** Stops reading from a client that has too much in flight. */
-  limitClient(client: ClientConnection): void {
+  pauseFullClient(client: ClientConnection): void {
     if (this.isFull(client) && client.pause(PauseReason.EventsInFlight)) {
       this.#count(client.eventsInFlight >= this.#options.maxEventsInFlight);
     }
   }
 
   /** Reads on from a client that has half of it finished. */
-  freeClient(client: ClientConnection): void {
+  resumeFreeClient(client: ClientConnection): void {
     const { maxEventsInFlight, maxEventBytesInFlight } = this.#options;
     if (client.eventsInFlight > maxEventsInFlight >> 1) return;
     if (client.eventBytesInFlight > maxEventBytesInFlight / 2) return;
@@ -63,24 +63,24 @@ export class EventsInFlight {
    *
    * @returns whether the worker is full: what the client sends next must be held
    */
-  limitWorker(worker: WorkerLink, client: ClientConnection): boolean {
+  pauseIfWorkerFull(worker: WorkerLink, client: ClientConnection): boolean {
     if (!this.#isWorkerFull(worker)) return false;
-    if (worker.holdUpClient(client)) {
+    if (worker.pauseForLoad(client)) {
       this.#count(worker.eventsInFlight >= this.#options.maxEventsInFlightPerWorker);
     }
     return true;
   }
 
   /** Gives a worker that has half of it finished what was held, and reads on from its clients. */
-  freeWorker(worker: WorkerLink): void {
+  resumeClientsOf(worker: WorkerLink): void {
     const { maxEventsInFlightPerWorker, maxEventBytesInFlightPerWorker } = this.#options;
     if (worker.eventsInFlight > maxEventsInFlightPerWorker >> 1) return;
     if (worker.eventBytesInFlight > maxEventBytesInFlightPerWorker / 2) return;
-    for (const client of worker.heldUpClients) {
+    for (const client of worker.clientsPausedByLoad) {
       if (this.#isWorkerFull(worker)) return;
-      if (client.held !== undefined) this.#giveHeld(worker, client);
+      if (client.held !== undefined) this.#deliverHeld(worker, client);
       // A worker that drains gets no more: its clients leave it when it has finished their events.
-      if (client.held === undefined || worker.isDraining) worker.resumeHeldUp(client);
+      if (client.held === undefined || worker.isDraining) worker.resumeFromLoad(client);
     }
   }
 
@@ -114,10 +114,10 @@ export function payloadBytes(events: readonly ClientEvent[] = []): number {
  * @param client - whose events they are; `undefined` when it is gone
  * @throws {GW_ERR_FRAME_MALFORMED} when the worker was not given so many, or so many bytes
  */
-export function takeFinished(
+export function applyAck(
   worker: WorkerLink,
   client: ClientConnection | undefined,
-  { count, byteLength }: FinishedEvents,
+  { count, byteLength }: EventsAck,
 ): void {
   // Checked for each client too: a client with a negative count would never be paused again.
   const events = Math.min(worker.eventsInFlight, client?.eventsInFlight ?? count);
@@ -135,15 +135,15 @@ export function takeFinished(
   }
   worker.eventsInFlight -= count;
   worker.eventBytesInFlight -= byteLength;
-  if (client !== undefined) takeFinishedOf(client, worker, { count, byteLength });
+  if (client !== undefined) applyClientAck(client, worker, { count, byteLength });
   // A worker that tells of fewer bytes than it had does not stop its clients indefinitely.
   if (worker.eventsInFlight === 0) worker.eventBytesInFlight = 0;
 }
 
-function takeFinishedOf(
+function applyClientAck(
   client: ClientConnection,
   worker: WorkerLink,
-  { count, byteLength }: FinishedEvents,
+  { count, byteLength }: EventsAck,
 ): void {
   client.eventsInFlight -= count;
   client.eventBytesInFlight -= byteLength;

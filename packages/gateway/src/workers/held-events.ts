@@ -44,7 +44,7 @@ export class HeldEvents {
   /** Since when clients with held events have no worker; the oldest come first. */
   readonly #since = new Map<ClientConnection, number>();
   /** Clients that are being closed and whose end nobody is to be told of. */
-  readonly #untold = new Set<ClientConnection>();
+  readonly #suppressedCloses = new Set<ClientConnection>();
   /** Closes a client whose time is over, and drops its events; answers how many. */
   readonly #end: (client: ClientConnection) => number | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -119,17 +119,17 @@ export class HeldEvents {
 
   /** Answers true, once, when the end of a client is to be told to nobody. */
   consumeSuppressedClose(client: ClientConnection): boolean {
-    return this.#untold.delete(client);
+    return this.#suppressedCloses.delete(client);
   }
 
   /** True while the end of a client is to be told to nobody. */
-  isUntold(client: ClientConnection): boolean {
-    return this.#untold.has(client);
+  isCloseSuppressed(client: ClientConnection): boolean {
+    return this.#suppressedCloses.has(client);
   }
 
   /** The end of a client is to be told to nobody. */
-  markUntold(client: ClientConnection): void {
-    this.#untold.add(client);
+  suppressClose(client: ClientConnection): void {
+    this.#suppressedCloses.add(client);
   }
 
   /** Looks at the time no more. */
@@ -183,7 +183,7 @@ export class HeldEvents {
     const end = events.at(-1);
     const isGone = end?.kind === 'closed';
     if (isUnknown) {
-      if (!isGone) this.#untold.add(client);
+      if (!isGone) this.#suppressedCloses.add(client);
       this.#context.onForgotten(client);
       return events.length;
     }

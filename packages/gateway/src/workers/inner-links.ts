@@ -78,7 +78,7 @@ export class InnerLinks {
     const interest = new InterestLink(connection);
     this.#links.set(connection, { worker, interest, answers });
     connection.output.onDrain = () => {
-      worker?.resumeClients();
+      worker?.resumeForRoom();
       answers.resume();
       this.#interest.resume(interest);
     };
@@ -162,8 +162,8 @@ export class InnerLinks {
       handle(this.#state, reader, worker);
     } else if (command === Command.EventsAck && worker !== undefined) {
       readEventsAck(reader, (id, count, byteLength) => {
-        const client = this.#state.clients.get(id) ?? worker.leaving.get(id);
-        this.#dispatcher.handleFinished(worker, client, { count, byteLength });
+        const client = this.#state.clients.get(id) ?? worker.closedClients.get(id);
+        this.#dispatcher.handleAck(worker, client, { count, byteLength });
       });
     } else if (command === Command.ClientsEnded && worker !== undefined) {
       readClientsEnded(reader, (id) => this.#endClient(id));
@@ -188,7 +188,7 @@ export class InnerLinks {
   #endClient(connection: number): void {
     const client = this.#state.clients.get(connection);
     if (client === undefined) return;
-    this.#dispatcher.silence(client);
+    this.#dispatcher.suppressEvents(client);
     this.#state.sender.close(client, ServerClosure.Reconnect);
   }
 

@@ -33,7 +33,7 @@ function connect(dispatcher: EventDispatcher, worker: Worker, from: number, to: 
   for (let connection = from; connection <= to; connection += 1) {
     const client = new Client(connection);
     dispatcher.dispatchConnected(client, worker.link);
-    dispatcher.handleFinished(worker.link, client, { count: 1, byteLength: 0 });
+    dispatcher.handleAck(worker.link, client, { count: 1, byteLength: 0 });
     clients.push(client);
   }
   worker.take();
@@ -82,7 +82,7 @@ test('balancer: leaves clients with events in flight, and those that close', () 
   interval();
   expect(first.take()).toEqual(['9 detached', '10 detached']);
   const [talking] = clients;
-  dispatcher.handleFinished(first.link, talking, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(first.link, talking, { count: 1, byteLength: 0 });
   interval();
   expect(first.take()).toEqual(['1 detached']);
 });

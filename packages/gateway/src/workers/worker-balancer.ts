@@ -70,7 +70,7 @@ export class WorkerBalancer {
     const maxMoves = this.#maxMoves;
     let left = maxMoves;
     for (const { workers } of this.#routes.all) {
-      const present = workers.links.filter(({ isAway }) => !isAway);
+      const present = workers.links.filter(({ isSuspended }) => !isSuspended);
       if (present.length < 2) continue;
       const takers = present.filter((worker) => this.#isResponsive(worker));
       while (left > 0) {

@@ -36,14 +36,14 @@ test('moves a client of a worker that drains when its last event is finished, an
   dispatcher.drainWorker(first.link);
   for (const text of ['c', 'd']) say(dispatcher, client, text);
   expect([first.take(), second.take()]).toEqual([['1 text a', '1 text b'], []]);
-  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(first.link, client, { count: 1, byteLength: 0 });
   say(dispatcher, client, 'e');
   expect([first.take(), second.take()]).toEqual([[], []]);
   expect(dispatcher.eventsInFlight).toBe(4);
-  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(first.link, client, { count: 1, byteLength: 0 });
   expect(first.take()).toEqual(['1 detached', 'drained']);
   expect(second.take()).toEqual(['1 attached', '1 text c', '1 text d', '1 text e']);
-  dispatcher.handleFinished(second.link, client, { count: 3, byteLength: 0 });
+  dispatcher.handleAck(second.link, client, { count: 3, byteLength: 0 });
   expect([dispatcher.eventsInFlight, client.eventsInFlight]).toEqual([0, 0]);
 });
 
@@ -53,11 +53,11 @@ test('gives the end of a client to the next worker, when the one that drains has
   dispatcher.drainWorker(first.link);
   dispatcher.dispatchClosed(client, closure);
   expect(first.take()).toEqual(['1 text a']);
-  const found = first.link.leaving.get(1);
-  dispatcher.handleFinished(first.link, found, { count: 1, byteLength: 0 });
+  const found = first.link.closedClients.get(1);
+  dispatcher.handleAck(first.link, found, { count: 1, byteLength: 0 });
   expect(first.take()).toEqual(['1 detached', 'drained']);
   expect(second.take()).toEqual(['1 attached', '1 closed by client']);
-  dispatcher.handleFinished(second.link, undefined, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(second.link, undefined, { count: 1, byteLength: 0 });
   expect([second.link.clients.size, dispatcher.eventsInFlight]).toEqual([0, 0]);
 });
 
@@ -66,7 +66,7 @@ test('waits for the end that a worker had before it drained', () => {
   dispatcher.dispatchClosed(client, closure);
   dispatcher.drainWorker(first.link);
   expect(first.take()).toEqual(['1 closed by client']);
-  dispatcher.handleFinished(first.link, undefined, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(first.link, undefined, { count: 1, byteLength: 0 });
   expect(first.take()).toEqual(['drained']);
   expect(second.take()).toEqual([]);
 });
@@ -92,12 +92,12 @@ test('holds the events of clients whose worker drains while there is no other', 
   ];
   dispatcher.addWorker(first.link);
   for (const one of [client, idle]) say(dispatcher, one, 'a');
-  dispatcher.handleFinished(first.link, idle, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(first.link, idle, { count: 1, byteLength: 0 });
   dispatcher.drainWorker(first.link);
   for (const one of [client, idle]) say(dispatcher, one, 'b');
-  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(first.link, client, { count: 1, byteLength: 0 });
   expect(first.take().slice(-3)).toEqual(['2 detached', '1 detached', 'drained']);
-  expect([dispatcher.eventsInFlight, dispatcher.eventsUnderWay]).toEqual([2, 0]);
+  expect([dispatcher.eventsInFlight, dispatcher.eventsWithWorkers]).toEqual([2, 0]);
   dispatcher.addWorker(second.link);
   expect(second.take()).toEqual(['2 attached', '2 text b', '1 attached', '1 text b']);
 });
@@ -138,13 +138,13 @@ test('moves clients to a third worker when two drain one after the other, or the
   dispatcher.drainWorker(first.link);
   say(dispatcher, client, 'b');
   dispatcher.removeWorker(second.link);
-  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(first.link, client, { count: 1, byteLength: 0 });
   dispatcher.addWorker(third.link);
   dispatcher.drainWorker(third.link);
   say(dispatcher, client, 'c');
   const last = new Worker(3);
   dispatcher.addWorker(last.link);
-  dispatcher.handleFinished(third.link, client, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(third.link, client, { count: 1, byteLength: 0 });
   expect(third.take()).toEqual(['1 attached', '1 text b', '1 detached', 'drained']);
   expect(last.take()).toEqual(['1 attached', '1 text c']);
 });
@@ -155,7 +155,7 @@ test('reads on from a client that waited for room on the link of a worker that d
   say(dispatcher, client, 'x'.repeat(2000));
   dispatcher.drainWorker(first.link);
   expect(client.pauses).toEqual([true]);
-  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(first.link, client, { count: 1, byteLength: 0 });
   expect(client.pauses).toEqual([true, false]);
 });
 
@@ -165,9 +165,9 @@ test('counts the events that wait for a worker that drains among those in flight
   dispatcher.drainWorker(first.link);
   for (const text of ['b', 'c', 'd']) say(dispatcher, client, text);
   expect(client.pauses).toEqual([true]);
-  dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(first.link, client, { count: 1, byteLength: 0 });
   expect(client.pauses).toEqual([true]);
-  dispatcher.handleFinished(second.link, client, { count: 1, byteLength: 0 });
+  dispatcher.handleAck(second.link, client, { count: 1, byteLength: 0 });
   expect(client.pauses).toEqual([true, false]);
 });
 
@@ -179,7 +179,7 @@ test('moves many idle clients over several turns, and each at once that has an e
   const clients = Array.from({ length: 1000 }, (_, i) => new Client(i));
   for (const client of clients) {
     dispatcher.dispatchConnected(client);
-    dispatcher.handleFinished(first.link, client, { count: 1, byteLength: 0 });
+    dispatcher.handleAck(first.link, client, { count: 1, byteLength: 0 });
   }
   dispatcher.addWorker(second.link);
   dispatcher.drainWorker(first.link);

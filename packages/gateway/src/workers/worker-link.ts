@@ -24,22 +24,22 @@ export class WorkerLink implements RoutableWorker {
   /** True when it takes no new events, because it is to end. */
   isDraining = false;
   /** True while its link is broken and waits for it: it may be gone, so it gets no new events. */
-  isAway = false;
+  isSuspended = false;
   /** True when it was told that nothing of it is in flight any more. */
   isDrained = false;
   /**
    * Clients that are gone and have events that it has not finished, by connection: if it redelivers, and
    * those whose end waits because it drains or is full.
    */
-  readonly leaving: Map<number, ClientConnection> = new Map();
+  readonly closedClients: Map<number, ClientConnection> = new Map();
   /** Events that it was given and has not finished. */
   eventsInFlight = 0;
   /** Bytes of the payloads of those events. */
   eventBytesInFlight = 0;
   /** Clients that are not read from because the worker has too many events, in the order in which reading resumes. */
-  readonly heldUpClients: Set<ClientConnection> = new Set();
+  readonly clientsPausedByLoad: Set<ClientConnection> = new Set();
   /** Clients that are not read from because this link is full. */
-  readonly #waitingClients = new Set<ClientConnection>();
+  readonly #clientsPausedForRoom = new Set<ClientConnection>();
 
   constructor(connection: FrameConnection, hello: Hello) {
     this.connection = connection;
@@ -47,7 +47,7 @@ export class WorkerLink implements RoutableWorker {
     this.name = hello.name;
     this.id = hello.id;
     // Who else waits for room on the link sets it anew.
-    connection.output.onDrain = () => this.resumeClients();
+    connection.output.onDrain = () => this.resumeForRoom();
   }
 
   /** Number of the clients whose events it handles. */
@@ -58,9 +58,9 @@ export class WorkerLink implements RoutableWorker {
   /** Another worker gets this client: nothing of it waits for this link any more. */
   release(client: ClientConnection): void {
     this.clients.delete(client);
-    this.leaving.delete(client.connection);
-    if (this.#waitingClients.delete(client)) client.resume(PauseReason.WorkerLinkFull);
-    this.resumeHeldUp(client);
+    this.closedClients.delete(client.connection);
+    if (this.#clientsPausedForRoom.delete(client)) client.resume(PauseReason.WorkerLinkFull);
+    this.resumeFromLoad(client);
     client.worker = undefined;
   }
 
@@ -73,32 +73,32 @@ export class WorkerLink implements RoutableWorker {
   }
 
   /** A client is gone, and the worker has not received its end yet. */
-  keepLeaving(client: ClientConnection): void {
+  keepClosedClient(client: ClientConnection): void {
     this.clients.delete(client);
-    this.leaving.set(client.connection, client);
+    this.closedClients.set(client.connection, client);
   }
 
   /** Stops reading from a client until the link has room. Answers false when it had been told so before. */
-  pauseClient(client: ClientConnection): boolean {
-    this.#waitingClients.add(client);
+  pauseForRoom(client: ClientConnection): boolean {
+    this.#clientsPausedForRoom.add(client);
     return client.pause(PauseReason.WorkerLinkFull);
   }
 
   /** Stops reading from a client until the worker has handled events. Answers false when it had been told so before. */
-  holdUpClient(client: ClientConnection): boolean {
-    this.heldUpClients.add(client);
-    if (client.held?.at(-1)?.kind === 'closed') this.keepLeaving(client);
+  pauseForLoad(client: ClientConnection): boolean {
+    this.clientsPausedByLoad.add(client);
+    if (client.held?.at(-1)?.kind === 'closed') this.keepClosedClient(client);
     return client.pause(PauseReason.WorkerBusy);
   }
 
   /** Reads on from a client that waited for the worker to handle events. */
-  resumeHeldUp(client: ClientConnection): void {
-    if (this.heldUpClients.delete(client)) client.resume(PauseReason.WorkerBusy);
+  resumeFromLoad(client: ClientConnection): void {
+    if (this.clientsPausedByLoad.delete(client)) client.resume(PauseReason.WorkerBusy);
   }
 
   /** Reads on from the clients that waited for room on the link. */
-  resumeClients(): void {
-    for (const client of this.#waitingClients) client.resume(PauseReason.WorkerLinkFull);
-    this.#waitingClients.clear();
+  resumeForRoom(): void {
+    for (const client of this.#clientsPausedForRoom) client.resume(PauseReason.WorkerLinkFull);
+    this.#clientsPausedForRoom.clear();
   }
 }

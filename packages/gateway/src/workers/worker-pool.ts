@@ -42,7 +42,7 @@ export class WorkerPool {
 
   /** A worker went away, or came back. */
   refresh(): void {
-    const present = this.#links.filter(({ isAway }) => !isAway);
+    const present = this.#links.filter(({ isSuspended }) => !isSuspended);
     this.#present = present.length === 0 ? this.#links : Object.freeze(present);
   }
 
