@@ -170,7 +170,7 @@ run();
   );
   // Long enough for the gateway to start on a busy machine.
   const start = await runCommand(file, ['start', '-d', '--wait', '5']);
-  const refused = `no register is linked: the register at 127.0.0.1:${registerPort} refuses its secretKey`;
+  const refused = `no register is linked: the register at 127.0.0.1:${registerPort} cannot be linked: The secretKey differs from that of the peer`;
   expect(start.exitCode).toBe(1);
   expect(start.stdout).toMatch(/gateway +gate +1 .*\[unready 0\/1\]\n/);
   expect(start.stdout).toMatch(/register +register +1 .*\[ok\]\n/);

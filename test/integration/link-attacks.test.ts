@@ -211,7 +211,7 @@ const attacks: Readonly<Record<string, Attack>> = {
   },
 };
 
-const unproven = /^The peer did not prove that it knows the secret key$/;
+const unproven = /^The secretKey differs from that of the peer$/;
 
 /** Why those are refused that do not come so far as to be asked for the key. */
 const otherReasons: Readonly<Record<string, RegExp>> = {

@@ -42,7 +42,7 @@ interface Party {
   readonly ca: string;
 }
 
-const unproven = /^The peer did not prove that it knows the secret key$/;
+const unproven = /^The secretKey differs from that of the peer$/;
 
 /** What a party says that knows nothing newer; OpenSSL itself would rather not say it. */
 const oldVersions = {

@@ -219,16 +219,17 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
 /** The error of `connect` when no register and no etcd has answered, with the last failure as its cause. */
 function connectFailed(asked: string, timeoutMs: number, cause?: Error): GatewayWorkerError {
   const options = cause && { cause };
-  if (cause instanceof GatewayWorkerError && cause.code === 'GW_ERR_AUTHENTICATION_FAILED') {
-    const text = `the ${asked} refused the secretKey: it must be the same in every process`;
-    return new GatewayWorkerError(cause.code, text, options);
-  }
-  if (cause instanceof GatewayWorkerError && cause.code === 'GW_ERR_VERSION_MISMATCH') {
+  if (cause instanceof GatewayWorkerError && isConfigurationError(cause)) {
     return new GatewayWorkerError(cause.code, `the ${asked}: ${cause.message}`, options);
   }
   const reason = cause === undefined ? '' : `: ${cause.message}`;
   const text = `no ${asked} answered within ${timeoutMs} ms${reason}`;
   return new GatewayWorkerError('GW_ERR_CONNECT_TIMEOUT', text, options);
+}
+
+/** True when no register can be linked before the configuration of a process changes. */
+function isConfigurationError({ code }: GatewayWorkerError): boolean {
+  return code === 'GW_ERR_AUTHENTICATION_FAILED' || code === 'GW_ERR_VERSION_MISMATCH';
 }
 
 function parseExclude(options: SendToGroupOptions): ClientAddress[] {

@@ -12,7 +12,7 @@ const table = {
     retryable: false,
   },
   GW_ERR_AUTHENTICATION_FAILED: {
-    message: 'The peer did not prove that it knows the secret key',
+    message: 'The secretKey differs from that of the peer',
     retryable: false,
   },
   GW_ERR_CLUSTER_ALREADY_RUNNING: { message: 'The cluster is already running', retryable: false },

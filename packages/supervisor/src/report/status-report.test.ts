@@ -109,10 +109,12 @@ test('reads a report only from an object with a list of processes', () => {
 });
 
 test('status: says below the table why a process is not ready', () => {
-  const reasons = ['no register is linked: the register at 127.0.0.1:1236 refuses its secretKey'];
+  const reasons = [
+    'no register is linked: the register at 127.0.0.1:1236 cannot be linked: The secretKey differs from that of the peer',
+  ];
   const unready = { ...well, state: 'unready', reasons } as const;
   const stopping = { ...well, state: 'stopping', reasons: ['it is stopping'] } as const;
   expect(formatStatus({ processes: [unready, stopping] })).toMatch(
-    /\[stopping\]\n\nchat#0: no register is linked: the register at 127\.0\.0\.1:1236 refuses its secretKey\n$/,
+    /\[stopping\]\n\nchat#0: no register is linked: the register at 127\.0\.0\.1:1236 cannot be linked: The secretKey differs from that of the peer\n$/,
   );
 });
