@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
-import { GatewayWorkerError, openForAppend } from '@gatewayworker/core';
+import { fromWire, GatewayWorkerError, openForAppend, toWire } from '@gatewayworker/core';
 import {
   isDiskFull,
   type Master,
@@ -16,13 +16,14 @@ const daemonVariable = 'GATEWAYWORKER_DAEMON';
 /** What the background copy tells the command that made it, once. */
 type DaemonMessage =
   | { readonly type: 'started'; readonly report: StartReport }
-  | { readonly type: 'failed'; readonly text: string };
+  | { readonly type: 'failed'; readonly code: string; readonly text: string };
 
 /**
  * Starts a copy of this process in the background and resolves once everything there is ready, or the time
  * for that is over.
  *
- * @throws {GW_ERR_PROCESS_FAILED} with the reason that the copy gives
+ * @throws the error of the copy, by its code and text
+ * @throws {GW_ERR_PROCESS_FAILED} when the copy ends without one
  */
 export async function startDaemon(
   options: ResolvedRunOptions,
@@ -40,7 +41,7 @@ export async function startDaemon(
   if (log !== 'ignore') closeSync(log);
   const message = await firstMessage(daemon, options.logFile);
   if (message.type === 'failed') {
-    throw new GatewayWorkerError('GW_ERR_PROCESS_FAILED', message.text.trimEnd());
+    throw fromWire({ code: message.code, message: message.text.trimEnd() });
   }
   daemon.unref();
   return message.report;
@@ -68,7 +69,8 @@ export async function runDaemon(master: Master): Promise<number> {
     await tell({ type: 'started', report });
   } catch (error) {
     // The master has logged it; the message is for the terminal.
-    await tell({ type: 'failed', text: formatError(error, { withOutput: true }) });
+    const text = formatError(error, { withOutput: true });
+    await tell({ type: 'failed', code: toWire(error).code, text });
     return 1;
   }
   await master.ended;
@@ -92,7 +94,10 @@ function firstMessage(daemon: ChildProcess, logFile: string): Promise<DaemonMess
       if (message !== undefined) resolve(message);
       else
         reject(
-          new GatewayWorkerError('GW_ERR_INTERNAL', 'the background process is of another version'),
+          new GatewayWorkerError(
+            'GW_ERR_VERSION_MISMATCH',
+            'the background process is of another version',
+          ),
         );
     });
     // The channel closes after its last message has been read, and the exit code is known by then or
@@ -108,7 +113,8 @@ function firstMessage(daemon: ChildProcess, logFile: string): Promise<DaemonMess
 function parseMessage(value: unknown): DaemonMessage | undefined {
   if (typeof value !== 'object' || value === null || !('type' in value)) return undefined;
   const isKnown =
-    (value.type === 'started' && 'report' in value) || (value.type === 'failed' && 'text' in value);
+    (value.type === 'started' && 'report' in value) ||
+    (value.type === 'failed' && 'code' in value && 'text' in value);
   // The background process is a copy of this one, so the rest of the message has the same shape.
   return isKnown ? (value as DaemonMessage) : undefined;
 }

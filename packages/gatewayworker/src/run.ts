@@ -87,5 +87,6 @@ function assertOwnProcess(): void {
 function readAssignment(text: string): ChildAssignment {
   const assignment = parseChildAssignment(text);
   if (assignment !== undefined) return assignment;
-  throw new GatewayWorkerError('GW_ERR_INTERNAL', `${childVariable} is not what a master sets`);
+  const message = `${childVariable} cannot be read: it was not set by a master of this version`;
+  throw new GatewayWorkerError('GW_ERR_VERSION_MISMATCH', message);
 }

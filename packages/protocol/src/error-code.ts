@@ -33,6 +33,10 @@ const table = {
   },
   GW_ERR_LISTEN_FAILED: { message: 'A listening socket could not be opened', retryable: false },
   GW_ERR_NOT_CONNECTED: { message: 'No link to any gateway is up', retryable: true },
+  GW_ERR_NOT_DECLARED: {
+    message: 'The start file does not declare such a process',
+    retryable: false,
+  },
   GW_ERR_NOT_IN_WORKER: {
     message: '`gateway` works only inside a BusinessWorker; use GatewayClient.connect() elsewhere',
     retryable: false,

@@ -14,7 +14,7 @@ export interface DrainFlags {
  *
  * @param gateway - name of a declaration, or `name#id`; every gateway when it is absent
  * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when nothing runs
- * @throws {GW_ERR_PROCESS_FAILED} when there is no such gateway
+ * @throws {GW_ERR_NOT_DECLARED} when there is no such gateway
  */
 export async function drain(
   context: CommandContext,

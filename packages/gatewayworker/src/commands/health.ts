@@ -22,7 +22,7 @@ export interface HealthFlags {
  *
  * @param name - a role or the name of a declaration; all processes when it is absent
  * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when nothing runs
- * @throws {GW_ERR_PROCESS_FAILED} when there is no such process
+ * @throws {GW_ERR_NOT_DECLARED} when there is no such process
  */
 export async function health(
   context: CommandContext,

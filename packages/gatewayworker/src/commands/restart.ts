@@ -20,7 +20,8 @@ const LOOK_MS = 50;
  * Stops the running cluster and starts the processes that this start file now declares; answers the exit code.
  *
  * @throws {GW_ERR_OPTION_INVALID} as `assertCanStart`; the running cluster is not stopped
- * @throws {GW_ERR_PROCESS_FAILED} when nothing is declared, or a process cannot start
+ * @throws {GW_ERR_NOT_DECLARED} when nothing is declared; the running cluster is not stopped
+ * @throws {GW_ERR_PROCESS_FAILED} when a process cannot start
  * @throws {GW_ERR_QUERY_TIMEOUT} when what runs does not end
  */
 export async function restart(context: CommandContext, flags: RestartFlags): Promise<number> {

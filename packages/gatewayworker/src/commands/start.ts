@@ -38,7 +38,8 @@ export interface StartFlags {
  * @param isDaemon - whether this process is the background copy
  * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when a master runs
  * @throws {GW_ERR_OPTION_INVALID} when two declarations want one port
- * @throws {GW_ERR_PROCESS_FAILED} when nothing is declared, or a process cannot start
+ * @throws {GW_ERR_NOT_DECLARED} when nothing is declared
+ * @throws {GW_ERR_PROCESS_FAILED} when a process cannot start
  */
 export async function start(
   context: CommandContext,
@@ -89,13 +90,14 @@ export async function start(
  * Throws when what is declared can never start. `restart` calls it before it stops anything.
  *
  * @throws {GW_ERR_OPTION_INVALID} when two declarations want one port, or the log or the pid file cannot be written
- * @throws {GW_ERR_PROCESS_FAILED} when nothing is declared, or pm2 would lose a background process
+ * @throws {GW_ERR_NOT_DECLARED} when nothing is declared
+ * @throws {GW_ERR_PHASE} when pm2 would lose a background process
  */
 export function assertCanStart(context: CommandContext, flags: Pick<StartFlags, 'daemon'>): void {
   const { options, declared, invocation } = context;
   if (declared.length === 0) {
     const message = `${basename(options.startFile)} declares nothing to start; create a Register, Gateway, BusinessWorker or Worker before run()`;
-    throw new GatewayWorkerError('GW_ERR_PROCESS_FAILED', message);
+    throw new GatewayWorkerError('GW_ERR_NOT_DECLARED', message);
   }
   const { health } = options;
   const address = healthAddress(health);
@@ -111,7 +113,7 @@ export function assertCanStart(context: CommandContext, flags: Pick<StartFlags, 
 
 function backgroundUnderPm2(): GatewayWorkerError {
   const message = 'pm2 starts again what leaves its foreground: use start without -d';
-  return new GatewayWorkerError('GW_ERR_PROCESS_FAILED', message);
+  return new GatewayWorkerError('GW_ERR_PHASE', message);
 }
 
 function printReport(report: StartReport, pidFile: string): void {

@@ -8,7 +8,8 @@ import { askRunning, type CommandContext } from './command-context.ts';
  * @param gateway - name of a declaration, or `name#id`; every gateway when it is absent
  * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when nothing runs
  * @throws {GW_ERR_PHASE} when such a gateway is still draining
- * @throws {GW_ERR_PROCESS_FAILED} when there is no such gateway, or one fails to start
+ * @throws {GW_ERR_NOT_DECLARED} when there is no such gateway
+ * @throws {GW_ERR_PROCESS_FAILED} when one fails to start
  */
 export async function undrain(
   context: CommandContext,

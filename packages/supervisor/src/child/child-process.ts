@@ -394,7 +394,7 @@ function findDeclaration(
 function notDeclared({ role, name, id }: ChildAssignment): GatewayWorkerError {
   const process = describeProcess(role, name, id);
   return new GatewayWorkerError(
-    'GW_ERR_PROCESS_FAILED',
+    'GW_ERR_NOT_DECLARED',
     `the start file must declare the same processes each time it runs, and it did not declare ${process} this time`,
   );
 }

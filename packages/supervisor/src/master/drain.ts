@@ -42,7 +42,7 @@ export interface UndrainStep {
  * Finds the gateway processes that a name stands for.
  *
  * @param name - of a declaration, or `name#id`; all of them when it is absent
- * @throws {GW_ERR_PROCESS_FAILED} when there is none, naming those that there are
+ * @throws {GW_ERR_NOT_DECLARED} when there is none, naming the known ones
  */
 export function findGateways(
   gateways: readonly GatewayProcess[],
@@ -53,11 +53,11 @@ export function findGateways(
   );
   if (found.length > 0) return found;
   if (name === undefined) {
-    throw new GatewayWorkerError('GW_ERR_PROCESS_FAILED', 'this start file declares no gateway');
+    throw new GatewayWorkerError('GW_ERR_NOT_DECLARED', 'this start file declares no gateway');
   }
   const known = [...new Set(gateways.map(addressOf))].join(', ');
   const message = `there is no gateway "${name}"; known: ${known === '' ? 'none' : known}`;
-  throw new GatewayWorkerError('GW_ERR_PROCESS_FAILED', message);
+  throw new GatewayWorkerError('GW_ERR_NOT_DECLARED', message);
 }
 
 function addressOf({ name, id }: GatewayProcess): string {

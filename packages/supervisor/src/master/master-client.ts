@@ -97,7 +97,7 @@ export function requestConnections(
  *
  * @param gateway - name of a declaration, or `name#id`; every gateway when it is absent
  * @throws {GW_ERR_PHASE} when the master is starting or stopping
- * @throws {GW_ERR_PROCESS_FAILED} when there is no such gateway
+ * @throws {GW_ERR_NOT_DECLARED} when there is no such gateway
  */
 export function requestDrain(
   pidFile: string,
@@ -119,7 +119,8 @@ export function requestDrain(
  *
  * @param gateway - name of a declaration, or `name#id`; every gateway when it is absent
  * @throws {GW_ERR_PHASE} when the master is starting or stopping, or a gateway is still draining
- * @throws {GW_ERR_PROCESS_FAILED} when there is no such gateway, or one fails to start
+ * @throws {GW_ERR_NOT_DECLARED} when there is no such gateway
+ * @throws {GW_ERR_PROCESS_FAILED} when one fails to start
  */
 export function requestUndrain(
   pidFile: string,
@@ -192,7 +193,10 @@ function parsePid(answer: unknown): number | undefined {
 
 function assertAnswer<T>(answer: T | undefined): T {
   if (answer !== undefined) return answer;
-  throw new GatewayWorkerError('GW_ERR_INTERNAL', 'the master gave an answer of another version');
+  throw new GatewayWorkerError(
+    'GW_ERR_VERSION_MISMATCH',
+    'the master gave an answer of another version',
+  );
 }
 
 /** Waits until the process has closed its connection and is gone. A parent that does not collect it leaves its pid in place. */

@@ -40,8 +40,10 @@ test('chooses the processes of a role before those of a name', () => {
   expect(selectHealth(report, undefined)).toBe(report);
   expect(selectHealth(report, 'gateway')).toEqual(reportHealth(processes.slice(1, 2)));
   expect(selectHealth(report, 'chat')).toEqual(reportHealth(processes.slice(3)));
+  const message =
+    'there is no process of the role or name "Chat"; known: master, start.ts, gateway, front, worker, business-worker, chat';
   expect(() => selectHealth(report, 'Chat')).toThrow(
-    'there is no process of the role or name "Chat"; known: master, start.ts, gateway, front, worker, business-worker, chat',
+    expect.objectContaining({ code: 'GW_ERR_NOT_DECLARED', message }),
   );
 });
 

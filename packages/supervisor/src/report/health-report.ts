@@ -44,7 +44,7 @@ export function reportHealth(processes: readonly ProcessHealth[]): HealthReport 
  * Leaves only the processes of a role or, when there is none of it, of a declaration.
  *
  * @param name - of the role or the declaration; all processes when it is absent
- * @throws {GW_ERR_PROCESS_FAILED} when there is no such process
+ * @throws {GW_ERR_NOT_DECLARED} when there is no such process
  */
 export function selectHealth(report: HealthReport, name: string | undefined): HealthReport {
   if (name === undefined) return report;
@@ -54,7 +54,7 @@ export function selectHealth(report: HealthReport, name: string | undefined): He
   if (chosen.length > 0) return reportHealth(chosen);
   const known = [...new Set(processes.flatMap((process) => [process.role, process.name]))];
   const message = `there is no process of the role or name "${name}"; known: ${known.join(', ')}`;
-  throw new GatewayWorkerError('GW_ERR_PROCESS_FAILED', message);
+  throw new GatewayWorkerError('GW_ERR_NOT_DECLARED', message);
 }
 
 /** Reads the answer of a master; `undefined` when it is not a report. */

@@ -118,7 +118,7 @@ export class HealthServer {
         send(response, report[question.kind] ? 200 : 503, withoutInternals(report));
       } catch (error) {
         const isUnknown =
-          error instanceof GatewayWorkerError && error.code === 'GW_ERR_PROCESS_FAILED';
+          error instanceof GatewayWorkerError && error.code === 'GW_ERR_NOT_DECLARED';
         send(response, isUnknown ? 404 : 500, { error: toError(error).message });
       }
     }
