@@ -110,10 +110,23 @@ test('kill -9 of the master: no event is lost, no client refused; start attaches
   await stopAll(daemon);
 });
 
-test('stop without a master: closes clients with 1001 and ends all processes', async () => {
+test('without a master: reports name a process that hangs, stop closes clients with 1001', async () => {
   const daemon = await startTalkingDaemon();
   const ann = await daemon.enter('ann');
+  const gate = (await daemon.status()).find(({ name }) => name === 'gate');
+  const pid = gate?.pid ?? 0;
   await killMaster(daemon);
+
+  process.kill(pid, 'SIGSTOP');
+  onTestFinished(() => void (isAlive(pid) && process.kill(pid, 'SIGCONT')));
+  const row = expect.objectContaining({ role: 'gateway', name: 'gate', id: gate?.id, pid });
+  for (const report of ['health', 'status']) {
+    const { stdout } = await daemon.command(report, '--json');
+    expect(JSON.parse(stdout).processes).toContainEqual(row);
+  }
+  expect((await daemon.command('connections')).stderr).toContain(`gate#${gate?.id}`);
+  process.kill(pid, 'SIGCONT');
+
   const stop = await daemon.command('stop');
   expect(stop).toMatchObject({ exitCode: 0, stdout: 'Stopped 5 processes.\n' });
   expect(stop.stderr).toContain('no master runs;');

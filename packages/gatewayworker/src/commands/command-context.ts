@@ -49,7 +49,7 @@ export async function askRunning<T>(context: CommandContext, asked: Asked<T>): P
   if (answer !== undefined) return answer;
   const advice = `no master runs; "${invocation.program} start" attaches to its processes`;
   if (asked.orphans === undefined) {
-    if ((await readOrphanStatus(pidFile)) !== undefined) {
+    if ((await readOrphanStatus(pidFile, context.declared)) !== undefined) {
       throw new GatewayWorkerError('GW_ERR_CLUSTER_NOT_RUNNING', advice);
     }
   } else {

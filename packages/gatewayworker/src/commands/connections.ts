@@ -26,7 +26,7 @@ export async function connections(
   const onRows = (rows: readonly ConnectionRow[]) => output.add(rows);
   const missing = await askRunning(context, {
     master: (pidFile) => requestConnections(pidFile, onRows),
-    orphans: (pidFile) => readOrphanConnections(pidFile, onRows),
+    orphans: (pidFile) => readOrphanConnections(pidFile, context.declared, onRows),
   });
   output.end();
   for (const gateway of missing) printError(`${gateway} did not answer: its clients are missing\n`);

@@ -32,7 +32,7 @@ export async function health(
   const masterName = basename(context.options.startFile);
   const report = await askRunning(context, {
     master: requestHealth,
-    orphans: (pidFile) => readOrphanHealth(pidFile, masterName),
+    orphans: (pidFile) => readOrphanHealth(pidFile, context.declared, masterName),
   }).then((whole) => selectHealth(whole, name));
   print(flags.json === true ? `${JSON.stringify(report)}\n` : formatHealth(report));
   return (flags.ready === true ? report.ready : report.live) ? 0 : 1;

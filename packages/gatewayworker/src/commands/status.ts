@@ -17,7 +17,6 @@ export interface StatusFlags {
 }
 
 const WATCH_INTERVAL_MS = 1_000;
-const asked = { master: requestStatus, orphans: readOrphanStatus } as const;
 
 /**
  * Prints the figures of every process; answers the exit code.
@@ -26,7 +25,7 @@ const asked = { master: requestStatus, orphans: readOrphanStatus } as const;
  */
 export async function status(context: CommandContext, flags: StatusFlags): Promise<number> {
   if (flags.watch === true) return await watch(context, flags);
-  print(format(await askRunning(context, asked), flags));
+  print(format(await readReport(context), flags));
   return 0;
 }
 
@@ -40,7 +39,7 @@ async function watch(context: CommandContext, flags: StatusFlags): Promise<numbe
   try {
     while (!ending.signal.aborted) {
       const startedAt = performance.now();
-      text = format(await askRunning(context, asked), flags);
+      text = format(await readReport(context), flags);
       if (ending.signal.aborted) break;
       if (redraws) alternateScreen.show(text);
       else print(flags.json === true ? text : `${text}\n`);
@@ -54,6 +53,13 @@ async function watch(context: CommandContext, flags: StatusFlags): Promise<numbe
   // The last figures stay in sight.
   if (redraws) print(text);
   return 0;
+}
+
+function readReport(context: CommandContext): Promise<StatusReport> {
+  return askRunning(context, {
+    master: requestStatus,
+    orphans: (pidFile) => readOrphanStatus(pidFile, context.declared),
+  });
 }
 
 function format(report: StatusReport, flags: StatusFlags): string {

@@ -1,6 +1,7 @@
 import { createLogger } from '@gatewayworker/core';
 import { type ChildIdentity, OnMasterExit } from '../control/child-protocol.ts';
-import { Role, startOrder } from '../process-declaration.ts';
+import { placeKey } from '../control/child-socket.ts';
+import { type ProcessDeclaration, Role, startOrder } from '../process-declaration.ts';
 import { findProcesses } from '../processes/found-processes.ts';
 import { RunningChild } from '../processes/running-child.ts';
 import { checkHealth } from '../report/child-health.ts';
@@ -13,18 +14,33 @@ import { isAlreadyRunning, Master, type MasterOptions } from './master.ts';
 /** Time for each answer, in milliseconds. */
 const ANSWER_MS = 1_000;
 
+/** The processes that the start file declares. */
+type Declared = readonly Pick<ProcessDeclaration, 'role' | 'name' | 'count'>[];
+
+/** Role, name and number of a process. */
+type ProcessName = Pick<ChildIdentity, 'role' | 'name' | 'id'>;
+
 /** A process that runs without a master; `identity` is absent when it does not answer. */
 interface Orphan {
   readonly child: RunningChild;
   readonly pid: number;
   readonly identity: ChildIdentity | undefined;
+  /** Absent when it does not answer and the start file does not declare it. */
+  readonly process: ProcessName | undefined;
 }
 
-/** Asks the processes that run without a master for their figures; `undefined` when there are none. */
-export function readOrphanStatus(pidFile: string): Promise<StatusReport | undefined> {
-  return askOrphans(pidFile, async (orphans) => {
-    const rows = orphans.map(({ child, identity }) => {
-      const { role = 'unknown', name = 'unknown', id = 0 } = identity ?? {};
+/**
+ * Asks the processes that run without a master for their figures; `undefined` when there are none.
+ *
+ * @param declared - names the processes that do not answer
+ */
+export function readOrphanStatus(
+  pidFile: string,
+  declared: Declared,
+): Promise<StatusReport | undefined> {
+  return askOrphans(pidFile, declared, async (orphans) => {
+    const rows = orphans.map(({ child, identity, process }) => {
+      const { role = 'unknown', name = 'unknown', id = 0 } = process ?? {};
       const facts = { role, name, id, state: stateOf(identity), listen: '', restarts: 0 };
       return describeChild(child, { ...facts, exits: new ExitRecord() }, ANSWER_MS);
     });
@@ -32,15 +48,20 @@ export function readOrphanStatus(pidFile: string): Promise<StatusReport | undefi
   });
 }
 
-/** Asks the processes that run without a master whether they live and are ready; `undefined` when there are none. */
+/**
+ * Asks the processes that run without a master whether they live and are ready; `undefined` when there are none.
+ *
+ * @param declared - names the processes that do not answer
+ */
 export function readOrphanHealth(
   pidFile: string,
+  declared: Declared,
   masterName: string,
 ): Promise<HealthReport | undefined> {
-  return askOrphans(pidFile, async (orphans) => {
+  return askOrphans(pidFile, declared, async (orphans) => {
     const times = { answerMs: ANSWER_MS, startMs: 0 };
-    const rows = orphans.map(({ child, identity }) => {
-      const { role = Role.worker, name = 'unknown', id = 0 } = identity ?? {};
+    const rows = orphans.map(({ child, identity, process }) => {
+      const { role = Role.worker, name = 'unknown', id = 0 } = process ?? {};
       return checkHealth({ role, name }, id, () => ({ child, state: stateOf(identity) }), times);
     });
     const why = { live: false, ready: false, reasons: ['no master runs'], warnings: [] };
@@ -53,17 +74,20 @@ export function readOrphanHealth(
  * Requests the clients of the gateways that run without a master, and answers the gateways whose list is incomplete;
  * `undefined` when no process runs.
  *
+ * @param declared - names the processes that do not answer
  * @param onRows - gets some of them at a time
  */
 export function readOrphanConnections(
   pidFile: string,
+  declared: Declared,
   onRows: (rows: readonly ConnectionRow[]) => void,
 ): Promise<readonly string[] | undefined> {
-  return askOrphans(pidFile, async (orphans) => {
-    const lists = orphans.map(async ({ child, pid, identity }) => {
-      if (identity === undefined) return [`process ${pid}`];
-      if (identity.role !== Role.gateway) return [];
-      const gateway = `${identity.name}#${identity.id}`;
+  return askOrphans(pidFile, declared, async (orphans) => {
+    const lists = orphans.map(async ({ child, pid, identity, process }) => {
+      if (process === undefined) return [`process ${pid}`];
+      if (process.role !== Role.gateway) return [];
+      const gateway = `${process.name}#${process.id}`;
+      if (identity === undefined) return [gateway];
       try {
         await child.connections(ANSWER_MS, async ({ connections }) => {
           onRows(parseConnectionPart({ pid, gateway, connections }) ?? []);
@@ -110,13 +134,15 @@ export async function stopOrphans(
 
 async function askOrphans<T>(
   pidFile: string,
+  declared: Declared,
   ask: (orphans: readonly Orphan[]) => Promise<T>,
 ): Promise<T | undefined> {
   const logger = createLogger({ stdout: false });
   const events = { onReady() {}, onTerminate() {}, onEnd() {} };
-  const found = (await findProcesses(pidFile)).map(async ({ source, pid, close }) => {
+  const found = (await findProcesses(pidFile)).map(async ({ source, place, pid, close }) => {
     const child = new RunningChild(source, events, { logger, onMasterExit: OnMasterExit.keep });
-    return { child, pid, identity: await child.identify(ANSWER_MS), close };
+    const identity = await child.identify(ANSWER_MS);
+    return { child, pid, identity, process: identity ?? findDeclared(declared, place), close };
   });
   const orphans = await Promise.all(found);
   try {
@@ -126,10 +152,20 @@ async function askOrphans<T>(
   }
 }
 
+/** The file name of its control socket tells which process it is. */
+function findDeclared(declared: Declared, place: string): ProcessName | undefined {
+  for (const { role, name, count } of declared) {
+    for (let id = 0; id < count; id += 1) {
+      if (placeKey(role, name, id) === place) return { role, name, id };
+    }
+  }
+  return undefined;
+}
+
 /** In the order in which `status` shows them. */
-function byRole({ identity: one }: Orphan, { identity: other }: Orphan): number {
-  const place = (identity: ChildIdentity | undefined) =>
-    identity === undefined ? startOrder.length : startOrder.indexOf(identity.role);
+function byRole({ process: one }: Orphan, { process: other }: Orphan): number {
+  const place = (process: ProcessName | undefined) =>
+    process === undefined ? startOrder.length : startOrder.indexOf(process.role);
   return place(one) - place(other) || (one?.id ?? 0) - (other?.id ?? 0);
 }
 
