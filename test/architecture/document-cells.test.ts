@@ -1,7 +1,7 @@
 import { resolveBusinessWorkerOptions } from '@gatewayworker/business-worker';
 import { resolveGatewayOptions } from '@gatewayworker/gateway';
 import { resolveGatewayClientOptions } from '@gatewayworker/gateway-client';
-import { ClosedBy } from '@gatewayworker/protocol';
+import { ClosedBy, MAX_SESSION_BYTES } from '@gatewayworker/protocol';
 import { resolveRegisterOptions } from '@gatewayworker/register';
 import { resolveRunOptions } from '@gatewayworker/supervisor';
 import { describe, expect, test } from 'vitest';
@@ -176,6 +176,16 @@ describe.each(classes)('docs/options.md, $section', ({ section, resolve }) => {
       .filter(([name = '', php]) => php !== undefined && php !== (renamed[name] ?? name));
     expect(wrong).toEqual([]);
   });
+});
+
+test.each([
+  ['README.md', 'size of a session | $'],
+  ['docs/queues.md', '`session` | gateway, worker | $ packed'],
+  ['docs/api.md', 'a session larger than $'],
+  ['docs/errors.md', 'takes more than $ packed'],
+])('%s: states the largest session as it is', (document, sentence) => {
+  const size = `${MAX_SESSION_BYTES / 1024 / 1024} MiB`;
+  expect(readText(document)).toContain(sentence.replace('$', size));
 });
 
 test('the cells that are understood are those that are meant', () => {

@@ -16,7 +16,7 @@ const MIN_BIGINT = -(2n ** 63n);
  *
  * @throws {TypeError} when it is no plain object or holds what would not come back as it was, naming
  * where: `session.cart.items[3]: a Map cannot be kept`
- * @throws {RangeError} when it takes more than 1 MiB; shared references count wherever they stand
+ * @throws {RangeError} when it takes more than `MAX_SESSION_BYTES`; shared references count wherever they stand
  */
 export function packSession(argument: string, session: unknown): Buffer {
   if (!isPlainObject(session)) throw wrongType(argument, session, 'a plain object');
@@ -37,10 +37,10 @@ function notSerialisable(argument: string, cause: unknown): TypeError {
 }
 
 /**
- * Walks a session, each shared reference once for every place, and stops past 1 MiB.
+ * Walks a session, each shared reference once for every place, and stops past `MAX_SESSION_BYTES`.
  *
  * @throws {TypeError} naming the first value that would not come back as it was
- * @throws {RangeError} when the values take more than 1 MiB
+ * @throws {RangeError} when the values take more than `MAX_SESSION_BYTES`
  */
 function assertKept(argument: string, session: unknown): void {
   const walk = new SessionWalk();

@@ -126,8 +126,6 @@ export {
   isPlainObject,
   isSameValue,
   keepSession,
-  MAX_SESSION_BYTES,
-  MAX_SESSION_LEVELS,
   mergeSession,
   type ObjectDelta,
   ownValue,
@@ -136,3 +134,4 @@ export {
   type SessionDelta,
   unsetSession,
 } from './session-delta.ts';
+export { MAX_SESSION_BYTES, MAX_SESSION_LEVELS } from './session-limits.ts';

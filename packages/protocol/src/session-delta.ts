@@ -1,9 +1,3 @@
-/** Largest session, as msgpack. */
-export const MAX_SESSION_BYTES: number = 1024 * 1024;
-
-/** Deepest nesting of a session, the session itself counted. */
-export const MAX_SESSION_LEVELS = 100;
-
 /** The session of a client: a plain object whose values msgpack can carry. */
 export type SessionData = Record<string, unknown>;
 

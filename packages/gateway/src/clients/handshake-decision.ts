@@ -16,7 +16,7 @@ const MAX_REASON_LENGTH = 1024;
  *
  * @throws {GW_ERR_FRAME_MALFORMED} when a name is empty or longer than 65,535 bytes, or a refusal has no
  * status of 400 to 599 or a reason of more than 1,024 characters
- * @throws {GW_ERR_SESSION_INVALID} when the session is not an object, or larger than 1 MiB
+ * @throws {GW_ERR_SESSION_INVALID} when the session is not an object, or larger than `MAX_SESSION_BYTES`
  */
 export function assertDecision(decision: HandshakeDecision): void {
   const { isAccepted, status, reason, uid, session, groups } = decision;

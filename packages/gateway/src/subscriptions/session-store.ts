@@ -39,7 +39,7 @@ export class SessionStore {
   /**
    * Applies what somebody changed.
    *
-   * @throws {GW_ERR_SESSION_INVALID} when the session would take more than 1 MiB or be nested more than
+   * @throws {GW_ERR_SESSION_INVALID} when the session would take more than `MAX_SESSION_BYTES` or be nested more than
    * 100 levels deep; it then stays as it is
    */
   apply(delta: SessionDelta): SessionDelta {
