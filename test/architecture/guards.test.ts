@@ -35,7 +35,7 @@ const exempt: Readonly<Record<string, string>> = {
     'a timer of the process: each client in it is guarded',
   'packages/gateway/src/workers/worker-balancer.ts: this.#timer = setInterval(() => this.#balance(), BALANCE_INTERVAL_MS).unref();':
     'a timer of the process: each client in it is guarded',
-  'packages/gateway/src/clients/heartbeat.ts: this.#timer = setInterval(() => this.#beat(), (pingInterval * 1000) / TABLE_PARTS);':
+  'packages/gateway/src/clients/heartbeat.ts: this.#timer = setInterval(() => this.#checkPart(), (pingInterval * 1000) / TABLE_PARTS);':
     'a timer of the process: each client in it is guarded',
   'packages/gateway/src/workers/held-events.ts: this.#timer = setInterval(() => this.#look(), lookMs).unref();':
     'a timer of the process: each client in it is guarded',

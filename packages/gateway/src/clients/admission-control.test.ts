@@ -65,7 +65,7 @@ function createAdmission(paths?: Record<string, string>) {
   return { admission, worker, limits };
 }
 
-test('handshakes that are not decided take room, and give it back', async () => {
+test('admission control: pending handshakes count towards maxConnections', async () => {
   const { admission, worker, limits } = createAdmission();
   const decisions: (Admission | Refusal)[] = [];
   const ask = (): void => admission.admit(candidate, (decision) => void decisions.push(decision));
@@ -83,7 +83,7 @@ test('handshakes that are not decided take room, and give it back', async () => 
   expect(limits.connections).toBe(1);
 });
 
-test('a path that no route has is refused with 404, and one without a worker with 503', () => {
+test('admission control: 404 for an unknown path, 503 for a route without workers', () => {
   const { admission, worker, limits } = createAdmission({ '/chat': 'worker', '/game': 'other' });
   const refusals: (Admission | Refusal)[] = [];
   for (const url of ['/', '/admin', '/game/1', '/chat']) {

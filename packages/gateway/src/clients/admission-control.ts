@@ -13,17 +13,17 @@ import type { WorkerPool } from '../workers/worker-pool.ts';
 import type { ClientTable } from './client-table.ts';
 import type { LimitCounters } from './limit-counters.ts';
 
-/** What a client has from the moment it is let in. */
+/** The worker that accepted a handshake, and the values that it assigned to the client. */
 export interface AdmittedAs {
-  /** The worker that let it in. */
+  /** The worker that decided. */
   readonly worker: WorkerLink;
   readonly decision: HandshakeDecision;
 }
 
-/** What the admission control needs. */
+/** Dependencies and limits of the admission control. */
 export interface AdmissionControlOptions {
   readonly clients: ClientTable;
-  /** Clients that the process takes. */
+  /** Clients that the process accepts. */
   readonly maxConnections: number;
   readonly routes: ClientRoutes;
   readonly limits: LimitCounters;
@@ -33,27 +33,27 @@ export interface AdmissionControlOptions {
   readonly handshakeTimeoutMs: number;
   /** Port of the listener. */
   readonly port: () => number;
-  /** False before the start and from the stop on. */
+  /** False until the gateway has started, and once it stops. */
   readonly isAccepting: () => boolean;
   readonly onClient: (socket: ClientSocket, as: AdmittedAs | undefined) => ClientSocketHandler;
-  /** A worker has decided about a handshake, or is not asked any more. */
+  /** Called when a worker has answered a handshake request, or the request has failed. */
   readonly onDecided: (worker: WorkerLink) => void;
 }
 
 /**
- * Decides which clients are let in: none whose path no route has, none without a worker of their route,
- * and none that the application refuses in `onHandshake`.
+ * Decides which clients are admitted. It refuses a client whose path has no route, whose route has no worker, or that
+ * the application refuses in `onHandshake`.
  */
 export class AdmissionControl {
   readonly #options: AdmissionControlOptions;
-  /** Handshakes that workers have not decided. */
-  #asked = 0;
-  /** One for all that nobody is asked about. */
-  readonly #open: Admission;
+  /** Handshake requests that workers have not answered. They count towards `maxConnections`. */
+  #pendingRequests = 0;
+  /** Admission of every client that no worker decides about. */
+  readonly #defaultAdmission: Admission;
 
   constructor(options: AdmissionControlOptions) {
     this.#options = options;
-    this.#open = {
+    this.#defaultAdmission = {
       isAccepted: true,
       onClient: (socket) => options.onClient(socket, undefined),
     };
@@ -66,9 +66,10 @@ export class AdmissionControl {
     if (!isAccepting()) decide(refuse(503, 'the server stops'));
     else if (!isOpen) this.#refuseUnknown(decide);
     else if (workers.size === 0) decide(refuse(503, 'no worker is ready'));
-    else if (clients.size + this.#asked >= maxConnections) this.#refuseFull(decide);
-    else if (candidate.request === undefined || !workers.decideHandshakes) decide(this.#open);
-    else this.#choose(workers, candidate, decide);
+    else if (clients.size + this.#pendingRequests >= maxConnections) this.#refuseFull(decide);
+    else if (candidate.request === undefined || !workers.decideHandshakes) {
+      decide(this.#defaultAdmission);
+    } else this.#chooseWorker(workers, candidate, decide);
   }
 
   #refuseUnknown(decide: (refusal: Refusal) => void): void {
@@ -81,24 +82,32 @@ export class AdmissionControl {
     decide(refuse(503, 'too many connections'));
   }
 
-  #choose(
+  #chooseWorker(
     workers: WorkerPool,
     candidate: ClientCandidate,
     decide: (decision: Admission | Refusal) => void,
   ): void {
     const worker = workers.choose(candidate);
-    if (!worker?.decidesHandshakes) decide(this.#open);
+    if (!worker?.decidesHandshakes) decide(this.#defaultAdmission);
     else {
       const refuseFailed = (): void => decide(refuse(500, 'internal error'));
       const { guard } = this.#options;
-      guard.follow('worker decision', this.#ask(worker, candidate), decide, refuseFailed);
+      guard.follow(
+        'worker decision',
+        this.#requestDecision(worker, candidate),
+        decide,
+        refuseFailed,
+      );
     }
   }
 
-  async #ask(worker: WorkerLink, candidate: ClientCandidate): Promise<Admission | Refusal> {
+  async #requestDecision(
+    worker: WorkerLink,
+    candidate: ClientCandidate,
+  ): Promise<Admission | Refusal> {
     const { handshakeTimeoutMs, port, limits, clientLog, onClient } = this.#options;
     const { remoteAddress, remotePort, request } = candidate;
-    this.#asked += 1;
+    this.#pendingRequests += 1;
     const { requestId, answer } = worker.handshakes.add(handshakeTimeoutMs);
     try {
       worker.connection.send({
@@ -113,7 +122,7 @@ export class AdmissionControl {
       worker.handshakes.reject(requestId, toError(error));
     }
     try {
-      // The table of the link holds only what `InnerLinks` has read as such.
+      // `InnerLinks` resolves these requests with checked decisions only.
       const decision = (await answer) as HandshakeDecision;
       if (!this.#options.isAccepting()) return refuse(503, 'the server stops');
       if (!decision.isAccepted) return refuse(decision.status, decision.reason);
@@ -126,11 +135,11 @@ export class AdmissionControl {
       const bound = { worker: `${worker.name}#${worker.id}`, remoteAddress };
       clientLog.warn(
         bound,
-        isLate ? 'onHandshake took too long' : 'the worker was gone in onHandshake',
+        isLate ? 'onHandshake timed out' : 'worker link closed during onHandshake',
       );
       return refuse(503, isLate ? 'the decision took too long' : 'the worker is gone');
     } finally {
-      this.#asked -= 1;
+      this.#pendingRequests -= 1;
       this.#options.onDecided(worker);
     }
   }

@@ -3,7 +3,7 @@ import { silentSocket } from '../transports/client-socket.fixture.ts';
 import { ClientConnection } from './client-connection.ts';
 import { PauseReason } from './pause-reason.ts';
 
-test('a client is read from again when the last of all reasons not to is gone, and no sooner', () => {
+test('client connection: reading resumes after the last pause reason is removed', () => {
   const pauses: boolean[] = [];
   const client = new ClientConnection(
     { connection: 1, nonceHigh: 2, nonceLow: 3 },

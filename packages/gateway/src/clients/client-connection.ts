@@ -9,38 +9,38 @@ import type { PauseReason } from './pause-reason.ts';
 
 const noGroups: ReadonlySet<string> = new Set();
 
-/** Everything the gateway knows of one client. An idle client holds no queue and no timer. */
+/** State of one client. An idle client has no queue and no timer. */
 export class ClientConnection implements ConnectionAddress {
   readonly connection: number;
   readonly nonceHigh: number;
   readonly nonceLow: number;
-  /** Another one, once its connection has moved to this process. */
+  /** Replaced when the connection moves to this process. */
   socket: ClientSocket;
   readonly session: SessionStore = new SessionStore();
   uid: string | undefined;
-  /** Where it finds its workers, shared with its like; `undefined` until the first event of it. */
+  /** Route that leads to its workers, shared with other clients; `undefined` until its first event. */
   route: ClientRoute | undefined;
   /** The worker that handles its events. */
   worker: WorkerLink | undefined;
-  /** Changes of the session that its worker has made since it has the client. */
+  /** Session changes by its worker since the client was attached to it. */
   appliedChanges = 0;
-  /** Changes of the uid that its worker has made since it has the client. */
+  /** Uid changes by its worker since the client was attached to it. */
   appliedUidChanges = 0;
-  /** Events that were handed to the worker, or are held, and are not handled. */
+  /** Events that are held, or that the worker has not acknowledged. */
   eventsInFlight = 0;
   /** Bytes of the payloads of those events. */
   eventBytesInFlight = 0;
-  /** Events that wait for a worker, or for its worker to finish and hand over to another one, in order. */
+  /** Events that wait for a worker, or for a draining or full one, in order. */
   held: ClientEvent[] | undefined;
-  /** Events that its worker has not finished, in order, when another is to get them should it die. */
+  /** Copies of the events that its worker has not acknowledged, in order, if its workers redeliver. */
   unacknowledged: ClientEvent[] | undefined;
-  /** True from the moment that its end is decided: nothing is sent to it any more. */
+  /** True once the gateway or the client has begun to close it: nothing more is sent to it. */
   isClosing = false;
-  /** True when the application has had its end: nothing more is told of it. */
+  /** True once the application knows that it ended: workers get no further events of it. */
   isSuppressed = false;
-  /** Bytes that had come from it when the heartbeat looked last. */
+  /** Bytes received from it at the last heartbeat check. */
   seenBytes = -1;
-  /** How often in a row the heartbeat found that nothing had come. */
+  /** Heartbeat checks in a row that found no new bytes. */
   silentBeats = 0;
   #groups: Set<string> | undefined;
   #pauseReasons = 0;
@@ -57,7 +57,7 @@ export class ClientConnection implements ConnectionAddress {
     return this.#groups ?? noGroups;
   }
 
-  /** The id by which applications know it. It is not kept: most clients are never asked for it. */
+  /** The id that applications see. It is formatted on demand, because most clients never need it. */
   clientId(gatewayToken: number): ClientId {
     const { connection, nonceHigh, nonceLow } = this;
     return formatClientId({ gatewayToken, connection, nonceHigh, nonceLow });
@@ -78,26 +78,26 @@ export class ClientConnection implements ConnectionAddress {
     return this.#pauseReasons !== 0;
   }
 
-  /** The reasons that hold, as a sum. */
+  /** Active reasons, as a bit set. */
   get pauseReasons(): number {
     return this.#pauseReasons;
   }
 
-  /** Takes the reasons of another process, whose socket is paused already if there are any. */
+  /** Restores the reasons of the predecessor; if there are any, the socket is paused already. */
   restorePause(reasons: number): void {
     this.#pauseReasons = reasons;
   }
 
-  /** Stops reading from it for a reason. Answers false when that reason held before. */
+  /** Stops reading from it for a reason. Returns false if that reason was active already. */
   pause(reason: PauseReason): boolean {
     if ((this.#pauseReasons & reason) !== 0) return false;
-    // From one that is closing, its answer to the close must still be read.
+    // A closing client must still be read from, for its answer to the close frame.
     if (this.#pauseReasons === 0 && !this.isClosing) this.socket.setPaused(true);
     this.#pauseReasons |= reason;
     return true;
   }
 
-  /** Takes a reason away; reading goes on when it was the last. */
+  /** Removes a reason. Reading resumes after the last one is removed. */
   resume(reason: PauseReason): void {
     if ((this.#pauseReasons & reason) === 0) return;
     this.#pauseReasons &= ~reason;
@@ -105,21 +105,21 @@ export class ClientConnection implements ConnectionAddress {
   }
 }
 
-/** A message as an event; its payload is copied, because the bytes are the socket's. */
+/** Makes an event of a message. The payload is copied, because the socket reuses its buffer. */
 export function keepMessage(payload: Buffer, isBinary: boolean): ClientEvent {
   return { kind: 'message', payload: Buffer.from(payload), isBinary, attempts: 0 };
 }
 
-/** Keeps an event until the worker has finished it. */
+/** Keeps an event until the worker acknowledges it. */
 export function keepUnacknowledged(client: ClientConnection, event: ClientEvent): void {
   client.unacknowledged ??= [];
   client.unacknowledged.push(event);
 }
 
-/** Delivery attempts before an event is dropped, because workers die of it. */
+/** Delivery attempts before an event is dropped as poison. */
 const MAX_ATTEMPTS = 3;
 
-/** Takes the events that a worker had not finished when it died, but for those that are dropped. */
+/** Takes the unacknowledged events of a dead worker, and drops those with too many attempts. */
 export function takeUnacknowledged(client: ClientConnection, log: ThrottledLog): ClientEvent[] {
   const { unacknowledged = [] } = client;
   client.unacknowledged = undefined;
@@ -130,7 +130,7 @@ export function takeUnacknowledged(client: ClientConnection, log: ThrottledLog):
       kept.push({ ...event, attempts });
     } else {
       const bound = { connection: client.connection, event: event.kind, attempts };
-      log.error(bound, 'event dropped: workers die of it');
+      log.error(bound, 'poison event dropped');
     }
   }
   return kept;

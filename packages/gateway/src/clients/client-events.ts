@@ -6,18 +6,18 @@ import { forgetClient } from './client-table.ts';
 import { MessageRate } from './message-rate.ts';
 import { ServerClosure } from './server-closure.ts';
 
-/** What the events of all clients have in common. */
+/** State that the `ClientEvents` of all clients share. */
 export interface ClientEventsContext {
   readonly state: GatewayState;
-  /** Another one once the events are handled by the successor of this process. */
+  /** Replaced after a handover: then the events go to the successor process. */
   dispatcher: Pick<EventDispatcher, 'dispatchMessage' | 'dispatchClosed'>;
   /** 0 sets no limit. */
   readonly maxMessagesPerSecond: number;
-  /** Messages that have come, of all clients. */
+  /** Messages received from all clients. */
   received: number;
 }
 
-/** What one client's socket tells: a small object and no closures, because every idle client has one. */
+/** Handles the messages and the end of one client. It has no closures, because every idle client has one of these. */
 export class ClientEvents implements ClientSocketHandler {
   readonly client: ClientConnection;
   readonly #context: ClientEventsContext;
@@ -32,12 +32,12 @@ export class ClientEvents implements ClientSocketHandler {
     }
   }
 
-  /** Messages that it may send at once; `undefined` without a limit. */
+  /** Messages that it may send now; `undefined` without a limit. */
   get rateLeft(): number | undefined {
     return this.#rate?.left;
   }
 
-  /** Goes on with what another process has counted. */
+  /** Restores `rateLeft` from the predecessor. */
   restoreRate(left: number): void {
     if (this.#rate !== undefined) this.#rate.left = left;
   }

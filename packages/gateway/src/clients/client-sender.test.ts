@@ -8,7 +8,7 @@ import { LimitCounters } from './limit-counters.ts';
 
 const transport = { frame: (payload: Buffer) => payload };
 
-/** A sender and a client that has so many unsent bytes. */
+/** A sender, and a client with this many unsent bytes. */
 function createSender(slowConsumer: 'close' | 'drop', pendingBytes: number) {
   const clients = new ClientTable();
   const limits = new LimitCounters();
@@ -32,7 +32,7 @@ function createSender(slowConsumer: 'close' | 'drop', pendingBytes: number) {
   return { sender, client, clients, events, limits };
 }
 
-test('a client that is too slow is closed, and dropped a second later if it is still there', () => {
+test('client sender: closes a slow consumer, and destroys it a second later', () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const { sender, client, clients, events, limits } = createSender('close', 1024);
@@ -47,14 +47,14 @@ test('a client that is too slow is closed, and dropped a second later if it is s
   expect(events).toEqual(['flush', 'close overflow 1013', 'destroy overflow']);
 });
 
-test('with drop a client that is too slow misses messages, and stays', () => {
+test('client sender: policy drop skips messages to a slow consumer and keeps it', () => {
   const { sender, client, events, limits } = createSender('drop', 1024);
   sender.sendFrame(client, Buffer.from('x'));
   expect(events).toEqual(['flush']);
   expect([client.isClosing, sender.failed, limits.slowConsumer]).toEqual([false, 1, 1]);
 });
 
-test('nothing is sent to a client whose end is decided, and that is decided once', () => {
+test('client sender: sends nothing to a closing client, and closes it once', () => {
   const { sender, client, events } = createSender('close', 0);
   sender.sendFrame(client, Buffer.from('x'));
   sender.close(client, { by: 'server', code: 1000, reason: '' });

@@ -6,21 +6,21 @@ import { type ClientTables, endClient } from './client-table.ts';
 import type { LimitCounters } from './limit-counters.ts';
 import { ServerClosure } from './server-closure.ts';
 
-/** Time that a client which was too slow has to take the close frame, in milliseconds. */
+/** Time for a slow consumer to read the close frame, in milliseconds. */
 const OVERFLOW_GRACE_MS = 1000;
 
-/** What happens to a client that reads too slowly. */
+/** What happens to a slow consumer. */
 export const slowConsumerPolicies = ['close', 'drop'] as const;
 export type SlowConsumerPolicy = (typeof slowConsumerPolicies)[number];
 
 /** Limits of the sender. */
 export interface ClientSenderOptions {
-  /** Unsent bytes past which a client counts as too slow. */
+  /** Unsent bytes past which a client is a slow consumer. */
   readonly sendToClientBufferSize: number;
   readonly slowConsumer: SlowConsumerPolicy;
 }
 
-/** What the sender works on. */
+/** Dependencies of the sender. */
 export interface ClientSenderContext {
   readonly transport: Pick<Transport, 'frame'>;
   readonly tables: ClientTables;
@@ -28,13 +28,13 @@ export interface ClientSenderContext {
   readonly guard: Guard;
 }
 
-/** Sends to clients, frames each message once, and deals with the one that reads too slowly. */
+/** Sends to clients, frames each message once, and closes or skips slow consumers. */
 export class ClientSender {
   readonly #options: ClientSenderOptions;
   readonly #transport: Pick<Transport, 'frame'>;
   readonly #tables: ClientTables;
   readonly #limits: LimitCounters;
-  /** Sends a framed message, which other clients may share. */
+  /** Sends a frame, which other clients may share. */
   readonly sendFrame: (client: ClientConnection, frame: Buffer) => void;
   /** Frames and sends `source[start, end)` to one client. */
   readonly sendMessage: (
@@ -44,13 +44,13 @@ export class ClientSender {
     end: number,
     isBinary: boolean,
   ) => void;
-  /** Closes a client with a goodbye; what was sent before leaves first. */
+  /** Sends the queued output and a close frame, and closes a client. */
   readonly close: (client: ClientConnection, closure: ServerClosure) => void;
-  /** Drops a client at once, one that is being closed too. */
+  /** Closes the socket of a client at once, also if it is closing already. */
   readonly destroy: (client: ClientConnection, by: ClosedBy) => void;
-  /** Messages handed to sockets. */
+  /** Messages written to sockets. */
   sent = 0;
-  /** Messages that were not sent because the client was too slow. */
+  /** Messages that were not sent to slow consumers. */
   failed = 0;
 
   constructor(options: ClientSenderOptions, context: ClientSenderContext) {
@@ -59,7 +59,7 @@ export class ClientSender {
     this.#tables = context.tables;
     this.#limits = context.limits;
     const { guard } = context;
-    // One client that fails must not keep a broadcast, or the end of all, from the others.
+    // An exception for one client must not stop a broadcast to the others.
     const fail = (error: Error, client: ClientConnection): void => client.socket.fail(error);
     this.sendFrame = guard.wrap('client send', this.#sendFrame.bind(this), fail);
     this.sendMessage = guard.wrap('client send in place', this.#sendMessage.bind(this), fail);
@@ -104,7 +104,7 @@ export class ClientSender {
     const { socket } = client;
     const { sendToClientBufferSize, slowConsumer } = this.#options;
     if (socket.pendingBytes < sendToClientBufferSize) return true;
-    // The kernel may have room for what only waits for the end of this turn.
+    // Output of this turn is not written yet; the kernel may have room for it.
     socket.flush();
     if (socket.pendingBytes < sendToClientBufferSize) return true;
     this.failed += 1;

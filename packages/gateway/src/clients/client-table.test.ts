@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { silentSocket } from '../transports/client-socket.fixture.ts';
 import { ClientTable } from './client-table.ts';
 
-test('finds a client by its number and by its whole address', () => {
+test('client table: finds a client by its number and by its address', () => {
   const table = new ClientTable();
   const client = table.add(silentSocket);
   expect(table.get(client.connection)).toBe(client);
@@ -11,7 +11,7 @@ test('finds a client by its number and by its whole address', () => {
   expect(table.find(client.connection, client.nonceHigh, client.nonceLow)).toBe(client);
 });
 
-test('finds nobody by an address that is guessed or stale', () => {
+test('client table: a guessed or stale address finds no client', () => {
   const table = new ClientTable();
   const { connection, nonceHigh, nonceLow } = table.add(silentSocket);
   expect(table.find(connection, nonceHigh, nonceLow ^ 1)).toBeUndefined();
@@ -20,7 +20,7 @@ test('finds nobody by an address that is guessed or stale', () => {
   expect(table.find(connection, nonceLow, nonceHigh)).toBeUndefined();
 });
 
-test('forgets a client that is removed, and only that one', () => {
+test('client table: removes one client and keeps the others', () => {
   const table = new ClientTable();
   const [first, second] = [table.add(silentSocket), table.add(silentSocket)];
   table.remove(first);
@@ -30,7 +30,7 @@ test('forgets a client that is removed, and only that one', () => {
   expect([...table.all()]).toEqual([second]);
 });
 
-test('gives a number to nobody else right after it is free', () => {
+test('client table: does not reuse a number right after it is free', () => {
   const table = new ClientTable();
   const first = table.add(silentSocket);
   table.remove(first);
@@ -39,7 +39,7 @@ test('gives a number to nobody else right after it is free', () => {
   expect(table.at(first)).toBeUndefined();
 });
 
-test('gives every client an id of its own, which names it', () => {
+test('client table: every client has a unique id, which finds it again', () => {
   const table = new ClientTable();
   const clients = Array.from({ length: 2000 }, () => table.add(silentSocket));
   const ids = clients.map((client) => client.clientId(table.gatewayToken));
@@ -51,20 +51,20 @@ test('gives every client an id of its own, which names it', () => {
   });
 });
 
-test('draws both halves of every nonce anew, each of 30 bits', () => {
+test('client table: both halves of a nonce are random numbers of 30 bits', () => {
   const table = new ClientTable();
   const nonces = Array.from({ length: 2000 }, () => table.add(silentSocket)).flatMap((client) => [
     client.nonceHigh,
     client.nonceLow,
   ]);
-  // Of 4,000 numbers of 30 bits, seven equal pairs are as good as impossible; equal bits are not.
+  // Among 4,000 random numbers of 30 bits, ten duplicates are practically impossible.
   expect(new Set(nonces).size).toBeGreaterThan(3990);
   for (const nonce of nonces) expect(nonce).toBeLessThan(CLIENT_ID_FIELD_LIMIT);
   expect(Math.max(...nonces)).toBeGreaterThan(CLIENT_ID_FIELD_LIMIT * 0.9);
   expect(Math.min(...nonces)).toBeLessThan(CLIENT_ID_FIELD_LIMIT * 0.1);
 });
 
-test('draws a token that a restarted process does not repeat', () => {
+test('client table: the gateway token is random', () => {
   const tokens = Array.from({ length: 100 }, () => new ClientTable().gatewayToken);
   expect(new Set(tokens).size).toBeGreaterThan(98);
   for (const token of tokens) {

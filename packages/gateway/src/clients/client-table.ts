@@ -4,15 +4,15 @@ import type { MembershipIndex } from '../subscriptions/membership-index.ts';
 import type { ClientSocket } from '../transports/transport.ts';
 import { ClientConnection } from './client-connection.ts';
 
-/** Random bytes fetched at a time: one call into the system's generator serves 512 clients. */
+/** Random bytes fetched at a time: one call to `randomBytes` serves 512 clients. */
 const RANDOM_BYTES = 4096;
 
-/** Parts of the table. Work on every client is done part by part, so that no turn does all of it. */
+/** Parts of the table. Work on every client is done part by part, so that no turn blocks for all of it. */
 export const TABLE_PARTS = 64;
 
 /** The clients of this gateway process, by connection number. */
 export class ClientTable {
-  /** First field of the ids of its clients: random, so that a restarted process repeats none. */
+  /** First field of the ids of its clients. It is random, so that a restarted process repeats no id. */
   readonly gatewayToken: number;
   readonly #parts = Array.from({ length: TABLE_PARTS }, () => new Map<number, ClientConnection>());
   #size = 0;
@@ -21,32 +21,32 @@ export class ClientTable {
   #random = Buffer.alloc(0);
   #randomOffset = 0;
 
-  /** @param gatewayToken - of the process that this one succeeds: the ids of its clients stay valid */
+  /** @param gatewayToken - token of the predecessor, which keeps the ids of its clients valid */
   constructor(gatewayToken: number = randomInt(1, CLIENT_ID_FIELD_LIMIT)) {
     this.gatewayToken = gatewayToken;
   }
 
-  /** Number of the last client that has come. */
+  /** Number of the client that was added last. */
   get lastConnection(): number {
     return this.#lastConnection;
   }
 
-  /** Gives numbers behind those of the process that this one succeeds. */
+  /** Continues the numbering of the predecessor. */
   continueFrom(lastConnection: number): void {
     this.#lastConnection = lastConnection;
   }
 
-  /** Number of clients, those whose end is decided included. */
+  /** Number of clients, closing ones included. */
   get size(): number {
     return this.#size;
   }
 
-  /** Number of clients whose end is not decided. */
+  /** Number of clients that are not closing. */
   get onlineCount(): number {
     return this.#size - this.#hiddenSize;
   }
 
-  /** Adds a client under a number that no other has. */
+  /** Adds a client under an unused number. */
   add(socket: ClientSocket): ClientConnection {
     const address = {
       connection: this.#nextConnection(),
@@ -56,7 +56,7 @@ export class ClientTable {
     return this.restore(new ClientConnection(address, socket));
   }
 
-  /** Adds a client that has its number. */
+  /** Adds a client that has its number already. */
   restore(client: ClientConnection): ClientConnection {
     this.#partOf(client.connection).set(client.connection, client);
     this.#size += 1;
@@ -80,7 +80,7 @@ export class ClientTable {
     return this.find(address.connection, address.nonceHigh, address.nonceLow);
   }
 
-  /** Leaves a client whose end is decided out of those that are online. */
+  /** Marks a client as closing: it is not online from now on. */
   hide(client: ClientConnection): void {
     if (client.isClosing) return;
     client.isClosing = true;
@@ -94,17 +94,17 @@ export class ClientTable {
     if (client.isClosing) this.#hiddenSize -= 1;
   }
 
-  /** Every client whose end is not decided. */
+  /** Every client that is not closing. */
   *online(): IterableIterator<ClientConnection> {
     for (const client of this.all()) if (!client.isClosing) yield client;
   }
 
-  /** Every client, those whose end is decided included. */
+  /** Every client, closing ones included. */
   *all(): IterableIterator<ClientConnection> {
     for (const part of this.#parts) yield* part.values();
   }
 
-  /** The clients of one part, which is 0 to 63. */
+  /** The clients of one part, 0 to 63. */
   part(index: number): Iterable<ClientConnection> {
     return this.#partOf(index).values();
   }
@@ -130,20 +130,20 @@ export class ClientTable {
   }
 }
 
-/** The clients of this process, and where they are found. */
+/** The clients of this process, and the indexes over them. */
 export interface ClientTables {
   readonly clients: ClientTable;
-  /** Clients by uid, those whose end is decided left out. */
+  /** Clients by uid, without closing ones. */
   readonly uids: MembershipIndex<ClientConnection>;
-  /** Clients by group, those whose end is decided left out. */
+  /** Clients by group, without closing ones. */
   readonly groups: MembershipIndex<ClientConnection>;
 }
 
 /**
- * Decides the end of a client: from now on nothing is sent to it and no query finds it. It keeps its uid,
- * groups and session until its socket has closed, for the worker that is to have its end.
+ * Marks a client as closing: nothing more is sent to it, and no query finds it. It keeps its uid, groups and session
+ * until its socket has closed, because its worker still gets `onClose`.
  *
- * @returns false when that was decided before
+ * @returns false if it is closing already
  */
 export function endClient(tables: ClientTables, client: ClientConnection): boolean {
   if (client.isClosing) return false;
@@ -153,7 +153,7 @@ export function endClient(tables: ClientTables, client: ClientConnection): boole
   return true;
 }
 
-/** Takes a client whose socket has closed out of every table. */
+/** Removes a client whose socket has closed from every table. */
 export function forgetClient(tables: ClientTables, client: ClientConnection): void {
   endClient(tables, client);
   tables.clients.remove(client);

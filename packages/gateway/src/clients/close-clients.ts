@@ -3,30 +3,30 @@ import type { ClientSender } from './client-sender.ts';
 import type { ClientTable } from './client-table.ts';
 import { ServerClosure } from './server-closure.ts';
 
-/** How often clients are closed while that is spread, in milliseconds. */
+/** Interval between the batches of a spread close, in milliseconds. */
 const SPREAD_TICK_MS = 10;
 
 /**
- * Closes the clients with 1012 one after the other, so that they come back elsewhere as evenly.
+ * Closes the clients with 1012, spread evenly over a time, so that they do not all reconnect at once.
  *
- * @param isCancelled - tells whether the rest is not to be waited for
+ * @param isCancelled - checked after each batch; true leaves the rest to the caller
  */
 export async function closeClients(
   { clients, sender }: { readonly clients: ClientTable; readonly sender: ClientSender },
   overMs: number,
   isCancelled: () => boolean,
 ): Promise<void> {
-  const staying = [...clients.all()];
+  const all = [...clients.all()];
   const startedAt = performance.now();
-  let ended = 0;
-  const endSome = (): boolean => {
+  let closed = 0;
+  const closeBatch = (): boolean => {
     const part = Math.min(1, (performance.now() - startedAt) / overMs);
-    for (; ended < Math.ceil(part * staying.length); ended += 1) {
-      const client = staying[ended];
+    for (; closed < Math.ceil(part * all.length); closed += 1) {
+      const client = all[closed];
       if (client === undefined) continue;
       sender.close(client, ServerClosure.Reconnect);
     }
-    return isCancelled() || clients.size === 0 || ended === staying.length;
+    return isCancelled() || clients.size === 0 || closed === all.length;
   };
-  while (!endSome()) await sleep(SPREAD_TICK_MS);
+  while (!closeBatch()) await sleep(SPREAD_TICK_MS);
 }

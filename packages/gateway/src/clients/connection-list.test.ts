@@ -11,7 +11,7 @@ const socket = {
   bytesWritten: 9,
 };
 
-test('tells of each client what is known of it', () => {
+test('connection list: describes each client', () => {
   const clients = new ClientTable();
   const client = clients.add(socket);
   client.uid = 'tom';
@@ -34,7 +34,7 @@ test('tells of each client what is known of it', () => {
   ]);
 });
 
-test('lists many clients some at a time, each once', () => {
+test('connection list: lists many clients in parts, each client once', () => {
   const clients = new ClientTable();
   const ids = Array.from({ length: 1_000 }, () =>
     clients.add(socket).clientId(clients.gatewayToken),
@@ -44,7 +44,7 @@ test('lists many clients some at a time, each once', () => {
   expect(parts.flatMap((rows) => rows.map(({ clientId }) => clientId)).sort()).toEqual(ids.sort());
 });
 
-test('connection list: a part ends at 1 Mi characters and the client that passes it', () => {
+test('connection list: a part ends with the client that passes 1 Mi characters', () => {
   const clients = new ClientTable();
   for (let count = 0; count < 1_000; count += 1) clients.add(socket);
   for (const client of clients.part(0)) {

@@ -2,17 +2,17 @@ import { type ConnectionStatus, formatHostPort } from '@gatewayworker/core';
 import type { ClientConnection } from './client-connection.ts';
 import { type ClientTable, TABLE_PARTS } from './client-table.ts';
 
-/** Size at which a part ends, in characters: one part is one line of the control socket. */
+/** Size at which a part of the list ends, in characters: one part is one line of the control socket. */
 const PART_CHARACTERS = 1_048_576;
-/** Characters of a client without its groups, about. */
+/** Estimated characters of a client without its groups. */
 const CLIENT_CHARACTERS = 512;
 
-/** Lists the clients part by part; a client that comes or goes meanwhile may be in the list or not. */
+/** Lists the clients part by part. A client that connects or closes between two parts may be missing. */
 export function* listConnections(clients: ClientTable): Iterable<readonly ConnectionStatus[]> {
   for (let part = 0; part < TABLE_PARTS; part += 1) {
     let rows: ConnectionStatus[] = [];
     let characters = 0;
-    // A copy, because clients come and go while the reader of a part takes it.
+    // A copy, because the table changes while the reader takes a part.
     for (const client of [...clients.part(part)]) {
       const row = describeConnection(client, clients.gatewayToken);
       rows.push(row);

@@ -11,17 +11,19 @@ import { parseSession } from '../subscriptions/session-store.ts';
 const MAX_REASON_LENGTH = 1024;
 
 /**
- * Checks what a worker has decided, before anything of it is used: later there is a client that waits,
- * and no link to close for it.
+ * Checks the decision of a worker when its frame arrives. Here a wrong value can still close the link; later it would
+ * only fail the client.
  *
- * @throws {GW_ERR_FRAME_MALFORMED} when a name is empty or longer than 65,535 bytes, or a refusal has no
- * status of 400 to 599 or a reason of more than 1,024 characters
- * @throws {GW_ERR_SESSION_INVALID} when the session is not an object, or larger than `MAX_SESSION_BYTES`
+ * @throws {GW_ERR_FRAME_MALFORMED} when a name is empty or longer than 65,535 bytes, or a refusal has a status
+ * outside 400 to 599 or a reason of more than 1,024 characters
+ * @throws {GW_ERR_SESSION_INVALID} when the session is not an object, or is larger than `MAX_SESSION_BYTES`
  */
 export function assertDecision(decision: HandshakeDecision): void {
   const { isAccepted, status, reason, uid, session, groups } = decision;
   if (!isAccepted) {
-    if (status < 400 || status > 599) throw malformed(`a handshake is refused with ${status}`);
+    if (status < 400 || status > 599) {
+      throw malformed(`a refusal has the status ${status}; allowed: 400 to 599`);
+    }
     if (reason.length > MAX_REASON_LENGTH) {
       throw malformed(
         `a reason has ${reason.length} characters; allowed: up to ${MAX_REASON_LENGTH}`,

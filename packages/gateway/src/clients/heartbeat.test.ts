@@ -9,12 +9,12 @@ import { Heartbeat } from './heartbeat.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { PauseReason } from './pause-reason.ts';
 
-/** So many milliseconds that each part of the table has its own ten. */
+/** 10 ms for each part of the table. */
 const INTERVAL_MS = 640;
 
 const transport = { frame: (payload: Buffer) => payload };
 
-/** A heartbeat of one interval that gives up after two, and clients whose ends and pings are noted. */
+/** A heartbeat that expires clients after two intervals, and clients whose pings and ends are recorded. */
 function startHeartbeat() {
   vi.useFakeTimers();
   const clients = new ClientTable();
@@ -43,7 +43,7 @@ function startHeartbeat() {
   return { add, events, limits };
 }
 
-test('a silent client is asked once and then gone, within the limit and one interval', () => {
+test('heartbeat: expires a silent client after the limit plus one interval', () => {
   const { add, events, limits } = startHeartbeat();
   add('a');
   vi.advanceTimersByTime(INTERVAL_MS);
@@ -55,19 +55,19 @@ test('a silent client is asked once and then gone, within the limit and one inte
   expect(limits.heartbeat).toBe(1);
 });
 
-test('the clients are asked over the whole interval, a part of them at a time', () => {
+test('heartbeat: spreads the pings over the interval', () => {
   const { add, events } = startHeartbeat();
   for (let index = 0; index < 128; index += 1) add(`${index}`);
-  const asked: number[] = [];
+  const pinged: number[] = [];
   for (let part = 0; part < 64; part += 1) {
     vi.advanceTimersByTime(INTERVAL_MS / 64);
-    asked.push(events.length);
+    pinged.push(events.length);
   }
-  expect(asked).toEqual(Array.from({ length: 64 }, (_, part) => 2 * (part + 1)));
+  expect(pinged).toEqual(Array.from({ length: 64 }, (_, part) => 2 * (part + 1)));
   expect(new Set(events).size).toBe(128);
 });
 
-test('a client that is not read from is neither asked nor taken for silent', () => {
+test('heartbeat: neither pings nor expires a paused client', () => {
   const { add, events } = startHeartbeat();
   const client = add('a');
   vi.advanceTimersByTime(INTERVAL_MS);
@@ -76,6 +76,6 @@ test('a client that is not read from is neither asked nor taken for silent', () 
   expect(events).toEqual(['ping a']);
   client.resume(PauseReason.EventsInFlight);
   vi.advanceTimersByTime(INTERVAL_MS);
-  // It has all its time again.
+  // Its time starts again.
   expect(events).toEqual(['ping a', 'ping a']);
 });

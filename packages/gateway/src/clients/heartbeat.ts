@@ -5,17 +5,17 @@ import type { ClientSender } from './client-sender.ts';
 import { type ClientTable, TABLE_PARTS } from './client-table.ts';
 import type { LimitCounters } from './limit-counters.ts';
 
-/** How clients are checked for life. */
+/** Heartbeat options of a gateway. */
 export interface HeartbeatOptions {
-  /** Seconds between two looks at a client; 0 never looks. */
+  /** Seconds between two checks of a client; 0 disables the heartbeat. */
   readonly pingInterval: number;
-  /** Intervals of silence after which a client is gone; 0 pings and never gives up. */
+  /** Intervals without any byte after which a client is expired; 0 sends pings and expires none. */
   readonly pingNotResponseLimit: number;
-  /** Sent as a text message; empty sends a ping of the protocol, where it has one. */
+  /** Sent as a text message; if empty, a ping of the protocol is sent, where it has one. */
   readonly pingData: string;
 }
 
-/** What the heartbeat works on. */
+/** Dependencies of the heartbeat. */
 export interface HeartbeatContext {
   readonly clients: ClientTable;
   readonly sender: ClientSender;
@@ -24,47 +24,47 @@ export interface HeartbeatContext {
 }
 
 /**
- * Looks at every client once per interval, a part of the table at a time: whom nothing came from is
- * asked for a sign of life, and is dropped when it stays silent.
+ * Checks every client once per interval, one part of the table at a time. It pings each client, and expires one from
+ * which no byte arrives for `pingNotResponseLimit` intervals.
  *
- * Any byte from the client counts, so a message, a pong and a part of a long message all do.
+ * Any received byte counts: a message, a pong, or a part of a long message.
  */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #context: HeartbeatContext;
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #pingFrame: Buffer | undefined;
-  /** Checks a client; an exception ends that client only. */
-  readonly #look: (client: ClientConnection) => void;
+  /** Checks a client. An exception ends that client only. */
+  readonly #checkGuarded: (client: ClientConnection) => void;
   #part = 0;
 
   constructor(options: HeartbeatOptions, context: HeartbeatContext) {
     this.#options = options;
     this.#context = context;
     const { pingInterval, pingData } = options;
-    this.#look = context.guard.wrap(
+    this.#checkGuarded = context.guard.wrap(
       'client heartbeat',
       (client: ClientConnection) => this.#check(client),
       (error, client) => client.socket.fail(error),
     );
     if (pingInterval === 0) return;
     if (pingData !== '') this.#pingFrame = context.sender.frame(Buffer.from(pingData), false);
-    this.#timer = setInterval(() => this.#beat(), (pingInterval * 1000) / TABLE_PARTS);
+    this.#timer = setInterval(() => this.#checkPart(), (pingInterval * 1000) / TABLE_PARTS);
   }
 
-  /** Looks at nobody any more. */
+  /** Stops the checks. */
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  #beat(): void {
-    for (const client of this.#context.clients.part(this.#part)) this.#look(client);
+  #checkPart(): void {
+    for (const client of this.#context.clients.part(this.#part)) this.#checkGuarded(client);
     this.#part = (this.#part + 1) % TABLE_PARTS;
   }
 
   #check(client: ClientConnection): void {
     const { socket } = client;
-    // Who is not read from cannot be heard.
+    // No bytes can arrive from a paused client; the predecessor checks a relayed one.
     if (client.isClosing || client.isPaused || socket.isRelayed) return;
     const { bytesRead } = socket;
     if (bytesRead !== client.seenBytes) {

@@ -1,6 +1,5 @@
 /**
- * How often each limit of a gateway process has taken effect, since its start. `status --json` shows
- * them under `limits`.
+ * How often each limit of a gateway process took effect since its start. `status --json` shows them under `limits`.
  */
 export class LimitCounters {
   /** Messages longer than `maxMessageBytes`. */
@@ -19,13 +18,13 @@ export class LimitCounters {
   unknownPath = 0;
   /** Clients closed because they sent more than `maxMessagesPerSecond`. */
   messageRate = 0;
-  /** Clients that read too slowly: closed, or passed over for a while, as `slowConsumer` says. */
+  /** Messages that were not sent to a slow consumer; with `slowConsumer: 'close'` it was closed. */
   slowConsumer = 0;
-  /** Clients gone because they were silent for too long. */
+  /** Clients expired by the heartbeat. */
   heartbeat = 0;
-  /** Times that reading from a client was paused for the number of its events in flight, or of its worker's. */
+  /** Times that reading from a client was paused because it, or its worker, had too many events in flight. */
   eventsInFlight = 0;
-  /** Times that reading from a client was paused for the bytes of its events in flight, or of its worker's. */
+  /** Times that reading from a client was paused because it, or its worker, had too many bytes of events in flight. */
   eventBytesInFlight = 0;
   /** Times that reading from a client was paused because the link to its worker was full. */
   workerLinkFull = 0;
@@ -33,12 +32,12 @@ export class LimitCounters {
   heldBytes = 0;
   /** Clients closed because their events had waited for `maxHeldMs` without a worker. */
   heldTime = 0;
-  /** Events that a worker had not finished when it was gone, or for which none came within `maxHeldMs`. */
+  /** Events that a dead worker had not acknowledged, or that waited `maxHeldMs` for a worker. */
   lostEvents = 0;
-  /** Clients closed because the `decode` of a protocol of your own threw or answered no message. */
+  /** Clients closed because `decode` of a custom protocol threw, or returned no message. */
   decodeError = 0;
-  /** Messages not sent because the `encode` of a protocol of your own threw or answered no bytes. */
+  /** Messages not sent because `encode` of a custom protocol threw, or returned no bytes. */
   encodeError = 0;
-  /** Updates refused because the session would have become too large. */
+  /** Session changes refused because the session would have become too large. */
   sessionTooLarge = 0;
 }

@@ -1,6 +1,6 @@
 /**
- * How many messages a client may send: a bucket that holds the messages of one second and fills
- * evenly, so that a burst is fine and a lasting excess is not.
+ * Token bucket for the messages of one client. It holds the tokens of one second and refills evenly: a short burst is
+ * allowed, a higher rate over a longer time is not.
  */
 export class MessageRate {
   readonly #perSecond: number;
@@ -9,7 +9,7 @@ export class MessageRate {
 
   /**
    * @param perSecond - messages per second, from 1
-   * @param now - milliseconds of a clock that never steps back
+   * @param now - milliseconds of a monotonic clock
    */
   constructor(perSecond: number, now: number) {
     this.#perSecond = perSecond;
@@ -17,17 +17,17 @@ export class MessageRate {
     this.#filledAt = now;
   }
 
-  /** Messages that are left. */
+  /** Tokens that are left. */
   get left(): number {
     return this.#left;
   }
 
-  /** Goes on with what is left in the bucket of another process. */
+  /** Restores the tokens from the predecessor. */
   set left(left: number) {
     this.#left = left;
   }
 
-  /** Takes one message out; answers false when the bucket is empty. */
+  /** Takes one token. Returns false if the bucket is empty. */
   take(now: number): boolean {
     const filled = this.#left + ((now - this.#filledAt) / 1000) * this.#perSecond;
     this.#filledAt = now;

@@ -1,18 +1,18 @@
-/** Why reading from a client is paused; several may hold at once. */
+/** Why reading from a client is paused. Several reasons may be active at once. */
 export const PauseReason = {
-  /** It has too many events, or bytes of events, that are not handled. */
+  /** The client has too many events, or bytes of events, in flight. */
   EventsInFlight: 1,
   /** The link to its worker is full. */
   WorkerLinkFull: 2,
-  /** Too many bytes of events are held, because no worker takes them. */
+  /** Too many bytes of events are held. */
   HeldBytes: 4,
-  /** Its worker has too many events, or bytes of events, of all clients, that are not handled. */
+  /** Its worker has too many events, or bytes of events, in flight. */
   WorkerBusy: 8,
-  /** The gateway stops, and takes no more events. */
+  /** The gateway stops and accepts no more events. */
   Stopping: 16,
-  /** The successor of this process, which handles its events, asks for it. */
+  /** The successor process, which handles its events, asked for the pause. */
   Successor: 32,
-  /** The link to the successor is full. */
+  /** The link to the successor process is full. */
   SuccessorFull: 64,
 } as const;
 export type PauseReason = (typeof PauseReason)[keyof typeof PauseReason];

@@ -1,6 +1,6 @@
 import { CloseCode, ClosedBy } from '@gatewayworker/protocol';
 
-/** How a gateway ends a connection: what `ctx.closed` tells, and the close frame of a websocket. */
+/** How a gateway ends a connection: the value of `ctx.closed`, and the close frame of a websocket. */
 export interface ServerClosure {
   readonly by: ClosedBy;
   readonly code: number;
@@ -8,7 +8,7 @@ export interface ServerClosure {
 }
 
 /**
- * The ends that a gateway decides by itself, each with its own code and reason, so that one can change without the
+ * The closures that the gateway itself decides. Each has its own code and reason, so that one can change without the
  * others. `docs/close-codes.md` lists them.
  */
 export const ServerClosure: Readonly<
@@ -32,12 +32,12 @@ export const ServerClosure: Readonly<
    * clients from reconnecting all at the same time.
    */
   Reconnect: { by: ClosedBy.Server, code: CloseCode.ServiceRestart, reason: 'retry in 1-5 s' },
-  /** More than `sendToClientBufferSize` bytes are unread by the client. */
+  /** The client has not read `sendToClientBufferSize` bytes. */
   SlowConsumer: {
     by: ClosedBy.Overflow,
     code: CloseCode.TryAgainLater,
     reason: 'reads too slowly',
   },
-  /** Events of the client have waited `maxHeldMs` for a worker. */
+  /** Events of the client waited `maxHeldMs` for a worker. */
   NoWorker: { by: ClosedBy.Server, code: CloseCode.TryAgainLater, reason: 'no worker is ready' },
 };
