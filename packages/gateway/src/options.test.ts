@@ -105,7 +105,7 @@ test.each<[Record<string, unknown>, string]>([
   [{ routes: { '/chat': ['w'] } }, 'option Gateway.routes["/chat"] is ["w"]; allowed: a string'],
   [
     { routes: { '/chat': 'a', '/ch%61t/': 'b' } },
-    'option Gateway.routes is "/ch%61t/"; allowed: one of it and "/chat", not both',
+    'option Gateway.routes is "/ch%61t/"; allowed: this path or "/chat", not both',
   ],
   [
     { routes: { '/chat': 'a' }, listen: 'text://0.0.0.0:1' },

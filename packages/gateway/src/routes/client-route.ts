@@ -7,21 +7,21 @@ import {
 } from '../workers/held-events.ts';
 import type { WorkerPool } from '../workers/worker-pool.ts';
 
-/** What a route tells about its clients. */
+/** Dependencies of a route. */
 export type ClientRouteContext = Pick<
   HeldEventsContext,
   'limits' | 'guard' | 'logger' | 'onExpired'
 >;
 
 /**
- * Where clients of a kind find their workers, and what waits while there is none: nothing of it touches
- * the clients of other routes.
+ * A pool of workers, the clients that wait for one of them, and their held events. Routes share nothing, so that a
+ * route without workers does not affect the clients of others.
  */
 export class ClientRoute {
   readonly workers: WorkerPool;
-  /** False when no client is let in by it. */
+  /** False when clients of this route are refused. */
   readonly isOpen: boolean;
-  /** Clients without a worker, those that closed meanwhile included. */
+  /** Clients without a worker, closed ones with held events included. */
   readonly unbound: Set<ClientConnection> = new Set();
   readonly held: HeldEvents;
 
@@ -39,7 +39,7 @@ export class ClientRoute {
     });
   }
 
-  /** Holds an event of a client that has no worker, or one that takes no new events. */
+  /** Holds an event of a client that has no worker, or whose worker takes no new events. */
   hold(client: ClientConnection, event: ClientEvent): void {
     const { worker } = client;
     if (worker === undefined) {
@@ -50,7 +50,7 @@ export class ClientRoute {
     this.held.add(client, event);
   }
 
-  /** A client is without a worker until there is one. */
+  /** Takes the worker from a client: it waits for another one. */
   unbind(client: ClientConnection): void {
     client.worker = undefined;
     this.unbound.add(client);

@@ -18,7 +18,7 @@ function clientOf(path: string): Client {
   return new Client(lastClient, { url: `${path}/1?x=2`, headers: {} });
 }
 
-test('gives clients to the workers of their route alone, however many others there are', () => {
+test('client routes: clients get only workers of their route', () => {
   const dispatcher = create({ routes });
   const workers = [new Worker(0, 'chat'), new Worker(0, 'game'), new Worker(1, 'game')];
   for (const { link } of workers) dispatcher.addWorker(link);
@@ -27,7 +27,7 @@ test('gives clients to the workers of their route alone, however many others the
   expect(workers.map(({ link }) => link.connections)).toEqual([8, 2, 2]);
 });
 
-test('paths that lead to the same workers share a route; clients share its object', () => {
+test('client routes: paths with the same worker name share a route', () => {
   const dispatcher = create({ routes });
   const [chat, talk, game] = [clientOf('/chat'), clientOf('/talk'), clientOf('/game')];
   for (const client of [chat, talk, game]) dispatcher.dispatchConnected(client);
@@ -35,18 +35,18 @@ test('paths that lead to the same workers share a route; clients share its objec
   expect(chat.route).not.toBe(game.route);
 });
 
-test('a worker that no route leads to gets no client, and can drain', () => {
+test('client routes: a worker without a route gets no client, and can drain', () => {
   const dispatcher = create({ routes });
-  const [stranger, client] = [new Worker(0, 'stranger'), clientOf('/chat')];
-  dispatcher.addWorker(stranger.link);
+  const [unrouted, client] = [new Worker(0, 'unrouted'), clientOf('/chat')];
+  dispatcher.addWorker(unrouted.link);
   dispatcher.dispatchConnected(client);
-  expect(stranger.take()).toEqual([]);
-  dispatcher.drainWorker(stranger.link);
-  expect(stranger.take()).toEqual(['drained']);
+  expect(unrouted.take()).toEqual([]);
+  dispatcher.drainWorker(unrouted.link);
+  expect(unrouted.take()).toEqual(['drained']);
   expect(dispatcher.heldEvents).toBe(1);
 });
 
-test('events of a route without workers wait for its own, and leave the others alone', () => {
+test('client routes: held events of one route do not affect another route', () => {
   const limits = new LimitCounters();
   const dispatcher = create({ routes, maxHeldBytes: 1024 }, limits);
   const [chat, game] = [new Worker(0, 'chat'), new Worker(0, 'game')];
@@ -58,7 +58,7 @@ test('events of a route without workers wait for its own, and leave the others a
   dispatcher.removeWorker(chat.link);
   say(dispatcher, talker, 'x'.repeat(2000));
   expect(talker.isPaused).toBe(true);
-  // Of the other route, what is held while a worker drains has room of its own.
+  // Each route has its own maxHeldBytes, also for the events held during a drain.
   say(dispatcher, player, 'busy');
   dispatcher.drainWorker(game.link);
   say(dispatcher, player, 'held');
@@ -76,7 +76,7 @@ test('events of a route without workers wait for its own, and leave the others a
   expect([talker.isPaused, dispatcher.heldEvents]).toEqual([false, 0]);
 });
 
-test('gives up the clients of a route whose workers stay away, and no other', () => {
+test('client routes: expires the clients of a route without workers, and no others', () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
   onTestFinished(() => {
     vi.useRealTimers();
@@ -95,7 +95,7 @@ test('gives up the clients of a route whose workers stay away, and no other', ()
   dispatcher.close();
 });
 
-test('what a dead worker had not finished goes to another of the same route', () => {
+test('client routes: redelivers events of a dead worker within the route', () => {
   const dispatcher = create({ routes });
   const [chat, game] = [new Worker(0, 'chat'), new Worker(0, 'game')];
   chat.link.redelivers = true;
@@ -109,7 +109,7 @@ test('what a dead worker had not finished goes to another of the same route', ()
   expect(next.take().at(-1)).toMatch(/text x again$/);
 });
 
-test('many clients of one route that wait for a binding do not keep those of another waiting', () => {
+test('client routes: many unbound clients of one route do not delay another route', () => {
   const endTurn = holdTurn();
   const dispatcher = create({ routes });
   const [chat, game] = [new Worker(0, 'chat'), new Worker(0, 'game')];

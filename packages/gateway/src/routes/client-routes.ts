@@ -5,25 +5,25 @@ import type { WorkerRouter } from '../workers/worker-router.ts';
 import { ClientRoute, type ClientRouteContext } from './client-route.ts';
 import { RouteTable } from './route-table.ts';
 
-/** What the routes of a gateway are made of. */
+/** Options of the routes of a gateway. */
 export interface ClientRoutesOptions extends HeldEventsOptions {
-  /** Names of workers by path; `undefined` leads every client to all workers. */
+  /** Worker names by path; with `undefined` every client may get any worker. */
   readonly routes: Readonly<Record<string, string>> | undefined;
 }
 
 /**
- * Which workers serve which clients: one route for each name of workers that a path leads to, or one for
- * all when there are no paths. Paths that lead to the same name share its route.
+ * The routes of a gateway: one for each worker name of the `routes` option, or a single one without the option. Paths
+ * with the same worker name share a route.
  */
 export class ClientRoutes {
   readonly #table: RouteTable | undefined;
   readonly #byWorkerName = new Map<string, ClientRoute>();
-  /** Of all that have no other. With paths no client is let in by it. */
-  readonly #rest: ClientRoute;
+  /** Route of all clients and workers that no other route matches. With paths its clients are refused. */
+  readonly #default: ClientRoute;
   /** Every route. */
   readonly all: readonly ClientRoute[];
 
-  /** @param createRouter - makes the router of each route: their turns are counted apart */
+  /** @param createRouter - called once per route, because routers keep state */
   constructor(
     options: ClientRoutesOptions,
     context: ClientRouteContext & { readonly createRouter: () => WorkerRouter },
@@ -35,33 +35,33 @@ export class ClientRoutes {
     for (const name of new Set(Object.values(routes ?? {}))) {
       this.#byWorkerName.set(name, create(true));
     }
-    this.#rest = create(routes === undefined);
-    this.all = [...this.#byWorkerName.values(), this.#rest];
+    this.#default = create(routes === undefined);
+    this.all = [...this.#byWorkerName.values(), this.#default];
   }
 
-  /** The route of a client, by its handshake; not open when no path leads anywhere. */
+  /** Finds the route of a client by the path of its handshake; it is not open when no path matches. */
   find(client: { readonly request: ClientRequest | undefined }): ClientRoute {
-    if (this.#table === undefined) return this.#rest;
+    if (this.#table === undefined) return this.#default;
     const name = this.#table.find(client.request?.url ?? '');
-    return (name === undefined ? undefined : this.#byWorkerName.get(name)) ?? this.#rest;
+    return (name === undefined ? undefined : this.#byWorkerName.get(name)) ?? this.#default;
   }
 
-  /** The route that leads to the workers of a name; not open when none does. */
+  /** Finds the route of the workers of a name; it is not open when no path has this name. */
   ofWorker(name: string): ClientRoute {
-    return this.#byWorkerName.get(name) ?? this.#rest;
+    return this.#byWorkerName.get(name) ?? this.#default;
   }
 
-  /** Says in plain words which routes have no worker; empty when all have one. */
+  /** Describes the routes without a worker, one text each. */
   describeEmpty(): string[] {
     if (this.#table === undefined) {
-      return this.#rest.workers.size === 0 ? ['no business worker is linked'] : [];
+      return this.#default.workers.size === 0 ? ['no business worker is linked'] : [];
     }
     return [...this.#byWorkerName]
       .filter(([, { workers }]) => workers.size === 0)
       .map(([name]) => `no worker "${name}" is linked`);
   }
 
-  /** Number of the workers that are ready, of all routes. */
+  /** Number of ready workers of all routes. */
   get workerCount(): number {
     return this.all.reduce((count, { workers }) => count + workers.size, 0);
   }

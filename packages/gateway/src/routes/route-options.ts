@@ -10,8 +10,9 @@ const paths =
 /**
  * Checks the routes of a gateway.
  *
- * @param scheme - of its `listen`: only a websocket has a path
- * @throws {GW_ERR_OPTION_INVALID} when they are no object of paths and worker names, or two paths mean the same
+ * @param scheme - scheme of `listen`: only websockets have a path
+ * @throws {GW_ERR_OPTION_INVALID} when `routes` is not an object of paths and worker names, or two paths are equal
+ * after normalization
  */
 export function assertRoutes(
   routes: unknown,
@@ -32,9 +33,9 @@ export function assertRoutes(
     if (normalized === undefined || /[?#]|\/\//.test(path)) {
       throw new OptionError('Gateway.routes', path, paths);
     }
-    const twin = seen.get(normalized);
-    if (twin !== undefined) {
-      throw new OptionError('Gateway.routes', path, `allowed: one of it and "${twin}", not both`);
+    const other = seen.get(normalized);
+    if (other !== undefined) {
+      throw new OptionError('Gateway.routes', path, `allowed: this path or "${other}", not both`);
     }
     seen.set(normalized, path);
     assertName(`Gateway.routes["${path}"]`, workerName);

@@ -26,7 +26,7 @@ test.each([
   ['/a%2fb', 'slash'],
   ['ws://example.com/chat', 'chat'],
   ['HTTP://example.com:80/game/1?x', 'game'],
-])('%s leads to %s', (url, worker) => {
+])('route table: %s matches the route of %s', (url, worker) => {
   expect(table.find(url)).toBe(worker);
 });
 
@@ -48,11 +48,11 @@ test.each([
   '/chat/%',
   'ws://example.com',
   'ws://chat/',
-])('%j leads nowhere', (url) => {
+])('route table: %j matches no route', (url) => {
   expect(table.find(url)).toBeUndefined();
 });
 
-test('a slash leads every path somewhere that has no longer route, but no broken one', () => {
+test('route table: / matches every valid path without a longer match', () => {
   const withRest = new RouteTable({ '/': 'rest', '/chat': 'chat' });
   const urls = ['/', '/?x', '/chats', '//', '/x/y', 'ws://example.com', '/chat/1', '/..', '/%', ''];
   expect(urls.map((url) => withRest.find(url))).toEqual([
@@ -64,7 +64,7 @@ test('a slash leads every path somewhere that has no longer route, but no broken
   ]);
 });
 
-test('of several routes the longest counts, wherever it stands', () => {
+test('route table: the longest match wins, in any order of the routes', () => {
   for (const routes of [
     { '/a': '1', '/a/b/c': '3', '/a/b': '2' },
     { '/a/b/c': '3', '/a/b': '2', '/a': '1' },
@@ -74,6 +74,6 @@ test('of several routes the longest counts, wherever it stands', () => {
   }
 });
 
-test('a name that cannot be encoded is no path', () => {
+test('normalizePath: refuses a path that cannot be encoded', () => {
   expect(normalizePath('/\ud800')).toBeUndefined();
 });

@@ -1,21 +1,21 @@
 /**
- * Finds the worker name that a path of a websocket leads to.
+ * Finds the worker name for the path of a websocket.
  *
- * A path matches a route when it is the same, or begins with it and goes on with a slash; of several
- * routes the longest counts, and `/` matches every path. Both are compared decoded, segment by segment.
+ * A path matches a route when it equals the route, or begins with the route and a slash. The longest match wins; `/`
+ * matches every path. Both are normalized first, so that percent-encoding makes no difference.
  */
 export class RouteTable {
-  /** The longest path first. */
+  /** Sorted by length, the longest path first. */
   readonly #routes: readonly (readonly [prefix: string, workerName: string])[];
 
-  /** @param routes - names of workers by path; paths that `normalizePath` knows */
+  /** @param routes - worker names by path; each path is valid for `normalizePath` */
   constructor(routes: Readonly<Record<string, string>>) {
     this.#routes = Object.entries(routes)
       .map(([path, name]) => [normalizePath(path) ?? path, name] as const)
       .toSorted(([a], [b]) => b.length - a.length);
   }
 
-  /** Answers the worker name for the url of a handshake; `undefined` when no route leads anywhere. */
+  /** Returns the worker name for the url of a handshake; `undefined` when no route matches. */
   find(url: string): string | undefined {
     const path = normalizePath(pathOf(url));
     if (path === undefined) return undefined;
@@ -26,10 +26,11 @@ export class RouteTable {
 }
 
 /**
- * Writes a path in the one way in which paths are compared: every segment encoded alike, and no slash at
- * the end, so that `/` is empty. `undefined` for what is no path: it does not begin with a slash, its
- * percent-encoding is broken, or a segment is `.` or `..`, which others on the way may have read
- * differently. An encoded slash is part of its segment. Upper and lower case differ.
+ * Normalizes a path for comparison: decodes and encodes every segment, and removes a slash at the end, so that `/`
+ * becomes empty. An encoded slash is part of its segment. Upper and lower case differ.
+ *
+ * @returns `undefined` when the path does not begin with a slash, has invalid percent-encoding, or has a segment `.`
+ * or `..`, which a proxy may have resolved differently
  */
 export function normalizePath(path: string): string | undefined {
   if (!path.startsWith('/')) return undefined;
