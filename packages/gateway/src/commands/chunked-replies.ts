@@ -1,28 +1,28 @@
 import { type FrameConnection, GatewayWorkerError, toWire } from '@gatewayworker/core';
 import { ListAnswer } from './list-answer.ts';
 
-/** Bytes of a part, by estimate: so much is made and packed in one turn, in about 5 ms. */
-const PART_BYTES = 256 * 1024;
+/** Estimated bytes of a chunk. Making and packing one takes about 5 ms. */
+const CHUNK_BYTES = 256 * 1024;
 
-/** Bytes of answers that wait on one link, past which no further one is begun. */
-const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+/** Bytes of pending replies on one link, past which further long replies are refused. */
+const MAX_PENDING_BYTES = 64 * 1024 * 1024;
 
-/** An answer that is sent in parts. */
-interface WaitingAnswer {
+/** A reply that is sent in chunks. */
+interface PendingReply {
   readonly requestId: number;
   readonly list: ListAnswer;
-  /** Entries that were sent. */
+  /** Number of entries sent. */
   sent: number;
 }
 
 /**
- * Answers the queries that come by one link. A long list goes in parts, one per turn and none while the
- * link is full, so that no turn packs all of it and no frame has to hold it.
+ * Sends the replies to the queries of one link. A long list is sent in chunks, one per turn and none while the link is
+ * full, so that it does not block the event loop or exceed the frame size.
  */
 export class ChunkedReplies {
   readonly #connection: FrameConnection;
-  readonly #waiting: WaitingAnswer[] = [];
-  #waitingBytes = 0;
+  readonly #pending: PendingReply[] = [];
+  #pendingBytes = 0;
   #timer: NodeJS.Immediate | undefined;
 
   constructor(connection: FrameConnection) {
@@ -30,29 +30,29 @@ export class ChunkedReplies {
   }
 
   /**
-   * Sends an answer, or the first part of it.
+   * Sends a short reply at once, and begins to send a long one.
    *
-   * @throws {GW_ERR_LINK_FULL} when the parts of other answers wait for a slow peer
-   * @throws {GW_ERR_FRAME_TOO_LARGE} when it is no list, and larger than a frame
+   * @throws {GW_ERR_LINK_FULL} when too many chunks wait for a slow peer
+   * @throws {GW_ERR_FRAME_TOO_LARGE} when a reply that is not a list is larger than a frame
    */
   send(requestId: number, answer: unknown): void {
     const list = Array.isArray(answer) ? ListAnswer.of(answer) : answer;
     if (!(list instanceof ListAnswer)) {
       this.#connection.send({ type: 'queryAnswer', requestId, answer });
-    } else if (list.byteLength < PART_BYTES) {
+    } else if (list.byteLength < CHUNK_BYTES) {
       const entries = list.slice(0, Number.POSITIVE_INFINITY);
       this.#connection.send({ type: 'queryAnswer', requestId, answer: entries });
     } else {
-      if (this.#waitingBytes > MAX_WAITING_BYTES) throw new GatewayWorkerError('GW_ERR_LINK_FULL');
-      this.#waiting.push({ requestId, list, sent: 0 });
-      this.#waitingBytes += list.byteLength;
+      if (this.#pendingBytes > MAX_PENDING_BYTES) throw new GatewayWorkerError('GW_ERR_LINK_FULL');
+      this.#pending.push({ requestId, list, sent: 0 });
+      this.#pendingBytes += list.byteLength;
       this.resume();
     }
   }
 
-  /** Goes on: the link has room. */
+  /** Continues to send chunks; called when the link has room. */
   resume(): void {
-    if (this.#waiting.length === 0 || this.#timer !== undefined) return;
+    if (this.#pending.length === 0 || this.#timer !== undefined) return;
     const connection = this.#connection;
     const sendNext = connection.guard.wrap(
       'query answer part',
@@ -62,40 +62,40 @@ export class ChunkedReplies {
     this.#timer = setImmediate(sendNext);
   }
 
-  /** Sends all that waits at once, full or not: another process goes on with the link. */
-  finish(): void {
+  /** Sends all pending replies at once, even if the link is full; called before a handover. */
+  sendAll(): void {
     clearImmediate(this.#timer);
     this.#timer = undefined;
-    for (const answer of this.#waiting) while (!this.#sendPart(answer));
-    this.#waiting.length = 0;
-    this.#waitingBytes = 0;
+    for (const reply of this.#pending) while (!this.#sendChunk(reply));
+    this.#pending.length = 0;
+    this.#pendingBytes = 0;
   }
 
-  /** Forgets what waits: the link is down. */
+  /** Drops the pending replies; called when the link is closed. */
   close(): void {
     clearImmediate(this.#timer);
-    this.#waiting.length = 0;
+    this.#pending.length = 0;
   }
 
   #sendNext(): void {
     this.#timer = undefined;
-    // It resumes when the kernel has taken what there is.
+    // `resume` is called when the link has drained.
     if (this.#connection.output.isBlocked) return;
-    const [answer] = this.#waiting;
-    if (answer === undefined) return;
-    if (this.#sendPart(answer)) {
-      this.#waiting.shift();
-      this.#waitingBytes -= answer.list.byteLength;
+    const [reply] = this.#pending;
+    if (reply === undefined) return;
+    if (this.#sendChunk(reply)) {
+      this.#pending.shift();
+      this.#pendingBytes -= reply.list.byteLength;
     }
     this.resume();
   }
 
-  /** Answers true when it was the last. */
-  #sendPart(answer: WaitingAnswer): boolean {
-    const { requestId, list } = answer;
-    const part = list.slice(answer.sent, PART_BYTES);
-    answer.sent += part.length;
-    const isLast = answer.sent === list.length;
+  /** Sends the next chunk. Returns true if it was the last. */
+  #sendChunk(reply: PendingReply): boolean {
+    const { requestId, list } = reply;
+    const part = list.slice(reply.sent, CHUNK_BYTES);
+    reply.sent += part.length;
+    const isLast = reply.sent === list.length;
     try {
       if (isLast) this.#connection.send({ type: 'queryAnswer', requestId, answer: part });
       else this.#connection.send({ type: 'queryPart', requestId, part });

@@ -3,25 +3,25 @@ import type { ClientConnection } from '../clients/client-connection.ts';
 import type { GatewayState } from '../gateway-state.ts';
 import { readClient } from './send.ts';
 
-/** Sends the last message, if there is one, and closes a client. */
+/** Sends an optional last message to a client, and closes it. */
 export function closeClient(state: GatewayState, reader: ByteReader): void {
   const client = readClient(state, reader);
   if (client !== undefined) close(state, [client], reader);
 }
 
-/** Sends the last message, if there is one, and closes every client of a uid. */
+/** Sends an optional last message to every client of a uid, and closes them. */
 export function closeUid(state: GatewayState, reader: ByteReader): void {
   const uid = reader.readShortString();
   close(state, [...(state.uids.get(uid) ?? [])], reader);
 }
 
-/** Sends the last message, if there is one, and closes every member of a group. */
+/** Sends an optional last message to every member of a group, and closes them. */
 export function closeGroup(state: GatewayState, reader: ByteReader): void {
   const group = reader.readShortString();
   close(state, [...(state.groups.get(group) ?? [])], reader);
 }
 
-/** Drops a client at once. */
+/** Closes the socket of a client at once, without a close frame. */
 export function destroyClient(state: GatewayState, reader: ByteReader): void {
   const client = readClient(state, reader);
   if (client !== undefined) state.sender.destroy(client, ClosedBy.Server);

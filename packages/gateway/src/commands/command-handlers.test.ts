@@ -34,13 +34,13 @@ import { silentSocket } from '../transports/client-socket.fixture.ts';
 import { WorkerLink } from '../workers/worker-link.ts';
 import { commandHandlers } from './command-handlers.ts';
 
-/** A transport that has no clients: nothing is sent here. */
+/** A transport without clients. */
 const transport = { frame: (payload: Buffer) => payload };
 
-/** A worker in memory that keeps what it is told. */
+/** A worker in memory that keeps the messages it receives. */
 class Worker extends Socket {
   readonly link: WorkerLink;
-  readonly #told: Message[] = [];
+  readonly #received: Message[] = [];
 
   constructor(id: number) {
     super();
@@ -54,20 +54,20 @@ class Worker extends Socket {
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     new FrameDecoder((...frame) => {
       const message = readMessage(...frame);
-      if (message !== undefined) this.#told.push(message);
+      if (message !== undefined) this.#received.push(message);
       return undefined;
     }).push(chunk);
     done();
   }
 
-  /** What it was told since the last look. */
-  takeTold(): readonly Message[] {
+  /** Messages received since the last call. */
+  takeReceived(): readonly Message[] {
     this.link.connection.output.flush();
-    return this.#told.splice(0);
+    return this.#received.splice(0);
   }
 }
 
-/** A gateway with one client, which the first of two workers has. */
+/** The state of a gateway with one client, which is attached to the first of two workers. */
 class Fixture {
   readonly owner = new Worker(1);
   readonly other = new Worker(2);
@@ -95,8 +95,8 @@ class Fixture {
     this.client.worker = this.owner.link;
   }
 
-  /** Carries out what a worker, or somebody who is none, sends. */
-  carryOut(worker: Worker | undefined, write: (writer: ByteWriter) => void): void {
+  /** Executes a command of a worker, or of a client of the Gateway API. */
+  execute(worker: Worker | undefined, write: (writer: ByteWriter) => void): void {
     const writer = new ByteWriter();
     write(writer);
     new FrameDecoder((command, buffer, start, end) => {
@@ -107,14 +107,14 @@ class Fixture {
   }
 
   bind(worker: Worker | undefined, uid: string | undefined): void {
-    this.carryOut(worker, (writer) => {
+    this.execute(worker, (writer) => {
       if (uid === undefined) writeUnbindUid(writer, this.client);
       else writeBindUid(writer, this.client, uid);
     });
   }
 
   changeSession(worker: Worker | undefined, session: SessionData): void {
-    this.carryOut(worker, (writer) => {
+    this.execute(worker, (writer) => {
       if (worker === undefined) writeSetSession(writer, this.client, packValue(session));
       else {
         const delta = packSessionDelta(replaceSession(session));
@@ -129,10 +129,10 @@ class Fixture {
   }
 }
 
-test('tells the worker of a client of every change of the uid, and how many of its own came before', () => {
+test('uid commands: the worker gets every change, with the count of its own', () => {
   const fixture = new Fixture();
   const { owner, other, client } = fixture;
-  const told = (appliedChanges: number, uid: string | undefined): object => {
+  const changed = (appliedChanges: number, uid: string | undefined): object => {
     return { type: 'uidChanged', connection: client.connection, appliedChanges, uid };
   };
   fixture.bind(undefined, 'a');
@@ -141,33 +141,38 @@ test('tells the worker of a client of every change of the uid, and how many of i
   fixture.bind(other, 'c');
   fixture.bind(owner, undefined);
   expect(client.uid).toBeUndefined();
-  expect(owner.takeTold()).toEqual([told(0, 'a'), told(1, 'b'), told(2, 'c'), told(3, undefined)]);
-  expect(other.takeTold()).toEqual([]);
+  expect(owner.takeReceived()).toEqual([
+    changed(0, 'a'),
+    changed(1, 'b'),
+    changed(2, 'c'),
+    changed(3, undefined),
+  ]);
+  expect(other.takeReceived()).toEqual([]);
 });
 
-test('tells the worker of a client what others change of its session, and not its own changes', () => {
+test('session commands: the worker gets changes of others, not its own', () => {
   const fixture = new Fixture();
   const { owner, other, client } = fixture;
   fixture.changeSession(owner, { a: 1 });
   fixture.changeSession(undefined, { a: 2 });
   fixture.changeSession(other, { a: 3 });
   const { connection } = client;
-  const told = (session: SessionData): object => {
+  const changed = (session: SessionData): object => {
     const delta = replaceSession(session);
     return { type: 'sessionChanged', connection, appliedChanges: 1, delta };
   };
-  expect(owner.takeTold()).toEqual([told({ a: 2 }), told({ a: 3 })]);
-  expect(other.takeTold()).toEqual([]);
+  expect(owner.takeReceived()).toEqual([changed({ a: 2 }), changed({ a: 3 })]);
+  expect(other.takeReceived()).toEqual([]);
 });
 
-test('gives the worker of a client back the session that stays when its own change is refused', () => {
+test('session commands: a refused change sends the worker the whole session', () => {
   const fixture = new Fixture();
   const { owner, client } = fixture;
   fixture.changeSession(undefined, { kept: true });
-  owner.takeTold();
+  owner.takeReceived();
   fixture.changeSession(owner, { large: 'x'.repeat(2_000_000) });
   expect(fixture.session).toEqual({ kept: true });
-  expect(owner.takeTold()).toEqual([
+  expect(owner.takeReceived()).toEqual([
     {
       type: 'sessionChanged',
       connection: client.connection,
@@ -177,14 +182,14 @@ test('gives the worker of a client back the session that stays when its own chan
   ]);
 });
 
-test('tells the worker of a client now and then that it has its own changes', () => {
+test('session commands: confirms every 256th change of the worker', () => {
   const fixture = new Fixture();
   const { owner, client } = fixture;
   for (let count = 0; count < 600; count += 1) fixture.changeSession(owner, { count });
   const { connection } = client;
-  const told = { type: 'sessionChanged', connection, delta: keepSession() };
-  expect(owner.takeTold()).toEqual([
-    { ...told, appliedChanges: 256 },
-    { ...told, appliedChanges: 512 },
+  const confirmation = { type: 'sessionChanged', connection, delta: keepSession() };
+  expect(owner.takeReceived()).toEqual([
+    { ...confirmation, appliedChanges: 256 },
+    { ...confirmation, appliedChanges: 512 },
   ]);
 });

@@ -8,10 +8,10 @@ import { applySessionDelta, setSession, updateSession } from './session.ts';
 import { bindUid, unbindUid } from './uid.ts';
 
 /**
- * Carries out one command whose body the reader is at.
+ * Executes one command. The reader is at the start of its body.
  *
- * @param worker - the link it came by, when that is a worker's
- * @throws {GW_ERR_FRAME_MALFORMED} when the body breaks the protocol; the link is then closed
+ * @param worker - the worker that sent it; `undefined` for a client of the Gateway API
+ * @throws {GW_ERR_FRAME_MALFORMED} when the body breaks the protocol; then the link is closed
  */
 export type CommandHandler = (
   state: GatewayState,
@@ -19,7 +19,7 @@ export type CommandHandler = (
   worker: WorkerLink | undefined,
 ) => void;
 
-/** What a gateway does for each command number. */
+/** The handler of each command number. */
 export const commandHandlers: ReadonlyMap<number, CommandHandler> = new Map<number, CommandHandler>(
   [
     [Command.SendToClient, sendToClient],

@@ -11,7 +11,7 @@ export function joinGroup(state: GatewayState, reader: ByteReader): void {
   if (!client.isClosing) state.groups.add(group, client);
 }
 
-/** Takes a client out of a group; one that is not in it stays out. */
+/** Removes a client from a group; no effect if it is not a member. */
 export function leaveGroup(state: GatewayState, reader: ByteReader): void {
   const client = readClient(state, reader);
   if (client === undefined) return;
@@ -20,7 +20,7 @@ export function leaveGroup(state: GatewayState, reader: ByteReader): void {
   state.groups.remove(group, client);
 }
 
-/** Takes every client out of a group. */
+/** Removes every client from a group. */
 export function ungroup(state: GatewayState, reader: ByteReader): void {
   const group = reader.readRestName();
   for (const client of state.groups.removeName(group)) client.removeGroup(group);

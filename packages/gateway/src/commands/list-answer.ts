@@ -1,34 +1,33 @@
-/** Bytes of a number, and of the header of what has a length, at the most. */
+/** Largest msgpack size of a number, and of the header of a string, list or binary. */
 const HEADER_BYTES = 9;
 
 /** Bytes of a client id as msgpack. */
 export const CLIENT_ID_BYTES = 21;
 
 /**
- * An answer that is a list. What it is about is noted when the query is carried out, so that later
- * commands change nothing of it; its entries are made when they are sent: to make 100,000 client ids in
- * one turn would hold up a gateway for 20 ms and more.
+ * A list as the answer to a query. The query notes the clients, so that later commands do not change the answer; the
+ * entries are made when they are sent, because formatting 100,000 client ids at once blocks for 20 ms or more.
  */
 export class ListAnswer<Entry = unknown> {
   readonly length: number;
-  /** What all entries take packed, by estimate. */
+  /** Estimated size of all entries as msgpack. */
   readonly byteLength: number;
   readonly #entryAt: (index: number) => Entry;
 
-  /** @param entryAt - makes an entry; called once for each, in order */
+  /** @param entryAt - makes an entry; called once per index, in order */
   constructor(length: number, byteLength: number, entryAt: (index: number) => Entry) {
     this.length = length;
     this.byteLength = byteLength;
     this.#entryAt = entryAt;
   }
 
-  /** A list whose entries are made already. */
+  /** Makes a list of existing entries. */
   static of<Entry>(entries: readonly Entry[]): ListAnswer<Entry> {
     const byteLength = entries.reduce((sum, entry) => sum + estimateBytes(entry), 0);
     return new ListAnswer(entries.length, byteLength, (index) => entries[index] as Entry);
   }
 
-  /** Makes entries from `start` on, up to an estimated size but one at least. */
+  /** Makes entries from `start` on, at least one, until their estimated size reaches `maxBytes`. */
   slice(start: number, maxBytes: number): Entry[] {
     const entries: Entry[] = [];
     let byteLength = 0;
@@ -41,7 +40,7 @@ export class ListAnswer<Entry = unknown> {
   }
 }
 
-/** Bytes that a part of an answer takes packed, about. */
+/** Estimates the size of a value as msgpack, in bytes. */
 export function estimateBytes(value: unknown): number {
   if (typeof value === 'string' || value instanceof Uint8Array) return HEADER_BYTES + value.length;
   if (!Array.isArray(value)) return HEADER_BYTES;

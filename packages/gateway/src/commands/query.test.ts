@@ -11,18 +11,17 @@ import { silentSocket } from '../transports/client-socket.fixture.ts';
 import { ListAnswer } from './list-answer.ts';
 import { answerQuery as answer } from './query.ts';
 
-/** The answer as the asker gets it. */
+/** The answer with all its entries. */
 function answerQuery(state: GatewayState, query: AskedQuery): unknown {
   const answered = answer(state, query);
   return answered instanceof ListAnswer ? answered.slice(0, Infinity) : answered;
 }
 
-/** A transport that has no clients: nothing is sent here. */
+/** A transport without clients. */
 const transport = { frame: (payload: Buffer) => payload };
 
 /**
- * Three clients: the first two have the uid `anna`, the third has none; `g` has all of them, `h` the
- * third alone.
+ * Three clients: the first two have the uid `anna`, the third has none. All are in group `g`, the third is also in `h`.
  */
 function createState() {
   const clients = new ClientTable();
@@ -57,11 +56,11 @@ function createState() {
   return { state, members, ids };
 }
 
-/** What is answered about the three clients, whose ids are given. */
+/** Queries and their answers, by the ids of the three clients. */
 const answers: readonly (readonly [ClusterQuery, (ids: readonly string[]) => unknown])[] = [
-  [{ kind: 'isUidsOnline', uids: ['nobody', 'anna'] }, () => [false, true]],
+  [{ kind: 'isUidsOnline', uids: ['unknown', 'anna'] }, () => [false, true]],
   [{ kind: 'isUidsOnline', uids: [] }, () => []],
-  [{ kind: 'batchGetClientIdByUid', uids: ['nobody', 'anna'] }, (ids) => [[], [ids[0], ids[1]]]],
+  [{ kind: 'batchGetClientIdByUid', uids: ['unknown', 'anna'] }, (ids) => [[], [ids[0], ids[1]]]],
   [{ kind: 'batchGetClientIdCountByGroup', groups: ['h', 'empty', 'g'] }, () => [1, 0, 3]],
   [{ kind: 'getUidListByGroup', group: 'g' }, () => ['anna']],
   [{ kind: 'getUidListByGroup', group: 'h' }, () => []],
@@ -91,7 +90,7 @@ const answers: readonly (readonly [ClusterQuery, (ids: readonly string[]) => unk
   ],
 ];
 
-test.each(answers)('answers %j about its own clients', (query, expected) => {
+test.each(answers)('query: answers %j', (query, expected) => {
   const { state, ids } = createState();
   expect(answerQuery(state, query)).toEqual(expected(ids));
 });
@@ -102,13 +101,13 @@ test.each<ClusterQuery>([
   { kind: 'getAllGroupClientIdList' },
   { kind: 'getAllGroupClientIdCount' },
   { kind: 'getAllGroupUidList' },
-])('answers $kind with nothing once every client has gone', (query) => {
+])('query: $kind is empty after every client is removed', (query) => {
   const { state, members } = createState();
   for (const client of members) forgetClient(state, client);
   expect(answerQuery(state, query)).toEqual([]);
 });
 
-test('answers every query as if a client had gone once its end is decided', () => {
+test('query: no answer has a closing client', () => {
   const { state, members } = createState();
   for (const client of members)
     state.sender.close(client, { by: 'server', code: 1000, reason: '' });
@@ -139,7 +138,7 @@ test('answers every query as if a client had gone once its end is decided', () =
   for (const [query, answer] of given) {
     expect([query.kind, answerQuery(state, query)]).toEqual([query.kind, answer]);
   }
-  // Their sockets have not closed: they take room, and their worker is still to get their end.
+  // Their sockets have not closed: they count as connections, and their worker still gets onClose.
   expect(state.clients.size).toBe(3);
   expect(members.map(({ uid, groups }) => [uid, [...groups]])).toEqual([
     ['anna', ['g']],
@@ -150,14 +149,14 @@ test('answers every query as if a client had gone once its end is decided', () =
   expect([state.clients.size, state.clients.onlineCount]).toEqual([0, 0]);
 });
 
-test('says that it does not know a query', () => {
+test('query: refuses an unknown query', () => {
   const { state } = createState();
   expect(() => answerQuery(state, { kind: 'unknown', name: 'getTheWeather' })).toThrow(
     expect.objectContaining({ code: 'GW_ERR_QUERY_UNKNOWN' }),
   );
 });
 
-test('a list is of the moment of its query, whenever its entries are made', () => {
+test('query: later commands do not change a list that is sent in chunks', () => {
   const { state, members, ids } = createState();
   const [first, second] = members;
   first.session.replace({ n: 1 });
@@ -184,7 +183,7 @@ test('a list is of the moment of its query, whenever its entries are made', () =
   ]);
 });
 
-test('query: a uid that is named twice is refused, whatever clients it has', () => {
+test('query: refuses a repeated uid', () => {
   const { state } = createState();
   const query = { kind: 'batchGetClientIdByUid', uids: ['anna', 'bob', 'anna'] } as const;
   expect(() => answerQuery(state, query)).toThrow('uids names one uid twice');

@@ -12,7 +12,7 @@ import { CLIENT_ID_BYTES, estimateBytes, ListAnswer } from './list-answer.ts';
 /**
  * Answers a query about the clients of this process.
  *
- * @throws {GW_ERR_QUERY_UNKNOWN} when this version does not know the query
+ * @throws {GW_ERR_QUERY_UNKNOWN} when this version does not support the query
  */
 export function answerQuery(
   state: GatewayState,
@@ -74,7 +74,7 @@ export function answerQuery(
   }
 }
 
-/** A client whose end is decided is not online any more, though its socket may take a moment to close. */
+/** Finds a client, unless it is closing: its socket may take a moment to close. */
 function online(state: GatewayState, address: ConnectionAddress): ClientConnection | undefined {
   const client = state.clients.at(address);
   return client?.isClosing === true ? undefined : client;
@@ -88,7 +88,11 @@ function clientIds(state: GatewayState, clients: Iterable<ClientConnection>): Li
   );
 }
 
-/** A list for each uid. A uid that is named again has the same list: a frame must not cost its length times the clients. */
+/**
+ * Lists the client ids of each uid.
+ *
+ * @throws {GW_ERR_FRAME_MALFORMED} when a uid is repeated: a short frame could ask for a large list many times
+ */
 function clientIdsByUid(state: GatewayState, named: readonly string[]): ListAnswer {
   const lists = new Map<string, readonly ClientConnection[]>();
   for (const uid of named) {
@@ -100,14 +104,14 @@ function clientIdsByUid(state: GatewayState, named: readonly string[]): ListAnsw
   return listOfIds(state, [...lists.values()], (_, ids) => ids);
 }
 
-/** The uids of these clients, each once. */
+/** Returns the distinct uids of these clients. */
 function uids(clients: Iterable<ClientConnection>): string[] {
   const found = new Set<string>();
   for (const { uid } of clients) if (uid !== undefined) found.add(uid);
   return [...found];
 }
 
-/** Lists of the ids of clients, each as an entry of its own kind. */
+/** Makes a list with one entry per list of clients, from their ids. */
 function listOfIds<Entry>(
   state: GatewayState,
   lists: readonly (readonly ClientConnection[])[],
@@ -136,7 +140,7 @@ function sessions(
   clients: Iterable<ClientConnection>,
 ): ListAnswer<SessionOfClient> {
   const noted = [...clients];
-  // A session is never changed in place, so that the packed one stays what it is now.
+  // A packed session is never changed in place, so no copy is needed.
   const packed = noted.map(({ session }) => session.packed ?? null);
   const toId = idWriter(state);
   const byteLength = noted.length * CLIENT_ID_BYTES + estimateBytes(packed);
@@ -146,7 +150,7 @@ function sessions(
   ]);
 }
 
-/** Writes the id of a client of a list. */
+/** Returns a function that formats the id of a client of a list. */
 function idWriter(
   state: GatewayState,
 ): (clients: readonly ClientConnection[], index: number) => string {

@@ -2,7 +2,7 @@ import { type ByteReader, readAddresses, readIsBinary, readNames } from '@gatewa
 import type { ClientConnection } from '../clients/client-connection.ts';
 import type { GatewayState } from '../gateway-state.ts';
 
-const nobody: ReadonlySet<ClientConnection> = new Set();
+const noClients: ReadonlySet<ClientConnection> = new Set();
 
 /** Sends to one client; an unknown one is ignored. */
 export function sendToClient(state: GatewayState, reader: ByteReader): void {
@@ -14,10 +14,10 @@ export function sendToClient(state: GatewayState, reader: ByteReader): void {
 
 /** Sends to each client of a list. */
 export function sendToClients(state: GatewayState, reader: ByteReader): void {
-  sendTo(state, reader, readClients(state, reader), nobody);
+  sendTo(state, reader, readClients(state, reader), noClients);
 }
 
-/** Sends to every client but the excluded ones. */
+/** Sends to every client except the excluded ones. */
 export function sendToAll(state: GatewayState, reader: ByteReader): void {
   const excluded = readClients(state, reader);
   sendTo(state, reader, state.clients.all(), excluded);
@@ -28,18 +28,18 @@ export function sendToUids(state: GatewayState, reader: ByteReader): void {
   const uids = readNames(reader);
   const [first = ''] = uids;
   if (uids.length === 1) {
-    sendToMembers(state, reader, state.uids.get(first), nobody);
+    sendToMembers(state, reader, state.uids.get(first), noClients);
     return;
   }
-  // A client has one uid, so no client is met twice, unless the caller names a uid twice.
+  // A client has one uid, so distinct uids have distinct clients.
   const receivers: ClientConnection[] = [];
   for (const uid of new Set(uids)) {
-    for (const client of state.uids.get(uid) ?? nobody) receivers.push(client);
+    for (const client of state.uids.get(uid) ?? noClients) receivers.push(client);
   }
-  sendTo(state, reader, receivers, nobody);
+  sendTo(state, reader, receivers, noClients);
 }
 
-/** Sends once to each member of the groups, the excluded ones left out. */
+/** Sends once to each member of the groups, except the excluded ones. */
 export function sendToGroups(state: GatewayState, reader: ByteReader): void {
   const groups = readNames(reader);
   const excluded = readClients(state, reader);
@@ -50,17 +50,17 @@ export function sendToGroups(state: GatewayState, reader: ByteReader): void {
   }
   const receivers = new Set<ClientConnection>();
   for (const group of new Set(groups)) {
-    for (const client of state.groups.get(group) ?? nobody) receivers.add(client);
+    for (const client of state.groups.get(group) ?? noClients) receivers.add(client);
   }
   sendTo(state, reader, receivers, excluded);
 }
 
-/** Reads an address; answers the client, or `undefined` when there is none. */
+/** Reads an address, and returns its client; `undefined` when there is none. */
 export function readClient(state: GatewayState, reader: ByteReader): ClientConnection | undefined {
   return state.clients.find(reader.readU32(), reader.readU32(), reader.readU32());
 }
 
-/** Sends the payload at the end of the command to the members of one name. */
+/** Sends the payload at the end of the command to the members of one uid or group. */
 function sendToMembers(
   state: GatewayState,
   reader: ByteReader,
@@ -72,8 +72,7 @@ function sendToMembers(
     sendTo(state, reader, members, excluded);
     return;
   }
-  // A uid mostly has one client: it takes the message in place, as one that is addressed by its id
-  // does, and no buffer is made that nobody shares.
+  // Most uids have one client. A message for one client is framed in place, without a buffer to share.
   const [client] = members;
   const isBinary = readIsBinary(reader);
   if (client === undefined || excluded.has(client)) return;

@@ -12,8 +12,8 @@ import { parseSession } from '../subscriptions/session-store.ts';
 import type { WorkerLink } from '../workers/worker-link.ts';
 import { readClient } from './send.ts';
 
-/** Own changes of a worker after which it is told of them: it keeps in mind those that it was not told of. */
-const CONFIRMED_CHANGES = 256;
+/** Changes of a worker per confirmation: it keeps its unconfirmed changes in memory. */
+const CHANGES_PER_CONFIRMATION = 256;
 
 /** Replaces the session of a client. */
 export function setSession(state: GatewayState, reader: ByteReader): void {
@@ -30,11 +30,11 @@ export function updateSession(state: GatewayState, reader: ByteReader): void {
 }
 
 /**
- * Stores what a callback changed.
+ * Applies the session changes of a callback.
  *
- * The worker that has the client has made the change in its own copy and is told nothing. It is told
- * of what others change, with the number of its own changes that came before: of its later ones it
- * knows that they win, because they are on their way. So both sides end with the same session.
+ * The worker of the client has changed its own copy already, so it gets no update. It gets the changes of others,
+ * together with the number of its own changes applied before: its later changes are still on their way, and win. So
+ * both copies end up equal.
  */
 export function applySessionDelta(
   state: GatewayState,
@@ -53,32 +53,32 @@ export function applySessionDelta(
     client.session.apply(delta);
   } catch (error) {
     refuse(state, client, error);
-    // The worker has made the change in its own copy.
-    tellWorker(client, client.session.whole());
+    // The copy of the worker has the refused change.
+    notifyWorker(client, client.session.whole());
     return;
   }
-  if (client.appliedChanges % CONFIRMED_CHANGES !== 0) return;
+  if (client.appliedChanges % CHANGES_PER_CONFIRMATION !== 0) return;
   const isSet = client.session.packed !== undefined;
-  tellWorker(client, isSet ? keepSession() : unsetSession());
+  notifyWorker(client, isSet ? keepSession() : unsetSession());
 }
 
-/** Changes a session and tells the worker that has the client. */
+/** Changes a session and notifies the worker of the client. */
 function change(state: GatewayState, client: ClientConnection, apply: () => SessionDelta): void {
   try {
-    tellWorker(client, apply());
+    notifyWorker(client, apply());
   } catch (error) {
     refuse(state, client, error);
   }
 }
 
-/** A change that is refused is no fault of the link by which it came: two that fit may not fit together. */
+/** Logs a refused change. It does not close the link: two changes may only together exceed the limit. */
 function refuse(state: GatewayState, client: ClientConnection, error: unknown): void {
   state.limits.sessionTooLarge += 1;
   const clientId = client.clientId(state.clients.gatewayToken);
-  state.clientLog.error({ err: toError(error), clientId }, 'a change of a session was refused');
+  state.clientLog.error({ err: toError(error), clientId }, 'session change refused');
 }
 
-function tellWorker(client: ClientConnection, delta: SessionDelta): void {
+function notifyWorker(client: ClientConnection, delta: SessionDelta): void {
   const { connection, appliedChanges } = client;
   client.worker?.connection.send({ type: 'sessionChanged', connection, appliedChanges, delta });
 }

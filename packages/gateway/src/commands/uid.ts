@@ -29,7 +29,7 @@ export function unbindUid(
   setUid(state, client, undefined);
 }
 
-/** The worker that has the client has made the change in its own copy, and later ones perhaps. */
+/** Counts a change by the worker of the client, which has it in its own copy already. */
 function countChange(client: ClientConnection, worker: WorkerLink | undefined): void {
   if (worker !== undefined && client.worker === worker) client.appliedUidChanges += 1;
 }

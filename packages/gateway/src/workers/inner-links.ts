@@ -121,7 +121,7 @@ export class InnerLinks {
   /** Queues all that is under way for the peers: another process is to go on with the links. */
   finish(): void {
     this.#interest.flush();
-    for (const { answers } of this.#links.values()) answers.finish();
+    for (const { answers } of this.#links.values()) answers.sendAll();
   }
 
   /** A follower of another process, whose clients are all here by now. */
