@@ -311,7 +311,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     clients: 3,
     reach: (stage) => closedPeer(innerPort(stage), 'no TLS\r\n\r\n'),
   },
-  'unproven link close': {
+  'unauthenticated link close': {
     reach: async (stage) => (await openTcpPeer(innerPort(stage))).destroy(),
   },
   'link handshake timeout': { reach: (stage) => closedPeer(innerPort(stage)) },

@@ -6,12 +6,12 @@ const own = `    at EventRunner.run (file://${framework}business-worker/dist/eve
 const handler = '    at Events.onMessage (file:///srv/app/events.js:3:9)';
 const node = '    at process.processTicksAndRejections (node:internal/process/task_queues:105:5)';
 
-test('trimStack: cuts frames of the framework and of Node.js below the application', () => {
+test('trimStack: removes frames of the framework and Node.js below the application', () => {
   const stack = ['Error: boom', handler, own, node].join('\n');
   expect(trimStack(stack, framework)).toBe(`Error: boom\n${handler}`);
 });
 
-test('trimStack: keeps frames of the framework above the application, and each cause', () => {
+test('trimStack: keeps frames of the framework above the application, and causes', () => {
   const stack = ['Error: a', own, handler, own, 'caused by: Error: b', handler, node].join('\n');
   expect(trimStack(stack, framework)).toBe(
     ['Error: a', own, handler, 'caused by: Error: b', handler].join('\n'),

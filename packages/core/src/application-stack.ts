@@ -1,19 +1,19 @@
 import { fileURLToPath } from 'node:url';
 
-/** Folder of the packages of the framework: that of the repository, or the scope in `node_modules`. */
+/** Folder that contains the packages: `packages` of the repository, or the scope folder in `node_modules`. */
 const frameworkFolder = fileURLToPath(new URL('../../', import.meta.url));
 
 const frame = /^\s+at /;
 const internal = /\(?node:/;
-const umbrella = /node_modules\/gatewayworker\//;
+const publishedPackage = /node_modules\/gatewayworker\//;
 
 /**
- * Cuts the frames of the framework and of Node.js below those of the application: they are the same for every
- * callback. A stack with no frame of the application stays as it is.
+ * Removes the frames of the framework and of Node.js below those of the application, because they are the same for
+ * every callback. A stack without a frame of the application stays as it is.
  */
 export function trimStack(stack: string, framework: string = frameworkFolder): string {
   const isForeign = (line: string): boolean =>
-    internal.test(line) || umbrella.test(line) || line.includes(framework);
+    internal.test(line) || publishedPackage.test(line) || line.includes(framework);
   const kept: string[] = [];
   let block: string[] = [];
   const endBlock = (): void => {

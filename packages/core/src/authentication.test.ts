@@ -25,7 +25,7 @@ function hexOf(key: string, prover: 'dialer' | 'acceptor', said: Transcript): st
   return computeProof(key, prover, said).toString('hex');
 }
 
-test('proves and verifies, each side for itself', () => {
+test('proof: the proof of each side is verified', () => {
   for (const prover of ['dialer', 'acceptor'] as const) {
     const proof = computeProof('key', prover, transcript);
     expect(proof).toHaveLength(32);
@@ -33,13 +33,13 @@ test('proves and verifies, each side for itself', () => {
   }
 });
 
-test('proves the same with the same key and transcript, so that both sides agree', () => {
+test('proof: the same key and transcript give the same proof', () => {
   expect(hexOf('key', 'dialer', structuredClone(transcript))).toBe(
     hexOf('key', 'dialer', transcript),
   );
 });
 
-test('keeps the proof of every release the same', () => {
+test('proof: does not change between releases', () => {
   expect(hexOf('key', 'acceptor', transcript)).toBe(
     '9b5215a1000b0777bf2f2a458bfc5cfc3981a135a34d18ebca7624650195052d',
   );
@@ -48,12 +48,12 @@ test('keeps the proof of every release the same', () => {
   );
 });
 
-test('the proof of one side does not serve as that of the other', () => {
+test('proof: the proof of one side is not valid for the other side', () => {
   const proof = computeProof('key', 'acceptor', transcript);
   expect(verifyProof('key', 'dialer', transcript, proof)).toBe(false);
 });
 
-test('another key gives another proof', () => {
+test('proof: another key gives another proof', () => {
   const proof = computeProof('key', 'dialer', transcript);
   for (const key of ['', 'Key', 'key ', 'kez']) {
     expect(verifyProof(key, 'dialer', transcript, proof)).toBe(false);
@@ -74,14 +74,14 @@ test.each<[string, Transcript]>([
   ['role of the acceptor', { hello, challenge: { ...challenge, role: 'register' } }],
   ['instance of the acceptor', { hello, challenge: { ...challenge, instanceId: 'x' } }],
   ['nonce of the acceptor', { hello, challenge: { ...challenge, nonce: otherNonce } }],
-])('another %s gives another proof', (_what, changed) => {
+])('proof: another %s gives another proof', (_what, changed) => {
   for (const prover of ['dialer', 'acceptor'] as const) {
     const proof = computeProof('key', prover, transcript);
     expect(verifyProof('key', prover, changed, proof)).toBe(false);
   }
 });
 
-test('exchanged nonces give another proof', () => {
+test('proof: exchanged nonces give another proof', () => {
   const exchanged = {
     hello: { ...hello, nonce: challenge.nonce },
     challenge: { ...challenge, nonce: hello.nonce },
@@ -90,7 +90,7 @@ test('exchanged nonces give another proof', () => {
   expect(verifyProof('key', 'dialer', exchanged, proof)).toBe(false);
 });
 
-test('text that moves from one field to the next gives another proof', () => {
+test('proof: text moved from one field to the next gives another proof', () => {
   const field = fc.string({ unit: fc.constantFrom('a', '"', ',', '\\', '\0', 'é') });
   fc.assert(
     fc.property(field, field, field, field, (instanceId, name, otherId, otherName) => {
@@ -102,7 +102,7 @@ test('text that moves from one field to the next gives another proof', () => {
   );
 });
 
-test('refuses a proof of another length, and any other bytes', () => {
+test('proof: another length and any changed byte are refused', () => {
   const proof = computeProof('key', 'dialer', transcript);
   const longer = Buffer.concat([proof, Buffer.alloc(1)]);
   for (const wrong of [Buffer.alloc(0), proof.subarray(1), longer, Buffer.alloc(32)]) {

@@ -5,24 +5,23 @@ import type { Challenge, Hello } from '@gatewayworker/protocol';
 export const NONCE_BYTES = 32;
 
 /**
- * Secret that every process of a cluster shares. Of several, any that both peers have is enough, so that
- * a key can be changed while the cluster runs: first each process gets the new one beside the old, then
- * the new one alone.
+ * Secret that every process of a cluster shares. Two peers with lists of keys need one key in common, so a key can be
+ * changed while the cluster runs: each process first gets both the new and the old key, and later only the new one.
  */
 export type SecretKey = string | readonly string[];
 
-/** Who proves: its name is part of what is signed, so that a proof cannot be sent back to its maker. */
+/** The side that proves. It is part of the signed text, so a peer cannot send a proof back to the side that made it. */
 export type Prover = 'dialer' | 'acceptor';
 
-/** What both sides know of each other before either has proved anything. */
+/** The messages that both sides have exchanged before the proofs. */
 export interface Transcript {
   readonly hello: Hello;
   readonly challenge: Challenge;
 }
 
 /**
- * Proves knowledge of the secret key without sending it: HMAC-SHA-256 over everything both sides
- * said, their nonces included.
+ * Computes a proof of the secret key that does not reveal it: HMAC-SHA-256 over all fields of the transcript,
+ * including both nonces.
  *
  * @returns 32 bytes
  */
@@ -34,22 +33,22 @@ export function computeProof(secretKey: string, prover: Prover, transcript: Tran
     ...[hello.version, hello.role, hello.instanceId, hello.name, hello.id, toHex(hello.nonce)],
     ...[challenge.version, challenge.role, challenge.instanceId, toHex(challenge.nonce)],
   ];
-  // JSON separates the parts unambiguously, whatever they contain.
+  // JSON separates the parts unambiguously for any content.
   return createHmac('sha256', secretKey).update(JSON.stringify(parts)).digest();
 }
 
-/** Keys that a process may have at a time. */
+/** Maximum number of keys that a process has at the same time. */
 export const MAX_KEYS = 8;
 
-/** The keys of a process; there is at least one. */
+/** The keys of a process, at least one. */
 export function listKeys(secretKey: SecretKey): readonly string[] {
   return typeof secretKey === 'string' ? [secretKey] : secretKey;
 }
 
 /**
- * Finds the key by which one of the proofs was made, trying each key of this process with each proof.
+ * Finds the key that one of the proofs was made with. Each key of this process is tried with each proof.
  *
- * @returns `undefined` when none fits
+ * @returns `undefined` when no key matches
  */
 export function findProvenKey(
   secretKey: SecretKey,

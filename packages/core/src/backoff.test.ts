@@ -9,23 +9,23 @@ test.each([
   [3, 800],
   [4, 1000],
   [5, 1000],
-])('doubles with each attempt up to the maximum: attempt %i waits %i ms', (attempt, expected) => {
+])('backoff: doubles up to the maximum, attempt %i waits %i ms', (attempt, expected) => {
   const random = (): number => 1;
   expect(backoffDelayMs(attempt, { initialMs: 100, maxMs: 1000, random })).toBe(expected);
 });
 
-test('spreads waits over the upper half', () => {
+test('backoff: jitter spreads a wait over its upper half', () => {
   const wait = (random: number): number =>
     backoffDelayMs(1, { initialMs: 100, maxMs: 1000, random: () => random });
   expect([wait(0), wait(0.5), wait(0.99)]).toEqual([100, 150, 199]);
 });
 
-test('spreads the longest wait too', () => {
+test('backoff: jitter spreads the longest wait too', () => {
   const options = { initialMs: 100, maxMs: 1000, random: () => 0 };
   expect(backoffDelayMs(1000, options)).toBe(500);
 });
 
-test('is always an integer from half the full wait to the full wait, however many attempts failed', () => {
+test('backoff: every wait is an integer from half to the full wait', () => {
   const options = fc.record({
     attempt: fc.oneof(fc.nat(50), fc.nat()),
     initialMs: fc.integer({ min: 1, max: 10_000 }),

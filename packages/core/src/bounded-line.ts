@@ -1,29 +1,29 @@
 /** Longest text of a field, of an error or of a message in a log line, in characters. */
 export const MAX_TEXT_LENGTH = 4096;
 
-/** Room for all fields of a line together, in characters, beside what their JSON takes. */
+/** Longest text of all fields of a line together, in characters, without the syntax of JSON. */
 const MAX_FIELDS_LENGTH = 32_768;
 
-/** What an entry counts for beside its name and its text. */
+/** Characters that an entry counts for in addition to its name and its text. */
 const ENTRY_LENGTH = 8;
 
-/** Name of the entry that says how much of a list or of an object is missing. */
+/** Name of the entry with the number of omitted entries of a list or an object. */
 const rest = '…';
 
-/** Characters that a line has left for its fields. */
+/** Characters that are left for the fields of a line. */
 interface Room {
   left: number;
 }
 
 /**
- * Bounds a log line, whatever a client or the application has put into it: each text that is too long keeps its
- * beginning and its end, so that the stack behind a long message stays, with the number of omitted characters between
- * them. A line with too many fields keeps the first of them.
+ * Bounds the length of a log line, because a client or the application may put any text into it. A text that is too
+ * long keeps its beginning and its end, so that the stack after a long error message stays. A line with too many
+ * fields keeps the first ones. The line contains the numbers of omitted characters and fields.
  *
  * @param line - one line of JSON as pino writes it
  */
 export function boundLine(line: string): string {
-  // A short line has no long text: it costs one comparison.
+  // A short line has no long text, so it costs one comparison.
   if (line.length <= MAX_TEXT_LENGTH) return line;
   const { msg, ...fields }: Record<string, unknown> = JSON.parse(line);
   const bounded = boundValue(fields, { left: MAX_FIELDS_LENGTH });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { assertSecretKey } from './cluster-options.ts';
 
 test.each(['127.0.0.1', '127.1.2.3', '::1', '0:0:0:0:0:0:0:1', '::ffff:127.0.0.1', 'localhost'])(
-  'takes %s for this machine',
+  'secret key: not required on %s, which is this machine',
   (host) => {
     assertSecretKey('Gateway', '', host);
   },
@@ -17,27 +17,27 @@ test.each([
   '127.0.0',
   'example.org',
   '',
-])('asks for a secret key because %s may be reached from other machines', (host) => {
+])('secret key: required on %s, which other machines can reach', (host) => {
   assertSecretKey('Gateway', 'key', host);
   expect(() => assertSecretKey('Gateway', '', host)).toThrow(
     expect.objectContaining({ code: 'GW_ERR_OPTION_INVALID', option: 'Gateway.secretKey' }),
   );
 });
 
-test('names a secret key of a wrong type by its type alone', () => {
+test('secret key: the error about a wrong type shows only the type', () => {
   expect(() => assertSecretKey('Gateway', { key: 'hunter2' }, '127.0.0.1')).toThrow(
     'option Gateway.secretKey is "object"; allowed: a string, or a list of 1 to 8 strings',
   );
 });
 
 test.each([[[]], [['']], [['a', '']], [[1]], [Array.from({ length: 9 }, () => 'k')]])(
-  'refuses the list of keys %j',
+  'secret key: refuses the list %j',
   (keys) => {
     expect(() => assertSecretKey('Gateway', keys, '127.0.0.1')).toThrow('is "list"; allowed');
   },
 );
 
-test('takes several keys', () => {
+test('secret key: accepts a list', () => {
   assertSecretKey('Gateway', ['old', 'new'], '10.0.0.1');
 });
 

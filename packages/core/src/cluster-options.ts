@@ -2,7 +2,7 @@ import { MAX_KEYS, type SecretKey } from './authentication.ts';
 import { OptionError } from './errors.ts';
 import { isLoopback } from './ip-address.ts';
 
-/** The `secretKey` of these options: empty when it is left out, `undefined` when that is its value. */
+/** The `secretKey` of these options: an empty string when it is absent, `undefined` when it is set to `undefined`. */
 export function givenSecretKey(options: { readonly secretKey?: unknown }): unknown {
   return 'secretKey' in options ? options.secretKey : '';
 }
@@ -11,14 +11,14 @@ export function givenSecretKey(options: { readonly secretKey?: unknown }): unkno
  * Checks a `secretKey`.
  *
  * @param secretKey - `undefined` counts as empty
- * @param listenHost - where the process listens for inner links; `undefined` when it only dials
- * @throws {GW_ERR_OPTION_INVALID} when it is neither a string nor a list of one to eight strings that are
- * not empty, and when it is empty though the listener can be reached from other machines
+ * @param listenHost - host on which the process listens for inner links; `undefined` when it only dials
+ * @throws {GW_ERR_OPTION_INVALID} when it is neither a string nor a list of one to eight non-empty strings, and when
+ * it is empty although other machines can reach the listener
  */
 export function assertSecretKey(owner: string, secretKey: unknown, listenHost?: string): void {
   const option = `${owner}.secretKey`;
   if (secretKey !== undefined && !isSecretKey(secretKey)) {
-    // Named by its type alone: a value of a wrong type may still be the secret.
+    // The error names the type only, because a value of a wrong type may contain the secret.
     const type = Array.isArray(secretKey) ? 'list' : typeof secretKey;
     const isUnset = Array.isArray(secretKey) && secretKey.includes(undefined);
     const hint = isUnset ? `; one of it is undefined: ${askForVariable}` : '';
@@ -31,7 +31,7 @@ export function assertSecretKey(owner: string, secretKey: unknown, listenHost?: 
   throw new OptionError(option, secretKey, `${hint}${reason}`);
 }
 
-/** Most undefined keys are those of `process.env`. */
+/** An undefined key usually comes from `process.env`. */
 const askForVariable = 'is the environment variable set?';
 
 function isSecretKey(value: unknown): value is SecretKey {

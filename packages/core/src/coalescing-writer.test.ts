@@ -4,11 +4,11 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { CoalescingWriter } from './coalescing-writer.ts';
 import { FlushScheduler } from './flush-scheduler.ts';
 
-/** A stream in memory whose kernel takes everything at once, or nothing until it is told to. */
+/** A stream in memory. Its kernel takes all bytes at once, or, while `isFull`, none until `accept`. */
 class MemoryStream extends Duplex {
-  /** What the kernel was given, write by write; a `writev` is one write. */
+  /** Bytes of each write; a `writev` is one write. */
   readonly writes: Buffer[] = [];
-  /** The same, by identity. */
+  /** The written buffers themselves, to compare their identity. */
   readonly chunks: Buffer[] = [];
   isFull = false;
   #waiting: (() => void) | undefined;
@@ -26,14 +26,14 @@ class MemoryStream extends Duplex {
     );
   }
 
-  /** The kernel has room for one write again. */
+  /** Lets the kernel take one write. */
   acceptOne(): void {
     const done = this.#waiting;
     this.#waiting = undefined;
     done?.();
   }
 
-  /** The kernel has room again, for everything. */
+  /** Lets the kernel take all writes. */
   async accept(): Promise<void> {
     this.isFull = false;
     this.acceptOne();
@@ -45,7 +45,7 @@ class MemoryStream extends Duplex {
   }
 
   #take(chunks: Buffer[], done: () => void): void {
-    // The bytes are read when the write is done: a buffer that is used again too early shows.
+    // The bytes are read when the write is done, so that a buffer that was reused too early is detected.
     const finish = (): void => {
       this.chunks.push(...chunks);
       this.writes.push(Buffer.concat(chunks));
@@ -56,7 +56,7 @@ class MemoryStream extends Duplex {
   }
 }
 
-/** Streams call back in `process.nextTick`. */
+/** Resolves after the callbacks of streams, which run in `process.nextTick`. */
 function settled(): Promise<void> {
   return new Promise((resolve) => process.nextTick(() => process.nextTick(resolve)));
 }
@@ -81,7 +81,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('writes once per turn, however many appends and writes in place there were', () => {
+test('writer: appends and writes in place of a turn leave in one write', () => {
   const { stream, output } = create();
   output.writer().writeUtf8('a');
   output.append(Buffer.from('b'));
@@ -93,7 +93,7 @@ test('writes once per turn, however many appends and writes in place there were'
   expect(stream.writes.map(String)).toEqual(['abcde']);
 });
 
-test('writes what only stands in place, and what is only shared, once as well', () => {
+test('writer: only writes in place, or only appends, leave in one write', () => {
   const { stream, output } = create();
   for (let i = 0; i < 100; i++) output.writer().writeUtf8('x');
   endTurn();
@@ -102,7 +102,7 @@ test('writes what only stands in place, and what is only shared, once as well', 
   expect(stream.writes.map(String)).toEqual(['x'.repeat(100), 'y'.repeat(100)]);
 });
 
-test('writes nothing in a turn in which nothing was queued', () => {
+test('writer: a turn without queued bytes writes nothing', () => {
   const { stream, output } = create();
   output.schedule();
   endTurn();
@@ -111,7 +111,7 @@ test('writes nothing in a turn in which nothing was queued', () => {
   expect(stream.writes).toEqual([]);
 });
 
-test('writes a single shared buffer as it is, without a copy', () => {
+test('writer: a single shared buffer is written without a copy', () => {
   const { stream, output } = create();
   const frame = Buffer.from('frame');
   output.append(frame);
@@ -119,7 +119,7 @@ test('writes a single shared buffer as it is, without a copy', () => {
   expect(stream.chunks[0]).toBe(frame);
 });
 
-test('writes large frames as they are, in one writev', () => {
+test('writer: large frames are written without a copy, in one writev', () => {
   const { stream, output } = create();
   const frames = [Buffer.alloc(50_000, 'a'), Buffer.alloc(50_000, 'b')];
   for (const frame of frames) output.append(frame);
@@ -129,7 +129,7 @@ test('writes large frames as they are, in one writev', () => {
   expect(stream.chunks[1]).toBe(frames[1]);
 });
 
-test('gives the members of a broadcast one joined buffer', () => {
+test('writer: members of a broadcast share one joined buffer', () => {
   const scheduler = new FlushScheduler();
   const members = [create(scheduler), create(scheduler), create(scheduler)];
   const frames = [Buffer.from('one'), Buffer.from('two')];
@@ -140,7 +140,7 @@ test('gives the members of a broadcast one joined buffer', () => {
   expect(chunks.every((chunk) => chunk === chunks[0])).toBe(true);
 });
 
-test('gives a member that got something of its own its own bytes', () => {
+test('writer: a member with a frame of its own gets its own buffer', () => {
   const scheduler = new FlushScheduler();
   const [first, second] = [create(scheduler), create(scheduler)];
   const frames = [Buffer.from('one'), Buffer.from('two')];
@@ -150,7 +150,7 @@ test('gives a member that got something of its own its own bytes', () => {
   expect([first.stream.text, second.stream.text]).toEqual(['onetwo', 'onetwo!']);
 });
 
-test('uses the memory of one socket for another only when the kernel has taken it', async () => {
+test('writer: a block is reused only after the kernel has taken its bytes', async () => {
   const scheduler = new FlushScheduler();
   const [slow, fast] = [create(scheduler), create(scheduler)];
   slow.stream.isFull = true;
@@ -165,7 +165,7 @@ test('uses the memory of one socket for another only when the kernel has taken i
   expect(fast.stream.text).toBe('fastfastfast');
 });
 
-test('keeps what is queued while the kernel is full, and writes it in order when it has room', async () => {
+test('writer: bytes queued while the kernel is full leave in order when it has room', async () => {
   const { stream, output } = create();
   stream.isFull = true;
   output.append(Buffer.from('1'));
@@ -184,7 +184,7 @@ test('keeps what is queued while the kernel is full, and writes it in order when
   expect(output.pendingBytes).toBe(0);
 });
 
-test('tells when it has room again, and only then', async () => {
+test('writer: onDrain is called only when a full kernel has room again', async () => {
   const { stream, output } = create();
   let drains = 0;
   output.onDrain = () => {
@@ -205,7 +205,7 @@ test('tells when it has room again, and only then', async () => {
   expect(drains).toBe(1);
 });
 
-test('does not tell of room while what was queued meanwhile finds the kernel full', async () => {
+test('writer: onDrain is not called while the next write fills the kernel again', async () => {
   const { stream, output } = create();
   let drains = 0;
   output.onDrain = () => {
@@ -225,7 +225,7 @@ test('does not tell of room while what was queued meanwhile finds the kernel ful
   expect([drains, output.isBlocked, stream.text]).toEqual([1, false, '12']);
 });
 
-test('counts exactly the bytes that the kernel has not taken', async () => {
+test('writer: pendingBytes counts exactly the bytes that the kernel has not taken', async () => {
   const { stream, output } = create();
   expect(output.pendingBytes).toBe(0);
   output.writer().writeUtf8('12345');
@@ -244,7 +244,7 @@ test('counts exactly the bytes that the kernel has not taken', async () => {
   expect(output.pendingBytes).toBe(0);
 });
 
-test('loses nothing and keeps the order, whatever is queued and whenever the kernel is full', async () => {
+test('writer: random writes and full kernels lose no byte and keep the order', async () => {
   const step = fc.constantFrom('own', 'shared', 'large', 'turn', 'flush', 'now', 'full', 'accept');
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
@@ -275,7 +275,7 @@ test('loses nothing and keeps the order, whatever is queued and whenever the ker
   );
 });
 
-test('hands over what is queued at once when told so, though the kernel is full', async () => {
+test('writer: flushNow writes although the kernel is full', async () => {
   const { stream, output } = create();
   stream.isFull = true;
   output.append(Buffer.from('1'));
@@ -287,7 +287,7 @@ test('hands over what is queued at once when told so, though the kernel is full'
   expect(stream.text).toBe('123');
 });
 
-test('asks for more before it flushes, and writes that too', () => {
+test('writer: bytes queued by beforeFlush leave in the same write', () => {
   const { stream, output } = create();
   output.beforeFlush = () => output.writer().writeUtf8(' and more');
   output.append(Buffer.from('some'));
@@ -298,7 +298,7 @@ test('asks for more before it flushes, and writes that too', () => {
   expect(stream.writes).toHaveLength(1);
 });
 
-test('drops what is queued, and goes on with what comes after', async () => {
+test('writer: discard drops queued bytes and keeps later ones', async () => {
   const { stream, output } = create();
   output.append(Buffer.from('a'));
   output.writer().writeUtf8('b');
@@ -310,7 +310,7 @@ test('drops what is queued, and goes on with what comes after', async () => {
   expect(stream.text).toBe('c');
 });
 
-test('leaves to the stream what it already has when the rest is dropped', async () => {
+test('writer: discard keeps the bytes that the stream already has', async () => {
   const { stream, output } = create();
   stream.isFull = true;
   output.append(Buffer.from('a'));
@@ -322,7 +322,7 @@ test('leaves to the stream what it already has when the rest is dropped', async 
   expect(stream.text).toBe('a');
 });
 
-test('drops what is queued for a stream that has ended, and throws nothing', () => {
+test('writer: bytes for a stream that has ended are dropped without an exception', () => {
   const { stream, output } = create();
   stream.end();
   output.append(Buffer.from('late'));
@@ -332,7 +332,7 @@ test('drops what is queued for a stream that has ended, and throws nothing', () 
   expect(stream.text).toBe('');
 });
 
-test('keeps no large buffer when the kernel took what was in it', () => {
+test('writer: a large buffer is not kept after the kernel has taken it', () => {
   const { stream, output } = create();
   output.writer().writeBytes(Buffer.alloc(1_000_000));
   endTurn();
@@ -340,7 +340,7 @@ test('keeps no large buffer when the kernel took what was in it', () => {
   expect(output.writer().buffer.length).toBeLessThan(10_000);
 });
 
-test('what is written past 128 KiB in a turn leaves before its end, whole and in order', async () => {
+test('writer: bytes over 128 KiB leave before the turn ends, in order', async () => {
   const { stream, output } = create();
   const frame = (n: number) => Buffer.alloc(4096, n);
   for (let n = 0; n < 80; n++) output.writer().writeBytes(frame(n));
@@ -352,7 +352,7 @@ test('what is written past 128 KiB in a turn leaves before its end, whole and in
   expect(output.pendingBytes).toBe(0);
 });
 
-test('while the kernel is full, what is written in a turn stays in parts, is counted, and leaves in order', async () => {
+test('writer: bytes over 128 KiB wait for a full kernel, counted and in order', async () => {
   const { stream, output } = create();
   stream.isFull = true;
   output.writer().writeBytes(Buffer.alloc(10, 0xee));

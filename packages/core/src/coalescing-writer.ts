@@ -3,44 +3,44 @@ import { ByteWriter } from '@gatewayworker/protocol';
 import { BLOCK_BYTES, type Flushable, type FlushScheduler } from './flush-scheduler.ts';
 import type { Guarded } from './guard.ts';
 
-/** Frames up to this many bytes in all are joined into one buffer; larger ones leave by `writev`. */
+/** Frames of up to this many bytes in total are joined into one buffer; more bytes are written by `writev`. */
 const MAX_JOINED_BYTES = 65_536;
 
-/** A buffer up to this size is kept for the next turn; a larger one is left to the collector. */
+/** A buffer of up to this size is kept for the next turn; a larger one is left to the garbage collector. */
 const MAX_KEPT_BYTES = 262_144;
 
 /**
- * What is written past this in one turn does not wait for its end: it would grow the buffer by copies of all
- * that is in it, and a system call is nothing beside so many bytes. With it and the spare blocks of
- * `RetransmitBuffer`, echoes of 4 KB became a fifth more per second.
+ * Once this many bytes are queued, they are written before the turn ends. Otherwise the buffer would grow, which
+ * copies all of its bytes and costs more than another system call. Measured together with the spare blocks of
+ * `RetransmitBuffer`: one fifth more echoes of 4 KB per second.
  */
 const MAX_COALESCED_BYTES = 131_072;
 
-const nothing = Buffer.alloc(0);
+const emptyBuffer = Buffer.alloc(0);
 
-/** Of a socket that has nothing to share: an idle one keeps no list. */
+/** List of a socket without shared frames, so that an idle socket has no list of its own. */
 const noFrames: Buffer[] = [];
 
 /**
- * The sending side of one socket, client socket and inner link alike.
+ * The sending side of one socket: a client socket or an inner link.
  *
- * Bytes are queued in two ways, in any order: written into `writer()` in place, or shared with other
- * sockets by `append()`. At the end of the turn they leave in one write. While the kernel takes no
- * more, they stay here, where `pendingBytes` counts them exactly; the owner enforces its limit.
+ * Bytes are queued in two ways, in any order: encoded in place by `writer()`, or shared with other sockets by
+ * `append()`. At the end of the turn of the event loop, one write sends all of them. While the kernel buffer is full
+ * they stay here; `pendingBytes` counts them exactly, and the owner enforces its limit.
  */
 export class CoalescingWriter implements Flushable {
-  /** Called before queued bytes leave; may queue more. */
+  /** Called before queued bytes are written; may queue more. */
   beforeFlush: (() => void) | undefined;
-  /** Called when everything that was queued has been handed to the kernel after it had been full. */
+  /** Called when the kernel buffer was full and has taken everything that was queued. */
   onDrain: (() => void) | undefined;
-  /** Called with everything that is handed to the socket; the bytes are valid during the call. */
+  /** Called with all bytes that are written to the socket; they are valid during the call only. */
   onWrite: ((bytes: Buffer) => void) | undefined;
   #socket: Duplex;
-  /** True while there is no socket to write to: everything stays queued. */
+  /** True while there is no socket: all bytes stay queued. */
   #isDetached = false;
   readonly #scheduler: FlushScheduler;
   readonly #owner: Guarded;
-  readonly #leavesFirst: boolean;
+  readonly #hasPriority: boolean;
   readonly #writer = new ByteWriter();
   #shared = noFrames;
   #sharedBytes = 0;
@@ -49,36 +49,36 @@ export class CoalescingWriter implements Flushable {
 
   /**
    * @param owner - ended when a flush throws
-   * @param leavesFirst - whether it is flushed before others; for the few links of a process
+   * @param hasPriority - true to flush it before other sockets; for the few inner links of a process
    */
-  constructor(socket: Duplex, scheduler: FlushScheduler, owner: Guarded, leavesFirst = false) {
+  constructor(socket: Duplex, scheduler: FlushScheduler, owner: Guarded, hasPriority = false) {
     this.#socket = socket;
     this.#scheduler = scheduler;
     this.#owner = owner;
-    this.#leavesFirst = leavesFirst;
+    this.#hasPriority = hasPriority;
   }
 
-  /** Bytes that were queued and that the kernel has not taken. */
+  /** Queued bytes that the kernel has not taken. */
   get pendingBytes(): number {
     const queued = this.#writer.length + this.#sharedBytes;
     return this.#isDetached ? queued : queued + this.#socket.writableLength;
   }
 
-  /** True while the kernel takes no more. */
+  /** True while the kernel buffer is full, or there is no socket. */
   get isBlocked(): boolean {
     return this.#isBlocked;
   }
 
-  /** The socket is broken: what is queued from now on waits for the next one. */
+  /** Stops writing to the socket, because it is broken. Bytes stay queued until `attach`. */
   detach(): void {
     this.#isDetached = true;
     this.#isBlocked = true;
   }
 
   /**
-   * Goes on over another socket.
+   * Continues on another socket.
    *
-   * @param first - bytes that leave before what is queued
+   * @param first - bytes to write before the queued ones
    */
   attach(socket: Duplex, first: readonly Buffer[]): void {
     this.#socket = socket;
@@ -93,33 +93,33 @@ export class CoalescingWriter implements Flushable {
     if (!this.#isBlocked) this.onDrain?.();
   }
 
-  /** The writer to put bytes into at once; it is not to be kept. They leave at the end of this turn. */
+  /** The writer for bytes of this turn. Use it at once and do not keep it. The bytes are sent when the turn ends. */
   writer(): ByteWriter {
     const writer = this.#writer;
     if (writer.length >= MAX_COALESCED_BYTES) this.#makeRoom();
-    if (writer.buffer.length === 0) writer.buffer = this.#scheduler.takeBlock();
+    if (writer.buffer.length === 0) writer.buffer = this.#scheduler.acquireBlock();
     this.schedule();
     return writer;
   }
 
-  /** Queues bytes that may be shared with other sockets and never change. They leave at the end of this turn. */
+  /** Queues bytes that other sockets may share, so they must not change. They are sent at the end of this turn. */
   append(bytes: Buffer): void {
-    if (this.#writer.length > 0) this.#seal();
+    if (this.#writer.length > 0) this.#moveWriterToShared();
     if (this.#shared === noFrames) this.#shared = [bytes];
     else this.#shared.push(bytes);
     this.#sharedBytes += bytes.length;
     this.schedule();
   }
 
-  /** Has `flush` called at the end of this turn. */
+  /** Schedules a call of `flush` at the end of this turn. */
   schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    if (this.#leavesFirst) this.#scheduler.scheduleFirst(this);
+    if (this.#hasPriority) this.#scheduler.schedulePriority(this);
     else this.#scheduler.schedule(this);
   }
 
-  /** Writes what is queued, unless the kernel is full: then when it has room. */
+  /** Writes the queued bytes; while the kernel buffer is full, they are written when it has room. */
   flush(): void {
     this.beforeFlush?.();
     this.#isScheduled = false;
@@ -131,13 +131,13 @@ export class CoalescingWriter implements Flushable {
     this.#owner.fail(error);
   }
 
-  /** Hands what is queued to the stream at once, full or not: before somebody else writes to it. */
+  /** Writes the queued bytes at once, even if the kernel buffer is full. Use it before a direct write to the stream. */
   flushNow(): void {
     this.beforeFlush?.();
     this.#write();
   }
 
-  /** Drops what is queued here; what the stream already has goes on. */
+  /** Drops the queued bytes; bytes that the stream already has are still sent. */
   discard(): void {
     this.#shared = noFrames;
     this.#sharedBytes = 0;
@@ -145,16 +145,16 @@ export class CoalescingWriter implements Flushable {
     this.#recycle();
   }
 
-  /** Takes what is queued, for another process to send. */
-  take(): Buffer {
-    if (this.#writer.length > 0) this.#seal();
+  /** Removes and returns the queued bytes, so that another process can send them. */
+  takeQueued(): Buffer {
+    if (this.#writer.length > 0) this.#moveWriterToShared();
     const bytes = Buffer.concat(this.#shared);
     this.discard();
     return bytes;
   }
 
   #makeRoom(): void {
-    if (this.#isBlocked) this.#seal();
+    if (this.#isBlocked) this.#moveWriterToShared();
     else this.#write();
   }
 
@@ -163,7 +163,7 @@ export class CoalescingWriter implements Flushable {
     const socket = this.#socket;
     if (this.#isDetached || (length === 0 && this.#sharedBytes === 0)) return;
     if (!socket.writable) {
-      // Whoever looks at what is written may go on over another socket soon.
+      // The owner of `onWrite` can resume on another socket, so the bytes stay queued for it.
       if (this.onWrite === undefined) this.discard();
       return;
     }
@@ -173,14 +173,14 @@ export class CoalescingWriter implements Flushable {
     if (socket.writableLength === 0) {
       this.#recycle();
     } else {
-      // The stream still reads from the buffer, so it is the stream's now.
-      this.#writer.buffer = nothing;
+      // The stream has not written the buffer yet, so it must not be reused.
+      this.#writer.buffer = emptyBuffer;
       this.#awaitDrain();
     }
   }
 
   #writeShared(): void {
-    if (this.#writer.length > 0) this.#seal();
+    if (this.#writer.length > 0) this.#moveWriterToShared();
     const frames = this.#shared;
     const byteLength = this.#sharedBytes;
     const socket = this.#socket;
@@ -193,7 +193,7 @@ export class CoalescingWriter implements Flushable {
       for (const frame of frames) this.#send(frame);
       socket.uncork();
     }
-    // Not emptied: the scheduler may still compare with it.
+    // A new list: the scheduler may still compare the old one.
     this.#shared = noFrames;
     this.#sharedBytes = 0;
   }
@@ -203,33 +203,33 @@ export class CoalescingWriter implements Flushable {
     this.#socket.write(bytes);
   }
 
-  /** Puts what is in the writer behind the shared bytes, so that order holds. */
-  #seal(): void {
+  /** Moves the bytes of the writer to the end of the shared list, which keeps the order. */
+  #moveWriterToShared(): void {
     const { buffer, length } = this.#writer;
     const bytes = buffer.subarray(0, length);
     if (this.#shared === noFrames) this.#shared = [bytes];
     else this.#shared.push(bytes);
     this.#sharedBytes += length;
-    this.#writer.buffer = nothing;
+    this.#writer.buffer = emptyBuffer;
     this.#writer.length = 0;
   }
 
-  /** The kernel took everything: the buffer is free again. */
+  /** Reuses the buffer after the kernel has taken all of its bytes. */
   #recycle(): void {
     const { buffer } = this.#writer;
-    // A buffer that grew belongs to a busy link: it keeps it, so that it need not grow again.
+    // A grown buffer belongs to a busy link. The link keeps it, so that it does not have to grow again.
     if (buffer.length > BLOCK_BYTES && buffer.length <= MAX_KEPT_BYTES) return;
-    if (buffer.length === BLOCK_BYTES) this.#scheduler.giveBlock(buffer);
-    this.#writer.buffer = nothing;
+    if (buffer.length === BLOCK_BYTES) this.#scheduler.releaseBlock(buffer);
+    this.#writer.buffer = emptyBuffer;
   }
 
   #awaitDrain(): void {
     if (this.#isBlocked) return;
     this.#isBlocked = true;
     const socket = this.#socket;
-    // `drain` comes only past the high-water mark; an empty write is called back when all before it is out.
+    // `drain` is emitted only above the high-water mark. An empty write calls back once all earlier writes are done.
     const handleDrain = (): void => {
-      // It broke, and the link goes on without it.
+      // The socket broke, and the link continues on another one.
       if (this.#isDetached || socket !== this.#socket) return;
       this.#isBlocked = false;
       this.#write();
@@ -237,7 +237,7 @@ export class CoalescingWriter implements Flushable {
     };
     const { guard } = this.#scheduler;
     socket.write(
-      nothing,
+      emptyBuffer,
       guard.wrap('output drain', handleDrain, (error) => this.fail(error)),
     );
   }

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { Deadline } from './deadline.ts';
 
-/** A clock that the test turns. */
+/** Replaces the clock until the test ends. */
 function useFakeClock(): void {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   onTestFinished(() => {
@@ -9,14 +9,14 @@ function useFakeClock(): void {
   });
 }
 
-/** How long a wait takes, and what it answers. */
+/** Measures how long a wait takes. */
 async function measure(wait: Promise<boolean>): Promise<{ isDone: boolean; tookMs: number }> {
   const startedAt = performance.now();
   const isDone = await wait;
   return { isDone, tookMs: performance.now() - startedAt };
 }
 
-test('waits until something is done', async () => {
+test('deadline: waits until the condition is true', async () => {
   useFakeClock();
   let isDone = false;
   setTimeout(() => {
@@ -27,24 +27,24 @@ test('waits until something is done', async () => {
   expect(await waited).toEqual({ isDone: true, tookMs: 100 });
 });
 
-test('waits no longer than there is time, less what is kept for later', async () => {
+test('deadline: a wait ends at the deadline, earlier by the reserve', async () => {
   useFakeClock();
-  const clock = new Deadline(1000);
-  const waited = measure(clock.waitUntil(() => false, 400));
+  const deadline = new Deadline(1000);
+  const waited = measure(deadline.waitUntil(() => false, 400));
   await vi.advanceTimersByTimeAsync(700);
   expect(await waited).toEqual({ isDone: false, tookMs: 600 });
-  const rest = measure(clock.waitUntil(() => false));
+  const rest = measure(deadline.waitUntil(() => false));
   await vi.advanceTimersByTimeAsync(1000);
   expect(await rest).toEqual({ isDone: false, tookMs: 300 });
 });
 
-test('is shortened during a wait, and never lengthened', async () => {
+test('deadline: is shortened during a wait, and never lengthened', async () => {
   useFakeClock();
-  const clock = new Deadline(1000);
-  const waited = measure(clock.waitUntil(() => false));
+  const deadline = new Deadline(1000);
+  const waited = measure(deadline.waitUntil(() => false));
   await vi.advanceTimersByTimeAsync(200);
-  clock.shorten(100);
-  clock.shorten(5000);
+  deadline.shorten(100);
+  deadline.shorten(5000);
   await vi.advanceTimersByTimeAsync(2000);
   expect(await waited).toEqual({ isDone: false, tookMs: 300 });
 });

@@ -1,7 +1,7 @@
-/** How often a process that stops looks whether it may go on, in milliseconds. */
-const LOOK_MS = 5;
+/** Interval at which `waitUntil` checks its condition, in milliseconds. */
+const POLL_MS = 5;
 
-/** The end of the time that a process has to stop. */
+/** The time by which a process must have stopped. */
 export class Deadline {
   #endsAt: number;
 
@@ -9,20 +9,20 @@ export class Deadline {
     this.#endsAt = performance.now() + timeMs;
   }
 
-  /** Leaves no more time than this from now on. */
+  /** Moves the deadline to `timeMs` from now, if that is earlier. */
   shorten(timeMs: number): void {
     this.#endsAt = Math.min(this.#endsAt, performance.now() + timeMs);
   }
 
   /**
-   * Waits until something is done, or the time is over.
+   * Waits until `isDone` returns true, or until the deadline.
    *
-   * @param reserveMs - what is left then for the rest of the stop
-   * @returns true when it is done
+   * @param reserveMs - time to keep for the rest of the stop: the wait ends earlier by this
+   * @returns whether it is done
    */
   async waitUntil(isDone: () => boolean, reserveMs = 0): Promise<boolean> {
     while (!isDone() && performance.now() < this.#endsAt - reserveMs) {
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     return isDone();
   }

@@ -2,22 +2,22 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { Logger } from './logger.ts';
 import { ThrottledLog } from './throttled-log.ts';
 
-/** Descriptors of the reserve: enough to start a process, reopen a log and answer several clients at once. */
+/** Descriptors of the reserve: enough to start a process, reopen a log and answer several clients at the same time. */
 const RESERVE_SIZE = 32;
 
-/** The reserve takes at most this part of the limit, so that a process with a low limit keeps the most of it. */
+/** The reserve takes at most 1/16 of the limit, so that a process with a low limit keeps most of its descriptors. */
 const MAX_PART_OF_LIMIT = 16;
 
-/** Descriptors that the start of a process takes: its pipes, those of the system call, and its control connection. */
+/** Descriptors that starting a child process takes: its pipes, those of the system call, its control connection. */
 const STEP_SIZE = 16;
 
-/** How often the reserve looks whether descriptors have run out, or have come back, in milliseconds. */
+/** Interval at which the reserve checks whether descriptors have run out or are free again, in milliseconds. */
 const CHECK_INTERVAL_MS = 1000;
 
-/** Can be opened in every folder tree, also where there is no `/dev`. */
+/** A path that can be opened on every system, even without `/dev`. */
 const OPENED_PATH = '/';
 
-/** What the system answers when it has no descriptor left for this process, or for any process. */
+/** Error codes of a system that has no descriptor left for this process, or for any process. */
 const exhaustionCodes: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
 
 const hints: Readonly<Record<string, string>> = {
@@ -28,23 +28,23 @@ const hints: Readonly<Record<string, string>> = {
 };
 
 /**
- * File descriptors that a process keeps open, to close them when it runs out of descriptors: what matters more
- * than a new client, such as an inner link, a log file or a report, still finds some.
+ * File descriptors that a process keeps open and closes when it runs out of descriptors. Operations that matter more
+ * than a new client, such as an inner link, a log file or a report, then still get one.
  *
- * Without it nothing tells a server that it is out of descriptors: libuv accepts each connection on a
- * descriptor of its own and closes it, without an event.
+ * The reserve also detects exhaustion. A server does not notice it: libuv accepts each connection on a spare
+ * descriptor and closes it, without an event.
  */
 export class DescriptorReserve {
   readonly #logger: Logger;
   readonly #log: ThrottledLog;
   readonly #size: number;
-  /** Descriptors that must be free beside the reserve before clients may have them again. */
+  /** Descriptors that must be free in addition to the reserve before clients are accepted again. */
   readonly #margin: number;
   readonly #timer: NodeJS.Timeout;
   /** Empty while the process is out of descriptors. */
   #held: number[] = [];
   #isUsed = false;
-  /** Clients without a descriptor since the last line of the log. */
+  /** Clients refused since the last log line. */
   #refused = 0;
 
   /** @param logger - gets one line a second while the process is out of descriptors */
@@ -58,19 +58,19 @@ export class DescriptorReserve {
     this.#timer = setInterval(() => this.#check(), CHECK_INTERVAL_MS).unref();
   }
 
-  /** Whether the process has run out of descriptors and uses those of the reserve. */
+  /** True while the process is out of descriptors and uses those of the reserve. */
   get isUsed(): boolean {
     return this.#isUsed;
   }
 
-  /** Tells whether a new client may have a descriptor: false while only those of the reserve are left. */
+  /** Returns false while only descriptors of the reserve are left: a new client must be refused. */
   hasRoom(): boolean {
     if (!this.#isUsed && !this.#hasRunOut()) return true;
     this.#refused += 1;
     return false;
   }
 
-  /** Opens the reserve to the process when too few descriptors are left for a step such as the start of a process. */
+  /** Frees the reserve if fewer descriptors are left than starting a child process takes. */
   makeRoom(): void {
     if (this.#isUsed) return;
     const opened: number[] = [];
@@ -80,7 +80,7 @@ export class DescriptorReserve {
     if (code !== undefined) this.#use(code);
   }
 
-  /** Closes the descriptors, and looks no more. */
+  /** Closes the descriptors and stops the checks. */
   close(): void {
     clearInterval(this.#timer);
     this.#log.close();
@@ -101,7 +101,7 @@ export class DescriptorReserve {
     this.#logger.info('there are free file descriptors again');
   }
 
-  /** Opens the reserve to the process when no other descriptor is left. */
+  /** Frees the reserve if no other descriptor is left. */
   #hasRunOut(): boolean {
     const code = tryOpen();
     if (code === undefined) return false;
@@ -115,11 +115,11 @@ export class DescriptorReserve {
     this.#report(code);
   }
 
-  /** Opens the descriptors of the reserve; answers why it cannot, and keeps none then. */
+  /** Opens the descriptors of the reserve. On failure it opens none and returns the error code. */
   #fill(): string | undefined {
     const opened: number[] = [];
     let code: string | undefined;
-    // More than the reserve: by one alone it would be used up again at once.
+    // More than the reserve: without the margin, the next client would exhaust the descriptors again.
     for (let i = 0; i < this.#size + this.#margin && code === undefined; i += 1) {
       code = tryOpen(opened);
     }
@@ -144,8 +144,8 @@ export class DescriptorReserve {
 /**
  * Opens a descriptor.
  *
- * @param kept - gets it; it is closed again when this is absent
- * @returns the code of the error when none is left
+ * @param kept - list to add it to; without a list it is closed again
+ * @returns the error code when no descriptor is left
  */
 function tryOpen(kept?: number[]): string | undefined {
   try {
@@ -155,19 +155,18 @@ function tryOpen(kept?: number[]): string | undefined {
     return undefined;
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    // Anything else, such as a permission that the process lacks, says nothing about descriptors.
+    // Any other error, such as a missing permission, is not about descriptors.
     return exhaustionCodes.has(code) ? String(code) : undefined;
   }
 }
 
-/** Soft limit of open files of this process; `undefined` where the system does not tell it in a file. */
+/** Soft limit of open files of this process; `undefined` on systems without /proc, such as macOS. */
 function readLimit(): number | undefined {
   try {
     const [, limit] =
       /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
     return limit === undefined ? undefined : Number(limit);
   } catch {
-    // macOS has no such file.
     return undefined;
   }
 }

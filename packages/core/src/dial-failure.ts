@@ -1,8 +1,8 @@
 /**
- * Says in one clause why a peer could not be linked, such as
+ * Describes in one clause why a link to a peer failed, such as
  * `the register at 127.0.0.1:1236 cannot be reached (ECONNREFUSED)`.
  *
- * @param peer - what listens there, such as `register`
+ * @param peer - role that listens there, such as `register`
  * @param address - `host:port`
  */
 export function describeDialFailure(peer: string, address: string, error: Error): string {
@@ -12,7 +12,7 @@ export function describeDialFailure(peer: string, address: string, error: Error)
   return `the ${peer} at ${address} cannot be linked: ${error.message}`;
 }
 
-/** Takes away from reasons what names an address: the part that `describeDialFailure` has written. */
+/** Removes the part of a reason that contains an address, which is the part written by `describeDialFailure`. */
 export function withoutAddresses(reason: string): string {
   return reason.replace(/: the (?:register|gateway) at .*$/s, '');
 }

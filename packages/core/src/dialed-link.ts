@@ -6,59 +6,59 @@ import { backoffDelayMs } from './backoff.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
 import { FrameConnection } from './frame-connection.ts';
 import { LINK_HEARTBEAT_MS, RESUME_GRACE_MS } from './frame-server.ts';
-import { type AcceptorIntroduction, type DialerIdentity, dialHandshake } from './handshake.ts';
+import { type AcceptorInfo, type DialerIdentity, dialHandshake } from './handshake.ts';
 import { dialerTls, type InnerTlsOptions } from './inner-tls.ts';
 import type { Logger } from './logger.ts';
 import { formatHostPort, type HostPort } from './options.ts';
 
 const BACKOFF = { initialMs: 50, maxMs: 1000, random: Math.random };
 
-/** What a dialed link needs. */
+/** Options of a dialed link. */
 export interface DialedLinkOptions {
   readonly address: HostPort;
   readonly identity: DialerIdentity;
-  /** Who must answer there. @default anyone */
+  /** Role that the acceptor must have. @default any role */
   readonly acceptorRole?: AcceptorRole;
   readonly secretKey: SecretKey;
-  /** TLS of the link; `undefined` dials in plain. */
+  /** TLS of the link; `undefined` dials without TLS. */
   readonly tls?: InnerTlsOptions | undefined;
   readonly scheduler: FlushScheduler;
   readonly logger: Logger;
-  /** The link is up; sets `connection.onFrame` within the call. */
-  readonly onUp: (connection: FrameConnection, acceptor: AcceptorIntroduction) => void;
+  /** Called when the link is up; must set `connection.onFrame` before it returns. */
+  readonly onUp: (connection: FrameConnection, acceptor: AcceptorInfo) => void;
   /**
-   * The link that was up is down. It is dialed again by itself.
+   * Called when the link that was up has ended. It is dialed again automatically.
    *
-   * @param successor - who has just answered there, the same process or another one, and is linked next
+   * @param successor - the process that has just answered at the address, and is linked next; it may be the same one
    */
-  readonly onDown: (reason: Error | undefined, successor: AcceptorIntroduction | undefined) => void;
-  /** An attempt to dial failed. It is made again by itself. */
+  readonly onDown: (reason: Error | undefined, successor: AcceptorInfo | undefined) => void;
+  /** Called when an attempt to dial failed. The next one follows automatically. */
   readonly onFailed?: (error: Error) => void;
 }
 
-/** The link that is up, though its socket may be broken. */
+/** The link that is up. Its socket may be broken. */
 interface UpLink {
   readonly connection: FrameConnection;
-  /** Name by which it can be resumed. */
+  /** Id by which it can be resumed. */
   readonly linkId: string | undefined;
 }
 
 /**
- * A link to one address that is dialed again for ever, with backoff and jitter, until it is closed.
+ * A link to one address. Until it is closed it is dialed again indefinitely, with backoff and jitter.
  *
- * When its socket breaks, the link is resumed over the next one if the peer allows it: nothing that was
- * sent either way is lost or comes twice, and nobody is told.
+ * When its socket breaks, the link is resumed on the next socket if the peer allows it. No frame is then lost or
+ * received twice in either direction, and `onUp` and `onDown` are not called.
  */
 export class DialedLink {
   readonly #options: DialedLinkOptions;
-  /** A socket that is dialed or on which the peers prove themselves. */
-  #attempted: FrameConnection | undefined;
+  /** The connection that is being dialed, until its handshake has ended. */
+  #dialing: FrameConnection | undefined;
   #up: UpLink | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #attempt = 0;
   #isClosed = false;
-  /** Set while the link before gives way to a new one. */
-  #successor: AcceptorIntroduction | undefined;
+  /** Set while a new link replaces the previous one. */
+  #successor: AcceptorInfo | undefined;
   #hasWarned = false;
 
   constructor(options: DialedLinkOptions) {
@@ -66,11 +66,11 @@ export class DialedLink {
     this.#dial();
   }
 
-  /** Dials no more, sends what is queued and closes. Resolves when that is done, within about a second. */
+  /** Stops dialing, sends what is queued and closes the link. Resolves when that is done, within about a second. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#retryTimer);
-    const connections = [this.#attempted, this.#up?.connection];
+    const connections = [this.#dialing, this.#up?.connection];
     for (const connection of connections) connection?.close();
     await Promise.all(connections.map((connection) => connection?.closed));
   }
@@ -87,21 +87,21 @@ export class DialedLink {
   #dial(): void {
     const { scheduler, identity, secretKey } = this.#options;
     const connection = new FrameConnection(this.#connect(), scheduler);
-    this.#attempted = connection;
+    this.#dialing = connection;
     const outcome = {
       onLinked: scheduler.guard.wrap(
         'link up',
-        (acceptor: AcceptorIntroduction) => this.#handleLinked(connection, acceptor),
-        (error) => this.#abandon(connection, error),
+        (acceptor: AcceptorInfo) => this.#handleLinked(connection, acceptor),
+        (error) => this.#failSetup(connection, error),
       ),
       onFailed: (error: Error) => {
-        this.#attempted = undefined;
+        this.#dialing = undefined;
         this.#retry();
         this.#warnOnce(error);
         this.#options.onFailed?.(error);
       },
     };
-    const options = { resume: this.#position(), acceptorRole: this.#options.acceptorRole };
+    const options = { resume: this.#resumePosition(), acceptorRole: this.#options.acceptorRole };
     dialHandshake(connection, identity, secretKey, outcome, options);
   }
 
@@ -111,14 +111,14 @@ export class DialedLink {
     return tls === undefined ? connect(options) : connectTls({ ...options, ...dialerTls(tls) });
   }
 
-  /** Where the link that broke is to go on. */
-  #position(): LinkPosition | undefined {
+  /** The position from which the broken link resumes. */
+  #resumePosition(): LinkPosition | undefined {
     const { connection, linkId } = this.#up ?? {};
     if (connection === undefined || linkId === undefined) return undefined;
     return { linkId, received: connection.receivedBytes };
   }
 
-  #handleLinked(fresh: FrameConnection, acceptor: AcceptorIntroduction): void {
+  #handleLinked(fresh: FrameConnection, acceptor: AcceptorInfo): void {
     const { resumedAt } = acceptor.welcome;
     this.#attempt = 0;
     this.#hasWarned = false;
@@ -132,19 +132,19 @@ export class DialedLink {
       fresh.destroy();
       this.#retry();
     }
-    this.#attempted = undefined;
+    this.#dialing = undefined;
   }
 
-  /** A link that was set up could not be taken: it is dialed again. */
-  #abandon(fresh: FrameConnection, error: Error): void {
-    this.#attempted = undefined;
+  /** Dials again after the setup of a new link has thrown. */
+  #failSetup(fresh: FrameConnection, error: Error): void {
+    this.#dialing = undefined;
     fresh.fail(error);
     if (this.#up?.connection !== fresh) this.#retry();
   }
 
-  #handleUp(connection: FrameConnection, acceptor: AcceptorIntroduction): void {
+  #handleUp(connection: FrameConnection, acceptor: AcceptorInfo): void {
     const { linkId } = acceptor.welcome;
-    // The peer knows nothing of the one before any more.
+    // The peer no longer has the previous link.
     this.#successor = acceptor;
     try {
       this.#up?.connection.expire();
@@ -167,15 +167,15 @@ export class DialedLink {
   #handleDown(connection: FrameConnection, reason: Error | undefined): void {
     if (this.#up?.connection === connection) this.#up = undefined;
     if (!this.#isClosed) this.#logDown(reason);
-    // While it was broken it was dialed already.
-    if (this.#attempted === undefined && this.#retryTimer === undefined) this.#retry();
+    // A link that was suspended is being dialed already.
+    if (this.#dialing === undefined && this.#retryTimer === undefined) this.#retry();
     this.#options.onDown(reason, this.#successor);
   }
 
   #logDown(reason: Error | undefined): void {
     const { logger } = this.#options;
     const peer = this.#peer;
-    // A peer that closes in good order stops or restarts, which is nothing to worry about.
+    // A peer that closes the link in an orderly way stops or restarts, which needs no warning.
     if (reason === undefined) logger.debug({ peer }, 'inner link closed by the peer');
     else logger.warn({ peer, reason: reason.message }, 'inner link lost');
   }
@@ -196,7 +196,7 @@ export class DialedLink {
     this.#attempt += 1;
   }
 
-  /** One line per outage, not one per attempt. */
+  /** Logs one line per outage instead of one per attempt. */
   #warnOnce(error: Error): void {
     if (this.#hasWarned || this.#isClosed) return;
     this.#hasWarned = true;

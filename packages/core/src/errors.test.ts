@@ -9,7 +9,7 @@ import {
   toWire,
 } from './errors.ts';
 
-test('has the message and the retry rule of the table', () => {
+test('error: has the message and retryable of its code', () => {
   const error = new GatewayWorkerError('GW_ERR_QUERY_TIMEOUT');
   expect(error).toMatchObject({
     name: 'GatewayWorkerError',
@@ -20,14 +20,14 @@ test('has the message and the retry rule of the table', () => {
   expect(new GatewayWorkerError('GW_ERR_PHASE').retryable).toBe(false);
 });
 
-test('takes a message and a cause of its own', () => {
+test('error: a given message and cause replace the defaults', () => {
   const cause = new Error('why');
   const error = new GatewayWorkerError('GW_ERR_PHASE', 'too late', { cause });
   expect(error.message).toBe('too late');
   expect(error.cause).toBe(cause);
 });
 
-test('an option error names the option, the value and what is allowed', () => {
+test('option error: names the option, the value and what is allowed', () => {
   const error = new OptionError('Gateway.count', -1, 'allowed: 1 to 5');
   expect(error).toBeInstanceOf(GatewayWorkerError);
   expect(error).toMatchObject({
@@ -39,7 +39,7 @@ test('an option error names the option, the value and what is allowed', () => {
   });
 });
 
-test('a partial result carries what came and who is missing', () => {
+test('partial result: contains the answers and the missing gateways', () => {
   const error = new PartialResultError([1], ['a:1', 'b:2']);
   expect(error).toMatchObject({
     name: 'PartialResultError',
@@ -51,7 +51,7 @@ test('a partial result carries what came and who is missing', () => {
   });
 });
 
-test('an error crosses a link by its code', () => {
+test('error: is rebuilt after a link by its code', () => {
   const sent = new GatewayWorkerError('GW_ERR_QUERY_UNKNOWN', 'what?');
   const received = fromWire(structuredClone(toWire(sent)));
   expect(received).toBeInstanceOf(GatewayWorkerError);
@@ -59,14 +59,14 @@ test('an error crosses a link by its code', () => {
 });
 
 test.each([new TypeError('bad'), 'bad'])(
-  'an unexpected %s crosses a link as internal',
+  'error: an unexpected %s is sent over a link as internal',
   (thrown) => {
     expect(toWire(thrown)).toEqual({ code: 'GW_ERR_INTERNAL', message: 'bad' });
   },
 );
 
 test.each(['GW_ERR_OF_NEXT_YEAR', 'toString', ''])(
-  'takes the unknown code "%s" for internal',
+  'error: the unknown code "%s" becomes internal',
   (code) => {
     expect(fromWire({ code, message: 'm' })).toMatchObject({
       code: 'GW_ERR_INTERNAL',
@@ -75,7 +75,7 @@ test.each(['GW_ERR_OF_NEXT_YEAR', 'toString', ''])(
   },
 );
 
-test('makes an error of whatever was thrown', () => {
+test('toError: converts any thrown value to an Error', () => {
   const error = new RangeError('x');
   expect(toError(error)).toBe(error);
   expect(toError('text').message).toBe('text');
@@ -104,11 +104,11 @@ test.each<[unknown, string]>([
   [circular, 'an object that has no JSON form'],
   [{ a: 5n }, 'an object that has no JSON form'],
   [{ toJSON: () => undefined }, 'an object'],
-])('shows %s in one short line', (value, text) => {
+])('describeValue: formats %s as one short line', (value, text) => {
   expect(describeValue(value)).toBe(text);
 });
 
-test('errors of another copy of the package are instances of the same classes', async () => {
+test('error: an error of another copy of the package is an instance of the class', async () => {
   const copy: typeof import('./errors.ts') = await import(`./errors.ts?copy=${'other'}`);
   expect(copy.OptionError).not.toBe(OptionError);
   const error = new copy.OptionError('Gateway.count', 0, 'allowed: more');
@@ -117,7 +117,7 @@ test('errors of another copy of the package are instances of the same classes', 
   expect(toWire(error).code).toBe('GW_ERR_OPTION_INVALID');
 });
 
-test('a subclass of the application has no instances but its own', () => {
+test('error: instanceof of a subclass accepts only its own instances', () => {
   class Own extends GatewayWorkerError {}
   const own = new Own('GW_ERR_PHASE');
   expect([own instanceof Own, own instanceof GatewayWorkerError]).toEqual([true, true]);
@@ -127,7 +127,7 @@ test('a subclass of the application has no instances but its own', () => {
   }
 });
 
-test('describeValue: does not write out a graph of shared references', () => {
+test('describeValue: does not repeat shared references without limit', () => {
   let shared: object = [];
   for (let levels = 0; levels < 80; levels += 1) shared = [shared, shared];
   expect(describeValue(shared)).toBe('an object that has no JSON form');

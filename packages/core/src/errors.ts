@@ -8,23 +8,23 @@ import {
 } from '@gatewayworker/protocol';
 import { hideSecrets } from './hide-secrets.ts';
 
-/** Form in which an error crosses a link. */
+/** Form in which an error is sent over a link. */
 export interface WireError {
   readonly code: string;
   readonly message: string;
   readonly data?: unknown;
 }
 
-/** Base of every error the framework throws at run time. Recognise one by its `code`. */
+/** Base class of every error that the framework throws at run time. Recognise an error by its `code`. */
 export class GatewayWorkerError extends Error {
   override readonly name: string = 'GatewayWorkerError';
   readonly code: ErrorCode;
-  /** True when the same call may succeed later without any change by the caller. */
+  /** True when the same call may succeed later without a change by the caller. */
   readonly retryable: boolean;
 
   /**
    * @param code - one of the codes of `docs/errors.md`
-   * @param message - default: the message of the table
+   * @param message - default: the message of that code in `docs/errors.md`
    */
   constructor(code: ErrorCode, message?: string, options?: ErrorOptions) {
     super(message ?? errorCodes[code].message, options);
@@ -33,12 +33,12 @@ export class GatewayWorkerError extends Error {
   }
 }
 
-/** Thrown by a constructor or by `run` when an option is misspelt, of a wrong type or out of range. */
+/** Thrown by a constructor or by `run` when an option is unknown, of a wrong type or out of range. */
 export class OptionError extends GatewayWorkerError {
   override readonly name: string = 'OptionError';
   /** Full name of the option, such as `Gateway.startPort`. */
   readonly option: string;
-  /** The value that was given, without the secrets in it. */
+  /** The invalid value, with its secrets hidden. */
   readonly value: unknown;
 
   constructor(option: string, value: unknown, allowed: string, options?: ErrorOptions) {
@@ -53,7 +53,7 @@ export class OptionError extends GatewayWorkerError {
 /** Rejects a query that some gateways did not answer within `queryTimeoutMs`. */
 export class PartialResultError<Answer = unknown> extends GatewayWorkerError {
   override readonly name: string = 'PartialResultError';
-  /** The answer made of those gateways that did answer; `undefined` when the query was about one client. */
+  /** The answer of the gateways that did answer; `undefined` when the query was about one client. */
   readonly partial: Answer | undefined;
   /** Inner addresses (`host:port`) of the gateways that did not answer. */
   readonly missing: readonly string[];
@@ -69,7 +69,7 @@ brandErrors(GatewayWorkerError, 'GatewayWorkerError');
 brandErrors(OptionError, 'OptionError');
 brandErrors(PartialResultError, 'PartialResultError');
 
-/** Turns any thrown value into the form that crosses a link. */
+/** Turns any thrown value into the form that is sent over a link. */
 export function toWire(error: unknown): WireError {
   if (error instanceof GatewayWorkerError || error instanceof FrameError) {
     return { code: error.code, message: error.message };
@@ -85,12 +85,12 @@ export function fromWire(wire: WireError): GatewayWorkerError {
   );
 }
 
-/** Makes an `Error` of whatever was thrown. */
+/** Converts any thrown value to an `Error`. */
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
-/** Shows a value in one short line of an error message. */
+/** Formats a value as one short line for an error message. */
 export function describeValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(shorten(value));
   if (typeof value === 'bigint') return `${value}n`;
@@ -104,7 +104,7 @@ export function describeValue(value: unknown): string {
   }
 }
 
-/** A graph of shared references would be written out in full before it is shortened. */
+/** Limits the number of values, because `JSON.stringify` repeats a shared reference each time it occurs. */
 function boundedReplacer(): (key: string, value: unknown) => unknown {
   let left = 1000;
   return (_key, value) => {

@@ -3,7 +3,7 @@ import { BLOCK_BYTES, type Flushable, FlushScheduler } from './flush-scheduler.t
 import { Guard } from './guard.ts';
 import { createLogger } from './logger.ts';
 
-/** Stops the event loop's check phase: `endTurn` runs what the real one would run after this turn. */
+/** Replaces `setImmediate`: `endTurn` runs the callbacks of this turn. */
 function holdTurn(): { readonly endTurn: () => void } {
   vi.useFakeTimers({ toFake: ['setImmediate', 'clearImmediate'] });
   onTestFinished(() => {
@@ -28,7 +28,7 @@ class Target implements Flushable {
   }
 }
 
-test('flushes nothing before the turn ends, then every target once, in the order of scheduling', () => {
+test('scheduler: flushes each target once when the turn ends, in order', () => {
   const { endTurn } = holdTurn();
   const scheduler = new FlushScheduler();
   const order: number[] = [];
@@ -45,7 +45,7 @@ test('flushes nothing before the turn ends, then every target once, in the order
   expect(order).toEqual([1, 2, 3]);
 });
 
-test('asks for the end of a turn once, however many targets there are', () => {
+test('scheduler: many targets share one setImmediate', () => {
   const { endTurn } = holdTurn();
   const scheduler = new FlushScheduler();
   for (let i = 0; i < 100; i++) scheduler.schedule(new Target());
@@ -54,7 +54,7 @@ test('asks for the end of a turn once, however many targets there are', () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('flushes a target that is scheduled while flushing in the turn after', () => {
+test('scheduler: a target scheduled during a flush is flushed in the next turn', () => {
   const { endTurn } = holdTurn();
   const scheduler = new FlushScheduler();
   const late = new Target();
@@ -67,7 +67,7 @@ test('flushes a target that is scheduled while flushing in the turn after', () =
   expect([early.flushes, late.flushes]).toEqual([1, 1]);
 });
 
-test('serves turn after turn', () => {
+test('scheduler: flushes in each turn', () => {
   const { endTurn } = holdTurn();
   const scheduler = new FlushScheduler();
   const target = new Target();
@@ -78,7 +78,7 @@ test('serves turn after turn', () => {
   }
 });
 
-test('flushes what is to leave first before everything else', () => {
+test('scheduler: targets with priority are flushed before all others', () => {
   const { endTurn } = holdTurn();
   const scheduler = new FlushScheduler();
   const order: string[] = [];
@@ -88,14 +88,14 @@ test('flushes what is to leave first before everything else', () => {
   ] as const) {
     const target = new Target();
     target.onFlush = () => order.push(name);
-    if (isFirst) scheduler.scheduleFirst(target);
+    if (isFirst) scheduler.schedulePriority(target);
     else scheduler.schedule(target);
   }
   endTurn();
   expect(order).toEqual(['link', 'client']);
 });
 
-/** A broadcast to 2,000, each of which takes 25 us by the clock of the scheduler. */
+/** A broadcast to 2,000 targets. Each flush advances the clock of the scheduler by 25 µs. */
 function startBroadcast(): {
   readonly scheduler: FlushScheduler;
   readonly receivers: readonly Target[];
@@ -114,7 +114,7 @@ function startBroadcast(): {
   return { scheduler, receivers, now };
 }
 
-test('spreads a broadcast over turns, and lets whoever comes meanwhile pass', () => {
+test('scheduler: a broadcast is spread over turns and does not delay later targets', () => {
   const { endTurn } = holdTurn();
   const { scheduler, receivers, now } = startBroadcast();
   const done = (): number => receivers.filter(({ flushes }) => flushes === 1).length;
@@ -134,7 +134,7 @@ test('spreads a broadcast over turns, and lets whoever comes meanwhile pass', ()
   expect(receivers.every(({ flushes }) => flushes === 1)).toBe(true);
 });
 
-test('lets who is scheduled in the turn of a broadcast, but behind it, not wait for all of it', () => {
+test('scheduler: a reply in the turn of a broadcast does not wait for all of it', () => {
   const { endTurn } = holdTurn();
   const { scheduler, receivers } = startBroadcast();
   const answered = new Target();
@@ -151,11 +151,11 @@ const a = Buffer.from('a');
 const b = Buffer.from('bb');
 const c = Buffer.from('c');
 
-test('joins frames in their order', () => {
+test('join: keeps the order of frames', () => {
   expect(new FlushScheduler().join([a, b, c], 4).toString()).toBe('abbc');
 });
 
-test('gives members of a broadcast one buffer for the same frames', () => {
+test('join: the same frames give the same buffer', () => {
   const scheduler = new FlushScheduler();
   const joined = scheduler.join([a, b], 3);
   expect(scheduler.join([a, b], 3)).toBe(joined);
@@ -166,7 +166,7 @@ test.each([
   ['fewer frames', [a], 'a'],
   ['another order', [b, a], 'bba'],
   ['another frame of the same bytes', [Buffer.from('a'), b], 'abb'],
-])('joins anew for %s', (_what, frames, expected) => {
+])('join: returns a new buffer for %s', (_what, frames, expected) => {
   const scheduler = new FlushScheduler();
   const joined = scheduler.join([a, b], 3);
   const byteLength = frames.reduce((sum, frame) => sum + frame.length, 0);
@@ -175,7 +175,7 @@ test.each([
   expect(other).not.toBe(joined);
 });
 
-test('keeps no joined buffer over the end of the turn', () => {
+test('join: the buffer is not kept after the turn', () => {
   const { endTurn } = holdTurn();
   const scheduler = new FlushScheduler();
   const joined = scheduler.join([a, b], 3);
@@ -184,27 +184,27 @@ test('keeps no joined buffer over the end of the turn', () => {
   expect(scheduler.join([a, b], 3)).not.toBe(joined);
 });
 
-test('lends a block to one borrower at a time', () => {
+test('blocks: a block is lent to one writer at a time', () => {
   const scheduler = new FlushScheduler();
-  const first = scheduler.takeBlock();
-  const second = scheduler.takeBlock();
+  const first = scheduler.acquireBlock();
+  const second = scheduler.acquireBlock();
   expect(first).toHaveLength(BLOCK_BYTES);
   expect(second).not.toBe(first);
   expect(second.buffer).not.toBe(first.buffer);
-  scheduler.giveBlock(first);
-  expect(scheduler.takeBlock()).toBe(first);
-  expect(scheduler.takeBlock()).not.toBe(first);
+  scheduler.releaseBlock(first);
+  expect(scheduler.acquireBlock()).toBe(first);
+  expect(scheduler.acquireBlock()).not.toBe(first);
 });
 
-test('keeps a bounded number of blocks', () => {
+test('blocks: the number of unused blocks is bounded', () => {
   const scheduler = new FlushScheduler();
   const blocks = Array.from({ length: 1500 }, () => Buffer.alloc(1));
-  for (const block of blocks) scheduler.giveBlock(block);
-  const kept = blocks.map(() => scheduler.takeBlock()).filter((block) => block.length === 1);
+  for (const block of blocks) scheduler.releaseBlock(block);
+  const kept = blocks.map(() => scheduler.acquireBlock()).filter((block) => block.length === 1);
   expect(kept).toHaveLength(1024);
 });
 
-test('FlushScheduler: a target that throws is ended, and every other one is flushed', () => {
+test('scheduler: a target that throws is ended, all others are flushed', () => {
   const { endTurn } = holdTurn();
   let now = 0;
   const guard = new Guard(createLogger({ level: 'silent' }));
@@ -212,11 +212,11 @@ test('FlushScheduler: a target that throws is ended, and every other one is flus
   const targets = Array.from({ length: 100 }, () => new Target());
   for (const [index, target] of targets.entries()) {
     target.onFlush = () => {
-      // So slow that most wait for later turns.
+      // So slow that most targets are flushed in later turns.
       now += 1;
       if (index % 10 === 0) throw new Error(`target ${index}`);
     };
-    if (index < 20) scheduler.scheduleFirst(target);
+    if (index < 20) scheduler.schedulePriority(target);
     else scheduler.schedule(target);
   }
   for (let turn = 0; turn < 20; turn += 1) endTurn();

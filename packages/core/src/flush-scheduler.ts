@@ -1,58 +1,58 @@
 import { Guard, type Guarded } from './guard.ts';
 
-/** Something whose queued bytes are written once per turn of the event loop. */
+/** A socket whose queued bytes are written once per turn of the event loop. */
 export interface Flushable extends Guarded {
-  /** Writes what is queued. Called once for each time it was scheduled. */
+  /** Writes the queued bytes. Called once for each time it was scheduled. */
   flush(): void;
 }
 
-/** Size of the buffers that small writers borrow. */
+/** Size of the buffers that the scheduler lends to writers. */
 export const BLOCK_BYTES = 4096;
 
 /**
- * Time for the sockets of clients in one turn, in milliseconds. A broadcast to 10,000 clients in one turn
- * would hold up for 50 ms, and on a slow machine for 250, whatever else there is to do.
+ * Time spent on client sockets in one turn, in milliseconds. A broadcast to 10,000 clients in a single turn would
+ * block the event loop for 50 ms, and for 250 ms on a slow machine.
  */
-const TURN_MS = 8;
+const TURN_BUDGET_MS = 8;
 
-/** Sockets flushed between two looks at the clock. */
-const FLUSHES_PER_LOOK = 16;
+/** Sockets flushed between two reads of the clock. */
+const FLUSHES_PER_CLOCK_CHECK = 16;
 
-/** Blocks kept for later: 4 MiB. */
+/** Maximum number of unused blocks that are kept: 4 MiB. */
 const MAX_SPARE_BLOCKS = 1024;
 
 /**
- * Gathers writes: whatever is queued within one turn of the event loop leaves in one write per socket.
+ * Coalesces writes: all bytes that are queued for a socket within one turn of the event loop leave in one write.
  *
- * A turn's reads are all handled in libuv's poll phase; `setImmediate` runs right after it, so the
- * first message of a turn waits for no timer, and two hundred sockets that were readable together
- * cost one write to the worker instead of two hundred. One scheduler serves all sockets of a process.
+ * Node.js handles all reads of a turn in the poll phase, and runs `setImmediate` right after it. So no message waits
+ * for a timer, and if 200 client sockets are readable in a turn, the worker gets one write instead of 200. One
+ * scheduler serves all sockets of a process.
  *
- * Where more sockets are due than a turn has time for, the rest follows in the next turns, behind what
- * is due there: so whoever has just said something does not wait for the end of a broadcast.
+ * Sockets for which a turn has no time left are flushed in the next turns, after the sockets scheduled there. So a
+ * client that gets a reply does not wait for the end of a broadcast.
  */
 export class FlushScheduler {
-  #first: Flushable[] = [];
+  #priority: Flushable[] = [];
   #scheduled: Flushable[] = [];
-  /** The lists flushed last, emptied: used for the next turn, so that no turn allots one. */
-  #spareFirst: Flushable[] = [];
+  /** The emptied lists of the last flush, reused so that a turn allocates no list. */
+  #sparePriority: Flushable[] = [];
   #spare: Flushable[] = [];
-  /** What turns before had no time for, from `#backlogStart` on. */
+  /** Targets that earlier turns had no time for, from `#backlogStart` on. */
   readonly #backlog: Flushable[] = [];
   #backlogStart = 0;
-  #isTurnDue = false;
+  #isFlushScheduled = false;
   readonly #now: () => number;
-  /** Ends a target that throws; the others are flushed all the same. */
+  /** Flushes a target. If it throws, the target ends and the others are still flushed. */
   readonly #flush: (target: Flushable) => void;
   #lastJoinedFrom: readonly Buffer[] = [];
   #lastJoined: Buffer | undefined;
   readonly #spareBlocks: Buffer[] = [];
   readonly #run = (): void => this.#flushAll();
 
-  /** The guard of the process, for everything that owns sockets. */
+  /** The guard of the process, for all owners of sockets. */
   readonly guard: Guard;
 
-  /** @param now - answers the time in milliseconds */
+  /** @param now - returns the time in milliseconds */
   constructor(guard: Guard = new Guard(), now: () => number = () => performance.now()) {
     this.guard = guard;
     this.#now = now;
@@ -66,21 +66,20 @@ export class FlushScheduler {
   /** Flushes the target at the end of this turn. Call it once per turn and target. */
   schedule(target: Flushable): void {
     this.#scheduled.push(target);
-    if (!this.#isTurnDue) this.#awaitTurn();
+    if (!this.#isFlushScheduled) this.#scheduleFlush();
   }
 
-  /** The same, before all that were scheduled otherwise, and always in this turn. */
-  scheduleFirst(target: Flushable): void {
-    this.#first.push(target);
-    if (!this.#isTurnDue) this.#awaitTurn();
+  /** As `schedule`, but before all targets of `schedule`, and always in this turn. */
+  schedulePriority(target: Flushable): void {
+    this.#priority.push(target);
+    if (!this.#isFlushScheduled) this.#scheduleFlush();
   }
 
   /**
-   * Joins frames that leave together into one buffer.
+   * Joins frames that are written together into one buffer.
    *
-   * Members of a group mostly get the same frames in the same order within a turn: the joined bytes
-   * of one are then written to the next as they are. With 20 senders in a group of 200 this joins
-   * once instead of 200 times.
+   * Members of a group usually get the same frames in the same order within a turn, so the joined bytes of one
+   * member are reused for the next one. With 20 senders in a group of 200, this joins once instead of 200 times.
    */
   join(frames: readonly Buffer[], byteLength: number): Buffer {
     if (this.#lastJoined !== undefined && isSameList(frames, this.#lastJoinedFrom)) {
@@ -91,65 +90,65 @@ export class FlushScheduler {
     return this.#lastJoined;
   }
 
-  /** Lends a block of `BLOCK_BYTES`: only sockets that have something to send hold one. */
-  takeBlock(): Buffer {
+  /** Lends a block of `BLOCK_BYTES`. Only a socket with queued bytes holds one. */
+  acquireBlock(): Buffer {
     return this.#spareBlocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
   }
 
-  /** Takes a block back. */
-  giveBlock(block: Buffer): void {
+  /** Takes back a block. */
+  releaseBlock(block: Buffer): void {
     if (this.#spareBlocks.length < MAX_SPARE_BLOCKS) this.#spareBlocks.push(block);
   }
 
-  #awaitTurn(): void {
-    this.#isTurnDue = true;
+  #scheduleFlush(): void {
+    this.#isFlushScheduled = true;
     setImmediate(this.#run);
   }
 
   #flushAll(): void {
-    this.#isTurnDue = false;
-    const first = this.#first;
-    this.#first = this.#spareFirst;
-    // Not `for of`: these loops run for every client of every turn.
+    this.#isFlushScheduled = false;
+    const first = this.#priority;
+    this.#priority = this.#sparePriority;
+    // Not `for of`, which is slower: these loops run for every client in every turn.
     for (let i = 0; i < first.length; i++) this.#flush(first[i] as Flushable);
     first.length = 0;
-    this.#spareFirst = first;
+    this.#sparePriority = first;
     const targets = this.#scheduled;
     this.#scheduled = this.#spare;
-    const deadline = this.#now() + TURN_MS;
+    const deadline = this.#now() + TURN_BUDGET_MS;
     const end = this.#flushUntil(deadline, targets, 0);
     this.#flushBacklog(deadline);
     for (let i = end; i < targets.length; i++) this.#backlog.push(targets[i] as Flushable);
     targets.length = 0;
     this.#spare = targets;
     if (this.#backlog.length > 0) {
-      if (!this.#isTurnDue) this.#awaitTurn();
+      if (!this.#isFlushScheduled) this.#scheduleFlush();
       return;
     }
     this.#lastJoined = undefined;
     this.#lastJoinedFrom = [];
   }
 
-  /** Flushes some at least, and as many as there is time for; answers where it stopped. */
+  /** Flushes targets until the deadline, always at least one. Returns the index at which it stopped. */
   #flushUntil(deadline: number, targets: readonly Flushable[], start: number): number {
     let i = start;
     while (i < targets.length) {
       this.#flush(targets[i] as Flushable);
       i += 1;
-      if (i % FLUSHES_PER_LOOK === 0 && this.#now() >= deadline) break;
+      if (i % FLUSHES_PER_CLOCK_CHECK === 0 && this.#now() >= deadline) break;
     }
     return i;
   }
 
   /**
-   * Flushes what turns before had no time for: some of the newest, then the oldest. Whoever was answered in
-   * the turn of a broadcast, but behind it, stands at the end, and would wait for all of it: 260 ms of 10,000
-   * receivers.
+   * Flushes targets that earlier turns had no time for: some of the newest, then the oldest. A client that got a reply
+   * in the same turn as a broadcast is at the end of the list. In the order of the list it would wait for the whole
+   * broadcast: 260 ms with 10,000 receivers.
    */
   #flushBacklog(deadline: number): void {
     const backlog = this.#backlog;
     if (backlog.length === 0) return;
-    for (let i = 0; i < FLUSHES_PER_LOOK && backlog.length > this.#backlogStart; i++) {
+    for (let i = 0; i < FLUSHES_PER_CLOCK_CHECK && backlog.length > this.#backlogStart; i++) {
       this.#flush(backlog.pop() as Flushable);
     }
     const end = this.#flushUntil(deadline, backlog, this.#backlogStart);

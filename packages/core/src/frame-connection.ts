@@ -23,19 +23,19 @@ import type { Guard, Guarded } from './guard.ts';
 import { LinkHeartbeat } from './link-heartbeat.ts';
 import { LinkResumption, type LinkState } from './link-resumption.ts';
 
-/** Unread bytes past which a peer gets no further message. Payloads have limits of their own below it. */
+/** Unread bytes above which a message ends the link. Payloads have lower limits of their own. */
 const MAX_PENDING_BYTES = 64 * 1024 * 1024;
 
-/** Unread bytes past which a Ping is not answered. */
+/** Unread bytes above which a Ping is not answered. */
 const MAX_UNREAD_PONG_BYTES = 65_536;
 
-/** Time that the peer has to take what is left when the link is closed, in milliseconds. */
+/** Time that the peer has to read the queued bytes when the link is closed, in milliseconds. */
 const CLOSE_GRACE_MS = 1000;
 
-/** Bytes that may come before the peer is told of them, if nothing else is sent to it. */
+/** Received bytes after which they are confirmed to the peer, if no other frame is sent earlier. */
 const CONFIRM_BYTES = 65_536;
 
-/** Phases of a connection, in order; one that can be resumed may be open again after it was suspended. */
+/** Phases of a connection, in order. A suspended connection becomes open again when it is resumed. */
 const Phase = {
   Open: 'open',
   Suspended: 'suspended',
@@ -45,35 +45,34 @@ const Phase = {
 type Phase = (typeof Phase)[keyof typeof Phase];
 
 /**
- * One inner link: it carries frames both ways, gathers writes, and notices a peer that no longer
- * answers.
+ * One inner link. It carries frames in both directions, coalesces writes, and detects a peer that does not answer.
  *
- * A link that can be resumed outlives its socket: when that breaks, both ends keep what the other has
- * not confirmed, and go on over the next socket as if nothing had happened. A link ends when its peer
- * takes leave or does not come back in time, and when a frame breaks the protocol or its handler throws.
+ * A resumable link outlives its socket. When the socket breaks, the link is suspended: both ends keep the bytes that
+ * the other has not confirmed, and retransmit them on the next socket. A link ends when its peer sends GoAway or does
+ * not resume in time, when a frame violates the protocol, and when a handler throws.
  */
 export class FrameConnection implements FrameSocketOwner, Guarded {
   /** Resolves when the link has ended. */
   readonly closed: Promise<void>;
-  /** Wraps a callback of the link that its owner runs, such as a timer. */
+  /** The guard for callbacks that concern the link, such as timers of its owner. */
   readonly guard: Guard;
   /** Sending side of the link. */
   readonly output: CoalescingWriter;
-  /** Takes each frame; set before the next turn of the event loop. */
+  /** Called with each frame. Must be set before the next turn of the event loop. */
   onFrame: LinkFrameHandler = () => undefined;
-  /** Called once, when the link has ended; `reason` is `undefined` when it ended as it should. */
+  /** Called once, when the link has ended; `reason` is `undefined` after an orderly end. */
   onClose: (reason: Error | undefined) => void = () => undefined;
-  /** Called when the socket broke and the link waits for another. */
+  /** Called when the socket broke and the link waits for another one. */
   onSuspended: (reason: Error) => void = () => undefined;
-  /** Called when the link goes on over another socket. */
+  /** Called when the link has resumed on another socket. */
   onResumed: () => void = () => undefined;
-  /** Called before queued frames leave; may queue more. */
+  /** Called before queued frames are written; may queue more. */
   beforeFlush: (() => void) | undefined;
-  /** Chunks that have come from the peer: a number that grows shows that it lives. */
+  /** Number of chunks read from the peer. It grows while the peer is alive. */
   reads = 0;
   #frames: FrameSocket;
   #phase: Phase = Phase.Open;
-  #isProven = false;
+  #isAuthenticated = false;
   #resumption: LinkResumption | undefined;
   readonly #grace: GraceTimer;
   #closeReason: Error | undefined;
@@ -96,7 +95,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     return this.#frames.remoteAddress;
   }
 
-  /** True while frames are taken for the peer, though the link may be suspended. */
+  /** True while frames can be queued for the peer, even if the link is suspended. */
   get isOpen(): boolean {
     return this.#phase === Phase.Open || this.#phase === Phase.Suspended;
   }
@@ -106,17 +105,17 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     return this.#phase === Phase.Suspended;
   }
 
-  /** Bytes of frames received since the link can be resumed. */
+  /** Bytes of frames received since the link became resumable. */
   get receivedBytes(): number {
     return this.#resumption?.received ?? 0;
   }
 
-  /** The writer for one frame, to be filled at once. */
+  /** The writer for one frame. The frame must be written at once. */
   writer(): ByteWriter {
     return this.output.writer();
   }
 
-  /** Sends a structured message at the end of this turn. A peer that leaves too much unread is cut off. */
+  /** Sends a message at the end of this turn. Ends the link if the peer has left more than 64 MiB unread. */
   send(message: Message): void {
     if (!this.isOpen) return;
     if (this.output.pendingBytes > MAX_PENDING_BYTES) {
@@ -133,62 +132,62 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     endFrame(writer, beginFrame(writer, command));
   }
 
-  /** The peer has proved itself: frames of full size are accepted, and those about the link acted on. */
+  /** Call it once the peer has authenticated: accepts frames of full size, and handles frames about the link itself. */
   raiseFrameLimit(maxFrameBytes: number): void {
-    this.#isProven = true;
+    this.#isAuthenticated = true;
     this.#frames.raiseFrameLimit(maxFrameBytes);
   }
 
   /**
-   * Pings the peer, and takes the socket for broken when nothing comes.
+   * Pings the peer, and treats the socket as broken if nothing is received.
    *
-   * @param intervalMs - time between two pings; a peer that stops answering is noticed within 1.8 of these
+   * @param intervalMs - time between two pings; a peer that stops answering is detected within 1.8 intervals
    */
   startHeartbeat(intervalMs: number): void {
     this.#heartbeat.start(intervalMs);
   }
 
   /**
-   * From the next frame on, both ways, the link can go on over another socket. Both ends call it when
-   * the handshake is done.
+   * Makes the link resumable, from the next frame on in both directions. Both ends call it right after the handshake.
    *
-   * @param graceMs - time the peer has to come back
+   * @param graceMs - time the peer has to resume, in milliseconds
    */
   makeResumable(graceMs: number): void {
-    // What belongs to the handshake leaves first: it is not part of what would be sent again.
+    // Frames of the handshake are written first, because they must not be retransmitted.
     this.output.flushNow();
     const resumption = new LinkResumption(graceMs);
     this.#resumption = resumption;
-    this.output.onWrite = (bytes) => resumption.unconfirmed.add(bytes);
+    this.output.onWrite = (bytes) => resumption.retransmitBuffer.add(bytes);
   }
 
   /**
-   * Tells whether the link can go on where the peer says it is. It does not while frames are missing
-   * that nobody has any more.
+   * Returns whether the link can resume at a position: the retransmit buffer must have all bytes after it.
    *
    * @param position - bytes of frames that the peer has received
    */
   canResumeAt(position: number): boolean {
-    const kept = this.#resumption?.unconfirmed;
-    return this.isOpen && kept !== undefined && position >= kept.start && position <= kept.end;
+    const buffer = this.#resumption?.retransmitBuffer;
+    return (
+      this.isOpen && buffer !== undefined && position >= buffer.start && position <= buffer.end
+    );
   }
 
   /**
-   * Goes on over the socket of a link that was just set up, which is of no use afterwards.
+   * Resumes on the socket of a connection that has just completed its handshake. That connection ends.
    *
-   * @param position - bytes of frames that the peer has received; `canResumeAt` says whether that can be
+   * @param position - bytes of frames that the peer has received; check it with `canResumeAt` first
    */
   resumeOver(fresh: FrameConnection, position: number): void {
     const resumption = this.#resumption;
-    if (resumption === undefined || !resumption.unconfirmed.confirm(position)) return;
-    this.#abandonSocket();
+    if (resumption === undefined || !resumption.retransmitBuffer.confirm(position)) return;
+    this.#detachSocket();
     this.#grace.stop();
-    this.#frames = fresh.#release(this);
+    this.#frames = fresh.#releaseSocket(this);
     this.#phase = Phase.Open;
     this.#closeReason = undefined;
     resumption.confirmed = resumption.received;
     this.#heartbeat.restart();
-    this.output.attach(this.#frames.socket, resumption.unconfirmed.copy());
+    this.output.attach(this.#frames.socket, resumption.retransmitBuffer.copy());
     try {
       this.onResumed();
     } catch (error) {
@@ -198,9 +197,9 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
   }
 
   /**
-   * Reads and writes nothing more: another process may go on with the link, or this one by `thaw`.
+   * Stops reading and writing, so that another process can take over the link; `thaw` continues it in this process.
    *
-   * @returns what that process needs; `undefined` when the link has ended, or cannot be resumed
+   * @returns the state for the other process; `undefined` if the link has ended or is not resumable
    */
   freeze(reason: Error): LinkState | undefined {
     if (this.#canWait) {
@@ -211,10 +210,10 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
       this.#frames.socket.pause();
       this.onSuspended(reason);
     }
-    return this.isSuspended ? this.#resumption?.export(this.output.take()) : undefined;
+    return this.isSuspended ? this.#resumption?.export(this.output.takeQueued()) : undefined;
   }
 
-  /** Goes on with a link that was frozen; one without a socket waits for its peer from now on. */
+  /** Continues a frozen link. If it has no socket, the time that the peer has to resume starts now. */
   thaw(): void {
     if (this.#phase !== Phase.Suspended) return;
     this.#grace.stop();
@@ -231,7 +230,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     this.onResumed();
   }
 
-  /** Takes the place of a frozen link of another process; for a link that can be resumed and was never used. */
+  /** Takes over a frozen link of another process. This link must be resumable and unused. */
   restore(state: LinkState): void {
     this.#resumption?.restore(state);
     this.freeze(new Error('the link has moved to this process'));
@@ -243,7 +242,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     if (this.#phase === Phase.Suspended) this.#end();
   }
 
-  /** Sends what is queued, takes leave and closes. */
+  /** Sends the queued frames and GoAway, and closes. */
   close(): void {
     if (this.#phase === Phase.Suspended) this.#end();
     if (this.#phase !== Phase.Open) return;
@@ -252,15 +251,15 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     const { socket } = this.#frames;
     this.output.flushNow();
     socket.end();
-    // A peer that does not read keeps us no longer than this; one that has not proved itself keeps us no
-    // longer whatever it does.
+    // This timeout ends the wait for a peer that does not read. A peer that has not authenticated could prolong it by
+    // sending bytes, so a timer ends its socket.
     socket.setTimeout(CLOSE_GRACE_MS, () => socket.destroy());
     if (this.#resumption === undefined) {
       setTimeout(() => socket.destroy(), CLOSE_GRACE_MS).unref();
     }
   }
 
-  /** Ends the link at once and drops what is queued. */
+  /** Ends the link at once and drops the queued frames. */
   destroy(reason?: Error): void {
     if (this.#phase === Phase.Closed) return;
     this.#closeReason = reason ?? this.#closeReason;
@@ -270,24 +269,24 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     }
     this.#phase = Phase.Closing;
     const { socket } = this.#frames;
-    // The `close` of a socket that is closed does not come again.
+    // A closed socket does not emit `close` again.
     if (socket.closed) this.#end();
     else socket.destroy();
   }
 
-  /** Ends the link because something of it has thrown. */
+  /** Ends the link because one of its callbacks has thrown. */
   fail(error: Error): void {
     this.destroy(error);
   }
 
-  /** See `FrameSocketOwner`; called by the socket of the link alone. */
+  /** See `FrameSocketOwner`. Only the socket of the link calls it. */
   handleFrame(command: number, buffer: Buffer, start: number, end: number): boolean {
-    // Nothing that comes after the decision to close is acted on.
+    // Frames received after the decision to close are ignored.
     if (this.#phase !== Phase.Open) return false;
-    // Read before the handler, which may be the one that ends the handshake: that is not counted.
+    // Read before the handler runs: the frame that ends the handshake makes the link resumable, but is not counted.
     const resumption = this.#resumption;
     if (resumption !== undefined) resumption.received += FRAME_LENGTH_BYTES + 1 + end - start;
-    if (this.#isProven && command >= Command.Ping && command <= Command.GoAway) {
+    if (this.#isAuthenticated && command >= Command.Ping && command <= Command.GoAway) {
       this.#handleLinkFrame(command, buffer, start, end);
     } else {
       this.onFrame(command, buffer, start, end);
@@ -307,7 +306,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
   /** See `FrameSocketOwner`. */
   handleEnd(): void {
     if (this.#canWait) this.#suspend(new Error('the peer closed the connection unexpectedly'));
-    // Whoever ends its side is done: a link is of no use one way.
+    // A peer that ends its side has finished: a link in one direction has no use.
     else this.close();
   }
 
@@ -317,7 +316,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     else this.destroy(error);
   }
 
-  /** See `FrameSocketOwner`. A link that went on would get the same frame again. */
+  /** See `FrameSocketOwner`. The link must not resume after a malformed frame: the peer would retransmit it. */
   handleBadFrame(error: Error): void {
     this.destroy(error);
   }
@@ -328,25 +327,25 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     else this.#end();
   }
 
-  /** True while the link would outlive its socket. */
+  /** True while the link would be suspended if its socket broke. */
   get #canWait(): boolean {
     return this.#phase === Phase.Open && this.#resumption !== undefined;
   }
 
   #handleLinkFrame(command: number, buffer: Buffer, start: number, end: number): void {
     if (command === Command.Ping) {
-      // A peer with so much unread sees from it that this process lives: a pong would only add to it.
+      // The unread bytes already show a slow peer that this process is alive, so a Pong would only add to them.
       if (this.output.pendingBytes < MAX_UNREAD_PONG_BYTES) this.signal(Command.Pong);
     } else if (command === Command.GoAway) this.close();
     else if (command === Command.Received) this.#resumption?.confirm(buffer, start, end);
   }
 
-  /** Tells the peer what has come, whenever something is sent to it anyway. */
+  /** Adds a confirmation of the received bytes to the frames that are about to be written. */
   #prepareFlush(): void {
     this.beforeFlush?.();
     const resumption = this.#resumption;
     if (resumption === undefined) return;
-    const overflow = resumption.unconfirmed.findOverflow(this.#frames.socket.writableLength);
+    const overflow = resumption.retransmitBuffer.findOverflow(this.#frames.socket.writableLength);
     if (overflow !== undefined && this.#phase === Phase.Open) this.destroy(overflow);
     if (resumption.received === resumption.confirmed) return;
     resumption.confirmed = resumption.received;
@@ -356,21 +355,21 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
   #suspend(reason: Error): void {
     this.#phase = Phase.Suspended;
     this.#closeReason = reason;
-    this.#abandonSocket();
+    this.#detachSocket();
     this.#grace.start(this.#resumption?.graceMs ?? 0, () => this.#end(), this);
     this.onSuspended(reason);
   }
 
-  /** Lets go of the socket; what it has not delivered is kept. */
-  #abandonSocket(): void {
+  /** Destroys the socket. Bytes that it has not delivered stay in the retransmit buffer. */
+  #detachSocket(): void {
     this.#heartbeat.stop();
     this.output.detach();
     this.#frames.owner = noOwner;
     this.#frames.socket.destroy();
   }
 
-  /** Gives the socket to another link. */
-  #release(owner: FrameSocketOwner): FrameSocket {
+  /** Ends this link and passes its socket to another link. */
+  #releaseSocket(owner: FrameSocketOwner): FrameSocket {
     this.output.flushNow();
     this.output.discard();
     this.output.detach();
@@ -387,7 +386,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     this.#heartbeat.stop();
     this.#grace.stop();
     this.output.discard();
-    // That of a frozen link is open.
+    // The socket of a frozen link is still open.
     this.#frames.socket.destroy();
     try {
       this.onClose(this.#closeReason);

@@ -16,66 +16,66 @@ import { formatHostPort } from './options.ts';
 import { ThrottledLog } from './throttled-log.ts';
 
 /**
- * Interval of the heartbeat on every inner link: a peer that is silent for two of these is gone. A
- * process whose event loop is held up for less than 0.8 of one is not mistaken for a dead one.
+ * Interval of the heartbeat on every inner link, in milliseconds. A peer that stops answering is detected within 1.8
+ * intervals. A process whose event loop is blocked for less than 0.8 intervals is not treated as dead.
  */
 export const LINK_HEARTBEAT_MS = 10_000;
 
-/** Time that a peer has to come back over a link that broke, in milliseconds. */
+/** Time that a peer has to resume a broken link, in milliseconds. */
 export const RESUME_GRACE_MS = 2000;
 
 /**
- * Peers that have not proved themselves yet, at a time. Past it the one that has taken longest is cut off:
- * who has the key takes milliseconds.
+ * Maximum number of connections that have not authenticated yet. Above it the oldest one is closed: a peer with the
+ * key authenticates within milliseconds.
  */
-const MAX_UNPROVEN = 1024;
+const MAX_UNAUTHENTICATED = 1024;
 
-/** A link that another process goes on with. */
+/** A link that another process takes over. */
 export interface MovedLink {
-  /** Name by which its dialer resumes it. */
+  /** Id by which its dialer resumes it. */
   readonly linkId: string;
   readonly hello: Hello;
   readonly state: LinkState;
 }
 
-/** A link that is frozen. */
+/** A frozen link of this process. */
 export interface FrozenLink extends MovedLink {
   readonly connection: FrameConnection;
 }
 
-/** What a listener for inner links needs. */
+/** Options of a listener for inner links. */
 export interface FrameServerOptions {
   readonly identity: AcceptorIdentity;
   readonly secretKey: SecretKey;
-  /** TLS of the links; `undefined` accepts them in plain. */
+  /** TLS of the links; `undefined` accepts them without TLS. */
   readonly tls?: InnerTlsOptions | undefined;
-  /** Who may dial this listener. */
+  /** Roles that may dial this listener. */
   readonly allowedRoles: readonly DialerRole[];
-  /** Whether links outlive their sockets for a while. @default false */
+  /** Whether dialers may resume their links after the socket broke. @default false */
   readonly areLinksResumable?: boolean;
   readonly scheduler: FlushScheduler;
   readonly logger: Logger;
   /**
-   * Refuses links while only the reserve of file descriptors is left.
+   * Reserve of file descriptors: links are refused while only the reserve is left.
    *
-   * @default links may use the reserve, as those of a gateway do: they matter more than a new client
+   * @default links may use the reserve, as in a gateway, where a link matters more than a new client
    */
   readonly descriptors?: DescriptorReserve;
-  /** Takes a link that is up; sets its `onFrame` and `onClose` within the call. */
+  /** Called with each link that is up; must set its `onFrame` and `onClose` before it returns. */
   readonly onLink: (connection: FrameConnection, hello: Hello) => void;
 }
 
-/** Listens for inner links; a peer that does not prove itself in time gets no further. */
+/** Listens for inner links. A peer that does not authenticate within 5 s is disconnected. */
 export class FrameServer {
   readonly #options: FrameServerOptions;
   readonly #server: Server;
   readonly #connections = new Set<FrameConnection>();
-  /** Connections of peers that have not proved themselves, below TLS, by the address of the peer; oldest first. */
-  readonly #unproven = new Map<string, Socket>();
+  /** Raw TCP sockets of peers that have not authenticated, by the address of the peer, oldest first. */
+  readonly #unauthenticated = new Map<string, Socket>();
   readonly #guard: Guard;
   readonly #log: ThrottledLog;
   #refusedForDescriptors = 0;
-  /** Links that can be resumed, by their id. */
+  /** Links that can be resumed, by link id. */
   readonly #resumable = new Map<string, { connection: FrameConnection; hello: Hello }>();
 
   constructor(options: FrameServerOptions) {
@@ -95,39 +95,41 @@ export class FrameServer {
     );
   }
 
-  /** Number of links, those that are being set up and those that wait to be resumed included. */
+  /** Number of links, including those in their handshake and suspended ones. */
   get connectionCount(): number {
     return this.#connections.size;
   }
 
-  /** Connections closed at once because no file descriptor was left for them. */
+  /** Number of connections refused because only the reserve of file descriptors was left. */
   get refusedForDescriptors(): number {
     return this.#refusedForDescriptors;
   }
 
   /**
-   * Listens.
+   * Starts to listen.
    *
-   * @param owner - the declaration that wants the port, for the error
-   * @returns the port, which the system chose when 0 was asked for
-   * @throws {GW_ERR_LISTEN_FAILED} naming the address and the declaration
+   * @param owner - the declaration that the port belongs to, for the error
+   * @returns the port; the system has chosen it if the target has port 0
+   * @throws {GW_ERR_LISTEN_FAILED} with the address and the declaration
    */
   async listen(target: ListenTarget, owner: string): Promise<number> {
     await listen(this.#server, target, owner);
-    // Such as too many open files, which the next connection may not meet.
+    // An error such as too many open files does not have to affect the next connection.
     this.#server.on('error', (err) => this.#log.warn({ err }, 'inner listener failed'));
     return boundPort(this.#server);
   }
 
-  /** The listening socket, for another process to listen on; `undefined` while it does not listen. */
+  /** The handle of the listening socket, to be sent to another process; `undefined` while it does not listen. */
   get handle(): object | undefined {
     const handle: unknown = Reflect.get(this.#server, '_handle');
     return typeof handle === 'object' && handle !== null ? handle : undefined;
   }
 
   /**
-   * Stops listening and freezes every link; those that are being set up end.
-   * Answers what another process needs to go on with the links. `thawAll` does so here, after another `listen`.
+   * Stops listening and freezes every link. Links in their handshake end. To continue in this process, call `listen`
+   * and `thawAll`.
+   *
+   * @returns the links, with the state that another process needs to take them over
    */
   freezeAll(reason: Error): FrozenLink[] {
     this.#server.close();
@@ -138,18 +140,18 @@ export class FrameServer {
     for (const connection of this.#connections) {
       if (!connection.isSuspended) connection.destroy(reason);
     }
-    for (const socket of this.#unproven.values()) socket.destroy();
+    for (const socket of this.#unauthenticated.values()) socket.destroy();
     return frozen;
   }
 
-  /** Goes on with every link that was frozen. */
+  /** Continues every frozen link. */
   thawAll(): void {
     for (const { connection } of this.#resumable.values()) connection.thaw();
   }
 
-  /** Takes the place of a frozen link of another process. Its dialer resumes it here, after `thawAll`. */
+  /** Takes over a frozen link of another process. Its dialer can resume it after `thawAll`. */
   restoreLink({ linkId, hello, state }: MovedLink): FrameConnection {
-    const connection = this.#keep(new FrameConnection(new Socket(), this.#options.scheduler));
+    const connection = this.#track(new FrameConnection(new Socket(), this.#options.scheduler));
     connection.raiseFrameLimit(DEFAULT_MAX_FRAME_BYTES);
     connection.startHeartbeat(LINK_HEARTBEAT_MS);
     this.#makeResumable(connection, hello, linkId);
@@ -158,16 +160,16 @@ export class FrameServer {
     return connection;
   }
 
-  /** Stops listening, sends what is queued on every link and closes it. */
+  /** Stops listening, and closes every link after its queued frames are sent. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => {
-      // The callback's error only says that it was not listening.
+      // An error passed to the callback only means that the server was not listening.
       this.#server.close(() => resolve());
     });
     for (const connection of this.#connections) connection.close();
     await Promise.all([...this.#connections].map((connection) => connection.closed));
-    // Those that have not finished their TLS handshake are no connections yet.
-    for (const socket of this.#unproven.values()) socket.destroy();
+    // Sockets in their TLS handshake are not in `#connections` yet.
+    for (const socket of this.#unauthenticated.values()) socket.destroy();
     await closed;
     this.#log.close();
   }
@@ -176,7 +178,7 @@ export class FrameServer {
     const options = { ...acceptorTls(tls), allowHalfOpen: true };
     const server = createTlsServer(options, accept);
     const handleTlsError = (error: Error, socket: TLSSocket): void => {
-      const peer = peerOf(socketBelow(socket) ?? socket);
+      const peer = peerAddressOf(rawSocketOf(socket) ?? socket);
       this.#log.warn({ peer, reason: describeTlsError(error, socket) }, 'inner link refused');
       socket.destroy();
     };
@@ -189,27 +191,27 @@ export class FrameServer {
     return server;
   }
 
-  /** Runs before `#accept`, below TLS. */
+  /** Runs before `#accept`, and before the TLS handshake. */
   #handleConnection(socket: Socket): void {
     if (this.#options.descriptors?.hasRoom() === false) {
-      // The peer dials again: it is linked once there are descriptors.
+      // The peer dials again, and is accepted once descriptors are free.
       this.#refusedForDescriptors += 1;
       socket.destroy();
     } else {
-      this.#limitUnproven(socket);
+      this.#limitUnauthenticated(socket);
     }
   }
 
-  #limitUnproven(socket: Socket): void {
-    const peer = peerOf(socket);
-    this.#unproven.set(peer, socket);
+  #limitUnauthenticated(socket: Socket): void {
+    const peer = peerAddressOf(socket);
+    this.#unauthenticated.set(peer, socket);
     const forget = (): void => {
-      if (this.#unproven.get(peer) === socket) this.#unproven.delete(peer);
+      if (this.#unauthenticated.get(peer) === socket) this.#unauthenticated.delete(peer);
     };
-    socket.once('close', this.#guard.wrap('unproven link close', forget, forget));
-    if (this.#unproven.size <= MAX_UNPROVEN) return;
-    const [[oldest, slowest] = []] = this.#unproven;
-    if (oldest !== undefined) this.#unproven.delete(oldest);
+    socket.once('close', this.#guard.wrap('unauthenticated link close', forget, forget));
+    if (this.#unauthenticated.size <= MAX_UNAUTHENTICATED) return;
+    const [[oldest, slowest] = []] = this.#unauthenticated;
+    if (oldest !== undefined) this.#unauthenticated.delete(oldest);
     slowest?.destroy();
   }
 
@@ -217,14 +219,14 @@ export class FrameServer {
     if (socket.destroyed) return;
     const { scheduler, onLink, identity, secretKey, allowedRoles } = this.#options;
     const { areLinksResumable = false } = this.#options;
-    const connection = this.#keep(new FrameConnection(socket, scheduler));
+    const connection = this.#track(new FrameConnection(socket, scheduler));
     acceptHandshake(
       connection,
       {
         identity,
         secretKey,
         allowedRoles,
-        onProven: () => this.#unproven.delete(connection.remoteAddress),
+        onAuthenticated: () => this.#unauthenticated.delete(connection.remoteAddress),
         findLink: (hello) => this.#findLink(hello),
         createLinkId: () => (areLinksResumable ? randomUUID() : undefined),
       },
@@ -242,7 +244,7 @@ export class FrameServer {
     );
   }
 
-  #keep(connection: FrameConnection): FrameConnection {
+  #track(connection: FrameConnection): FrameConnection {
     this.#connections.add(connection);
     void connection.closed.then(() => this.#connections.delete(connection));
     return connection;
@@ -254,7 +256,7 @@ export class FrameServer {
     void connection.closed.then(() => this.#resumable.delete(linkId));
   }
 
-  /** The link that the dialer would go on with, if it is the dialer's and nothing of it is missing. */
+  /** The link that the dialer requests to resume, if it belongs to the dialer and can resume at the position. */
   #findLink({ instanceId, name, id, resume }: Hello): FrameConnection | undefined {
     const link = this.#resumable.get(resume?.linkId ?? '');
     if (resume === undefined || link === undefined || link.hello.instanceId !== instanceId)
@@ -269,16 +271,16 @@ function destroy(_error: Error, socket: Socket): void {
   socket.destroy();
 }
 
-/** Address of the other side, for logs. */
-function peerOf({ remoteAddress = 'unknown', remotePort = 0 }: Socket): string {
+/** Address of the peer, for logs. */
+function peerAddressOf({ remoteAddress = 'unknown', remotePort = 0 }: Socket): string {
   return formatHostPort(remoteAddress, remotePort);
 }
 
 /**
- * The connection that a TLS socket runs over. One whose certificate is refused has forgotten its own address by the
- * time that we are told; Node.js has no documented name for the other.
+ * The TCP socket below a TLS socket. When a certificate is refused, the TLS socket has already lost the address of its
+ * peer. Node.js has no public property for the socket below.
  */
-function socketBelow(socket: TLSSocket): Socket | undefined {
+function rawSocketOf(socket: TLSSocket): Socket | undefined {
   const below: unknown = Reflect.get(socket, '_parent');
   return below instanceof Socket ? below : undefined;
 }

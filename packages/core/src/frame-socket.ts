@@ -4,10 +4,10 @@ import { GatewayWorkerError } from './errors.ts';
 import type { Guard } from './guard.ts';
 import { formatHostPort } from './options.ts';
 
-/** Longest frame accepted before the peer has proved itself, in bytes. */
+/** Longest frame accepted before the peer has authenticated, in bytes. */
 const MAX_HANDSHAKE_FRAME_BYTES = 4096;
 
-/** Called for each frame but those about the link itself; the body is `buffer[start, end)`, valid during the call. */
+/** Called for each frame that is not about the link itself; the body is `buffer[start, end)`, valid during the call. */
 export type LinkFrameHandler = (
   command: number,
   buffer: Buffer,
@@ -15,23 +15,23 @@ export type LinkFrameHandler = (
   end: number,
 ) => void;
 
-/** Who reads from a socket at the moment. */
+/** Receiver of the events of a socket. */
 export interface FrameSocketOwner {
-  /** Takes a frame; the body is `buffer[start, end)`. Answers false to read no further. */
+  /** Takes a frame; the body is `buffer[start, end)`. Returns false to stop reading. */
   handleFrame(command: number, buffer: Buffer, start: number, end: number): boolean;
-  /** A chunk of frames was read. */
+  /** A chunk was read, and its frames were handled. */
   handleRead(): void;
   /** The peer has ended its side. */
   handleEnd(): void;
   /** The socket failed. */
   handleBroken(error: Error): void;
-  /** What came is no frame, or a listener of the socket has thrown. */
+  /** The bytes are no frame, or a listener of the socket has thrown. */
   handleBadFrame(error: Error): void;
   /** The socket is closed. */
   handleClosed(): void;
 }
 
-/** Owner of a socket that is no link's any more. */
+/** Owner of a socket that no link uses any more. */
 export const noOwner: FrameSocketOwner = {
   handleFrame: () => false,
   handleRead: () => undefined,
@@ -41,12 +41,12 @@ export const noOwner: FrameSocketOwner = {
   handleClosed: () => undefined,
 };
 
-/** One TCP socket that carries frames, read for its owner, which may change. */
+/** One TCP socket that carries frames. It passes them to its owner, which may change. */
 export class FrameSocket {
   readonly socket: Socket;
   owner: FrameSocketOwner;
   readonly #decoder: FrameDecoder;
-  /** Kept, because a socket that is closed has none any more. */
+  /** A copy, because a closed socket no longer has its address. */
   #remoteAddress = 'unknown';
 
   constructor(socket: Socket, owner: FrameSocketOwner, guard: Guard) {
@@ -56,12 +56,12 @@ export class FrameSocket {
       (command, buffer, start, end) => this.#handleFrame(command, buffer, start, end),
       MAX_HANDSHAKE_FRAME_BYTES,
     );
-    this.#rememberPeer();
+    this.#storeRemoteAddress();
     socket.setNoDelay(true);
     const fail = (error: Error): void => this.owner.handleBadFrame(error);
     socket.once(
       'connect',
-      guard.wrap('link connect', () => this.#rememberPeer(), fail),
+      guard.wrap('link connect', () => this.#storeRemoteAddress(), fail),
     );
     socket.on(
       'data',
@@ -86,12 +86,12 @@ export class FrameSocket {
     return this.#remoteAddress;
   }
 
-  /** Accepts frames of full size: the peer has proved itself. */
+  /** Accepts frames of full size. For use once the peer has authenticated. */
   raiseFrameLimit(maxFrameBytes: number): void {
     this.#decoder.maxFrameBytes = maxFrameBytes;
   }
 
-  #rememberPeer(): void {
+  #storeRemoteAddress(): void {
     const { remoteAddress, remotePort } = this.socket;
     if (remoteAddress === undefined || remotePort === undefined) return;
     this.#remoteAddress = formatHostPort(remoteAddress, remotePort);
@@ -101,7 +101,7 @@ export class FrameSocket {
     try {
       this.#decoder.push(chunk);
     } catch (error) {
-      // Any other exception of a handler is a fault of this process: the guard logs its stack.
+      // Any other exception is a fault of this process, so the guard logs its stack.
       if (!(error instanceof FrameError || error instanceof GatewayWorkerError)) throw error;
       this.owner.handleBadFrame(error);
     }
@@ -110,8 +110,8 @@ export class FrameSocket {
 
   #handleFrame(command: number, buffer: Buffer, start: number, end: number): boolean {
     const { owner } = this;
-    const goesOn = owner.handleFrame(command, buffer, start, end);
-    // The rest of the chunk is the new owner's.
-    return goesOn || owner !== this.owner;
+    const wantsMore = owner.handleFrame(command, buffer, start, end);
+    // If the frame changed the owner, the rest of the chunk belongs to the new one.
+    return wantsMore || owner !== this.owner;
   }
 }

@@ -8,56 +8,56 @@ const link = {
   },
 };
 
-test('grace timer: is over after its time', () => {
+test('grace timer: expires after its time', () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
-  let isOver = false;
+  let isExpired = false;
   const timer = new GraceTimer(new Guard());
   timer.start(
     2000,
     () => {
-      isOver = true;
+      isExpired = true;
     },
     link,
   );
   vi.advanceTimersByTime(1999);
-  expect(isOver).toBe(false);
+  expect(isExpired).toBe(false);
   vi.advanceTimersByTime(1);
-  expect(isOver).toBe(true);
+  expect(isExpired).toBe(true);
 });
 
-test('grace timer: a busy process has turns of the event loop left', async () => {
-  let isOver = false;
+test('grace timer: does not expire at once after a blocked event loop', async () => {
+  let isExpired = false;
   const timer = new GraceTimer(new Guard());
   timer.start(
     20,
     () => {
-      isOver = true;
+      isExpired = true;
     },
     link,
   );
   onTestFinished(() => timer.stop());
-  // The process does nothing else for several times as long.
+  // Blocks the event loop for five times as long.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
   await new Promise((resolve) => setImmediate(resolve));
   await new Promise((resolve) => setImmediate(resolve));
-  expect(isOver).toBe(false);
+  expect(isExpired).toBe(false);
 });
 
-test('grace timer: a stopped one is never over', () => {
+test('grace timer: does not expire after stop', () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const timer = new GraceTimer(new Guard());
-  let overs = 0;
+  let expirations = 0;
   timer.start(
     2000,
     () => {
-      overs += 1;
+      expirations += 1;
     },
     link,
   );
   vi.advanceTimersByTime(1500);
   timer.stop();
   vi.advanceTimersByTime(5000);
-  expect(overs).toBe(0);
+  expect(expirations).toBe(0);
 });

@@ -1,13 +1,13 @@
 import type { Guard, Guarded } from './guard.ts';
 
-/** Parts in which the time passes. */
+/** Number of timers that the time is split into. */
 const PARTS = 10;
 
 /**
- * The time that a peer has to come back.
+ * The time that a peer has to resume its link.
  *
- * It passes in parts, each of which takes a turn of the event loop at least: a process that was busy for all of
- * the time has not read what the peer sent meanwhile.
+ * It is split into several timers, each of which takes at least one turn of the event loop. Otherwise a process that
+ * was busy for the whole time would end the link before it reads what the peer has sent.
  */
 export class GraceTimer {
   readonly #guard: Guard;
@@ -18,18 +18,18 @@ export class GraceTimer {
   }
 
   /**
-   * Starts again.
+   * Starts, or restarts, the timer.
    *
    * @param timeMs - whole time, in milliseconds
-   * @param link - ended when `onOver` throws
+   * @param link - ended if `onExpired` throws
    */
-  start(timeMs: number, onOver: () => void, link: Guarded): void {
+  start(timeMs: number, onExpired: () => void, link: Guarded): void {
     this.stop();
     let left = PARTS;
     const pass = (): void => {
       left -= 1;
       if (left > 0) this.#timer = setTimeout(tick, timeMs / PARTS);
-      else onOver();
+      else onExpired();
     };
     const tick = this.#guard.wrap('link grace timeout', pass, (error) => link.fail(error));
     this.#timer = setTimeout(tick, timeMs / PARTS);

@@ -2,14 +2,14 @@ import { captureLogger } from '@gatewayworker/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { Guard } from './guard.ts';
 
-/** A guard, the lines that it logs and the errors that reached an end. */
+/** A guard, its log lines, and the errors passed to `end`. */
 function create() {
   const { logger, lines } = captureLogger();
   const ends: string[] = [];
   return { guard: new Guard(logger), lines, ends };
 }
 
-test('Guard.wrap: passes on arguments, this and the result', () => {
+test('Guard.wrap: passes arguments, this and the result', () => {
   const { guard, ends } = create();
   const owner = { factor: 2 };
   const multiply = function (this: typeof owner, a: number, b: number): number {

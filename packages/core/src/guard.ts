@@ -2,28 +2,27 @@ import { toError } from './errors.ts';
 import type { Logger } from './logger.ts';
 import { ThrottledLog } from './throttled-log.ts';
 
-/** A connection or a link that an exception ends. */
+/** A connection or a link that ends when one of its callbacks throws. */
 export interface Guarded {
-  /** Ends it; the guard logs the error. */
+  /** Ends it. The guard logs the error. */
   fail(error: Error): void;
 }
 
-/** The same type without inference: the parameters come from the listener, not from the function that ends it. */
+/** The same type without inference: TypeScript infers the parameters from the listener, not from `end`. */
 type Given<Type> = [Type][Type extends unknown ? 0 : never];
 
 /**
- * Keeps the process alive when a listener, timer or callback of one connection or one link throws: that
- * connection or link ends, and the exception is logged with its stack, at most once a second.
+ * Keeps the process alive when a listener, timer or callback of one connection or link throws. That connection or link
+ * ends, and the exception is logged with its stack, at most once a second.
  *
- * One guard serves a process. Its methods wrap a function once, when it is registered, so that a call costs
- * no allocation.
+ * One guard serves a process. A function is wrapped once, when it is registered, so that a call allocates nothing.
  */
 export class Guard {
   /** Exceptions since the start. */
   caught = 0;
   readonly #log: ThrottledLog | undefined;
 
-  /** @param logger - without one, exceptions become warnings of the process */
+  /** @param logger - without a logger, exceptions are emitted as warnings of the process */
   constructor(logger?: Logger) {
     if (logger !== undefined) this.#log = new ThrottledLog(logger);
   }
@@ -31,10 +30,10 @@ export class Guard {
   /**
    * Makes a function that calls `listener` and never throws.
    *
-   * @param point - name of the place, fixed and unique, for the log and for tests
-   * @param end - ends the connection or link that the call belongs to; gets the error and then what the
-   * listener got
-   * @returns answers what `listener` does, and `undefined` when that has thrown
+   * @param point - fixed and unique name of the place, for the log and for tests
+   * @param end - ends the connection or link that the call belongs to; called with the error and the arguments of
+   * the listener
+   * @returns a function that returns the result of `listener`, or `undefined` if it has thrown
    */
   wrap<This, Args extends unknown[], Result>(
     point: string,
@@ -53,7 +52,7 @@ export class Guard {
     };
   }
 
-  /** Calls `onValue` with what a promise resolves to; a rejection, like an exception there, calls `end`. */
+  /** Calls `onValue` with the value of a promise. A rejection, or an exception of `onValue`, calls `end`. */
   follow<Value>(
     point: string,
     promise: Promise<Value>,

@@ -22,53 +22,54 @@ import {
 import { fromWire, GatewayWorkerError, toError, toWire } from './errors.ts';
 import type { FrameConnection } from './frame-connection.ts';
 
-/** Time that both sides have to prove themselves, in milliseconds. */
+/** Time in which both sides must authenticate, in milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 5000;
 
-/** What a dialer says of itself. */
+/** Fields by which a dialer identifies itself. */
 export type DialerIdentity = Pick<Hello, 'role' | 'instanceId' | 'name' | 'id'>;
 
-/** What an acceptor says of itself. */
+/** Fields by which an acceptor identifies itself. */
 export type AcceptorIdentity = Pick<Challenge, 'role' | 'instanceId'> &
   Pick<Welcome, 'name' | 'id' | 'gatewayToken'>;
 
-/** What a dialer learns of the acceptor. */
-export interface AcceptorIntroduction {
+/** The messages of an acceptor that has authenticated. */
+export interface AcceptorInfo {
   readonly challenge: Challenge;
   readonly welcome: Welcome;
 }
 
-/** What a dialer may ask for. */
+/** Options of a dialer. */
 export interface DialOptions {
-  /** Where a link that broke is to go on; the welcome tells whether it does. */
+  /** Position from which to resume a broken link. The Welcome message tells whether the acceptor resumes it. */
   readonly resume?: LinkPosition | undefined;
-  /** Who must answer: with another one that has the key, no link comes about. @default anyone */
+  /** Role that the acceptor must have; the handshake fails for another role. @default any role */
   readonly acceptorRole?: AcceptorRole | undefined;
 }
 
-/** How a handshake ended. One of the two is called, once. */
+/** Callbacks for the end of a handshake. One of them is called, once. */
 export interface HandshakeOutcome<T> {
   /**
-   * The link is up. Set `onFrame` and `onClose` within this call: the peer's next frame may lie in the
-   * same chunk of bytes, which is also why this is no promise.
+   * The link is up. Must set `onFrame` and `onClose` before it returns, because the same chunk of bytes may contain the
+   * next frame of the peer. This is also why it is not a promise.
    */
   readonly onLinked: (peer: T) => void;
   /**
-   * `GW_ERR_AUTHENTICATION_FAILED` when the keys differ, `GW_ERR_VERSION_MISMATCH` when the versions
-   * do, `GW_ERR_HANDSHAKE_FAILED` when the peer closes, says something else, or nothing. The link is
-   * closing already.
+   * The handshake failed, and the link is closing: `GW_ERR_AUTHENTICATION_FAILED` when the keys differ,
+   * `GW_ERR_VERSION_MISMATCH` when the versions differ, `GW_ERR_HANDSHAKE_FAILED` when the peer closes the link, sends
+   * an unexpected message, or takes too long.
    */
   readonly onFailed: (error: Error) => void;
 }
 
 /**
- * Proves both sides to each other, from the dialer's side: hello, challenge, proof, welcome.
+ * Runs the handshake of the dialer, in which both sides authenticate: Hello, Challenge, Proof, Welcome.
+ * Source: `docs/protocol.md#handshake`.
  */
 export function dialHandshake(
   connection: FrameConnection,
   identity: DialerIdentity,
   secretKey: SecretKey,
-  outcome: HandshakeOutcome<AcceptorIntroduction>,
+  outcome: HandshakeOutcome<AcceptorInfo>,
   { resume, acceptorRole }: DialOptions = {},
 ): void {
   const handshake = new Handshake(connection, outcome.onFailed);
@@ -102,35 +103,34 @@ export function dialHandshake(
   });
 }
 
-/** What an acceptor needs. */
+/** Options of an acceptor. */
 export interface AcceptorOptions {
   readonly identity: AcceptorIdentity;
   readonly secretKey: SecretKey;
-  /** Who may dial this listener. */
+  /** Roles that may dial this listener. */
   readonly allowedRoles: readonly DialerRole[];
-  /** The dialer has proved itself: its link is new, or goes on. */
-  readonly onProven: () => void;
-  /** The link that a dialer may go on with, if that is possible. */
+  /** Called when the dialer has authenticated, before its link is created or resumed. */
+  readonly onAuthenticated: () => void;
+  /** Returns the link that the dialer may resume, if any. */
   readonly findLink: (hello: Hello) => FrameConnection | undefined;
-  /** Name by which a new link can be resumed; `undefined` when it cannot. */
+  /** Creates the id by which a new link can be resumed; `undefined` when it is not resumable. */
   readonly createLinkId: () => string | undefined;
 }
 
-/** A dialer that has a new link. */
-export interface DialerIntroduction {
+/** A dialer that has authenticated and gets a new link. */
+export interface DialerInfo {
   readonly hello: Hello;
-  /** Name by which its link can be resumed. */
+  /** Id by which its link can be resumed. */
   readonly linkId: string | undefined;
 }
 
 /**
- * Proves both sides to each other, from the acceptor's side. A link that goes on is not told of: its
- * owner notices nothing.
+ * Runs the handshake of the acceptor. `outcome.onLinked` is called for a new link only: a resumed link keeps its owner.
  */
 export function acceptHandshake(
   connection: FrameConnection,
   options: AcceptorOptions,
-  outcome: HandshakeOutcome<DialerIntroduction>,
+  outcome: HandshakeOutcome<DialerInfo>,
 ): void {
   const handshake = new Handshake(connection, outcome.onFailed);
   const { role, instanceId, name, id, gatewayToken } = options.identity;
@@ -152,7 +152,7 @@ export function acceptHandshake(
       nonce,
     } as const;
     const transcript = { hello, challenge };
-    // No proof of ours: who reaches the port could try keys on it for as long as it likes.
+    // The acceptor sends no proof yet: any process that reaches the port could use it to guess the key offline.
     connection.send(challenge);
     handshake.expect('proof', (answer) => {
       const proofs = [answer.proof, ...(answer.otherProofs ?? [])];
@@ -163,7 +163,7 @@ export function acceptHandshake(
       const key = findProvenKey(options.secretKey, 'dialer', transcript, proofs);
       if (key === undefined) throw new GatewayWorkerError('GW_ERR_AUTHENTICATION_FAILED');
       handshake.end();
-      options.onProven();
+      options.onAuthenticated();
       const proof = computeProof(key, 'acceptor', transcript);
       const welcome = { type: 'welcome', proof, name, id, gatewayToken } as const;
       const link = hello.resume && options.findLink(hello);
@@ -189,7 +189,7 @@ function assertVersion(version: number): void {
 
 type MessageOf<T extends Message['type']> = Extract<Message, { readonly type: T }>;
 
-/** Takes the messages of a link that is being set up, one expected type after the other, in bounded time. */
+/** Receives the messages of a handshake, one expected type after the other, within the time limit. */
 class Handshake {
   readonly #connection: FrameConnection;
   readonly #onFailed: (error: Error) => void;
@@ -221,7 +221,7 @@ class Handshake {
     };
   }
 
-  /** The link is up: frames are no longer ours, and may be of full size. */
+  /** Ends the handshake: the link is up, and may receive frames of full size. */
   end(): void {
     this.#hasEnded = true;
     clearTimeout(this.#timer);
@@ -240,7 +240,7 @@ class Handshake {
       }
       this.#onMessage(message);
     } catch (error) {
-      // The peer has proved itself: an exception from here on is a fault of this process.
+      // The peer has authenticated, so the exception is a fault of this process.
       if (this.#hasEnded) throw error;
       this.#fail(toError(error));
     }

@@ -13,7 +13,7 @@ test.each([
     { name: 'a', secretkey: 'hidden', passphrase: 'hidden' },
   ],
   [[{ deep: { password: 'a' } }], [{ deep: { password: 'hidden' } }]],
-])('of %j shows %j', (value, shown) => {
+])('hideSecrets: %j becomes %j', (value, shown) => {
   expect(hideSecrets(value)).toEqual(shown);
 });
 
@@ -28,11 +28,11 @@ test.each([
   7n,
   ['a:1', 'b:2'],
   { a: 1 },
-])('changes nothing of %o', (value) => {
+])('hideSecrets: %o stays the same', (value) => {
   expect(hideSecrets(value)).toEqual(value);
 });
 
-test('comes to an end with an object that holds itself', () => {
+test('hideSecrets: a circular object is cut', () => {
   const value: Record<string, unknown> = { name: 'a' };
   value['self'] = value;
   expect(JSON.stringify(hideSecrets(value))).toContain('"self":"hidden"');

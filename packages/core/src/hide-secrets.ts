@@ -1,20 +1,20 @@
-/** Names of options and fields that hold secrets, however they are misspelt. */
+/** Matches names of options and fields that contain secrets, also most misspelt ones. */
 const secretName = /secret|key|token|pass|pwd|credential/i;
 
-/** What stands before the hosts of an address: `user:password@`, whatever characters it has. */
+/** Matches the part of an address before its hosts, `user:password@`, with any characters in it. */
 const credentials = /^(\w+:\/\/)?[^@]*:.*@/s;
 
-/** Objects within objects that are looked into; what lies deeper is not shown. */
+/** Levels of nested objects that are shown. */
 const MAX_DEPTH = 5;
 
-/** Tells whether what has this name is not to be shown. */
+/** Returns whether an option or field of this name must not be shown. */
 export function isSecretName(name: string): boolean {
   return secretName.test(name);
 }
 
 /**
- * Makes a value fit to be shown: a copy with the word `hidden` for private keys, for what stands before the
- * `@` of an address, and for every field whose name speaks of a secret. Of what holds none nothing changes.
+ * Returns a copy of a value that can be shown: `hidden` replaces private keys, the credentials of an address, and
+ * fields whose names indicate a secret. A value without secrets stays the same.
  */
 export function hideSecrets(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') {

@@ -29,7 +29,7 @@ export {
 } from './frame-server.ts';
 export type { LinkFrameHandler } from './frame-socket.ts';
 export { Guard, type Guarded } from './guard.ts';
-export type { AcceptorIdentity, AcceptorIntroduction, DialerIdentity } from './handshake.ts';
+export type { AcceptorIdentity, AcceptorInfo, DialerIdentity } from './handshake.ts';
 export { hideSecrets } from './hide-secrets.ts';
 export { type InnerTlsOptions, resolveInnerTls } from './inner-tls.ts';
 export { canonicalAddress, isLoopback, isWildcard } from './ip-address.ts';

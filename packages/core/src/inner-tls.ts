@@ -7,30 +7,30 @@ import {
 import { OptionError, toError } from './errors.ts';
 import { assertOptionsObject, rejectUnknownKeys, withoutUndefined } from './options.ts';
 
-/** TLS of inner links. Who accepts links needs `cert` and `key`; who dials needs them when it is to prove itself too. */
+/** TLS of inner links. A process that accepts links needs `cert` and `key`; a dialer needs them for mutual TLS. */
 export interface InnerTlsOptions {
-  /** Certificate of this process and those between it and a root, PEM. */
+  /** Certificate of this process, followed by the intermediate certificates, PEM. */
   readonly cert?: string | Buffer;
   /** Private key of the certificate, PEM. */
   readonly key?: string | Buffer;
   /**
-   * Certificates that peers must be signed by, PEM. With it links are mutual: who dials must show a
-   * certificate as well. Without it who dials trusts what Node.js trusts.
+   * Certificates of the authorities that must have signed the certificate of a peer, PEM. With it TLS is mutual: the
+   * dialer must present a certificate too. Without it a dialer trusts the authorities that Node.js trusts.
    */
   readonly ca?: string | Buffer;
-  /** Name that the certificates of those who accept must carry, when it is not the host that is dialed. */
+  /** Name that the certificate of an acceptor must contain. @default the host that is dialed */
   readonly servername?: string;
 }
 
 const parts = ['cert', 'key', 'ca', 'servername'] as const;
 
-/** Said here, because what Node.js assumes can be changed for a whole process, by a flag or a variable. */
+/** Set explicitly, because flags and environment variables can change the defaults of Node.js for a whole process. */
 const strict = { minVersion: 'TLSv1.2', rejectUnauthorized: true } as const;
 
 /** Time that a peer has for its TLS handshake, in milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 5000;
 
-/** What a server of `node:tls` is told for inner links: with authorities it asks who dials for a certificate. */
+/** Options of a `node:tls` server for inner links. With `ca` it requests a certificate from the dialer. */
 export function acceptorTls(tls: InnerTlsOptions): TlsOptions {
   const isMutual = tls.ca !== undefined;
   return {
@@ -42,26 +42,26 @@ export function acceptorTls(tls: InnerTlsOptions): TlsOptions {
   };
 }
 
-/** What a connection of `node:tls` is told for inner links: who accepts must prove to be who was dialed. */
+/** Options of a `node:tls` connection for inner links. The certificate of the acceptor is always verified. */
 export function dialerTls(tls: InnerTlsOptions): ConnectionOptions {
   return { ...tls, ...strict };
 }
 
-/** Says why a TLS handshake failed: without the places in OpenSSL, and with what is wrong with a certificate. */
+/** Describes why a TLS handshake failed, without the source locations that OpenSSL adds. */
 export function describeTlsError(error: Error, socket: TLSSocket): string {
-  // A certificate that is refused only ends the connection.
+  // A refused certificate has its reason here: the error only says that the connection ended.
   const { authorizationError } = socket;
   const reason = authorizationError ?? Reflect.get(error, 'reason') ?? error.message;
   return `TLS: ${String(reason)}`;
 }
 
 /**
- * Checks the `innerTls` option, and answers it without the parts that are `undefined`.
+ * Checks the `innerTls` option, and returns it without fields that are `undefined`.
  *
  * @param owner - such as `Gateway`, for the error
- * @param accepts - whether the process accepts links, for which it needs a certificate
- * @throws {GW_ERR_OPTION_INVALID} when a part is missing or is not PEM, or the key is that of another
- * certificate; the error shows none of them
+ * @param accepts - true for a process that accepts links, which needs a certificate
+ * @throws {GW_ERR_OPTION_INVALID} when a field is missing or is not PEM, or the key does not match the certificate;
+ * the error contains no value of the option
  */
 export function resolveInnerTls(
   owner: string,

@@ -6,25 +6,25 @@ test.each([
   ['127.0.0.1', ['127.0.0.1', '::ffff:127.0.0.1', '::FFFF:7f00:1', '0:0:0:0:0:ffff:7F00:0001']],
   ['2001:db8::a', ['2001:DB8::A', '2001:0db8:0:0:0:0:0:000a', '2001:db8::0:a']],
   ['::ffff:0:1:2', ['::ffff:0:1:2', '0:0:0:0:ffff:0:1:2']],
-])('canonicalAddress: every form of %s is that form', (canonical, forms) => {
+])('canonicalAddress: every notation of %s gives that address', (canonical, forms) => {
   for (const form of forms) expect(canonicalAddress(form)).toBe(canonical);
 });
 
 test.each(['', 'localhost', '1.2.3', '01.2.3.4', '::ffff:', '::g', '[::1]', '1.2.3.4:80'])(
-  'canonicalAddress: %j is no address',
+  'canonicalAddress: %j is not an address',
   (text) => {
     expect(canonicalAddress(text)).toBeUndefined();
   },
 );
 
 test.each(['::ffff:1.2.3.4%x', 'fe80::1%eth0', '::1%[', '::1%/?#@'])(
-  'canonicalAddress: %j has a zone and is no address',
+  'canonicalAddress: %j has a zone and is not an address',
   (text) => {
     expect(canonicalAddress(text)).toBeUndefined();
   },
 );
 
-test('isLoopback, isWildcard: every form of an address is recognized', () => {
+test('isLoopback, isWildcard: every notation of an address is recognized', () => {
   for (const host of ['0:0:0:0:0:0:0:1', '::ffff:127.0.0.1', '::FFFF:7F00:2', 'LOCALHOST']) {
     expect([host, isLoopback(host), isWildcard(host)]).toEqual([host, true, false]);
   }

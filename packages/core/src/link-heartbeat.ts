@@ -1,16 +1,16 @@
 import { Command } from '@gatewayworker/protocol';
 import type { FrameConnection } from './frame-connection.ts';
 
-/** Part of the interval that a peer has to answer. */
+/** Part of the interval within which a peer must answer. */
 const ANSWER_SHARE = 0.8;
 
-/** Pings the peer of a link, and takes the socket for broken when nothing comes. */
+/** Pings the peer of a link, and treats the socket as broken if nothing is received. */
 export class LinkHeartbeat {
   readonly #connection: FrameConnection;
   #timer: NodeJS.Timeout | undefined;
   #intervalMs = 0;
   #answerTimer: NodeJS.Timeout | undefined;
-  /** True when nothing came since the last ping. */
+  /** True when nothing was received since the last ping. */
   #isSilent = false;
   #lastBeatAt = 0;
 
@@ -18,7 +18,7 @@ export class LinkHeartbeat {
     this.#connection = connection;
   }
 
-  /** @param intervalMs - time between two pings; a peer that stops answering is noticed within 1.8 of these */
+  /** @param intervalMs - time between two pings; a peer that stops answering is detected within 1.8 intervals */
   start(intervalMs: number): void {
     this.stop();
     this.#intervalMs = intervalMs;
@@ -27,7 +27,7 @@ export class LinkHeartbeat {
     this.#timer = setInterval(beat, intervalMs);
   }
 
-  /** Starts again after a stop, if it was ever started. */
+  /** Starts again after `stop`; does nothing if it was never started. */
   restart(): void {
     if (this.#intervalMs > 0) this.start(this.#intervalMs);
   }
@@ -37,7 +37,7 @@ export class LinkHeartbeat {
     clearTimeout(this.#answerTimer);
   }
 
-  /** Bytes have come from the peer. */
+  /** Call it when bytes were received. */
   handleRead(): void {
     this.#isSilent = false;
   }
@@ -55,7 +55,7 @@ export class LinkHeartbeat {
   }
 
   #check(answerMs: number): void {
-    // A process that was stopped or busy has not read what came meanwhile.
+    // A timer that fires late shows that this process was stopped or busy, and may have unread bytes of the peer.
     const isLate = performance.now() - this.#lastBeatAt > answerMs * 1.5;
     if (this.#isSilent && !isLate) {
       this.#connection.handleBroken(new Error('the peer does not answer'));

@@ -14,7 +14,7 @@ import { DialedLink } from './dialed-link.ts';
 import { FlushScheduler } from './flush-scheduler.ts';
 import { FrameConnection } from './frame-connection.ts';
 import { FrameServer } from './frame-server.ts';
-import { type AcceptorIntroduction, dialHandshake } from './handshake.ts';
+import { type AcceptorInfo, dialHandshake } from './handshake.ts';
 
 const identity = {
   role: DialerRole.Worker,
@@ -23,7 +23,7 @@ const identity = {
   id: 0,
 } as const;
 
-/** A listener whose links can be resumed. */
+/** Starts a listener with resumable links. */
 async function startServer(): Promise<{
   readonly port: number;
   readonly links: readonly FrameConnection[];
@@ -54,33 +54,33 @@ async function startServer(): Promise<{
   return { port, links, ended };
 }
 
-/** Dials and proves itself once. */
+/** Dials once, and resolves after the handshake. */
 async function dialOnce(
   port: number,
   resume?: { linkId: string; received: number },
   instanceId = 'worker-1',
-): Promise<AcceptorIntroduction & { readonly connection: FrameConnection }> {
+): Promise<AcceptorInfo & { readonly connection: FrameConnection }> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   await once(socket, 'connect');
   const connection = new FrameConnection(socket, new FlushScheduler());
   onTestFinished(() => connection.destroy());
   return await new Promise((resolve, reject) => {
     const outcome = {
-      onLinked: (acceptor: AcceptorIntroduction) => resolve({ ...acceptor, connection }),
+      onLinked: (acceptor: AcceptorInfo) => resolve({ ...acceptor, connection }),
       onFailed: reject,
     };
     dialHandshake(connection, { ...identity, instanceId }, 'k', outcome, { resume });
   });
 }
 
-test('a link is resumed only by the process whose it is, and only where nothing is missing', async () => {
+test('link: only its dialer can resume it, and only at a position without a gap', async () => {
   const { port, links } = await startServer();
   const first = await dialOnce(port);
   const linkId = first.welcome.linkId ?? '';
   expect(linkId).not.toBe('');
   await eventually(() => links.length === 1);
   const refused = [
-    await dialOnce(port, { linkId, received: 0 }, 'somebody-else'),
+    await dialOnce(port, { linkId, received: 0 }, 'worker-2'),
     await dialOnce(port, { linkId: 'unknown', received: 0 }),
     await dialOnce(port, { linkId, received: 1 }),
   ];
@@ -93,31 +93,31 @@ test('a link is resumed only by the process whose it is, and only where nothing 
   expect(again.welcome).toMatchObject({ resumedAt: 0, linkId: undefined });
 });
 
-test('a link that goes on is no stranger, who makes way when there are too many', async () => {
+test('link: a resumed link is not closed when there are too many connections', async () => {
   const { port, links } = await startServer();
   const { welcome } = await dialOnce(port);
   const again = await dialOnce(port, { linkId: welcome.linkId ?? '', received: 0 });
   expect(again.welcome.resumedAt).toBe(0);
-  let cutOff = 0;
-  const openStranger = async (): Promise<void> => {
-    const stranger = connect(port, '127.0.0.1');
-    onTestFinished(() => void stranger.destroy());
-    stranger
+  let closed = 0;
+  const openUnauthenticated = async (): Promise<void> => {
+    const socket = connect(port, '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    socket
       .on('error', () => undefined)
       .on('close', () => {
-        cutOff += 1;
+        closed += 1;
       });
-    await once(stranger, 'connect');
+    await once(socket, 'connect');
   };
-  // A hundred at a time: one by one takes a busy machine longer than a handshake may take.
+  // In batches of 100: opened one by one, the first ones would exceed the time of a handshake on a busy machine.
   for (let batch = 0; batch < 11; batch += 1) {
-    await Promise.all(Array.from({ length: 100 }, openStranger));
+    await Promise.all(Array.from({ length: 100 }, openUnauthenticated));
   }
-  await eventually(() => cutOff >= 1100 - 1024);
+  await eventually(() => closed >= 1100 - 1024);
   expect(links.map(({ isOpen, isSuspended }) => [isOpen, isSuspended])).toEqual([[true, false]]);
 });
 
-test('a peer that confirms what was never sent loses its link', async () => {
+test('link: a confirmation of bytes that were never sent ends it', async () => {
   const { port, ended } = await startServer();
   const { connection } = await dialOnce(port);
   writeReceived(connection.writer(), 1_000_000);
@@ -125,7 +125,7 @@ test('a peer that confirms what was never sent loses its link', async () => {
   expect(ended).toEqual(['received: 1000000 is more than was sent']);
 });
 
-test('a link that is not resumed in time ends with what broke it', async () => {
+test('link: ends with the reason of the break if it is not resumed in time', async () => {
   const { port, ended } = await startServer();
   const { connection } = await dialOnce(port);
   connection.destroy();
@@ -133,7 +133,7 @@ test('a link that is not resumed in time ends with what broke it', async () => {
   expect(ended).toEqual(['the peer closed the connection unexpectedly']);
 });
 
-test('a peer that takes leave is not waited for', async () => {
+test('link: GoAway ends it at once', async () => {
   const { port, links, ended } = await startServer();
   const { connection, welcome } = await dialOnce(port);
   expect(welcome.linkId).toBeDefined();
@@ -158,7 +158,7 @@ test('link: ends without a reason when it has resumed and the peer sends GoAway'
   expect(ended).toEqual([undefined]);
 });
 
-test('megabytes that the peer has not read when the connection breaks come whole, in order, once', async () => {
+test('link: 20 MB over a connection that breaks arrive once and in order', async () => {
   const { port, links } = await startServer();
   const proxy = await FaultProxy.start(port);
   onTestFinished(() => proxy.stop());
@@ -184,7 +184,7 @@ test('megabytes that the peer has not read when the connection breaks come whole
   for (let number = 0; number < 200; number += 1) {
     body.writeUInt32BE(number);
     const writer = links[0]?.writer();
-    if (writer === undefined) throw new Error('it is linked');
+    if (writer === undefined) throw new Error('no link');
     const start = beginFrame(writer, Command.SendToAll);
     writer.writeBytes(body);
     endFrame(writer, start);
@@ -199,7 +199,7 @@ test('megabytes that the peer has not read when the connection breaks come whole
   expect(links).toHaveLength(1);
 });
 
-/** Sends 8 MiB in 8 frames over a link and waits until they have left or the link has ended. */
+/** Sends 8 MiB in 8 frames over a link, and waits until they are written or the link has ended. */
 async function send8MiB(link: FrameConnection, ended: readonly unknown[]): Promise<void> {
   const body = Buffer.alloc(1_048_576);
   for (let frame = 0; frame < 8; frame += 1) {
@@ -211,9 +211,9 @@ async function send8MiB(link: FrameConnection, ended: readonly unknown[]): Promi
   await eventually(() => link.output.pendingBytes === 0 || ended.length > 0);
 }
 
-test('link: a peer that reads and never confirms is cut off at 96 MiB', async () => {
+test('link: ends when a peer leaves 96 MiB unconfirmed', async () => {
   const { port, links, ended } = await startServer();
-  // It was not made resumable: it reads all frames and never says so.
+  // The dialer does not call `makeResumable`, so it reads all frames and never confirms them.
   await dialOnce(port);
   const link = await eventually(() => links[0]);
   let rounds = 0;
@@ -224,7 +224,7 @@ test('link: a peer that reads and never confirms is cut off at 96 MiB', async ()
   expect(rounds).toBeGreaterThanOrEqual(12);
 });
 
-test('link: a peer that confirms what it reads is sent 160 MiB', async () => {
+test('link: a peer that confirms can receive 160 MiB', async () => {
   const { port, links, ended } = await startServer();
   const { connection } = await dialOnce(port);
   connection.makeResumable(60_000);

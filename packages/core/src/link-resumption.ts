@@ -1,24 +1,24 @@
 import { ByteReader, FrameError, readReceived } from '@gatewayworker/protocol';
 import { RetransmitBuffer } from './retransmit-buffer.ts';
 
-/** What another process needs to go on with a link: positions count the bytes of its frames. */
+/** State of a link that another process takes over. Positions count the bytes of frames since the link is resumable. */
 export interface LinkState {
   /** Bytes of frames received. */
   readonly received: number;
   /** Position of the first byte that the peer has not confirmed. */
   readonly unconfirmedFrom: number;
-  /** Everything that was queued for the peer from there on. */
+  /** All bytes for the peer from that position on. */
   readonly unconfirmed: Uint8Array;
 }
 
-/** What a link that can be resumed keeps. */
+/** State of a resumable link. */
 export class LinkResumption {
-  /** Time that the peer has to come back, in milliseconds. */
+  /** Time that the peer has to resume, in milliseconds. */
   readonly graceMs: number;
-  readonly unconfirmed: RetransmitBuffer = new RetransmitBuffer();
+  readonly retransmitBuffer: RetransmitBuffer = new RetransmitBuffer();
   /** Bytes of frames received. */
   received = 0;
-  /** Bytes of frames that the peer knows to be received. */
+  /** Bytes of frames received and confirmed to the peer. */
   confirmed = 0;
 
   #queued: Buffer | undefined;
@@ -28,41 +28,41 @@ export class LinkResumption {
   }
 
   /**
-   * Forgets what the peer has, as its frame `buffer[start, end)` tells.
+   * Handles a Received frame `buffer[start, end)`: drops the confirmed bytes.
    *
-   * @throws {GW_ERR_FRAME_MALFORMED} when so much was never sent
+   * @throws {GW_ERR_FRAME_MALFORMED} when it confirms more bytes than were sent
    */
   confirm(buffer: Buffer, start: number, end: number): void {
     const reader = new ByteReader();
     reader.reset(buffer, start, end);
-    // When frames are sent again, so are those of this kind, which say less than is known by now.
+    // After a resume the peer may retransmit old Received frames. Their lower positions change nothing.
     const position = readReceived(reader);
-    if (this.unconfirmed.confirm(position)) return;
+    if (this.retransmitBuffer.confirm(position)) return;
     throw new FrameError('GW_ERR_FRAME_MALFORMED', `received: ${position} is more than was sent`);
   }
 
-  /** @param queued - what has not been handed to a socket; it counts as sent from now on */
+  /** @param queued - bytes that were not written to a socket; they count as sent from now on */
   export(queued: Buffer): LinkState {
     this.#queued = queued;
-    this.unconfirmed.add(queued);
+    this.retransmitBuffer.add(queued);
     return {
       received: this.received,
-      unconfirmedFrom: this.unconfirmed.start,
-      unconfirmed: Buffer.concat(this.unconfirmed.copy()),
+      unconfirmedFrom: this.retransmitBuffer.start,
+      unconfirmed: Buffer.concat(this.retransmitBuffer.copy()),
     };
   }
 
-  /** What was queued at the export, for a link that is not given away after all. */
+  /** Returns the queued bytes of the export, for a link that this process continues after all. */
   takeQueued(): Buffer[] {
     const queued = this.#queued === undefined ? [] : [this.#queued];
     this.#queued = undefined;
     return queued;
   }
 
-  /** Goes on where another process was. */
+  /** Continues from the state of another process. */
   restore({ received, unconfirmedFrom, unconfirmed }: LinkState): void {
     this.received = received;
     this.confirmed = received;
-    this.unconfirmed.restore(unconfirmedFrom, Buffer.from(unconfirmed));
+    this.retransmitBuffer.restore(unconfirmedFrom, Buffer.from(unconfirmed));
   }
 }

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { boundPort, listen } from './listen.ts';
 
-test('a server that cannot listen can try again, and keeps nothing of an attempt', async () => {
+test('listen: a failed attempt leaves no listeners, and can be repeated', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   const address = { host: '127.0.0.1', port: boundPort(other) };

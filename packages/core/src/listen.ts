@@ -2,23 +2,23 @@ import type { AddressInfo, Server } from 'node:net';
 import { GatewayWorkerError, toError } from './errors.ts';
 import { formatHostPort, type HostPort } from './options.ts';
 
-/** Connections that wait to be accepted; Linux takes no more than `net.core.somaxconn`. */
+/** Maximum number of connections that wait to be accepted; Linux limits it to `net.core.somaxconn`. */
 const BACKLOG = 4096;
 
-/** Where a server listens. */
+/** Address that a server listens on. */
 export interface ListenTarget extends HostPort {
-  /** Answers a socket that is bound to the address, such as one that several processes share. @default a socket of its own */
+  /** Provides a bound socket, such as one that several processes share. @default a new socket of this process */
   readonly openSocket?: OpenSocket | undefined;
 }
 
-/** Opens or fetches the socket of an address, for `server.listen(socket)`; rejects with an error of the system. */
+/** Opens or requests the socket of an address, for `server.listen(socket)`; rejects with an error of the system. */
 export type OpenSocket = (address: HostPort) => Promise<object>;
 
 /**
- * Listens with any server of `node:net` or `node:http`.
+ * Makes a server of `node:net` or `node:http` listen.
  *
- * @param owner - the declaration that wants the port, for the error
- * @throws {GW_ERR_LISTEN_FAILED} naming the address and the declaration
+ * @param owner - the declaration that the port belongs to, for the error
+ * @throws {GW_ERR_LISTEN_FAILED} with the address and the declaration
  */
 export async function listen(
   server: Server,
@@ -55,7 +55,7 @@ const listenFailures: ReadonlyMap<string, string> = new Map([
   ['EADDRNOTAVAIL', 'this machine has no such address'],
 ]);
 
-/** The port a server listens on. */
+/** The port that a server listens on. */
 export function boundPort(server: Server): number {
   const address: AddressInfo | string | null = server.address();
   return typeof address === 'object' && address !== null ? address.port : 0;

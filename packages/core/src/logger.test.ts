@@ -6,7 +6,7 @@ import { nodeFlags, repositoryRoot } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { createLogger, openLog } from './logger.ts';
 
-/** A path for a log file that is gone after the test. */
+/** A path for a log file that is removed after the test. */
 function temporaryLogFile(): string {
   const folder = fs.mkdtempSync(join(tmpdir(), 'gatewayworker-logger-'));
   onTestFinished(() => fs.rmSync(folder, { recursive: true }));
@@ -22,14 +22,14 @@ function readLines(file: string): unknown[] {
     .map((line): unknown => JSON.parse(line));
 }
 
-/** Runs a script in a process of its own, and answers what it prints. */
+/** Runs a script in a child process and returns its output. */
 function runScript(script: string): string {
   const flags = [...nodeFlags('script.ts'), '--input-type=module'];
   const code = `import { createLogger } from '@gatewayworker/core';\n${script}`;
   return execFileSync(process.execPath, [...flags, '-e', code], { cwd: repositoryRoot }).toString();
 }
 
-test('writes one JSON line per call to its file, with the bound fields', () => {
+test('logger: writes one JSON line per call, with the bound fields', () => {
   const file = temporaryLogFile();
   const logger = createLogger({ file, stdout: false, fields: { role: 'gateway', id: 2 } });
   logger.info({ clients: 5 }, 'line one\nline two');
@@ -48,14 +48,14 @@ test('writes one JSON line per call to its file, with the bound fields', () => {
   expect(lines[1]).toMatchObject({ level: 40, clientId: 'abc', msg: 'careful' });
 });
 
-test('appends to a file that is there', () => {
+test('logger: appends to an existing file', () => {
   const file = temporaryLogFile();
   createLogger({ file, stdout: false }).info('first');
   createLogger({ file, stdout: false }).info('second');
   expect(readLines(file)).toMatchObject([{ msg: 'first' }, { msg: 'second' }]);
 });
 
-test('writes nothing below its level', () => {
+test('logger: writes no line below its level', () => {
   const file = temporaryLogFile();
   const logger = createLogger({ file, stdout: false, level: 'warn' });
   logger.info('quiet');
@@ -63,13 +63,13 @@ test('writes nothing below its level', () => {
   expect(readLines(file)).toMatchObject([{ msg: 'loud' }]);
 });
 
-test('writes debug lines too when its level says so', () => {
+test('logger: writes debug lines with level debug', () => {
   const file = temporaryLogFile();
   createLogger({ file, stdout: false, level: 'debug' }).debug('fine');
   expect(readLines(file)).toMatchObject([{ level: 20, msg: 'fine' }]);
 });
 
-test('writes an error with its stack and its cause', () => {
+test('logger: writes an error with its stack and its cause', () => {
   const file = temporaryLogFile();
   const err = new Error('outer', { cause: new Error('inner') });
   createLogger({ file, stdout: false }).error({ err }, 'failed');
@@ -78,7 +78,7 @@ test('writes an error with its stack and its cause', () => {
   ]);
 });
 
-test('logger: texts are bounded wherever they stand', () => {
+test('logger: the length of a text is bounded in every field', () => {
   const file = temporaryLogFile();
   const text = 'x'.repeat(1_000_000);
   const logger = createLogger({ file, stdout: false, fields: { name: text } });
@@ -101,7 +101,7 @@ test.each<[string, Record<string, unknown>]>([
   ['deep down', { a: { b: { c: { secretKey } } } }],
   ['in an error', { err: Object.assign(new Error('x'), { secretKey }) }],
   ['in the options of an error', { err: Object.assign(new Error('x'), { o: { secretKey } }) }],
-])('keeps a secret key that stands %s out of the line', (_where, fields) => {
+])('logger: redacts a secret key %s', (_where, fields) => {
   const file = temporaryLogFile();
   const logger = createLogger({ file, stdout: false });
   logger.info(fields, 'options');
@@ -111,19 +111,19 @@ test.each<[string, Record<string, unknown>]>([
   expect(text).toContain('[redacted]');
 });
 
-test('changes nothing in the object that it logs', () => {
+test('logger: does not change the logged object', () => {
   const options = { secretKey, nested: { secretKey } };
   createLogger({ file: temporaryLogFile(), stdout: false }).info(options, 'options');
   expect(options).toEqual({ secretKey, nested: { secretKey } });
 });
 
-test('keeps a secret key among its own fields out of every line', () => {
+test('logger: redacts a secret key in its bound fields', () => {
   const file = temporaryLogFile();
   createLogger({ file, stdout: false, fields: { secretKey } }).info('x');
   expect(fs.readFileSync(file, 'utf8')).not.toContain(secretKey);
 });
 
-test('writes JSON lines to a standard output that is no terminal, or none when stdout is off', () => {
+test('logger: writes JSON lines to a pipe, and none with stdout: false', () => {
   const text = runScript(`
     createLogger({ fields: { role: 'gateway' } }).info('hello');
     createLogger({ stdout: false }).info('silent');
@@ -131,7 +131,7 @@ test('writes JSON lines to a standard output that is no terminal, or none when s
   expect(JSON.parse(text)).toMatchObject({ role: 'gateway', msg: 'hello' });
 });
 
-test('logger: a field that throws when it is read costs the line alone', () => {
+test('logger: a field that throws when it is read drops only its line', () => {
   const file = temporaryLogFile();
   const logger = createLogger({ file, stdout: false });
   const hostile = {
@@ -147,7 +147,7 @@ test('logger: a field that throws when it is read costs the line alone', () => {
   ]);
 });
 
-test('writes to a new file after the old one was moved away and it was told to open it again', () => {
+test('logger: reopen writes to a new file after a rotation', () => {
   const file = temporaryLogFile();
   const log = openLog({ file, stdout: false });
   log.logger.info('one');

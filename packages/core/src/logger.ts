@@ -8,48 +8,48 @@ import { guardStandardStreams, showsColour } from './standard-streams.ts';
 /** The logger of a process; child loggers carry bound fields such as `role` and `clientId`. */
 export type Logger = PinoLogger;
 
-/** Where and how a process logs. */
+/** Options of a logger. */
 export interface LoggerOptions {
-  /** Bound to every line, such as `{ role, name, id }`. */
+  /** Fields of every line, such as `{ role, name, id }`. */
   readonly fields?: Readonly<Record<string, unknown>>;
   /** One of pino's levels. @default 'info' */
   readonly level?: string;
-  /** Absolute path of a file that gets JSON lines. @default no file */
+  /** Absolute path of the log file, which gets JSON lines. @default no file */
   readonly file?: string | false;
-  /** Also log to the standard output: JSON lines, or readable lines when it is a terminal. @default true */
+  /** Also log to stdout: JSON lines, or readable lines on a terminal. @default true */
   readonly stdout?: boolean;
-  /** Log to the standard error output instead, for a process whose standard output is data. @default false */
+  /** Log to stderr instead of stdout, for a process that writes data to stdout. @default false */
   readonly stderr?: boolean;
 }
 
-/** Names of what is not to be logged. */
+/** Names of fields that are redacted. */
 const secretFields = ['secretKey', 'password', 'passphrase', 'tls.key', 'innerTls.key'];
 
-/** Where they may stand: at the top of what is logged, or up to four objects or lists deep. */
+/** Paths of these fields: at the top level, and in up to four levels of objects or lists. */
 const secretPaths = ['', '*.', '*.*.', '*.*.*.', '*.*.*.*.'].flatMap((owner) =>
   secretFields.map((field) => `${owner}${field}`),
 );
 
-/** The logger of a process, whose file can be moved away while it writes. */
+/** The logger of a process, with a file that can be rotated while it is in use. */
 export interface ProcessLog {
   readonly logger: Logger;
-  /** The log file, for what processes print; absent without one. */
+  /** The log file, for the printed output of processes; `undefined` without a file. */
   readonly file: Output | undefined;
-  /** Lines that this process has dropped since it started: of the log file, stdout and stderr. */
+  /** Number of lines of the log file, stdout and stderr that this process has dropped since it started. */
   readonly dropped: number;
   /** Whether the file at the path is missing, or is another one than the file that is written to. */
   readonly isDetached: boolean;
   /**
-   * Opens the file by its name again, which creates it again after it was moved away.
+   * Opens the file again by its path, which creates it again after a rotation.
    *
-   * @throws when it cannot be opened; the old one stays in use
+   * @throws when it cannot be opened; the old file stays in use
    */
   reopen(): void;
-  /** Writes to the file alone from now on. */
+  /** Stops logging to stdout; only the file gets further lines. */
   leaveStdout(): void;
 }
 
-/** Creates the logger of a process. No key or password reaches a line: it is redacted wherever it stands. */
+/** Creates the logger of a process. Fields with keys and passwords are redacted. */
 export function createLogger(options: LoggerOptions = {}): Logger {
   const fd = options.stderr === true ? 2 : 1;
   const streams = options.stdout === false ? [] : [new Output(standardDestination(fd))];
@@ -57,15 +57,15 @@ export function createLogger(options: LoggerOptions = {}): Logger {
 }
 
 /**
- * Creates the logger of a process, as `createLogger` does, for a process whose log is rotated, and guards its
- * standard streams. Neither a call of the logger nor a write to the standard streams blocks or throws.
+ * Creates the logger of a process whose log file can be rotated, and guards its standard streams. Neither a call of
+ * the logger nor a write to a standard stream blocks or throws.
  */
 export function openLog(options: LoggerOptions = {}): ProcessLog {
   const { stdout, stderr } = guardStandardStreams();
   return openLogOn([stdout, stderr], options);
 }
 
-/** @param standard - streams that count for `dropped`; the first gets lines too, unless that is switched off */
+/** @param standard - streams that count for `dropped`; the first one gets log lines unless `stdout` is false */
 function openLogOn(standard: readonly Output[], options: LoggerOptions): ProcessLog {
   const streams: { write(line: string): unknown }[] = [];
   const level = options.level ?? 'info';
@@ -121,7 +121,7 @@ function serializeError(error: Error): unknown {
   return serialized;
 }
 
-/** A value of the application may throw when it is read: a call of the logger must not pass that on. */
+/** Logs a line. A value of the application may throw when it is read, and the logger must not throw. */
 function logMethod(this: PinoLogger, args: Parameters<LogFn>, method: LogFn): void {
   try {
     method.apply(this, args);
@@ -130,7 +130,7 @@ function logMethod(this: PinoLogger, args: Parameters<LogFn>, method: LogFn): vo
   }
 }
 
-/** JSON for programs, readable lines for a terminal, and colours where it shows them. */
+/** Selects JSON lines, or readable lines for a terminal, with colours if the terminal supports them. */
 function lineFormat(stream: NodeJS.WriteStream): (line: string) => string {
   if (!stream.isTTY) return (line) => line;
   const colour = showsColour(stream);

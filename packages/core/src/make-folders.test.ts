@@ -10,7 +10,7 @@ function temporaryFolder(): string {
   return folder;
 }
 
-test('folders: creates those that are missing, with their mode, and keeps the others', () => {
+test('makeFolders: creates missing folders with the mode, and keeps existing ones', () => {
   const folder = temporaryFolder();
   const path = join(folder, 'a', 'b', 'c');
   makeFolders(path, 0o700);
@@ -22,14 +22,14 @@ test('folders: creates those that are missing, with their mode, and keeps the ot
   expect(fs.existsSync(join(path, 'd'))).toBe(true);
 });
 
-test('folders: a file in the way is an error', () => {
+test('makeFolders: a file in the path is an error', () => {
   const folder = temporaryFolder();
   fs.writeFileSync(join(folder, 'file'), '');
   expect(() => makeFolders(join(folder, 'file'))).toThrow('EEXIST');
   expect(() => makeFolders(join(folder, 'file', 'a', 'b'))).toThrow('ENOTDIR');
 });
 
-test.skipIf(!fs.existsSync('/proc/self'))('folders: a path below /proc fails at once', () => {
+test.skipIf(!fs.existsSync('/proc/self'))('makeFolders: a path below /proc fails at once', () => {
   expect(() => makeFolders('/proc/x')).toThrow('ENOENT');
   expect(() => makeFolders('/proc/x/y/z')).toThrow('ENOENT');
 });

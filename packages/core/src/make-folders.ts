@@ -2,10 +2,10 @@ import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
- * Creates a folder, with the folders that lead to it. `mkdirSync` of Node.js with `recursive` never returns for a path
- * below /proc, where a folder is reported as missing although its parent exists.
+ * Creates a folder and its missing parents. `mkdirSync` with `recursive` cannot be used: for a path below /proc, where
+ * a folder is reported as missing although its parent exists, it never returns.
  *
- * @param mode - of the folders that are created
+ * @param mode - mode of the folders that are created
  * @throws the error of the system
  */
 export function makeFolders(path: string, mode?: number): void {

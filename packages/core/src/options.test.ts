@@ -14,7 +14,7 @@ import {
 
 const known = ['pingInterval', 'registerAddress', 'secretKey'];
 
-test('accepts options whose every key is known', () => {
+test('options: accepts known keys', () => {
   rejectUnknownKeys('Gateway', { pingInterval: 1, secretKey: 'x' }, known);
   rejectUnknownKeys('Gateway', {}, known);
 });
@@ -26,7 +26,7 @@ test.each([
   ['zzzzzz', 'known: pingInterval, registerAddress, secretKey'],
   ['__proto__', 'known: pingInterval'],
   ['toString', 'known: pingInterval'],
-])('names the unknown key %s and helps', (key, hint) => {
+])('options: the error about the unknown key %s has a hint', (key, hint) => {
   const options = Object.fromEntries([[key, 5]]);
   expect(() => rejectUnknownKeys('Gateway', options, known)).toThrow(
     expect.objectContaining({
@@ -40,7 +40,7 @@ test.each([
 });
 
 test.each(['secretkey', 'secret', 'apiToken', 'password'])(
-  'hides the value of the unknown key %s, which may be a secret',
+  'options: hides the value of the unknown key %s, which may be a secret',
   (key) => {
     const options = Object.fromEntries([[key, 'hunter2']]);
     const leaks = expect.objectContaining({ message: expect.stringContaining('hunter2') });
@@ -52,22 +52,25 @@ test.each(['secretkey', 'secret', 'apiToken', 'password'])(
   },
 );
 
-test.each([null, undefined, 'x', 7, [], () => undefined])('refuses %s for options', (value) => {
-  expect(() => assertOptionsObject('Gateway', value)).toThrow(
-    expect.objectContaining({ code: 'GW_ERR_OPTION_INVALID', option: 'Gateway' }),
-  );
-});
+test.each([null, undefined, 'x', 7, [], () => undefined])(
+  'options: refuses %s instead of an object',
+  (value) => {
+    expect(() => assertOptionsObject('Gateway', value)).toThrow(
+      expect.objectContaining({ code: 'GW_ERR_OPTION_INVALID', option: 'Gateway' }),
+    );
+  },
+);
 
-test('accepts an object for options', () => {
+test('options: accepts an object', () => {
   assertOptionsObject('Gateway', {});
 });
 
-test.each([1, 5, 10])('accepts the integer %i of a range', (value) => {
+test.each([1, 5, 10])('assertInteger: accepts %i', (value) => {
   assertInteger('x', value, { min: 1, max: 10 });
 });
 
 test.each([0, 11, 1.5, -1, Number.NaN, Infinity, '5', null, undefined, 5n])(
-  'refuses %s for an integer of a range',
+  'assertInteger: refuses %s',
   (value) => {
     expect(() => assertInteger('Gateway.count', value, { min: 1, max: 10 })).toThrow(
       expect.objectContaining({
@@ -79,12 +82,12 @@ test.each([0, 11, 1.5, -1, Number.NaN, Infinity, '5', null, undefined, 5n])(
   },
 );
 
-test('accepts every port, 0 for a free one', () => {
+test('assertPort: accepts 0 to 65535', () => {
   for (const port of [0, 1, 65_535]) assertPort('x', port);
   expect(() => assertPort('x', 65_536)).toThrow('allowed: an integer from 0 to 65535');
 });
 
-test('tells strings, empty strings and functions apart', () => {
+test('assertString and others: refuse other types and empty strings', () => {
   assertString('x', '');
   assertNonEmptyString('x', ' ');
   assertOptionalFunction('x', undefined);
@@ -101,7 +104,7 @@ test.each([
   ['example.org:65535', 'example.org', 65_535],
   ['[::1]:80', '::1', 80],
   ['[fe80::1%eth0]:80', 'fe80::1%eth0', 80],
-])('reads %s', (text, host, port) => {
+])('parseHostPort: accepts %s', (text, host, port) => {
   expect(parseHostPort('x', text)).toEqual({ host, port });
   expect(formatHostPort(host, port)).toBe(text);
 });
@@ -128,13 +131,13 @@ test.each([
   null,
   undefined,
   ['host:80'],
-])('refuses %j for host:port', (value) => {
+])('parseHostPort: refuses %j', (value) => {
   expect(() => parseHostPort('Register.listen', value)).toThrow(
     expect.objectContaining({ code: 'GW_ERR_OPTION_INVALID', option: 'Register.listen' }),
   );
 });
 
-test('parseHostPort: answers an address in its canonical form, and a zone as it is', () => {
+test('parseHostPort: returns the canonical address, and keeps a zone', () => {
   for (const text of ['[0:0:0:0:0:0:0:1]:80', '[0000::0001]:80', '[::1]:80']) {
     expect(parseHostPort('x', text).host).toBe('::1');
   }
@@ -142,7 +145,7 @@ test('parseHostPort: answers an address in its canonical form, and a zone as it 
   expect(parseHostPort('x', '[fe80::1%eth0]:80').host).toBe('fe80::1%eth0');
 });
 
-test('freezes plain objects and arrays at any depth, and answers its argument', () => {
+test('deepFreeze: freezes nested objects and arrays, and returns its argument', () => {
   const value = { list: [{ a: 1 }], nested: { b: {} } };
   expect(deepFreeze(value)).toBe(value);
   for (const part of [value, value.list, value.list[0], value.nested, value.nested.b]) {
@@ -150,7 +153,7 @@ test('freezes plain objects and arrays at any depth, and answers its argument', 
   }
 });
 
-test('leaves alone what is no plain object, and values that are none', () => {
+test('deepFreeze: does not freeze instances, functions and primitives', () => {
   const value = { url: new URL('file:///a'), bytes: Buffer.from('x'), run: () => 1 };
   deepFreeze(value);
   expect(Object.isFrozen(value.url)).toBe(false);
@@ -159,7 +162,7 @@ test('leaves alone what is no plain object, and values that are none', () => {
   expect(deepFreeze(null)).toBeNull();
 });
 
-test('freezes an object that holds itself', () => {
+test('deepFreeze: freezes a circular object', () => {
   const value: { self?: unknown } = {};
   value.self = value;
   expect(Object.isFrozen(deepFreeze(value))).toBe(true);

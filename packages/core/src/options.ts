@@ -5,14 +5,14 @@ import { canonicalAddress } from './ip-address.ts';
 /** A host and a port, as in `127.0.0.1:1236` or `[::1]:1236`. */
 export interface HostPort {
   readonly host: string;
-  /** 0 to 65535; 0 asks the system for a free one. */
+  /** 0 to 65535; 0 means a free port. */
   readonly port: number;
 }
 
 /**
- * The options that are given: those that are `undefined` count as left out.
+ * Removes the options that are `undefined`, which count as absent.
  *
- * @returns a copy; `options` stays as it is
+ * @returns a copy
  */
 export function withoutUndefined<T extends object>(options: T): T {
   const given = { ...options };
@@ -23,16 +23,16 @@ export function withoutUndefined<T extends object>(options: T): T {
 }
 
 /**
- * Throws when the value is not a plain object or has a key that the defaults do not know.
+ * Rejects options with an unknown key.
  *
- * @throws {GW_ERR_OPTION_INVALID} naming the key and the nearest known one
+ * @throws {GW_ERR_OPTION_INVALID} with the key and the most similar known one
  */
 export function rejectUnknownKeys(owner: string, options: object, known: readonly string[]): void {
   for (const [key, value] of Object.entries(options)) {
     if (known.includes(key)) continue;
     const nearest = nearestName(key, known);
     const hint = nearest === undefined ? `known: ${known.join(', ')}` : `did you mean ${nearest}?`;
-    // A misspelt secretKey is a secret all the same, and so is whatever stands beside a private key.
+    // A misspelt secretKey contains a secret too, and so may any field of an object with a private key.
     const isSecret = isSecretName(key) || /tls$/i.test(owner);
     const shown = isSecret ? `a hidden ${typeof value}` : value;
     throw new OptionError(`${owner}.${key}`, shown, `there is no such option; ${hint}`);
@@ -42,13 +42,13 @@ export function rejectUnknownKeys(owner: string, options: object, known: readonl
 /** Throws unless the options are a plain object. */
 export function assertOptionsObject(owner: string, options: unknown): asserts options is object {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    // Text may be the private key itself.
+    // A text may be a private key.
     const shown = typeof options === 'string' ? 'text' : options;
     throw new OptionError(owner, shown, 'allowed: an object of options');
   }
 }
 
-/** Throws unless the value is an integer within the range, both ends included. */
+/** Throws unless the value is an integer within the range, including both ends. */
 export function assertInteger(
   option: string,
   value: unknown,
@@ -59,7 +59,7 @@ export function assertInteger(
   throw new OptionError(option, value, `allowed: an integer from ${min} to ${max}`);
 }
 
-/** Throws unless the value is a port that can be listened on; 0 takes any free one. */
+/** Throws unless the value is a port to listen on; 0 means a free port. */
 export function assertPort(option: string, value: unknown): asserts value is number {
   assertInteger(option, value, { min: 0, max: 65_535 });
 }
@@ -70,7 +70,7 @@ export function assertNonEmptyString(option: string, value: unknown): asserts va
   throw new OptionError(option, value, 'allowed: a non-empty string');
 }
 
-/** Longest name of a declaration, in characters: it stands in logs, tables and every hello. */
+/** Longest name of a declaration, in characters. Logs, tables and every Hello frame contain it. */
 const MAX_NAME_LENGTH = 128;
 
 /** Throws unless the value is a string of 1 to 128 characters. */
@@ -79,7 +79,7 @@ export function assertName(option: string, value: unknown): asserts value is str
   throw new OptionError(option, value, `allowed: a string of 1 to ${MAX_NAME_LENGTH} characters`);
 }
 
-/** Throws unless the value is a number that is 0 or within the range, both ends included. */
+/** Throws unless the value is a number that is 0 or within the range, including both ends. */
 export function assertZeroOrNumber(
   option: string,
   value: unknown,
@@ -90,7 +90,7 @@ export function assertZeroOrNumber(
   throw new OptionError(option, value, `allowed: 0, or a number from ${min} to ${max}`);
 }
 
-/** Throws unless the value is one of the words. */
+/** Throws unless the value is one of `words`. */
 export function assertOneOf<T extends string>(
   option: string,
   value: unknown,
@@ -112,9 +112,9 @@ export function assertOptionalFunction(option: string, value: unknown): void {
 }
 
 /**
- * Reads `host:port`, an IPv6 host in brackets. Returns an address in canonical form.
+ * Parses `host:port`, with an IPv6 host in brackets. An IP address is returned in canonical form.
  *
- * @throws {GW_ERR_OPTION_INVALID} when there is no host or the port is not within 0 to 65535
+ * @throws {GW_ERR_OPTION_INVALID} when the host is missing or the port is not within 0 to 65535
  */
 export function parseHostPort(option: string, value: unknown): HostPort {
   const match =
@@ -127,7 +127,7 @@ export function parseHostPort(option: string, value: unknown): HostPort {
   return { host: canonicalAddress(host) ?? host, port };
 }
 
-/** Writes `host:port`, with brackets around an IPv6 host. */
+/** Formats `host:port`, with brackets around an IPv6 host. */
 export function formatHostPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
@@ -143,10 +143,10 @@ export function deepFreeze<T>(value: T): T {
 }
 
 /**
- * The known name that a misspelt one most probably means; upper and lower case do not count.
+ * Finds the known name that is most similar to a misspelt one, ignoring case.
  *
- * @param maxDistance - letters that may be added, left out or changed. @default a third of the name, at least 2
- * @returns `undefined` when none is near
+ * @param maxDistance - letters that may be added, missing or different. @default a third of the name, at least 2
+ * @returns `undefined` when no name is similar enough
  */
 export function nearestName(
   name: string,

@@ -12,7 +12,7 @@ function temporaryFolder(): string {
   return folder;
 }
 
-/** An output to a FIFO, and its reader, which reads only when it is asked to. */
+/** An output to a FIFO, and its reader, which reads only when `read` is called. */
 function openFifo() {
   const path = join(temporaryFolder(), 'fifo');
   execFileSync('mkfifo', [path]);
@@ -29,7 +29,7 @@ function openFifo() {
   return { output: new Output(fileDestination(path)), read };
 }
 
-/** An output whose disk is full until the test frees it. */
+/** An output whose disk is full until `mend` is called. */
 function openFullDisk() {
   const path = join(temporaryFolder(), 'log');
   let isFull = true;
@@ -49,7 +49,7 @@ function openFullDisk() {
 
 const line = `${'x'.repeat(1_023)}\n`;
 
-test('output: a file has each line as soon as the call returns, for its owner alone', () => {
+test('output: a line is in the file when the call returns, mode 0600', () => {
   const path = join(temporaryFolder(), 'logs', 'log');
   const output = new Output(fileDestination(path));
   expect(output.write('one\n')).toBe(true);
@@ -72,7 +72,7 @@ test('output: a file that was removed or replaced is detached until it is reopen
   expect(output.isDetached).toBe(false);
 });
 
-test('output: a file that was there is closed to others if it is of this user', () => {
+test('output: an existing file of this user gets mode 0600', () => {
   const path = join(temporaryFolder(), 'log');
   const modeAfter = (): number => {
     fs.chmodSync(path, 0o644);
@@ -89,11 +89,11 @@ test('output: a file that was there is closed to others if it is of this user', 
   expect(modeAfter()).toBe(0o644);
 });
 
-test('output: a full disk keeps 1 MiB, drops and counts the rest, reports it once', async () => {
+test('output: with a full disk 1 MiB is kept, the rest is counted and reported once', async () => {
   const { output, path, reports, mend } = openFullDisk();
   const kept = Math.floor(MAX_PENDING_OUTPUT_BYTES / (line.length + 64));
   for (let n = 0; n < kept + 5; n += 1) expect(output.write(line)).toBe(false);
-  // All are dropped once one is, so that lines are missing in one place only.
+  // After one dropped line all are dropped, so that lines are missing in one place only.
   output.write('short\n');
   expect(output.dropped).toBe(6);
   mend();
@@ -105,7 +105,7 @@ test('output: a full disk keeps 1 MiB, drops and counts the rest, reports it onc
   expect(reports).toHaveLength(1);
 });
 
-test('output: neither a huge chunk nor empty ones pass the bound while the disk is full', async () => {
+test('output: with a full disk a huge chunk and empty chunks stay within the limit', async () => {
   const { output, path, mend } = openFullDisk();
   output.write(Buffer.alloc(20 * MAX_PENDING_OUTPUT_BYTES, 'x'));
   expect(output.dropped).toBe(1);
@@ -117,7 +117,7 @@ test('output: neither a huge chunk nor empty ones pass the bound while the disk 
       done += 1;
     });
   }
-  // Those that are not kept are called back at once.
+  // The callbacks of dropped chunks are called at once.
   await eventually(() => done > 80_000);
   expect(done).toBeLessThan(100_000);
   mend();
@@ -126,7 +126,7 @@ test('output: neither a huge chunk nor empty ones pass the bound while the disk 
   expect(fs.statSync(path).size).toBeLessThanOrEqual(MAX_PENDING_OUTPUT_BYTES);
 });
 
-test('output: a stalled reader blocks nothing and gets whole lines when it reads on', async () => {
+test('output: a stalled reader does not block, and later gets complete lines', async () => {
   const { output, read } = openFifo();
   for (let n = 0; n < 200; n += 1) output.write(`${n} ${line}`);
   let isDone = false;
@@ -144,7 +144,7 @@ test('output: a stalled reader blocks nothing and gets whole lines when it reads
   await eventually(() => isDone);
 });
 
-test('output: a reader that is gone costs the lines alone', () => {
+test('output: without a reader lines are dropped and no call throws', () => {
   const path = join(temporaryFolder(), 'fifo');
   execFileSync('mkfifo', [path]);
   const reader = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_NONBLOCK);
@@ -155,7 +155,7 @@ test('output: a reader that is gone costs the lines alone', () => {
   expect(output.dropped).toBeGreaterThan(900);
 });
 
-test('output: a file that cannot be opened is opened as soon as it can be', async () => {
+test('output: a file that cannot be opened is opened later', async () => {
   const folder = temporaryFolder();
   const path = join(folder, 'place', 'log');
   fs.writeFileSync(join(folder, 'place'), 'a file where a folder should be');
@@ -165,19 +165,19 @@ test('output: a file that cannot be opened is opened as soon as it can be', asyn
   await eventually(() => fs.existsSync(path) && fs.readFileSync(path, 'utf8') === 'one\n');
 });
 
-test('output: what is kept is tried once more at the exit of the process', () => {
+test('output: kept lines are tried once more when the process exits', () => {
   const { output, path, mend } = openFullDisk();
-  output.write('the last words\n');
+  output.write('the last line\n');
   mend();
   for (const listener of process.listeners('exit').slice(-1)) listener(0);
-  expect(fs.readFileSync(path, 'utf8')).toBe('the last words\n');
+  expect(fs.readFileSync(path, 'utf8')).toBe('the last line\n');
 });
 
 test.each([
   ['{"half":', '{"half":\nmine\n'],
   ['{"whole":1}\n', '{"whole":1}\nmine\n'],
   ['', 'mine\n'],
-])('output: after a full disk that left %j a line is whole', async (left, expected) => {
+])('output: after a full disk that left %j the next line is complete', async (left, expected) => {
   const { output, path, mend } = openFullDisk();
   fs.writeFileSync(path, left);
   expect(output.write('mine\n')).toBe(false);
@@ -185,7 +185,7 @@ test.each([
   await eventually(() => fs.readFileSync(path, 'utf8') === expected);
 });
 
-test('output: the report of dropped lines begins on a line of its own', async () => {
+test('output: the report of dropped lines starts on a new line', async () => {
   const { output, path, reports, mend } = openFullDisk();
   fs.writeFileSync(path, '{"half":');
   output.write(Buffer.alloc(2 * MAX_PENDING_OUTPUT_BYTES, 'x'));

@@ -11,57 +11,57 @@ import {
 import { dirname } from 'node:path';
 import { makeFolders } from './make-folders.ts';
 
-/** Most that an output keeps while its destination takes nothing, in bytes. */
+/** Maximum number of bytes that an output keeps while its destination takes no bytes. */
 export const MAX_PENDING_OUTPUT_BYTES = 1_048_576;
 
-/** What a kept chunk costs beside its bytes: an empty one with a callback takes memory too. */
+/** Bytes that a kept chunk counts for in addition to its length: an empty chunk with a callback takes memory too. */
 const CHUNK_COST = 64;
 
-/** First and longest pause between two attempts to write what is kept, in milliseconds. */
+/** First and longest wait between two attempts to write the kept chunks, in milliseconds. */
 const retryMs = { first: 10, longest: 1_000 } as const;
 
-/** Text, or the bytes of one. */
+/** Text, or encoded text. */
 export type OutputChunk = string | Uint8Array;
 
-/** Lines that were lost because a destination took nothing. */
+/** Lines that were dropped because the destination took no bytes. */
 export interface DroppedLines {
   readonly lines: number;
   /** Code of the last error, such as `ENOSPC` or `EAGAIN`. */
   readonly reason: string;
 }
 
-/** What an output writes to. */
+/** Destination of an output. */
 export interface OutputDestination {
-  /** Path or name of the stream, for notices. */
+  /** Path or name of the stream, for log lines. */
   readonly name: string;
-  /** Opens it for writes that do not block; called again when it has thrown. */
+  /** Opens it for non-blocking writes. Called again after it has thrown. */
   open(): number;
   /** Called before each write. */
   prepare?(): void;
-  /** Finds where a regular file ends, which other processes append to as well. */
+  /** Returns the end of a regular file, which other processes may have appended to. */
   findEnd?(): FileEnd | undefined;
 }
 
-/** Where a file ends. */
+/** The end of a file. */
 interface FileEnd {
   readonly size: number;
-  /** Whether its last line has no end. */
+  /** True if the last line has no line feed. */
   readonly isMidLine: boolean;
 }
 
 const LINE_FEED = 10;
 
 /**
- * Writes to a file, a pipe, a socket or a terminal, and can neither throw nor block.
+ * Writes to a file, a pipe, a socket or a terminal, and never throws or blocks.
  *
- * A write goes to the kernel at once, so that the last lines before a crash are in the log file. While the
- * destination takes nothing (full disk, reader that stalls, reader that is gone) up to 1 MiB is kept and tried
- * again; what comes after that is dropped and counted, and reported once when writing works again.
+ * A write is passed to the kernel at once, so that the last lines before a crash are in the log file. While the
+ * destination takes no bytes (the disk is full, or the reader stalls or has gone), up to 1 MiB is kept and retried.
+ * Further lines are dropped and counted, and reported once when writing works again.
  */
 export class Output {
   /** Called when writing works again after lines were dropped. */
   onRecovered: (dropped: DroppedLines) => void = () => {};
-  /** Called when all that was kept is written. */
+  /** Called when all kept chunks are written. */
   onDrain: () => void = () => {};
   readonly #destination: OutputDestination;
   #descriptor: number | undefined;
@@ -69,10 +69,10 @@ export class Output {
   #pendingBytes = 0;
   #onWritten: (() => void)[] = [];
   #dropped = 0;
-  /** Dropped since the last report. */
+  /** Lines dropped since the last report. */
   #unreported = 0;
   #reason = '';
-  /** Size of the file after a write that was cut: the rest belongs there. */
+  /** Size of the file after a partial write of this process, which is where the rest belongs. */
   #cutAt: number | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #retryMs: number = retryMs.first;
@@ -93,10 +93,10 @@ export class Output {
   }
 
   /**
-   * Writes, keeps or drops.
+   * Writes a chunk, or keeps or drops it.
    *
    * @param onDone - called in a later turn, once the chunk is written or dropped
-   * @returns false while something is kept; `onDrain` follows
+   * @returns false while chunks are kept; `onDrain` is called afterwards
    */
   write(chunk: OutputChunk, onDone?: () => void): boolean {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
@@ -107,7 +107,7 @@ export class Output {
         if (onDone !== undefined) process.nextTick(onDone);
         return true;
       }
-      // A copy: the caller may use its bytes again. A line that is too long to keep is cut where it is.
+      // A copy, because the caller may reuse its bytes. A chunk that is too long to keep is cut.
       if (fits || written > 0) {
         const rest = bytes.subarray(written, written + MAX_PENDING_OUTPUT_BYTES - CHUNK_COST);
         this.#keep(Uint8Array.from(rest), onDone);
@@ -117,7 +117,7 @@ export class Output {
       }
       this.#retryLater();
     } else if (this.#unreported > 0 || !fits) {
-      // Once one line is dropped all are until the report, which then stands where they are missing.
+      // After a dropped line, all lines are dropped until the report, so that the report is where they are missing.
       this.#drop(countLines(bytes), onDone);
     } else {
       this.#keep(Uint8Array.from(bytes), onDone);
@@ -126,7 +126,7 @@ export class Output {
   }
 
   /**
-   * Opens the destination again: a log file that was moved away is created again.
+   * Opens the destination again, which creates a log file again after a rotation.
    *
    * @throws when it cannot be opened; the old descriptor stays in use
    */
@@ -183,7 +183,7 @@ export class Output {
     const lines = this.#unreported;
     this.#unreported = 0;
     if (lines > 0) {
-      // A line that was too long to keep has lost its end.
+      // A chunk that was too long to keep has no line feed.
       this.#startLine();
       this.onRecovered({ lines, reason: this.#reason });
     }
@@ -191,7 +191,7 @@ export class Output {
     this.onDrain();
   }
 
-  /** Answers whether nothing is left. */
+  /** Writes the kept chunks. Returns true if all are written. */
   #writePending(): boolean {
     if (!this.#startLine()) return false;
     const pending = this.#pending;
@@ -211,9 +211,9 @@ export class Output {
   }
 
   /**
-   * Ends the half line that was left at the end of the file when the disk became full.
+   * Writes a line feed if the file ends with an incomplete line of another process, as after a full disk.
    *
-   * @returns false when that cannot be written
+   * @returns false when it cannot be written
    */
   #startLine(): boolean {
     const end = this.#destination.findEnd?.();
@@ -221,7 +221,7 @@ export class Output {
     return !isForeign || this.#tryWrite(Uint8Array.of(LINE_FEED)) === 1;
   }
 
-  /** Answers how many bytes the kernel has taken. */
+  /** Returns the number of bytes that the kernel has taken. */
   #tryWrite(bytes: Uint8Array): number {
     let written = 0;
     try {
@@ -238,40 +238,40 @@ export class Output {
   }
 }
 
-/** A file that is appended to; see `openForAppend`. */
+/** A destination that appends to a file; see `openForAppend`. */
 export function fileDestination(path: string): OutputDestination {
   return { name: path, open: () => openForAppend(path), findEnd: () => findEnd(path) };
 }
 
 /**
- * Opens a file to append to it, with the folders that lead to it. A file of this user gets mode 0600, folders that
- * are made get 0700.
+ * Opens a file for appending, and creates its missing folders. A file of this user gets mode 0600, new folders get
+ * mode 0700.
  *
  * @throws the error of the system
  */
 export function openForAppend(path: string): number {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK } = constants;
   makeFolders(dirname(path), 0o700);
-  // Not blocking: the open of a FIFO would otherwise wait for its reader.
+  // Non-blocking, because opening a FIFO would otherwise wait for its reader.
   const flags = O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK;
   const descriptor = openSync(path, flags, 0o600);
-  closeToOthers(descriptor);
+  restrictToOwner(descriptor);
   return descriptor;
 }
 
-/** A file that was there before may be readable by others. */
-function closeToOthers(descriptor: number): void {
+/** Restricts an existing file of this user, which other users may be able to read. */
+function restrictToOwner(descriptor: number): void {
   const stats = fstatSync(descriptor);
   if (!stats.isFile() || stats.uid !== process.geteuid?.() || (stats.mode & 0o777) === 0o600)
     return;
   try {
     fchmodSync(descriptor, 0o600);
   } catch {
-    // A file system that keeps no modes, such as FAT.
+    // The file system has no modes, such as FAT.
   }
 }
 
-/** Answers nothing about what is not a regular file: reading would take from a FIFO what its reader is to get. */
+/** Returns `undefined` unless the path is a regular file: reading a FIFO would take bytes from its reader. */
 function findEnd(path: string): FileEnd | undefined {
   try {
     if (!statSync(path).isFile()) return undefined;
@@ -289,7 +289,7 @@ function findEnd(path: string): FileEnd | undefined {
   }
 }
 
-/** The standard output or the standard error output of this process. */
+/** A destination that writes to stdout or stderr of this process. */
 export function standardDestination(fd: 1 | 2): OutputDestination {
   const stream = fd === 1 ? process.stdout : process.stderr;
   let isOwn = false;
@@ -307,11 +307,11 @@ export function standardDestination(fd: 1 | 2): OutputDestination {
 }
 
 /**
- * Opens what a pipe or a terminal leads to once more, without blocking.
+ * Opens a non-blocking descriptor of its own for a pipe or a terminal.
  *
- * The flag of the given descriptor is shared with other processes: one that ends resets it to blocking, and one
- * that does not expect it fails with `EAGAIN`. Only a socket cannot be opened again, nor can anything where
- * there is no /proc.
+ * The non-blocking flag of the inherited descriptor is shared with other processes: a process that ends resets it to
+ * blocking, and a process that does not expect it fails with `EAGAIN`. A socket cannot be opened again, nor can
+ * anything on a system without /proc; then the result is `undefined`.
  */
 function reopenStandard(fd: 1 | 2): number | undefined {
   if (fstatSync(fd).isFile()) return fd;
@@ -323,7 +323,7 @@ function reopenStandard(fd: 1 | 2): number | undefined {
   }
 }
 
-/** Through the handle of the stream, because Node.js has no call for it. */
+/** Uses the handle of the stream, because Node.js has no public function for it. */
 function setNonBlocking(stream: NodeJS.WriteStream): void {
   const handle: unknown = Reflect.get(stream, '_handle');
   if (typeof handle !== 'object' || handle === null) return;

@@ -9,14 +9,14 @@ function freshName(): string {
   return name;
 }
 
-test('process state: two copies of one version share it', () => {
+test('process state: two copies of the same version share it', () => {
   const name = freshName();
   const one = sharedState(name, (): string[] => [], { version: '1.0.0', path: '/a/index.js' });
   const other = sharedState(name, (): string[] => [], { version: '1.0.0', path: '/b/index.js' });
   expect(other).toBe(one);
 });
 
-test('process state: a copy of another version is refused with both paths', () => {
+test('process state: a copy of another version is refused, with both paths', () => {
   const name = freshName();
   processState(name, () => 1);
   expect(() => sharedState(name, () => 2, { version: '0.0.1', path: '/b/index.js' })).toThrow(

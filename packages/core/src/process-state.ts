@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { GatewayWorkerError } from './errors.ts';
 
-/** A state of this process, and the copy of the package that created it. */
+/** A shared state of this process, with the copy of the package that created it. */
 interface SharedState<T> {
   readonly version: string;
   /** Path of that copy. */
@@ -11,12 +11,12 @@ interface SharedState<T> {
 }
 
 /**
- * State that every copy of the package in this process shares.
+ * Returns a state that all copies of the package in this process share.
  *
  * A package is loaded twice when it is installed twice, or when tsx loads it both as CommonJS and as ES module.
  *
- * @param name - of the state, the same in every copy
- * @throws {GW_ERR_VERSION_MISMATCH} naming both paths, when a copy of another version created the state
+ * @param name - name of the state, the same in every copy
+ * @throws {GW_ERR_VERSION_MISMATCH} with both paths, when a copy of another version created the state
  */
 export function processState<T>(name: string, create: () => T): T {
   return sharedState(name, create, {

@@ -6,17 +6,17 @@ function format(fields: Record<string, unknown>, colour = false): string {
   return formatReadable(JSON.stringify(line), colour);
 }
 
-test('readable line: time, level, process, message and fields on one line', () => {
+test('readable line: shows time, level, process, message and fields on one line', () => {
   const fields = { role: 'gateway', name: 'chat', id: 1, clients: 5, list: [1], msg: 'hello' };
   expect(format(fields)).toBe('03:04:05.678  info chat#1 hello clients=5 list=[1]\n');
 });
 
-test('readable line: has escape sequences with colour and none without', () => {
+test('readable line: has escape sequences only with colour', () => {
   expect(format({ msg: 'hello', a: 1 }, true)).toContain('\x1b[32m info\x1b[39m');
   expect(format({ msg: 'hello', a: 1 })).not.toContain('\x1b');
 });
 
-test('readable line: shows what a terminal would obey', () => {
+test('readable line: shows control characters in escaped form', () => {
   const text = format({
     msg: 'one\x1b[1A\ntwo',
     reason: 'a\x1b]0;title\x07b\x9bc',

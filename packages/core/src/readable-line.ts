@@ -1,4 +1,4 @@
-/** What marks a part of a line. */
+/** Colours a part of a line. */
 type Paint = (text: string) => string;
 
 const levels: Readonly<Record<number, readonly [name: string, colour: number]>> = {
@@ -13,9 +13,9 @@ const levels: Readonly<Record<number, readonly [name: string, colour: number]>> 
 const fieldsShownInFront = new Set(['level', 'time', 'pid', 'msg', 'role', 'name', 'id', 'err']);
 
 /**
- * Rewrites a JSON line for a person at a terminal; ends with a newline.
+ * Formats a JSON line for a terminal. The result ends with a newline.
  *
- * @param colour - whether the terminal shows colours
+ * @param colour - whether to use colours
  */
 export function formatReadable(line: string, colour: boolean): string {
   const entry: unknown = JSON.parse(line);
@@ -47,8 +47,8 @@ function formatStack(error: unknown): string {
 }
 
 /**
- * Escapes control characters as JSON does, except line breaks: some lines contain data of clients, which must not
- * control the terminal.
+ * Escapes control characters as JSON does, except line feeds and tabs. Some lines contain data of clients, which must
+ * not control the terminal.
  */
 function printable(text: string): string {
   return text.replace(/[^\P{Cc}\n\t]/gu, (character) => {

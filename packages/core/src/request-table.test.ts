@@ -3,7 +3,7 @@ import { RequestTable } from './request-table.ts';
 
 let now = 0;
 
-/** A table over a clock that stands still. */
+/** A table with the clock `now`. */
 function createTable(): RequestTable {
   return new RequestTable(() => now, 50);
 }
@@ -17,7 +17,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('resolves each request with its own answer, in whatever order answers come', async () => {
+test('requests: answers in any order resolve their own requests', async () => {
   const table = createTable();
   const first = table.add(1000);
   const second = table.add(1000);
@@ -28,7 +28,7 @@ test('resolves each request with its own answer, in whatever order answers come'
   expect(table.size).toBe(0);
 });
 
-test('joins the parts of an answer that is a list, each with those of its own request', async () => {
+test('requests: joins the chunks of each list answer', async () => {
   const table = createTable();
   const [first, second, third] = [table.add(1000), table.add(1000), table.add(1000)];
   table.addPart(first.requestId, ['a']);
@@ -44,7 +44,7 @@ test('joins the parts of an answer that is a list, each with those of its own re
   expect(table.size).toBe(0);
 });
 
-test('rejects a request', async () => {
+test('requests: reject rejects one request', async () => {
   const table = createTable();
   const { requestId, answer } = table.add(1000);
   table.reject(requestId, new Error('no'));
@@ -52,7 +52,7 @@ test('rejects a request', async () => {
   expect(table.size).toBe(0);
 });
 
-test('rejects all requests when the link closes', async () => {
+test('requests: rejectAll rejects every request', async () => {
   const table = createTable();
   const answers = [table.add(1000), table.add(2000)].map(({ answer }) => answer);
   table.rejectAll(new Error('closed'));
@@ -60,7 +60,7 @@ test('rejects all requests when the link closes', async () => {
   expect(table.size).toBe(0);
 });
 
-test('times a request out at its deadline, not before', async () => {
+test('requests: a request expires at its deadline, not earlier', async () => {
   const table = createTable();
   const short = table.add(100);
   const long = table.add(200);
@@ -75,7 +75,7 @@ test('times a request out at its deadline, not before', async () => {
   expect(await long.answer).toBe('in time');
 });
 
-test('checks deadlines by itself', async () => {
+test('requests: a timer checks the deadlines', async () => {
   const table = createTable();
   const { answer } = table.add(100);
   const rejected = expect(answer).rejects.toMatchObject({ code: 'GW_ERR_QUERY_TIMEOUT' });
@@ -84,7 +84,7 @@ test('checks deadlines by itself', async () => {
   await rejected;
 });
 
-test('keeps a timer only while a request is pending, and one for all', () => {
+test('requests: one timer runs, and only while a request is pending', () => {
   const table = createTable();
   expect(vi.getTimerCount()).toBe(0);
   const first = table.add(100);
@@ -98,7 +98,7 @@ test('keeps a timer only while a request is pending, and one for all', () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('ignores an answer that is unknown, late or second', async () => {
+test('requests: unknown, late and second answers are ignored', async () => {
   const table = createTable();
   table.resolve(999, 'unknown');
   const { requestId, answer } = table.add(100);
@@ -108,7 +108,7 @@ test('ignores an answer that is unknown, late or second', async () => {
   expect(await answer).toBe('first');
 });
 
-test('gives no id twice while requests are pending', () => {
+test('requests: pending requests have different ids', () => {
   const table = createTable();
   const ids = Array.from({ length: 1000 }, () => table.add(100).requestId);
   expect(new Set(ids).size).toBe(1000);

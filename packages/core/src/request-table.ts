@@ -4,7 +4,7 @@ interface PendingRequest {
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: Error) => void;
   readonly deadline: number;
-  /** What has come of an answer that is a list. */
+  /** Entries received so far of an answer that is a list. */
   parts: unknown[] | undefined;
 }
 
@@ -12,9 +12,9 @@ interface PendingRequest {
 export type Clock = () => number;
 
 /**
- * Requests that were sent over one link and are not answered, by id, each with a deadline.
+ * Pending requests of one link, by id, each with a deadline.
  *
- * Deadlines are checked by one coarse timer, which runs only while a request is pending.
+ * One coarse timer checks all deadlines. It runs only while a request is pending.
  */
 export class RequestTable {
   readonly #pending = new Map<number, PendingRequest>();
@@ -23,23 +23,23 @@ export class RequestTable {
   #lastId = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param tickMs - how often deadlines are checked; a request is late by so much at the most */
+  /** @param tickMs - interval of the checks, in milliseconds; a timeout is late by at most one interval */
   constructor(clock: Clock = () => performance.now(), tickMs = 50) {
     this.#clock = clock;
     this.#tickMs = tickMs;
   }
 
-  /** Id of the last request; another table that goes on from it answers none of this one by mistake. */
+  /** Id of the last request, for `continueFrom` of another table. */
   get lastId(): number {
     return this.#lastId;
   }
 
-  /** Gives ids behind those of another table. */
+  /** Continues the ids of another table, so that a late answer to a request of that table matches none of this one. */
   continueFrom(lastId: number): void {
     this.#lastId = lastId;
   }
 
-  /** Number of requests that are not answered. */
+  /** Number of pending requests. */
   get size(): number {
     return this.#pending.size;
   }
@@ -47,8 +47,8 @@ export class RequestTable {
   /**
    * Adds a request.
    *
-   * @returns its id, for the frame, and the promise of its answer, which rejects with
-   * `GW_ERR_QUERY_TIMEOUT` at the deadline and with `GW_ERR_LINK_CLOSED` when the link closes
+   * @returns its id, for the frame, and the promise of its answer, which rejects with `GW_ERR_QUERY_TIMEOUT` at the
+   * deadline and with the error of `reject` or `rejectAll`
    */
   add(timeoutMs: number): { readonly requestId: number; readonly answer: Promise<unknown> } {
     const requestId = this.#nextId();
@@ -64,7 +64,7 @@ export class RequestTable {
     return { requestId, answer };
   }
 
-  /** Adds a part of an answer that is a list; an id that is unknown or expired is ignored. */
+  /** Adds a chunk of an answer that is a list; an unknown or expired id is ignored. */
   addPart(requestId: number, part: readonly unknown[]): void {
     const request = this.#pending.get(requestId);
     if (request === undefined) return;
@@ -72,14 +72,14 @@ export class RequestTable {
     for (const entry of part) request.parts.push(entry);
   }
 
-  /** Resolves a request, with the parts that came before; an id that is unknown or expired is ignored. */
+  /** Resolves a request, including the chunks received before; an unknown or expired id is ignored. */
   resolve(requestId: number, answer: unknown): void {
     const request = this.#take(requestId);
     const isRest = request?.parts !== undefined && Array.isArray(answer);
     request?.resolve(isRest ? request.parts?.concat(answer) : answer);
   }
 
-  /** Rejects a request; an id that is unknown or expired is ignored. */
+  /** Rejects a request; an unknown or expired id is ignored. */
   reject(requestId: number, error: Error): void {
     this.#take(requestId)?.reject(error);
   }

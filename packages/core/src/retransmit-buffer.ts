@@ -1,38 +1,38 @@
-/** Size of the blocks that bytes are kept in. */
+/** Size of the blocks that the bytes are stored in. */
 const BLOCK_BYTES = 65_536;
 
 /**
- * Bytes that the kernel has taken and the peer has not confirmed, past which the link ends. A peer confirms every
- * 64 KiB that it reads, so it owes one frame of 32 MiB at most, and what the kernels hold: 64 MiB is more than the
- * usual `tcp_rmem` and `tcp_wmem` allow.
+ * Limit of bytes that the kernel has taken and the peer has not confirmed; above it the link ends. A peer confirms
+ * every 64 KiB that it reads, so at most one frame of 32 MiB and the bytes in the kernel buffers are unconfirmed. The
+ * usual `tcp_rmem` and `tcp_wmem` allow less than 64 MiB for these.
  */
 const MAX_RETRANSMIT_BYTES = 96 * 1024 * 1024;
 
-/** Blocks that a link which was busy keeps for later: 1 MiB at each end. */
+/** Maximum number of unused blocks that a link keeps: 1 MiB at each end. */
 const MAX_SPARE_BLOCKS = 16;
 
 /**
- * What left over a link and the peer has not said to have: sent again when the link goes on over
- * another socket.
+ * Bytes that were sent over a link and that the peer has not confirmed. They are retransmitted when the link resumes
+ * on another socket.
  *
- * Positions count the bytes of the link from its beginning. Bytes are copied, which costs less than
- * keeping the buffers that they were gathered in from being used again.
+ * Positions count the bytes of the link since it is resumable. The bytes are copied, which costs less than keeping the
+ * write buffers from being reused.
  */
 export class RetransmitBuffer {
   #blocks: Buffer[] = [];
-  /** Where in the first block the kept bytes begin. */
+  /** Offset of the first kept byte in the first block. */
   #offset = 0;
-  /** Blocks for the next bytes, so that a link in use allots none. */
+  /** Unused blocks, so that a busy link allocates none. */
   readonly #spares: Buffer[] = [];
   #start = 0;
   #end = 0;
 
-  /** Position of the first byte that is kept. */
+  /** Position of the first kept byte. */
   get start(): number {
     return this.#start;
   }
 
-  /** Position behind the last byte. */
+  /** Position after the last byte. */
   get end(): number {
     return this.#end;
   }
@@ -43,9 +43,10 @@ export class RetransmitBuffer {
   }
 
   /**
-   * Finds why the link must end: its peer reads and never confirms, so what is kept would grow without end.
+   * Checks the limit: without it, the bytes for a peer that reads and never confirms would grow without end.
    *
-   * @param unsent - bytes of these that the stream still has; their owner bounds them as unread
+   * @param unsent - number of kept bytes that the stream has not written; the limit of unread bytes covers them
+   * @returns the reason why the link must end
    */
   findOverflow(unsent: number): Error | undefined {
     const taken = this.length - unsent;
@@ -55,9 +56,9 @@ export class RetransmitBuffer {
   }
 
   /**
-   * Begins with bytes that another process has kept; nothing is kept here yet.
+   * Adds the bytes of another process to this empty buffer.
    *
-   * @param start - position of the first
+   * @param start - position of the first byte
    */
   restore(start: number, bytes: Buffer): void {
     this.#start = start;
@@ -65,12 +66,12 @@ export class RetransmitBuffer {
     this.add(bytes);
   }
 
-  /** Keeps a copy of bytes that leave. */
+  /** Adds a copy of bytes that are sent. */
   add(bytes: Buffer): void {
     let done = 0;
     while (done < bytes.length) {
       const used = (this.#offset + this.length) % BLOCK_BYTES;
-      if (used === 0) this.#blocks.push(this.#takeBlock());
+      if (used === 0) this.#blocks.push(this.#acquireBlock());
       const block = this.#blocks[this.#blocks.length - 1] as Buffer;
       const copied = bytes.copy(block, used, done);
       done += copied;
@@ -79,9 +80,9 @@ export class RetransmitBuffer {
   }
 
   /**
-   * Forgets what lies before a position; one that was confirmed before changes nothing.
+   * Drops the bytes before a position. A position that was confirmed earlier changes nothing.
    *
-   * @returns false when so much was never sent
+   * @returns false when the position is after the last byte
    */
   confirm(position: number): boolean {
     if (position > this.#end) return false;
@@ -105,7 +106,7 @@ export class RetransmitBuffer {
     }
   }
 
-  /** Copies of everything that is kept, in order. */
+  /** Returns copies of all kept bytes, in order. */
   copy(): Buffer[] {
     let left = this.length;
     let offset = this.#offset;
@@ -118,7 +119,7 @@ export class RetransmitBuffer {
     });
   }
 
-  #takeBlock(): Buffer {
+  #acquireBlock(): Buffer {
     return this.#spares.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
   }
 }

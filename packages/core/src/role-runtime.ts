@@ -1,21 +1,21 @@
 import type { SuccessorChannel } from './succession-channel.ts';
 
-/** Figures that one process reports about itself; every one counts from the start of the process. */
+/** Status that a process reports about itself. Counters start at 0 with the process. */
 export interface RoleStatus {
-  /** What the process listens on, such as `websocket://0.0.0.0:8282`; empty when it does not listen. */
+  /** Address that the process listens on, such as `websocket://0.0.0.0:8282`; empty when it does not listen. */
   readonly listen: string;
-  /** False while the process cannot do its work yet or any more. */
+  /** False while the process starts, stops, or cannot serve. */
   readonly ready: boolean;
   /**
-   * What outside of it keeps the process from serving, in plain words; empty when nothing does. Probes see
-   * it: no address, no secret, nothing of a client.
+   * Why the process cannot serve, one sentence for each external cause; empty when it can. Probes show it, so it must
+   * not contain addresses, secrets or data of clients.
    */
   readonly notReadyReasons: readonly string[];
-  /** Faults in spite of which the process serves, in plain words. Probes see them as well. */
+  /** Faults that do not keep the process from serving, one sentence each. Probes show them too. */
   readonly warnings: readonly string[];
-  /** Sockets that are open now: clients and inner links together. */
+  /** Open sockets: clients and inner links. */
   readonly connections: number;
-  /** Client events that were handed to a worker and are not finished. */
+  /** Client events that were sent to a worker and are unacknowledged. */
   readonly inFlight: number;
   /** Messages sent. */
   readonly sent: number;
@@ -27,73 +27,76 @@ export interface RoleStatus {
   readonly requests: number;
   /** How often each limit took effect, by the name of the limit; empty for a process without limits. */
   readonly limits: Readonly<Record<string, number>>;
-  /** How many entries each table has now, by its name: all 0 without clients, but for workers and gateways. */
+  /** Number of entries of each table, by name. Without clients all are 0, except the tables of workers and gateways. */
   readonly tables: Readonly<Record<string, number>>;
 }
 
 /** One client in the output of `connections`. */
 export interface ConnectionStatus {
   readonly clientId: string;
-  /** `host:port` of the client, the real one behind a trusted proxy. */
+  /** `host:port` of the client. For a client of a trusted proxy it is that of the client, not of the proxy. */
   readonly remoteAddress: string;
-  /** Null while it is not bound to one. */
+  /** Null while the client is not bound to a uid. */
   readonly uid: string | null;
   readonly groups: readonly string[];
-  /** The worker that handles its events, `name#id`; null while there is none. */
+  /** The worker that handles its events, `name#id`; null while it has no worker. */
   readonly worker: string | null;
-  /** Bytes that came from it over its socket. */
+  /** Bytes received over its socket. */
   readonly bytesRead: number;
-  /** Bytes that its socket took. */
+  /** Bytes written to its socket. */
   readonly bytesWritten: number;
-  /** Bytes that wait for it to read. */
+  /** Bytes queued because the client has not read them. */
   readonly pendingBytes: number;
-  /** Its events that no worker has finished. */
+  /** Its unacknowledged events. */
   readonly inFlight: number;
 }
 
-/** How a process is to end. */
+/** Options of a stop. */
 export interface StopOptions {
   /**
-   * True to finish what has begun: no new clients or events, callbacks finish, what is queued leaves.
-   * False to close clients at once; callbacks that run have up to a second.
+   * True for a graceful stop: no new clients or events are accepted, running callbacks finish, and queued messages are
+   * sent. False to close clients at once; running callbacks then have up to a second.
    */
   readonly isGraceful: boolean;
-  /** Time the process may take before it is killed, in milliseconds. Ignored by a stop that is not graceful and done sooner. */
+  /** Time in milliseconds after which the process is killed. A stop that is not graceful takes about a second. */
   readonly timeoutMs: number;
-  /** Time over which a gateway spreads the end of its clients, before `timeoutMs` counts, in milliseconds; 0 closes them together. */
+  /**
+   * Time in milliseconds over which a gateway closes its clients one after the other, before `timeoutMs` starts; 0
+   * closes them together.
+   */
   readonly drainMs: number;
 }
 
-/** The end of a process that nobody waits for. */
+/** Default options of a stop: close clients at once, within a second. */
 export const quickStop: StopOptions = Object.freeze({
   isGraceful: false,
   timeoutMs: 1000,
   drainMs: 0,
 });
 
-/** What runs in one process: a register, a gateway, a business worker or a user's own worker. */
+/** The role that runs in a process: a register, a gateway, a business worker or a worker of the application. */
 export interface RoleRuntime {
-  /** Resolves once the process does its work; rejects when it never can. */
+  /** Resolves once the process serves; rejects when it cannot start. */
   start(): Promise<void>;
   /**
-   * Ends the work and closes every socket. Safe to call in any phase, and twice.
+   * Stops the role and closes every socket. It may be called in any phase and more than once.
    *
-   * @param options - by default `quickStop`
+   * @param options - default: `quickStop`
    */
   stop(options?: StopOptions): Promise<void>;
   /**
-   * Gives its work to a successor, which is starting. Resolves once the successor has it: this process then
-   * only moves what is left, within the time of its `stop`. Rejects when the successor did not come so far, and
-   * goes on as if nothing had been tried.
+   * Hands over links and tables to a successor, which is starting. Resolves once the successor serves: this process
+   * then only moves the remaining client connections, until its `stop` ends. Rejects if the successor fails; this
+   * process then continues to serve.
    */
   handOver?(successor: SuccessorChannel): Promise<void>;
-  /** Answers at once, without I/O. */
+  /** Returns the current status, without I/O. */
   status(): RoleStatus;
-  /** Its clients, some at a time, so that no turn of the event loop lists them all; a process without clients has none. */
+  /** Its clients, in chunks, so that no turn of the event loop lists all of them; absent in a role without clients. */
   connections?(): Iterable<readonly ConnectionStatus[]>;
 }
 
-/** Figures of a process that has neither sockets nor messages. */
+/** Status of a process without sockets and messages. */
 export const emptyRoleStatus: RoleStatus = Object.freeze({
   listen: '',
   ready: true,

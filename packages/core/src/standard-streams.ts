@@ -1,32 +1,32 @@
 import { Output, type OutputChunk, standardDestination } from './output.ts';
 
-/** The standard streams of this process, as outputs. */
+/** The guarded standard streams of this process. */
 export interface StandardStreams {
   readonly stdout: Output;
   readonly stderr: Output;
-  /** Sends what the process prints from now on to another output. */
+  /** Sends all further printed output of the process to another output. */
   redirect(output: Output): void;
 }
 
 let guarded: StandardStreams | undefined;
 
 /**
- * Makes `process.stdout` and `process.stderr`, and so `console.log`, unable to block or end the process.
+ * Makes writes to `process.stdout` and `process.stderr`, and so `console.log`, never block and never throw.
  *
- * Node.js writes to terminals in blocking mode, keeps what a pipe does not take without a limit, and throws when
- * the reader is gone. Safe to call twice: a process has one of each.
+ * Node.js writes to a terminal in blocking mode, keeps an unlimited number of bytes for a pipe that is full, and throws
+ * when the reader has gone. A second call returns the same streams.
  */
 export function guardStandardStreams(): StandardStreams {
   guarded ??= guard();
   return guarded;
 }
 
-/** Whether the standard streams of this process are guarded. */
+/** Returns whether the standard streams of this process are guarded. */
 export function hasGuardedStreams(): boolean {
   return guarded !== undefined;
 }
 
-/** Whether a stream is a terminal that shows colours, and NO_COLOR, FORCE_COLOR=0 or TERM=dumb do not forbid them. */
+/** Returns whether a stream is a terminal with colours that NO_COLOR, FORCE_COLOR=0 and TERM=dumb do not disable. */
 export function showsColour(stream: NodeJS.WriteStream): boolean {
   return stream.isTTY === true && stream.hasColors();
 }
@@ -46,7 +46,7 @@ function guard(): StandardStreams {
   };
 }
 
-/** Answers how to change the output later. */
+/** Replaces `write` of a stream. Returns a function that changes the output. */
 function replaceWrite(stream: NodeJS.WriteStream, first: Output): (output: Output) => void {
   let output = first;
   const emitDrain = (from: Output) => {
@@ -57,10 +57,10 @@ function replaceWrite(stream: NodeJS.WriteStream, first: Output): (output: Outpu
     };
   };
   emitDrain(first);
-  // Only writes made before the replacement may still fail.
+  // Only a write made before the replacement can still fail.
   stream.on('error', () => {});
   stream.write = (chunk: OutputChunk, ...rest: unknown[]): boolean => {
-    // `write` takes its callback in the place of the encoding too.
+    // The callback may be the second argument, in place of the encoding.
     const [encoding, last] = [rest[0], rest.at(-1)];
     const onDone = typeof last === 'function' ? () => last() : undefined;
     const isEncoded = typeof chunk === 'string' && Buffer.isEncoding(String(encoding));

@@ -1,27 +1,27 @@
 import type { Socket } from 'node:net';
 
-/** The way from a process to its successor, which is its child. */
+/** Channel from a process to its successor, which is its child process. */
 export interface SuccessorChannel {
-  /** Carries bytes both ways, in order; it closes when either process ends. */
+  /** Carries bytes in both directions; it closes when either process ends. */
   readonly stream: Socket;
-  /** Resolves once the successor is gone. */
+  /** Resolves once the successor has ended. */
   readonly exited: Promise<unknown>;
   /**
-   * Sends a handle of Node.js under a name; the copy of this process stays open.
+   * Sends a handle of Node.js with a name. The copy of this process stays open.
    *
-   * @throws when the successor is gone
+   * @throws when the successor has ended
    */
   sendHandle(name: string, handle: object): Promise<void>;
-  /** Ends the successor at once. */
+  /** Kills the successor. */
   kill(): void;
 }
 
-/** The way from a process to the one that it succeeds, which is its parent. */
+/** Channel from a process to its predecessor, which is its parent process. */
 export interface PredecessorChannel {
   /** See `SuccessorChannel.stream`. */
   readonly stream: Socket;
-  /** Resolves once no more handles can come. */
+  /** Resolves once no further handle can arrive. */
   readonly ended: Promise<void>;
-  /** Takes the handles; set before the predecessor may send any. */
+  /** Called with each handle. Must be set before the predecessor sends one. */
   onHandle: (name: string, handle: object) => void;
 }

@@ -1,7 +1,7 @@
-// First of all modules that run, so it needs no other one and no syntax that old versions do not parse.
+// This module runs before all others, so it imports none and uses no syntax that old versions cannot parse.
 
 /**
- * Says why a runtime is refused, in one sentence; `undefined` when it is supported.
+ * Describes in one sentence why a runtime is refused; `undefined` when it is supported.
  *
  * @param versions - `process.versions`
  */
@@ -9,7 +9,7 @@ export function refuseRuntime(versions: {
   readonly [name: string]: string | undefined;
 }): string | undefined {
   const needed = 'gatewayworker needs Node.js 20.19 or newer';
-  // Both have a node:cluster, an inspector and child processes that differ from those of Node.js.
+  // Their node:cluster, inspector and child processes differ from those of Node.js.
   if (versions['deno'] !== undefined) return `${needed}; this is Deno ${versions['deno']}`;
   if (versions['bun'] !== undefined) return `${needed}; this is Bun ${versions['bun']}`;
   const node = versions['node'] ?? 'unknown';
@@ -20,7 +20,7 @@ export function refuseRuntime(versions: {
 
 const refusal = refuseRuntime(process.versions);
 if (refusal !== undefined) {
-  // An error would be printed with a stack, and processes could have been started by then.
+  // Not an error: it would be printed with a stack, and child processes could be running by then.
   process.stderr.write(`${refusal}\n`);
   process.exit(1);
 }

@@ -1,5 +1,5 @@
 import {
-  type AcceptorIntroduction,
+  type AcceptorInfo,
   DialedLink,
   type DialerIdentity,
   describeDialFailure,
@@ -285,7 +285,7 @@ export class GatewayPool {
     });
   }
 
-  #handleUp(address: string, connection: FrameConnection, acceptor: AcceptorIntroduction): void {
+  #handleUp(address: string, connection: FrameConnection, acceptor: AcceptorInfo): void {
     const gateway = this.#dialed.get(address);
     if (gateway === undefined) return;
     const { challenge, welcome } = acceptor;
@@ -319,7 +319,7 @@ export class GatewayPool {
   #handleDown(
     address: string,
     reason: Error | undefined,
-    successor: AcceptorIntroduction | undefined,
+    successor: AcceptorInfo | undefined,
   ): void {
     const gateway = this.#dialed.get(address);
     const link = gateway?.up;
