@@ -254,7 +254,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       await eventually(async () => (await api.getAllGroupIdList()).length === 400);
     },
   },
-  'interest follower': {
+  'interest subscriber': {
     options: { gateways: 2 },
     reach: async ({ cluster, guard, ids }) => {
       const api = await cluster.gatewayClient();

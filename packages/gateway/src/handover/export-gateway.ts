@@ -12,12 +12,12 @@ export function exportLink(
   const parts = innerLinks.partsOf(connection);
   if (parts === undefined) return undefined;
   const { worker, interest } = parts;
-  const { joins, toldJoins, followed } = interest;
-  const [uids, groups] = followed ?? [];
+  const { joins, confirmedJoins, subscription } = interest;
+  const [uids, groups] = subscription ?? [];
   return {
-    ...{ linkId, hello, state, joins, toldJoins },
+    ...{ linkId, hello, state, joins, confirmedJoins },
     worker: worker && exportWorker(worker, routes.ofWorker(worker.name).workers.links),
-    areKnown: uids && groups && [uids.isKnown, groups.isKnown],
+    areSynced: uids && groups && [uids.isSynced, groups.isSynced],
   };
 }
 

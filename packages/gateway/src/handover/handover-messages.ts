@@ -32,9 +32,9 @@ export interface WorkerRecord {
 export interface LinkRecord extends MovedLink {
   readonly worker: WorkerRecord | undefined;
   readonly joins: number;
-  readonly toldJoins: number;
+  readonly confirmedJoins: number;
   /** Whether its peer has been told all uids, and all groups; `undefined` when it does not follow. */
-  readonly areKnown: readonly [uids: boolean, groups: boolean] | undefined;
+  readonly areSynced: readonly [uids: boolean, groups: boolean] | undefined;
 }
 
 /** What never changes about a client. */

@@ -17,7 +17,7 @@ export function importLink(
   if (parts === undefined) return undefined;
   const { worker, interest } = parts;
   interest.joins = link.joins;
-  interest.toldJoins = link.toldJoins;
+  interest.confirmedJoins = link.confirmedJoins;
   if (worker !== undefined && link.worker !== undefined) {
     importWorker(worker, link.worker);
     if (link.worker.isReady) dispatcher.addWorker(worker);

@@ -230,7 +230,7 @@ export class Succession {
     for (const { record, parts } of this.#links.values()) {
       const { worker, interest } = parts;
       if (record.worker?.isDraining && worker !== undefined) dispatcher.drainWorker(worker);
-      if (record.areKnown !== undefined) innerLinks.restoreInterest(interest, record.areKnown);
+      if (record.areSynced !== undefined) innerLinks.restoreInterest(interest, record.areSynced);
     }
     this.#links.clear();
     this.#created.clear();

@@ -14,11 +14,11 @@ import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { InterestLink, InterestPublisher } from './interest-publisher.ts';
 import { MembershipIndex } from './membership-index.ts';
 
-/** A follower in memory: it knows what it was told. Its kernel takes everything at once, or nothing. */
-class Follower extends Socket {
+/** A subscriber in memory that keeps the published names. It takes everything at once, or nothing while it is full. */
+class Subscriber extends Socket {
   readonly link: InterestLink;
   readonly names: [uids: Set<string>, groups: Set<string>] = [new Set(), new Set()];
-  readonly isKnown: [uids: boolean, groups: boolean] = [false, false];
+  readonly isSynced: [uids: boolean, groups: boolean] = [false, false];
   joins = 0;
   isFull = false;
   #waiting: (() => void) | undefined;
@@ -52,8 +52,9 @@ class Follower extends Socket {
     await new Promise((resolve) => process.nextTick(() => process.nextTick(resolve)));
   }
 
-  knows(kind: InterestKind): string[] | undefined {
-    return this.isKnown[kind] ? [...this.names[kind]].sort() : undefined;
+  /** The names of one kind, sorted; `undefined` unless they are complete. */
+  namesOf(kind: InterestKind): string[] | undefined {
+    return this.isSynced[kind] ? [...this.names[kind]].sort() : undefined;
   }
 
   #take(command: number, reader: ByteReader): void {
@@ -63,7 +64,7 @@ class Follower extends Socket {
       readInterest(reader, (kind, name) => this.names[kind].delete(name));
     } else if (command === Command.InterestKnown) {
       const { kind, isKnown } = readInterestKnown(reader);
-      this.isKnown[kind] = isKnown;
+      this.isSynced[kind] = isKnown;
       if (!isKnown) this.names[kind].clear();
     } else if (command === Command.JoinsApplied) {
       this.joins = readJoinsApplied(reader);
@@ -91,125 +92,125 @@ function open(options: { maxNamesBytes?: number; maxPendingBytes?: number } = {}
     maxPendingBytes: 1_000_000,
     ...options,
   });
-  const follow = (): Follower => {
-    const follower = new Follower(publisher, scheduler);
-    publisher.follow(follower.link);
-    return follower;
+  const subscribe = (): Subscriber => {
+    const subscriber = new Subscriber(publisher, scheduler);
+    publisher.subscribe(subscriber.link);
+    return subscriber;
   };
-  return { uids, groups, publisher, follow };
+  return { uids, groups, publisher, subscribe };
 }
 
-test('a follower learns the names that are there, and then every change', () => {
-  const { uids, groups, follow } = open();
+test('interest: a subscriber gets all names, and then every change', () => {
+  const { uids, groups, subscribe } = open();
   uids.add('tom', 1);
   groups.add('room', 1);
-  const follower = follow();
-  expect(follower.knows(0)).toBeUndefined();
+  const subscriber = subscribe();
+  expect(subscriber.namesOf(0)).toBeUndefined();
   vi.runAllTimers();
-  expect([follower.knows(0), follower.knows(1)]).toEqual([['tom'], ['room']]);
+  expect([subscriber.namesOf(0), subscriber.namesOf(1)]).toEqual([['tom'], ['room']]);
   uids.add('ann', 2);
   uids.add('ann', 3);
   groups.remove('room', 1);
   vi.runAllTimers();
-  expect([follower.knows(0), follower.knows(1)]).toEqual([['ann', 'tom'], []]);
+  expect([subscriber.namesOf(0), subscriber.namesOf(1)]).toEqual([['ann', 'tom'], []]);
 });
 
-test('a name that is lost and back within a turn is not told of', () => {
-  const { groups, follow } = open();
+test('interest: a name removed and added within a turn is not published', () => {
+  const { groups, subscribe } = open();
   groups.add('room', 1);
-  const follower = follow();
+  const subscriber = subscribe();
   vi.runAllTimers();
   groups.remove('room', 1);
   groups.add('room', 2);
-  const { pendingBytes } = follower.link.connection.output;
+  const { pendingBytes } = subscriber.link.connection.output;
   expect(pendingBytes).toBe(0);
   turn();
-  expect(follower.knows(1)).toEqual(['room']);
+  expect(subscriber.namesOf(1)).toEqual(['room']);
 });
 
-test('many names are told in several turns', () => {
-  const { uids, follow } = open();
+test('interest: many names are synced in several turns', () => {
+  const { uids, subscribe } = open();
   for (let i = 0; i < 2500; i++) uids.add(`user ${i}`, i);
-  const follower = follow();
+  const subscriber = subscribe();
   turn();
   turn();
-  expect(follower.names[0].size).toBeLessThan(2500);
-  expect(follower.knows(0)).toBeUndefined();
+  expect(subscriber.names[0].size).toBeLessThan(2500);
+  expect(subscriber.namesOf(0)).toBeUndefined();
   vi.runAllTimers();
-  expect(follower.knows(0)).toHaveLength(2500);
+  expect(subscriber.namesOf(0)).toHaveLength(2500);
 });
 
-test('names that are too many are told no more, until they are half as many', () => {
-  const { uids, follow } = open({ maxNamesBytes: 1000 });
-  const follower = follow();
+test('interest: too many names are not published until half of them are left', () => {
+  const { uids, subscribe } = open({ maxNamesBytes: 1000 });
+  const subscriber = subscribe();
   vi.runAllTimers();
-  expect(follower.knows(0)).toEqual([]);
+  expect(subscriber.namesOf(0)).toEqual([]);
   for (let i = 0; i < 20; i++) uids.add(`u${i}`, i);
   vi.runAllTimers();
-  expect(follower.knows(0)).toBeUndefined();
-  expect(follower.knows(1)).toEqual([]);
+  expect(subscriber.namesOf(0)).toBeUndefined();
+  expect(subscriber.namesOf(1)).toEqual([]);
   for (let i = 1; i < 20; i++) uids.remove(`u${i}`, i);
   vi.runAllTimers();
-  expect(follower.knows(0)).toEqual(['u0']);
+  expect(subscriber.namesOf(0)).toEqual(['u0']);
 });
 
-test('names that become too many by one that is back within a turn are given up for everybody', () => {
-  const { uids, follow } = open({ maxNamesBytes: 3 * 65 });
-  const first = follow();
+test('interest: a name added again within a turn can exceed the limit', () => {
+  const { uids, subscribe } = open({ maxNamesBytes: 3 * 65 });
+  const first = subscribe();
   for (const name of ['a', 'b', 'c']) uids.add(name, 1);
   vi.runAllTimers();
-  expect(first.knows(0)).toEqual(['a', 'b', 'c']);
+  expect(first.namesOf(0)).toEqual(['a', 'b', 'c']);
   uids.remove('a', 1);
   uids.add('d', 1);
   uids.add('a', 1);
-  const second = follow();
+  const second = subscribe();
   vi.runAllTimers();
   uids.add('e', 1);
   vi.runAllTimers();
-  expect([first.knows(0), second.knows(0)]).toEqual([undefined, undefined]);
+  expect([first.namesOf(0), second.namesOf(0)]).toEqual([undefined, undefined]);
   for (const name of ['a', 'b', 'c', 'd']) uids.remove(name, 1);
   vi.runAllTimers();
-  expect([first.knows(0), second.knows(0)]).toEqual([['e'], ['e']]);
+  expect([first.namesOf(0), second.namesOf(0)]).toEqual([['e'], ['e']]);
 });
 
-test('a follower that reads nothing makes nothing grow, and learns all names anew when it reads', async () => {
-  const { uids, follow } = open({ maxPendingBytes: 10_000 });
-  const follower = follow();
+test('interest: a slow subscriber uses bounded memory, and syncs again later', async () => {
+  const { uids, subscribe } = open({ maxPendingBytes: 10_000 });
+  const subscriber = subscribe();
   vi.runAllTimers();
-  follower.isFull = true;
+  subscriber.isFull = true;
   for (let i = 0; i < 5000; i++) {
     uids.add(`user ${i}`, i);
     if (i % 100 === 0) turn();
   }
-  expect(follower.link.connection.output.pendingBytes).toBeLessThan(11_000);
-  await follower.accept();
+  expect(subscriber.link.connection.output.pendingBytes).toBeLessThan(11_000);
+  await subscriber.accept();
   vi.runAllTimers();
-  expect(follower.knows(0)).toHaveLength(5000);
+  expect(subscriber.namesOf(0)).toHaveLength(5000);
 });
 
-test('joins are told of behind the names that they have made', () => {
-  const { publisher, groups, follow } = open();
-  const follower = follow();
+test('interest: joins are confirmed after their names', () => {
+  const { publisher, groups, subscribe } = open();
+  const subscriber = subscribe();
   vi.runAllTimers();
   groups.add('room', 1);
-  publisher.countJoin(follower.link);
-  publisher.countJoin(follower.link);
+  publisher.countJoin(subscriber.link);
+  publisher.countJoin(subscriber.link);
   turn();
   turn();
-  expect([follower.joins, follower.knows(1)]).toEqual([2, ['room']]);
+  expect([subscriber.joins, subscriber.namesOf(1)]).toEqual([2, ['room']]);
 });
 
-test('whoever does not follow is told nothing', () => {
-  const { publisher, uids, follow } = open();
-  const follower = follow();
+test('interest: publishes nothing after unsubscribe', () => {
+  const { publisher, uids, subscribe } = open();
+  const subscriber = subscribe();
   vi.runAllTimers();
-  publisher.unfollow(follower.link);
+  publisher.unsubscribe(subscriber.link);
   uids.add('tom', 1);
   vi.runAllTimers();
-  expect(follower.knows(0)).toEqual([]);
+  expect(subscriber.namesOf(0)).toEqual([]);
 });
 
-test('a follower that knows all names knows every name that is there, whatever happens in what order', async () => {
+test('interest: a synced subscriber has every name, in any order of changes', async () => {
   const name = fc.integer({ min: 0, max: 5 }).map((i) => `n${i}`);
   const step = fc.oneof(
     { weight: 6, arbitrary: name.map((what) => ['add', what] as const) },
@@ -217,39 +218,39 @@ test('a follower that knows all names knows every name that is there, whatever h
     { weight: 3, arbitrary: fc.constant(['turn'] as const) },
     fc.constant(['full'] as const),
     fc.constant(['accept'] as const),
-    fc.constant(['follow'] as const),
+    fc.constant(['subscribe'] as const),
   );
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-      // So small that names are too many now and then, and links are full.
-      const { uids, publisher, follow } = open({ maxNamesBytes: 300, maxPendingBytes: 60 });
-      const followers: Follower[] = [follow()];
+      // Small limits, so that names are sometimes too many, and links full.
+      const { uids, publisher, subscribe } = open({ maxNamesBytes: 300, maxPendingBytes: 60 });
+      const subscribers: Subscriber[] = [subscribe()];
       for (const [what, which = ''] of steps) {
         if (what === 'add') uids.add(which, 1);
         else if (what === 'remove') uids.remove(which, 1);
         else if (what === 'turn') {
           turn();
-          for (const one of followers) {
-            if (!one.isKnown[0] || one.link.connection.output.pendingBytes > 0) continue;
+          for (const one of subscribers) {
+            if (!one.isSynced[0] || one.link.connection.output.pendingBytes > 0) continue;
             expect([...one.names[0]]).toEqual(expect.arrayContaining([...uids.names()]));
           }
-        } else if (what === 'full') for (const one of followers) one.isFull = true;
-        else if (what === 'accept') for (const one of followers) await one.accept();
-        else followers.push(follow());
+        } else if (what === 'full') for (const one of subscribers) one.isFull = true;
+        else if (what === 'accept') for (const one of subscribers) await one.accept();
+        else subscribers.push(subscribe());
       }
-      for (const one of followers) {
+      for (const one of subscribers) {
         await one.accept();
-        // A change makes a link that was full without being blocked look again.
+        // A change makes the publisher check a link that was full but never blocked.
         publisher.countJoin(one.link);
       }
       for (let i = 0; i < 10; i++) {
         turn();
-        for (const one of followers) await one.accept();
+        for (const one of subscribers) await one.accept();
       }
       const names = [...uids.names()].sort();
-      // Two names cost less than half of what there is room for.
-      for (const one of followers) {
-        if (names.length <= 2 || one.isKnown[0]) expect(one.knows(0)).toEqual(names);
+      // Two names use less than half of the limit.
+      for (const one of subscribers) {
+        if (names.length <= 2 || one.isSynced[0]) expect(one.namesOf(0)).toEqual(names);
       }
     }),
     { numRuns: 400 },

@@ -9,88 +9,87 @@ import {
 import type { MembershipIndex } from './membership-index.ts';
 
 /**
- * What followers may have to remember of one kind of names, in bytes: 64 and the name for each. That
- * is about 200,000 names of 20 characters. A gateway that has more gets every send again.
+ * Memory that the names of one kind may cost a subscriber, in bytes: 64 plus its length for each name, so about 200,000
+ * names of 20 characters. A gateway with more names publishes none of this kind, and gets every send.
  */
 const MAX_NAMES_BYTES = 16 * 1024 * 1024;
 
-/** What a name costs a follower beside its characters. */
+/** Memory that a name costs a subscriber in addition to its characters, in bytes. */
 const NAME_OVERHEAD_BYTES = 64;
 
-/** Names told of in one turn of the event loop while a follower learns all of them. */
+/** Names sent in one turn of the event loop during a sync. */
 const NAMES_PER_TURN = 1000;
 
-/** How far a follower knows the names of one kind. */
-interface Followed {
-  /** The names that it has not been told yet; set while it learns them. */
-  left: Iterator<string> | undefined;
-  /** True when it has been told all of them. */
-  isKnown: boolean;
+/** Sync state of the names of one kind on one link. */
+interface SyncState {
+  /** The names that are not sent yet; set during a sync. */
+  unsent: Iterator<string> | undefined;
+  /** True once all names are sent. */
+  isSynced: boolean;
 }
 
-/** A link over which somebody may follow which names have members here. */
+/** The interest state of one link. */
 export class InterestLink {
   readonly connection: FrameConnection;
-  /** JoinGroup and BindUid that came by it and were carried out. */
+  /** JoinGroup and BindUid commands of this link that were executed. */
   joins = 0;
-  /** How many of them it was told of. */
-  toldJoins = 0;
-  /** Set once the peer has asked. */
-  followed: readonly [uids: Followed, groups: Followed] | undefined;
+  /** Number of them that the peer knows to be executed. */
+  confirmedJoins = 0;
+  /** Set once the peer has subscribed. */
+  subscription: readonly [uids: SyncState, groups: SyncState] | undefined;
 
   constructor(connection: FrameConnection) {
     this.connection = connection;
   }
 }
 
-/** The names of one kind, and what has changed of them. */
+/** The names of one kind, and their unpublished changes. */
 interface NameTable {
   readonly kind: InterestKind;
   readonly index: NameIndex;
-  /** What all names cost a follower. */
+  /** Memory that all names cost a subscriber. */
   bytes: number;
-  /** True while they are too many to be followed. */
+  /** True while they are too many to be published. */
   isTooLarge: boolean;
-  /** Names whose loss has not been told yet. */
+  /** Names that have lost their last member since the last flush. */
   readonly removed: Set<string>;
 }
 
-/** Where names are looked up, whoever stands under them. */
+/** A membership index of any kind of member. */
 type NameIndex = Pick<MembershipIndex<unknown>, 'onNameAdded' | 'onNameRemoved' | 'names' | 'get'>;
 
-/** What the publisher needs. */
+/** Dependencies and limits of the publisher. */
 export interface InterestPublisherOptions {
   readonly uids: NameIndex;
   readonly groups: NameIndex;
   readonly scheduler: FlushScheduler;
-  /** Unsent bytes of a link past which it is told no more names, until they have left. */
+  /** Unsent bytes of a link past which it gets no names until it has drained. */
   readonly maxPendingBytes: number;
   /** @default 16 MiB */
   readonly maxNamesBytes?: number;
 }
 
 /**
- * Tells workers and clients of the Gateway API which uids and groups have members here, so that a send
- * goes to the gateways that it concerns and to no other.
+ * Publishes to workers and clients of the Gateway API which uids and groups have members here, so that a send goes
+ * only to gateways with receivers.
  *
- * A new name is told at once: what comes to a peer after the join that made it, over the same link,
- * comes after the news. Lost names are told at the end of the turn. What a follower has been told is
- * never less than what there is, unless it knows that it has not been told all.
+ * A new name is published at once: a frame that the gateway sends after a join reaches the peer after the name. Removed
+ * names are published at the end of the turn. A synced subscriber therefore never misses a name that has members.
  */
 export class InterestPublisher implements Flushable {
   readonly #options: InterestPublisherOptions;
   readonly #maxNamesBytes: number;
   readonly #tables: readonly [uids: NameTable, groups: NameTable];
-  readonly #followers = new Set<InterestLink>();
-  /** Handles one of many followers; an exception ends the link of that follower only. */
+  readonly #subscribers = new Set<InterestLink>();
+  /** Runs work for one subscriber. An exception ends only the link of that subscriber. */
   readonly #each: (link: InterestLink, work: (link: InterestLink) => void) => void;
   #isScheduled = false;
-  #isTeaching = false;
+  #isSyncScheduled = false;
 
   constructor(options: InterestPublisherOptions) {
     this.#options = options;
     this.#each = options.scheduler.guard.wrap(
-      'interest follower',
+      'interest subscriber',
       (link: InterestLink, work: (link: InterestLink) => void) => work(link),
       (error, link) => link.connection.fail(error),
     );
@@ -101,70 +100,70 @@ export class InterestPublisher implements Flushable {
     ];
   }
 
-  /** The peer of this link follows from now on. */
-  follow(link: InterestLink): void {
-    if (link.followed !== undefined) return;
-    link.followed = [
-      { left: undefined, isKnown: false },
-      { left: undefined, isKnown: false },
+  /** Subscribes the peer of a link, and starts the initial sync. */
+  subscribe(link: InterestLink): void {
+    if (link.subscription !== undefined) return;
+    link.subscription = [
+      { unsent: undefined, isSynced: false },
+      { unsent: undefined, isSynced: false },
     ];
-    this.#followers.add(link);
+    this.#subscribers.add(link);
     this.#schedule();
-    for (const table of this.#tables) this.#teach(link, table);
+    for (const table of this.#tables) this.#startSync(link, table);
   }
 
   /**
-   * Goes on for a follower of another process, whose clients are all here by now.
+   * Restores a subscription of the predecessor. All clients must be imported before.
    *
-   * @param areKnown - whether it has been told all uids, and all groups
+   * @param areSynced - whether all uids, and all groups, were sent
    */
-  restore(link: InterestLink, areKnown: readonly [uids: boolean, groups: boolean]): void {
-    const [uids, groups] = areKnown;
-    link.followed = [
-      { left: undefined, isKnown: uids },
-      { left: undefined, isKnown: groups },
+  restore(link: InterestLink, areSynced: readonly [uids: boolean, groups: boolean]): void {
+    const [uids, groups] = areSynced;
+    link.subscription = [
+      { unsent: undefined, isSynced: uids },
+      { unsent: undefined, isSynced: groups },
     ];
-    this.#followers.add(link);
-    for (const table of this.#tables) if (!areKnown[table.kind]) this.#teach(link, table);
+    this.#subscribers.add(link);
+    for (const table of this.#tables) if (!areSynced[table.kind]) this.#startSync(link, table);
   }
 
-  /** The link has ended. */
-  unfollow(link: InterestLink): void {
-    this.#followers.delete(link);
+  /** Removes a link that has ended. */
+  unsubscribe(link: InterestLink): void {
+    this.#subscribers.delete(link);
   }
 
-  /** A JoinGroup or BindUid of this link was carried out. */
+  /** Counts a JoinGroup or BindUid of this link that was executed. */
   countJoin(link: InterestLink): void {
     link.joins += 1;
-    if (link.followed !== undefined) this.#schedule();
+    if (link.subscription !== undefined) this.#schedule();
   }
 
-  /** The link may have room again: one that had none learns all names anew. */
+  /** Continues or restarts the syncs of a link that may have room again. */
   resume(link: InterestLink): void {
-    if (link.followed === undefined || !this.#hasRoom(link)) return;
+    if (link.subscription === undefined || !this.#hasRoom(link)) return;
     for (const table of this.#tables) {
-      const { isKnown, left } = link.followed[table.kind];
-      if (isKnown) continue;
-      if (left === undefined) this.#teach(link, table);
-      else this.#teachLater();
+      const { isSynced, unsent } = link.subscription[table.kind];
+      if (isSynced) continue;
+      if (unsent === undefined) this.#startSync(link, table);
+      else this.#scheduleSync();
     }
   }
 
-  /** Tells which names were lost, and which joins were carried out. */
+  /** Publishes removed names and executed joins. */
   flush(): void {
     this.#isScheduled = false;
-    for (const table of this.#tables) this.#tellRemoved(table);
-    for (const link of this.#followers) this.#each(link, this.#tellJoins);
+    for (const table of this.#tables) this.#publishRemoved(table);
+    for (const link of this.#subscribers) this.#each(link, this.#confirmJoins);
   }
 
-  /** Does nothing: of a flush that throws, only the news of one turn is lost. */
+  /** Does nothing: a flush that throws loses only the updates of one turn. */
   fail(): void {}
 
-  readonly #tellJoins = (link: InterestLink): void => {
+  readonly #confirmJoins = (link: InterestLink): void => {
     this.resume(link);
-    if (link.toldJoins === link.joins || !link.connection.isOpen) return;
-    link.toldJoins = link.joins;
-    // After the names that these joins have made.
+    if (link.confirmedJoins === link.joins || !link.connection.isOpen) return;
+    link.confirmedJoins = link.joins;
+    // The names that these joins have added are in the output already.
     writeJoinsApplied(link.connection.writer(), link.joins);
   };
 
@@ -178,118 +177,116 @@ export class InterestPublisher implements Flushable {
   #handleAdded(table: NameTable, name: string): void {
     table.bytes += name.length + NAME_OVERHEAD_BYTES;
     const isBack = table.removed.delete(name);
-    if (this.#followers.size === 0) return;
-    if (!table.isTooLarge && table.bytes > this.#maxNamesBytes) this.#giveUp(table);
-    // Its loss was not told: for the followers it has been there all the while.
+    if (this.#subscribers.size === 0) return;
+    if (!table.isTooLarge && table.bytes > this.#maxNamesBytes) this.#stopPublishing(table);
+    // Its removal was not published, so subscribers still have the name.
     if (isBack) return;
-    this.#tell(table, (link) => writeInterestAdded(link.connection.writer(), table.kind, [name]));
+    this.#publish(table, (link) =>
+      writeInterestAdded(link.connection.writer(), table.kind, [name]),
+    );
   }
 
   #handleRemoved(table: NameTable, name: string): void {
     table.bytes -= name.length + NAME_OVERHEAD_BYTES;
     if (table.isTooLarge) {
-      if (table.bytes <= this.#maxNamesBytes / 2) this.#teachAll(table);
-    } else if (this.#followers.size > 0) {
+      if (table.bytes <= this.#maxNamesBytes / 2) this.#resumePublishing(table);
+    } else if (this.#subscribers.size > 0) {
       table.removed.add(name);
       this.#schedule();
     }
   }
 
-  #tellRemoved(table: NameTable): void {
+  #publishRemoved(table: NameTable): void {
     const { kind, removed } = table;
     if (removed.size === 0) return;
-    this.#tell(table, (link) => writeInterestRemoved(link.connection.writer(), kind, removed));
+    this.#publish(table, (link) => writeInterestRemoved(link.connection.writer(), kind, removed));
     removed.clear();
   }
 
-  /** Writes to every follower that has been told of names of this kind. */
-  #tell(table: NameTable, write: (link: InterestLink) => void): void {
+  /** Writes a change to every subscriber that is synced or syncing. One whose link is full must sync again. */
+  #publish(table: NameTable, write: (link: InterestLink) => void): void {
     if (table.isTooLarge) return;
-    for (const link of this.#followers) {
-      const followed = link.followed?.[table.kind];
-      if (followed === undefined || (!followed.isKnown && followed.left === undefined)) continue;
+    for (const link of this.#subscribers) {
+      const state = link.subscription?.[table.kind];
+      if (state === undefined || (!state.isSynced && state.unsent === undefined)) continue;
       if (this.#hasRoom(link)) this.#each(link, write);
-      else this.#lose(link, table.kind, followed);
+      else this.#invalidate(link, table.kind, state);
     }
   }
 
-  /** Has a follower send everything here, because it was not told all: it takes no more. */
-  #lose(link: InterestLink, kind: InterestKind, followed: Followed): void {
-    followed.left = undefined;
-    followed.isKnown = false;
+  /** Tells a subscriber that its names are incomplete, so that it sends everything to this gateway. */
+  #invalidate(link: InterestLink, kind: InterestKind, state: SyncState): void {
+    state.unsent = undefined;
+    state.isSynced = false;
     if (link.connection.isOpen) writeInterestKnown(link.connection.writer(), kind, false);
   }
 
-  /** The names have become too many for anybody to follow. */
-  #giveUp(table: NameTable): void {
+  /** Invalidates all subscribers, because the names have become too many. */
+  #stopPublishing(table: NameTable): void {
     table.isTooLarge = true;
     table.removed.clear();
-    for (const link of this.#followers) {
-      const followed = link.followed?.[table.kind];
-      if (followed !== undefined) this.#lose(link, table.kind, followed);
+    for (const link of this.#subscribers) {
+      const state = link.subscription?.[table.kind];
+      if (state !== undefined) this.#invalidate(link, table.kind, state);
     }
   }
 
-  #teachAll(table: NameTable): void {
+  #resumePublishing(table: NameTable): void {
     table.isTooLarge = false;
-    for (const link of this.#followers) this.#teach(link, table);
+    for (const link of this.#subscribers) this.#startSync(link, table);
   }
 
-  /** Begins to tell a follower every name. A map may change while it is walked: what is new comes last. */
-  #teach(link: InterestLink, table: NameTable): void {
-    const followed = link.followed?.[table.kind];
-    if (followed === undefined) return;
-    // Names that came while nobody followed were not looked at.
-    if (!table.isTooLarge && table.bytes > this.#maxNamesBytes) this.#giveUp(table);
+  /** Starts to send every name. The iterator also returns names that are added during the sync. */
+  #startSync(link: InterestLink, table: NameTable): void {
+    const state = link.subscription?.[table.kind];
+    if (state === undefined) return;
+    // The size is not checked while there is no subscriber.
+    if (!table.isTooLarge && table.bytes > this.#maxNamesBytes) this.#stopPublishing(table);
     if (table.isTooLarge) return;
-    followed.left = table.index.names();
-    followed.isKnown = false;
-    this.#teachLater();
+    state.unsent = table.index.names();
+    state.isSynced = false;
+    this.#scheduleSync();
   }
 
-  #teachLater(): void {
-    if (this.#isTeaching) return;
-    this.#isTeaching = true;
+  #scheduleSync(): void {
+    if (this.#isSyncScheduled) return;
+    this.#isSyncScheduled = true;
     setImmediate(() => {
-      this.#isTeaching = false;
-      this.#teachNext();
+      this.#isSyncScheduled = false;
+      for (const link of this.#subscribers) this.#each(link, this.#sync);
     });
   }
 
-  #teachNext(): void {
-    for (const link of this.#followers) this.#each(link, this.#teachOne);
-  }
-
-  readonly #teachOne = (link: InterestLink): void => {
+  readonly #sync = (link: InterestLink): void => {
     for (const table of this.#tables) {
-      const followed = link.followed?.[table.kind];
-      if (followed?.left === undefined || !this.#hasRoom(link)) continue;
-      // Sent now: sent later, the loss of a name that has come back would look as if the name were gone.
-      this.#tellRemoved(table);
-      this.#teachSome(link, table.kind, followed, followed.left);
+      const state = link.subscription?.[table.kind];
+      if (state?.unsent === undefined || !this.#hasRoom(link)) continue;
+      // If a removed name was added again, a later frame with the removal would delete the name at the peer.
+      this.#publishRemoved(table);
+      this.#sendNames(link, table.kind, state, state.unsent);
     }
   };
 
-  #teachSome(
+  #sendNames(
     link: InterestLink,
     kind: InterestKind,
-    followed: Followed,
-    left: Iterator<string>,
+    state: SyncState,
+    unsent: Iterator<string>,
   ): void {
     const names: string[] = [];
     while (names.length < NAMES_PER_TURN) {
-      const next = left.next();
+      const next = unsent.next();
       if (next.done === true) {
-        followed.left = undefined;
-        followed.isKnown = true;
+        state.unsent = undefined;
+        state.isSynced = true;
         break;
       }
       names.push(next.value);
     }
     const writer = link.connection.writer();
     writeInterestAdded(writer, kind, names);
-    if (followed.isKnown) writeInterestKnown(writer, kind, true);
-    else this.#teachLater();
+    if (state.isSynced) writeInterestKnown(writer, kind, true);
+    else this.#scheduleSync();
   }
 
   #hasRoom({ connection }: InterestLink): boolean {
@@ -297,7 +294,7 @@ export class InterestPublisher implements Flushable {
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#followers.size === 0) return;
+    if (this.#isScheduled || this.#subscribers.size === 0) return;
     this.#isScheduled = true;
     this.#options.scheduler.schedule(this);
   }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MembershipIndex } from './membership-index.ts';
 
-test('finds the members of a name', () => {
+test('membership index: finds the members of a name', () => {
   const index = new MembershipIndex<number>();
   index.add('a', 1);
   index.add('a', 2);
@@ -12,14 +12,14 @@ test('finds the members of a name', () => {
   expect(index.get('c')).toBeUndefined();
 });
 
-test('counts names, not members', () => {
+test('membership index: size counts names, not members', () => {
   const index = new MembershipIndex<number>();
   index.add('a', 1);
   index.add('a', 2);
   expect(index.size).toBe(1);
 });
 
-test('holds a member once, however often it is added', () => {
+test('membership index: adding a member twice has no effect', () => {
   const index = new MembershipIndex<number>();
   index.add('a', 1);
   index.add('a', 1);
@@ -28,7 +28,7 @@ test('holds a member once, however often it is added', () => {
   expect(index.get('a')).toBeUndefined();
 });
 
-test('lists the names that have members, and the members of each', () => {
+test('membership index: lists names and their members', () => {
   const index = new MembershipIndex<number>();
   expect([...index.names()]).toEqual([]);
   expect([...index.entries()]).toEqual([]);
@@ -44,14 +44,14 @@ test('lists the names that have members, and the members of each', () => {
   ]);
 });
 
-test('keeps no name without members', () => {
+test('membership index: removes names without members', () => {
   const index = new MembershipIndex<number>();
   for (let i = 0; i < 1000; i++) index.add(`room ${i}`, 1);
   for (let i = 0; i < 1000; i++) index.remove(`room ${i}`, 1);
   expect(index.size).toBe(0);
 });
 
-test('leaves everything as it is when what is removed is not there', () => {
+test('membership index: removing an unknown member has no effect', () => {
   const index = new MembershipIndex<number>();
   index.add('a', 1);
   index.remove('a', 2);
@@ -60,7 +60,7 @@ test('leaves everything as it is when what is removed is not there', () => {
   expect(index.get('a')?.has(1)).toBe(true);
 });
 
-test('removes a name and answers who was in it', () => {
+test('membership index: removeName returns the members', () => {
   const index = new MembershipIndex<number>();
   index.add('a', 1);
   index.add('a', 2);
@@ -69,14 +69,14 @@ test('removes a name and answers who was in it', () => {
   expect(index.size).toBe(0);
 });
 
-test('takes names of objects for names like any other', () => {
+test('membership index: names of object properties are ordinary names', () => {
   const index = new MembershipIndex<number>();
   expect(index.get('__proto__')).toBeUndefined();
   index.add('constructor', 1);
   expect(index.get('constructor')?.size).toBe(1);
 });
 
-test('holds who was added and not removed, whatever the order', () => {
+test('membership index: has the added and not removed members, in any order', () => {
   const step = fc.record({
     what: fc.constantFrom('add', 'remove', 'removeName'),
     name: fc.constantFrom('a', 'b', 'c'),
@@ -95,9 +95,9 @@ test('holds who was added and not removed, whatever the order', () => {
           expected.delete(`${name}${member}`);
         } else {
           const members = [...index.removeName(name)].map((entry) => `${name}${entry}`);
-          const gone = [...expected].filter((entry) => entry.startsWith(name));
-          expect(members.toSorted()).toEqual(gone.toSorted());
-          for (const entry of gone) expected.delete(entry);
+          const removed = [...expected].filter((entry) => entry.startsWith(name));
+          expect(members.toSorted()).toEqual(removed.toSorted());
+          for (const entry of removed) expected.delete(entry);
         }
       }
       const found = ['a', 'b', 'c'].flatMap((name) =>

@@ -1,12 +1,12 @@
 /**
- * Which members stand under which name: clients under their uid, clients in their groups.
+ * Maps names to their members: uids to clients, and groups to clients.
  *
- * A name without members is not kept, so that names which come and go leave nothing behind.
+ * A name without members is removed, so that short-lived names do not use memory.
  */
 export class MembershipIndex<Member> {
   /** Called when a name gets its first member. */
   onNameAdded: (name: string) => void = () => {};
-  /** Called when a name has lost its last member. */
+  /** Called when a name loses its last member. */
   onNameRemoved: (name: string) => void = () => {};
   readonly #members = new Map<string, Set<Member>>();
 
@@ -20,17 +20,17 @@ export class MembershipIndex<Member> {
     return this.#members.keys();
   }
 
-  /** Every name with its members. Do not change the index while walking it. */
+  /** Every name with its members. Do not change the index during the iteration. */
   entries(): IterableIterator<[name: string, members: ReadonlySet<Member>]> {
     return this.#members.entries();
   }
 
-  /** The members of a name; `undefined` when there are none. Add none while walking them. */
+  /** The members of a name; `undefined` when there are none. Do not add members during an iteration. */
   get(name: string): ReadonlySet<Member> | undefined {
     return this.#members.get(name);
   }
 
-  /** Adds a member to a name; adding it twice has no effect. */
+  /** Adds a member to a name; no effect if it is a member already. */
   add(name: string, member: Member): void {
     const members = this.#members.get(name);
     if (members !== undefined) {
@@ -41,7 +41,7 @@ export class MembershipIndex<Member> {
     this.onNameAdded(name);
   }
 
-  /** Removes a member from a name; removing what is not there has no effect. */
+  /** Removes a member from a name; no effect if it is not a member. */
   remove(name: string, member: Member): void {
     const members = this.#members.get(name);
     if (members === undefined) return;
@@ -49,7 +49,7 @@ export class MembershipIndex<Member> {
     if (members.size === 0) this.#drop(name);
   }
 
-  /** Removes a name and answers the members it had. */
+  /** Removes a name, and returns its members. */
   removeName(name: string): ReadonlySet<Member> {
     const members = this.#members.get(name) ?? new Set<Member>();
     this.#drop(name);

@@ -12,12 +12,12 @@ function read(store: SessionStore): unknown {
   return store.packed === undefined ? undefined : unpackValue(store.packed);
 }
 
-test('is undefined until it is set', () => {
+test('session store: is undefined until it is set', () => {
   const store = new SessionStore();
   expect(store.packed).toBeUndefined();
 });
 
-test('is replaced by a whole session, and tells of the change', () => {
+test('session store: replace sets the session and returns the change', () => {
   const store = new SessionStore();
   store.replace({ a: 1 });
   expect(store.replace({ b: { c: [1] } })).toEqual({
@@ -30,7 +30,7 @@ test('is replaced by a whole session, and tells of the change', () => {
   expect(read(store)).toEqual({ b: { c: [1] } });
 });
 
-test('is merged deeply, and tells of the keys that changed', () => {
+test('session store: merge is deep and returns the changed keys', () => {
   const store = new SessionStore();
   store.replace({ user: { name: 'Tom', age: 1 }, room: 'r1' });
   const delta = store.merge({ user: { age: 2 } });
@@ -44,27 +44,27 @@ test('is merged deeply, and tells of the keys that changed', () => {
   expect(read(store)).toEqual({ user: { name: 'Tom', age: 2 }, room: 'r1' });
 });
 
-test('is made by a merge where there was none', () => {
+test('session store: merge creates a missing session', () => {
   const store = new SessionStore();
   store.merge({ a: 1 });
   expect(read(store)).toEqual({ a: 1 });
 });
 
-test('takes what a callback changed, and keeps the rest', () => {
+test('session store: apply changes some keys and keeps the others', () => {
   const store = new SessionStore();
   store.replace({ a: 1, b: 2, c: 3 });
   store.apply({ ...keepSession(), remove: ['a'], set: { b: 5 } });
   expect(read(store)).toEqual({ b: 5, c: 3 });
 });
 
-test('is undefined again when it is unset', () => {
+test('session store: is undefined again after it is unset', () => {
   const store = new SessionStore();
   store.replace({ a: 1 });
   store.apply(unsetSession());
   expect(store.packed).toBeUndefined();
 });
 
-test('shares no memory with what it was given', () => {
+test('session store: shares no memory with its input', () => {
   const store = new SessionStore();
   const session = { list: [1] };
   store.replace(session);
@@ -72,7 +72,7 @@ test('shares no memory with what it was given', () => {
   expect(read(store)).toEqual({ list: [1] });
 });
 
-test('keeps a client from giving a session a prototype', () => {
+test('session store: input cannot set the prototype of a session', () => {
   const store = new SessionStore();
   store.replace(parseSession(packValue(JSON.parse('{"__proto__":{"isAdmin":true},"a":1}'))));
   store.merge(parseSession(packValue(JSON.parse('{"__proto__":{"isAdmin":true}}'))));
@@ -81,7 +81,7 @@ test('keeps a client from giving a session a prototype', () => {
 });
 
 test.each([null, 1, 'text', [], [1], Buffer.from('x'), new Date(0)])(
-  'refuses the session %s, which is no object',
+  'parseSession: refuses %s, which is not an object',
   (value) => {
     expect(() => parseSession(packValue(value))).toThrow(
       expect.objectContaining({ code: 'GW_ERR_SESSION_INVALID' }),
@@ -89,18 +89,18 @@ test.each([null, 1, 'text', [], [1], Buffer.from('x'), new Date(0)])(
   },
 );
 
-test('refuses bytes that are no msgpack', () => {
+test('parseSession: refuses bytes that are not msgpack', () => {
   expect(() => parseSession(Buffer.from('82a1', 'hex'))).toThrow(
     expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' }),
   );
 });
 
-/** A session of so many levels. */
+/** A session with this many levels. */
 function nested(levels: number): Record<string, unknown> {
   return levels === 1 ? { a: 1 } : { a: nested(levels - 1) };
 }
 
-test('session store: keeps 100 levels and refuses 101', () => {
+test('session store: accepts 100 levels and refuses 101', () => {
   const store = new SessionStore();
   store.replace(nested(MAX_SESSION_LEVELS));
   const { packed } = store;

@@ -15,8 +15,7 @@ import {
 } from '@gatewayworker/protocol';
 
 /**
- * The session of one client. It is kept packed: an idle session is one small buffer, and it travels
- * as it is.
+ * The session of one client. It is kept as msgpack: an idle session is one small buffer, which is sent as it is.
  */
 export class SessionStore {
   #packed: Buffer | undefined;
@@ -26,18 +25,18 @@ export class SessionStore {
     return this.#packed;
   }
 
-  /** Replaces the session and answers what changed. */
+  /** Replaces the session, and returns the change. */
   replace(session: SessionData): SessionDelta {
     return this.apply(replaceSession(session));
   }
 
-  /** Merges a partial session deeply and answers what changed. */
+  /** Merges a partial session deeply, and returns the change. */
   merge(partial: SessionData): SessionDelta {
     return this.apply(mergeSession(partial));
   }
 
   /**
-   * Applies what somebody changed.
+   * Applies a change, and returns it.
    *
    * @throws {GW_ERR_SESSION_INVALID} when the session would take more than `MAX_SESSION_BYTES` or be nested more than
    * 100 levels deep; it then stays as it is
@@ -49,24 +48,24 @@ export class SessionStore {
     return delta;
   }
 
-  /** The change that makes any copy of the session the same as this one. */
+  /** Returns the change that makes any copy equal to this session. */
   whole(): SessionDelta {
     return this.#packed === undefined ? unsetSession() : replaceSession(parseSession(this.#packed));
   }
 
-  /** Takes a session that was packed elsewhere. */
+  /** Sets the session that a worker has assigned in a handshake. */
   restore(packed: Uint8Array | undefined): void {
     this.#packed = packed === undefined ? undefined : packValue(parseSession(packed));
   }
 
-  /** Takes a session that the store of another process has kept, which has checked it. */
+  /** Sets the session of the predecessor, which has checked it. */
   adopt(packed: Buffer | undefined): void {
-    // A copy of its own size: the bytes lie among other things of that process.
+    // A copy, because the bytes are a view of the whole handover message.
     this.#packed = packed === undefined ? undefined : Buffer.concat([packed]);
   }
 }
 
-/** A deeper session would be too deep for the frame that carries its change to a worker. */
+/** Checks size and depth. The depth is limited because the frame that carries a change is limited too. */
 function assertSession(packed: Buffer): void {
   if (packed.length > MAX_SESSION_BYTES) {
     const text = `a session would take ${packed.length} bytes; allowed: up to ${MAX_SESSION_BYTES}`;

@@ -85,7 +85,7 @@ export class InnerLinks {
     connection.onFrame = (command, buffer, start, end) => {
       this.#reader.reset(buffer, start, end);
       if (command === Command.Query) this.#answer(connection, answers);
-      else if (command === Command.InterestSubscribe) this.#interest.follow(interest);
+      else if (command === Command.InterestSubscribe) this.#interest.subscribe(interest);
       else this.#handleFrame(command, worker);
       if (command === Command.JoinGroup || command === Command.BindUid) {
         this.#interest.countJoin(interest);
@@ -94,7 +94,7 @@ export class InnerLinks {
     connection.onClose = (reason) => {
       this.#links.delete(connection);
       answers.close();
-      this.#interest.unfollow(interest);
+      this.#interest.unsubscribe(interest);
       const bound = { peer, address: connection.remoteAddress, reason: reason?.message };
       if (reason !== undefined) {
         // A peer that died is reported by its master; one that breaks the protocol is a fault to look into.
@@ -125,14 +125,14 @@ export class InnerLinks {
   }
 
   /** A follower of another process, whose clients are all here by now. */
-  restoreInterest(link: InterestLink, areKnown: readonly [uids: boolean, groups: boolean]): void {
-    this.#interest.restore(link, areKnown);
+  restoreInterest(link: InterestLink, areSynced: readonly [uids: boolean, groups: boolean]): void {
+    this.#interest.restore(link, areSynced);
   }
 
   /** Drops every link without a word: another process has gone on with them. */
   abandon(): void {
     for (const [connection, { interest }] of this.#links) {
-      this.#interest.unfollow(interest);
+      this.#interest.unsubscribe(interest);
       connection.onClose = () => undefined;
       connection.destroy();
     }
