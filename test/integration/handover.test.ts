@@ -2,10 +2,13 @@ import { setImmediate as turn } from 'node:timers/promises';
 import {
   eventually,
   FaultyGuard,
+  freePorts,
+  makeCertificate,
+  openTcpPeer,
   type RolesOptions,
   type TestClient,
 } from '@gatewayworker/testing';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { succeed } from './in-process-successor.ts';
 import { gate, roles } from './roles.ts';
 import { frame, Opcode, openRaw } from './websocket-frames.ts';
@@ -88,6 +91,62 @@ test('handover: an event that its worker has not finished is finished afterwards
   await eventually(() => client.messages.length === 3);
   expect(client.messages).toEqual(['done slow', 'done next', 'done last']);
   await eventually(() => successor.status().inFlight === 0);
+});
+
+test('handover: an unacknowledged event is redelivered when its worker dies afterwards', async () => {
+  const { opened, open } = gate();
+  const seen: { readonly workerId: number; readonly text: string }[] = [];
+  const cluster = await roles({
+    events: (workerId) => ({
+      onMessage: async (_id, message, ctx) => {
+        seen.push({ workerId, text: `${message}${ctx.redelivered ? ' again' : ''}` });
+        if (!ctx.redelivered) await opened;
+        ctx.send(`done ${message}`);
+      },
+    }),
+    workers: 2,
+    workerOptions: { redeliver: true },
+  });
+  const client = await cluster.connect();
+  for (const text of ['a', 'b']) client.send(text);
+  await eventually(() => seen.length === 1);
+  const { handedOver, started } = await succeed(cluster);
+  await handedOver;
+  await started;
+  await cluster.gateways[0]?.stop(graceful);
+  const bound = seen[0]?.workerId ?? 0;
+  await cluster.workers[bound]?.stop({ isGraceful: true, timeoutMs: 300, drainMs: 0 });
+  await eventually(() => client.messages.length === 2);
+  expect(seen.map(({ text }) => text)).toEqual(['a', 'a again', 'b again']);
+  expect(seen.slice(1).map(({ workerId }) => workerId)).toEqual([1 - bound, 1 - bound]);
+  expect(client.messages).toEqual(['done a', 'done b']);
+  open();
+});
+
+test('handover: works with inner TLS, and keeps the address of a PROXY header', async () => {
+  const { cert, key } = await makeCertificate();
+  const listen = `text://127.0.0.1:${(await freePorts(1))[0]}`;
+  const gatewayOptions = { listen, trustProxy: true, proxyProtocol: true };
+  const innerTls = { cert, key, ca: cert };
+  const cluster = await roles({
+    innerTls,
+    gatewayOptions,
+    events: {
+      onMessage: (_id, message, ctx) => void ctx.send(`${message} ${ctx.remoteAddress};`),
+    },
+  });
+  const peer = await openTcpPeer(cluster.gateways[0]?.port ?? 0);
+  onTestFinished(() => peer.destroy());
+  peer.send('PROXY TCP4 203.0.113.7 127.0.0.1 40000 80\r\nbefore\n');
+  await eventually(() => peer.received.includes('before 203.0.113.7;'));
+  const { handedOver, started } = await succeed(cluster, { innerTls, ...gatewayOptions });
+  await handedOver;
+  const successor = await started;
+  await cluster.gateways[0]?.stop(graceful);
+  peer.send('after\n');
+  await eventually(() => peer.received.includes('after 203.0.113.7;'));
+  const rows = [...(successor.connections?.() ?? [])].flat();
+  expect(rows.map(({ remoteAddress }) => remoteAddress)).toEqual(['203.0.113.7:40000']);
 });
 
 test('handover: a handshake that a worker has not decided goes to the successor', async () => {
