@@ -47,15 +47,17 @@ export async function succeed(
   guard?: FaultyGuard,
 ): Promise<InProcessSuccession> {
   const [near, far] = await socketPair();
+  // Not by `once` of node:events, which rejects when a reset comes first.
+  const closed = new Promise<void>((resolve) => far.once('close', () => resolve()));
   const channel: PredecessorChannel = {
     stream: far,
-    ended: once(far, 'close').then(() => undefined),
+    ended: closed,
     onHandle: () => undefined,
   };
   let innerSocket: object = {};
   const successor: SuccessorChannel = {
     stream: near,
-    exited: once(far, 'close'),
+    exited: closed,
     sendHandle: async (name, handle) => {
       // In a process of its own the successor has a copy, which this would not close.
       Reflect.set(handle, 'close', (done?: () => void) => {
