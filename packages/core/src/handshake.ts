@@ -18,6 +18,7 @@ import {
   MAX_KEYS,
   NONCE_BYTES,
   type SecretKey,
+  type Transcript,
 } from './authentication.ts';
 import { fromWire, GatewayWorkerError, toError, toWire } from './errors.ts';
 import type { FrameConnection } from './frame-connection.ts';
@@ -73,22 +74,17 @@ export function dialHandshake(
   { resume, acceptorRole }: DialOptions = {},
 ): void {
   const handshake = new Handshake(connection, outcome.onFailed);
-  const nonce = randomBytes(NONCE_BYTES);
   const hello: Hello = {
     type: 'hello',
     version: PROTOCOL_VERSION,
     ...identity,
-    nonce,
+    nonce: randomBytes(NONCE_BYTES),
     ...(resume && { resume }),
   };
   connection.send(hello);
   handshake.expect('challenge', (challenge) => {
-    assertVersion(challenge.version);
+    assertChallenge(challenge, acceptorRole);
     const transcript = { hello, challenge };
-    if (acceptorRole !== undefined && challenge.role !== acceptorRole) {
-      const text = `a ${challenge.role} answers where a ${acceptorRole} should`;
-      throw new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', text);
-    }
     const [proof = Buffer.alloc(0), ...otherProofs] = listKeys(secretKey).map((key) =>
       computeProof(key, 'dialer', transcript),
     );
@@ -101,6 +97,13 @@ export function dialHandshake(
       outcome.onLinked({ challenge, welcome });
     });
   });
+}
+
+function assertChallenge(challenge: Challenge, role: AcceptorRole | undefined): void {
+  assertVersion(challenge.version);
+  if (role === undefined || challenge.role === role) return;
+  const text = `a ${challenge.role} answers where a ${role} should`;
+  throw new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', text);
 }
 
 /** Options of an acceptor. */
@@ -133,50 +136,76 @@ export function acceptHandshake(
   outcome: HandshakeOutcome<DialerInfo>,
 ): void {
   const handshake = new Handshake(connection, outcome.onFailed);
-  const { role, instanceId, name, id, gatewayToken } = options.identity;
+  const { role, instanceId } = options.identity;
   handshake.expect('hello', (hello) => {
-    assertVersion(hello.version);
-    if (hello.nonce.byteLength !== NONCE_BYTES) {
-      const text = `a nonce of ${hello.nonce.byteLength} bytes came, allowed: ${NONCE_BYTES}`;
-      throw new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', text);
-    }
-    if (!options.allowedRoles.includes(hello.role)) {
-      throw new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', `a ${hello.role} may not link here`);
-    }
+    assertHello(hello, options.allowedRoles);
     const nonce = randomBytes(NONCE_BYTES);
-    const challenge = {
+    const challenge: Challenge = {
       type: 'challenge',
       version: PROTOCOL_VERSION,
       role,
       instanceId,
       nonce,
-    } as const;
+    };
     const transcript = { hello, challenge };
     // The acceptor sends no proof yet: any process that reaches the port could use it to guess the key offline.
     connection.send(challenge);
     handshake.expect('proof', (answer) => {
       const proofs = [answer.proof, ...(answer.otherProofs ?? [])];
-      if (proofs.length > MAX_KEYS) {
-        const text = `${proofs.length} proofs came, allowed: 1 to ${MAX_KEYS}`;
-        throw new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', text);
-      }
-      const key = findProvenKey(options.secretKey, 'dialer', transcript, proofs);
-      if (key === undefined) throw new GatewayWorkerError('GW_ERR_AUTHENTICATION_FAILED');
+      const key = findDialerKey(options.secretKey, transcript, proofs);
       handshake.end();
       options.onAuthenticated();
-      const proof = computeProof(key, 'acceptor', transcript);
-      const welcome = { type: 'welcome', proof, name, id, gatewayToken } as const;
-      const link = hello.resume && options.findLink(hello);
-      if (hello.resume !== undefined && link !== undefined) {
-        connection.send({ ...welcome, resumedAt: link.receivedBytes });
-        link.resumeOver(connection, hello.resume.received);
-        return;
-      }
-      const linkId = options.createLinkId();
-      connection.send({ ...welcome, ...(linkId !== undefined && { linkId }) });
-      outcome.onLinked({ hello, linkId });
+      welcomeDialer(connection, options, hello, {
+        proof: computeProof(key, 'acceptor', transcript),
+        onLinked: outcome.onLinked,
+      });
     });
   });
+}
+
+function assertHello({ version, nonce, role }: Hello, allowedRoles: readonly DialerRole[]): void {
+  assertVersion(version);
+  if (nonce.byteLength !== NONCE_BYTES) {
+    const text = `a nonce of ${nonce.byteLength} bytes came, allowed: ${NONCE_BYTES}`;
+    throw new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', text);
+  }
+  if (allowedRoles.includes(role)) return;
+  throw new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', `a ${role} may not link here`);
+}
+
+/** Returns the key that the dialer has proved; throws when it has proved none. */
+function findDialerKey(
+  secretKey: SecretKey,
+  transcript: Transcript,
+  proofs: readonly Uint8Array[],
+): string {
+  if (proofs.length > MAX_KEYS) {
+    const text = `${proofs.length} proofs came, allowed: 1 to ${MAX_KEYS}`;
+    throw new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', text);
+  }
+  const key = findProvenKey(secretKey, 'dialer', transcript, proofs);
+  if (key === undefined) throw new GatewayWorkerError('GW_ERR_AUTHENTICATION_FAILED');
+  return key;
+}
+
+/** Sends Welcome to a dialer that has authenticated, and resumes its link or creates a new one. */
+function welcomeDialer(
+  connection: FrameConnection,
+  options: AcceptorOptions,
+  hello: Hello,
+  { proof, onLinked }: { readonly proof: Buffer; readonly onLinked: (dialer: DialerInfo) => void },
+): void {
+  const { name, id, gatewayToken } = options.identity;
+  const welcome = { type: 'welcome', proof, name, id, gatewayToken } as const;
+  const link = hello.resume && options.findLink(hello);
+  if (hello.resume !== undefined && link !== undefined) {
+    connection.send({ ...welcome, resumedAt: link.receivedBytes });
+    link.resumeOver(connection, hello.resume.received);
+    return;
+  }
+  const linkId = options.createLinkId();
+  connection.send({ ...welcome, ...(linkId !== undefined && { linkId }) });
+  onLinked({ hello, linkId });
 }
 
 function assertVersion(version: number): void {
