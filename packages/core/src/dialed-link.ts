@@ -13,6 +13,12 @@ import { formatHostPort, type HostPort } from './options.ts';
 
 const BACKOFF = { initialMs: 50, maxMs: 1000, random: Math.random };
 
+/**
+ * Longest interruption of a resumed link that is logged without a warning, in milliseconds. A gateway that hands over to
+ * its successor interrupts its links for less.
+ */
+const MAX_QUIET_INTERRUPTION_MS = 1000;
+
 /** Options of a dialed link. */
 export interface DialedLinkOptions {
   readonly address: HostPort;
@@ -43,6 +49,13 @@ interface UpLink {
   readonly linkId: string | undefined;
 }
 
+/** When and why the socket of a link broke. */
+interface Interruption {
+  readonly reason: string;
+  /** Time of `performance.now()`. */
+  readonly startedAt: number;
+}
+
 /**
  * A link to one address. Until it is closed it is dialed again indefinitely, with backoff and jitter.
  *
@@ -59,6 +72,8 @@ export class DialedLink {
   #isClosed = false;
   /** Set while a new link replaces the previous one. */
   #successor: AcceptorInfo | undefined;
+  /** The last interruption of the link. */
+  #interruption: Interruption | undefined;
   #hasWarned = false;
 
   constructor(options: DialedLinkOptions) {
@@ -125,7 +140,7 @@ export class DialedLink {
     if (resumedAt === undefined) {
       this.#handleUp(fresh, acceptor);
     } else if (this.#up?.connection.canResumeAt(resumedAt) === true) {
-      this.#options.logger.info({ peer: this.#peer }, 'inner link resumed');
+      this.#logResumed();
       this.#up.connection.resumeOver(fresh, resumedAt);
     } else {
       // The link expired while the peer answered; the next attempt requests a new link.
@@ -155,13 +170,26 @@ export class DialedLink {
     connection.startHeartbeat(LINK_HEARTBEAT_MS);
     if (linkId !== undefined) connection.makeResumable(RESUME_GRACE_MS);
     connection.onSuspended = (reason) => {
-      const { logger } = this.#options;
-      logger.warn({ peer: this.#peer, reason: reason.message }, 'inner link lost, reconnecting');
-      this.#hasWarned = true;
+      this.#handleSuspended(reason.message);
       this.#dial();
     };
     connection.onClose = (reason) => this.#handleDown(connection, reason);
     this.#options.onUp(connection, acceptor);
+  }
+
+  /** Logs no warning yet: one follows if the link resumes late or ends. */
+  #handleSuspended(reason: string): void {
+    this.#interruption = { reason, startedAt: performance.now() };
+    this.#hasWarned = true;
+    this.#options.logger.info({ peer: this.#peer, reason }, 'inner link lost, reconnecting');
+  }
+
+  #logResumed(): void {
+    if (this.#interruption === undefined) return;
+    const { reason, startedAt } = this.#interruption;
+    const interruptedMs = Math.round(performance.now() - startedAt);
+    const level = interruptedMs > MAX_QUIET_INTERRUPTION_MS ? 'warn' : 'info';
+    this.#options.logger[level]({ peer: this.#peer, reason, interruptedMs }, 'inner link resumed');
   }
 
   #handleDown(connection: FrameConnection, reason: Error | undefined): void {
