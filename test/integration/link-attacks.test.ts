@@ -312,7 +312,7 @@ describe.each(['register', 'gateway'] as const)('a %s refuses', (kind) => {
       const socket = connect(port, '127.0.0.1');
       socket.on('error', () => undefined).resume();
       socket.write(wrongProof);
-      await once(socket, 'close');
+      await new Promise((resolve) => socket.once('close', resolve));
     });
     await refused.expect(10_000, unproven);
   });

@@ -34,7 +34,7 @@ test.each([false, true])(
 
     for (let attempts = 1; attempts <= 3; attempts += 1) {
       const socket = connect(register.port, '127.0.0.1').on('error', () => undefined);
-      await once(socket, 'close');
+      await new Promise((resolve) => socket.once('close', resolve));
     }
     expect(register.status()).toMatchObject({
       connections: 0,
