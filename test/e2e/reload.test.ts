@@ -1,15 +1,43 @@
 import { readFile, rm } from 'node:fs/promises';
-import { eventually, isAlive, type StatusProcess, type TestClient } from '@gatewayworker/testing';
-import { expect, onTestFinished, test } from 'vitest';
+import {
+  endDaemon,
+  eventually,
+  isAlive,
+  runCommand,
+  type StatusProcess,
+  startCluster,
+  type TestClient,
+  temporaryFolder,
+} from '@gatewayworker/testing';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { atEndOfFile } from './shared.ts';
 import {
   ask,
   eventsOf,
   pidsOf,
   startVersioned,
-  type VersionedOptions,
+  type VersionedCluster,
 } from './versioned-cluster.ts';
 
-type Bound = [pid: number, client: TestClient];
+const stopTimeoutMs = 2_000;
+
+const atEnd = atEndOfFile();
+let shared: VersionedCluster;
+
+beforeAll(async () => {
+  shared = await startVersioned({
+    run: `{ stopTimeoutMs: ${stopTimeoutMs}, readyTimeoutMs: 60_000 }`,
+    // Little memory, for the successor that runs out of it.
+    env: { NODE_OPTIONS: '--max-old-space-size=100' },
+    more: `import { existsSync } from 'node:fs';
+const has = (name) => existsSync(new URL(name, import.meta.url));
+new Worker({ name: 'web', async onWorkerStart() {
+  if (has('./broken')) throw new Error('still broken');
+  while (has('./slow')) await new Promise((resolve) => setTimeout(resolve, 20));
+} });`,
+    atEnd,
+  });
+});
 
 function pidOf(processes: readonly StatusProcess[], key: string): number {
   const pid = pidsOf(processes)[key];
@@ -17,13 +45,27 @@ function pidOf(processes: readonly StatusProcess[], key: string): number {
   return pid;
 }
 
-test('reload brings the new code while clients talk; gateways, register and sockets stay', async () => {
-  const { cluster, command, open, write } = await startVersioned({
-    more: "new Worker({ name: 'web' });",
-  });
-  const clients = [await open(), await open(), await open(), await open()];
+/** Makes every worker run a version. */
+async function reloadTo(version: string): Promise<void> {
+  await shared.write(eventsOf(version));
+  expect(await shared.command('reload')).toMatchObject({ exitCode: 0, stderr: '' });
+}
+
+/** One client of each business worker, with its pid. */
+async function openOnBoth(): Promise<[pid: number, client: TestClient][]> {
+  const byWorker = new Map<number, TestClient>();
+  while (byWorker.size < 2) {
+    const client = await shared.open();
+    byWorker.set(Number((await ask(client)).split(' ')[1]), client);
+  }
+  return [...byWorker];
+}
+
+test('reload: replaces workers one by one while clients talk, keeps the others', async () => {
+  const { cluster, command, open, write } = shared;
+  const clients = await Promise.all([open(), open(), open(), open()]);
   const before = await cluster.status();
-  expect(await ask(clients[0] ?? (await open()))).toMatch(/^v1 \d+$/);
+  for (const client of clients) expect(await ask(client)).toMatch(/^v1 \d+$/);
 
   await write(eventsOf('v2'));
   let isTalking = true;
@@ -55,7 +97,7 @@ test('reload brings the new code while clients talk; gateways, register and sock
   expect(clients.every(({ isOpen }) => isOpen)).toBe(true);
   const workers = [now['brain#0'], now['brain#1']].map((pid) => `v2 ${pid}`);
   for (const client of clients) {
-    // What the old code has answered may still be on its way.
+    // An answer of the old code may still arrive.
     const answer = await eventually(async () => {
       const text = await ask(client);
       return text.startsWith('v2') && text;
@@ -64,96 +106,87 @@ test('reload brings the new code while clients talk; gateways, register and sock
   }
 });
 
-test('reload leaves the old code running when the new has a syntax error, throws or exits', () =>
-  expectNotReplaced({}, [
-    [
-      'export class Events {\n  onMessage( {',
-      /events\.js cannot be imported: Unexpected end of input\n/,
-    ],
-    [
-      eventsOf('v2', "onWorkerStart() { throw new Error('the database is down'); }"),
-      /could not start|was not replaced: [\s\S]*the database is down[\s\S]*events\.js:\d+/,
-    ],
-    ['process.exit(3);', /brain" #0 was not replaced: ended with exit code 3 before it/],
-  ]));
-
-test('reload leaves the old code running when the new has too little memory', () =>
-  expectNotReplaced({ env: { NODE_OPTIONS: '--max-old-space-size=100' } }, [
-    [
-      'const all = [];\nfor (;;) all.push(new Array(1e6).fill(1.5));',
-      /was not replaced: FATAL ERROR: .*memory/,
-    ],
-  ]));
-
-// What a user of tsx sees: the compiler's message, and lines of the source.
-test('reload leaves the old TypeScript running when the new has a syntax error or throws', () =>
-  expectNotReplaced({ language: 'ts' }, [
-    ['export class Events {\n  onMessage( {', /events\.ts:2:\d+: ERROR: Expected/],
-    [
-      "function load(): never {\n  throw new TypeError('no such thing');\n}\nload();",
-      /: no such thing\n {4}at load \(.*events\.ts:2:\d+\)/,
-    ],
-  ]));
-
-async function expectNotReplaced(
-  options: VersionedOptions,
-  attempts: readonly (readonly [events: string, message: RegExp])[],
-): Promise<void> {
-  const { cluster, command, open, write } = await startVersioned({
-    run: '{ readyTimeoutMs: 30_000 }',
-    workers: 1,
-    gateways: 1,
-    ...options,
-  });
+test.each([
+  [
+    'has a syntax error',
+    'export class Events {\n  onMessage( {',
+    /events\.js cannot be imported: Unexpected end of input\n/,
+  ],
+  [
+    'throws',
+    eventsOf('v0', "onWorkerStart() { throw new Error('the database is down'); }"),
+    /was not replaced: [\s\S]*the database is down[\s\S]*events\.js:\d+/,
+  ],
+  ['exits', 'process.exit(3);', /brain" #0 was not replaced: ended with exit code 3 before it/],
+  [
+    'has too little memory',
+    'const all = [];\nfor (;;) all.push(new Array(1e6).fill(1.5));',
+    /was not replaced: FATAL ERROR: .*memory/,
+  ],
+])('reload: new code that %s, the old processes keep running', async (_, events, message) => {
+  const { cluster, command, open, write } = shared;
   const client = await open();
+  const [version] = (await ask(client)).split(' ');
   const before = pidsOf(await cluster.status());
-  for (const [events, message] of attempts) {
-    await write(events);
-    const reload = await command('reload');
-    expect(reload).toMatchObject({ exitCode: 1, stdout: '' });
-    expect(reload.stderr).toMatch(message);
-    expect(reload.stderr).toMatch(/^business-worker "brain" #0 was not replaced: /);
-    expect(reload.stderr).toMatch(
-      /\nNothing was replaced: what runs goes on with the old code\.\n$/,
-    );
-    expect(pidsOf(await cluster.status())).toEqual(before);
-    expect(await ask(client)).toMatch(/^v1 /);
-  }
-}
-
-test('reload leaves the old code running when the new is never ready, and says where it hangs', async () => {
-  const { cluster, command, open, write } = await startVersioned({
-    run: '{ readyTimeoutMs: 8_000 }',
-    language: 'ts',
-    workers: 1,
-    gateways: 1,
-  });
-  const client = await open();
-  const before = pidsOf(await cluster.status());
-  await write(`function hang() {\n  for (;;);\n}\nhang();\n`);
+  await write(events);
   const reload = await command('reload');
   expect(reload).toMatchObject({ exitCode: 1, stdout: '' });
-  expect(reload.stderr).toMatch(
-    /^business-worker "brain" #0 was not replaced: it was not ready within 8000 ms\n {4}at hang \(.*events\.ts:\d/,
-  );
+  expect(reload.stderr).toMatch(message);
+  expect(reload.stderr).toMatch(/^business-worker "brain" #0 was not replaced: /);
+  expect(reload.stderr).toMatch(/\nNothing was replaced: what runs goes on with the old code\.\n$/);
   expect(pidsOf(await cluster.status())).toEqual(before);
-  expect(await ask(client)).toMatch(/^v1 /);
+  expect((await ask(client)).split(' ')[0]).toBe(version);
 });
 
-test('a reload with an endless loop and a handler that never settles ends at the deadline', async () => {
-  const { cluster, command, folder, open, write } = await startVersioned({
-    run: '{ stopTimeoutMs: 1_500 }',
+test('reload: by SIGUSR1, the log has the result', async () => {
+  const { cluster, open, write } = shared;
+  const client = await open();
+  await write(eventsOf('v3'));
+  process.kill(cluster.pid, 'SIGUSR1');
+  await eventually(async () => (await ask(client)).startsWith('v3'));
+  await eventually(() => cluster.output().includes('"msg":"reloaded"'));
+  await write('throw new Error("v4 is no good");');
+  process.kill(cluster.pid, 'SIGUSR1');
+  await eventually(() => cluster.output().includes('v4 is no good'));
+  expect(cluster.output()).toContain('not reloaded: ');
+  expect(await ask(client)).toMatch(/^v3 /);
+});
+
+test('reload: starts a worker that waits after crashes, and one that dies in between', async () => {
+  const { cluster, folder, command, write } = shared;
+  await write(eventsOf('v5'));
+  const find = async (state: string) =>
+    (await cluster.status()).find((row) => row.name === 'web' && row['state'] === state);
+  const broken = await folder.write('broken', '');
+  process.kill(pidOf(await cluster.status(), 'web#0'), 'SIGKILL');
+  await eventually(() => (cluster.output().match(/restarting in \d+ ms/g)?.length ?? 0) >= 2);
+  await rm(broken);
+  const revived = await command('reload');
+  expect(revived).toMatchObject({ exitCode: 0 });
+  expect(revived.stdout).toMatch(/web #0: +(?:down|\d+) -> \d+, ready/);
+
+  const slow = await folder.write('slow', '');
+  onTestFinished(() => rm(slow, { force: true }));
+  const reloading = command('reload');
+  await eventually(() => find('starting'));
+  process.kill(await eventually(async () => (await find('ready'))?.pid), 'SIGKILL');
+  await eventually(async () => (await find('ready')) === undefined);
+  await rm(slow);
+  expect(await reloading).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/web #0: +down -> /),
   });
+  expect(await find('ready')).toMatchObject({ lastExit: { code: null, signal: 'SIGKILL' } });
+});
+
+test('reload: kills a worker in an endless loop or a hung callback at its deadline', async () => {
+  const { cluster, command, folder, open, write } = shared;
+  await reloadTo('v6');
   const before = await cluster.status();
-  const byWorker = new Map<number, TestClient>();
-  for (let index = 0; index < 4; index += 1) {
-    const client = await open();
-    byWorker.set(Number((await ask(client)).split(' ')[1]), client);
-  }
-  const [[spinning, spinner], [hanging, hanger]] = [...byWorker] as [Bound, Bound];
-  spinner.send('spin');
-  hanger.send('hang');
-  await write(eventsOf('v2'));
+  const [[spinning, spinner] = [0], [hanging, hanger] = [0]] = await openOnBoth();
+  spinner?.send('spin');
+  hanger?.send('hang');
+  await write(eventsOf('v7'));
   const reload = await command('reload');
   expect(reload).toMatchObject({ exitCode: 0, stderr: '' });
   expect(reload.stdout).toMatch(
@@ -161,34 +194,32 @@ test('a reload with an endless loop and a handler that never settles ends at the
   );
   const log = await readFile(`${folder.path}/start.log`, 'utf8');
   expect(log).toMatch(
-    /"stack":" {4}at spin \([^"]*events\.js:\d+.*killed: it did not stop within 1500 ms/,
+    new RegExp(
+      `"stack":" {4}at spin \\([^"]*events\\.js:\\d+.*killed: it did not stop within ${stopTimeoutMs} ms`,
+    ),
   );
   expect([spinning, hanging].filter(isAlive)).toEqual([]);
-  const after = await cluster.status();
-  expect(after).toHaveLength(before.length);
-  expect(await ask(await open())).toMatch(/^v2 /);
+  expect(await cluster.status()).toHaveLength(before.length);
+  expect(await ask(await open())).toMatch(/^v7 /);
 });
 
-test('shows what a busy process is doing, and stops it at the deadline', async () => {
-  const { cluster, command, folder, open } = await startVersioned({
-    workers: 1,
-    run: '{ stopTimeoutMs: 1_500 }',
-  });
-  (await open()).send('spin');
-  const pid = pidOf(await cluster.status(), 'brain#0');
+test('status: shows the stack of a busy process, whose inspector is not public', async () => {
+  const { cluster, command } = shared;
+  const [[pid, client] = [0]] = await openOnBoth();
+  client?.send('spin');
   const status = await eventually(async () => {
     const { stdout } = await command('status');
     return stdout.includes('does not answer') && stdout;
   });
   expect(status).toMatch(
     new RegExp(
-      `\n\nbrain #0 \\(${pid}\\) does not answer; it is\n    at spin \\(.*events\\.js:\\d+`,
+      `\n\nbrain #\\d \\(${pid}\\) does not answer; it is\n    at spin \\(.*events\\.js:\\d+`,
     ),
   );
-  const json = (await cluster.status()).find(({ name }) => name === 'brain');
-  expect(json).toMatchObject({ pid, state: 'busy', stack: expect.stringContaining('at spin') });
+  const json = (await cluster.status()).find((row) => row.pid === pid);
+  expect(json).toMatchObject({ state: 'busy', stack: expect.stringContaining('at spin') });
   expect(cluster.output()).not.toContain('Debugger');
-  // Another user of the machine finds the port, and not the address.
+  // Another user of the machine can find the port, but not the address behind it.
   process.kill(pidOf(await cluster.status(), 'gate#0'), 'SIGUSR1');
   const port = await eventually(
     () => /Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)\//.exec(cluster.output())?.[1],
@@ -196,14 +227,12 @@ test('shows what a busy process is doing, and stops it at the deadline', async (
   for (const path of ['/json', '/json/list', '/json/version']) {
     expect(await fetch(`http://127.0.0.1:${port}${path}`)).toMatchObject({ status: 404 });
   }
-  expect(await cluster.stop()).toBe(0);
-  expect(isAlive(pid)).toBe(false);
-  expect(await readFile(`${folder.path}/start.log`, 'utf8')).toMatch(/"stack":" {4}at spin /);
 });
 
-test('refuses a reload during another one, and a stop ends one', async () => {
-  const { cluster, command, write } = await startVersioned({ run: '{ readyTimeoutMs: 60_000 }' });
-  await write(eventsOf('v2', 'onWorkerStart() { return new Promise(() => {}); }'));
+// The last test of the shared cluster. One worker is in an endless loop since the test before.
+test('stop: ends a reload in progress, kills a busy process; a second reload waits', async () => {
+  const { cluster, command, folder, write } = shared;
+  await write(eventsOf('v8', 'onWorkerStart() { return new Promise(() => {}); }'));
   const reloading = command('reload');
   await eventually(async () =>
     (await cluster.status()).some(({ name, state }) => name === 'brain' && state === 'starting'),
@@ -217,75 +246,58 @@ test('refuses a reload during another one, and a stop ends one', async () => {
   expect(await cluster.stop()).toBe(0);
   expect((await reloading).exitCode).toBe(1);
   expect(pids.filter(isAlive)).toEqual([]);
+  const log = await readFile(`${folder.path}/start.log`, 'utf8');
+  expect(log.slice(log.lastIndexOf('"msg":"stopping"'))).toMatch(/"stack":" {4}at spin /);
 });
 
-test('reload starts a worker at once that waits after crashes, and takes over from one that dies meanwhile', async () => {
-  const { cluster, folder, command } = await startVersioned({
-    workers: 1,
-    run: '{ readyTimeoutMs: 60_000 }',
-    more: `import { existsSync } from 'node:fs';
-const has = (name) => existsSync(new URL(name, import.meta.url));
-new Worker({ name: 'shaky', async onWorkerStart() {
-  if (has('./broken')) throw new Error('still broken');
-  while (has('./slow')) await new Promise((resolve) => setTimeout(resolve, 20));
-} });`,
-  });
-  const find = async (state: string) =>
-    (await cluster.status()).find((row) => row.name === 'shaky' && row['state'] === state);
-  const broken = await folder.write('broken', '');
-  process.kill(pidOf(await cluster.status(), 'shaky#0'), 'SIGKILL');
-  await eventually(() => (cluster.output().match(/restarting in \d+ ms/g)?.length ?? 0) >= 3, {
-    timeoutMs: 20_000,
-  });
-  await rm(broken);
-  const revived = await command('reload');
-  expect(revived).toMatchObject({ exitCode: 0 });
-  expect(revived.stdout).toMatch(/shaky #0: (?:down|\d+) -> \d+, ready/);
-
-  const slow = await folder.write('slow', '');
-  onTestFinished(() => rm(slow, { force: true }));
-  const reloading = command('reload');
-  await eventually(() => find('starting'), { timeoutMs: 30_000 });
-  process.kill(await eventually(async () => (await find('ready'))?.pid), 'SIGKILL');
-  await eventually(async () => (await find('ready')) === undefined, { timeoutMs: 30_000 });
-  await rm(slow);
-  expect(await reloading).toMatchObject({
-    exitCode: 0,
-    stdout: expect.stringMatching(/shaky #0: down -> /),
-  });
-  expect(await find('ready')).toMatchObject({ lastExit: { code: null, signal: 'SIGKILL' } });
-}, 120_000);
-
-test('SIGUSR1 reloads, and the log tells how it went', async () => {
-  const { cluster, open, write } = await startVersioned({ workers: 1 });
-  const client = await open();
-  await write(eventsOf('v2'));
-  process.kill(cluster.pid, 'SIGUSR1');
-  await eventually(async () => (await ask(client)).startsWith('v2'));
-  await eventually(() => cluster.output().includes('"msg":"reloaded"'));
-  await write('throw new Error("v3 is no good");');
-  process.kill(cluster.pid, 'SIGUSR1');
-  await eventually(() => cluster.output().includes('v3 is no good'));
-  expect(cluster.output()).toContain('not reloaded: ');
-  expect(await ask(client)).toMatch(/^v2 /);
+test('reload: new code that is never ready, the error says where it hangs', async () => {
+  const folder = await temporaryFolder('reload');
+  onTestFinished(folder.dispose);
+  const file = await folder.write(
+    'start.js',
+    `import { existsSync } from 'node:fs';
+import { run, Worker } from 'gatewayworker';
+function hang() {
+  for (;;);
+}
+new Worker({ name: 'web', onWorkerStart() {
+  if (existsSync(new URL('./hang', import.meta.url))) hang();
+} });
+run({ readyTimeoutMs: 6_000 });
+`,
+  );
+  onTestFinished(() => endDaemon(`${folder.path}/start.pid`));
+  const cluster = await startCluster({ file });
+  onTestFinished(cluster.dispose);
+  const before = pidsOf(await cluster.status());
+  await folder.write('hang', '');
+  const reload = await runCommand(file, ['reload']);
+  expect(reload).toMatchObject({ exitCode: 1, stdout: '' });
+  expect(reload.stderr).toMatch(
+    /^worker "web" #0 was not replaced: it was not ready within 6000 ms\n {4}at hang \(.*start\.js:\d/,
+  );
+  expect(pidsOf(await cluster.status())).toEqual(before);
 });
 
-test('start --watch reloads when a source is saved, and goes on with the old code when it does not run', async () => {
+// A user of tsx sees the messages of the compiler, and lines of the source.
+test('start --watch: reloads a saved source, keeps the old code if the new one fails', async () => {
   const { cluster, command, open, write } = await startVersioned({
     workers: 1,
+    gateways: 1,
     args: ['start', '--watch'],
     language: 'ts',
+    run: '{ readyTimeoutMs: 60_000 }',
   });
   const client = await open();
   await write(eventsOf('v2'));
-  await eventually(async () => (await ask(client)).startsWith('v2'), { timeoutMs: 20_000 });
+  await eventually(async () => (await ask(client)).startsWith('v2'));
   await write("function load() {\n  throw new TypeError('a slip');\n}\nload();");
-  await eventually(() => /a slip.*at load \(.*events\.ts:2/.test(cluster.output()), {
-    timeoutMs: 20_000,
-  });
+  await eventually(() => /a slip.*at load \(.*events\.ts:2/.test(cluster.output()));
+  await write('export class Events {\n  onMessage( {');
+  await eventually(() => /events\.ts:2:\d+: ERROR: Expected/.test(cluster.output()));
   expect(await ask(client)).toMatch(/^v2 /);
   await write(eventsOf('v3'));
-  await eventually(async () => (await ask(client)).startsWith('v3'), { timeoutMs: 20_000 });
+  await eventually(async () => (await ask(client)).startsWith('v3'));
   expect(client.isOpen).toBe(true);
   expect(await command('start', '-d', '--wait', '50', '--watch')).toMatchObject({
     exitCode: 2,

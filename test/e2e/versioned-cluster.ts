@@ -12,6 +12,7 @@ import {
   temporaryFolder,
 } from '@gatewayworker/testing';
 import { onTestFinished } from 'vitest';
+import type { AtEnd } from './shared.ts';
 
 /**
  * Application code whose clients can tell which version of it answers: `<version> <pid> <message>`.
@@ -35,7 +36,7 @@ function spin() {
 `;
 }
 
-/** A cluster whose application code a test can change. */
+/** A cluster whose application code a test can replace. */
 export interface VersionedCluster {
   readonly cluster: Cluster;
   readonly folder: TemporaryFolder;
@@ -48,7 +49,7 @@ export interface VersionedCluster {
   write(events: string): Promise<string>;
 }
 
-/** What a test chooses. */
+/** The parts of the start file that a test chooses. */
 export interface VersionedOptions {
   /** Number of business workers. @default 2 */
   readonly workers?: number;
@@ -64,14 +65,16 @@ export interface VersionedOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The language of the start file and the events, by its extension. @default 'js' */
   readonly language?: 'js' | 'ts';
+  /** When the cluster ends. @default after the test */
+  readonly atEnd?: AtEnd;
 }
 
 /** Starts a register, two gateways and business workers in the foreground. */
 export async function startVersioned(options: VersionedOptions = {}): Promise<VersionedCluster> {
   const [register = 0, port = 0, inner = 0] = await freePorts(4);
   const folder = await temporaryFolder('versioned');
-  onTestFinished(folder.dispose);
-  const { language = 'js' } = options;
+  const { language = 'js', atEnd = onTestFinished } = options;
+  atEnd(folder.dispose);
   const write = (events: string) => folder.write(`events.${language}`, events);
   await write(eventsOf('v1'));
   const file = await folder.write(
@@ -92,7 +95,7 @@ run(${options.run ?? '{}'});
     env: options.env ?? {},
     readyTimeoutMs: 40_000,
   });
-  onTestFinished(cluster.dispose);
+  atEnd(cluster.dispose);
   return {
     cluster,
     folder,
@@ -107,7 +110,7 @@ run(${options.run ?? '{}'});
   };
 }
 
-/** Asks until a worker answers, which a worker that goes may leave undone; answers `<version> <pid>`. */
+/** Asks until a worker answers: a worker that ends may leave a question unanswered. Answers `<version> <pid>`. */
 export async function ask(client: TestClient): Promise<string> {
   const answer = await eventually(() => {
     client.send('who');
@@ -117,7 +120,7 @@ export async function ask(client: TestClient): Promise<string> {
   return String(answer).replace(/ who$/, '');
 }
 
-/** Pids by `name#id`, of what has one. */
+/** Pids by `name#id`. */
 export function pidsOf(processes: readonly StatusProcess[]): Record<string, number> {
   return Object.fromEntries(processes.map(({ name, id, pid }) => [`${name}#${id}`, pid]));
 }
