@@ -1,9 +1,10 @@
 import type { Context, EventErrorInfo, EventHandler } from '@gatewayworker/business-worker';
+import type { GatewayClient } from '@gatewayworker/gateway-client';
 import { eventually } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 import { gate, roles } from './roles.ts';
 
-test('a client has onConnect, then its messages in order, then onClose once', async () => {
+test('events: onConnect, then the messages in order, then onClose once', async () => {
   const seen: string[] = [];
   const cluster = await roles({
     events: {
@@ -20,7 +21,7 @@ test('a client has onConnect, then its messages in order, then onClose once', as
   expect(seen).toEqual(['connect r1', 'message 1', 'message 2', 'message 3', 'close client 4000']);
 });
 
-test('text arrives as a string and leaves as text, bytes as a Buffer and as binary', async () => {
+test('onMessage: text is a string, binary is a Buffer; answers keep the kind', async () => {
   const kinds: string[] = [];
   const cluster = await roles({
     events: {
@@ -40,7 +41,7 @@ test('text arrives as a string and leaves as text, bytes as a Buffer and as bina
   expect(kinds).toEqual(['string', 'buffer', 'string']);
 });
 
-test('a message of the largest size passes both ways', async () => {
+test('onMessage: a message of maxMessageBytes passes both ways', async () => {
   const cluster = await roles({
     events: { onMessage: (_id, message, ctx) => void ctx.send(message) },
     gatewayOptions: { maxMessageBytes: 4_000_000, sendToClientBufferSize: 1_024_000 },
@@ -51,7 +52,7 @@ test('a message of the largest size passes both ways', async () => {
   expect(large.equals(Buffer.from(await client.next()))).toBe(true);
 });
 
-test('events of one client wait for each other, those of another client do not', async () => {
+test('events: those of one client run one by one, other clients do not wait', async () => {
   const seen: string[] = [];
   const slow = gate();
   const cluster = await roles({
@@ -74,7 +75,7 @@ test('events of one client wait for each other, those of another client do not',
   expect(seen).toEqual(['other', 'slow', 'after slow']);
 });
 
-test('an error in a callback is logged with the client id and goes no further', async () => {
+test('callback: an error is logged with the client id, later events run', async () => {
   const ids: string[] = [];
   const cluster = await roles({
     events: {
@@ -91,12 +92,12 @@ test('an error in a callback is logged with the client id and goes no further', 
   for (const text of ['throw', 'reject', 'fine']) client.send(text);
   expect(await client.next()).toBe('fine');
   const errors = () => cluster.log.filter((line) => line['event'] === 'onMessage');
-  // A callback has one line of this kind a second.
+  // The log has one such line a second; the second one is written at the end of the second.
   await eventually(() => errors().length === 2);
   expect(errors().map((line) => line['clientId'])).toEqual([ids[0], ids[0]]);
 });
 
-test('onError gets what a callback threw instead of the log', async () => {
+test('onError: gets the error of a callback, which is not logged', async () => {
   const seen: [unknown, EventErrorInfo][] = [];
   const cluster = await roles({
     events: {
@@ -114,7 +115,7 @@ test('onError gets what a callback threw instead of the log', async () => {
   expect(cluster.log.some((line) => line['level'] === 50)).toBe(false);
 });
 
-test('ctx answers the client after an await and from a timer', async () => {
+test('ctx.send: works after an await and from a timer', async () => {
   const cluster = await roles({
     events: {
       onMessage: async (_id, message, ctx) => {
@@ -130,10 +131,11 @@ test('ctx answers the client after an await and from a timer', async () => {
   expect(await client.next()).toBe('timer x');
 });
 
-test('ctx tells who the client is and which listener it came by', async () => {
+test('ctx: has the id, address, listener and handshake of the client', async () => {
   const contexts: Context[] = [];
   const cluster = await roles({ events: { onConnect: (_id, ctx) => void contexts.push(ctx) } });
-  await cluster.connect(0, '/path?a=1');
+  const cookie = 'sid=a%20b; theme=dark';
+  await cluster.connect(0, '/path?a=1&a=2', { headers: { cookie } });
   const context = await eventually(() => contexts[0]);
   expect(context).toMatchObject({
     clientId: expect.stringMatching(/^[\w-]{20}$/),
@@ -146,11 +148,15 @@ test('ctx tells who the client is and which listener it came by', async () => {
     redelivered: false,
     closed: undefined,
   });
-  expect(context.request?.url).toBe('/path?a=1');
-  expect(context.request?.headers['upgrade']).toBe('websocket');
+  expect(context.request).toMatchObject({
+    url: '/path?a=1&a=2',
+    headers: { cookie, upgrade: 'websocket' },
+    cookies: { sid: 'a b', theme: 'dark' },
+  });
+  expect(context.request?.query.getAll('a')).toEqual(['1', '2']);
 });
 
-test('onWorkerStart runs before any client is let in, with every link up', async () => {
+test('onWorkerStart: runs with all links up, before clients are admitted', async () => {
   const start = gate();
   const handler: EventHandler = {
     onWorkerStart: async ({ gateway, id }) => {
@@ -170,7 +176,7 @@ test('onWorkerStart runs before any client is let in, with every link up', async
   expect(await client.next()).toBe('in');
 });
 
-test('onWorkerStop runs once, after the callbacks that were under way', async () => {
+test('onWorkerStop: runs once, after the callbacks in progress', async () => {
   const seen: string[] = [];
   const slow = gate();
   const cluster = await roles({
@@ -190,4 +196,30 @@ test('onWorkerStop runs once, after the callbacks that were under way', async ()
   slow.open();
   await stopping;
   expect(seen.slice(0, 3)).toEqual(['message', 'message done', 'stop']);
+});
+
+test('ctx.uid: never an older uid than the last one that its worker has bound', async () => {
+  const seen: (string | undefined)[] = [];
+  let api: GatewayClient | undefined;
+  const cluster = await roles({
+    events: {
+      onWorkerStart: ({ gateway }) => {
+        api = gateway;
+      },
+      onMessage: async (id, message, ctx) => {
+        for (let index = 0; index < 100; index += 1) {
+          api?.bindUid(id, `u${index}`);
+          await new Promise((resolve) => {
+            setImmediate(resolve);
+          });
+          seen.push(ctx.uid);
+        }
+        ctx.send(message);
+      },
+    },
+  });
+  const client = await cluster.connect();
+  client.send('x');
+  await client.next();
+  expect(seen).toEqual(Array.from({ length: 100 }, (_, index) => `u${index}`));
 });

@@ -6,7 +6,7 @@ import { roles } from './roles.ts';
 
 const quick = { pingInterval: 0.1, pingNotResponseLimit: 2 };
 
-test('a client that answers pings stays, one that is silent is gone by the heartbeat', async () => {
+test('heartbeat: a client that answers pings stays, a silent one is closed', async () => {
   const ends: [string, unknown][] = [];
   const ids: string[] = [];
   const cluster = await roles({
@@ -33,7 +33,7 @@ test('a client that answers pings stays, one that is silent is gone by the heart
   expect(answers.isOpen).toBe(true);
 });
 
-test('messages count as life where pings are not answered', async () => {
+test('heartbeat: messages count, even if pings are not answered', async () => {
   const cluster = await roles({
     events: { onMessage: (_id, message, ctx) => void ctx.send(message) },
     gatewayOptions: quick,
@@ -56,18 +56,18 @@ test('messages count as life where pings are not answered', async () => {
   client.terminate();
 });
 
-test('pingData is sent as a message', async () => {
+test('pingData: sent as a message; the client must answer with a message', async () => {
   const cluster = await roles({
     events: { onConnect: () => undefined },
     gatewayOptions: { ...quick, pingData: '{"type":"ping"}' },
   });
   const client = await cluster.connect();
   expect(await client.next()).toBe('{"type":"ping"}');
-  // It does not answer, and no byte of the protocol answers for it.
+  // No pong answers a ping that is a message.
   await client.ended;
 });
 
-test('with pingNotResponseLimit 0 a silent client is pinged and stays', async () => {
+test('pingNotResponseLimit 0: a silent client is pinged and stays', async () => {
   const cluster = await roles({
     events: { onConnect: () => undefined },
     gatewayOptions: { pingInterval: 0.05, pingNotResponseLimit: 0, pingData: 'ping' },
@@ -77,7 +77,7 @@ test('with pingNotResponseLimit 0 a silent client is pinged and stays', async ()
   expect(client.isOpen).toBe(true);
 });
 
-test('a client that the gateway does not read from is not taken for silent', async () => {
+test('heartbeat: a client that the gateway does not read from is not silent', async () => {
   let release = (): void => undefined;
   const released = new Promise<void>((resolve) => {
     release = resolve;
@@ -97,7 +97,7 @@ test('a client that the gateway does not read from is not taken for silent', asy
   const paused = await cluster.connect();
   const silent = new WebSocket(`ws://127.0.0.1:${cluster.gateways[0]?.port}/`, { autoPong: false });
   for (let index = 0; index < 20; index += 1) paused.send('x');
-  // By the time that the silent one is gone, the other one would be too.
+  // The same time would have closed the other one.
   await once(silent, 'close');
   expect(paused.isOpen).toBe(true);
   release();

@@ -1,8 +1,8 @@
-import { eventually } from '@gatewayworker/testing';
-import { expect, test } from 'vitest';
+import { eventually, openTcpPeer, type TcpPeer } from '@gatewayworker/testing';
+import { expect, onTestFinished, test } from 'vitest';
 import { roles } from './roles.ts';
 
-test('a client that sends too many messages is closed with 1008, others are not', async () => {
+test('maxMessagesPerSecond: a client above it is closed with 1008, others stay', async () => {
   const ends: unknown[] = [];
   let received = 0;
   const cluster = await roles({
@@ -30,13 +30,13 @@ test('a client that sends too many messages is closed with 1008, others are not'
 
 const megabyte = Buffer.alloc(1_000_000, 1);
 
-test('a client that reads too slowly is closed with 1013, and the others get everything', async () => {
+test('slowConsumer close: closed with 1013, others get every message', async () => {
   const ids: string[] = [];
   const ends: unknown[] = [];
   const cluster = await roles({
     events: {
       onConnect: (id) => void ids.push(id),
-      onClose: (_id, ctx) => void ends.push(ctx.closed?.by),
+      onClose: (_id, ctx) => void ends.push([ctx.closed?.by, ctx.closed?.code]),
     },
     gatewayOptions: { sendToClientBufferSize: 500_000 },
   });
@@ -52,12 +52,13 @@ test('a client that reads too slowly is closed with 1013, and the others get eve
     await eventually(() => quick.messages.length === rounds);
     return ends.length === 1;
   });
-  expect(ends).toEqual(['overflow']);
+  expect(ends).toEqual([['overflow', 1013]]);
   expect(quick.isOpen).toBe(true);
   expect(cluster.gateways[0]?.status().limits['slowConsumer']).toBeGreaterThan(0);
+  expect(cluster.gateways[0]?.status().failedSends).toBeGreaterThan(0);
 });
 
-test('with slowConsumer drop a slow client stays and misses messages', async () => {
+test('slowConsumer drop: a slow client stays and misses messages', async () => {
   const ids: string[] = [];
   const cluster = await roles({
     events: { onConnect: (id) => void ids.push(id) },
@@ -76,7 +77,7 @@ test('with slowConsumer drop a slow client stays and misses messages', async () 
   });
   client.resume();
   await eventually(() => client.messages.length > 0);
-  // What it had room for arrives, and so does what is sent once it reads again.
+  // Messages that had room arrive, and messages sent after it reads again.
   await eventually(() => {
     api.sendToAll('here again');
     return client.messages.some((message) => message === 'here again');
@@ -85,7 +86,7 @@ test('with slowConsumer drop a slow client stays and misses messages', async () 
   expect(client.isOpen).toBe(true);
 });
 
-test('a session cannot grow past 1 MiB, whoever writes to it, and stays what it was', async () => {
+test('session: a change past 1 MiB is refused, by the API and by a callback', async () => {
   const ids: string[] = [];
   const seen: unknown[] = [];
   const cluster = await roles({
@@ -121,4 +122,39 @@ test('a session cannot grow past 1 MiB, whoever writes to it, and stays what it 
   expect(
     cluster.gateways.map((gateway) => gateway.status().limits['sessionTooLarge']).toSorted(),
   ).toEqual([0, 1]);
+});
+
+test('maxConnections: half-open connections beyond it are closed at once, counted', async () => {
+  const cluster = await roles({
+    events: { onMessage: (_id, message, ctx) => void ctx.send(message) },
+    gatewayOptions: { maxConnections: 1, handshakeTimeoutMs: 3_600_000 },
+  });
+  const [gateway] = cluster.gateways;
+  const member = await cluster.connect();
+  const held: TcpPeer[] = [];
+  onTestFinished(() => {
+    for (const peer of held) peer.destroy();
+  });
+  const hold = async (count: number): Promise<TcpPeer[]> => {
+    const opened = Array.from({ length: count }, () => openTcpPeer(gateway?.port ?? 0));
+    const peers = await Promise.all(opened);
+    held.push(...peers);
+    return peers;
+  };
+  // 1024 more may begin a handshake.
+  for (let round = 0; round < 16; round += 1) await hold(64);
+  expect(gateway?.status().limits['connections']).toBe(0);
+  const extra = await hold(10);
+  await Promise.all(extra.map((peer) => peer.ended));
+  await eventually(() => gateway?.status().limits['connections'] === 10);
+  member.send('still here');
+  expect(await member.next()).toBe('still here');
+  // One that leaves makes room for another.
+  held[0]?.destroy();
+  await eventually(async () => {
+    const [next] = await hold(1);
+    next?.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await next?.ended;
+    return next?.received.includes('426') === true;
+  });
 });

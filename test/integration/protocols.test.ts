@@ -3,7 +3,7 @@ import type { ClientProtocol, Context } from 'gatewayworker';
 import { expect, onTestFinished, test } from 'vitest';
 import { roles } from './roles.ts';
 
-/** JSON texts with a semicolon behind each, in brackets where the application sends bytes. */
+/** A semicolon ends each message. `#` marks bytes from a client, brackets mark bytes to it. */
 const semicolons: ClientProtocol = {
   decode(buffer) {
     const end = buffer.indexOf(';');
@@ -66,7 +66,7 @@ test.each([
   ['tcp', 3, 'anything', 'anything', [Buffer.from('anything')]],
   ['an own protocol', 4, 'one;#two;', 'one;[two];', ['one', Buffer.from('two')]],
 ])(
-  '%s: messages go both ways, text as a string and bytes as a Buffer',
+  '%s: text is a string, bytes are a Buffer, both ways',
   async (_name, gateway, sent, expected, messages) => {
     const seen: unknown[] = [];
     const cluster = await everyProtocol({
@@ -82,7 +82,7 @@ test.each([
   },
 );
 
-test('onConnect comes at accept, without a request, and onWebSocketConnect never', async () => {
+test('byte stream: onConnect at accept, without a request, no onWebSocketConnect', async () => {
   const seen: unknown[] = [];
   const cluster = await everyProtocol({
     onHandshake: () => ({ accept: false }),
@@ -97,7 +97,7 @@ test('onConnect comes at accept, without a request, and onWebSocketConnect never
   expect(seen).toEqual([[undefined, '127.0.0.1', true]]);
 });
 
-test('a broadcast reaches clients of every protocol, framed for each', async () => {
+test('broadcast: reaches clients of every protocol, framed for each', async () => {
   let connected = 0;
   const cluster = await everyProtocol({
     onConnect: () => {
@@ -116,7 +116,7 @@ test('a broadcast reaches clients of every protocol, framed for each', async () 
   );
 });
 
-test('a broadcast is framed once, however many clients of a gateway get it', async () => {
+test('broadcast: framed once per gateway', async () => {
   let connected = 0;
   const encoded: string[] = [];
   const protocol = {
@@ -143,7 +143,7 @@ test('a broadcast is framed once, however many clients of a gateway get it', asy
   api.sendToAll('all');
   api.sendToGroup('g', 'group');
   await eventually(() => peers.every((peer) => String(peer.received) === 'all;group;'));
-  // By each of the two gateways.
+  // Once by each of the two gateways.
   expect(encoded.sort()).toEqual(['all', 'all', 'group', 'group']);
 });
 
@@ -154,7 +154,7 @@ test.each([
   ['a frame that is too long', 2, Buffer.of(0x7f, 0xff, 0xff, 0xff)],
   ['a decoder that throws', 4, Buffer.from('throw;')],
   ['a message of an own protocol that never ends', 4, Buffer.alloc(6000, 0x61)],
-])('%s closes that client only', async (_name, gateway, bytes) => {
+])('malformed input: %s closes that client only', async (_name, gateway, bytes) => {
   const ends: unknown[] = [];
   const cluster = await everyProtocol({
     ...echo,
@@ -171,7 +171,7 @@ test.each([
 
 const encodeFailed = 'encode of the protocol failed: the message was not sent';
 
-test('what an own protocol cannot encode is not sent, and everything else is', async () => {
+test('own protocol: encode throws, only that message is not sent', async () => {
   const cluster = await everyProtocol({
     onMessage: (_id, message, ctx) => {
       ctx.send('unspeakable');
@@ -190,7 +190,7 @@ test('what an own protocol cannot encode is not sent, and everything else is', a
   expect(failure).toMatchObject({ err: { stack: expect.stringContaining('encode') } });
 });
 
-test('an own decode that throws: the client is closed, the log has the stack, and it is counted', async () => {
+test('own protocol: decode throws, the client is closed, logged and counted', async () => {
   const decode = (buffer: Buffer) => {
     if (buffer.includes('bad')) throw new Error('my decode failed');
     return semicolons.decode(buffer);
@@ -218,7 +218,7 @@ test('an own decode that throws: the client is closed, the log has the stack, an
   expect(failures.length).toBeLessThan(20);
 });
 
-test('an own protocol that answers promises closes who speaks it, and nobody else', async () => {
+test('own protocol: promises as results close the client, others stay', async () => {
   const reject = (): never => Promise.reject(new Error('later')) as never;
   const protocols = [
     { decode: reject, encode: (data: string | Buffer) => data },
@@ -242,7 +242,7 @@ test('an own protocol that answers promises closes who speaks it, and nobody els
   expect(lines.map((line) => line['method'])).toEqual(['decode', 'encode']);
 });
 
-test('closeClient sends what is queued first, destroyClient does not wait', async () => {
+test('byte stream: closeClient sends the queue first, destroyClient does not', async () => {
   const ends: unknown[] = [];
   const ids: string[] = [];
   const cluster = await everyProtocol({
@@ -264,7 +264,7 @@ test('closeClient sends what is queued first, destroyClient does not wait', asyn
   expect(ends).toEqual(['server', 'server']);
 });
 
-test('reading stops while events wait, and messages that had come keep their order', async () => {
+test('byte stream: reading stops at maxEventsInFlight, the order stays', async () => {
   let release = (): void => undefined;
   const released = new Promise<void>((resolve) => {
     release = resolve;
@@ -282,7 +282,7 @@ test('reading stops while events wait, and messages that had come keep their ord
   const peer = await open(cluster, 0);
   const lines = Array.from({ length: 1000 }, (_, index) => `line ${index}`);
   peer.send(`${lines.join('\n')}\n`);
-  // The connection itself is the first of the eight.
+  // onConnect is the first of the eight.
   await eventually(() => (cluster.gateways[0]?.status().limits['eventsInFlight'] ?? 0) > 0);
   expect(cluster.gateways[0]?.status().received).toBeLessThanOrEqual(8);
   release();
@@ -290,19 +290,19 @@ test('reading stops while events wait, and messages that had come keep their ord
   expect(seen).toEqual(lines);
 });
 
-test('a silent client of a byte stream is gone by the heartbeat', async () => {
+test('byte stream: a silent client is closed by the heartbeat', async () => {
   const ends: unknown[] = [];
   const cluster = await roles({
     events: { onClose: (_id, ctx) => void ends.push(ctx.closed?.by) },
-    gatewayOptions: { listen: 'tcp://127.0.0.1:0', pingInterval: 0.1 },
+    gatewayOptions: { listen: 'text://127.0.0.1:0', pingInterval: 0.1, pingData: 'ping' },
   });
   const peer = await open(cluster, 0);
-  await peer.ended;
+  expect(String(await peer.ended)).toMatch(/^ping\n/);
   await eventually(() => ends.length === 1);
   expect(ends).toEqual(['heartbeat']);
 });
 
-test('while no worker is there a new client of a byte stream is closed', async () => {
+test('byte stream: a new client is closed while no worker is linked', async () => {
   const cluster = await roles({
     events: echo,
     workers: 0,

@@ -1,9 +1,9 @@
 import type { GatewayClient } from '@gatewayworker/gateway-client';
 import { eventually } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
-import { roles } from './roles.ts';
+import { gate, roles } from './roles.ts';
 
-test('a session that a callback sets or changes is there in the next event', async () => {
+test('session: set, changed in place and unset, seen by the next event', async () => {
   const cluster = await roles({
     events: {
       onMessage: (_id, message, ctx) => {
@@ -24,7 +24,7 @@ test('a session that a callback sets or changes is there in the next event', asy
   expect(await client.nextJson()).toBeNull();
 });
 
-test('onClose has the last session', async () => {
+test('session: onClose has the last one', async () => {
   const last: unknown[] = [];
   const cluster = await roles({
     events: {
@@ -41,14 +41,14 @@ test('onClose has the last session', async () => {
   expect(last).toEqual([{ said: 'bye' }]);
 });
 
-test('what others change is seen by the next event, and what the callback changes loses nothing of it', async () => {
-  let release = (): void => undefined;
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+test('session: changes of others during a callback are merged with its own', async () => {
+  const { opened: released, open: release } = gate();
   const ids: string[] = [];
+  const workers: GatewayClient[] = [];
   const cluster = await roles({
+    workers: 2,
     events: {
+      onWorkerStart: ({ gateway }) => void workers.push(gateway),
       onConnect: (id, ctx) => {
         ids.push(id);
         ctx.session = { a: 1, b: 1, deep: { x: 1 } };
@@ -70,22 +70,25 @@ test('what others change is seen by the next event, and what the callback change
   expect(await client.next()).toBe('running');
   const [id = ''] = ids;
   outside.updateSession(id, { b: 2, deep: { y: 2 } });
-  expect(await outside.getSession(id)).toEqual({ a: 1, b: 2, deep: { x: 1, y: 2 } });
+  for (const [index, worker] of workers.entries()) {
+    worker.updateSession(id, { [`worker${index}`]: true });
+    await worker.isOnline(id);
+  }
+  const others = { b: 2, deep: { x: 1, y: 2 }, worker0: true, worker1: true };
+  // The change of the callback is stored when it has finished.
+  expect(await outside.getSession(id)).toEqual({ a: 1, ...others });
   release();
   await eventually(async () => (await outside.getSession(id))?.['a'] === 2);
   client.send('show');
-  expect(await client.nextJson()).toEqual({ a: 2, b: 2, deep: { x: 1, y: 2 } });
+  expect(await client.nextJson()).toEqual({ a: 2, ...others });
   outside.setSession(id, { only: true });
   expect(await outside.getSession(id)).toEqual({ only: true });
   client.send('show');
   expect(await client.nextJson()).toEqual({ only: true });
 });
 
-test('what a callback and others change within one object is all there, wherever the callback holds it', async () => {
-  let release = (): void => undefined;
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+test('session: changes of others inside an object that the callback holds', async () => {
+  const { opened: released, open: release } = gate();
   const ids: string[] = [];
   const cluster = await roles({
     events: {
@@ -124,7 +127,7 @@ test('what a callback and others change within one object is all there, wherever
   expect(await outside.getSession(id)).toEqual(all);
 });
 
-test('what a worker changes of the session of its own client is seen at once and by the next event', async () => {
+test('session: changes by gateway are seen at once and by the next event', async () => {
   let api: GatewayClient | undefined;
   const cluster = await roles({
     events: {
@@ -151,7 +154,7 @@ test('what a worker changes of the session of its own client is seen at once and
   expect([...sessions.values()]).toEqual([{ count: 21, replaced: true }]);
 });
 
-test('a session of a wrong type fails in its callback alone', async () => {
+test('session: a wrong type fails in its callback only', async () => {
   const cluster = await roles({
     events: {
       onMessage: (_id, message, ctx) => {
@@ -168,7 +171,7 @@ test('a session of a wrong type fails in its callback alone', async () => {
   expect(cluster.log.filter((line) => line['event'] === 'onMessage')).toHaveLength(1);
 });
 
-test('a session that is too large fails in its callback alone', async () => {
+test('session: too large, fails in its callback only', async () => {
   const cluster = await roles({
     events: {
       onMessage: (_id, message, ctx) => {

@@ -4,7 +4,7 @@ import { constants, deflateRawSync } from 'node:zlib';
 import { eventually, openTcpPeer, type TcpPeer, type TestClient } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { roles } from './roles.ts';
+import { gate, roles } from './roles.ts';
 import { frame, goodHandshake, Opcode, openRaw } from './websocket-frames.ts';
 
 const echo = {
@@ -17,7 +17,7 @@ const echo = {
 
 const long = 'to be compressed '.repeat(2000);
 
-test('permessage-deflate: clients with and without it get the same messages, in order', async () => {
+test('permessage-deflate: clients with and without it get the same messages', async () => {
   const cluster = await roles({
     events: echo,
     gateways: 2,
@@ -43,19 +43,13 @@ test('permessage-deflate: clients with and without it get the same messages, in 
   expect(packed.messages).toEqual(['a', long, 'b']);
 });
 
-test('permessage-deflate: what is long enough takes fewer bytes, what is short is left alone', async () => {
+test('permessage-deflate: compresses messages from the threshold on', async () => {
   const cluster = await roles({
     events: { onConnect: () => undefined },
     gatewayOptions: { perMessageDeflate: { threshold: 100 } },
   });
   const api = await cluster.gatewayClient();
-  const peer = await openTcpPeer(cluster.gateways[0]?.port ?? 0);
-  peer.send(
-    'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
-      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n' +
-      'Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n',
-  );
-  await eventually(() => peer.received.includes('\r\n\r\n'));
+  const peer = await openDeflated(cluster.gateways[0]?.port ?? 0);
   expect(String(peer.received)).toMatch(/permessage-deflate; server_no_context_takeover/);
   const start = peer.received.length;
   await eventually(async () => (await api.getAllClientIdCount()) === 1);
@@ -69,7 +63,7 @@ test('permessage-deflate: what is long enough takes fewer bytes, what is short i
   peer.destroy();
 });
 
-test('permessage-deflate: a client gets messages that fit the window that it asks for', async () => {
+test('permessage-deflate: messages fit the window that a client asks for', async () => {
   const cluster = await roles({
     events: echo,
     gateways: 2,
@@ -100,41 +94,32 @@ test.each([
   ['permessage-deflate; server_max_window_bits=8', undefined],
   ['permessage-deflate; mystery', undefined],
   ['=;,"', undefined],
-])(
-  'permessage-deflate: to the offer %j it answers %j, and lets the client in',
-  async (offer, answer) => {
-    const cluster = await roles({ events: echo, gatewayOptions: { perMessageDeflate: true } });
-    const header = `\r\nSec-WebSocket-Extensions: ${offer}\r\n\r\n`;
-    const raw = await openRaw(
-      cluster.gateways[0]?.port ?? 0,
-      goodHandshake.replace('\r\n\r\n', header),
-    );
-    expect(raw.response).toMatch(/^HTTP\/1\.1 101 /);
-    const extensions = /^Sec-WebSocket-Extensions: (.*)$/m.exec(raw.response)?.[1];
-    if (answer === undefined) expect(extensions).toBeUndefined();
-    else expect(extensions).toContain(answer);
-    expect(extensions?.includes('=8')).not.toBe(true);
-    await raw.send(frame(Opcode.Text, 'short'));
-    await raw.expect(['text short']);
-  },
-);
+])('permessage-deflate: answers the offer %j with %j', async (offer, answer) => {
+  const cluster = await roles({ events: echo, gatewayOptions: { perMessageDeflate: true } });
+  const header = `\r\nSec-WebSocket-Extensions: ${offer}\r\n\r\n`;
+  const raw = await openRaw(
+    cluster.gateways[0]?.port ?? 0,
+    goodHandshake.replace('\r\n\r\n', header),
+  );
+  expect(raw.response).toMatch(/^HTTP\/1\.1 101 /);
+  const extensions = /^Sec-WebSocket-Extensions: (.*)$/m.exec(raw.response)?.[1];
+  if (answer === undefined) expect(extensions).toBeUndefined();
+  else expect(extensions).toContain(answer);
+  expect(extensions?.includes('=8')).not.toBe(true);
+  await raw.send(frame(Opcode.Text, 'short'));
+  await raw.expect(['text short']);
+});
 
-test('a deflate bomb is closed with 1009, and nobody else is harmed', async () => {
+test('permessage-deflate: a bomb is closed with 1009, other clients stay', async () => {
   const ends: unknown[] = [];
   const cluster = await roles({
     events: { ...echo, onClose: (_id, ctx) => void ends.push([ctx.closed?.by, ctx.closed?.code]) },
     gatewayOptions: { perMessageDeflate: true, maxMessageBytes: 10_000 },
   });
   const bomb = deflateRawSync(Buffer.alloc(50_000_000)).subarray(0, 60_000);
-  const peer = await openTcpPeer(cluster.gateways[0]?.port ?? 0);
-  peer.send(
-    'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
-      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n' +
-      'Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n',
-  );
-  await eventually(() => peer.received.includes('\r\n\r\n'));
+  const peer = await openDeflated(cluster.gateways[0]?.port ?? 0);
   const other = await cluster.connect();
-  // Small on the wire: only what comes out of it is too long.
+  // Short on the wire; only the inflated message is too long.
   const part = bomb.subarray(0, 9000);
   const header = Buffer.from([0xc2, 0xfe, part.length >> 8, part.length & 0xff, 0, 0, 0, 0]);
   peer.send(Buffer.concat([header, part]));
@@ -170,10 +155,7 @@ function deflatedFrame(byteLength: number): Buffer {
 }
 
 test('permessage-deflate: a paused client is not decompressed', async () => {
-  let release = (): void => undefined;
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+  const { opened: released, open: release } = gate();
   let seen = 0;
   const cluster = await roles({
     events: {
@@ -188,11 +170,11 @@ test('permessage-deflate: a paused client is not decompressed', async () => {
   const [gateway] = cluster.gateways;
   const peer = await openDeflated(gateway?.port ?? 0);
   const frames = Buffer.concat(Array(50).fill(deflatedFrame(1_000_000)));
-  // One read of the socket brings all of them.
+  // One read of the socket takes all of them.
   expect(frames.length).toBeLessThan(65_536);
   peer.send(frames);
   await eventually(() => gateway?.status().limits['eventBytesInFlight'] === 1);
-  // Time enough for the rest to come, if it did.
+  // This client's message takes a turn in which further messages would be inflated, too.
   const other = await openDeflated(gateway?.port ?? 0);
   other.send(deflatedFrame(1_000_000));
   await eventually(() => gateway?.status().inFlight === 6);
@@ -205,10 +187,7 @@ test('permessage-deflate: a paused client is not decompressed', async () => {
 test('permessage-deflate: a paused client that is destroyed is gone', async () => {
   const ids: string[] = [];
   const ends: unknown[] = [];
-  let release = (): void => undefined;
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+  const { opened: released, open: release } = gate();
   const cluster = await roles({
     events: {
       onConnect: (id) => void ids.push(id),
@@ -229,7 +208,7 @@ test('permessage-deflate: a paused client that is destroyed is gone', async () =
   expect(ends).toEqual(['server']);
 });
 
-test('of the subprotocols that a client offers, the first that is known is chosen', async () => {
+test('subprotocols: the first known one of the offer is chosen', async () => {
   const cluster = await roles({
     events: echo,
     gatewayOptions: { subprotocols: ['chat.v1', 'chat.v2'] },
@@ -244,7 +223,7 @@ test('of the subprotocols that a client offers, the first that is known is chose
   expect(await without.next()).toBe('x');
 });
 
-test('pages of other origins are refused with 403, and counted', async () => {
+test('allowedOrigins: other origins are refused with 403 and counted', async () => {
   const cluster = await roles({
     events: echo,
     gateways: 2,
@@ -260,7 +239,7 @@ test('pages of other origins are refused with 403, and counted', async () => {
   expect(cluster.gateways[0]?.status().limits['origin']).toBe(2);
 });
 
-test('a handshake that takes too long is answered with 408, and counted', async () => {
+test('handshakeTimeoutMs: a slow handshake gets 408 and is counted', async () => {
   const cluster = await roles({ events: echo, gatewayOptions: { handshakeTimeoutMs: 200 } });
   const peer = await openTcpPeer(cluster.gateways[0]?.port ?? 0);
   peer.send('GET / HTTP/1.1\r\nHost: ');
@@ -268,7 +247,7 @@ test('a handshake that takes too long is answered with 408, and counted', async 
   expect(cluster.gateways[0]?.status().limits['handshakeTimeout']).toBe(1);
 });
 
-test('clients past maxConnections get 503, and there is room again when one leaves', async () => {
+test('maxConnections: one more client gets 503 until another leaves', async () => {
   const cluster = await roles({ events: echo, gatewayOptions: { maxConnections: 2 } });
   const first = await cluster.connect();
   await cluster.connect();
@@ -285,7 +264,7 @@ test('clients past maxConnections get 503, and there is room again when one leav
   );
 });
 
-test('clients of one address past maxConnectionsPerIp get 429, those of others are let in', async () => {
+test('maxConnectionsPerIp: one more of an address gets 429, others connect', async () => {
   const cluster = await roles({
     events: echo,
     gatewayOptions: { maxConnectionsPerIp: 1, trustProxy: ['127.0.0.1'] },
@@ -304,7 +283,7 @@ test('clients of one address past maxConnectionsPerIp get 429, those of others a
   );
 });
 
-test('every ping of a burst is answered in its order, and messages go on between them', async () => {
+test('pings: a burst is answered in order, messages pass between them', async () => {
   const cluster = await roles({ events: echo, gateways: 2, workers: 2 });
   const client = new WebSocket(`ws://127.0.0.1:${cluster.gateways[0]?.port}/`);
   await once(client, 'open');
