@@ -137,9 +137,9 @@ const exempt: Readonly<Record<string, string>> = {
     'settles the promise of a connection',
   "packages/supervisor/src/control/control-client.ts: socket.once('connect', () => {":
     'settles the promise of a connection',
-  'packages/supervisor/src/control/control-client.ts: await taking.finally(() => this.#socket.resume());':
+  'packages/supervisor/src/control/control-client.ts: await received.finally(() => this.#socket.resume());':
     'part of a promise that is awaited',
-  'packages/supervisor/src/control/control-client.ts: this.#pending.set(request, { resolve, reject, onPart: (part) => void takePart(part) });':
+  'packages/supervisor/src/control/control-client.ts: this.#pending.set(request, { resolve, reject, onPart: (part) => void receivePart(part) });':
     'catches, and rejects the request',
   "packages/supervisor/src/master/file-watcher.ts: watcher.on('error', () => this.#forgetFolder(folder));":
     'forgets a folder',

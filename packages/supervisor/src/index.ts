@@ -1,7 +1,7 @@
 export { runChildProcess } from './child/child-process.ts';
 export { OnMasterExit } from './control/child-protocol.ts';
 export { ReloadKind } from './control/control-messages.ts';
-export { keepRunDirectory, mayBeRestored } from './control/run-directory.ts';
+export { isRestorePending, reserveRunDirectory } from './control/run-directory.ts';
 export type { DrainStep, UndrainStep } from './master/drain.ts';
 export { assertLogFile } from './master/log-file.ts';
 export { alreadyRunning, isAlreadyRunning, Master, type MasterOptions } from './master/master.ts';

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayWorkerError } from '@gatewayworker/core';
 import {
-  mayBeRestored,
+  isRestorePending,
   type ResolvedRunOptions,
   readOrphanStatus,
   readPidFile,
@@ -42,7 +42,7 @@ export async function askRunning<T>(context: CommandContext, asked: Asked<T>): P
   // Read first: a master that starts meanwhile writes another pid, and keeps its file.
   const pid = readPidFile(pidFile);
   let answer = await asked.master(pidFile);
-  while (answer === undefined && mayBeRestored(pidFile)) {
+  while (answer === undefined && isRestorePending(pidFile)) {
     await sleep(LOOK_MS);
     answer = await asked.master(pidFile);
   }

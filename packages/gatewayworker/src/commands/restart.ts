@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayWorkerError, guardStandardStreams } from '@gatewayworker/core';
-import { findMaster, keepRunDirectory, requestLeave } from '@gatewayworker/supervisor';
+import { findMaster, requestLeave, reserveRunDirectory } from '@gatewayworker/supervisor';
 import { print } from '../terminal.ts';
 import type { CommandContext } from './command-context.ts';
 import { assertCanStart, type StartFlags, start } from './start.ts';
@@ -29,7 +29,7 @@ export async function restart(context: CommandContext, flags: RestartFlags): Pro
   // A reader that is gone must not end the command between the stop and the start.
   guardStandardStreams();
   if (flags.master === true) return await restartMaster(context, flags);
-  const release = keepRunDirectory(context.options.pidFile);
+  const release = reserveRunDirectory(context.options.pidFile);
   try {
     await stopRunning(context, flags);
     return await start(context, flags);

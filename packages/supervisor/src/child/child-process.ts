@@ -24,7 +24,7 @@ import {
   OnMasterExit,
   parseChildOrder,
 } from '../control/child-protocol.ts';
-import { childSocketPath, placeKey } from '../control/child-socket.ts';
+import { childSocketPath, slotKey } from '../control/child-socket.ts';
 import { ControlServer, type SendPart } from '../control/control-server.ts';
 import { removeRunDirectory } from '../control/run-directory.ts';
 import { RunFileRestorer } from '../control/run-file-restorer.ts';
@@ -115,7 +115,7 @@ class ChildProcess {
       const status = this.#runtime?.status();
       return status === undefined ? 0 : status.received + status.requests;
     });
-    this.#socketPath = childSocketPath(pidFile, placeKey(role, name, id), process.pid);
+    this.#socketPath = childSocketPath(pidFile, slotKey(role, name, id), process.pid);
     const handler = {
       maxLineCharacters: MAX_ORDER_CHARACTERS,
       parseOrder: parseChildOrder,

@@ -17,7 +17,7 @@ const identity = {
   ...{ declarationHash: 'abc', livedMs: 5, state: 'ready' },
 };
 
-test('child protocol: reads back every order', () => {
+test('child protocol: parses every order', () => {
   const orders = [
     { command: 'identify' },
     { command: 'attach', masterPid: 7, onMasterExit: 'keep' },
@@ -32,7 +32,7 @@ test('child protocol: reads back every order', () => {
   expect(orders.map(parseChildOrder)).toEqual(orders);
 });
 
-test('child protocol: reads back every event, an identity and a report', () => {
+test('child protocol: parses every event, an identity and a report', () => {
   const error = { code: 'GW_ERR_INTERNAL', message: 'no' };
   const events = [
     { event: 'attached' },
@@ -45,7 +45,7 @@ test('child protocol: reads back every event, an identity and a report', () => {
   expect(parseReport(report)).toEqual(report);
 });
 
-test('child protocol: refuses what lacks a field or is unknown', () => {
+test('child protocol: rejects unknown values and missing fields', () => {
   const orders = [
     ...[undefined, null, 'stop', 7, {}, [], { command: 'explode' }],
     { command: 'attach', masterPid: 7, onMasterExit: 'never' },

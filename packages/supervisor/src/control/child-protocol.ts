@@ -14,22 +14,25 @@ export const ChildCommand = {
   report: 'report',
   /** Answers at once; the socket closes when the process has ended. */
   stop: 'stop',
-  /** Has a list of clients for each part. */
+  /** Each part is a list of clients. */
   connections: 'connections',
-  /** Opens the log file again, which was moved away. */
+  /** Reopens the log file after it was moved away. */
   reopenLog: 'reopenLog',
-  /** Ends the inspector that the master has started in the process. */
+  /** Closes the inspector that the master has opened in the process. */
   closeInspector: 'closeInspector',
   /**
-   * Starts another process of the same declaration, which shares the listening sockets. Has `{ pid }` and, once
-   * its control socket is open, `{ isListening }` for parts; answers `{ code, signal }` at its end. A process that
-   * gets a successor hands its work over to that one, and ends.
+   * Starts another process of the same declaration, which shares the listening sockets. The parts are `{ pid }` and,
+   * once its control socket is open, `{ isListening }`; the answer at its end is `{ code, signal }`. A process that
+   * starts its successor hands its work over to it, and ends.
    */
   spawn: 'spawn',
 } as const;
 export type ChildCommand = (typeof ChildCommand)[keyof typeof ChildCommand];
 
-/** Changes when a master and a process of different versions cannot talk; `identify` and SIGTERM stay as they are. */
+/**
+ * Version of these messages: a master attaches only to processes with the same one. `identify` and SIGTERM work with
+ * every version.
+ */
 export const CHILD_PROTOCOL = 1;
 
 /** Whether a process keeps running when its master has died. */
@@ -44,13 +47,13 @@ export interface LaunchOrder {
   readonly execArgv: readonly string[];
   /** Absolute path of the start file. */
   readonly startFile: string;
-  /** Behind the start file. */
+  /** Arguments after the start file. */
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** A command with what it needs. */
+/** A command with its arguments. */
 export type ChildOrder =
   | {
       readonly command: Exclude<ChildCommand, 'attach' | 'stop' | 'spawn'>;
@@ -64,13 +67,13 @@ export type ChildOrder =
   | {
       readonly command: typeof ChildCommand.spawn;
       readonly launch: LaunchOrder;
-      /** Deadline of the master, in milliseconds since 1970. */
+      /** The process refuses the order after this time, in milliseconds since 1970. */
       readonly expiresAt: number;
-      /** Whether it is to take over from the process that starts it. */
+      /** Whether the new process takes over from the process that starts it. */
       readonly isSuccessor: boolean;
     };
 
-/** Which process it is. */
+/** Identity of a process. */
 export interface ChildIdentity {
   /** See `CHILD_PROTOCOL`. */
   readonly protocol: number;
@@ -82,18 +85,18 @@ export interface ChildIdentity {
   readonly pid: number;
   /** See `hashDeclaration`. */
   readonly declarationHash: string;
-  /** Time since it was made, in milliseconds. */
+  /** Time since the process was started, in milliseconds. */
   readonly livedMs: number;
   readonly state: 'starting' | 'ready' | 'stopping';
 }
 
-/** What a child reports about itself when it is asked. */
+/** Status and figures of a child. */
 export interface ChildReport extends RoleStatus {
   /** Resident memory in bytes. */
   readonly memory: number;
   /** Messages received and queries answered per second, over the last full second. */
   readonly qps: number;
-  /** 99th percentile of how late the event loop came round in the last 5 to 10 seconds, in milliseconds. */
+  /** 99th percentile of the event-loop delay over the last 5 to 10 seconds, in milliseconds. */
   readonly eventLoopLagMs: number;
   /** Lines of the log and of printed output that were dropped because they could not be written. */
   readonly droppedLines: number;
@@ -106,24 +109,24 @@ export interface ChildFailure {
   readonly stack?: string;
 }
 
-/** How a process ended; neither code nor signal is known of one that another master started. */
+/** How a process ended. Code and signal are both null when only another process, its parent, knows them. */
 export interface ChildExit {
   /** Exit code; null when a signal ended it. */
   readonly code: number | null;
   readonly signal: string | null;
-  /** True when only its parent knows, which is another process or gone. */
+  /** True when only its parent knows the exit, and that is another process or has ended. */
   readonly isUnknown?: boolean;
-  /** The last of what it printed on its error output; absent when that was nothing, or is not known. */
+  /** End of its error output; absent when it is empty or unknown. */
   readonly output?: string;
-  /** Why the system could not make it. */
+  /** The error that ended it, or why the system could not create it. */
   readonly failure?: ChildFailure;
 }
 
-/** What a process reports to its master by itself. */
+/** Events that a process sends to its master. */
 export type ChildEvent =
   /** The sender of `attach` is its master from now on. */
   | { readonly event: 'attached' }
-  /** It does its work. */
+  /** Its runtime is ready. */
   | { readonly event: 'ready'; readonly report: ChildReport }
   /** It received SIGTERM; the master decides when it stops. */
   | { readonly event: 'terminated' }
@@ -162,7 +165,7 @@ export function parseChildOrder(value: unknown): ChildOrder | undefined {
   }
 }
 
-/** Reads a value of `onMasterExit`; `undefined` when it is none. */
+/** Reads a value of `onMasterExit`; `undefined` when it is not one. */
 export function parseOnMasterExit(value: unknown): OnMasterExit | undefined {
   return Object.values(OnMasterExit).find((known) => known === value);
 }
@@ -236,12 +239,12 @@ export function parseReport(value: unknown): ChildReport | undefined {
   });
   const limits = parseCounts(readField(value, 'limits'));
   const tables = parseCounts(readField(value, 'tables'));
-  // Absent in what a child of an older version sends.
+  // A child of an older version does not send it.
   const droppedLines = readNumber(value, 'droppedLines') ?? 0;
-  return fields && { ...fields, ...parseRemarks(value), droppedLines, limits, tables };
+  return fields && { ...fields, ...parseConditions(value), droppedLines, limits, tables };
 }
 
-function parseRemarks(value: unknown): Pick<ChildReport, 'notReadyReasons' | 'warnings'> {
+function parseConditions(value: unknown): Pick<ChildReport, 'notReadyReasons' | 'warnings'> {
   const [notReadyReasons, warnings] = ['notReadyReasons', 'warnings'].map((key) =>
     readField(value, key),
   );

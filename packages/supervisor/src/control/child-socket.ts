@@ -6,16 +6,16 @@ import { assertOwnDirectory, runDirectory, socketPath } from './run-directory.ts
 /** A control socket of a process, read from its file name. */
 export interface ChildSocket {
   readonly path: string;
-  /** See `placeKey`. */
-  readonly place: string;
+  /** See `slotKey`. */
+  readonly slot: string;
   readonly pid: number;
 }
 
 /**
- * Names a place among the processes of a start file, in 8 characters, because a socket path is short. By its
- * file name alone a master knows the place of a process that does not answer.
+ * Identifies a slot: one of the processes that a start file declares. Its 8 characters fit into the limited path of a
+ * socket. From the file name a master knows the slot of a process that does not answer.
  */
-export function placeKey(role: string, name: string, id: number): string {
+export function slotKey(role: string, name: string, id: number): string {
   return createHash('sha256')
     .update(JSON.stringify([role, name, id]))
     .digest('hex')
@@ -23,8 +23,8 @@ export function placeKey(role: string, name: string, id: number): string {
 }
 
 /** The path of the control socket of a process. */
-export function childSocketPath(pidFile: string, place: string, pid: number): string {
-  return socketPath(pidFile, `${place}-${pid}`);
+export function childSocketPath(pidFile: string, slot: string, pid: number): string {
+  return socketPath(pidFile, `${slot}-${pid}`);
 }
 
 /** Removes the control socket of a process that was killed. */
@@ -32,13 +32,13 @@ export function removeSocket(path: string): void {
   try {
     rmSync(path, { force: true });
   } catch {
-    // On a file system that has become read-only it stays, and the next start sees that nothing listens on it.
+    // On a read-only file system the file stays. The next start finds that no process listens on it.
   }
 }
 
 /**
- * Lists the control sockets of processes in a run directory; those of processes that were killed may be
- * among them.
+ * Lists the control sockets of processes in a run directory, including the sockets that killed processes have left
+ * behind.
  *
  * @throws {GW_ERR_ACCESS_DENIED} when the run directory belongs to another user
  */
@@ -47,9 +47,9 @@ export function listChildSockets(pidFile: string): ChildSocket[] {
   assertOwnDirectory(join(directory, 'x'));
   return listFiles(directory).flatMap((file) => {
     const match = /^([\da-f]{8})-([1-9]\d{0,9})\.sock$/.exec(file);
-    const [, place, pid] = match ?? [];
-    if (place === undefined || pid === undefined) return [];
-    return [{ path: join(directory, file), place, pid: Number(pid) }];
+    const [, slot, pid] = match ?? [];
+    if (slot === undefined || pid === undefined) return [];
+    return [{ path: join(directory, file), slot, pid: Number(pid) }];
   });
 }
 

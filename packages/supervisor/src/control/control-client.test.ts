@@ -5,14 +5,14 @@ test('control client: a missing socket means no process, and is no error', async
   expect(await ControlClient.connect('/nowhere/start.sock')).toBeUndefined();
 });
 
-test.each(['EACCES', 'EPERM'])('%s names the socket and what to do', (code) => {
+test.each(['EACCES', 'EPERM'])('control client: %s names the socket and the remedy', (code) => {
   const error = Object.assign(new Error('connect'), { code });
-  const told = toConnectError(error, '/srv/start.sock');
-  expect(told).toMatchObject({ code: 'GW_ERR_ACCESS_DENIED', cause: error });
-  expect(told.message).toMatch('/srv/start.sock belongs to another user: run the command as');
+  const denied = toConnectError(error, '/srv/start.sock');
+  expect(denied).toMatchObject({ code: 'GW_ERR_ACCESS_DENIED', cause: error });
+  expect(denied.message).toMatch('/srv/start.sock belongs to another user: run the command as');
 });
 
-test('any other error stays what it is', () => {
+test('control client: any other error is returned unchanged', () => {
   const error = Object.assign(new Error('connect'), { code: 'ENOTSOCK' });
   expect(toConnectError(error, '/srv/start.sock')).toBe(error);
 });

@@ -11,11 +11,11 @@ import { assertOwnDirectory } from './run-directory.ts';
 interface PendingRequest {
   resolve(result: unknown): void;
   reject(error: Error): void;
-  /** Takes a part of the answer, or a sign of life, which is `undefined`. */
+  /** Receives a part of the answer, or `undefined` for a keepalive. */
   onPart(part: unknown): void;
 }
 
-/** Longest line: the status of thousands of processes; lists of clients come in parts of 1 Mi. */
+/** Longest accepted line: the status of thousands of processes. Lists of clients arrive in parts of 1 MiB. */
 const MAX_LINE_CHARACTERS = 16 * 1_048_576;
 
 /** A connection to the control socket of a process. */
@@ -53,12 +53,12 @@ export class ControlClient {
   /**
    * Connects to a control socket; resolves with `undefined` when no process listens there.
    *
-   * @param guard - ends the connection when something of it throws
-   * @throws {GW_ERR_ACCESS_DENIED} when it, or the directory that it is in, belongs to another user
+   * @param guard - closes the connection when one of its listeners throws
+   * @throws {GW_ERR_ACCESS_DENIED} when the socket or its directory belongs to another user
    */
   static connect(path: string, guard: Guard = new Guard()): Promise<ControlClient | undefined> {
     return new Promise((resolve, reject) => {
-      // Another user could listen there and answer in the master's name.
+      // In a directory of another user, another process could pose as the master.
       assertOwnDirectory(path);
       const socket = connect(path);
       const onError = (error: NodeJS.ErrnoException) => {
@@ -76,9 +76,9 @@ export class ControlClient {
   /**
    * Sends a command and resolves with the answer.
    *
-   * @param timeoutMs - time without a sign of life; Infinity waits indefinitely
-   * @param onPart - gets each part of the answer before; nothing more is read while it has not settled
-   * @throws {GW_ERR_QUERY_TIMEOUT} when nothing comes for `timeoutMs`
+   * @param timeoutMs - longest time without a part or a keepalive; Infinity waits indefinitely
+   * @param onPart - receives each part before the answer; nothing more is read until its promise settles
+   * @throws {GW_ERR_QUERY_TIMEOUT} when nothing arrives for `timeoutMs`
    * @throws {GW_ERR_LINK_CLOSED} when the process ends first
    */
   async request(
@@ -88,33 +88,33 @@ export class ControlClient {
   ): Promise<unknown> {
     this.#lastRequest += 1;
     const request = this.#lastRequest;
-    const message: ControlRequest = { request, order };
+    const line: ControlRequest = { request, order };
     let timer: NodeJS.Timeout | undefined;
     try {
       return await new Promise((resolve, reject) => {
-        const late = `no answer within ${timeoutMs} ms`;
+        const message = `no answer within ${timeoutMs} ms`;
         const restart = () => {
           clearTimeout(timer);
           if (timeoutMs === Number.POSITIVE_INFINITY) return;
-          const error = new GatewayWorkerError('GW_ERR_QUERY_TIMEOUT', late);
+          const error = new GatewayWorkerError('GW_ERR_QUERY_TIMEOUT', message);
           timer = setTimeout(reject, timeoutMs, error);
         };
         restart();
-        const takePart = async (part: unknown) => {
+        const receivePart = async (part: unknown) => {
           try {
-            const taking = part === undefined ? undefined : onPart(part);
-            if (taking instanceof Promise) {
+            const received = part === undefined ? undefined : onPart(part);
+            if (received instanceof Promise) {
               clearTimeout(timer);
               this.#socket.pause();
-              await taking.finally(() => this.#socket.resume());
+              await received.finally(() => this.#socket.resume());
             }
             if (this.#pending.has(request)) restart();
           } catch (error) {
             reject(error);
           }
         };
-        this.#pending.set(request, { resolve, reject, onPart: (part) => void takePart(part) });
-        if (this.#socket.writable) this.#socket.write(`${JSON.stringify(message)}\n`);
+        this.#pending.set(request, { resolve, reject, onPart: (part) => void receivePart(part) });
+        if (this.#socket.writable) this.#socket.write(`${JSON.stringify(line)}\n`);
         else this.#rejectPending();
       });
     } finally {
@@ -146,9 +146,9 @@ export class ControlClient {
   }
 }
 
-/** Says in plain words why a control socket that is there cannot be used. */
+/** Turns a missing permission into GW_ERR_ACCESS_DENIED; returns any other error unchanged. */
 export function toConnectError(error: NodeJS.ErrnoException, path: string): Error {
   if (error.code !== 'EACCES' && error.code !== 'EPERM') return error;
-  const message = `the control socket ${path} belongs to another user: run the command as the one who started the cluster`;
+  const message = `the control socket ${path} belongs to another user: run the command as the user who started the cluster`;
   return new GatewayWorkerError('GW_ERR_ACCESS_DENIED', message, { cause: error });
 }

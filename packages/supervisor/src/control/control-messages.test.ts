@@ -13,18 +13,18 @@ test.each([
   { command: 'drain', drainMs: 0, gateway: 'chat#1' },
   { command: 'undrain' },
   { command: 'undrain', gateway: 'chat#1' },
-])('reads a request to $command', (order) => {
+])('control messages: parses a request to $command', (order) => {
   const request = { request: 1, order };
   expect(parseControlRequest(JSON.stringify(request))).toEqual(request);
   expect(parseControlOrder(order)).toEqual(order);
 });
 
-test('refuses a request that is not JSON or lacks a field', () => {
+test('control messages: rejects a request that is not JSON or lacks a field', () => {
   const lines = ['', 'stop', 'null', '{"order":{"command":"stop"}}', '{"request":1}'];
   expect(lines.map(parseControlRequest).filter(Boolean)).toEqual([]);
 });
 
-test('refuses an order that is unknown or lacks a field', () => {
+test('control messages: rejects an order that is unknown or lacks a field', () => {
   const orders = [
     { command: 'explode' },
     { command: 'drain' },
@@ -34,7 +34,7 @@ test('refuses an order that is unknown or lacks a field', () => {
   expect(orders.map(parseControlOrder).filter(Boolean)).toEqual([]);
 });
 
-test('reads an answer, its parts, a sign of life and an error', () => {
+test('control messages: parses an answer, a part, a keepalive and an error', () => {
   const responses = [
     { request: 1, result: { pid: 7 } },
     { request: 1, part: { step: 'replaced' } },
@@ -46,6 +46,6 @@ test('reads an answer, its parts, a sign of life and an error', () => {
   );
 });
 
-test('refuses an error without a message', () => {
+test('control messages: rejects an error without a message', () => {
   expect(parseControlResponse('{"request":1,"error":{"code":"GW_ERR_INTERNAL"}}')).toBe(undefined);
 });

@@ -8,7 +8,7 @@ import {
   readString,
 } from './json-value.ts';
 
-/** What the command line asks of a running master; one JSON line each, over the control socket. */
+/** Commands of the command line to a running master: one JSON line each, over its control socket. */
 export const ControlCommand = {
   /** Answers `{ pid }`. */
   ping: 'ping',
@@ -18,13 +18,13 @@ export const ControlCommand = {
   health: 'health',
   /** Answers `{ pid, timeoutMs }` at once; the socket closes when everything has stopped. */
   stop: 'stop',
-  /** Has a `ReloadStep` for each part; answers when all is replaced. */
+  /** Each part is a `ReloadStep`; the answer comes when all processes are replaced. */
   reload: 'reload',
-  /** Has a `ConnectionPart` for each part; answers `{ missing }`, the gateways that have not told all. */
+  /** Each part is a `ConnectionPart`; answers `{ missing }`, the gateways whose list is incomplete. */
   connections: 'connections',
-  /** Has a `DrainStep` for each part; answers when all are gone. */
+  /** Each part is a `DrainStep`; the answer comes when all gateways have ended. */
   drain: 'drain',
-  /** Has an `UndrainStep` for each part; answers when all are ready. */
+  /** Each part is an `UndrainStep`; the answer comes when all gateways are ready. */
   undrain: 'undrain',
   /** Answers `{ pid, isDaemon }`; the master ends, and its processes keep running. */
   leave: 'leave',
@@ -33,14 +33,14 @@ export type ControlCommand = (typeof ControlCommand)[keyof typeof ControlCommand
 
 /** What a reload replaces. */
 export const ReloadKind = {
-  /** Business workers and other workers, whose predecessors finish what they have. */
+  /** Business workers and other workers; the old processes finish their work. */
   workers: 'workers',
-  /** Gateways, which hand their clients over. */
+  /** Gateways; the old processes hand their clients over. */
   gateways: 'gateways',
 } as const;
 export type ReloadKind = (typeof ReloadKind)[keyof typeof ReloadKind];
 
-/** A command with what it needs. */
+/** A command with its arguments. */
 export type ControlOrder =
   | {
       readonly command: Exclude<ControlCommand, 'stop' | 'reload' | 'drain' | 'undrain'>;
@@ -51,7 +51,7 @@ export type ControlOrder =
       readonly command: typeof ControlCommand.drain;
       /** Name of a declaration, or `name#id`; absent for every gateway. */
       readonly gateway?: string;
-      /** Time over which clients are closed. */
+      /** Time over which clients are closed, in milliseconds. */
       readonly drainMs: number;
     }
   | {
@@ -60,22 +60,22 @@ export type ControlOrder =
       readonly gateway?: string;
     };
 
-/** A line to the process that owns the control socket. */
+/** A line from the client to the process that owns the control socket. */
 export interface ControlRequest {
-  /** Chosen by the asker; the answer carries it too. */
+  /** Number chosen by the client; the response repeats it. */
   readonly request: number;
   /** An order; each process parses its own kind of orders. */
   readonly order: unknown;
 }
 
-/** A line back: any number of parts and signs of life, then a result or an error. */
+/** A line to the client: any number of parts and keepalives, then a result or an error. */
 export type ControlResponse =
   | { readonly request: number; readonly result: unknown }
   | { readonly request: number; readonly part: unknown }
   | { readonly request: number; readonly isPending: true }
   | { readonly request: number; readonly error: WireError };
 
-/** A day; a timer of Node.js takes no more than 24. */
+/** One day; a timer of Node.js allows at most 24 days. */
 const MAX_DRAIN_MS = 86_400_000;
 
 /** Reads a request; `undefined` when the line is not one. */

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { ControlClient } from './control-client.ts';
 import { ControlServer } from './control-server.ts';
 
-test('passes on the parts of an answer before its result', async () => {
+test('control server: sends the parts of an answer before its result', async () => {
   const folder = await temporaryFolder('parts');
   onTestFinished(folder.dispose);
   const path = `${folder.path}/x.sock`;
@@ -26,8 +26,8 @@ test('passes on the parts of an answer before its result', async () => {
   client?.close();
 });
 
-test.each(['control connection', 'control data', 'control answer', 'control sign of life'])(
-  'an exception at %s closes the connection, and others are answered',
+test.each(['control connection', 'control data', 'control answer', 'control keepalive'])(
+  'control server: an exception at %s closes only its connection',
   async (point) => {
     const folder = await temporaryFolder('faults');
     onTestFinished(folder.dispose);
@@ -46,7 +46,7 @@ test.each(['control connection', 'control data', 'control answer', 'control sign
     onTestFinished(() => server.close());
     const bystander = await ControlClient.connect(path);
     await bystander?.request({ command: 'ping' }, 5_000);
-    isSlow = point === 'control sign of life';
+    isSlow = point === 'control keepalive';
     guard.arm(point);
     const victim = connect(path).on('error', () => undefined);
     victim.write('{"request":1,"order":{"command":"ping"}}\n');

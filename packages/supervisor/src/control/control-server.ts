@@ -12,26 +12,26 @@ import { createRunDirectory, removeRunDirectory } from './run-directory.ts';
  */
 export type SendPart = (part: unknown) => Promise<boolean>;
 
-/** What a process does with its orders. */
+/** Parses and runs the orders to a process. */
 export interface ControlHandler<Order> {
   /** Longest line with an order. @default 65_536 */
   readonly maxLineCharacters?: number;
-  /** Reads an order; `undefined` when it is none that this version knows. */
+  /** Reads an order; `undefined` when this version does not know it. */
   parseOrder(value: unknown): Order | undefined;
   /**
-   * Runs a command; what it resolves with goes to the asker as JSON.
+   * Runs an order; the client receives the resolved value as JSON.
    *
-   * @param closed - resolves when the asker has closed its connection
+   * @param closed - resolves when the client has closed its connection
    */
   onOrder(order: Order, sendPart: SendPart, closed: Promise<void>): Promise<unknown>;
 }
 
-/** Default of `MAX_LINE_CHARACTERS`. */
+/** Default of `maxLineCharacters`. */
 const MAX_LINE_CHARACTERS = 65_536;
-/** Interval of the signs of life that the client gets while a command runs, in milliseconds. */
-const SIGN_OF_LIFE_MS = 1_000;
+/** Interval of the keepalives that the client receives while an order runs, in milliseconds. */
+const KEEPALIVE_INTERVAL_MS = 1_000;
 
-/** The unix socket on which a process takes commands from its own user. */
+/** The unix socket on which a process accepts orders from its own user. */
 export class ControlServer<Order> {
   readonly #path: string;
   readonly #handler: ControlHandler<Order>;
@@ -39,7 +39,7 @@ export class ControlServer<Order> {
   #server: Server;
   readonly #sockets = new Set<Socket>();
 
-  /** @param guard - ends a connection of which something throws */
+  /** @param guard - closes a connection when one of its listeners throws */
   constructor(path: string, handler: ControlHandler<Order>, guard: Guard = new Guard()) {
     this.#path = path;
     this.#handler = handler;
@@ -48,7 +48,7 @@ export class ControlServer<Order> {
   }
 
   /**
-   * Opens the socket for the owner of the process only; answers false when the path is taken.
+   * Opens the socket for the user of the process only; returns false when the path is in use.
    *
    * @throws {GW_ERR_ACCESS_DENIED} when the run directory belongs to another user
    * @throws {GW_ERR_LISTEN_FAILED} when the path cannot be used
@@ -66,12 +66,12 @@ export class ControlServer<Order> {
   }
 
   /**
-   * Opens the socket again after its file was removed; connections that are open stay.
+   * Opens the socket again after its file was removed; open connections stay.
    *
    * @throws {GW_ERR_LISTEN_FAILED} when the path cannot be used
    */
   async listenAgain(): Promise<void> {
-    // Node.js removes the path when it closes the server, so that has to come first.
+    // Close the old server first, because closing removes the path.
     if (existsSync(this.#path)) return;
     this.#server.close();
     this.#server = this.#newServer();
@@ -102,11 +102,11 @@ export class ControlServer<Order> {
   #bind(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      // A path is bound within the call, so the mask leaves no moment in which others may connect.
+      // `listen` binds the path synchronously, so the mask covers the whole life of the file.
       const mask = process.umask(0o177);
       this.#server.listen(this.#path, () => {
         this.#server.off('error', reject);
-        // A connection that the system could not accept concerns its client alone.
+        // A failed accept affects only that client.
         this.#server.on('error', () => {});
         resolve();
       });
@@ -133,7 +133,7 @@ export class ControlServer<Order> {
       this.#guard.follow('control answer', answered, () => {}, fail);
     };
     socket.on('data', this.#guard.wrap('control data', readLines, fail));
-    // The asker went away without waiting for its answer.
+    // The client closed the connection before its answer.
     socket.on('error', () => socket.destroy());
   }
 
@@ -145,15 +145,15 @@ export class ControlServer<Order> {
     }
     const { request } = message;
     const send = (response: ControlResponse) => writeLine(socket, response);
-    const signs = setInterval(
+    const keepalive = setInterval(
       this.#guard.wrap(
-        'control sign of life',
+        'control keepalive',
         () => void send({ request, isPending: true }),
         () => socket.destroy(),
       ),
-      SIGN_OF_LIFE_MS,
+      KEEPALIVE_INTERVAL_MS,
     );
-    const response: ControlResponse = await this.#carryOut(
+    const response: ControlResponse = await this.#execute(
       message.order,
       (part) => send({ request, part }),
       closed,
@@ -162,19 +162,19 @@ export class ControlServer<Order> {
         (result) => ({ request, result }),
         (error: unknown) => ({ request, error: toWire(error) }),
       )
-      .finally(() => clearInterval(signs));
+      .finally(() => clearInterval(keepalive));
     await send(response);
   }
 
-  async #carryOut(value: unknown, sendPart: SendPart, closed: Promise<void>): Promise<unknown> {
+  async #execute(value: unknown, sendPart: SendPart, closed: Promise<void>): Promise<unknown> {
     const order = this.#handler.parseOrder(value);
     if (order !== undefined) return await this.#handler.onOrder(order, sendPart, closed);
-    const message = 'it does not know this command: both must be of the same version';
+    const message = 'the process does not know this command: run the same version everywhere';
     throw new GatewayWorkerError('GW_ERR_VERSION_MISMATCH', message);
   }
 }
 
-/** Resolves once the kernel has the line, so that a slow reader holds back who writes; false when there is no reader. */
+/** Resolves once the kernel has the line, so that a slow reader slows the writer; false when the connection is closed. */
 function writeLine(socket: Socket, response: ControlResponse): Promise<boolean> {
   return new Promise((resolve) => {
     if (!socket.writable) return resolve(false);

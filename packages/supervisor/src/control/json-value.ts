@@ -1,4 +1,4 @@
-/** Reads a field of a value that came from another process; `undefined` when there is none. */
+/** Reads a field of a value that came from another process; `undefined` when it has no such field. */
 export function readField(value: unknown, key: string): unknown {
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
   return (value as Readonly<Record<string, unknown>>)[key];
@@ -28,10 +28,10 @@ interface FieldTypes {
   readonly boolean: boolean;
 }
 
-/** Fields by their names, each with the type of its value. */
+/** Types of fields by name. */
 type FieldSet = Readonly<Record<string, keyof FieldTypes>>;
 
-/** Reads fields that must have these types, numbers finite ones; `undefined` when one of them is missing. */
+/** Reads fields that must have these types; numbers must be finite. `undefined` when one is missing or of another type. */
 export function readFields<const Fields extends FieldSet>(
   value: unknown,
   fields: Fields,

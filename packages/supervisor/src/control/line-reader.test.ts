@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { LineReader } from './line-reader.ts';
 
-test('answers each line once it is complete', () => {
+test('line reader: returns each line once it is complete', () => {
   const reader = new LineReader(100);
   expect(reader.push('a')).toEqual([]);
   expect(reader.push('b\nc\n')).toEqual(['ab', 'c']);
@@ -9,7 +9,7 @@ test('answers each line once it is complete', () => {
   expect(reader.push('\n')).toEqual(['d']);
 });
 
-test('refuses a line that is too long, complete or not', () => {
+test('line reader: rejects a line that is too long, complete or not', () => {
   expect(new LineReader(3).push('abcd\n')).toBe(undefined);
   expect(new LineReader(3).push('abcd')).toBe(undefined);
   expect(new LineReader(3).push('abc\nabc')).toEqual(['abc']);

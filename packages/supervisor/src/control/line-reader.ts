@@ -1,4 +1,4 @@
-/** Splits text that arrives in pieces into lines, holding back a bounded unfinished one. */
+/** Splits text that arrives in pieces into lines; keeps an unfinished line up to a limit. */
 export class LineReader {
   readonly #maxCharacters: number;
   #rest = '';
@@ -8,10 +8,10 @@ export class LineReader {
     this.#maxCharacters = maxCharacters;
   }
 
-  /** Takes the next piece; answers the lines it completes, or `undefined` when a line is too long. */
+  /** Adds the next piece; returns the lines that it completes, or `undefined` when a line is too long. */
   push(piece: string): string[] | undefined {
     if (!piece.includes('\n')) {
-      // Without this a long line would be searched again for each piece of it.
+      // Without this shortcut, each piece of a long line would search the whole line again.
       this.#rest += piece;
       return this.#rest.length > this.#maxCharacters ? undefined : [];
     }

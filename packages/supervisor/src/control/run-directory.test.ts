@@ -16,7 +16,7 @@ import {
   assertOwnDirectory,
   controlPath,
   createRunDirectory,
-  mayBeRestored,
+  isRestorePending,
   removeRunDirectory,
   runDirectory,
   socketPath,
@@ -50,7 +50,7 @@ test('run directory: leaves room for the longest socket name, counted in bytes',
   expect(runDirectory(`/${'é'.repeat(40)}.pid`, '/tmp')).toMatch(own);
 });
 
-test('run directory: each pid file has its own, the same through a symbolic link', () => {
+test('run directory: each pid file has its own; symbolic links do not change it', () => {
   const folder = temporaryDirectory();
   const real = join(folder, 'r'.repeat(100));
   const link = join(folder, 'l'.repeat(100));
@@ -60,7 +60,7 @@ test('run directory: each pid file has its own, the same through a symbolic link
   expect(runDirectory(join(real, 'b.pid'))).not.toBe(runDirectory(join(real, 'a.pid')));
 });
 
-test('createRunDirectory: opens it to this user alone, and removes it when it is empty', () => {
+test('run directory: is created for this user only, and removed when empty', () => {
   const folder = temporaryDirectory();
   for (const base of [folder, join(folder, 'deep'.repeat(30))]) {
     const socket = socketPath(join(base, 'start.pid'), 'master', folder);
@@ -72,7 +72,7 @@ test('createRunDirectory: opens it to this user alone, and removes it when it is
   }
 });
 
-test('createRunDirectory: closes a directory of this user that others can enter', () => {
+test('run directory: creation corrects the mode of an open directory of this user', () => {
   const folder = temporaryDirectory();
   const socket = socketPath(join(folder, 'start.pid'), 'master');
   mkdirSync(join(folder, 'start.run'));
@@ -84,7 +84,7 @@ test('createRunDirectory: closes a directory of this user that others can enter'
   expect(() => assertOwnDirectory(socket)).not.toThrow();
 });
 
-test('assertOwnDirectory: refuses a symbolic link', () => {
+test('run directory: a symbolic link is rejected', () => {
   const folder = temporaryDirectory();
   mkdirSync(join(folder, 'elsewhere'), { mode: 0o700 });
   symlinkSync(join(folder, 'elsewhere'), join(folder, 'start.run'));
@@ -93,7 +93,7 @@ test('assertOwnDirectory: refuses a symbolic link', () => {
   expect(() => createRunDirectory(socket)).toThrow('start.run is not a directory');
 });
 
-test.runIf(isRoot)('assertOwnDirectory: refuses a directory of another user at each level', () => {
+test.runIf(isRoot)('run directory: a directory of another user is rejected at each level', () => {
   const folder = temporaryDirectory();
   const long = join(folder, 'deep'.repeat(30), 'start.pid');
   for (const pidFile of [join(folder, 'start.pid'), long]) {
@@ -111,19 +111,19 @@ test.runIf(isRoot)('assertOwnDirectory: refuses a directory of another user at e
   expect(() => assertOwnDirectory(socketPath(long, 'master', folder))).toThrow('another user');
 });
 
-test('run directory: may be restored only in a folder that has just lost its files', () => {
+test('run directory: a restore is pending only right after its files were removed', () => {
   const folder = temporaryDirectory();
   const pidFile = join(folder, 'start.pid');
-  expect(mayBeRestored(pidFile)).toBe(true);
-  expect(mayBeRestored(join(folder, 'gone/start.pid'))).toBe(false);
+  expect(isRestorePending(pidFile)).toBe(true);
+  expect(isRestorePending(join(folder, 'gone/start.pid'))).toBe(false);
   writeFileSync(pidFile, '1');
-  expect(mayBeRestored(pidFile)).toBe(false);
+  expect(isRestorePending(pidFile)).toBe(false);
   rmSync(pidFile);
   createRunDirectory(controlPath(pidFile));
   writeFileSync(controlPath(pidFile), '');
-  expect(mayBeRestored(pidFile)).toBe(false);
+  expect(isRestorePending(pidFile)).toBe(false);
   rmSync(join(controlPath(pidFile), '..'), { recursive: true });
   const before = Date.now() / 1_000 - 10;
   utimesSync(folder, before, before);
-  expect(mayBeRestored(pidFile)).toBe(false);
+  expect(isRestorePending(pidFile)).toBe(false);
 });

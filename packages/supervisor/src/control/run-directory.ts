@@ -20,14 +20,14 @@ const MAX_PATH_BYTES = 107;
 /** Bytes of the longest name that a socket of the run directory may have, without `.sock`. */
 const MAX_NAME_BYTES = 24;
 const extension = '.sock';
-/** Time in which a master writes its files again, on a busy machine too, in milliseconds. */
+/** Time in which a master restores its files, even on a busy machine, in milliseconds. */
 const RESTORE_MS = 1_500;
 
 /**
- * Answers the directory of a cluster's control sockets: beside its pid file, with `.run` for its extension.
+ * Returns the directory of a cluster's control sockets: beside its pid file, with the extension `.run`.
  *
- * Where that path is too long for a unix socket it is a directory of this user in the folder for
- * temporary files. Nothing is created or checked here.
+ * If that path is too long for a unix socket, it is a directory of this user in the folder for temporary files. This
+ * function creates and checks nothing.
  *
  * @param pidFile - absolute path
  */
@@ -36,13 +36,13 @@ export function runDirectory(pidFile: string, temporaryFolder: string = tmpdir()
   const beside = join(dir, `${ext === '.run' ? base : name}.run`);
   const longest = Buffer.byteLength(beside) + 1 + MAX_NAME_BYTES + extension.length;
   if (longest <= MAX_PATH_BYTES) return beside;
-  // One cluster has one directory, whichever symbolic link leads to its pid file.
+  // A cluster has one directory, whichever symbolic link leads to its pid file.
   const digest = createHash('sha256').update(resolveFolder(pidFile)).digest('hex').slice(0, 16);
   return join(temporaryFolder, `gatewayworker-${userId() ?? 'user'}`, digest);
 }
 
 /**
- * Answers the path of a socket in the run directory.
+ * Returns the path of a socket in the run directory.
  *
  * @param name - at most 24 bytes, without a slash, such as `master` or `gateway-0`
  */
@@ -60,10 +60,10 @@ export function controlPath(pidFile: string): string {
 }
 
 /**
- * Tells whether a master may be about to write its files again: none of them is there, and their folder changed a
- * moment ago, as it does when a build empties it.
+ * Tells whether a master may be about to restore its files: they are missing, and their folder changed within the
+ * last 1.5 s, for example because a build emptied it.
  */
-export function mayBeRestored(pidFile: string): boolean {
+export function isRestorePending(pidFile: string): boolean {
   if (existsSync(pidFile) || existsSync(controlPath(pidFile))) return false;
   const changedAt = statSync(dirname(pidFile), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   return Math.abs(Date.now() - changedAt) < RESTORE_MS;
@@ -72,7 +72,7 @@ export function mayBeRestored(pidFile: string): boolean {
 /**
  * Creates the directory of a socket, with the directories that lead to it, for this user alone.
  *
- * @throws {GW_ERR_ACCESS_DENIED} when it belongs to another user, or others may use it
+ * @throws {GW_ERR_ACCESS_DENIED} when it belongs to another user, or is open to other users
  * @throws the error of the system when it cannot be created
  */
 export function createRunDirectory(socket: string): void {
@@ -80,7 +80,7 @@ export function createRunDirectory(socket: string): void {
   makeFolders(dirname(directories[0]));
   for (const path of directories) {
     makeFolders(path, 0o700);
-    // A copy or an unpacked archive may have opened it to others; only the owner can close it again.
+    // A copied or unpacked directory may be open to other users; only its owner can change its mode.
     const stats = lstatSync(path);
     if (stats.isDirectory() && stats.uid === userId()) chmodSync(path, 0o700);
   }
@@ -92,22 +92,22 @@ export function removeRunDirectory(socket: string): void {
   try {
     rmdirSync(dirname(socket));
   } catch {
-    // Not empty, or gone already: there is nothing to remove.
+    // It is not empty, or already removed.
   }
 }
 
 /**
- * Keeps the run directory of a cluster that stops and starts: a full disk has no block for another one, but an empty
- * file in this one takes none.
+ * Keeps the run directory between the stop and the start of a restart, by an empty file in it. On a full disk the
+ * directory could not be created again, while an empty file needs no space.
  *
- * @returns lets it be removed again, and removes it when it is empty
+ * @returns a function that removes the file, and the directory if that is empty
  */
-export function keepRunDirectory(pidFile: string): () => void {
+export function reserveRunDirectory(pidFile: string): () => void {
   const path = join(runDirectory(pidFile), `restart-${process.pid}`);
   try {
     closeSync(openSync(path, 'wx', 0o600));
   } catch {
-    // Nothing runs, or its stop will say what is wrong with the directory.
+    // There is no run directory, or the stop that follows reports what is wrong with it.
     return () => {};
   }
   return () => {
@@ -117,14 +117,13 @@ export function keepRunDirectory(pidFile: string): () => void {
 }
 
 /**
- * Throws when another user could have put something into the directory of a socket. A directory that is
- * not there passes.
+ * Throws when another user could have written to the directory of a socket. A missing directory passes.
  *
  * @throws {GW_ERR_ACCESS_DENIED} naming the directory and what is wrong with it
  */
 export function assertOwnDirectory(socket: string): void {
   const user = userId();
-  // Windows has no owners in numbers, nor unix sockets as files.
+  // Windows has neither numeric owners nor unix sockets as files.
   if (user === undefined) return;
   for (const path of ownDirectories(dirname(socket))) {
     const problem = findProblem(path, user);
@@ -134,7 +133,7 @@ export function assertOwnDirectory(socket: string): void {
   }
 }
 
-/** The run directory, and the directory of this user that it may be in. */
+/** The run directory; before it, the directory of this user if the run directory is in that one. */
 function ownDirectories(directory: string): [string, ...string[]] {
   const parent = dirname(directory);
   const isOfUser = /^gatewayworker-\d+$/.test(basename(parent));
@@ -148,7 +147,7 @@ function findProblem(path: string, user: number): string | undefined {
   if (stats.uid !== user) {
     return `belongs to another user (uid ${stats.uid}, this is uid ${user}): run the command as the user who started the cluster, or set pidFile of run()`;
   }
-  // Node.js has no other way to say that a file system keeps no modes, so it is seen by its effect.
+  // Also rejects file systems that store no modes, which Node.js cannot detect in another way.
   if ((stats.mode & 0o077) !== 0) {
     const mode = (stats.mode & 0o777).toString(8).padStart(4, '0');
     return `is open to other users (mode ${mode}, allowed: 0700): change its mode, or set pidFile of run() to a path where modes are kept`;
@@ -156,7 +155,7 @@ function findProblem(path: string, user: number): string | undefined {
   return undefined;
 }
 
-/** An EACCES passes too: the connection fails then with the same error. */
+/** Treats EACCES as missing too: connecting then fails with the same error. */
 function lstatIfPresent(path: string): Stats | undefined {
   try {
     return lstatSync(path);
@@ -167,7 +166,7 @@ function lstatIfPresent(path: string): Stats | undefined {
   }
 }
 
-/** The path with its folder as it is without symbolic links, as far as that is there. */
+/** Resolves the symbolic links of the folder of a file; returns the path unchanged if the folder is missing. */
 function resolveFolder(file: string): string {
   try {
     return join(realpathSync(dirname(file)), basename(file));

@@ -16,7 +16,7 @@ import {
   OnMasterExit,
   parseChildOrder,
 } from '../control/child-protocol.ts';
-import { childSocketPath, placeKey } from '../control/child-socket.ts';
+import { childSocketPath, slotKey } from '../control/child-socket.ts';
 import { ControlServer } from '../control/control-server.ts';
 import { createRunDirectory } from '../control/run-directory.ts';
 import { resolveRunOptions } from '../options.ts';
@@ -41,7 +41,7 @@ class Orphan {
   ): Promise<void> {
     onTestFinished(() => void this.program.kill('SIGKILL'));
     const pid = this.program.pid ?? 0;
-    const server = new ControlServer(childSocketPath(pidFile, placeKey('worker', 'web', 0), pid), {
+    const server = new ControlServer(childSocketPath(pidFile, slotKey('worker', 'web', 0), pid), {
       parseOrder: parseChildOrder,
       onOrder: async (order, sendPart, closed) => {
         this.orders.push(order.command);
@@ -138,7 +138,7 @@ test('attach: a process of a running master is refused with the pid of that mast
 
 test('attach: removes the socket of a process that is gone', async () => {
   const { supervisor, pidFile } = await prepare();
-  const path = childSocketPath(pidFile, placeKey('worker', 'web', 0), 999_999);
+  const path = childSocketPath(pidFile, slotKey('worker', 'web', 0), 999_999);
   createRunDirectory(path);
   writeFileSync(path, '');
   await supervisor.attach();

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayWorkerError, type Logger, type StopOptions, toError } from '@gatewayworker/core';
 import { CHILD_PROTOCOL, type ChildIdentity } from '../control/child-protocol.ts';
-import { placeKey } from '../control/child-socket.ts';
+import { slotKey } from '../control/child-socket.ts';
 import {
   describeProcess,
   type ProcessDeclaration,
@@ -95,9 +95,9 @@ export class Supervisor {
     const found = await findProcesses(pidFile, logger);
     this.#attached = found.length;
     const places = new Map<string, FoundProcess[]>();
-    for (const one of found) places.set(one.place, [...(places.get(one.place) ?? []), one]);
+    for (const one of found) places.set(one.slot, [...(places.get(one.slot) ?? []), one]);
     const takeovers = this.#handles.map(async (handle) => {
-      const key = placeKey(handle.declaration.role, handle.name, handle.id);
+      const key = slotKey(handle.declaration.role, handle.name, handle.id);
       const sources = (places.get(key) ?? []).map(({ source }) => source);
       places.delete(key);
       const children = sources.map((source) => handle.watch(source));

@@ -2,7 +2,7 @@ import inspector from 'node:inspector';
 import { dirname } from 'node:path';
 import { type DescriptorReserve, GatewayWorkerError, type Guard } from '@gatewayworker/core';
 import type { LaunchOrder, OnMasterExit } from '../control/child-protocol.ts';
-import { childSocketPath, placeKey } from '../control/child-socket.ts';
+import { childSocketPath, slotKey } from '../control/child-socket.ts';
 import type { ResolvedRunOptions } from '../options.ts';
 import { describeProcess, Role } from '../process-declaration.ts';
 import { type ChildAssignment, childVariable } from './child-assignment.ts';
@@ -86,7 +86,7 @@ export class ChildLauncher {
   }
 
   #socketPathOf({ role, name, id }: ChildPlace): (pid: number) => string {
-    const key = placeKey(role, name, id);
+    const key = slotKey(role, name, id);
     return (pid) => childSocketPath(this.#options.pidFile, key, pid);
   }
 
