@@ -85,11 +85,11 @@ const exempt: Readonly<Record<string, string>> = {
     'part of a promise whose rejection is reported',
   'packages/business-worker/src/event-runner.ts: .then(() => onWebSocketConnect(clientId, request, context));':
     'part of a promise whose rejection is reported',
-  'packages/supervisor/src/processes/child-handle.ts: for (const child of surplus) void child.stop(gracefulStop(this.#options.stopTimeoutMs));':
+  'packages/supervisor/src/processes/child-handle.ts: for (const child of duplicates) void child.stop(gracefulStop(this.#options.stopTimeoutMs));':
     'a promise that never rejects',
   'packages/supervisor/src/processes/child-handle.ts: const timer = setTimeout(async () => {':
     'reads a stack, which never rejects, and kills the child',
-  'packages/supervisor/src/processes/child-handle.ts: const timer = setTimeout(() => this.keepTrying(), this.#options.readyTimeoutMs);':
+  'packages/supervisor/src/processes/child-handle.ts: const timer = setTimeout(() => this.startInBackground(), this.#options.readyTimeoutMs);':
     'resolves a promise',
   "packages/supervisor/src/processes/child-handle.ts: child.attach().catch((error: unknown) => this.#logger.error(error, 'cannot attach'));":
     'logs',
@@ -147,7 +147,7 @@ const exempt: Readonly<Record<string, string>> = {
     'a timer of the process, which concerns no connection',
   "packages/supervisor/src/processes/listening-sockets.ts: process.on('message', receive);":
     'settles the promise of a start',
-  "packages/supervisor/src/processes/listening-sockets.ts: process.once('disconnect', lose);":
+  "packages/supervisor/src/processes/listening-sockets.ts: process.once('disconnect', handleDisconnect);":
     'settles the promise of a start',
   "packages/supervisor/src/master/master-commands.ts: void this.#master.stop('the stop command', order.isGraceful);":
     'the end of the process itself',

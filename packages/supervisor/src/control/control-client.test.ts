@@ -12,7 +12,7 @@ test.each(['EACCES', 'EPERM'])('control client: %s names the socket and the reme
   expect(denied.message).toMatch('/srv/start.sock belongs to another user: run the command as');
 });
 
-test('control client: any other error is returned unchanged', () => {
+test('control client: other errors are returned unchanged', () => {
   const error = Object.assign(new Error('connect'), { code: 'ENOTSOCK' });
   expect(toConnectError(error, '/srv/start.sock')).toBe(error);
 });

@@ -45,14 +45,14 @@ export async function reloadProcesses(
   const stop = { isGraceful: true, timeoutMs: stopTimeoutMs, drainMs };
   for (const handle of handles) {
     const process = handle.label;
-    if (handle.isDown) {
+    if (handle.isDisabled) {
       onStep({ step: 'skipped', process });
       continue;
     }
     const replacement = await handle.replace({ readyTimeoutMs, stop, isHandover });
-    const { oldPid, newPid, afterMs, left } = replacement;
+    const { oldPid, newPid, afterMs, wasKilled } = replacement;
     onStep({ step: 'replaced', process, oldPid, newPid, afterMs });
-    if ((await left) && oldPid !== null) onStep({ step: 'killed', process, oldPid });
+    if ((await wasKilled) && oldPid !== null) onStep({ step: 'killed', process, oldPid });
     if (isHandover && !handle.current.some(({ pid }) => pid === newPid)) {
       const text = `${process}: the new process ${newPid} ended while clients moved to it, and they lost their connections`;
       throw new GatewayWorkerError('GW_ERR_PROCESS_FAILED', text);

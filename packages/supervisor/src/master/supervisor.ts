@@ -265,7 +265,7 @@ export class Supervisor {
     const waitMs = Math.min(this.#options.readyTimeoutMs, Math.max(0, readyBy - performance.now()));
     const deadline = sleep(waitMs, undefined, { signal: timer.signal }).then(
       () => {
-        for (const handle of handles) handle.keepTrying();
+        for (const handle of handles) handle.startInBackground();
       },
       () => {},
     );
@@ -277,7 +277,7 @@ export class Supervisor {
         const failure = `${toError(error).message}. It is tried again; the other processes run`;
         this.#failures.push(failure);
         this.#options.logger.error(failure);
-        handle.startAgain();
+        handle.retryStart();
       }
     });
     await Promise.all(starts).finally(() => timer.abort());
@@ -285,7 +285,7 @@ export class Supervisor {
   }
 
   async #stopStages(options: StopOptions): Promise<void> {
-    for (const handle of this.#handles) handle.keepDown();
+    for (const handle of this.#handles) handle.disable();
     for (const role of stopOrder) {
       const handles = this.#ofRole(role).map((handle) => handle.stop(options));
       await Promise.all([...handles, this.#stopSurplus(options, role)]);
@@ -304,7 +304,7 @@ export class Supervisor {
   #createHandle(index: number, declaration: ProcessDeclaration, id: number): ChildHandle {
     const { stopTimeoutMs, logger, onMasterExit, readyTimeoutMs } = this.#options;
     const { role, name } = declaration;
-    const place = { declaration: index, role, name, id };
+    const slot = { declaration: index, role, name, id };
     return new ChildHandle({
       declaration,
       id,
@@ -312,8 +312,8 @@ export class Supervisor {
       stopTimeoutMs,
       readyTimeoutMs,
       onMasterExit,
-      launch: (siblings) => this.#launcher.launch(place, siblings),
-      succeed: (predecessor) => this.#launcher.succeed(place, predecessor),
+      launch: (siblings) => this.#launcher.launch(slot, siblings),
+      launchSuccessor: (predecessor) => this.#launcher.launchSuccessor(slot, predecessor),
       siblings: () =>
         this.#handles.flatMap((handle) =>
           handle.declaration === declaration && handle.id !== id ? handle.current : [],

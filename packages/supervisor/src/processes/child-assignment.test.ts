@@ -16,11 +16,11 @@ const assignment = {
   printsAlone: false,
 };
 
-test('reads back an assignment', () => {
+test('child assignment: is parsed back unchanged', () => {
   expect(parseChildAssignment(JSON.stringify(assignment))).toEqual(assignment);
 });
 
-test('refuses text that is no assignment', () => {
+test('child assignment: other text is rejected', () => {
   const { id: _, ...withoutId } = assignment;
   const unknown = JSON.stringify({ ...assignment, role: 'butler' });
   const texts = ['', 'gateway', 'null', '{}', JSON.stringify(withoutId), unknown];

@@ -8,11 +8,11 @@ import {
 } from '../control/json-value.ts';
 import { Role } from '../process-declaration.ts';
 
-/** What the master tells a child through its environment, before the child runs any code. */
+/** What a child is, passed by its master in an environment variable. */
 export interface ChildAssignment {
-  /** Place among the declarations of the start file, from 0. */
+  /** 0-based index among the declarations of the start file. */
   readonly declaration: number;
-  /** Role of that declaration, to notice a start file that declares something else in each process. */
+  /** Role of that declaration, to detect a start file that declares something else in each process. */
   readonly role: Role;
   /** Name of that declaration. */
   readonly name: string;
@@ -23,15 +23,15 @@ export interface ChildAssignment {
   readonly logToStdout: boolean;
   /** One of pino's levels. */
   readonly logLevel: string;
-  /** Time to stop by itself once the master is gone, in milliseconds. */
+  /** Time for a stop without a master, in milliseconds. */
   readonly stopTimeoutMs: number;
-  /** That of the master: the control sockets of all processes are in the run directory beside it. Absolute path. */
+  /** Absolute path of the pid file; the run directory with all control sockets is beside it. */
   readonly pidFile: string;
   /** What the process does when its master dies. */
   readonly onMasterExit: OnMasterExit;
   /** Whether it takes over from the process that starts it. */
   readonly isSuccessor: boolean;
-  /** Whether the master does not read what the process prints. */
+  /** Whether the process writes its output itself, because no master reads it. */
   readonly printsAlone: boolean;
 }
 
@@ -55,7 +55,7 @@ export function parseChildAssignment(text: string): ChildAssignment | undefined 
     printsAlone: 'boolean',
   });
   if (fields === undefined || role === undefined || onMasterExit === undefined) return undefined;
-  // Absent in what a master of an older version gives.
+  // A master of an older version does not set it.
   const isSuccessor = readBoolean(value, 'isSuccessor') ?? false;
   return { ...fields, role, onMasterExit, isSuccessor };
 }

@@ -13,6 +13,6 @@ test.each([
   { flags: ['--inspect-brk=0'], isDebugged: false },
   { flags: ['--inspect-publish-uid=http'], isDebugged: false },
   { flags: [], isDebugged: true },
-])('child flags: respect an inspector of the user, $flags $isDebugged', (given) => {
+])('child flags: keep the inspector of the user, $flags $isDebugged', (given) => {
   expect(childFlags(given.flags, given.isDebugged)).toEqual(given.flags);
 });

@@ -1,13 +1,13 @@
-/** Flags by which the user opens an inspector, or chooses how its address is published. */
+/** Flags with which the user opens an inspector, or chooses how its address is published. */
 const inspectorFlag = /^--inspect(?:-brk|-wait|-publish-uid)?(?:=|$)/;
 
 /**
- * Flags of Node.js for a child: those of the master, and one that hides the address of an inspector from other users
- * of the machine.
+ * Returns the Node.js flags of a child: those of the master, and one that hides the address of an inspector from other
+ * users of the machine.
  *
  * The master opens the inspector of a busy child on a loopback port. Its address has a secret part, with which any
- * local user can run code in the child, and Node.js tells that part to every HTTP client of the port. With the flag it
- * is written to the error output of the child alone.
+ * local user can run code in the child, and Node.js sends that part to every HTTP client of the port. With the flag,
+ * Node.js writes it only to the error output of the child.
  *
  * @param flags - of the master
  * @param isDebugged - whether the master has an inspector, by a flag or `NODE_OPTIONS`: a debugger finds the children

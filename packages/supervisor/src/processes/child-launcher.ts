@@ -9,33 +9,38 @@ import { type ChildAssignment, childVariable } from './child-assignment.ts';
 import { childFlags } from './child-flags.ts';
 import { launchProcess } from './launched-process.ts';
 import { ListeningSockets } from './listening-sockets.ts';
-import { failedProcess, launchBeside, ownProcess, type ProcessSource } from './process-source.ts';
+import {
+  failedProcess,
+  launchFromSibling,
+  ownProcess,
+  type ProcessSource,
+} from './process-source.ts';
 import type { RunningChild } from './running-child.ts';
 import { existingDirectory, workingDirectory } from './working-directory.ts';
 
-/** How children are made. */
+/** Options of the children of a master. */
 export interface LaunchOptions extends Omit<ResolvedRunOptions, 'onMasterExit'> {
   readonly onMasterExit: OnMasterExit;
   readonly descriptors: DescriptorReserve;
   readonly guard: Guard;
   /** Version of the package. */
   readonly version: string;
-  /** Variables that children get. */
+  /** Environment variables of the children. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whether children log to the standard output as well as to the log file. */
   readonly logToStdout: boolean;
-  /** Gets what children print and the terminal does not show by itself. */
+  /** Receives output of children that does not reach the terminal directly. */
   readonly printChildOutput: (text: string) => void;
 }
 
-/** Which process it is to be. */
-export type ChildPlace = Pick<ChildAssignment, 'declaration' | 'role' | 'name' | 'id'>;
+/** The slot that a process fills. */
+export type ChildSlot = Pick<ChildAssignment, 'declaration' | 'role' | 'name' | 'id'>;
 
-/** Makes the children of a master. */
+/** Starts the children of a master. */
 export class ChildLauncher {
   readonly #options: LaunchOptions;
   readonly #sockets: ListeningSockets;
-  /** Of the start; it may be removed later. */
+  /** Working directory of the start; it may be removed later. */
   readonly #workingDirectory: string;
 
   constructor(options: LaunchOptions) {
@@ -44,15 +49,15 @@ export class ChildLauncher {
     this.#workingDirectory = workingDirectory(options.startFile);
   }
 
-  /** Starts a process, beside one that has the listening sockets where this master has none of them. */
-  launch(place: ChildPlace, siblings: readonly RunningChild[]): ProcessSource {
+  /** Starts a process. If this master has no copy of the listening sockets, a sibling that has them starts it. */
+  launch(slot: ChildSlot, siblings: readonly RunningChild[]): ProcessSource {
     const { logToStdout, printChildOutput: print, descriptors, guard } = this.#options;
-    const { role, name } = place;
-    const socketPathOf = this.#socketPathOf(place);
+    const { role, name } = slot;
+    const socketPathOf = this.#socketPathOf(slot);
     const launchHere = () =>
       ownProcess(
-        launchProcess(this.#describe(place, {}), {
-          // What a daemon's children print has to follow the log file when that is moved away.
+        launchProcess(this.#createOrder(slot, {}), {
+          // The output of a daemon's children passes through the master, so that log rotation covers it.
           stdio: logToStdout
             ? ['inherit', 'inherit', 'pipe', 'ipc']
             : ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -66,46 +71,46 @@ export class ChildLauncher {
     const clients = siblings.flatMap(({ foreignClient }) => foreignClient ?? []);
     const isSharing = role === Role.gateway || role === Role.worker;
     if (!isSharing || clients.length === 0) return launchHere();
-    const launch = this.#describe(place, { printsAlone: true });
-    return launchBeside(clients, launch, { socketPathOf, launchHere });
+    const launch = this.#createOrder(slot, { printsAlone: true });
+    return launchFromSibling(clients, launch, { socketPathOf, launchHere });
   }
 
-  /** Has a process start its own successor. */
-  succeed(place: ChildPlace, predecessor: RunningChild): ProcessSource {
+  /** Orders a process to start its own successor. */
+  launchSuccessor(slot: ChildSlot, predecessor: RunningChild): ProcessSource {
     const { client } = predecessor;
     const error = new GatewayWorkerError(
       'GW_ERR_PROCESS_FAILED',
       'its predecessor cannot start it',
     );
-    const launch = this.#describe(place, { printsAlone: true, isSuccessor: true });
-    return launchBeside(client === undefined ? [] : [client], launch, {
-      socketPathOf: this.#socketPathOf(place),
+    const launch = this.#createOrder(slot, { printsAlone: true, isSuccessor: true });
+    return launchFromSibling(client === undefined ? [] : [client], launch, {
+      socketPathOf: this.#socketPathOf(slot),
       launchHere: () => failedProcess(error),
       isSuccessor: true,
     });
   }
 
-  #socketPathOf({ role, name, id }: ChildPlace): (pid: number) => string {
+  #socketPathOf({ role, name, id }: ChildSlot): (pid: number) => string {
     const key = slotKey(role, name, id);
     return (pid) => childSocketPath(this.#options.pidFile, key, pid);
   }
 
-  #describe(
-    place: ChildPlace,
-    how: Partial<Pick<ChildAssignment, 'printsAlone' | 'isSuccessor'>>,
+  #createOrder(
+    slot: ChildSlot,
+    overrides: Partial<Pick<ChildAssignment, 'printsAlone' | 'isSuccessor'>>,
   ): LaunchOrder {
     const { startFile, logFile, logToStdout, logLevel, env } = this.#options;
     const { stopTimeoutMs, pidFile, onMasterExit } = this.#options;
     const assignment: ChildAssignment = {
-      ...{ ...place, logFile, logToStdout, logLevel, stopTimeoutMs, pidFile, onMasterExit },
-      ...{ printsAlone: false, isSuccessor: false, ...how },
+      ...{ ...slot, logFile, logToStdout, logLevel, stopTimeoutMs, pidFile, onMasterExit },
+      ...{ printsAlone: false, isSuccessor: false, ...overrides },
     };
     return {
       execPath: process.execPath,
       execArgv: childFlags(process.execArgv, inspector.url() !== undefined),
       startFile,
-      // The arguments only tell processes apart in `ps`; a child learns what it is from the variable.
-      args: [place.role, place.name, `#${place.id}`],
+      // The arguments only identify processes in `ps`; a child reads its assignment from the variable.
+      args: [slot.role, slot.name, `#${slot.id}`],
       cwd: existingDirectory(this.#workingDirectory, dirname(startFile)),
       env: { ...env, [childVariable]: JSON.stringify(assignment) },
     };

@@ -5,39 +5,39 @@ import { ChildOutput, findReason } from './child-output.ts';
 
 function openOutput() {
   const stderr = new PassThrough();
-  let passedOn = '';
+  let forwarded = '';
   const output = new ChildOutput(stderr, (text) => {
-    passedOn += text;
+    forwarded += text;
   });
-  return { stderr, output, passedOn: () => passedOn };
+  return { stderr, output, forwarded: () => forwarded };
 }
 
-test('passes on what a child prints and keeps the last 4 KB of it from a whole line on', async () => {
-  const { stderr, output, passedOn } = openOutput();
+test('child output: is forwarded, and its last 4 KB of whole lines are kept', async () => {
+  const { stderr, output, forwarded } = openOutput();
   const lines = Array.from({ length: 1_000 }, (_, index) => `line ${index}\n`).join('');
   stderr.end(lines);
   await output.ended;
-  expect(passedOn()).toBe(lines);
+  expect(forwarded()).toBe(lines);
   expect(output.tail.length).toBeGreaterThan(4_000);
   expect(output.tail.length).toBeLessThanOrEqual(4_096);
   expect(output.tail).toMatch(/^line \d+\n[\s\S]*line 999\n$/);
 });
 
-test('keeps the lines of the inspector that the master has opened to itself', async () => {
-  const { stderr, output, passedOn } = openOutput();
+test('child output: lines of an inspector of the master are not forwarded', async () => {
+  const { stderr, output, forwarded } = openOutput();
   const address = output.awaitInspector(new AbortController().signal);
   stderr.write(
     'before\nDebugger listening on ws://127.0.0.1:4000/abc\nFor help, see: https://nodejs.org/en/docs/inspector\n',
   );
   stderr.write('Debugger attached.\nafter\n');
   expect(await address).toBe('ws://127.0.0.1:4000/abc');
-  await eventually(() => passedOn() === 'before\nafter\n');
+  await eventually(() => forwarded() === 'before\nafter\n');
 });
 
-test('child output: passes on the lines of an inspector that the master did not open', async () => {
-  const { stderr, passedOn } = openOutput();
+test('child output: lines of any other inspector are forwarded', async () => {
+  const { stderr, forwarded } = openOutput();
   stderr.write('Debugger listening on ws://127.0.0.1:4000/abc\n');
-  await eventually(() => passedOn().startsWith('Debugger listening'));
+  await eventually(() => forwarded().startsWith('Debugger listening'));
 });
 
 test('child output: stops waiting for the inspector when the signal aborts', async () => {
@@ -56,6 +56,6 @@ test.each([
   ],
   ['just some words\n', undefined],
   ['', undefined],
-])('finds in %j the reason %j', (tail, reason) => {
+])('child output: the reason in %j is %j', (tail, reason) => {
   expect(findReason(tail)).toBe(reason);
 });

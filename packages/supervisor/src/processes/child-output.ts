@@ -2,23 +2,27 @@ import type { Readable } from 'node:stream';
 import { Guard } from '@gatewayworker/core';
 
 const TAIL_CHARACTERS = 4_096;
-/** Longest line of the inspector that is waited for. */
+/** Output that is searched for the address of the inspector. */
 const MAX_SEARCH_CHARACTERS = 8_192;
 const inspectorLines =
   /^(?:Debugger (?:listening on|attached|ending on)|For help, see: https:\/\/nodejs\.org|Waiting for the debugger to disconnect).*\n/gm;
 
-/** What a child prints on its error output: passed on, with its end kept for when the child dies without a word. */
+/** Error output of a child. It is forwarded, and its end is kept to explain an exit without a message. */
 export class ChildOutput {
-  /** Resolves once the child and all that has its error output have closed it. */
+  /** Resolves once the child, and every process that inherited its error output, has closed it. */
   readonly ended: Promise<void>;
-  readonly #passOn: (text: string) => void;
+  readonly #forward: (text: string) => void;
   #tail = '';
   #onInspector: ((url: string) => void) | undefined;
-  #heard = '';
+  #searched = '';
 
-  /** @param guard - drops the piece when something throws; the child goes on */
-  constructor(stderr: Readable | null, passOn: (text: string) => void, guard: Guard = new Guard()) {
-    this.#passOn = passOn;
+  /** @param guard - drops the piece when a listener throws; the child keeps running */
+  constructor(
+    stderr: Readable | null,
+    forward: (text: string) => void,
+    guard: Guard = new Guard(),
+  ) {
+    this.#forward = forward;
     const receive = (text: string) => this.#receive(text);
     stderr?.setEncoding('utf8').on(
       'data',
@@ -27,24 +31,24 @@ export class ChildOutput {
     // The close event, which always follows, reports a broken pipe.
     stderr?.on('error', () => {});
     this.ended = new Promise((resolve) => {
-      // There is none, whatever the type says, when the system could not make the process.
+      // Whatever its type says, it is missing when the system could not create the process.
       if (stderr) stderr.once('close', resolve);
       else resolve();
     });
   }
 
-  /** The last 4 KB, from a whole line on. */
+  /** The last 4 KB, starting with a whole line. */
   get tail(): string {
     return this.#tail;
   }
 
   /**
-   * Keeps the lines of the inspector back from now on, for the rest of the child's life, and waits for the one that names its address.
+   * Waits for the line with the address of the inspector, and stops forwarding lines of the inspector for good.
    *
    * @returns the address; `undefined` when `signal` aborts first
    */
   awaitInspector(signal: AbortSignal): Promise<string | undefined> {
-    this.#heard = '';
+    this.#searched = '';
     return new Promise((resolve) => {
       this.#onInspector = resolve;
       signal.addEventListener('abort', () => resolve(undefined), { once: true });
@@ -57,19 +61,19 @@ export class ChildOutput {
     const tail = this.#tail + text;
     this.#tail =
       tail.length <= TAIL_CHARACTERS ? tail : tail.slice(-TAIL_CHARACTERS).replace(/^.*\n/, '');
-    this.#passOn(text);
+    this.#forward(text);
   }
 
-  /** Each line of the inspector comes in one write, so that none is split between two pieces. */
+  /** Node.js writes each line of the inspector at once, so no line is split between two pieces. */
   #withoutInspector(piece: string): string {
-    this.#heard = (this.#heard + piece).slice(-MAX_SEARCH_CHARACTERS);
-    const url = /^Debugger listening on (ws:\/\/\S+)\n/m.exec(this.#heard)?.[1];
+    this.#searched = (this.#searched + piece).slice(-MAX_SEARCH_CHARACTERS);
+    const url = /^Debugger listening on (ws:\/\/\S+)\n/m.exec(this.#searched)?.[1];
     if (url !== undefined) this.#onInspector?.(url);
     return piece.replace(inspectorLines, '');
   }
 }
 
-/** Picks the line that says why a process died out of what it printed last; `undefined` when there is none. */
+/** Finds the line that explains the end of a process in the end of its output; `undefined` when there is none. */
 export function findReason(tail: string): string | undefined {
   const lines = tail.split('\n').map((line) => line.trim());
   return (

@@ -1,38 +1,38 @@
 import type { Logger, StopOptions } from '@gatewayworker/core';
 import type { ChildReport } from '../control/child-protocol.ts';
 
-/** SIGTERM for the whole process group reaches the master within this time too, if it was for the group. */
+/** Wait before SIGTERM counts as sent to one child: a signal to the process group reaches the master in this time. */
 export const GROUP_SIGNAL_MS = 100;
-/** A child keeps its own deadline, and so has time to log what it did not finish. */
+/** A child ends at its own deadline; the margin lets it log its unfinished work. */
 const KILL_MARGIN_MS = 250;
-/** A child that answers within this time hangs in no loop. */
+/** A child that answers within this time is not blocked, so its stack is not read. */
 const ALIVE_TIMEOUT_MS = 200;
-/** Time to read the stack of a late child: a busy machine needs some. */
-export const LAST_STACK_MS = 2_000;
+/** Time to read the stack of a late child on a busy machine. */
+export const STACK_TIMEOUT_MS = 2_000;
 
-/** The end of a process that finishes what it has begun. */
+/** Options of a stop in which the process finishes its work. */
 export function gracefulStop(timeoutMs: number): StopOptions {
   return { isGraceful: true, timeoutMs, drainMs: 0 };
 }
 
-/** Time that a process has to move its clients to a successor that has taken over, in milliseconds. */
+/** Time for a process to move its clients to its successor, in milliseconds. */
 export const HANDOVER_MS = 60_000;
 
-/** What can be stopped. */
+/** A child that can be stopped. */
 export interface StoppableChild {
-  /** Resolves once the process is gone. */
+  /** Resolves once the process has ended. */
   readonly ended: Promise<void>;
-  /** Whether the process is known to be gone. */
+  /** Whether the process is known to have ended. */
   readonly hasExited: boolean;
-  tellToStop(options: StopOptions): void;
-  /** See `RunningChild.noStackReason`. */
-  readonly noStackReason: string | undefined;
+  sendStop(options: StopOptions): void;
+  /** See `RunningChild.stackUnavailableReason`. */
+  readonly stackUnavailableReason: string | undefined;
   report(timeoutMs: number): Promise<ChildReport | undefined>;
   stack(timeoutMs: number): Promise<string | undefined>;
   kill(): void;
 }
 
-/** The end of a child that is asked to stop, and killed when it takes too long. */
+/** Stops a child, and kills it when it is late. */
 export class ChildStop {
   readonly #child: StoppableChild;
   readonly #logger: Logger;
@@ -44,13 +44,13 @@ export class ChildStop {
   }
 
   /**
-   * Asks the child to stop, and kills it when it is not gone in the time that it has.
+   * Asks the child to stop, and kills it when it has not ended in time. Resolves once it has ended.
    *
-   * @returns whether it had to be killed, by this call or an earlier one, once it is gone
+   * @returns whether this call or an earlier one killed it
    */
   async run(options: StopOptions): Promise<boolean> {
     const timeMs = options.timeoutMs + options.drainMs;
-    this.#child.tellToStop(options);
+    this.#child.sendStop(options);
     const timer = setTimeout(() => void this.#killLate(timeMs), timeMs + KILL_MARGIN_MS);
     await this.#child.ended;
     clearTimeout(timer);
@@ -61,7 +61,7 @@ export class ChildStop {
     const isAlive = (await this.#child.report(ALIVE_TIMEOUT_MS)) !== undefined;
     const stack = isAlive
       ? undefined
-      : ((await this.#child.stack(LAST_STACK_MS)) ?? this.#child.noStackReason);
+      : ((await this.#child.stack(STACK_TIMEOUT_MS)) ?? this.#child.stackUnavailableReason);
     if (this.#child.hasExited) return;
     this.#wasKilled = true;
     this.#logger.warn({ stack }, `killed: it did not stop within ${timeMs} ms`);

@@ -13,7 +13,7 @@ function hash(options: object, name = 'gate'): string {
   return hashDeclaration(declaration);
 }
 
-test('declaration hash: order of keys, count and code of functions do not matter', () => {
+test('declaration hash: ignores order of keys, count and code of functions', () => {
   const one = hash({
     listen: 'a',
     tls: { key: new Uint8Array([1]) },
@@ -24,7 +24,7 @@ test('declaration hash: order of keys, count and code of functions do not matter
   expect(one).toBe(other);
 });
 
-test('declaration hash: each other option and the name do matter', () => {
+test('declaration hash: changes with the name and every other option', () => {
   const circular: Record<string, unknown> = {};
   circular['self'] = circular;
   const hashes = [

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import type { ProcessDeclaration } from '../process-declaration.ts';
 
 /**
- * Hashes a declaration: role, name and the options as the start file gives them, without the number of processes.
- * Of a function only its place counts, because `reload` loads new code. Defaults do not count, so that an upgrade of
- * the package does not change the hash.
+ * Hashes role, name and options of a declaration as the start file gives them, without the number of processes. The
+ * code of functions does not count, because `reload` loads new code. Defaults do not count either, so that an upgrade
+ * of the package does not change the hash.
  */
 export function hashDeclaration({ role, name, options }: ProcessDeclaration): string {
   const { count: _, ...rest } = { ...options } as Readonly<Record<string, unknown>>;

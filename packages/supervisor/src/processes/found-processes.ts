@@ -1,9 +1,9 @@
 import { Guard, type Logger } from '@gatewayworker/core';
 import { type ChildSocket, listChildSockets, removeSocket } from '../control/child-socket.ts';
 import { ControlClient } from '../control/control-client.ts';
-import { foreignProcess, type ProcessSource } from './process-source.ts';
+import { orphanProcess, type ProcessSource } from './process-source.ts';
 
-/** A process that runs, found by its control socket. */
+/** A running process, found by its control socket. */
 export interface FoundProcess extends ChildSocket {
   readonly source: ProcessSource;
   /** Closes the connection to it. */
@@ -11,8 +11,7 @@ export interface FoundProcess extends ChildSocket {
 }
 
 /**
- * Finds the processes of a cluster by their control sockets. The socket of a process that was killed is
- * removed.
+ * Finds the processes of a cluster by their control sockets, and removes the sockets of killed processes.
  *
  * @throws {GW_ERR_ACCESS_DENIED} when the run directory, or a socket in it, belongs to another user
  */
@@ -28,7 +27,7 @@ export async function findProcesses(pidFile: string, logger?: Logger): Promise<F
       );
       return [];
     }
-    const source = foreignProcess(client, socket.pid, socket.path);
+    const source = orphanProcess(client, socket.pid, socket.path);
     return [{ ...socket, source, close: () => client.close() }];
   });
   return (await Promise.all(found)).flat();

@@ -11,45 +11,45 @@ import { ChildOutput } from './child-output.ts';
 import type { ListeningSockets } from './listening-sockets.ts';
 import { successorChannel, successorStdio } from './succession-channels.ts';
 
-/** What the parent of a process needs. */
+/** What `launchProcess` needs besides the order. */
 export interface LaunchContext {
   readonly stdio: StdioOptions;
-  /** Whether it takes over from this process. @default false */
+  /** Whether the new process takes over from this one. @default false */
   readonly isSuccessor?: boolean;
   readonly sockets: ListeningSockets;
-  /** Keeps the parent running when something of the process throws. */
+  /** Keeps the parent running when a listener of the process throws. */
   readonly guard: Guard;
-  /** Descriptors for it when no other ones are left. */
+  /** Reserve of descriptors for the process when no others are left. */
   readonly descriptors: DescriptorReserve;
   /** See `ListeningSockets.serve`. */
   readonly scope: string;
-  /** Gets what the process prints into pipes. */
+  /** Receives what the process prints into pipes. */
   readonly print: (text: string) => void;
 }
 
 /** A process, from the side of its parent. */
 export interface LaunchedProcess {
-  /** `undefined` when the system could not make it. */
+  /** `undefined` when the system could not create it. */
   readonly pid: number | undefined;
   /** Resolves with true once its control socket is open, or with false when it ended before. */
   readonly listening: Promise<boolean>;
-  /** Resolves once it is gone and what it printed has been read. */
+  /** Resolves once it has ended and its output has been read. */
   readonly exited: Promise<ChildExit>;
   readonly output: ChildOutput;
-  /** The way to it, if it is the successor of this process. */
+  /** Channel to it, if it is the successor of this process. */
   readonly channel: SuccessorChannel | undefined;
   /** See `ListeningSockets.release`. */
   releaseSockets(): void;
   kill(): void;
 }
 
-/** The message of a child once its control socket is open; it comes over the channel of `fork`. */
+/** Message of a child over the `fork` channel, once its control socket is open. */
 export const listeningMessage = 'gatewayworker:listening';
 
-// A descriptor that a native module leaked into some grandchild keeps the error output open.
+// A descriptor that a native module leaked into a grandchild can keep the error output open.
 const OUTPUT_GRACE_MS = 500;
 
-/** Starts a process; `exited` has its failures. */
+/** Starts a process; `exited` reports a failure to create it. */
 export function launchProcess(order: LaunchOrder, context: LaunchContext): LaunchedProcess {
   const { execPath, execArgv, startFile, args, cwd, env } = order;
   const { sockets, descriptors, guard, scope, print, isSuccessor = false } = context;
@@ -71,15 +71,15 @@ export function launchProcess(order: LaunchOrder, context: LaunchContext): Launc
       if (child.pid !== undefined) return;
       resolve({ code: null, signal: null, failure: { error: toWire(error) } });
     };
-    // Later ones, such as of a signal that could not be sent, must not be unhandled.
+    // Later errors, such as a signal that could not be sent, must not be unhandled.
     child.on('error', guard.wrap('child error', fail, fail));
     const end = (code: number | null, signal: string | null) => {
       const exit = { code: signal === null ? code : null, signal };
-      const tell = () => {
+      const report = () => {
         const text = output.tail.trimEnd();
         resolve({ ...exit, ...(text === '' ? {} : { output: text }) });
       };
-      const settle = guard.wrap('child end', tell, () => resolve(exit));
+      const settle = guard.wrap('child end', report, () => resolve(exit));
       void output.ended.then(settle);
       setTimeout(settle, OUTPUT_GRACE_MS);
     };
@@ -91,7 +91,7 @@ export function launchProcess(order: LaunchOrder, context: LaunchContext): Launc
   const listening = new Promise<boolean>((resolve) => {
     const receive = (value: unknown) => {
       if (readString(value, 'type') !== listeningMessage) return;
-      // For the connection to its control socket.
+      // The connection to its control socket needs a descriptor.
       descriptors.makeRoom();
       resolve(true);
     };

@@ -46,7 +46,7 @@ async function listenOn(port: number): Promise<Server> {
   return server;
 }
 
-test('listening sockets: a port that another program has is refused', async () => {
+test('listening sockets: a port of another program is EADDRINUSE', async () => {
   const foreign = await listenOn(0);
   const address = foreign.address();
   const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
@@ -56,7 +56,7 @@ test('listening sockets: a port that another program has is refused', async () =
   expect(await ask(child, port)).toEqual({ port });
 });
 
-test('listening sockets: port 0 is one port for each declaration', async () => {
+test('listening sockets: port 0 is one port per declaration', async () => {
   const sockets = new ListeningSockets();
   const [first, second, other] = [
     await forkChild(sockets, 'a'),
@@ -68,7 +68,7 @@ test('listening sockets: port 0 is one port for each declaration', async () => {
   expect(await ask(other, 0)).not.toEqual(port);
 });
 
-test('listening sockets: the port is free once no child is left to accept on it', async () => {
+test('listening sockets: the port is closed once no child accepts on it', async () => {
   const sockets = new ListeningSockets();
   const [first, second] = [await forkChild(sockets, 'a'), await forkChild(sockets, 'a')];
   const answer = (await ask(first, 0)) as { readonly port: number };
@@ -78,7 +78,7 @@ test('listening sockets: the port is free once no child is left to accept on it'
   await expect(listenOn(answer.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
   second.kill('SIGKILL');
   await once(second, 'exit');
-  // The parent notices the end of the child in the same turn, and closes its copy.
+  // The parent handles the exit of the child in the same turn, and closes its copy.
   await new Promise((resolve) => setImmediate(resolve));
   await listenOn(answer.port);
 });

@@ -5,14 +5,14 @@ import { getSystemErrorName } from 'node:util';
 import { Guard, type HostPort, toError } from '@gatewayworker/core';
 import { readFields, readNumber, readString } from '../control/json-value.ts';
 
-/** A socket that is bound to an address. Nothing is accepted on it before a server listens on it. */
+/** A socket bound to an address. It accepts nothing until a server listens on it. */
 interface BoundSocket {
   close(): void;
-  /** Answers 0, or a negative number of the system. */
+  /** Returns 0, or a negative error number. */
   getsockname(address: object): number;
 }
 
-/** What a process asks of its parent, over the channel of `fork`. */
+/** Request of a process to its parent, over the `fork` channel. */
 interface SocketRequest {
   readonly type: 'gatewayworker:openSocket';
   readonly request: number;
@@ -20,17 +20,17 @@ interface SocketRequest {
   readonly port: number;
 }
 
-/** The answer: without `code` a socket comes with it. */
+/** The answer. Without `code`, a socket is attached to the message. */
 interface SocketAnswer {
   readonly type: 'gatewayworker:socket';
   readonly request: number;
-  /** Of the error of the system, such as `EADDRINUSE`. */
+  /** System error code, such as `EADDRINUSE`. */
   readonly code?: string;
 }
 
 interface SharedSocket {
   readonly socket: BoundSocket;
-  /** The children that may accept on it. */
+  /** Children that may accept on it. */
   readonly holders: Set<ChildProcess>;
   /** Whether this process accepts on it itself. */
   readonly isOwn: boolean;
@@ -44,12 +44,12 @@ export class ListeningSockets {
   readonly #sockets = new Map<string, Promise<SharedSocket>>();
   readonly #guard: Guard;
 
-  /** @param guard - ends a child when something of its requests throws */
+  /** @param guard - kills a child when a listener of its requests throws */
   constructor(guard: Guard = new Guard()) {
     this.#guard = guard;
   }
 
-  /** Whether this process accepts on a socket that other processes can have too. */
+  /** Whether this process has a socket that it can share with other processes. */
   get isSharing(): boolean {
     return this.#sockets.size > 0;
   }
@@ -57,7 +57,7 @@ export class ListeningSockets {
   /**
    * Answers the requests of a child.
    *
-   * @param scope - names the declaration of the child: port 0 is one port for all of its processes
+   * @param scope - identifies the declaration of the child: port 0 is one port for all its processes
    */
   serve(child: ChildProcess, scope: string): void {
     const kill = () => {
@@ -74,8 +74,8 @@ export class ListeningSockets {
   }
 
   /**
-   * A child accepts no more. A socket on which no process accepts is closed, so that clients are refused
-   * and try elsewhere instead of waiting in its queue.
+   * Removes a child that no longer accepts. A socket without an accepting process is closed, so that clients are
+   * refused and try another address instead of waiting in its backlog.
    */
   release(child: ChildProcess): void {
     const released = this.#release(child);
@@ -98,7 +98,7 @@ export class ListeningSockets {
   }
 
   /**
-   * Opens a socket for this process itself: the one that the other processes of its declaration have.
+   * Opens a socket for this process itself: the one that the other processes of its declaration share.
    *
    * @throws the error of the system, with its `code`
    */
@@ -156,7 +156,7 @@ async function bindSocket({ host, port }: HostPort): Promise<BoundSocket> {
     throw new Error(`Node.js ${process.version} cannot share a listening socket`);
   }
   const socket: BoundSocket | number = create(address, port, family);
-  // libuv keeps EADDRINUSE for later. A process that listened on such a socket would get any free port.
+  // libuv reports EADDRINUSE only later, and a process that listened on such a socket would get a random port.
   const failure = typeof socket === 'number' ? socket : socket.getsockname({});
   if (failure === 0 && typeof socket !== 'number') return socket;
   if (typeof socket !== 'number') socket.close();
@@ -166,7 +166,7 @@ async function bindSocket({ host, port }: HostPort): Promise<BoundSocket> {
 
 let lastRequest = 0;
 
-/** Asks the parent for a socket; without a parent it is this process that opens it. */
+/** Requests a socket from the parent; without a parent, this process binds it. */
 function requestSocket({ host, port }: HostPort): Promise<BoundSocket> {
   if (process.send === undefined || !process.connected) return bindSocket({ host, port });
   lastRequest += 1;
@@ -175,21 +175,21 @@ function requestSocket({ host, port }: HostPort): Promise<BoundSocket> {
   return new Promise((resolve, reject) => {
     const settle = (code: string | undefined, socket: unknown) => {
       process.off('message', receive);
-      process.off('disconnect', lose);
+      process.off('disconnect', handleDisconnect);
       if (isBoundSocket(socket)) resolve(socket);
-      else reject(Object.assign(new Error(code ?? 'no socket came'), { code }));
+      else reject(Object.assign(new Error(code ?? 'the parent sent no socket'), { code }));
     };
     const receive = (value: unknown, socket: unknown) => {
       if (readString(value, 'type') !== 'gatewayworker:socket') return;
       if (readNumber(value, 'request') !== request) return;
       settle(readString(value, 'code'), socket);
     };
-    const lose = () => {
+    const handleDisconnect = () => {
       process.off('message', receive);
       resolve(bindSocket({ host, port }));
     };
     process.on('message', receive);
-    process.once('disconnect', lose);
+    process.once('disconnect', handleDisconnect);
     process.send?.(message);
   });
 }
@@ -198,7 +198,7 @@ function isBoundSocket(value: unknown): value is BoundSocket {
   return typeof value === 'object' && value !== null && 'close' in value;
 }
 
-/** A socket whose server was closed. */
+/** Whether the server of a socket was closed. */
 function isClosed(socket: BoundSocket): boolean {
   return Reflect.get(socket, 'fd') === -1;
 }
@@ -206,7 +206,7 @@ function isClosed(socket: BoundSocket): boolean {
 function send(child: ChildProcess, answer: SocketAnswer, socket?: BoundSocket): void {
   // `send` accepts the handle of a server too; the types of Node.js omit it.
   const handle = socket as net.Server | undefined;
-  // A child that is gone needs no answer.
+  // A child that has ended needs no answer.
   if (child.connected) child.send(answer, handle, undefined, () => {});
 }
 

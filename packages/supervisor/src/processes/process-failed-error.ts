@@ -3,18 +3,18 @@ import type { ChildExit } from '../control/child-protocol.ts';
 import { describeProcess, type ProcessDeclaration } from '../process-declaration.ts';
 import { findReason } from './child-output.ts';
 
-/** Says in a few words how a process ended, with the reason it gave. */
+/** Describes how a process ended, with the reason if there is one. */
 function describeEnd(end: ChildExit): string {
-  const said = end.failure?.error.message ?? findReason(end.output ?? '');
-  const reason = said === undefined ? '' : `: ${said}`;
+  const cause = end.failure?.error.message ?? findReason(end.output ?? '');
+  const reason = cause === undefined ? '' : `: ${cause}`;
   if (end.signal !== null) return `ended by ${end.signal}${reason}`;
   if (end.code !== null) return `ended with exit code ${end.code}${reason}`;
-  // Only its parent, which is gone or another process, could read the exit code.
+  // Only its parent, another process or an ended one, could read the exit code.
   if (end.isUnknown === true) return `ended with an unknown exit code${reason}`;
   return `could not be made${reason}`;
 }
 
-/** Logs how a process ended, and what follows from it. */
+/** Logs how a process ended, and what the master does about it. */
 export function logEnd(
   logger: Logger,
   end: ChildExit,
@@ -28,12 +28,12 @@ export function logEnd(
   );
 }
 
-/** Thrown by a start or a reload one of whose processes ended before it was ready. */
+/** Thrown by a start or a reload when a process ends before it is ready. */
 export class ProcessFailedError extends GatewayWorkerError {
   override readonly name = 'ProcessFailedError';
-  /** The stack of the child, when the failure is not one of the framework's own and so needs one. */
+  /** Stack of the child; absent for an error of the framework, whose message is enough. */
   readonly childStack: string | undefined;
-  /** What the child printed last, when it died without a message. */
+  /** End of the child's output, when it ended without reporting an error. */
   readonly childOutput: string | undefined;
 
   /** @param outcome - what did not happen. @default 'could not start' */
@@ -50,7 +50,7 @@ export class ProcessFailedError extends GatewayWorkerError {
     this.childOutput = end.failure === undefined ? end.output : undefined;
   }
 
-  /** The message with all that tells where it happened, for those who do not see what the process prints. */
+  /** The message with the stack or the output, for readers who do not see what the process prints. */
   describe(): string {
     return [this.message, this.childStack ?? this.childOutput]
       .filter((part) => part !== undefined)

@@ -6,13 +6,13 @@ import { readBoolean, readNumber, readString } from '../control/json-value.ts';
 import type { ChildOutput } from './child-output.ts';
 import type { LaunchedProcess } from './launched-process.ts';
 
-/** How a master reaches a process and notices its end, whichever process started it. */
+/** How a master connects to a process and detects its end, whichever process started it. */
 export interface ProcessSource {
-  /** `undefined` as long as it is not known, and of a process that the system could not make. */
+  /** `undefined` until it is known, and for a process that the system could not create. */
   readonly pid: number | undefined;
   /** The connection to its control socket; `undefined` when it ended before the socket was open. */
   readonly connected: Promise<ControlClient | undefined>;
-  /** Resolves once it is gone. */
+  /** Resolves once it has ended. */
   readonly exited: Promise<ChildExit>;
   /** Its error output; `undefined` when another process reads it. */
   readonly output: ChildOutput | undefined;
@@ -23,14 +23,14 @@ export interface ProcessSource {
   kill(): void;
 }
 
-/** Answers the path of the control socket of a pid. */
+/** Returns the path of the control socket of a pid. */
 export type SocketPathOf = (pid: number) => string;
 
 const unknownExit: ChildExit = Object.freeze({ code: null, signal: null, isUnknown: true });
-/** Time that a process has to confirm that it starts a sibling, in milliseconds; a process that takes longer may hang. */
+/** Time for a process to confirm that it starts a sibling, in milliseconds; a late one may hang. */
 const SIBLING_TIMEOUT_MS = 2_000;
 
-/** A process that this one has started. */
+/** A child of this process. */
 export function ownProcess(
   launched: LaunchedProcess,
   socketPathOf: SocketPathOf,
@@ -46,12 +46,12 @@ export function ownProcess(
         ? ControlClient.connect(socketPath, guard)
         : undefined,
     ),
-    exited: removingSocket(launched.exited, socketPath),
+    exited: removeSocketAfterExit(launched.exited, socketPath),
   };
 }
 
 /** A process of an earlier master. */
-export function foreignProcess(
+export function orphanProcess(
   client: ControlClient,
   pid: number,
   socketPath: string,
@@ -72,12 +72,12 @@ export function foreignProcess(
 }
 
 /**
- * Has one of some processes start another of its declaration, which gets the listening sockets from it.
+ * Orders a process to start another one of its declaration, which gets the listening sockets from it.
  *
- * @param siblings - asked one after another
- * @param launchHere - starts the process when none of them has anything to share
+ * @param siblings - tried one after another
+ * @param launchHere - starts the process when no sibling can
  */
-export function launchBeside(
+export function launchFromSibling(
   siblings: readonly ControlClient[],
   launch: LaunchOrder,
   {
@@ -87,7 +87,7 @@ export function launchBeside(
   }: {
     readonly socketPathOf: SocketPathOf;
     readonly launchHere: () => ProcessSource;
-    /** Whether it is to take over from the process that starts it. @default false */
+    /** Whether the new process takes over from the one that starts it. @default false */
     readonly isSuccessor?: boolean;
   },
 ): ProcessSource {
@@ -123,7 +123,7 @@ export function launchBeside(
   };
 }
 
-/** A process that could not be made. */
+/** A process that could not be started. */
 export function failedProcess(error: Error): ProcessSource {
   const exit: ChildExit = { code: null, signal: null, failure: { error: toWire(error) } };
   return {
@@ -135,10 +135,10 @@ export function failedProcess(error: Error): ProcessSource {
   };
 }
 
-/** Resolves with the process once it is made; `undefined` when the sibling cannot, or does not answer. */
+/** Resolves with the started process; `undefined` when the sibling refuses or does not answer. */
 function requestSibling(
   sibling: ControlClient,
-  what: { readonly launch: LaunchOrder; readonly isSuccessor: boolean },
+  spawn: { readonly launch: LaunchOrder; readonly isSuccessor: boolean },
   socketPathOf: SocketPathOf,
 ): Promise<ProcessSource | undefined> {
   return new Promise((resolve) => {
@@ -149,7 +149,7 @@ function requestSibling(
     const listening = new Promise<void>((settle) => {
       onListening = settle;
     });
-    const order = { command: ChildCommand.spawn, ...what, expiresAt } as const;
+    const order = { command: ChildCommand.spawn, ...spawn, expiresAt } as const;
     const ended = sibling.request(order, Number.POSITIVE_INFINITY, (part) => {
       if (readBoolean(part, 'isListening') === true) onListening();
       pid ??= readNumber(part, 'pid');
@@ -179,7 +179,7 @@ function siblingProcess(
     ended.then(
       () => undefined,
       () => {
-        // Only its parent, which is gone, could report that its control socket is open.
+        // Only its parent, which has ended, could report that its control socket is open.
         if (!isListening) killPid(pid);
         return isListening ? ControlClient.connect(socketPath) : undefined;
       },
@@ -191,7 +191,7 @@ function siblingProcess(
       const [code, signal] = [readNumber(result, 'code'), readString(result, 'signal')];
       return { code: code ?? null, signal: signal ?? null, ...(output && { output }) };
     },
-    // The parent is gone and the process may live: its end is the end of its own connection.
+    // The parent has ended and the process may live: it ends when its own connection closes.
     async () => {
       await (await connected)?.closed;
       return unknownExit;
@@ -202,7 +202,7 @@ function siblingProcess(
   });
   return {
     ...{ pid, socketPath, output: undefined, connected },
-    exited: removingSocket(exited, socketPath),
+    exited: removeSocketAfterExit(exited, socketPath),
     releaseSockets() {},
     kill() {
       if (!isGone) killPid(pid);
@@ -210,8 +210,8 @@ function siblingProcess(
   };
 }
 
-/** A process that was killed could not remove its socket. */
-async function removingSocket(
+/** Removes the socket of a process that could not do so because it was killed. */
+async function removeSocketAfterExit(
   exited: Promise<ChildExit>,
   path: string | undefined,
 ): Promise<ChildExit> {

@@ -25,34 +25,34 @@ import { ChildStop } from './child-stop.ts';
 import type { ProcessSource } from './process-source.ts';
 import { inspectStack } from './stack-inspector.ts';
 
-/** Gets some clients of a gateway process; resolves with false to read no more. */
+/** Receives some clients of a gateway process; resolves with false to stop reading. */
 export type OnConnections = (part: {
   readonly pid: number;
   readonly connections: readonly ConnectionStatus[];
 }) => Promise<boolean>;
 
-/** What happens to a child. */
+/** Events of a child. */
 export interface ChildEvents {
-  /** Its runtime does its work. */
+  /** Its runtime is ready. */
   onReady(report: ChildReport): void;
-  /** It received SIGTERM from outside; it keeps running until the master stops it. */
+  /** It received SIGTERM from another program; it keeps running until the master stops it. */
   onTerminate(): void;
-  /** The process is gone and everything it sent has been read. */
+  /** The process has ended and everything it sent has been read. */
   onEnd(end: ChildExit): void;
 }
 
-/** The master of a child. */
+/** What a child gets from its master. */
 export interface ChildMaster {
   readonly logger: Logger;
   readonly onMasterExit: OnMasterExit;
 }
 
-/** Time to read what a process sent before its end. */
-const LAST_WORDS_MS = 500;
+/** Time to read what a process sent before its end, in milliseconds. */
+const FINAL_READ_MS = 500;
 
-/** One living process, from the side of its master. All talk goes over the control socket of the process. */
+/** A running process, seen by its master. All messages go through the control socket of the process. */
 export class RunningChild {
-  /** Resolves once it is gone and everything it sent has been read. */
+  /** Resolves once it has ended and everything it sent has been read. */
   readonly ended: Promise<void>;
   readonly #source: ProcessSource;
   readonly #events: ChildEvents;
@@ -84,22 +84,22 @@ export class RunningChild {
     this.ended = this.#end();
   }
 
-  /** `undefined` when the system could not make the process. */
+  /** `undefined` when the system could not create the process. */
   get pid(): number | undefined {
     return this.#source.pid;
   }
 
-  /** Milliseconds since it was made. */
+  /** Milliseconds since it was started. */
   get livedMs(): number {
     return performance.now() - this.#startedAt;
   }
 
-  /** Whether the process is known to be gone. */
+  /** Whether the process is known to have ended. */
   get hasExited(): boolean {
     return this.#hasExited;
   }
 
-  /** Which process it is; `undefined` before it was asked, or as long as it does not answer. */
+  /** Its identity; `undefined` until it has answered `identify`. */
   get identity(): ChildIdentity | undefined {
     return this.#identity;
   }
@@ -114,18 +114,18 @@ export class RunningChild {
     return this.#client;
   }
 
-  /** Its control connection when it is the child of another process, which may be gone; else `undefined`. */
+  /** Its control connection if it was started by another process; else `undefined`. */
   get foreignClient(): ControlClient | undefined {
     return this.#source.output === undefined && this.#hasMaster ? this.#client : undefined;
   }
 
   /** Why its stack cannot be read; `undefined` when it can. */
-  get noStackReason(): string | undefined {
+  get stackUnavailableReason(): string | undefined {
     if (this.#source.output !== undefined) return undefined;
     return 'its stack is unknown: only the process that started it can read it';
   }
 
-  /** Asks which process it is; resolves with `undefined` when it is gone, or does not answer in time. */
+  /** Requests its identity; resolves with `undefined` when it has ended, or does not answer in time. */
   async identify(timeoutMs: number = Number.POSITIVE_INFINITY): Promise<ChildIdentity | undefined> {
     const order = { command: ChildCommand.identify } as const;
     const answer = await this.#request(order, timeoutMs).catch(() => undefined);
@@ -139,7 +139,7 @@ export class RunningChild {
   /**
    * Becomes its master.
    *
-   * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when it has another one, which runs
+   * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when another running master is attached to it
    */
   attach(): Promise<void> {
     const { onMasterExit } = this.#master;
@@ -156,7 +156,7 @@ export class RunningChild {
           const isRefused =
             error instanceof GatewayWorkerError && error.code === 'GW_ERR_CLUSTER_ALREADY_RUNNING';
           if (isRefused) reject(error);
-          // The end of the process is reported by `onEnd`.
+          // `onEnd` reports the end of the process.
           else resolve();
         },
       );
@@ -168,13 +168,13 @@ export class RunningChild {
     await this.#request({ command: ChildCommand.detach }, timeoutMs);
   }
 
-  /** Asks the child to stop, and kills it when it is late. See `ChildStop.run`. */
+  /** Stops the child, and kills it when it is late. See `ChildStop.run`. */
   stop(options: StopOptions): Promise<boolean> {
     return this.#stop.run(options);
   }
 
-  /** Asks the child to stop. */
-  tellToStop(options: StopOptions): void {
+  /** Sends the stop order, and closes listening sockets that no other process uses. */
+  sendStop(options: StopOptions): void {
     this.#source.releaseSockets();
     const { pid } = this;
     if (this.#identity !== undefined && this.#identity.protocol !== CHILD_PROTOCOL) {
@@ -182,21 +182,21 @@ export class RunningChild {
         // Every version handles SIGTERM.
         if (pid !== undefined && !this.#hasExited) process.kill(pid, 'SIGTERM');
       } catch {
-        // It has just ended.
+        // The process has just ended.
       }
       return;
     }
-    this.#tell({ command: ChildCommand.stop, ...options });
+    this.#send({ command: ChildCommand.stop, ...options });
   }
 
-  /** Ends the child at once. */
+  /** Kills the child. */
   kill(): void {
     this.#source.kill();
   }
 
-  /** Tells the child that its log file was moved away. */
+  /** Has the child reopen its log file. */
   reopenLog(): void {
-    this.#tell({ command: ChildCommand.reopenLog });
+    this.#send({ command: ChildCommand.reopenLog });
   }
 
   /** Resolves with the child's report, or with `undefined` when it has not answered in time. */
@@ -206,15 +206,15 @@ export class RunningChild {
   }
 
   /**
-   * Asks the child for its clients, some at a time.
+   * Requests the clients of the child, some at a time.
    *
    * @param timeoutMs - time for each part
-   * @param onPage - resolves with false to read no more
-   * @throws {GW_ERR_QUERY_TIMEOUT} when a part does not come in time
+   * @param onPage - resolves with false to stop reading
+   * @throws {GW_ERR_QUERY_TIMEOUT} when a part does not arrive in time
    */
   async connections(timeoutMs: number, onPage: OnConnections): Promise<void> {
     const { pid, socketPath } = this.#source;
-    // A connection of its own, so that a slow reader of the list holds up no other answer.
+    // Use a separate connection, so that a slow reader of the list delays no other answer.
     const client = socketPath === undefined ? undefined : await ControlClient.connect(socketPath);
     if (client === undefined || pid === undefined) return;
     try {
@@ -227,10 +227,10 @@ export class RunningChild {
     }
   }
 
-  /** Reads what its JavaScript is doing, for at most a time; `undefined` when Node.js cannot tell by then. */
+  /** Reads the stack of its JavaScript; `undefined` when that is not possible in the given time. */
   stack(timeoutMs: number): Promise<string | undefined> {
     this.#stack ??= this.#readStack(timeoutMs)
-      // A signal to a process that has just ended throws.
+      // Sending a signal to a process that has just ended throws.
       .catch(() => undefined)
       .finally(() => {
         this.#stack = undefined;
@@ -241,17 +241,17 @@ export class RunningChild {
   async #readStack(timeoutMs: number): Promise<string | undefined> {
     const { pid } = this;
     const { output } = this.#source;
-    // Node.js names the port of the inspector on the error output, which only its parent reads.
+    // Node.js prints the port of the inspector on the error output, which only the parent reads.
     if (pid === undefined || this.#hasExited || output === undefined) return;
-    // Where the master is debugged its children are too, and a debugger must not be disturbed.
+    // If the master is debugged, so are its children: do not interfere with their debugger.
     if (inspector.url() !== undefined) return;
     const signal = AbortSignal.timeout(timeoutMs);
     const announced = output.awaitInspector(signal);
-    // Node.js opens its inspector from a thread of its own, whatever the main one is doing.
+    // Node.js opens its inspector in another thread, even if the main thread is blocked.
     process.kill(pid, 'SIGUSR1');
     const url = await announced;
     const stack = url === undefined ? undefined : await inspectStack(url, signal);
-    if (stack === undefined) this.#tell({ command: ChildCommand.closeInspector });
+    if (stack === undefined) this.#send({ command: ChildCommand.closeInspector });
     return stack === '' ? undefined : stack;
   }
 
@@ -265,8 +265,8 @@ export class RunningChild {
     if (message?.event === 'failed') this.#failure = message.failure;
   }
 
-  #tell(order: ChildOrder): void {
-    // A child that is about to end is noticed by its end.
+  #send(order: ChildOrder): void {
+    // A child that cannot be reached is about to end, which `onEnd` reports.
     void this.#request(order, Number.POSITIVE_INFINITY).catch(() => {});
   }
 
@@ -275,25 +275,25 @@ export class RunningChild {
     timeoutMs: number,
     onPart?: (part: unknown) => void,
   ): Promise<unknown> {
-    const client = this.#client ?? (await within(this.#source.connected, timeoutMs));
+    const client = this.#client ?? (await withTimeout(this.#source.connected, timeoutMs));
     return await client?.request(order, timeoutMs, onPart);
   }
 
   async #end(): Promise<void> {
     const exit = await this.#source.exited;
     this.#hasExited = true;
-    if (this.#client !== undefined) await within(this.#client.closed, LAST_WORDS_MS);
+    if (this.#client !== undefined) await withTimeout(this.#client.closed, FINAL_READ_MS);
     this.#client?.close();
     const { socketPath } = this.#source;
-    // A process that was killed could not remove it.
+    // A killed process could not remove its socket.
     if (this.#hasMaster && socketPath !== undefined) removeSocket(socketPath);
     const failure = this.#failure ?? exit.failure;
     this.#events.onEnd({ ...exit, ...(failure === undefined ? {} : { failure }) });
   }
 }
 
-/** Resolves with `undefined` when a promise takes longer. */
-async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T | undefined> {
+/** Resolves with `undefined` when a promise takes longer than the timeout. */
+async function withTimeout<T>(promise: Promise<T>, timeoutMs: number): Promise<T | undefined> {
   if (timeoutMs === Number.POSITIVE_INFINITY) return await promise;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {

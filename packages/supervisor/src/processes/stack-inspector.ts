@@ -2,15 +2,15 @@ import { Guard } from '@gatewayworker/core';
 import type { RawData, WebSocket } from 'ws';
 import { parseJson, readField, readNumber, readString } from '../control/json-value.ts';
 
-/** Runs in the paused frame: with the source maps of the process, which the protocol knows nothing of. */
+/** Evaluated in the paused frame, where the source maps of the process apply; the protocol does not use them. */
 const readStack = 'new Error().stack';
 const closeInspector = 'process._debugEnd()';
 
 /**
- * Reads what the JavaScript of another process of this machine is doing, by its inspector, and closes
- * the inspector. The process is held for some milliseconds.
+ * Reads the JavaScript stack of another process on this machine through its inspector, and closes the inspector. This
+ * pauses the process for some milliseconds.
  *
- * It works in an endless loop too; not while native code does not return, or nothing runs at all.
+ * It works in an endless loop, but not while native code does not return, or while the process is idle.
  *
  * @param url - `ws:` address that the inspector printed
  * @returns lines that begin with `    at `; `undefined` when `signal` aborts first
@@ -20,7 +20,7 @@ export async function inspectStack(
   signal: AbortSignal,
   guard: Guard = new Guard(),
 ): Promise<string | undefined> {
-  // A process that never looks into another one starts sooner without it.
+  // Loaded on demand: a process that never inspects another one starts faster without it.
   let socket: WebSocket | undefined;
   try {
     const { WebSocket } = await import('ws');
@@ -36,14 +36,14 @@ export async function inspectStack(
     await session.closed;
     return text === undefined ? undefined : withoutEvaluation(text);
   } catch {
-    // Too late, the process ended, or this one is out of file descriptors: there is no stack to show.
+    // Too late, or the process has ended, or this one has no file descriptor left: there is no stack.
     return undefined;
   } finally {
     socket?.terminate();
   }
 }
 
-/** Takes the message and the frames of the evaluation itself off. */
+/** Removes the message, and the frames of the evaluation itself. */
 function withoutEvaluation(stack: string): string {
   return stack
     .split('\n')
@@ -52,7 +52,7 @@ function withoutEvaluation(stack: string): string {
 }
 
 class InspectorSession {
-  /** Resolves once the inspector has closed the connection; rejects when it is too late. */
+  /** Resolves once the inspector has closed the connection; rejects on timeout. */
   readonly closed: Promise<void>;
   readonly #socket: WebSocket;
   readonly #aborted: Promise<never>;
@@ -73,7 +73,7 @@ class InspectorSession {
       late,
       new Promise<void>((resolve) => socket.once('close', () => resolve())),
     ]);
-    // Both may reject while no wait below is pending.
+    // Both may reject while nothing awaits them.
     late.catch(() => {});
     this.closed.catch(() => {});
     const receive = (data: RawData) => this.#receive(parseJson(String(data)));
@@ -83,7 +83,7 @@ class InspectorSession {
     );
   }
 
-  /** Stops the process where it is; answers the id of its innermost frame. */
+  /** Pauses the process; resolves with the id of its innermost frame. */
   async pause(): Promise<string> {
     await this.#orLate(new Promise<void>((resolve) => this.#socket.once('open', () => resolve())));
     const paused = new Promise<string>((resolve) => {

@@ -3,21 +3,21 @@ import { Socket } from 'node:net';
 import type { PredecessorChannel, SuccessorChannel } from '@gatewayworker/core';
 import { readString } from '../control/json-value.ts';
 
-/** Descriptor of the pipe between a process and its successor, behind the standard streams and the channel of `fork`. */
+/** Descriptor of the pipe between a process and its successor, after the standard streams and the `fork` channel. */
 const PIPE_DESCRIPTOR = 4;
 
-/** Carries a handle over the channel of `fork`. */
+/** Carries a handle over the `fork` channel. */
 interface HandleMessage {
   readonly type: 'gatewayworker:handle';
   readonly name: string;
 }
 
-/** Adds the pipe of a successor. */
+/** Adds the pipe to the stdio of a successor. */
 export function successorStdio(stdio: StdioOptions): StdioOptions {
   return Array.isArray(stdio) ? [...stdio.slice(0, PIPE_DESCRIPTOR), 'pipe'] : stdio;
 }
 
-/** The way to a successor, from the side of its parent; `undefined` when the system could not make it. */
+/** Channel to a successor, on the side of its parent; `undefined` when the system could not create the process. */
 export function successorChannel(
   child: ChildProcess,
   exited: Promise<unknown>,
@@ -30,7 +30,7 @@ export function successorChannel(
     sendHandle: (name, handle) =>
       new Promise((resolve, reject) => {
         const message: HandleMessage = { type: 'gatewayworker:handle', name };
-        // The types of Node.js leave out the handle of a socket, which `send` takes as well.
+        // The types of Node.js omit raw handles, which `send` accepts as well.
         child.send(message, handle as Socket, undefined, (error) => {
           if (error === null) resolve();
           else reject(error);
@@ -42,7 +42,7 @@ export function successorChannel(
   };
 }
 
-/** The way from the predecessor, from the side of its child. */
+/** Channel to the predecessor, on the side of its child. */
 export function predecessorChannel(): PredecessorChannel {
   const channel: PredecessorChannel = {
     stream: new Socket({ fd: PIPE_DESCRIPTOR, readable: true, writable: true }),

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { existingDirectory, workingDirectory } from './working-directory.ts';
 
-test('existingDirectory: answers the first that is there, the root when none is', () => {
+test('existing directory: is the first that exists, / when none does', () => {
   expect(existingDirectory('/nowhere', '/usr', '/')).toBe('/usr');
   expect(existingDirectory('/nowhere')).toBe('/');
 });
 
-test('workingDirectory: is that of the process while it is there', () => {
+test('working directory: is that of the process while it exists', () => {
   expect(workingDirectory('/srv/start.js')).toBe(process.cwd());
 });

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** Answers the working directory of this process, or the folder of a file when that directory is gone. */
+/** Returns the working directory of this process, or the folder of a file if that directory was removed. */
 export function workingDirectory(file: string): string {
   try {
     return process.cwd();
@@ -11,8 +11,8 @@ export function workingDirectory(file: string): string {
 }
 
 /**
- * Answers the first of some directories that is there now, the root when none is: a process cannot be
- * made in a directory that a deployment has removed.
+ * Returns the first directory that exists, or `/`: a process cannot be started in a directory that a deployment has
+ * removed.
  */
 export function existingDirectory(...directories: readonly string[]): string {
   return directories.find((path) => existsSync(path)) ?? '/';

@@ -2,7 +2,7 @@ import { emptyRoleStatus } from '@gatewayworker/core';
 import { expect, test } from 'vitest';
 import type { ChildReport } from '../control/child-protocol.ts';
 import { Role } from '../process-declaration.ts';
-import { type AskedChild, type ChildNow, checkHealth } from './child-health.ts';
+import { type AskedChild, type ChildSnapshot, checkHealth } from './child-health.ts';
 import type { ProcessState } from './status-report.ts';
 
 const declaration = { role: Role.gateway, name: 'front' };
@@ -115,14 +115,14 @@ test('one that stops is not ready, and need not answer', async () => {
   }
 });
 
-test.each<[ChildNow['state'], readonly string[]]>([
+test.each<[ChildSnapshot['state'], readonly string[]]>([
   ['starting', ['it is starting']],
   ['waiting', ['it ended too often and is started again after a pause']],
 ])(
   'one that died while it was asked is not taken for one that hangs: %s',
   async (state, reasons) => {
     const child = new Child(undefined);
-    let now: ChildNow = { child, state: 'ready' };
+    let now: ChildSnapshot = { child, state: 'ready' };
     child.onAsked = () => {
       now = { child: state === 'starting' ? new Child(good) : undefined, state };
     };

@@ -4,7 +4,7 @@ import type { ProcessHealth } from './health-report.ts';
 import { ProcessState } from './status-report.ts';
 
 /** How long a process may take. */
-export interface HealthTimes {
+export interface HealthTimeouts {
   /** For its answer, in milliseconds. */
   readonly answerMs: number;
   /** For its start, before it has to answer, in milliseconds. */
@@ -19,7 +19,7 @@ export interface AskedChild {
 }
 
 /** The process of a number at this moment. */
-export interface ChildNow {
+export interface ChildSnapshot {
   readonly child: AskedChild | undefined;
   readonly state: ProcessState;
 }
@@ -46,24 +46,27 @@ const stateReasons: Readonly<Record<ProcessState, string>> = {
 export async function checkHealth(
   { role, name }: Pick<ProcessDeclaration, 'role' | 'name'>,
   id: number,
-  look: () => ChildNow,
-  times: HealthTimes,
+  look: () => ChildSnapshot,
+  times: HealthTimeouts,
 ): Promise<ProcessHealth> {
   const asked = look();
-  const mustAnswer = owesAnswer(asked, times.startMs);
+  const mustAnswer = mustRespond(asked, times.startMs);
   const timeoutMs = mustAnswer ? times.answerMs : Math.min(times.answerMs, STARTING_ANSWER_MS);
   const report = await asked.child?.report(timeoutMs);
   const now = look();
   const isSame = now.child === asked.child;
-  const live = report !== undefined || !mustAnswer || !isSame || !owesAnswer(now, times.startMs);
-  const reasons = listReasons(live ? now.state : ProcessState.busy, isSame ? report : undefined);
+  const live = report !== undefined || !mustAnswer || !isSame || !mustRespond(now, times.startMs);
+  const reasons = listNotReadyReasons(
+    live ? now.state : ProcessState.busy,
+    isSame ? report : undefined,
+  );
   const pid = now.child?.pid ?? null;
   const warnings = (isSame ? report?.warnings : undefined) ?? [];
   return { pid, role, name, id, live, ready: reasons.length === 0, reasons, warnings };
 }
 
 /** One that is down, stops, or still has time to start is looked after by its master. */
-function owesAnswer({ child, state }: ChildNow, startMs: number): boolean {
+function mustRespond({ child, state }: ChildSnapshot, startMs: number): boolean {
   if (child === undefined) return false;
   return (
     state === ProcessState.ready || (state === ProcessState.starting && child.livedMs > startMs)
@@ -76,7 +79,10 @@ function owesAnswer({ child, state }: ChildNow, startMs: number): boolean {
  * @param state - as the master knows it, or busy
  * @param report - what the process says of itself, if it has answered
  */
-export function listReasons(state: ProcessState, report: ChildReport | undefined): string[] {
+export function listNotReadyReasons(
+  state: ProcessState,
+  report: ChildReport | undefined,
+): string[] {
   const { ready = false, notReadyReasons = [] } = report ?? {};
   const isUnable = state === ProcessState.ready && !ready && notReadyReasons.length === 0;
   const refined = isUnable ? ProcessState.unready : state;

@@ -1,5 +1,5 @@
 import type { ChildExit, ChildReport } from '../control/child-protocol.ts';
-import { listReasons } from './child-health.ts';
+import { listNotReadyReasons } from './child-health.ts';
 import { type LastExit, ProcessState, type ProcessStatus, unknownExit } from './status-report.ts';
 
 /** How the processes of one number have ended so far, other than by the master's wish. */
@@ -16,7 +16,7 @@ export class ExitRecord {
     return Object.fromEntries(this.#counts);
   }
 
-  note({ code, signal, isUnknown }: ChildExit): void {
+  add({ code, signal, isUnknown }: ChildExit): void {
     this.#lastExit = { code, signal };
     const key = isUnknown === true ? unknownExit : (signal ?? String(code));
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
@@ -38,8 +38,8 @@ export interface ProcessFacts {
 export interface DescribedChild {
   readonly pid: number | undefined;
   readonly livedMs: number;
-  /** See `RunningChild.noStackReason`. */
-  readonly noStackReason: string | undefined;
+  /** See `RunningChild.stackUnavailableReason`. */
+  readonly stackUnavailableReason: string | undefined;
   report(timeoutMs: number): Promise<ChildReport | undefined>;
   stack(timeoutMs: number): Promise<string | undefined>;
 }
@@ -58,8 +58,9 @@ export async function describeChild(
   const state = refineState(facts.state, report);
   const isBusy = state === ProcessState.busy;
   const stack = isBusy ? await child?.stack(timeoutMs) : undefined;
-  const reasons = listReasons(state === ProcessState.unready ? facts.state : state, report);
-  if (isBusy && child?.noStackReason !== undefined) reasons.push(child.noStackReason);
+  const reasons = listNotReadyReasons(state === ProcessState.unready ? facts.state : state, report);
+  if (isBusy && child?.stackUnavailableReason !== undefined)
+    reasons.push(child.stackUnavailableReason);
   return {
     pid: child?.pid ?? null,
     role: facts.role,
@@ -88,31 +89,34 @@ export async function describeChild(
   };
 }
 
-/** The processes of one place. */
-export interface DescribedPlace {
+/** The processes of one slot. */
+export interface DescribedSlot {
   readonly current: DescribedChild | undefined;
-  /** Takes the place once it is ready. */
-  readonly coming: DescribedChild | undefined;
-  /** Finish what they have. */
-  readonly leaving: Iterable<DescribedChild>;
+  /** Fills the slot once it is ready. */
+  readonly successor: DescribedChild | undefined;
+  /** Finish their work and end. */
+  readonly stopping: Iterable<DescribedChild>;
 }
 
-/** Asks the processes of a place for their figures. */
-export function describePlace(
-  { current, coming, leaving }: DescribedPlace,
+/** Requests the figures of the processes of a slot. */
+export function describeSlot(
+  { current, successor, stopping }: DescribedSlot,
   facts: ProcessFacts,
   timeoutMs: number,
 ): Promise<ProcessStatus[]> {
   const describe = (child: DescribedChild | undefined, state: ProcessState) =>
     describeChild(child, { ...facts, state }, timeoutMs);
-  const rows = [...leaving].map((child) => describe(child, ProcessState.stopping));
-  if (coming !== undefined) rows.unshift(describe(coming, ProcessState.starting));
-  if (coming === undefined || current !== undefined) rows.unshift(describe(current, facts.state));
+  const rows = [...stopping].map((child) => describe(child, ProcessState.stopping));
+  if (successor !== undefined) rows.unshift(describe(successor, ProcessState.starting));
+  if (successor === undefined || current !== undefined)
+    rows.unshift(describe(current, facts.state));
   return Promise.all(rows);
 }
 
 function refineState(state: ProcessState, report: ChildReport | undefined): ProcessState {
   if (state !== ProcessState.ready) return state;
   if (report === undefined) return ProcessState.busy;
-  return listReasons(state, report).length === 0 ? ProcessState.ready : ProcessState.unready;
+  return listNotReadyReasons(state, report).length === 0
+    ? ProcessState.ready
+    : ProcessState.unready;
 }

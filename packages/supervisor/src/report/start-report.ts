@@ -34,7 +34,7 @@ export interface StartReport {
 }
 
 /** A place of a declaration. */
-export interface StartedPlace {
+export interface StartedSlot {
   readonly declaration: ProcessDeclaration;
   readonly state: ProcessState;
   readonly listen: string;
@@ -43,7 +43,7 @@ export interface StartedPlace {
 /** Counts the places of each declaration that have started, and those that are ready. */
 export function describeStart(
   declarations: readonly ProcessDeclaration[],
-  places: readonly StartedPlace[],
+  places: readonly StartedSlot[],
   health: readonly ProcessHealth[],
 ): StartRow[] {
   return declarations.map((declaration) => {
