@@ -1,6 +1,6 @@
 import { createLogger } from '@gatewayworker/core';
 import { type ChildIdentity, OnMasterExit } from '../control/child-protocol.ts';
-import { placeKey } from '../control/child-socket.ts';
+import { slotKey } from '../control/child-socket.ts';
 import { type ProcessDeclaration, Role, startOrder } from '../process-declaration.ts';
 import { findProcesses } from '../processes/found-processes.ts';
 import { RunningChild } from '../processes/running-child.ts';
@@ -139,10 +139,10 @@ async function askOrphans<T>(
 ): Promise<T | undefined> {
   const logger = createLogger({ stdout: false });
   const events = { onReady() {}, onTerminate() {}, onEnd() {} };
-  const found = (await findProcesses(pidFile)).map(async ({ source, place, pid, close }) => {
+  const found = (await findProcesses(pidFile)).map(async ({ source, slot, pid, close }) => {
     const child = new RunningChild(source, events, { logger, onMasterExit: OnMasterExit.keep });
     const identity = await child.identify(ANSWER_MS);
-    return { child, pid, identity, process: identity ?? findDeclared(declared, place), close };
+    return { child, pid, identity, process: identity ?? findDeclared(declared, slot), close };
   });
   const orphans = await Promise.all(found);
   try {
@@ -152,11 +152,11 @@ async function askOrphans<T>(
   }
 }
 
-/** The file name of its control socket tells which process it is. */
-function findDeclared(declared: Declared, place: string): ProcessName | undefined {
+/** Finds the declared process of a slot, which the file name of a control socket contains. */
+function findDeclared(declared: Declared, slot: string): ProcessName | undefined {
   for (const { role, name, count } of declared) {
     for (let id = 0; id < count; id += 1) {
-      if (placeKey(role, name, id) === place) return { role, name, id };
+      if (slotKey(role, name, id) === slot) return { role, name, id };
     }
   }
   return undefined;
@@ -164,9 +164,9 @@ function findDeclared(declared: Declared, place: string): ProcessName | undefine
 
 /** In the order in which `status` shows them. */
 function byRole({ process: one }: Orphan, { process: other }: Orphan): number {
-  const place = (process: ProcessName | undefined) =>
+  const rank = (process: ProcessName | undefined) =>
     process === undefined ? startOrder.length : startOrder.indexOf(process.role);
-  return place(one) - place(other) || (one?.id ?? 0) - (other?.id ?? 0);
+  return rank(one) - rank(other) || (one?.id ?? 0) - (other?.id ?? 0);
 }
 
 function stateOf(identity: ChildIdentity | undefined): ProcessState {
