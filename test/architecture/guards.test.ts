@@ -37,7 +37,7 @@ const exempt: Readonly<Record<string, string>> = {
     'a timer of the process: each client in it is guarded',
   'packages/gateway/src/clients/heartbeat.ts: this.#timer = setInterval(() => this.#checkPart(), (pingInterval * 1000) / TABLE_PARTS);':
     'a timer of the process: each client in it is guarded',
-  'packages/gateway/src/workers/held-events.ts: this.#timer = setInterval(() => this.#look(), lookMs).unref();':
+  'packages/gateway/src/workers/held-events.ts: this.#timer = setInterval(() => this.#expireClients(), checkMs).unref();':
     'a timer of the process: each client in it is guarded',
   'packages/gateway/src/subscriptions/interest-publisher.ts: setImmediate(() => {':
     'a timer of the process: each link in it is guarded',

@@ -262,7 +262,7 @@ export class GatewayRuntime implements RoleRuntime {
       sent: sender.sent,
       received: this.#parts.clientEvents.received,
       failedSends: sender.failed,
-      requests: this.#parts.innerLinks.answeredQueries,
+      requests: this.#parts.innerLinks.queryCount,
       limits: { ...this.#state.limits, internalError: this.#guard.caught },
       tables: {
         clients: clients.size,

@@ -208,7 +208,7 @@ export class Predecessor {
   /** Sends the whole state, within one turn; later changes are sent as they come. */
   #export(): void {
     const { innerLinks, innerServer, gate, state, clientEvents } = this.#options;
-    innerLinks.finish();
+    innerLinks.flushAll();
     gate.close();
     const linkIds = new Map<WorkerLink, string>();
     for (const frozen of innerServer.freezeAll(new Error('the gateway hands over'))) {
@@ -322,7 +322,7 @@ export class Predecessor {
         this.#reached[message.type]();
         break;
       case 'serving':
-        this.#options.innerLinks.abandon();
+        this.#options.innerLinks.dropAll();
         this.#link.send({ type: 'linksClosed' });
         break;
       case 'announced':

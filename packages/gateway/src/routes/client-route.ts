@@ -54,6 +54,6 @@ export class ClientRoute {
   unbind(client: ClientConnection): void {
     client.worker = undefined;
     this.unbound.add(client);
-    this.held.startTime(client);
+    this.held.startTimeout(client);
   }
 }

@@ -5,7 +5,7 @@ import {
   closure,
   create,
   holdTurn,
-  say,
+  send,
   Worker,
 } from '../workers/event-dispatcher.fixture.ts';
 
@@ -56,12 +56,12 @@ test('client routes: held events of one route do not affect another route', () =
   dispatcher.handleAck(game.link, player, { count: 1, byteLength: 0 });
   dispatcher.handleAck(game.link, mover, { count: 1, byteLength: 0 });
   dispatcher.removeWorker(chat.link);
-  say(dispatcher, talker, 'x'.repeat(2000));
+  send(dispatcher, talker, 'x'.repeat(2000));
   expect(talker.isPaused).toBe(true);
   // Each route has its own maxHeldBytes, also for the events held during a drain.
-  say(dispatcher, player, 'busy');
+  send(dispatcher, player, 'busy');
   dispatcher.drainWorker(game.link);
-  say(dispatcher, player, 'held');
+  send(dispatcher, player, 'held');
   expect([player.isPaused, limits.heldBytes]).toEqual([false, 1]);
   expect([dispatcher.heldEvents, dispatcher.eventsInFlight, dispatcher.eventsWithWorkers]).toEqual([
     2, 3, 1,
@@ -86,7 +86,7 @@ test('client routes: expires the clients of a route without workers, and no othe
   const game = new Worker(0, 'game');
   dispatcher.addWorker(game.link);
   const [talker, player] = [clientOf('/chat'), clientOf('/game')];
-  for (const client of [talker, player]) say(dispatcher, client, 'x');
+  for (const client of [talker, player]) send(dispatcher, client, 'x');
   vi.advanceTimersByTime(1500);
   expect([talker.isClosing, player.isClosing]).toEqual([true, false]);
   expect([limits.heldTime, limits.lostEvents]).toEqual([1, 1]);
@@ -101,7 +101,7 @@ test('client routes: redelivers events of a dead worker within the route', () =>
   chat.link.redelivers = true;
   for (const { link } of [chat, game]) dispatcher.addWorker(link);
   const client = clientOf('/talk');
-  say(dispatcher, client, 'x');
+  send(dispatcher, client, 'x');
   dispatcher.removeWorker(chat.link);
   expect([client.worker, game.link.connections]).toEqual([undefined, 0]);
   const next = new Worker(1, 'chat');

@@ -25,7 +25,7 @@ import { LeastConnectionsRouter } from './worker-router.ts';
 
 export const closure = { by: 'client', code: 1000, reason: 'bye' } as const;
 
-/** A socket in memory. Its kernel takes everything at once, or nothing while it is full. */
+/** A socket in memory. It takes everything at once, or nothing while it is full. */
 class MemorySocket extends Socket {
   readonly written: Buffer[] = [];
   isFull = false;
@@ -49,7 +49,7 @@ class MemorySocket extends Socket {
   }
 }
 
-/** A worker at the other end of a socket in memory. */
+/** A worker behind a socket in memory. */
 export class Worker {
   readonly socket = new MemorySocket();
   readonly link: WorkerLink;
@@ -67,7 +67,7 @@ export class Worker {
     });
   }
 
-  /** What it was sent since the last call, one short line per frame. */
+  /** The frames sent to it since the last call, one short line each. */
   take(): string[] {
     this.link.connection.output.flush();
     const lines: string[] = [];
@@ -103,7 +103,7 @@ function describeFrame(command: number, buffer: Buffer, start: number, end: numb
   return `another command: ${command}`;
 }
 
-/** A client whose socket tells only whether it is read from. */
+/** A client whose socket records only pauses. */
 export class Client extends ClientConnection {
   readonly pauses: boolean[];
 
@@ -155,11 +155,11 @@ export function create(
   return new EventDispatcher(options, { routes, limits, guard, logger, clientLog });
 }
 
-export function say(dispatcher: EventDispatcher, client: ClientConnection, text: string): void {
+export function send(dispatcher: EventDispatcher, client: ClientConnection, text: string): void {
   dispatcher.dispatchMessage(client, Buffer.from(text), false);
 }
 
-/** Fakes the end of a turn: clients are bound a few per turn. */
+/** Fakes `setImmediate`. The returned function ends a turn of the event loop. */
 export function holdTurn(): () => void {
   vi.useFakeTimers({ toFake: ['setImmediate', 'clearImmediate'] });
   onTestFinished(() => {
@@ -168,7 +168,7 @@ export function holdTurn(): () => void {
   return () => vi.runOnlyPendingTimers();
 }
 
-/** Two workers, the first of which has the client. */
+/** A dispatcher with two workers, the first of which has the client. */
 export function withTwo(
   options: Partial<DispatcherOptions> = {},
   limits?: LimitCounters,

@@ -6,18 +6,18 @@ import {
   closure,
   create,
   holdTurn,
-  say,
+  send,
   Worker,
   withTwo,
 } from './event-dispatcher.fixture.ts';
 
-test('attaches a client before its first event, once, and keeps the order of its events', () => {
+test('dispatcher: attaches a client once, before its events, and keeps their order', () => {
   const dispatcher = create();
   const worker = new Worker(0);
   dispatcher.addWorker(worker.link);
   const client = new Client(1);
   dispatcher.dispatchConnected(client);
-  say(dispatcher, client, 'a');
+  send(dispatcher, client, 'a');
   dispatcher.dispatchMessage(client, Buffer.from('b'), true);
   dispatcher.dispatchClosed(client, closure);
   expect(worker.take()).toEqual([
@@ -29,7 +29,7 @@ test('attaches a client before its first event, once, and keeps the order of its
   ]);
 });
 
-test('counts the changes of a client anew for each worker that has it', () => {
+test('dispatcher: resets the change counters of a client for each worker', () => {
   const dispatcher = create();
   const [first, second] = [new Worker(0), new Worker(1)];
   dispatcher.addWorker(first.link);
@@ -39,12 +39,12 @@ test('counts the changes of a client anew for each worker that has it', () => {
   client.appliedUidChanges = 6;
   dispatcher.addWorker(second.link);
   dispatcher.removeWorker(first.link);
-  say(dispatcher, client, 'x');
+  send(dispatcher, client, 'x');
   expect(client.worker).toBe(second.link);
   expect([client.appliedChanges, client.appliedUidChanges]).toEqual([0, 0]);
 });
 
-test('tells the worker all that it must know of a client', () => {
+test('dispatcher: ClientAttached has the id, handshake, uid and session', () => {
   const dispatcher = create();
   const worker = new Worker(0);
   dispatcher.addWorker(worker.link);
@@ -71,13 +71,13 @@ test('tells the worker all that it must know of a client', () => {
   });
 });
 
-test('spreads clients over workers and keeps each with its own', () => {
+test('dispatcher: spreads clients over workers and pins each to its worker', () => {
   const dispatcher = create();
   const workers = [new Worker(0), new Worker(1)];
   for (const { link } of workers) dispatcher.addWorker(link);
   const clients = Array.from({ length: 10 }, (_, i) => new Client(i));
   for (let round = 0; round < 3; round++) {
-    for (const client of clients) say(dispatcher, client, `${round}`);
+    for (const client of clients) send(dispatcher, client, `${round}`);
   }
   for (const worker of workers) {
     expect(worker.link.clients.size).toBe(5);
@@ -85,24 +85,24 @@ test('spreads clients over workers and keeps each with its own', () => {
   }
 });
 
-test('holds events while no worker is there, and gives them to the next in their order', () => {
+test('dispatcher: holds events without a worker, and delivers them in order', () => {
   const dispatcher = create();
   const client = new Client(1);
   dispatcher.dispatchConnected(client);
   const payload = Buffer.from('a');
   dispatcher.dispatchMessage(client, payload, false);
   payload.fill('!');
-  say(dispatcher, client, 'b');
+  send(dispatcher, client, 'b');
   expect(dispatcher.eventsInFlight).toBe(3);
   const worker = new Worker(0);
   dispatcher.addWorker(worker.link);
-  say(dispatcher, client, 'c');
+  send(dispatcher, client, 'c');
   expect(worker.take()).toEqual(['1 attached', '1 connected', '1 text a', '1 text b', '1 text c']);
   expect(dispatcher.eventsInFlight).toBe(4);
   expect(worker.link.eventsInFlight).toBe(4);
 });
 
-test('gives a worker the end of a client that came and went while no worker was there', () => {
+test('dispatcher: delivers onConnect and onClose that were held without a worker', () => {
   const dispatcher = create();
   const client = new Client(1);
   dispatcher.dispatchConnected(client);
@@ -113,12 +113,12 @@ test('gives a worker the end of a client that came and went while no worker was 
   expect(worker.link.clients.size).toBe(0);
 });
 
-test('counts what is not finished, and forgets what is', () => {
+test('dispatcher: counts events in flight until they are acknowledged', () => {
   const dispatcher = create();
   const worker = new Worker(0);
   dispatcher.addWorker(worker.link);
   const client = new Client(1);
-  for (const text of ['a', 'b', 'c']) say(dispatcher, client, text);
+  for (const text of ['a', 'b', 'c']) send(dispatcher, client, text);
   expect([dispatcher.eventsInFlight, client.eventsInFlight]).toEqual([3, 3]);
   dispatcher.handleAck(worker.link, client, { count: 2, byteLength: 0 });
   expect([dispatcher.eventsInFlight, client.eventsInFlight]).toEqual([1, 1]);
@@ -126,34 +126,34 @@ test('counts what is not finished, and forgets what is', () => {
   expect(dispatcher.eventsInFlight).toBe(0);
 });
 
-test('refuses that more events of a client are finished than it has', () => {
+test('dispatcher: refuses an ack for more events than are in flight', () => {
   const dispatcher = create();
   const worker = new Worker(0);
   dispatcher.addWorker(worker.link);
   const [one, other] = [new Client(1), new Client(2)];
-  say(dispatcher, one, 'a');
-  for (const text of ['b', 'c']) say(dispatcher, other, text);
-  const finish = (client: Client | undefined, count: number): void => {
+  send(dispatcher, one, 'a');
+  for (const text of ['b', 'c']) send(dispatcher, other, text);
+  const ack = (client: Client | undefined, count: number): void => {
     dispatcher.handleAck(worker.link, client, { count, byteLength: 0 });
   };
   const malformed = expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' });
-  expect(() => finish(one, 2)).toThrow(malformed);
-  expect(() => finish(undefined, 4)).toThrow(malformed);
+  expect(() => ack(one, 2)).toThrow(malformed);
+  expect(() => ack(undefined, 4)).toThrow(malformed);
   expect([dispatcher.eventsInFlight, one.eventsInFlight]).toEqual([3, 1]);
-  finish(one, 1);
+  ack(one, 1);
   expect([dispatcher.eventsInFlight, one.eventsInFlight]).toEqual([2, 0]);
 });
 
-test('stops reading from a client with too many events, and reads on when half are finished', () => {
+test('dispatcher: pauses a client past its events in flight, until half are acked', () => {
   const dispatcher = create({ maxEventsInFlight: 4 });
   const worker = new Worker(0);
   dispatcher.addWorker(worker.link);
   const [busy, other] = [new Client(1), new Client(2)];
-  for (const text of ['a', 'b', 'c']) say(dispatcher, busy, text);
-  say(dispatcher, other, 'x');
+  for (const text of ['a', 'b', 'c']) send(dispatcher, busy, text);
+  send(dispatcher, other, 'x');
   expect(busy.pauses).toEqual([]);
-  say(dispatcher, busy, 'd');
-  say(dispatcher, busy, 'e');
+  send(dispatcher, busy, 'd');
+  send(dispatcher, busy, 'e');
   expect(busy.pauses).toEqual([true]);
   dispatcher.handleAck(worker.link, busy, { count: 2, byteLength: 0 });
   expect(busy.pauses).toEqual([true]);
@@ -162,17 +162,17 @@ test('stops reading from a client with too many events, and reads on when half a
   expect(other.pauses).toEqual([]);
 });
 
-test('dispatcher: pauses a client past its bytes in flight, until half are finished', () => {
+test('dispatcher: pauses a client past its bytes in flight, until half are acked', () => {
   const limits = new LimitCounters();
   const dispatcher = create({ maxEventBytesInFlight: 2000 }, limits);
   const worker = new Worker(0);
   dispatcher.addWorker(worker.link);
   const [busy, other] = [new Client(1), new Client(2)];
   const kilobyte = 'x'.repeat(1000);
-  say(dispatcher, busy, kilobyte);
+  send(dispatcher, busy, kilobyte);
   expect(busy.pauses).toEqual([]);
-  say(dispatcher, busy, kilobyte);
-  say(dispatcher, other, 'x');
+  send(dispatcher, busy, kilobyte);
+  send(dispatcher, other, 'x');
   expect([busy.pauses, other.pauses]).toEqual([[true], []]);
   expect([limits.eventsInFlight, limits.eventBytesInFlight]).toEqual([0, 1]);
   dispatcher.handleAck(worker.link, busy, { count: 1, byteLength: 999 });
@@ -182,30 +182,30 @@ test('dispatcher: pauses a client past its bytes in flight, until half are finis
   expect(busy.eventBytesInFlight).toBe(0);
 });
 
-test('dispatcher: takes one message that is larger than the bytes in flight allowed', () => {
+test('dispatcher: accepts one message that exceeds maxEventBytesInFlight', () => {
   const dispatcher = create({ maxEventBytesInFlight: 10 });
   const worker = new Worker(0);
   dispatcher.addWorker(worker.link);
   const client = new Client(1);
-  say(dispatcher, client, 'x'.repeat(1000));
+  send(dispatcher, client, 'x'.repeat(1000));
   expect([client.eventsInFlight, client.pauses]).toEqual([1, [true]]);
   dispatcher.handleAck(worker.link, client, { count: 1, byteLength: 1000 });
   expect(client.pauses).toEqual([true, false]);
 });
 
-test('dispatcher: gives a worker past its bytes in flight nothing, and pauses senders', () => {
+test('dispatcher: holds events for a worker past its bytes in flight', () => {
   const limits = new LimitCounters();
   const dispatcher = create({ maxEventBytesInFlightPerWorker: 2000 }, limits);
   const worker = new Worker(0);
   dispatcher.addWorker(worker.link);
   const [one, two, three] = [new Client(1), new Client(2), new Client(3)];
   const [four, five] = [new Client(4), new Client(5)];
-  for (const client of [one, two, three, four, five]) say(dispatcher, client, 'x'.repeat(1500));
+  for (const client of [one, two, three, four, five]) send(dispatcher, client, 'x'.repeat(1500));
   expect(worker.take().filter((line) => line.includes('text'))).toHaveLength(2);
   expect(worker.link.eventBytesInFlight).toBe(3000);
   expect([one.pauses, two.pauses, three.pauses]).toEqual([[], [true], [true]]);
   expect([limits.eventBytesInFlight, dispatcher.heldEvents]).toEqual([4, 3]);
-  // More than half is in flight.
+  // More than half is still in flight.
   dispatcher.handleAck(worker.link, one, { count: 1, byteLength: 1500 });
   expect(dispatcher.heldEvents).toBe(3);
   dispatcher.handleAck(worker.link, two, { count: 1, byteLength: 1500 });
@@ -216,22 +216,22 @@ test('dispatcher: gives a worker past its bytes in flight nothing, and pauses se
   expect([two.pauses, four.pauses, five.pauses]).toEqual([[true, false], [true, false], [true]]);
 });
 
-test('dispatcher: keeps the order of a client whose worker is full, its end included', () => {
+test('dispatcher: keeps the order of events up to onClose while the worker is full', () => {
   const dispatcher = create({ maxEventBytesInFlightPerWorker: 10 });
   const [worker, next] = [new Worker(0), new Worker(1)];
   worker.link.redelivers = true;
   dispatcher.addWorker(worker.link);
   const [one, two] = [new Client(1), new Client(2)];
-  say(dispatcher, one, 'x'.repeat(10));
-  for (const text of ['a', 'b']) say(dispatcher, two, text);
+  send(dispatcher, one, 'x'.repeat(10));
+  for (const text of ['a', 'b']) send(dispatcher, two, text);
   dispatcher.dispatchClosed(two, closure);
   expect(worker.take().filter((line) => line.startsWith('2'))).toEqual(['2 attached']);
   dispatcher.handleAck(worker.link, one, { count: 1, byteLength: 10 });
   expect(worker.take()).toEqual(['2 text a', '2 text b', '2 closed by client']);
 
-  say(dispatcher, one, 'x'.repeat(10));
+  send(dispatcher, one, 'x'.repeat(10));
   const three = new Client(3);
-  say(dispatcher, three, 'held');
+  send(dispatcher, three, 'held');
   dispatcher.dispatchClosed(three, closure);
   dispatcher.removeWorker(worker.link);
   expect(dispatcher.heldEvents).toBe(3 + 1 + 2);
@@ -244,30 +244,30 @@ test('dispatcher: keeps the order of a client whose worker is full, its end incl
   ]);
 });
 
-test('dispatcher: a worker cannot finish more bytes than it has', () => {
+test('dispatcher: refuses an ack for more bytes than are in flight', () => {
   const dispatcher = create();
   const worker = new Worker(0);
   dispatcher.addWorker(worker.link);
   const [client, other] = [new Client(1), new Client(2)];
-  for (const text of ['ab', 'c']) say(dispatcher, client, text);
-  say(dispatcher, other, 'x'.repeat(100));
+  for (const text of ['ab', 'c']) send(dispatcher, client, text);
+  send(dispatcher, other, 'x'.repeat(100));
   const malformed = expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' });
-  const finish = (byteLength: number): void =>
+  const ack = (byteLength: number): void =>
     dispatcher.handleAck(worker.link, client, { count: 1, byteLength });
-  expect(() => finish(4)).toThrow(malformed);
-  finish(0);
-  // It has acknowledged too few bytes: the last event frees all bytes of the client.
-  finish(1);
+  expect(() => ack(4)).toThrow(malformed);
+  ack(0);
+  // These acks have too few bytes: the last event frees all bytes of the client.
+  ack(1);
   expect([client.eventBytesInFlight, worker.link.eventBytesInFlight]).toEqual([0, 100]);
 });
 
-test('dispatcher: bytes in flight follow the events of a dead worker to the next one', () => {
+test('dispatcher: redelivered events keep their bytes in flight', () => {
   const dispatcher = create({ maxEventBytesInFlight: 2000 });
   const [first, second] = [new Worker(0), new Worker(1)];
   first.link.redelivers = true;
   dispatcher.addWorker(first.link);
   const client = new Client(1);
-  for (let count = 0; count < 3; count += 1) say(dispatcher, client, 'x'.repeat(1000));
+  for (let count = 0; count < 3; count += 1) send(dispatcher, client, 'x'.repeat(1000));
   expect(client.pauses).toEqual([true]);
   dispatcher.removeWorker(first.link);
   expect([client.eventBytesInFlight, client.pauses]).toEqual([3000, [true]]);
@@ -277,35 +277,35 @@ test('dispatcher: bytes in flight follow the events of a dead worker to the next
   expect(client.pauses).toEqual([true, false]);
 });
 
-test('dispatcher: without redelivery a dead worker frees the bytes of its clients', () => {
+test('dispatcher: a dead worker without redelivery frees the bytes of its clients', () => {
   const dispatcher = create({ maxEventBytesInFlight: 2000 });
   const worker = new Worker(0);
   dispatcher.addWorker(worker.link);
   const client = new Client(1);
-  for (let count = 0; count < 2; count += 1) say(dispatcher, client, 'x'.repeat(1000));
+  for (let count = 0; count < 2; count += 1) send(dispatcher, client, 'x'.repeat(1000));
   dispatcher.removeWorker(worker.link);
   expect([client.eventBytesInFlight, client.pauses]).toEqual([0, [true, false]]);
 });
 
-test('stops reading from those who send to a worker with too many events, until half are finished', () => {
+test('dispatcher: pauses senders of a worker past its events, until half are acked', () => {
   const limits = new LimitCounters();
   const dispatcher = create({ maxEventsInFlightPerWorker: 4 }, limits);
   const worker = new Worker(0);
   dispatcher.addWorker(worker.link);
   const [one, two, three] = [new Client(1), new Client(2), new Client(3)];
-  for (const client of [one, two, one, two, three]) say(dispatcher, client, 'x');
+  for (const client of [one, two, one, two, three]) send(dispatcher, client, 'x');
   expect([one.pauses, two.pauses, three.pauses]).toEqual([[], [true], [true]]);
   expect(limits.eventsInFlight).toBe(2);
   dispatcher.handleAck(worker.link, one, { count: 1, byteLength: 0 });
   expect([two.pauses, three.pauses]).toEqual([[true], [true]]);
   dispatcher.handleAck(worker.link, two, { count: 1, byteLength: 0 });
   expect(two.pauses.concat(three.pauses)).toEqual([true, false, true, false]);
-  for (let count = 0; count < 3; count += 1) say(dispatcher, one, 'x');
+  for (let count = 0; count < 3; count += 1) send(dispatcher, one, 'x');
   dispatcher.removeWorker(worker.link);
   expect(one.pauses).toEqual([true, false]);
 });
 
-test('tells nothing more of a client that is silenced, whatever it does and wherever it is', () => {
+test('dispatcher: suppressEvents stops all events of a client, held ones too', () => {
   const dispatcher = create();
   const worker = new Worker(0);
   dispatcher.addWorker(worker.link);
@@ -318,7 +318,7 @@ test('tells nothing more of a client that is silenced, whatever it does and wher
   expect(worker.take()).toEqual(['1 detached']);
   dispatcher.removeWorker(worker.link);
   const held = new Client(2);
-  say(dispatcher, held, 'x');
+  send(dispatcher, held, 'x');
   dispatcher.suppressEvents(held);
   dispatcher.dispatchClosed(held, closure);
   const next = new Worker(1);
@@ -327,13 +327,13 @@ test('tells nothing more of a client that is silenced, whatever it does and wher
   expect(dispatcher.eventsInFlight).toBe(0);
 });
 
-test('stops reading from those whose events no longer fit while no worker is there', () => {
+test('dispatcher: pauses clients past maxHeldBytes until a worker is added', () => {
   const dispatcher = create({ maxHeldBytes: 1000 });
   const [small, large] = [new Client(1), new Client(2)];
-  say(dispatcher, small, 'x');
-  say(dispatcher, large, 'x'.repeat(1000));
+  send(dispatcher, small, 'x');
+  send(dispatcher, large, 'x'.repeat(1000));
   expect([small.pauses, large.pauses]).toEqual([[], [true]]);
-  say(dispatcher, small, 'y');
+  send(dispatcher, small, 'y');
   expect(small.pauses).toEqual([true]);
   const worker = new Worker(0);
   dispatcher.addWorker(worker.link);
@@ -344,74 +344,74 @@ test('stops reading from those whose events no longer fit while no worker is the
   expect(worker.take()).toHaveLength(5);
 });
 
-test('counts an empty event that is held too', () => {
+test('dispatcher: empty held events count towards maxHeldBytes', () => {
   const dispatcher = create({ maxHeldBytes: 1000, maxEventsInFlight: 1000 });
   const client = new Client(1);
-  for (let i = 0; i < 100; i++) say(dispatcher, client, '');
+  for (let i = 0; i < 100; i++) send(dispatcher, client, '');
   expect(client.pauses).toEqual([true]);
 });
 
-test('stops reading from a client whose worker reads too slowly, and reads on when it has', async () => {
+test('dispatcher: pauses a client while the link of its worker is full', async () => {
   const dispatcher = create({ sendToWorkerBufferSize: 1024 });
   const worker = new Worker(0);
   dispatcher.addWorker(worker.link);
   const [first, second] = [new Client(1), new Client(2)];
   worker.socket.isFull = true;
-  say(dispatcher, first, 'x'.repeat(800));
-  say(dispatcher, second, 'x'.repeat(800));
+  send(dispatcher, first, 'x'.repeat(800));
+  send(dispatcher, second, 'x'.repeat(800));
   expect([first.pauses, second.pauses]).toEqual([[], [true]]);
   await worker.socket.accept();
   expect([first.pauses, second.pauses]).toEqual([[], [true, false]]);
 });
 
-test('reads on from a client whose many bytes the kernel takes at once', async () => {
+test('dispatcher: resumes a client whose bytes the kernel takes at once', async () => {
   const dispatcher = create({ sendToWorkerBufferSize: 1024 });
   const worker = new Worker(0);
   dispatcher.addWorker(worker.link);
   const client = new Client(1);
-  for (let i = 0; i < 10; i++) say(dispatcher, client, 'x'.repeat(800));
+  for (let i = 0; i < 10; i++) send(dispatcher, client, 'x'.repeat(800));
   worker.link.connection.output.flush();
   await worker.socket.accept();
   expect(client.pauses.at(-1) ?? false).toBe(false);
   expect(worker.take()).toHaveLength(11);
 });
 
-test('stays paused while one of several reasons holds', async () => {
+test('dispatcher: a client stays paused while one of several reasons is active', async () => {
   const dispatcher = create({ sendToWorkerBufferSize: 1024, maxEventsInFlight: 2 });
   const worker = new Worker(0);
   dispatcher.addWorker(worker.link);
   const client = new Client(1);
   worker.socket.isFull = true;
-  say(dispatcher, client, 'x'.repeat(2000));
-  say(dispatcher, client, 'y');
+  send(dispatcher, client, 'x'.repeat(2000));
+  send(dispatcher, client, 'y');
   await worker.socket.accept();
   expect(client.pauses).toEqual([true]);
   dispatcher.handleAck(worker.link, client, { count: 2, byteLength: 0 });
   expect(client.pauses).toEqual([true, false]);
 });
 
-test('moves the clients of a worker that is gone to another, without a second onConnect', () => {
+test('dispatcher: clients of a dead worker move without a second onConnect', () => {
   const limits = new LimitCounters();
   const dispatcher = create({ maxEventsInFlight: 2 }, limits);
   const [first, second] = [new Worker(0), new Worker(1)];
   dispatcher.addWorker(first.link);
   const client = new Client(1);
   dispatcher.dispatchConnected(client);
-  say(dispatcher, client, 'lost');
+  send(dispatcher, client, 'lost');
   expect(client.pauses).toEqual([true]);
   dispatcher.addWorker(second.link);
   dispatcher.removeWorker(first.link);
   expect(client.pauses).toEqual([true, false]);
   expect(limits.lostEvents).toBe(2);
-  say(dispatcher, client, 'next');
+  send(dispatcher, client, 'next');
   expect(second.take()).toEqual(['1 attached', '1 text next']);
   expect(dispatcher.eventsInFlight).toBe(1);
-  // What the dead worker's link still holds counts for nobody.
+  // A late ack of the dead worker has no effect.
   dispatcher.handleAck(first.link, client, { count: 2, byteLength: 0 });
   expect(client.eventsInFlight).toBe(1);
 });
 
-test('keeps the clients of the last worker that is gone, and holds their events', () => {
+test('dispatcher: holds events of clients after the last worker died', () => {
   const limits = new LimitCounters();
   const dispatcher = create({}, limits);
   const [first, second] = [new Worker(0), new Worker(1)];
@@ -420,21 +420,21 @@ test('keeps the clients of the last worker that is gone, and holds their events'
   dispatcher.dispatchConnected(client);
   dispatcher.handleAck(first.link, client, { count: 1, byteLength: 0 });
   dispatcher.removeWorker(first.link);
-  say(dispatcher, client, 'held');
+  send(dispatcher, client, 'held');
   expect(dispatcher.eventsInFlight).toBe(1);
   dispatcher.addWorker(second.link);
   expect(second.take()).toEqual(['1 attached', '1 text held']);
   expect(limits.lostEvents).toBe(0);
 });
 
-test('keeps what comes while the link of a worker is broken for that worker, in order', () => {
+test('dispatcher: holds events while a link is suspended, and delivers them on resume', () => {
   const { dispatcher, first, client } = withTwo();
-  say(dispatcher, client, 'before');
+  send(dispatcher, client, 'before');
   first.take();
   dispatcher.suspendWorker(first.link);
-  say(dispatcher, client, 'one');
+  send(dispatcher, client, 'one');
   dispatcher.handleAck(first.link, client, { count: 1, byteLength: 0 });
-  say(dispatcher, client, 'two');
+  send(dispatcher, client, 'two');
   dispatcher.dispatchClosed(client, closure);
   expect(first.take()).toEqual([]);
   expect(dispatcher.eventsInFlight).toBe(3);
@@ -443,63 +443,63 @@ test('keeps what comes while the link of a worker is broken for that worker, in 
   expect([first.link.eventsInFlight, first.link.closedClients.size]).toEqual([3, 0]);
 });
 
-test('gives what came while the link of a worker was broken to another when it does not come back', () => {
+test('dispatcher: events held for a suspended worker move when it dies', () => {
   const limits = new LimitCounters();
   const { dispatcher, first, second, client } = withTwo({}, limits);
   dispatcher.suspendWorker(first.link);
-  say(dispatcher, client, 'one');
+  send(dispatcher, client, 'one');
   dispatcher.dispatchClosed(client, closure);
   dispatcher.removeWorker(first.link);
   expect(second.take()).toEqual(['1 attached', '1 text one', '1 closed by client']);
   expect([limits.lostEvents, dispatcher.eventsInFlight]).toEqual([0, 2]);
 });
 
-test('moves a client whose worker drains and is away to another, and what it said with it', () => {
+test('dispatcher: moves a client whose worker drains while its link is suspended', () => {
   const { dispatcher, first, second, client } = withTwo();
-  say(dispatcher, client, 'before');
+  send(dispatcher, client, 'before');
   dispatcher.drainWorker(first.link);
   dispatcher.suspendWorker(first.link);
-  say(dispatcher, client, 'one');
+  send(dispatcher, client, 'one');
   expect(second.take()).toEqual([]);
   dispatcher.handleAck(first.link, client, { count: 1, byteLength: 0 });
   dispatcher.resumeWorker(first.link);
   expect(second.take()).toEqual(['1 attached', '1 text one']);
 });
 
-test('binds clients to a worker that is away only when all are', () => {
+test('dispatcher: binds clients to a suspended worker only if all are', () => {
   const { dispatcher, first, second } = withTwo();
   dispatcher.suspendWorker(first.link);
-  for (let i = 10; i < 14; i++) say(dispatcher, new Client(i), 'x');
+  for (let i = 10; i < 14; i++) send(dispatcher, new Client(i), 'x');
   expect([first.link.clients.size, second.link.clients.size]).toEqual([1, 4]);
   dispatcher.suspendWorker(second.link);
-  say(dispatcher, new Client(14), 'x');
+  send(dispatcher, new Client(14), 'x');
   dispatcher.resumeWorker(first.link);
-  for (let i = 20; i < 24; i++) say(dispatcher, new Client(i), 'x');
+  for (let i = 20; i < 24; i++) send(dispatcher, new Client(i), 'x');
   expect(first.link.clients.size + second.link.clients.size).toBe(10);
   expect(first.link.clients.size).toBeGreaterThanOrEqual(5);
 });
 
-test('reads on from clients that waited for room on the link of a worker that is gone', () => {
+test('dispatcher: a dead worker resumes clients that waited for room on its link', () => {
   const dispatcher = create({ sendToWorkerBufferSize: 1024 });
   const worker = new Worker(0);
   dispatcher.addWorker(worker.link);
   const client = new Client(1);
   worker.socket.isFull = true;
-  say(dispatcher, client, 'x'.repeat(2000));
+  send(dispatcher, client, 'x'.repeat(2000));
   dispatcher.removeWorker(worker.link);
   expect(client.pauses).toEqual([true, false]);
 });
 
-test('takes a worker that says twice that it is ready for one', () => {
+test('dispatcher: adding a worker twice has no effect', () => {
   const dispatcher = create();
   const [first, second] = [new Worker(0), new Worker(1)];
   for (const { link } of [first, first, second]) dispatcher.addWorker(link);
-  for (let i = 0; i < 10; i++) say(dispatcher, new Client(i), 'x');
+  for (let i = 0; i < 10; i++) send(dispatcher, new Client(i), 'x');
   expect([first.link.clients.size, second.link.clients.size]).toEqual([5, 5]);
   expect(dispatcher.eventsInFlight).toBe(10);
 });
 
-test('binds many waiting clients over several turns, and each at once that has an event', () => {
+test('dispatcher: binds unbound clients over several turns, one with an event at once', () => {
   const endTurn = holdTurn();
   const dispatcher = create({ maxHeldBytes: 10_000_000 });
   const clients = Array.from({ length: 1000 }, (_, i) => new Client(i));
@@ -510,14 +510,14 @@ test('binds many waiting clients over several turns, and each at once that has a
   expect(boundAtOnce).toBeGreaterThan(0);
   expect(boundAtOnce).toBeLessThan(500);
   const last = clients[999] ?? new Client(0);
-  say(dispatcher, last, 'hurry');
-  expect(worker.take().slice(-3)).toEqual(['999 attached', '999 connected', '999 text hurry']);
+  send(dispatcher, last, 'now');
+  expect(worker.take().slice(-3)).toEqual(['999 attached', '999 connected', '999 text now']);
   for (let turn = 0; turn < 10; turn++) endTurn();
   expect(worker.link.clients.size).toBe(1000);
   expect(dispatcher.eventsInFlight).toBe(1001);
 });
 
-test('binds nobody any more when it is closed', () => {
+test('dispatcher: binds no clients after close', () => {
   const endTurn = holdTurn();
   const dispatcher = create({ maxHeldBytes: 10_000_000 });
   for (let i = 0; i < 1000; i++) dispatcher.dispatchConnected(new Client(i));
@@ -529,25 +529,25 @@ test('binds nobody any more when it is closed', () => {
   expect(worker.link.clients.size).toBe(bound);
 });
 
-/** A worker whose unfinished events are given to others. */
-class SafeWorker extends Worker {
+/** A worker whose unacknowledged events are redelivered. */
+class RedeliveringWorker extends Worker {
   constructor(id: number) {
     super(id);
     this.link.redelivers = true;
   }
 }
 
-test('gives what a worker had not finished to the next one, in order and before newer events', () => {
+test('redelivery: unacknowledged events come in order, before newer ones', () => {
   const limits = new LimitCounters();
   const dispatcher = create({}, limits);
-  const [first, second] = [new SafeWorker(0), new SafeWorker(1)];
+  const [first, second] = [new RedeliveringWorker(0), new RedeliveringWorker(1)];
   dispatcher.addWorker(first.link);
   const client = new Client(1);
   dispatcher.dispatchConnected(client);
-  for (const text of ['a', 'b', 'c']) say(dispatcher, client, text);
+  for (const text of ['a', 'b', 'c']) send(dispatcher, client, text);
   dispatcher.handleAck(first.link, client, { count: 2, byteLength: 0 });
   dispatcher.removeWorker(first.link);
-  say(dispatcher, client, 'd');
+  send(dispatcher, client, 'd');
   dispatcher.addWorker(second.link);
   expect(second.take()).toEqual(['1 attached', '1 text b again', '1 text c again', '1 text d']);
   expect(limits.lostEvents).toBe(0);
@@ -557,9 +557,9 @@ test('gives what a worker had not finished to the next one, in order and before 
   expect(client.unacknowledged).toBeUndefined();
 });
 
-test('gives the end of a client to the next worker too', () => {
+test('redelivery: includes onClose', () => {
   const dispatcher = create();
-  const [first, second] = [new SafeWorker(0), new SafeWorker(1)];
+  const [first, second] = [new RedeliveringWorker(0), new RedeliveringWorker(1)];
   dispatcher.addWorker(first.link);
   const client = new Client(1);
   dispatcher.dispatchConnected(client);
@@ -572,29 +572,29 @@ test('gives the end of a client to the next worker too', () => {
   expect(dispatcher.eventsInFlight).toBe(0);
 });
 
-test('drops an event that three workers have died of, and goes on with the next', () => {
+test('redelivery: drops an event after three attempts', () => {
   const limits = new LimitCounters();
   const dispatcher = create({}, limits);
   const client = new Client(1);
-  const workers = Array.from({ length: 4 }, (_, id) => new SafeWorker(id));
+  const workers = Array.from({ length: 4 }, (_, id) => new RedeliveringWorker(id));
   dispatcher.dispatchConnected(client);
   for (const worker of workers.slice(0, 3)) {
     dispatcher.addWorker(worker.link);
     if (worker === workers[0]) {
       dispatcher.handleAck(worker.link, client, { count: 1, byteLength: 0 });
-      say(dispatcher, client, 'poison');
+      send(dispatcher, client, 'poison');
     }
     expect(worker.take().at(-1)).toMatch(/poison/);
     dispatcher.removeWorker(worker.link);
   }
-  say(dispatcher, client, 'next');
-  const last = workers[3] ?? new SafeWorker(3);
+  send(dispatcher, client, 'next');
+  const last = workers[3] ?? new RedeliveringWorker(3);
   dispatcher.addWorker(last.link);
   expect(last.take()).toEqual(['1 attached', '1 text next']);
   expect(limits.lostEvents).toBe(1);
 });
 
-/** A clock that the test turns. */
+/** Fakes timers and the clock. */
 function useFakeClock(): void {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
   onTestFinished(() => {
@@ -602,26 +602,26 @@ function useFakeClock(): void {
   });
 }
 
-test('gives clients up whose events have waited too long without any worker', () => {
+test('held events: expire clients after maxHeldMs without a worker', () => {
   useFakeClock();
   const limits = new LimitCounters();
   const dispatcher = create({ maxHeldMs: 1000 }, limits);
   const worker = new Worker(0);
   dispatcher.addWorker(worker.link);
-  const [known, gone, idle, unknown] = [1, 2, 3, 4].map((id) => new Client(id)) as [
+  const [known, closed, idle, unknown] = [1, 2, 3, 4].map((id) => new Client(id)) as [
     Client,
     Client,
     Client,
     Client,
   ];
-  for (const client of [known, gone, idle]) {
+  for (const client of [known, closed, idle]) {
     dispatcher.dispatchConnected(client);
     dispatcher.handleAck(worker.link, client, { count: 1, byteLength: 0 });
   }
   dispatcher.removeWorker(worker.link);
-  for (const client of [known, gone]) say(dispatcher, client, 'x');
-  gone.isClosing = true;
-  dispatcher.dispatchClosed(gone, closure);
+  for (const client of [known, closed]) send(dispatcher, client, 'x');
+  closed.isClosing = true;
+  dispatcher.dispatchClosed(closed, closure);
   dispatcher.dispatchConnected(unknown);
   vi.advanceTimersByTime(900);
   expect([known.isClosing, unknown.isClosing]).toEqual([false, false]);
@@ -644,17 +644,17 @@ test('gives clients up whose events have waited too long without any worker', ()
   ]);
 });
 
-test('gives nobody up while a worker is there, or whose events found one', () => {
+test('held events: expire no client while there is a worker', () => {
   useFakeClock();
   const dispatcher = create({ maxHeldMs: 1000 });
   const { dispatcher: other, first, client } = withTwo({ maxHeldMs: 1000 });
-  say(other, client, 'a');
+  send(other, client, 'a');
   other.drainWorker(first.link);
-  say(other, client, 'b');
+  send(other, client, 'b');
   const [early, late] = [new Client(2), new Client(3)];
-  say(dispatcher, early, 'x');
+  send(dispatcher, early, 'x');
   dispatcher.addWorker(new Worker(0).link);
   vi.advanceTimersByTime(5000);
-  say(dispatcher, late, 'x');
+  send(dispatcher, late, 'x');
   expect([client.isClosing, early.isClosing, late.isClosing]).toEqual([false, false, false]);
 });

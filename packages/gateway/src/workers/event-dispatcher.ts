@@ -25,7 +25,7 @@ import { WorkerBalancer, type WorkerBalancerOptions } from './worker-balancer.ts
 import { WorkerDrains } from './worker-drains.ts';
 import type { WorkerLink } from './worker-link.ts';
 
-/** Clients bound in one turn of the event loop when a worker comes, goes or drains. */
+/** Clients bound in one turn of the event loop when a worker is added, removed or drained. */
 const BINDS_PER_TURN = 256;
 
 /** Limits of the dispatcher. */
@@ -34,8 +34,8 @@ export interface EventDispatcherOptions extends EventsInFlightOptions, WorkerBal
 }
 
 /**
- * Brings the events of clients to workers: each client has one worker at a time, its events keep their order, and
- * what waits is bounded, because reading from the client stops.
+ * Sends the events of clients to workers. Each client has one worker at a time, and its events keep their order. Held
+ * events are bounded, because reading from the client pauses.
  */
 export class EventDispatcher {
   readonly #options: EventDispatcherOptions;
@@ -46,9 +46,9 @@ export class EventDispatcher {
   readonly #inFlight: EventsInFlight;
   readonly #drains: WorkerDrains;
   readonly #balancer: WorkerBalancer;
-  /** `#bind` for one of many: a client that throws ends alone. Answers false when no worker takes clients. */
+  /** `#bind` for one of many clients; an exception ends only that client. Returns false when no worker is ready. */
   readonly #bindGuarded: (client: ClientConnection) => boolean | undefined;
-  /** Takes a client from a worker that is gone; answers how many of its events are kept. */
+  /** `#recoverClient` for one of many clients; an exception ends only that client. */
   readonly #recover: (client: ClientConnection, worker: WorkerLink) => number | undefined;
   #bindTimer: NodeJS.Immediate | undefined;
 
@@ -92,24 +92,24 @@ export class EventDispatcher {
     });
   }
 
-  /** Events that were handed to workers or are held, and are not finished. */
+  /** Events that are held, or not acknowledged by a worker. */
   get eventsInFlight(): number {
     return this.heldEvents + this.#eventsAtWorkers;
   }
 
-  /** Those of them that a worker which is linked has, or will get. */
+  /** Events in flight except those that are held by a route without workers. */
   get eventsWithWorkers(): number {
     let count = this.#eventsAtWorkers;
     for (const { workers, held } of this.#routes.all) if (workers.size > 0) count += held.count;
     return count;
   }
 
-  /** Events that wait for a worker. */
+  /** Events that are held. */
   get heldEvents(): number {
     return this.#routes.all.reduce((count, { held }) => count + held.count, 0);
   }
 
-  /** A client is usable; `admittedBy`, the worker that let it in, gets it if it is still there. */
+  /** Dispatches `onConnect` of a client. The worker that admitted it gets the client if it is still linked. */
   dispatchConnected(client: ClientConnection, admittedBy?: WorkerLink): void {
     if (admittedBy !== undefined && this.#routeOf(client).workers.links.includes(admittedBy)) {
       this.#bindTo(client, admittedBy);
@@ -117,7 +117,7 @@ export class EventDispatcher {
     this.#dispatch(client, { kind: 'connected', attempts: 0 });
   }
 
-  /** A client sent a message; the payload is read during the call. */
+  /** Dispatches a message. The payload is read during the call. */
   dispatchMessage(client: ClientConnection, payload: Buffer, isBinary: boolean): void {
     const worker = this.#routeEvent(client, payload.length);
     if (worker === undefined) {
@@ -129,8 +129,7 @@ export class EventDispatcher {
     writeClientMessage(connection.writer(), client.connection, payload, isBinary, false);
     this.#inFlight.pauseIfWorkerFull(worker, client);
     if (connection.output.pendingBytes > this.#options.sendToWorkerBufferSize) {
-      // The kernel may have room for what only waits for the end of this turn. When it takes all of
-      // that, no drain follows, and nobody would read from the client again.
+      // Flush first: if the kernel takes all of it, no drain event follows and a paused client would never resume.
       connection.output.flush();
       if (connection.output.isBlocked && worker.pauseForRoom(client)) {
         this.#limits.workerLinkFull += 1;
@@ -138,13 +137,13 @@ export class EventDispatcher {
     }
   }
 
-  /** A client is gone. */
+  /** Dispatches `onClose` of a client. */
   dispatchClosed(client: ClientConnection, closure: ClientClosure): void {
     if (client.isSuppressed || this.#routeOf(client).held.consumeSuppressedClose(client)) return;
     this.#dispatch(client, { kind: 'closed', closure, attempts: 0 });
   }
 
-  /** The application has had the end of a client that lives: it is told of nothing more. */
+  /** Drops the held events of a client and sends no further ones: the application has received its `onClose` already. */
   suppressEvents(client: ClientConnection): void {
     const { worker } = client;
     const route = this.#routeOf(client);
@@ -156,9 +155,10 @@ export class EventDispatcher {
   }
 
   /**
-   * A worker has finished events of a client, which may be gone by now.
+   * Handles an acknowledgement.
    *
-   * @throws {GW_ERR_FRAME_MALFORMED} when the worker was not given so many, or so many bytes
+   * @param client - `undefined` when it is closed and the worker does not redeliver
+   * @throws {GW_ERR_FRAME_MALFORMED} when the worker has fewer events or bytes in flight
    */
   handleAck(worker: WorkerLink, client: ClientConnection | undefined, ack: EventsAck): void {
     const isOwn = client?.worker === worker;
@@ -168,17 +168,17 @@ export class EventDispatcher {
     if (worker.isDraining) this.#drains.check(worker);
   }
 
-  /** A worker is ready: clients that wait for one are bound. */
+  /** Adds a ready worker, and binds clients that wait for one. */
   addWorker(worker: WorkerLink): void {
     const { workers, isOpen } = this.#routes.ofWorker(worker.name);
     if (worker.isDraining || workers.links.includes(worker)) return;
     workers.add(worker);
     const bound = { worker: `${worker.name}#${worker.id}` };
-    if (!isOpen) this.#logger.info(bound, 'no route leads to this worker: it gets no clients');
+    if (!isOpen) this.#logger.info(bound, 'worker has no route and gets no clients');
     this.#bindMore();
   }
 
-  /** A worker is to end: it finishes what it has, and its clients move to others. */
+  /** Drains a worker: it gets no new events, and its clients move to others. */
   drainWorker(worker: WorkerLink): void {
     if (worker.isDraining) return;
     this.#routes.ofWorker(worker.name).workers.remove(worker);
@@ -186,13 +186,13 @@ export class EventDispatcher {
     this.#bindMore();
   }
 
-  /** The link of a worker is broken, and may come back: new events of its clients wait until it is clear where they go. */
+  /** Holds new events of the clients of a worker while its broken link may be resumed. */
   suspendWorker(worker: WorkerLink): void {
     worker.isSuspended = true;
     this.#routes.ofWorker(worker.name).workers.refresh();
   }
 
-  /** The link of a worker has come back. */
+  /** Sends the held events after the link of a worker is resumed. */
   resumeWorker(worker: WorkerLink): void {
     worker.isSuspended = false;
     this.#routes.ofWorker(worker.name).workers.refresh();
@@ -201,37 +201,37 @@ export class EventDispatcher {
     }
   }
 
-  /** A worker was asked about a handshake and is not any more. */
+  /** Checks whether a draining worker is done, after a handshake request has ended. */
   handleDecided(worker: WorkerLink): void {
     if (worker.isDraining) this.#drains.check(worker);
   }
 
-  /** A worker is gone: its clients are bound to others, and what it had not finished is lost. */
+  /** Removes a dead worker, and binds its clients to others. Its unacknowledged events are redelivered or lost. */
   removeWorker(worker: WorkerLink): void {
     this.#routes.ofWorker(worker.name).workers.remove(worker);
     this.#drains.remove(worker);
     worker.resumeForRoom();
     for (const client of worker.clientsPausedByLoad) worker.resumeFromLoad(client);
-    let kept = 0;
+    let redelivered = 0;
     for (const client of [...worker.clients, ...worker.closedClients.values()]) {
-      kept += this.#recover(client, worker) ?? 0;
+      redelivered += this.#recover(client, worker) ?? 0;
     }
     worker.clients.clear();
     worker.closedClients.clear();
-    const lost = worker.eventsInFlight - kept;
+    const lost = worker.eventsInFlight - redelivered;
     const bound = { worker: `${worker.name}#${worker.id}` };
-    if (kept > 0) this.#logger.warn({ ...bound, events: kept }, 'events are redelivered');
+    if (redelivered > 0) this.#logger.warn({ ...bound, events: redelivered }, 'events redelivered');
     if (lost > 0) {
       this.#limits.lostEvents += lost;
       this.#logger.warn(
         { ...bound, events: lost },
-        'events lost: the worker was gone before it finished them',
+        'events lost: the worker died before it acknowledged them',
       );
     }
     this.#bindMore();
   }
 
-  /** Stops the work that is under way. */
+  /** Stops all timers. */
   close(): void {
     clearImmediate(this.#bindTimer);
     this.#balancer.close();
@@ -247,7 +247,7 @@ export class EventDispatcher {
     return count;
   }
 
-  /** The route of a client stays the same all its life. */
+  /** Returns the route of a client, which never changes. */
   #routeOf(client: ClientConnection): ClientRoute {
     client.route ??= this.#routes.find(client.socket);
     return client.route;
@@ -259,10 +259,10 @@ export class EventDispatcher {
     else this.#deliver(client, worker, event);
   }
 
-  /** Counts an event and answers the worker it goes to now; without one it is to be held. */
+  /** Counts an event, and returns the worker that gets it now; `undefined` when the event must be held. */
   #routeEvent(client: ClientConnection, byteLength = 0): WorkerLink | undefined {
     let worker = client.worker ?? this.#bind(client);
-    if (worker?.isDraining) worker = this.#drains.leave(worker, client) ? client.worker : undefined;
+    if (worker?.isDraining) worker = this.#drains.move(worker, client) ? client.worker : undefined;
     if (client.held !== undefined || worker?.isSuspended) worker = undefined;
     if (worker !== undefined && this.#inFlight.pauseIfWorkerFull(worker, client))
       worker = undefined;
@@ -283,11 +283,11 @@ export class EventDispatcher {
       const isDone = client.unacknowledged === undefined && client.held === undefined;
       if (isDone) worker.closedClients.delete(client.connection);
     }
-    if (worker.isDraining) this.#drains.leave(worker, client);
+    if (worker.isDraining) this.#drains.move(worker, client);
     this.#inFlight.resumeFreeClient(client);
   }
 
-  /** Binds a client to a worker and gives that everything it must know of it. */
+  /** Binds a client to a worker of its route. */
   #bind(client: ClientConnection): WorkerLink | undefined {
     const worker = this.#routeOf(client).workers.choose(client.socket);
     if (worker !== undefined) this.#bindTo(client, worker);
@@ -315,27 +315,27 @@ export class EventDispatcher {
     this.#flushHeld(client, worker);
   }
 
-  /** Holds what a dead worker had not finished, for the next one; answers how many events. */
+  /** Holds the unacknowledged events of a client for its next worker. Returns their number. */
   #recoverClient(client: ClientConnection, worker: WorkerLink): number {
     const kept = takeUnacknowledged(client, this.#clientLog);
     this.#routeOf(client).held.putBack(client, kept);
     client.eventsInFlight = client.held?.length ?? 0;
     client.eventBytesInFlight = payloadBytes(client.held);
     if (!this.#inFlight.isFull(client)) client.resume(PauseReason.EventsInFlight);
-    // Of a client that is gone, only its events are left.
+    // A closed client needs a worker only for its held events.
     if (worker.clients.has(client) || client.held !== undefined) {
       this.#routeOf(client).unbind(client);
     }
     return kept.length;
   }
 
-  /** Gives what is held for a client to its worker, or to another one when that drains. */
+  /** Sends the held events of a client to its worker, or moves the client if the worker drains. */
   #deliverHeld(worker: WorkerLink, client: ClientConnection): void {
-    if (worker.isDraining) this.#drains.leave(worker, client);
+    if (worker.isDraining) this.#drains.move(worker, client);
     else this.#flushHeld(client, worker);
   }
 
-  /** Gives the worker the events that were held for it, until it is full. */
+  /** Sends the held events of a client to a worker until the worker is full. */
   #flushHeld(client: ClientConnection, worker: WorkerLink): void {
     if (worker.isSuspended) return;
     const isFull = () =>
@@ -347,7 +347,7 @@ export class EventDispatcher {
     }
   }
 
-  /** Sends an event, and keeps it when it may have to be sent again. */
+  /** Sends an event, and keeps it if the worker redelivers. */
   #deliver(client: ClientConnection, worker: WorkerLink, event: ClientEvent): void {
     const { connection } = client;
     const writer = worker.connection.writer();
@@ -367,7 +367,7 @@ export class EventDispatcher {
     }
   }
 
-  /** Binds a part of the clients that need a worker, and the rest in later turns. */
+  /** Binds some of the clients that wait for a worker, and the rest in later turns. */
   #bindMore(): void {
     if (this.#bindTimer !== undefined) return;
     const left = this.#drains.moveIdle(this.#bindUnbound(BINDS_PER_TURN));
@@ -378,9 +378,9 @@ export class EventDispatcher {
     });
   }
 
-  /** Binds clients without a worker; answers how many fewer than `limit` there were. */
+  /** Binds up to `limit` clients. Returns how much of the limit is left. */
   #bindUnbound(limit: number): number {
-    // The route with the fewest first: what it leaves of its share goes to the others.
+    // Routes with few clients come first, so that the rest of their share goes to the others.
     const waiting = this.#routes.all
       .filter(({ unbound, workers }) => unbound.size > 0 && workers.size > 0)
       .sort((a, b) => a.unbound.size - b.unbound.size);

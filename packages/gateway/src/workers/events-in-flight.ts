@@ -5,14 +5,14 @@ import { PauseReason } from '../clients/pause-reason.ts';
 import type { ClientEvent } from './client-event.ts';
 import type { WorkerLink } from './worker-link.ts';
 
-/** Events of one client that a worker has finished. */
+/** One entry of an `EventsAck` frame: events of one client that a worker acknowledges. */
 export interface EventsAck {
   readonly count: number;
   /** Bytes of their payloads. */
   readonly byteLength: number;
 }
 
-/** Limits of the events that workers have not finished. */
+/** Limits of unacknowledged events. */
 export interface EventsInFlightOptions {
   readonly maxEventsInFlight: number;
   readonly maxEventsInFlightPerWorker: number;
@@ -20,13 +20,13 @@ export interface EventsInFlightOptions {
   readonly maxEventBytesInFlightPerWorker: number;
 }
 
-/** Stops reading from clients past the limits of events in flight, until half of them are finished. */
+/** Pauses reading from clients at the limits of events in flight, until half of the events are acknowledged. */
 export class EventsInFlight {
   readonly #options: EventsInFlightOptions;
   readonly #limits: LimitCounters;
   readonly #deliverHeld: (worker: WorkerLink, client: ClientConnection) => void;
 
-  /** @param deliverHeld - gives a worker what is held for one of its clients, until the worker is full again */
+  /** @param deliverHeld - sends the held events of a client to its worker, until the worker is full */
   constructor(
     options: EventsInFlightOptions,
     limits: LimitCounters,
@@ -37,20 +37,20 @@ export class EventsInFlight {
     this.#deliverHeld = deliverHeld;
   }
 
-  /** Tells whether a client has as many events, or bytes of events, in flight as it may. */
+  /** Returns whether a client has reached a limit. */
   isFull({ eventsInFlight, eventBytesInFlight }: ClientConnection): boolean {
     const { maxEventsInFlight, maxEventBytesInFlight } = this.#options;
     return eventsInFlight >= maxEventsInFlight || eventBytesInFlight >= maxEventBytesInFlight;
   }
 
-  /** Stops reading from a client that has too much in flight. */
+  /** Pauses a client that has reached a limit. */
   pauseFullClient(client: ClientConnection): void {
     if (this.isFull(client) && client.pause(PauseReason.EventsInFlight)) {
       this.#count(client.eventsInFlight >= this.#options.maxEventsInFlight);
     }
   }
 
-  /** Reads on from a client that has half of it finished. */
+  /** Resumes a client that is at half of its limits or less. */
   resumeFreeClient(client: ClientConnection): void {
     const { maxEventsInFlight, maxEventBytesInFlight } = this.#options;
     if (client.eventsInFlight > maxEventsInFlight >> 1) return;
@@ -59,9 +59,9 @@ export class EventsInFlight {
   }
 
   /**
-   * Stops reading from a client whose worker has as much of all clients as it may have.
+   * Pauses a client whose worker has reached a limit.
    *
-   * @returns whether the worker is full: what the client sends next must be held
+   * @returns whether the worker is full, so that events of the client must be held
    */
   pauseIfWorkerFull(worker: WorkerLink, client: ClientConnection): boolean {
     if (!this.#isWorkerFull(worker)) return false;
@@ -71,7 +71,7 @@ export class EventsInFlight {
     return true;
   }
 
-  /** Gives a worker that has half of it finished what was held, and reads on from its clients. */
+  /** Sends held events to a worker that is at half of its limits or less, and resumes its clients. */
   resumeClientsOf(worker: WorkerLink): void {
     const { maxEventsInFlightPerWorker, maxEventBytesInFlightPerWorker } = this.#options;
     if (worker.eventsInFlight > maxEventsInFlightPerWorker >> 1) return;
@@ -79,7 +79,7 @@ export class EventsInFlight {
     for (const client of worker.clientsPausedByLoad) {
       if (this.#isWorkerFull(worker)) return;
       if (client.held !== undefined) this.#deliverHeld(worker, client);
-      // A worker that drains gets no more: its clients leave it when it has finished their events.
+      // A draining worker gets no more events: its clients move when it has acknowledged theirs.
       if (client.held === undefined || worker.isDraining) worker.resumeFromLoad(client);
     }
   }
@@ -98,7 +98,7 @@ export class EventsInFlight {
   }
 }
 
-/** Bytes of the payload of an event; 0 when it has none. */
+/** Bytes of the payload of an event; 0 without a payload. */
 export function payloadLength(event: ClientEvent): number {
   return event.kind === 'message' ? event.payload.length : 0;
 }
@@ -109,20 +109,20 @@ export function payloadBytes(events: readonly ClientEvent[] = []): number {
 }
 
 /**
- * Counts what a worker tells to have finished.
+ * Subtracts acknowledged events from the counts of a worker and a client.
  *
- * @param client - whose events they are; `undefined` when it is gone
- * @throws {GW_ERR_FRAME_MALFORMED} when the worker was not given so many, or so many bytes
+ * @param client - `undefined` when it is closed, or has another worker by now
+ * @throws {GW_ERR_FRAME_MALFORMED} when fewer events or bytes are in flight
  */
 export function applyAck(
   worker: WorkerLink,
   client: ClientConnection | undefined,
   { count, byteLength }: EventsAck,
 ): void {
-  // Checked for each client too: a client with a negative count would never be paused again.
+  // Check the client too: with a negative count it would never be paused again.
   const events = Math.min(worker.eventsInFlight, client?.eventsInFlight ?? count);
   if (count > events) {
-    const text = `${count} events are finished of ${events} in flight`;
+    const text = `EventsAck has ${count} events; allowed: up to ${events} in flight`;
     throw new FrameError('GW_ERR_FRAME_MALFORMED', text);
   }
   const bytes =
@@ -130,13 +130,13 @@ export function applyAck(
       ? worker.eventBytesInFlight
       : client.eventBytesInFlight - payloadBytes(client.held);
   if (byteLength > bytes) {
-    const text = `${byteLength} bytes of events are finished of ${bytes} in flight`;
+    const text = `EventsAck has ${byteLength} bytes; allowed: up to ${bytes} in flight`;
     throw new FrameError('GW_ERR_FRAME_MALFORMED', text);
   }
   worker.eventsInFlight -= count;
   worker.eventBytesInFlight -= byteLength;
   if (client !== undefined) applyClientAck(client, worker, { count, byteLength });
-  // A worker that tells of fewer bytes than it had does not stop its clients indefinitely.
+  // A worker that acknowledges too few bytes must not pause its clients indefinitely.
   if (worker.eventsInFlight === 0) worker.eventBytesInFlight = 0;
 }
 
@@ -148,7 +148,7 @@ function applyClientAck(
   client.eventsInFlight -= count;
   client.eventBytesInFlight -= byteLength;
   if (client.eventsInFlight > (client.held?.length ?? 0)) return;
-  // Bytes that it failed to acknowledge are not counted for the next worker.
+  // Nothing of the client is in flight: drop the bytes that the worker failed to acknowledge.
   const heldBytes = payloadBytes(client.held);
   worker.eventBytesInFlight -= client.eventBytesInFlight - heldBytes;
   client.eventBytesInFlight = heldBytes;

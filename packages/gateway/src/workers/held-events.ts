@@ -4,49 +4,50 @@ import type { LimitCounters } from '../clients/limit-counters.ts';
 import { PauseReason } from '../clients/pause-reason.ts';
 import type { ClientEvent } from './client-event.ts';
 
-/** What a held event costs beside its payload, in bytes; an estimate that keeps empty ones bounded too. */
+/** Estimated memory of a held event in addition to its payload, in bytes. It bounds empty events too. */
 const HELD_EVENT_BYTES = 64;
 
-/** How often the time of held events is looked at, as a part of that time and in milliseconds. */
-const LOOKS_PER_TIME = 8;
-const LOOK_MS = { min: 5, max: 1000 };
+/** Timeout checks per `maxHeldMs`, and the range of their interval in milliseconds. */
+const CHECKS_PER_TIMEOUT = 8;
+const CHECK_MS = { min: 5, max: 1000 };
 
-/** Limits of what is held. */
+/** Limits of held events. */
 export interface HeldEventsOptions {
-  /** Bytes past which clients are not read from. */
+  /** Bytes past which reading from clients pauses. */
   readonly maxHeldBytes: number;
-  /** Milliseconds that events of a client wait without any worker; 0 sets no limit. */
+  /** Milliseconds that events of a client wait while the route has no worker; 0 sets no limit. */
   readonly maxHeldMs: number;
 }
 
-/** What the table works with. */
+/** Dependencies of the held events. */
 export interface HeldEventsContext {
   readonly limits: LimitCounters;
   readonly guard: Guard;
   readonly logger: Logger;
-  /** Answers true while a worker is there: then nobody's time is over. */
+  /** Returns true while the route has a worker: then no client is expired. */
   readonly hasWorker: () => boolean;
-  /** Closes a client whose time is over. */
+  /** Closes an expired client. */
   readonly onExpired: (client: ClientConnection) => void;
-  /** Nothing is to be told of this client any more. */
+  /** Called for a client that no worker knows: it needs no worker. */
   readonly onForgotten: (client: ClientConnection) => void;
 }
 
 /**
- * Events that wait: of clients without a worker, and of those whose worker takes no new ones. They
- * are bounded in bytes, because reading from the clients stops, and without any worker in time.
+ * The events of one route that wait: those of clients without a worker, and of clients whose worker takes no new
+ * events. Their bytes are bounded, because reading from the clients pauses. While the route has no worker, their time
+ * is bounded too.
  */
 export class HeldEvents {
   readonly #options: HeldEventsOptions;
   readonly #context: HeldEventsContext;
-  /** Clients that are not read from until held events have found a worker. */
+  /** Clients that are paused until held events are delivered. */
   readonly #paused = new Set<ClientConnection>();
-  /** Since when clients with held events have no worker; the oldest come first. */
-  readonly #since = new Map<ClientConnection, number>();
-  /** Clients that are being closed and whose end nobody is to be told of. */
+  /** Time at which clients with held events lost their worker, the oldest first. */
+  readonly #waitingSince = new Map<ClientConnection, number>();
+  /** Closing clients for which no worker gets `onClose`. */
   readonly #suppressedCloses = new Set<ClientConnection>();
-  /** Closes a client whose time is over, and drops its events; answers how many. */
-  readonly #end: (client: ClientConnection) => number | undefined;
+  /** Closes a client, and drops its events; an exception ends only that client. Returns the number of events. */
+  readonly #expireGuarded: (client: ClientConnection) => number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
   #bytes = 0;
@@ -56,15 +57,15 @@ export class HeldEvents {
     this.#options = options;
     this.#context = context;
     const fail = (error: Error, client: ClientConnection): void => {
-      this.#since.delete(client);
+      this.#waitingSince.delete(client);
       client.socket.fail(error);
     };
-    const end = (client: ClientConnection): number => {
+    const expire = (client: ClientConnection): number => {
       const events = this.#expire(client);
       if (!client.isClosing) context.onExpired(client);
       return events;
     };
-    this.#end = context.guard.wrap('held events expired', end, fail);
+    this.#expireGuarded = context.guard.wrap('held events expired', expire, fail);
   }
 
   /** Number of held events. */
@@ -72,23 +73,23 @@ export class HeldEvents {
     return this.#count;
   }
 
-  /** Holds an event behind those that are held for the client. */
+  /** Adds an event behind the held events of the client. */
   add(client: ClientConnection, event: ClientEvent): void {
     client.held ??= [];
     client.held.push(event);
     this.#handleAdded(client, event);
   }
 
-  /** Holds events that a worker had before those that are held for the client. */
+  /** Inserts recovered events before the held events of the client. */
   putBack(client: ClientConnection, events: readonly ClientEvent[]): void {
     if (events.length === 0) return;
     client.held = [...events, ...(client.held ?? [])];
     for (const event of events) this.#handleAdded(client, event);
   }
 
-  /** Takes the events that are held for a client, in order, until `isFull` answers true; their time is over. */
+  /** Takes the held events of a client in order, until `isFull` returns true. Its timeout is cancelled. */
   *take(client: ClientConnection, isFull?: () => boolean): Generator<ClientEvent> {
-    this.#since.delete(client);
+    this.#waitingSince.delete(client);
     while (isFull?.() !== true) {
       const event = client.held?.shift();
       if (event === undefined) return;
@@ -100,39 +101,39 @@ export class HeldEvents {
     }
   }
 
-  /** Drops the events that are held for a client; answers them. */
+  /** Drops the held events of a client, and returns them. */
   drop(client: ClientConnection): readonly ClientEvent[] {
     return [...this.take(client)];
   }
 
-  /** A client has lost its worker: the time of what is held for it runs. */
-  startTime(client: ClientConnection): void {
+  /** Starts the timeout of a client without a worker. */
+  startTimeout(client: ClientConnection): void {
     const { maxHeldMs } = this.#options;
-    if (maxHeldMs === 0 || this.#isClosed || client.held === undefined || this.#since.has(client))
-      return;
-    this.#since.set(client, performance.now());
+    if (maxHeldMs === 0 || this.#isClosed) return;
+    if (client.held === undefined || this.#waitingSince.has(client)) return;
+    this.#waitingSince.set(client, performance.now());
     if (this.#timer !== undefined) return;
-    const { min, max } = LOOK_MS;
-    const lookMs = Math.min(Math.max(maxHeldMs / LOOKS_PER_TIME, min), max);
-    this.#timer = setInterval(() => this.#look(), lookMs).unref();
+    const { min, max } = CHECK_MS;
+    const checkMs = Math.min(Math.max(maxHeldMs / CHECKS_PER_TIMEOUT, min), max);
+    this.#timer = setInterval(() => this.#expireClients(), checkMs).unref();
   }
 
-  /** Answers true, once, when the end of a client is to be told to nobody. */
+  /** Returns true, once, if no worker gets `onClose` of a client. */
   consumeSuppressedClose(client: ClientConnection): boolean {
     return this.#suppressedCloses.delete(client);
   }
 
-  /** True while the end of a client is to be told to nobody. */
+  /** Returns true if no worker gets `onClose` of a client. */
   isCloseSuppressed(client: ClientConnection): boolean {
     return this.#suppressedCloses.has(client);
   }
 
-  /** The end of a client is to be told to nobody. */
+  /** Suppresses `onClose` of a client. */
   suppressClose(client: ClientConnection): void {
     this.#suppressedCloses.add(client);
   }
 
-  /** Looks at the time no more. */
+  /** Stops the timeouts. */
   close(): void {
     this.#isClosed = true;
     clearInterval(this.#timer);
@@ -141,7 +142,7 @@ export class HeldEvents {
   #handleAdded(client: ClientConnection, event: ClientEvent): void {
     this.#count += 1;
     this.#bytes += heldBytes(event);
-    if (client.worker === undefined) this.startTime(client);
+    if (client.worker === undefined) this.startTimeout(client);
     if (this.#bytes <= this.#options.maxHeldBytes) return;
     this.#paused.add(client);
     if (client.pause(PauseReason.HeldBytes)) this.#context.limits.heldBytes += 1;
@@ -152,8 +153,8 @@ export class HeldEvents {
     this.#paused.clear();
   }
 
-  #look(): void {
-    if (this.#since.size === 0) {
+  #expireClients(): void {
+    if (this.#waitingSince.size === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
       return;
@@ -163,36 +164,36 @@ export class HeldEvents {
     const { limits, logger } = this.#context;
     let clients = 0;
     let events = 0;
-    for (const [client, since] of this.#since) {
+    for (const [client, since] of this.#waitingSince) {
       if (since > before) break;
       if (!client.isClosing) clients += 1;
-      events += this.#end(client) ?? 0;
+      events += this.#expireGuarded(client) ?? 0;
     }
     limits.heldTime += clients;
     limits.lostEvents += events;
     if (clients + events === 0) return;
-    logger.warn({ clients, events }, 'no worker came in time: clients closed, events dropped');
+    logger.warn({ clients, events }, 'no worker within maxHeldMs: clients closed, events dropped');
   }
 
-  /** Drops what is held for a client, but its end if a worker knows of it; answers how many events. */
+  /** Drops the held events of a client, except `onClose` if a worker got `onConnect`. Returns their number. */
   #expire(client: ClientConnection): number {
     const events = this.drop(client);
     client.eventsInFlight = 0;
     client.eventBytesInFlight = 0;
     const isUnknown = events[0]?.kind === 'connected';
-    const end = events.at(-1);
-    const isGone = end?.kind === 'closed';
+    const last = events.at(-1);
+    const isClosed = last?.kind === 'closed';
     if (isUnknown) {
-      if (!isGone) this.#suppressedCloses.add(client);
+      if (!isClosed) this.#suppressedCloses.add(client);
       this.#context.onForgotten(client);
       return events.length;
     }
-    if (!isGone) return events.length;
-    // It costs little, and it is what the next worker must be told. Its time is over: it runs no more.
-    client.held = [end];
+    if (!isClosed) return events.length;
+    // The next worker must get `onClose`. It is small, and has no timeout.
+    client.held = [last];
     client.eventsInFlight = 1;
     this.#count += 1;
-    this.#bytes += heldBytes(end);
+    this.#bytes += heldBytes(last);
     return events.length - 1;
   }
 }

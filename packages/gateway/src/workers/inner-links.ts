@@ -20,18 +20,16 @@ import type { EventDispatcher } from './event-dispatcher.ts';
 import { WorkerLink } from './worker-link.ts';
 import type { WorkerLivenessTable } from './worker-liveness-table.ts';
 
-/** What belongs to one link. */
+/** The parts of one link. */
 export interface InnerLinkParts {
   readonly worker: WorkerLink | undefined;
   readonly interest: InterestLink;
-  readonly answers: ChunkedReplies;
+  readonly replies: ChunkedReplies;
 }
 
 /**
- * The links of workers and of clients of the Gateway API: carries out what comes by them.
- *
- * Frames of one link are carried out in the order in which they came, so that a query sees the
- * asker's own earlier commands.
+ * The links of workers and of clients of the Gateway API. Executes the frames of each link in order, so that a query
+ * sees the effect of earlier commands of the same peer.
  */
 export class InnerLinks {
   readonly #state: GatewayState;
@@ -41,7 +39,7 @@ export class InnerLinks {
   readonly #workers = new Set<WorkerLink>();
   readonly #links = new Map<FrameConnection, InnerLinkParts>();
   readonly #reader = new ByteReader();
-  #answeredQueries = 0;
+  #queryCount = 0;
 
   constructor(
     state: GatewayState,
@@ -57,34 +55,34 @@ export class InnerLinks {
     this.#interest = interest;
   }
 
-  /** Queries answered since the start. */
-  get answeredQueries(): number {
-    return this.#answeredQueries;
+  /** Number of queries since the start. */
+  get queryCount(): number {
+    return this.#queryCount;
   }
 
-  /** Waits no longer for workers that have died, as the liveness tells now. */
+  /** Expires the suspended links of workers that the registers report as dead. */
   expireDeadWorkers(): void {
     for (const { instanceId, connection } of this.#workers) {
-      if (connection.isSuspended && this.#liveness.isGone(instanceId)) connection.expire();
+      if (connection.isSuspended && this.#liveness.isDead(instanceId)) connection.expire();
     }
   }
 
-  /** Takes a link that is up. */
+  /** Adds an authenticated link. */
   add(connection: FrameConnection, hello: Hello): void {
     const worker = hello.role === DialerRole.Worker ? new WorkerLink(connection, hello) : undefined;
     const peer = `${hello.name}#${hello.id}`;
     if (worker !== undefined) this.#addWorker(worker);
-    const answers = new ChunkedReplies(connection);
+    const replies = new ChunkedReplies(connection);
     const interest = new InterestLink(connection);
-    this.#links.set(connection, { worker, interest, answers });
+    this.#links.set(connection, { worker, interest, replies });
     connection.output.onDrain = () => {
       worker?.resumeForRoom();
-      answers.resume();
+      replies.resume();
       this.#interest.resume(interest);
     };
     connection.onFrame = (command, buffer, start, end) => {
       this.#reader.reset(buffer, start, end);
-      if (command === Command.Query) this.#answer(connection, answers);
+      if (command === Command.Query) this.#answerQuery(connection, replies);
       else if (command === Command.InterestSubscribe) this.#interest.subscribe(interest);
       else this.#handleFrame(command, worker);
       if (command === Command.JoinGroup || command === Command.BindUid) {
@@ -93,11 +91,11 @@ export class InnerLinks {
     };
     connection.onClose = (reason) => {
       this.#links.delete(connection);
-      answers.close();
+      replies.close();
       this.#interest.unsubscribe(interest);
       const bound = { peer, address: connection.remoteAddress, reason: reason?.message };
       if (reason !== undefined) {
-        // A peer that died is reported by its master; one that breaks the protocol is a fault to look into.
+        // The master reports a peer that died; a peer that breaks the protocol is a bug.
         const level = String(Reflect.get(reason, 'code')).startsWith('GW_ERR_') ? 'warn' : 'debug';
         this.#state.logger[level](bound, 'inner link ended');
       }
@@ -108,29 +106,29 @@ export class InnerLinks {
     };
   }
 
-  /** What belongs to every link that has not ended. */
+  /** The parts of every open or suspended link. */
   get all(): Iterable<InnerLinkParts> {
     return this.#links.values();
   }
 
-  /** What belongs to a link that has not ended. */
+  /** The parts of a link; `undefined` when it has ended. */
   partsOf(connection: FrameConnection): InnerLinkParts | undefined {
     return this.#links.get(connection);
   }
 
-  /** Queues all that is under way for the peers: another process is to go on with the links. */
-  finish(): void {
+  /** Writes all pending updates and replies; called before a handover. */
+  flushAll(): void {
     this.#interest.flush();
-    for (const { answers } of this.#links.values()) answers.sendAll();
+    for (const { replies } of this.#links.values()) replies.sendAll();
   }
 
-  /** A follower of another process, whose clients are all here by now. */
+  /** Restores a subscription of the predecessor. All clients must be imported before. */
   restoreInterest(link: InterestLink, areSynced: readonly [uids: boolean, groups: boolean]): void {
     this.#interest.restore(link, areSynced);
   }
 
-  /** Drops every link without a word: another process has gone on with them. */
-  abandon(): void {
+  /** Closes the sockets of all links without GoAway, because the successor has taken the links over. */
+  dropAll(): void {
     for (const [connection, { interest }] of this.#links) {
       this.#interest.unsubscribe(interest);
       connection.onClose = () => undefined;
@@ -142,13 +140,15 @@ export class InnerLinks {
   #addWorker(worker: WorkerLink): void {
     const { connection, instanceId, name, id } = worker;
     for (const other of this.#workers) {
-      // It dials anew: for it the link before is over.
-      if (other.instanceId === instanceId) other.connection.destroy(new Error('dialed anew'));
+      // A second link of a worker process replaces its first one.
+      if (other.instanceId === instanceId) {
+        other.connection.destroy(new Error('the worker has dialed a new link'));
+      }
     }
     this.#workers.add(worker);
     connection.onSuspended = (reason) => {
       const bound = { peer: `${name}#${id}`, reason: reason.message };
-      this.#state.logger.debug(bound, 'inner link broken, waiting for the worker');
+      this.#state.logger.debug(bound, 'inner link suspended');
       this.#dispatcher.suspendWorker(worker);
       this.expireDeadWorkers();
     };
@@ -181,10 +181,10 @@ export class InnerLinks {
         worker.handshakes.resolve(message.requestId, message);
       }
     }
-    // Other numbers are those of a newer version, which this one ignores.
+    // Ignore unknown numbers: the peer may run a newer version.
   }
 
-  /** The worker took this process for gone, and has told the application so: its clients come anew. */
+  /** Closes a client for which the worker has called `onClose`, because it considered this gateway lost. */
   #endClient(connection: number): void {
     const client = this.#state.clients.get(connection);
     if (client === undefined) return;
@@ -192,14 +192,14 @@ export class InnerLinks {
     this.#state.sender.close(client, ServerClosure.Reconnect);
   }
 
-  #answer(connection: FrameConnection, answers: ChunkedReplies): void {
+  #answerQuery(connection: FrameConnection, replies: ChunkedReplies): void {
     const { buffer, offset, end } = this.#reader;
     const message = readMessage(Command.Query, buffer, offset, end);
     if (message?.type !== 'query') return;
     const { requestId } = message;
-    this.#answeredQueries += 1;
+    this.#queryCount += 1;
     try {
-      answers.send(requestId, answerQuery(this.#state, message.query));
+      replies.send(requestId, answerQuery(this.#state, message.query));
     } catch (error) {
       const { code, message: text } = toWire(error);
       connection.send({ type: 'queryFailure', requestId, code, message: text });

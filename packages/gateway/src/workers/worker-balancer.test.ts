@@ -1,5 +1,5 @@
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { Client, create, say, Worker } from './event-dispatcher.fixture.ts';
+import { Client, create, send, Worker } from './event-dispatcher.fixture.ts';
 import type { EventDispatcher } from './event-dispatcher.ts';
 import { BALANCE_INTERVAL_MS } from './worker-balancer.ts';
 
@@ -19,7 +19,7 @@ function worker(id: number): Worker {
   return made;
 }
 
-/** An interval with a ping, which all workers answer but these, and the next one, in which clients move. */
+/** One interval in which all workers except the hanging ones answer the ping, and one in which clients move. */
 function interval(...hanging: Worker[]): void {
   vi.advanceTimersByTime(BALANCE_INTERVAL_MS);
   for (const { link } of workers.filter((one) => !hanging.includes(one)))
@@ -27,7 +27,7 @@ function interval(...hanging: Worker[]): void {
   vi.advanceTimersByTime(BALANCE_INTERVAL_MS);
 }
 
-/** Clients of a worker, none of which has an event in flight. */
+/** Connects idle clients to a worker. */
 function connect(dispatcher: EventDispatcher, worker: Worker, from: number, to: number): Client[] {
   const clients: Client[] = [];
   for (let connection = from; connection <= to; connection += 1) {
@@ -40,14 +40,14 @@ function connect(dispatcher: EventDispatcher, worker: Worker, from: number, to: 
   return clients;
 }
 
-function balanced(rebalancePerSecond: number): EventDispatcher {
+function createBalanced(rebalancePerSecond: number): EventDispatcher {
   const dispatcher = create({ rebalancePerSecond });
   onTestFinished(() => dispatcher.close());
   return dispatcher;
 }
 
-test('balancer: moves idle clients to a worker that came later, a bounded number', () => {
-  const dispatcher = balanced(3);
+test('balancer: moves a bounded number of idle clients to a later worker', () => {
+  const dispatcher = createBalanced(3);
   const [first, second] = [worker(0), worker(1)];
   dispatcher.addWorker(first.link);
   const clients = connect(dispatcher, first, 1, 10);
@@ -57,8 +57,8 @@ test('balancer: moves idle clients to a worker that came later, a bounded number
   expect(second.take()).toEqual(['1 attached', '2 attached', '3 attached']);
   interval();
   expect([first.link.connections, second.link.connections]).toEqual([5, 5]);
-  // What a client says next goes to its new worker alone.
-  for (const client of clients) say(dispatcher, client, 'a');
+  // The next message of a client goes to its new worker only.
+  for (const client of clients) send(dispatcher, client, 'a');
   expect(second.take().filter((line) => line.includes('text'))).toEqual(
     [1, 2, 3, 4, 5].map((connection) => `${connection} text a`),
   );
@@ -69,26 +69,26 @@ test('balancer: moves idle clients to a worker that came later, a bounded number
   expect([first.take(), second.take()]).toEqual([[], []]);
 });
 
-test('balancer: leaves clients with events in flight, and those that close', () => {
-  const dispatcher = balanced(100);
+test('balancer: does not move clients with events in flight, or closing ones', () => {
+  const dispatcher = createBalanced(100);
   const [first, second] = [worker(0), worker(1)];
   dispatcher.addWorker(first.link);
   const clients = connect(dispatcher, first, 1, 10);
-  for (const client of clients.slice(0, 7)) say(dispatcher, client, 'a');
+  for (const client of clients.slice(0, 7)) send(dispatcher, client, 'a');
   const [closing] = clients.slice(7);
   if (closing !== undefined) closing.isClosing = true;
   first.take();
   dispatcher.addWorker(second.link);
   interval();
   expect(first.take()).toEqual(['9 detached', '10 detached']);
-  const [talking] = clients;
-  dispatcher.handleAck(first.link, talking, { count: 1, byteLength: 0 });
+  const [busy] = clients;
+  dispatcher.handleAck(first.link, busy, { count: 1, byteLength: 0 });
   interval();
   expect(first.take()).toEqual(['1 detached']);
 });
 
-test('balancer: leaves small differences, and never moves a client back', () => {
-  const dispatcher = balanced(1000);
+test('balancer: ignores small differences, and never moves a client back', () => {
+  const dispatcher = createBalanced(1000);
   const [first, second, third] = [worker(0), worker(1), worker(2)];
   for (const { link } of workers) dispatcher.addWorker(link);
   connect(dispatcher, first, 1, 101);
@@ -103,12 +103,12 @@ test('balancer: leaves small differences, and never moves a client back', () => 
   expect(workers.map((worker) => worker.take())).toEqual([[], [], []]);
 });
 
-test('balancer: moves nothing to a worker that hangs, drains or is away', () => {
-  const dispatcher = balanced(100);
+test('balancer: moves no client to a hanging, draining or suspended worker', () => {
+  const dispatcher = createBalanced(100);
   const [first, second] = [worker(0), worker(1)];
   dispatcher.addWorker(first.link);
   connect(dispatcher, first, 1, 10);
-  // It has nothing to finish, and does not answer either.
+  // It has no events, but does not answer pings.
   dispatcher.addWorker(second.link);
   interval(second);
   expect(first.take()).toEqual([]);
@@ -124,8 +124,8 @@ test('balancer: moves nothing to a worker that hangs, drains or is away', () => 
   expect(first.take()).toEqual([]);
 });
 
-test('balancer: a limit of 0 moves nothing', () => {
-  const dispatcher = balanced(0);
+test('balancer: rebalancePerSecond 0 moves no client', () => {
+  const dispatcher = createBalanced(0);
   const [first, second] = [worker(0), worker(1)];
   dispatcher.addWorker(first.link);
   connect(dispatcher, first, 1, 10);

@@ -4,26 +4,26 @@ import type { ClientConnection } from '../clients/client-connection.ts';
 import type { ClientRoutes } from '../routes/client-routes.ts';
 import type { WorkerLink } from './worker-link.ts';
 
-/** How often the balancer looks at the workers, in milliseconds. */
+/** Interval of the balancer, in milliseconds. */
 export const BALANCE_INTERVAL_MS = 1000;
 
-/** A worker may have this many clients more than another one, and this part of its own, before it gives any away. */
+/** Differences up to this number of clients, or this fraction of the larger worker, are left alone. */
 const TOLERATED_CLIENTS = 2;
-const TOLERATED_PART = 0.1;
+const TOLERATED_FRACTION = 0.1;
 
-/** Clients that are looked at for each that may move: the others have events in flight. */
-const LOOKED_AT_PER_MOVE = 10;
+/** Clients that are checked per wanted move, because some have events in flight. */
+const CHECKED_PER_MOVE = 10;
 
 /** Limits of the balancer. */
 export interface WorkerBalancerOptions {
-  /** Clients that move in a second, of all routes together; 0 moves none. */
+  /** Clients moved per second in all routes; 0 disables the balancer. */
   readonly rebalancePerSecond: number;
 }
 
 /** Moves a client without events in flight. */
 type Move = (client: ClientConnection, from: WorkerLink, to: WorkerLink) => void;
 
-/** What the balancer needs. */
+/** Dependencies of the balancer. */
 interface WorkerBalancerContext {
   readonly routes: ClientRoutes;
   readonly guard: Guard;
@@ -31,10 +31,10 @@ interface WorkerBalancerContext {
 }
 
 /**
- * Moves idle clients from the worker of a route with the most clients to the one with the fewest: a worker that
- * comes later than the others, or again after a crash, gets its share of the clients that are there.
+ * Moves idle clients from the worker of a route with the most clients to the one with the fewest, so that a worker that
+ * starts later gets its share of the connected clients.
  *
- * It never oscillates: a move only ever makes a difference smaller, and small differences stay.
+ * It does not oscillate: a move always makes the difference smaller, and small differences are left alone.
  */
 export class WorkerBalancer {
   readonly #maxMoves: number;
@@ -42,10 +42,10 @@ export class WorkerBalancer {
   readonly #logger: Logger;
   readonly #move: Move;
   readonly #timer: NodeJS.Timeout | undefined;
-  /** Where the search for idle clients of each worker continues. */
+  /** Position of the search for idle clients, by worker. */
   readonly #cursors = new WeakMap<WorkerLink, Iterator<ClientConnection>>();
-  /** Chunks that had come over the link of each worker when it was pinged last. */
-  readonly #pinged = new WeakMap<FrameConnection, number>();
+  /** Number of reads of each link when it was last pinged. */
+  readonly #readsAtPing = new WeakMap<FrameConnection, number>();
 
   constructor(
     { rebalancePerSecond }: WorkerBalancerOptions,
@@ -60,21 +60,21 @@ export class WorkerBalancer {
     this.#timer = setInterval(() => this.#balance(), BALANCE_INTERVAL_MS).unref();
   }
 
-  /** Moves no more. */
+  /** Stops the balancer. */
   close(): void {
     clearInterval(this.#timer);
   }
 
-  /** Moves as many clients as one interval allows. */
+  /** Moves up to `rebalancePerSecond` clients. */
   #balance(): void {
     const maxMoves = this.#maxMoves;
     let left = maxMoves;
     for (const { workers } of this.#routes.all) {
       const present = workers.links.filter(({ isSuspended }) => !isSuspended);
       if (present.length < 2) continue;
-      const takers = present.filter((worker) => this.#isResponsive(worker));
+      const targets = present.filter((worker) => this.#isResponsive(worker));
       while (left > 0) {
-        const moved = this.#moveBetween(present, takers, left);
+        const moved = this.#moveBetween(present, targets, left);
         if (moved === 0) break;
         left -= moved;
       }
@@ -83,31 +83,31 @@ export class WorkerBalancer {
   }
 
   /**
-   * Whether a worker has answered the ping of the last interval: clients must not move to one that hangs, and one
-   * that was started a moment ago has shown nothing yet.
+   * Pings a worker, and returns whether it answered the ping of the last interval. Clients must not move to a worker
+   * that hangs, or that was never pinged.
    */
   #isResponsive({ connection }: WorkerLink): boolean {
-    const before = this.#pinged.get(connection);
-    this.#pinged.set(connection, connection.reads);
+    const before = this.#readsAtPing.get(connection);
+    this.#readsAtPing.set(connection, connection.reads);
     connection.signal(Command.Ping);
     return before !== undefined && connection.reads > before;
   }
 
-  /** Levels the workers with the most and the fewest clients; answers how many have moved. */
+  /** Moves clients between the workers with the most and the fewest clients. Returns the number of moved clients. */
   #moveBetween(
     workers: readonly WorkerLink[],
-    takers: readonly WorkerLink[],
+    targets: readonly WorkerLink[],
     limit: number,
   ): number {
     const from = workers.reduce(larger, workers[0]);
-    const to = takers.reduce(smaller, takers[0]);
+    const to = targets.reduce(smaller, targets[0]);
     if (from === undefined || to === undefined) return 0;
     const difference = from.connections - to.connections;
-    const tolerated = Math.max(TOLERATED_CLIENTS, from.connections * TOLERATED_PART);
+    const tolerated = Math.max(TOLERATED_CLIENTS, from.connections * TOLERATED_FRACTION);
     if (difference <= tolerated) return 0;
     const wanted = Math.min(limit, Math.floor(difference / 2));
     let moved = 0;
-    for (const client of this.#lookAt(from, wanted * LOOKED_AT_PER_MOVE)) {
+    for (const client of this.#nextClients(from, wanted * CHECKED_PER_MOVE)) {
       if (client.eventsInFlight > 0 || client.isClosing || client.worker !== from) continue;
       this.#move(client, from, to);
       moved += 1;
@@ -116,11 +116,11 @@ export class WorkerBalancer {
     return moved;
   }
 
-  /** Some clients of a worker, in the order in which it got them; the next call continues behind them. */
-  *#lookAt(worker: WorkerLink, count: number): Generator<ClientConnection> {
+  /** Returns up to `count` clients of a worker, and continues behind them on the next call. */
+  *#nextClients(worker: WorkerLink, count: number): Generator<ClientConnection> {
     const clients = this.#cursors.get(worker) ?? worker.clients.values();
     this.#cursors.set(worker, clients);
-    for (let looked = 0; looked < count; looked += 1) {
+    for (let index = 0; index < count; index += 1) {
       const next = clients.next();
       if (next.done === true) {
         this.#cursors.delete(worker);

@@ -5,16 +5,16 @@ import {
   closure,
   create,
   holdTurn,
-  say,
+  send,
   Worker,
   withTwo,
 } from './event-dispatcher.fixture.ts';
 
-test('moves idle clients of a worker that drains at once, and tells it that it is drained', () => {
+test('drain: moves idle clients at once, then sends WorkerDrained', () => {
   const { dispatcher, first, second, client } = withTwo();
   dispatcher.drainWorker(first.link);
   dispatcher.drainWorker(first.link);
-  say(dispatcher, client, 'a');
+  send(dispatcher, client, 'a');
   expect(first.take()).toEqual(['1 detached', 'drained']);
   expect(second.take()).toEqual(['1 attached', '1 text a']);
   expect(first.link.clients.size).toBe(0);
@@ -23,21 +23,21 @@ test('moves idle clients of a worker that drains at once, and tells it that it i
   expect(first.take()).toEqual([]);
 });
 
-test('tells a worker that drains and has nothing that it is drained', () => {
+test('drain: a worker without clients is drained at once', () => {
   const dispatcher = create();
   const worker = new Worker(0);
   dispatcher.drainWorker(worker.link);
   expect(worker.take()).toEqual(['drained']);
 });
 
-test('moves a client of a worker that drains when its last event is finished, and its newer ones with it', () => {
+test('drain: moves a busy client after its last ack, with its held events', () => {
   const { dispatcher, first, second, client } = withTwo();
-  for (const text of ['a', 'b']) say(dispatcher, client, text);
+  for (const text of ['a', 'b']) send(dispatcher, client, text);
   dispatcher.drainWorker(first.link);
-  for (const text of ['c', 'd']) say(dispatcher, client, text);
+  for (const text of ['c', 'd']) send(dispatcher, client, text);
   expect([first.take(), second.take()]).toEqual([['1 text a', '1 text b'], []]);
   dispatcher.handleAck(first.link, client, { count: 1, byteLength: 0 });
-  say(dispatcher, client, 'e');
+  send(dispatcher, client, 'e');
   expect([first.take(), second.take()]).toEqual([[], []]);
   expect(dispatcher.eventsInFlight).toBe(4);
   dispatcher.handleAck(first.link, client, { count: 1, byteLength: 0 });
@@ -47,9 +47,9 @@ test('moves a client of a worker that drains when its last event is finished, an
   expect([dispatcher.eventsInFlight, client.eventsInFlight]).toEqual([0, 0]);
 });
 
-test('gives the end of a client to the next worker, when the one that drains has finished with it', () => {
+test('drain: a held onClose goes to the next worker after the last ack', () => {
   const { dispatcher, first, second, client } = withTwo();
-  say(dispatcher, client, 'a');
+  send(dispatcher, client, 'a');
   dispatcher.drainWorker(first.link);
   dispatcher.dispatchClosed(client, closure);
   expect(first.take()).toEqual(['1 text a']);
@@ -61,7 +61,7 @@ test('gives the end of a client to the next worker, when the one that drains has
   expect([second.link.clients.size, dispatcher.eventsInFlight]).toEqual([0, 0]);
 });
 
-test('waits for the end that a worker had before it drained', () => {
+test('drain: waits for the ack of an onClose sent before', () => {
   const { dispatcher, first, second, client } = withTwo();
   dispatcher.dispatchClosed(client, closure);
   dispatcher.drainWorker(first.link);
@@ -71,7 +71,7 @@ test('waits for the end that a worker had before it drained', () => {
   expect(second.take()).toEqual([]);
 });
 
-test('waits for the handshakes that a worker was asked about', async () => {
+test('drain: waits for pending handshake requests', async () => {
   const { dispatcher, first } = withTwo();
   const { requestId, answer } = first.link.handshakes.add(1000);
   dispatcher.drainWorker(first.link);
@@ -82,7 +82,7 @@ test('waits for the handshakes that a worker was asked about', async () => {
   expect(first.take()).toEqual(['drained']);
 });
 
-test('holds the events of clients whose worker drains while there is no other', () => {
+test('drain: holds events while there is no other worker', () => {
   const dispatcher = create();
   const [first, second, client, idle] = [
     new Worker(0),
@@ -91,10 +91,10 @@ test('holds the events of clients whose worker drains while there is no other', 
     new Client(2),
   ];
   dispatcher.addWorker(first.link);
-  for (const one of [client, idle]) say(dispatcher, one, 'a');
+  for (const one of [client, idle]) send(dispatcher, one, 'a');
   dispatcher.handleAck(first.link, idle, { count: 1, byteLength: 0 });
   dispatcher.drainWorker(first.link);
-  for (const one of [client, idle]) say(dispatcher, one, 'b');
+  for (const one of [client, idle]) send(dispatcher, one, 'b');
   dispatcher.handleAck(first.link, client, { count: 1, byteLength: 0 });
   expect(first.take().slice(-3)).toEqual(['2 detached', '1 detached', 'drained']);
   expect([dispatcher.eventsInFlight, dispatcher.eventsWithWorkers]).toEqual([2, 0]);
@@ -103,16 +103,16 @@ test('holds the events of clients whose worker drains while there is no other', 
 });
 
 test.each([false, true])(
-  'moves the clients of a worker that dies while it drains, redelivering: %j',
+  'drain: a draining worker that dies hands over its clients; redelivery: %j',
   (redelivers) => {
     const limits = new LimitCounters();
     const { dispatcher, first, second, client } = withTwo({}, limits);
     first.link.redelivers = redelivers;
-    const leaving = new Client(2);
-    for (const one of [client, leaving]) dispatcher.dispatchConnected(one, first.link);
+    const closing = new Client(2);
+    for (const one of [client, closing]) dispatcher.dispatchConnected(one, first.link);
     dispatcher.drainWorker(first.link);
-    for (const one of [client, leaving]) say(dispatcher, one, 'held');
-    dispatcher.dispatchClosed(leaving, closure);
+    for (const one of [client, closing]) send(dispatcher, one, 'held');
+    dispatcher.dispatchClosed(closing, closure);
     dispatcher.removeWorker(first.link);
     const again = (connection: number): string[] =>
       redelivers ? [`${connection} connected again`] : [];
@@ -131,17 +131,17 @@ test.each([false, true])(
   },
 );
 
-test('moves clients to a third worker when two drain one after the other, or the other one dies', () => {
+test('drain: moves a client again when its next worker drains or dies', () => {
   const { dispatcher, first, second, client } = withTwo();
   const third = new Worker(2);
-  say(dispatcher, client, 'a');
+  send(dispatcher, client, 'a');
   dispatcher.drainWorker(first.link);
-  say(dispatcher, client, 'b');
+  send(dispatcher, client, 'b');
   dispatcher.removeWorker(second.link);
   dispatcher.handleAck(first.link, client, { count: 1, byteLength: 0 });
   dispatcher.addWorker(third.link);
   dispatcher.drainWorker(third.link);
-  say(dispatcher, client, 'c');
+  send(dispatcher, client, 'c');
   const last = new Worker(3);
   dispatcher.addWorker(last.link);
   dispatcher.handleAck(third.link, client, { count: 1, byteLength: 0 });
@@ -149,21 +149,21 @@ test('moves clients to a third worker when two drain one after the other, or the
   expect(last.take()).toEqual(['1 attached', '1 text c']);
 });
 
-test('reads on from a client that waited for room on the link of a worker that drains', () => {
+test('drain: resumes a client that waited for room on the link', () => {
   const { dispatcher, first, client } = withTwo({ sendToWorkerBufferSize: 1024 });
   first.socket.isFull = true;
-  say(dispatcher, client, 'x'.repeat(2000));
+  send(dispatcher, client, 'x'.repeat(2000));
   dispatcher.drainWorker(first.link);
   expect(client.pauses).toEqual([true]);
   dispatcher.handleAck(first.link, client, { count: 1, byteLength: 0 });
   expect(client.pauses).toEqual([true, false]);
 });
 
-test('counts the events that wait for a worker that drains among those in flight of a client', () => {
+test('drain: held events count as events in flight of the client', () => {
   const { dispatcher, first, second, client } = withTwo({ maxEventsInFlight: 4 });
-  say(dispatcher, client, 'a');
+  send(dispatcher, client, 'a');
   dispatcher.drainWorker(first.link);
-  for (const text of ['b', 'c', 'd']) say(dispatcher, client, text);
+  for (const text of ['b', 'c', 'd']) send(dispatcher, client, text);
   expect(client.pauses).toEqual([true]);
   dispatcher.handleAck(first.link, client, { count: 1, byteLength: 0 });
   expect(client.pauses).toEqual([true]);
@@ -171,7 +171,7 @@ test('counts the events that wait for a worker that drains among those in flight
   expect(client.pauses).toEqual([true, false]);
 });
 
-test('moves many idle clients over several turns, and each at once that has an event', () => {
+test('drain: moves idle clients over several turns, one with an event at once', () => {
   const endTurn = holdTurn();
   const dispatcher = create();
   const [first, second] = [new Worker(0), new Worker(1)];
@@ -185,8 +185,8 @@ test('moves many idle clients over several turns, and each at once that has an e
   dispatcher.drainWorker(first.link);
   expect(second.link.clients.size).toBeGreaterThan(0);
   expect(second.link.clients.size).toBeLessThan(500);
-  say(dispatcher, clients[999] ?? new Client(0), 'hurry');
-  expect(second.take().slice(-2)).toEqual(['999 attached', '999 text hurry']);
+  send(dispatcher, clients[999] ?? new Client(0), 'now');
+  expect(second.take().slice(-2)).toEqual(['999 attached', '999 text now']);
   expect(first.take()).not.toContain('drained');
   for (let turn = 0; turn < 10; turn++) endTurn();
   expect(second.link.clients.size).toBe(1000);

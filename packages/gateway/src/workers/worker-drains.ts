@@ -4,70 +4,70 @@ import type { ClientConnection } from '../clients/client-connection.ts';
 import type { WorkerLink } from './worker-link.ts';
 
 /**
- * The workers that take no new events because they are to end, and their clients that leave them: one
- * without events in flight when its turn comes, any other when its last event is finished.
+ * The draining workers. They get no new events, and their clients move to other workers: idle clients a few per turn,
+ * any other client when its last event is acknowledged.
  */
 export class WorkerDrains {
-  /** Each with those of its clients that were not looked at for the first time. */
-  readonly #clientsLeft = new Map<WorkerLink, Iterator<ClientConnection>>();
-  readonly #onLeft: (client: ClientConnection) => void;
-  /** `leave` for one of many: a client that throws ends alone. */
-  readonly #move: (worker: WorkerLink, client: ClientConnection) => boolean | undefined;
+  /** Each worker with its clients that are not checked yet. */
+  readonly #unchecked = new Map<WorkerLink, Iterator<ClientConnection>>();
+  readonly #rebind: (client: ClientConnection) => void;
+  /** `move` for one of many clients; an exception ends only that client. */
+  readonly #moveGuarded: (worker: WorkerLink, client: ClientConnection) => boolean | undefined;
 
-  /** @param onLeft - finds another worker for a client that has none now, and may have held events */
-  constructor(guard: Guard, onLeft: (client: ClientConnection) => void) {
-    this.#onLeft = onLeft;
-    this.#move = guard.wrap(
+  /** @param rebind - finds another worker for a detached client, which may have held events */
+  constructor(guard: Guard, rebind: (client: ClientConnection) => void) {
+    this.#rebind = rebind;
+    this.#moveGuarded = guard.wrap(
       'client move',
-      (worker: WorkerLink, client: ClientConnection) => this.leave(worker, client),
+      (worker: WorkerLink, client: ClientConnection) => this.move(worker, client),
       (error, _worker, client) => client.socket.fail(error),
     );
   }
 
-  /** The workers. */
+  /** The draining workers. */
   get links(): Iterable<WorkerLink> {
-    return this.#clientsLeft.keys();
+    return this.#unchecked.keys();
   }
 
-  /** A worker takes no new events. */
+  /** Starts to drain a worker. */
   add(worker: WorkerLink): void {
     worker.isDraining = true;
-    this.#clientsLeft.set(worker, worker.clients.values());
+    this.#unchecked.set(worker, worker.clients.values());
   }
 
-  /** A worker is gone. */
+  /** Removes a worker that has ended. */
   remove(worker: WorkerLink): void {
-    this.#clientsLeft.delete(worker);
+    this.#unchecked.delete(worker);
   }
 
-  /** Moves clients without events in flight; answers how many fewer than `limit` there were. */
+  /** Moves up to `limit` idle clients. Returns how much of the limit is left. */
   moveIdle(limit: number): number {
     let left = limit;
-    for (const [worker, clients] of this.#clientsLeft) {
+    for (const [worker, clients] of this.#unchecked) {
       while (left > 0) {
         const next = clients.next();
         if (next.done === true) break;
-        if (this.#move(worker, next.value) === true) left -= 1;
+        if (this.#moveGuarded(worker, next.value) === true) left -= 1;
       }
       this.check(worker);
     }
     return left;
   }
 
-  /** Takes a client from its worker, unless the worker has not finished with it. */
-  leave(worker: WorkerLink, client: ClientConnection): boolean {
+  /** Moves a client to another worker, unless the draining worker has unacknowledged events of it. */
+  move(worker: WorkerLink, client: ClientConnection): boolean {
     const heldEvents = client.held?.length ?? 0;
     if (client.eventsInFlight > heldEvents) return false;
-    // The worker had the end of this client.
+    // The worker has received `onClose` of this client.
     if (heldEvents === 0 && !worker.clients.has(client)) return false;
     worker.detach(client);
-    this.#onLeft(client);
+    this.#rebind(client);
     return true;
   }
 
-  /** Tells a worker, once, when nothing of it is in flight any more. */
+  /** Sends WorkerDrained, once, when the worker has no clients, events or handshake requests. */
   check(worker: WorkerLink): void {
-    if (!this.#clientsLeft.has(worker) || worker.isDrained) return;
+    if (!this.#unchecked.has(worker) || worker.isDrained) return;
     const { eventsInFlight, clients, handshakes } = worker;
     if (eventsInFlight > 0 || clients.size > 0 || handshakes.size > 0) return;
     worker.isDrained = true;

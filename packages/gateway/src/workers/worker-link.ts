@@ -15,30 +15,30 @@ export class WorkerLink implements RoutableWorker {
   readonly id: number;
   /** Clients whose events it handles. */
   readonly clients: Set<ClientConnection> = new Set();
-  /** Handshakes that it was asked about and has not decided. */
+  /** Handshake requests that it has not answered. */
   readonly handshakes: RequestTable = new RequestTable();
-  /** True when its application decides about handshakes. */
+  /** True when its application has `onHandshake`. */
   decidesHandshakes = false;
-  /** True when what it has not finished is given to another worker when it dies. */
+  /** True when its unacknowledged events are redelivered to another worker after it dies. */
   redelivers = false;
-  /** True when it takes no new events, because it is to end. */
+  /** True when it drains: it gets no new events. */
   isDraining = false;
-  /** True while its link is broken and waits for it: it may be gone, so it gets no new events. */
+  /** True while its link is broken and may be resumed: it gets no new events. */
   isSuspended = false;
-  /** True when it was told that nothing of it is in flight any more. */
+  /** True once WorkerDrained was sent. */
   isDrained = false;
   /**
-   * Clients that are gone and have events that it has not finished, by connection: if it redelivers, and
-   * those whose end waits because it drains or is full.
+   * Closed clients by connection: those with unacknowledged events if it redelivers, and those whose `onClose` is held
+   * because it drains or is full.
    */
   readonly closedClients: Map<number, ClientConnection> = new Map();
-  /** Events that it was given and has not finished. */
+  /** Events that it has not acknowledged. */
   eventsInFlight = 0;
   /** Bytes of the payloads of those events. */
   eventBytesInFlight = 0;
-  /** Clients that are not read from because the worker has too many events, in the order in which reading resumes. */
+  /** Clients that are paused because the worker has too many events, in the order in which they resume. */
   readonly clientsPausedByLoad: Set<ClientConnection> = new Set();
-  /** Clients that are not read from because this link is full. */
+  /** Clients that are paused because this link is full. */
   readonly #clientsPausedForRoom = new Set<ClientConnection>();
 
   constructor(connection: FrameConnection, hello: Hello) {
@@ -46,16 +46,16 @@ export class WorkerLink implements RoutableWorker {
     this.instanceId = hello.instanceId;
     this.name = hello.name;
     this.id = hello.id;
-    // Who else waits for room on the link sets it anew.
+    // `InnerLinks` replaces it, because replies and interest updates wait for room too.
     connection.output.onDrain = () => this.resumeForRoom();
   }
 
-  /** Number of the clients whose events it handles. */
+  /** Number of its clients. */
   get connections(): number {
     return this.clients.size;
   }
 
-  /** Another worker gets this client: nothing of it waits for this link any more. */
+  /** Removes a client that another worker gets, and its pauses because of this link. */
   release(client: ClientConnection): void {
     this.clients.delete(client);
     this.closedClients.delete(client.connection);
@@ -64,7 +64,7 @@ export class WorkerLink implements RoutableWorker {
     client.worker = undefined;
   }
 
-  /** Hands a client over to another worker: this one forgets it. */
+  /** Releases a client, and tells the worker to forget it. */
   detach(client: ClientConnection): void {
     this.release(client);
     if (this.connection.isOpen) {
@@ -72,31 +72,31 @@ export class WorkerLink implements RoutableWorker {
     }
   }
 
-  /** A client is gone, and the worker has not received its end yet. */
+  /** Keeps a closed client whose `onClose` the worker has not received. */
   keepClosedClient(client: ClientConnection): void {
     this.clients.delete(client);
     this.closedClients.set(client.connection, client);
   }
 
-  /** Stops reading from a client until the link has room. Answers false when it had been told so before. */
+  /** Pauses a client until the link has room. Returns false if it was paused for this already. */
   pauseForRoom(client: ClientConnection): boolean {
     this.#clientsPausedForRoom.add(client);
     return client.pause(PauseReason.WorkerLinkFull);
   }
 
-  /** Stops reading from a client until the worker has handled events. Answers false when it had been told so before. */
+  /** Pauses a client until the worker has acknowledged events. Returns false if it was paused for this already. */
   pauseForLoad(client: ClientConnection): boolean {
     this.clientsPausedByLoad.add(client);
     if (client.held?.at(-1)?.kind === 'closed') this.keepClosedClient(client);
     return client.pause(PauseReason.WorkerBusy);
   }
 
-  /** Reads on from a client that waited for the worker to handle events. */
+  /** Resumes a client that was paused by `pauseForLoad`. */
   resumeFromLoad(client: ClientConnection): void {
     if (this.clientsPausedByLoad.delete(client)) client.resume(PauseReason.WorkerBusy);
   }
 
-  /** Reads on from the clients that waited for room on the link. */
+  /** Resumes the clients that were paused by `pauseForRoom`. */
   resumeForRoom(): void {
     for (const client of this.#clientsPausedForRoom) client.resume(PauseReason.WorkerLinkFull);
     this.#clientsPausedForRoom.clear();

@@ -1,50 +1,50 @@
 import { expect, test } from 'vitest';
 import { WorkerLivenessTable } from './worker-liveness-table.ts';
 
-test('a worker that leaves the list of its register is gone', () => {
+test('worker liveness: a worker removed from the list is dead', () => {
   const liveness = new WorkerLivenessTable();
   liveness.update('r1', ['a', 'b']);
-  expect(liveness.isGone('a')).toBe(false);
+  expect(liveness.isDead('a')).toBe(false);
   liveness.update('r1', ['b']);
-  expect([liveness.isGone('a'), liveness.isGone('b')]).toEqual([true, false]);
+  expect([liveness.isDead('a'), liveness.isDead('b')]).toEqual([true, false]);
 });
 
-test('a worker that no register has named may be there', () => {
+test('worker liveness: a worker that was never listed is not dead', () => {
   const liveness = new WorkerLivenessTable();
   liveness.update('r1', []);
-  expect(liveness.isGone('a')).toBe(false);
+  expect(liveness.isDead('a')).toBe(false);
 });
 
-test('a worker that another register names is there', () => {
+test('worker liveness: a worker listed by another register is not dead', () => {
   const liveness = new WorkerLivenessTable();
   liveness.update('r1', ['a']);
   liveness.update('r2', ['a']);
   liveness.update('r1', []);
-  expect(liveness.isGone('a')).toBe(false);
+  expect(liveness.isDead('a')).toBe(false);
   liveness.update('r2', []);
-  expect(liveness.isGone('a')).toBe(true);
+  expect(liveness.isDead('a')).toBe(true);
 });
 
-test('a register that comes back and knows of nobody yet removes nobody', () => {
+test('worker liveness: the empty list of a restarted register removes no worker', () => {
   const liveness = new WorkerLivenessTable();
   liveness.update('r1', ['a']);
   liveness.forget('r1');
   liveness.update('r1', []);
-  expect(liveness.isGone('a')).toBe(false);
+  expect(liveness.isDead('a')).toBe(false);
 });
 
-test('a worker that is named again is there again', () => {
+test('worker liveness: a worker listed again is not dead', () => {
   const liveness = new WorkerLivenessTable();
   liveness.update('r1', ['a']);
   liveness.update('r1', []);
   liveness.update('r1', ['a']);
-  expect(liveness.isGone('a')).toBe(false);
+  expect(liveness.isDead('a')).toBe(false);
 });
 
-test('what it remembers of the dead is bounded', () => {
+test('worker liveness: remembers a bounded number of dead workers', () => {
   const liveness = new WorkerLivenessTable();
   const many = Array.from({ length: 1025 }, (_, index) => `w${index}`);
   liveness.update('r1', many);
   liveness.update('r1', []);
-  expect([liveness.isGone('w0'), liveness.isGone('w1024')]).toEqual([false, true]);
+  expect([liveness.isDead('w0'), liveness.isDead('w1024')]).toEqual([false, true]);
 });

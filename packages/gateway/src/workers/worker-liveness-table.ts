@@ -1,47 +1,47 @@
-/** Workers whose end is remembered; a link of theirs breaks within moments of it. */
-const MAX_REMEMBERED = 1024;
+/** Dead workers that are remembered. Their links break soon after, so that few are needed. */
+const MAX_DEAD_WORKERS = 1024;
 
 /**
- * Which workers have died, as the registers tell.
+ * Which workers have died, according to the registers.
  *
- * A link that breaks does not tell whether its worker is gone. A register does: a process that was
- * killed leaves its list at once. Only a worker that a register has named before, and that no register
- * names now, counts as gone: a register that has just started knows of nobody yet.
+ * A broken link does not show whether its worker is dead. A register removes a killed process from its list at once. A
+ * worker is dead when a register has listed it before and no register lists it now: a register that has just started
+ * has an empty list.
  */
 export class WorkerLivenessTable {
   readonly #alive = new Map<string, ReadonlySet<string>>();
-  /** In the order in which they left. */
-  readonly #gone = new Set<string>();
+  /** Workers that a register has removed, in that order. */
+  readonly #removed = new Set<string>();
 
-  /** True when a register names a worker. */
+  /** True when a register lists a worker. */
   get hasWorkers(): boolean {
     for (const alive of this.#alive.values()) if (alive.size > 0) return true;
     return false;
   }
 
-  /** Takes the list of a register, by its address. */
+  /** Sets the list of a register, by its address. */
   update(register: string, instanceIds: readonly string[]): void {
     const alive = new Set(instanceIds);
     for (const id of this.#alive.get(register) ?? []) if (!alive.has(id)) this.#remember(id);
     this.#alive.set(register, alive);
   }
 
-  /** The link to a register is down: what it told counts no more. */
+  /** Removes the list of a register whose link is down. */
   forget(register: string): void {
     this.#alive.delete(register);
   }
 
-  /** True when a worker is known to be gone. */
-  isGone(instanceId: string): boolean {
-    if (!this.#gone.has(instanceId)) return false;
+  /** True when a worker is known to be dead. */
+  isDead(instanceId: string): boolean {
+    if (!this.#removed.has(instanceId)) return false;
     for (const alive of this.#alive.values()) if (alive.has(instanceId)) return false;
     return true;
   }
 
   #remember(instanceId: string): void {
-    this.#gone.add(instanceId);
-    if (this.#gone.size <= MAX_REMEMBERED) return;
-    const [oldest = ''] = this.#gone;
-    this.#gone.delete(oldest);
+    this.#removed.add(instanceId);
+    if (this.#removed.size <= MAX_DEAD_WORKERS) return;
+    const [oldest = ''] = this.#removed;
+    this.#removed.delete(oldest);
   }
 }

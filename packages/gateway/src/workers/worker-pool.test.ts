@@ -5,9 +5,9 @@ import { WorkerLink } from './worker-link.ts';
 import { WorkerPool } from './worker-pool.ts';
 import { LeastConnectionsRouter } from './worker-router.ts';
 
-const somebody = { remoteAddress: '::1', remotePort: 1, request: undefined };
+const client = { remoteAddress: '::1', remotePort: 1, request: undefined };
 
-/** A worker whose link leads nowhere. */
+/** A worker with an unconnected link. */
 function createWorker(id: number): WorkerLink {
   return new WorkerLink(new FrameConnection(new Socket(), new FlushScheduler()), {
     type: 'hello',
@@ -20,13 +20,13 @@ function createWorker(id: number): WorkerLink {
   });
 }
 
-test('has nobody to choose while no worker is there', () => {
+test('worker pool: an empty pool chooses no worker', () => {
   const pool = new WorkerPool(new LeastConnectionsRouter());
   expect(pool.size).toBe(0);
-  expect(pool.choose(somebody)).toBeUndefined();
+  expect(pool.choose(client)).toBeUndefined();
 });
 
-test('keeps its workers in the order in which they came', () => {
+test('worker pool: keeps the order of its workers', () => {
   const pool = new WorkerPool(new LeastConnectionsRouter());
   const workers = [createWorker(0), createWorker(1)];
   for (const worker of workers) pool.add(worker);
@@ -34,19 +34,19 @@ test('keeps its workers in the order in which they came', () => {
   expect(pool.size).toBe(2);
 });
 
-test('never chooses a worker that is gone', () => {
+test('worker pool: never chooses a removed worker', () => {
   const pool = new WorkerPool(new LeastConnectionsRouter());
-  const [gone, stays] = [createWorker(0), createWorker(1)];
-  pool.add(gone);
-  pool.add(stays);
-  pool.remove(gone);
-  pool.remove(gone);
-  for (let i = 0; i < 5; i++) expect(pool.choose(somebody)).toBe(stays);
-  pool.remove(stays);
-  expect(pool.choose(somebody)).toBeUndefined();
+  const [removed, kept] = [createWorker(0), createWorker(1)];
+  pool.add(removed);
+  pool.add(kept);
+  pool.remove(removed);
+  pool.remove(removed);
+  for (let i = 0; i < 5; i++) expect(pool.choose(client)).toBe(kept);
+  pool.remove(kept);
+  expect(pool.choose(client)).toBeUndefined();
 });
 
-test('lets a walk over its workers go on while one is removed', () => {
+test('worker pool: workers may be removed during an iteration', () => {
   const pool = new WorkerPool(new LeastConnectionsRouter());
   const workers = [createWorker(0), createWorker(1), createWorker(2)];
   for (const worker of workers) pool.add(worker);
@@ -58,26 +58,26 @@ test('lets a walk over its workers go on while one is removed', () => {
   expect(seen).toEqual([0, 1, 2]);
 });
 
-test('asks its router', () => {
+test('worker pool: chooses by its router', () => {
   const workers = [createWorker(0), createWorker(1)];
   const pool = new WorkerPool({ choose: (links) => links.at(-1) });
   for (const worker of workers) pool.add(worker);
-  expect(pool.choose(somebody)).toBe(workers[1]);
+  expect(pool.choose(client)).toBe(workers[1]);
 });
 
-test('a router cannot take workers out of the pool', () => {
+test('worker pool: a router cannot change the list of workers', () => {
   const pool = new WorkerPool({
     choose: (links) => {
       Reflect.apply(Array.prototype.pop, links, []);
       return undefined;
     },
   });
-  expect(() => pool.choose(somebody)).toThrow(TypeError);
+  expect(() => pool.choose(client)).toThrow(TypeError);
   pool.add(createWorker(0));
   pool.add(createWorker(1));
-  expect(() => pool.choose(somebody)).toThrow(TypeError);
+  expect(() => pool.choose(client)).toThrow(TypeError);
   const [first] = pool.links;
   if (first !== undefined) pool.remove(first);
-  expect(() => pool.choose(somebody)).toThrow(TypeError);
+  expect(() => pool.choose(client)).toThrow(TypeError);
   expect(pool.size).toBe(1);
 });

@@ -1,13 +1,13 @@
 import type { WorkerLink } from './worker-link.ts';
 import type { RoutableClient, WorkerRouter } from './worker-router.ts';
 
-/** The business workers that are linked to this gateway and ready for clients. */
+/** The ready business workers of one route. */
 export class WorkerPool {
   readonly #router: WorkerRouter;
-  /** Frozen: a router function of the application's own is given it. */
+  /** Frozen, because it is passed to the router function of the application. */
   #links: readonly WorkerLink[] = Object.freeze([]);
-  /** Those to choose from, frozen too. */
-  #present: readonly WorkerLink[] = this.#links;
+  /** The workers that the router chooses from, frozen too. */
+  #candidates: readonly WorkerLink[] = this.#links;
 
   constructor(router: WorkerRouter) {
     this.#router = router;
@@ -18,12 +18,12 @@ export class WorkerPool {
     return this.#links.length;
   }
 
-  /** The workers, in the order in which they came. */
+  /** The workers, in the order in which they were added. */
   get links(): readonly WorkerLink[] {
     return this.#links;
   }
 
-  /** True when a worker is to be asked about handshakes. */
+  /** True when at least one worker decides about handshakes. */
   get decideHandshakes(): boolean {
     return this.#links.some((link) => link.decidesHandshakes);
   }
@@ -34,20 +34,20 @@ export class WorkerPool {
     this.refresh();
   }
 
-  /** Removes a worker; one that is not there is ignored. */
+  /** Removes a worker; no effect if it is not in the pool. */
   remove(link: WorkerLink): void {
     this.#links = Object.freeze(this.#links.filter((other) => other !== link));
     this.refresh();
   }
 
-  /** A worker went away, or came back. */
+  /** Updates the candidates after the link of a worker was suspended or resumed. */
   refresh(): void {
-    const present = this.#links.filter(({ isSuspended }) => !isSuspended);
-    this.#present = present.length === 0 ? this.#links : Object.freeze(present);
+    const active = this.#links.filter(({ isSuspended }) => !isSuspended);
+    this.#candidates = active.length === 0 ? this.#links : Object.freeze(active);
   }
 
-  /** Chooses a worker for a client, one that is away only when all are; `undefined` while none is ready. */
+  /** Chooses a worker for a client, a suspended one only if all are; `undefined` when the pool is empty. */
   choose(client: RoutableClient): WorkerLink | undefined {
-    return this.#router.choose(this.#present, client);
+    return this.#router.choose(this.#candidates, client);
   }
 }

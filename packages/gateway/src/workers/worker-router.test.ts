@@ -11,7 +11,7 @@ function createClient(connection: number): ClientConnection {
   return new ClientConnection({ connection, nonceHigh: 0, nonceLow: 0 }, silentSocket);
 }
 
-/** A worker with so many clients, whose link leads nowhere. */
+/** A worker with this many clients and an unconnected link. */
 function createWorker(id: number, clientCount: number): WorkerLink {
   const worker = new WorkerLink(new FrameConnection(new Socket(), new FlushScheduler()), {
     type: 'hello',
@@ -26,11 +26,11 @@ function createWorker(id: number, clientCount: number): WorkerLink {
   return worker;
 }
 
-test('chooses nobody of nobody', () => {
+test('leastConnections: chooses no worker of an empty list', () => {
   expect(new LeastConnectionsRouter().choose([])).toBeUndefined();
 });
 
-test('chooses the worker with the fewest clients, wherever it stands', () => {
+test('leastConnections: chooses the worker with the fewest clients', () => {
   for (const counts of [
     [1, 5, 9],
     [5, 1, 9],
@@ -42,7 +42,7 @@ test('chooses the worker with the fewest clients, wherever it stands', () => {
   }
 });
 
-test('lets equals take turns', () => {
+test('leastConnections: workers with the same number take turns', () => {
   const router = new LeastConnectionsRouter();
   const workers = [createWorker(0, 2), createWorker(1, 2), createWorker(2, 2)];
   const chosen = Array.from({ length: 6 }, () => router.choose(workers)?.id);
@@ -50,14 +50,14 @@ test('lets equals take turns', () => {
   expect(chosen.slice(3)).toEqual(chosen.slice(0, 3));
 });
 
-test('spreads clients evenly, also over workers that had different numbers', () => {
+test('leastConnections: levels workers with different numbers', () => {
   const router = new LeastConnectionsRouter();
   const workers = [createWorker(0, 10), createWorker(1, 0), createWorker(2, 3)];
   for (let i = 0; i < 287; i++) router.choose(workers)?.clients.add(createClient(1000 + i));
   expect(workers.map((worker) => worker.clients.size)).toEqual([100, 100, 100]);
 });
 
-test('goes on when workers come and go', () => {
+test('leastConnections: works after workers are removed', () => {
   const router = new LeastConnectionsRouter();
   const workers = [createWorker(0, 0), createWorker(1, 0), createWorker(2, 0)];
   router.choose(workers);
@@ -65,61 +65,61 @@ test('goes on when workers come and go', () => {
   for (let i = 0; i < 3; i++) expect(router.choose(workers.slice(0, 1))).toBe(workers[0]);
 });
 
-const somebody = { remoteAddress: '10.0.0.9', remotePort: 1, request: undefined };
+const client = { remoteAddress: '10.0.0.9', remotePort: 1, request: undefined };
 const log = new ThrottledLog(createLogger({ stdout: false }));
 
-test('random chooses every worker now and then', () => {
+test('random: chooses every worker sometimes', () => {
   const router = createRouter('random', log);
   const workers = [createWorker(0, 0), createWorker(1, 99)];
-  const chosen = Array.from({ length: 200 }, () => router.choose(workers, somebody)?.id);
+  const chosen = Array.from({ length: 200 }, () => router.choose(workers, client)?.id);
   expect(new Set(chosen)).toEqual(new Set([0, 1]));
-  expect(router.choose([], somebody)).toBeUndefined();
+  expect(router.choose([], client)).toBeUndefined();
 });
 
-test('roundRobin chooses the workers in turn, whatever they have', () => {
+test('roundRobin: chooses the workers in turn', () => {
   const router = createRouter('roundRobin', log);
   const workers = [createWorker(0, 0), createWorker(1, 99), createWorker(2, 5)];
-  const chosen = Array.from({ length: 7 }, () => router.choose(workers, somebody)?.id);
+  const chosen = Array.from({ length: 7 }, () => router.choose(workers, client)?.id);
   expect(chosen).toEqual([0, 1, 2, 0, 1, 2, 0]);
-  expect(router.choose([], somebody)).toBeUndefined();
+  expect(router.choose([], client)).toBeUndefined();
 });
 
-test('a function chooses by what it knows of the workers and the client', () => {
-  const router = createRouter((workers, client) => {
+test('router function: chooses by workers and client', () => {
+  const router = createRouter((workers, { remoteAddress }) => {
     const [first, second] = workers;
-    const choice = client.remoteAddress === '10.0.0.9' ? second : first;
+    const choice = remoteAddress === '10.0.0.9' ? second : first;
     if (choice === undefined) throw new Error('no worker');
     return choice;
   }, log);
   const workers = [createWorker(0, 0), createWorker(1, 99)];
-  expect(router.choose(workers, somebody)?.id).toBe(1);
-  expect(router.choose(workers, { ...somebody, remoteAddress: '10.0.0.1' })?.id).toBe(0);
-  expect(router.choose([], somebody)).toBeUndefined();
+  expect(router.choose(workers, client)?.id).toBe(1);
+  expect(router.choose(workers, { ...client, remoteAddress: '10.0.0.1' })?.id).toBe(0);
+  expect(router.choose([], client)).toBeUndefined();
 });
 
-test('a function that throws, or answers a stranger, gives way to least connections', () => {
-  const stranger = createWorker(7, 0);
+test('router function: falls back when it throws or returns an unknown worker', () => {
+  const unknown = createWorker(7, 0);
   const workers = [createWorker(0, 5), createWorker(1, 1)];
   const failing = createRouter(() => {
     throw new Error('no idea');
   }, log);
-  expect(failing.choose(workers, somebody)?.id).toBe(1);
-  expect(createRouter(() => stranger, log).choose(workers, somebody)?.id).toBe(1);
+  expect(failing.choose(workers, client)?.id).toBe(1);
+  expect(createRouter(() => unknown, log).choose(workers, client)?.id).toBe(1);
 });
 
-test('a function that answers promises gives way to least connections, and that is logged once', () => {
+test('router function: falls back for a promise, and logs it once', () => {
   const { logger, lines } = captureLogger();
   const workers = [createWorker(0, 5), createWorker(1, 1)];
   const router = createRouter(
     () => Promise.reject(new Error('later')) as never,
     new ThrottledLog(logger),
   );
-  for (let round = 0; round < 3; round += 1) expect(router.choose(workers, somebody)?.id).toBe(1);
+  for (let round = 0; round < 3; round += 1) expect(router.choose(workers, client)?.id).toBe(1);
   expect(lines).toHaveLength(1);
-  expect(lines[0]?.['msg']).toMatch(/answered a promise/);
+  expect(lines[0]?.['msg']).toMatch(/returned a promise/);
 });
 
-test('router: a function that throws for every client has one line at once', () => {
+test('router function: logs repeated exceptions at most once a second', () => {
   const { logger, lines } = captureLogger();
   const throttled = new ThrottledLog(logger);
   const fail = (): never => {
@@ -127,7 +127,7 @@ test('router: a function that throws for every client has one line at once', () 
   };
   const router = createRouter(fail, throttled);
   const workers = [createWorker(0, 0)];
-  for (let i = 0; i < 300; i += 1) router.choose(workers, somebody);
+  for (let i = 0; i < 300; i += 1) router.choose(workers, client);
   expect(lines).toMatchObject([{ err: { message: 'no idea' }, msg: 'the router function failed' }]);
   throttled.close();
   expect(lines[1]).toMatchObject({ err: { message: 'no idea' }, leftOut: 298 });

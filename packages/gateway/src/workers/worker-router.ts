@@ -13,7 +13,7 @@ export interface RoutableWorker {
   readonly id: number;
   /** Clients of this gateway process that are bound to it. */
   readonly connections: number;
-  /** Events of this gateway process that it has not finished. */
+  /** Events of this gateway process that it has not acknowledged. */
   readonly eventsInFlight: number;
 }
 
@@ -25,19 +25,19 @@ export interface RoutableClient {
   readonly request: ClientRequest | undefined;
 }
 
-/** Chooses one of the workers, of which there is at least one, for a client; at once, not by a promise. */
+/** Chooses one of at least one worker for a client. It must return the worker, not a promise. */
 export type RouterFunction = (
   workers: readonly RoutableWorker[],
   client: RoutableClient,
 ) => RoutableWorker;
 
-/** Ways to choose a worker that have a name. */
+/** Names of the built-in routers. */
 export const routerNames = ['leastConnections', 'random', 'roundRobin'] as const;
 
-/** How the worker that a client is bound to is chosen. */
+/** How the worker of a client is chosen. */
 export type Router = (typeof routerNames)[number] | RouterFunction;
 
-/** Chooses the worker that a client is bound to; `undefined` when there is none. */
+/** Chooses the worker of a client; `undefined` when there is none. */
 export interface WorkerRouter {
   choose<Worker extends RoutableWorker>(
     workers: readonly Worker[],
@@ -45,7 +45,7 @@ export interface WorkerRouter {
   ): Worker | undefined;
 }
 
-/** Makes the router that the option asks for. */
+/** Creates the router for the `router` option. */
 export function createRouter(router: Router, log: ThrottledLog): WorkerRouter {
   switch (router) {
     case 'leastConnections':
@@ -59,7 +59,7 @@ export function createRouter(router: Router, log: ThrottledLog): WorkerRouter {
   }
 }
 
-/** The worker with the fewest clients; among equals they take turns. */
+/** Chooses the worker with the fewest clients; workers with the same number take turns. */
 export class LeastConnectionsRouter implements WorkerRouter {
   #turn = 0;
 
@@ -76,14 +76,14 @@ export class LeastConnectionsRouter implements WorkerRouter {
   }
 }
 
-/** Any worker, each as likely as the others. */
+/** Chooses a random worker. */
 class RandomRouter implements WorkerRouter {
   choose<Worker extends RoutableWorker>(workers: readonly Worker[]): Worker | undefined {
     return workers.length === 0 ? undefined : workers[randomInt(workers.length)];
   }
 }
 
-/** The workers in turn. */
+/** Chooses the workers in turn. */
 class RoundRobinRouter implements WorkerRouter {
   #turn = -1;
 
@@ -93,7 +93,7 @@ class RoundRobinRouter implements WorkerRouter {
   }
 }
 
-/** What the application's function says; least connections where it fails. */
+/** Calls the function of the application; falls back to least connections if it fails. */
 class FunctionRouter implements WorkerRouter {
   readonly #router: RouterFunction;
   readonly #log: ThrottledLog;
@@ -115,17 +115,17 @@ class FunctionRouter implements WorkerRouter {
       const chosen = workers.find((worker) => worker === choice);
       if (chosen !== undefined) return chosen;
       if (isUnexpectedPromise(choice)) this.#reportPromise();
-      else this.#log.error({}, 'the router function answered none of the workers it was given');
+      else this.#log.error({}, 'the router function returned none of the given workers');
     } catch (thrown) {
       this.#log.error({ err: toError(thrown) }, 'the router function failed');
     }
     return this.#fallback.choose(workers);
   }
 
-  /** An `async` function answers one every time: that is said once. */
+  /** Logs once, because an `async` function returns a promise every time. */
   #reportPromise(): void {
     if (this.#hasAnsweredPromise) return;
     this.#hasAnsweredPromise = true;
-    this.#log.error({}, 'the router function answered a promise: it must answer a worker, at once');
+    this.#log.error({}, 'the router function returned a promise; it must return a worker');
   }
 }
