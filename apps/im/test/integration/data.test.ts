@@ -17,11 +17,13 @@ import type { Push } from '../../src/push.ts';
 import { resolveImSettings } from '../../src/settings.ts';
 import { databaseKinds, type TestDatabase } from '../databases.ts';
 
-/** A cluster in which everybody is online and that notes what they would hear. */
+/** A cluster that notes what each person would hear; everybody is online except `offline`. */
 class Recorder implements Push {
   readonly told: { readonly userIds: readonly string[]; readonly message: ServerMessage }[] = [];
 
   readonly closed: string[] = [];
+
+  readonly offline = new Set<string>();
 
   sendToUid(
     uid: string | number | readonly (string | number)[],
@@ -33,7 +35,9 @@ class Recorder implements Push {
   }
 
   isUidsOnline(uids: readonly (string | number)[]): Promise<Map<string, boolean>> {
-    return Promise.resolve(new Map(uids.map((uid) => [String(uid), true])));
+    return Promise.resolve(
+      new Map(uids.map((uid) => [String(uid), !this.offline.has(String(uid))])),
+    );
   }
 
   closeGroup(): boolean {
@@ -74,8 +78,11 @@ interface Instance {
   readonly ending: AbortController;
 }
 
-describe.each(databaseKinds)('on $title', (kind) => {
-  const check = test.skipIf(kind.isSkipped);
+describe.each(databaseKinds)('im storage on $title', (kind) => {
+  /** A test of what databases store, compare or find differently: it runs on each kind. */
+  const checkOnEach = test.skipIf(kind.isSkipped);
+  /** A test of rules that no database changes: it runs on one kind. */
+  const check = kind.runsEveryTest ? checkOnEach : () => undefined;
   let database: TestDatabase;
   let first: Instance;
   let second: Instance;
@@ -143,7 +150,7 @@ describe.each(databaseKinds)('on $title', (kind) => {
     }
   }
 
-  check(
+  checkOnEach(
     'two processes that write to one conversation number its messages without a gap',
     async () => {
       const [ann, bob] = [await register(), await register()];
@@ -169,7 +176,7 @@ describe.each(databaseKinds)('on $title', (kind) => {
     },
   );
 
-  check(
+  checkOnEach(
     'a message that is sent again, by two processes at once, is stored once and delivered by both',
     async () => {
       const [ann, bob] = [await register(), await register()];
@@ -193,7 +200,7 @@ describe.each(databaseKinds)('on $title', (kind) => {
     },
   );
 
-  check(
+  checkOnEach(
     'what may not be sent leaves the rest of its batch alone, and nothing of it is stored',
     async () => {
       const [ann, bob, eve] = [await register(), await register(), await register()];
@@ -226,7 +233,7 @@ describe.each(databaseKinds)('on $title', (kind) => {
     },
   );
 
-  check(
+  checkOnEach(
     'marks rise, never beyond the newest message and never back, and count what is unread',
     async () => {
       const [ann, bob] = [await register(), await register()];
@@ -272,26 +279,29 @@ describe.each(databaseKinds)('on $title', (kind) => {
     },
   );
 
-  check('a message that is stored while conversations are read is in them or not', async () => {
-    const [ann, bob] = [await register(), await register()];
-    const conversation = await befriend(ann, bob);
-    await first.messenger.messages.send(text(conversation, ann, 'before'));
-    // Behind each statement of the reader somebody else writes.
-    let written = 0;
-    const reader = first.messenger.db.withPlugin({
-      transformQuery: ({ node }) => node,
-      async transformResult({ result }) {
-        written += 1;
-        await second.messenger.messages.send(text(conversation, ann, `meanwhile-${written}`));
-        return result;
-      },
-    });
-    const [seen] = (await new Conversations(reader).list(bob)).conversations;
-    expect(written).toBeGreaterThan(1);
-    expect(seen).toMatchObject({ lastSeq: 1, lastMessage: { seq: 1, clientId: 'before' } });
-  });
+  checkOnEach(
+    'a message that is stored while conversations are read is in them or not',
+    async () => {
+      const [ann, bob] = [await register(), await register()];
+      const conversation = await befriend(ann, bob);
+      await first.messenger.messages.send(text(conversation, ann, 'before'));
+      // Behind each statement of the reader somebody else writes.
+      let written = 0;
+      const reader = first.messenger.db.withPlugin({
+        transformQuery: ({ node }) => node,
+        async transformResult({ result }) {
+          written += 1;
+          await second.messenger.messages.send(text(conversation, ann, `meanwhile-${written}`));
+          return result;
+        },
+      });
+      const [seen] = (await new Conversations(reader).list(bob)).conversations;
+      expect(written).toBeGreaterThan(1);
+      expect(seen).toMatchObject({ lastSeq: 1, lastMessage: { seq: 1, clientId: 'before' } });
+    },
+  );
 
-  check('typing is for those one may write to; in a group a block bars nothing', async () => {
+  checkOnEach('typing is for those one may write to; in a group a block bars nothing', async () => {
     const [ann, bob, eve] = [await register(), await register(), await register()];
     const conversation = await befriend(ann, bob);
     const { conversations, groups, people } = first.messenger;
@@ -305,7 +315,7 @@ describe.each(databaseKinds)('on $title', (kind) => {
     expect(await conversations.listenersTo(ann, group)).toEqual([bob]);
   });
 
-  check('who is answered that somebody is blocked gets nothing more from them', async () => {
+  checkOnEach('who is answered that somebody is blocked gets nothing more from them', async () => {
     const [ann, bob] = [await register(), await register()];
     const conversation = await befriend(ann, bob);
     const order: string[] = [];
@@ -330,43 +340,52 @@ describe.each(databaseKinds)('on $title', (kind) => {
     ).rejects.toMatchObject({ code: 'blocked' });
   });
 
-  check('a device whose connection outlives its login says nothing, and is closed', async () => {
-    const [ann, bob] = [await register(), await register()];
-    const conversation = await befriend(ann, bob);
-    const { db } = first.messenger;
-    const device = await db
-      .selectFrom('devices')
-      .select('id')
-      .where('user_id', '=', ann)
-      .executeTakeFirstOrThrow();
-    // The close that follows a logout reaches nothing here, as with a gateway that does not answer.
-    await first.messenger.devices.logOutEverywhere(ann);
-    first.push.told.length = 0;
-    const { logger } = captureLogger();
-    const live = new LiveSide(first.messenger, logger);
-    onTestFinished(() => live.stop());
-    const heard: unknown[] = [];
-    const session = { userId: ann, deviceId: device.id };
-    const context: Context<Session> = {
-      ...{ clientId: 'c'.repeat(20), uid: ann, session, remoteAddress: '127.0.0.1', remotePort: 1 },
-      ...{ gatewayName: 'im-gateway', gatewayPort: 1, request: undefined },
-      ...{ redelivered: false, closed: undefined, send: (data) => heard.push(data) > 0 },
-    };
-    const content = { kind: 'text', text: 'stolen' };
-    for (const said of [
-      { type: 'send', clientId: 'x', conversationId: conversation, content },
-      { type: 'typing', conversationId: conversation },
-      { type: 'sync' },
-    ]) {
-      await live.handle(JSON.stringify(said), context, session);
-    }
-    expect(heard).toEqual([]);
-    expect(first.push.told).toEqual([]);
-    expect(first.push.closed).toEqual(Array.from({ length: 3 }, () => context.clientId));
-    expect(await historyOf(bob, conversation)).toEqual([]);
-  });
+  checkOnEach(
+    'a device whose connection outlives its login says nothing, and is closed',
+    async () => {
+      const [ann, bob] = [await register(), await register()];
+      const conversation = await befriend(ann, bob);
+      const { db } = first.messenger;
+      const device = await db
+        .selectFrom('devices')
+        .select('id')
+        .where('user_id', '=', ann)
+        .executeTakeFirstOrThrow();
+      // The close that follows a logout reaches nothing here, as with a gateway that does not answer.
+      await first.messenger.devices.logOutEverywhere(ann);
+      first.push.told.length = 0;
+      const { logger } = captureLogger();
+      const live = new LiveSide(first.messenger, logger);
+      onTestFinished(() => live.stop());
+      const heard: unknown[] = [];
+      const session = { userId: ann, deviceId: device.id };
+      const context: Context<Session> = {
+        ...{
+          clientId: 'c'.repeat(20),
+          uid: ann,
+          session,
+          remoteAddress: '127.0.0.1',
+          remotePort: 1,
+        },
+        ...{ gatewayName: 'im-gateway', gatewayPort: 1, request: undefined },
+        ...{ redelivered: false, closed: undefined, send: (data) => heard.push(data) > 0 },
+      };
+      const content = { kind: 'text', text: 'stolen' };
+      for (const said of [
+        { type: 'send', clientId: 'x', conversationId: conversation, content },
+        { type: 'typing', conversationId: conversation },
+        { type: 'sync' },
+      ]) {
+        await live.handle(JSON.stringify(said), context, session);
+      }
+      expect(heard).toEqual([]);
+      expect(first.push.told).toEqual([]);
+      expect(first.push.closed).toEqual(Array.from({ length: 3 }, () => context.clientId));
+      expect(await historyOf(bob, conversation)).toEqual([]);
+    },
+  );
 
-  check('two who ask each other at once become friends, with one conversation', async () => {
+  checkOnEach('two who ask each other at once become friends, with one conversation', async () => {
     const [ann, bob] = [await register(), await register()];
     await Promise.all([
       first.messenger.people.request(ann, bob),
@@ -411,7 +430,7 @@ describe.each(databaseKinds)('on $title', (kind) => {
     expect(await accounts.login(other, '192.0.2.2')).toMatchObject({ me: { name: `${name}-2` } });
   });
 
-  check('login: replaces a password hash that is weaker than new ones', async () => {
+  checkOnEach('login: replaces a password hash that is weaker than new ones', async () => {
     const { accounts, db } = first.messenger;
     const fields = { name: `weak-${kind.title.length}`, password: 'correct horse' };
     const { userId } = await accounts.register(fields, 'x');
@@ -436,7 +455,7 @@ describe.each(databaseKinds)('on $title', (kind) => {
     expect(await accounts.login(login, 'x')).toMatchObject({ userId });
   });
 
-  check('of many who register one name at once, one gets it', async () => {
+  checkOnEach('of many who register one name at once, one gets it', async () => {
     const fields = { name: 'Wanted', password: 'correct horse' };
     const outcomes = await Promise.allSettled(
       Array.from({ length: 8 }, (_, index) => {
@@ -451,7 +470,7 @@ describe.each(databaseKinds)('on $title', (kind) => {
     }
   });
 
-  check(
+  checkOnEach(
     'one device too many takes the place of the one unused for longest; what is old is stale',
     async () => {
       const { accounts, db, devices } = first.messenger;
@@ -476,7 +495,7 @@ describe.each(databaseKinds)('on $title', (kind) => {
     },
   );
 
-  check(
+  checkOnEach(
     'a group that many join at once has every one of them, and a notice each, in order',
     async () => {
       const people = await Promise.all(Array.from({ length: 12 }, register));
@@ -503,7 +522,7 @@ describe.each(databaseKinds)('on $title', (kind) => {
     },
   );
 
-  check('the owner who leaves hands the group on, and who was removed is out', async () => {
+  checkOnEach('the owner who leaves hands the group on, and who was removed is out', async () => {
     const [ann, bob, cem] = [await register(), await register(), await register()];
     await befriend(ann, bob);
     await befriend(ann, cem);
@@ -526,7 +545,7 @@ describe.each(databaseKinds)('on $title', (kind) => {
     expect(notices).toEqual(['created', 'added', 'left', 'removed']);
   });
 
-  check('who joins a group that everybody has left is its owner', async () => {
+  checkOnEach('who joins a group that everybody has left is its owner', async () => {
     const [ann, bob, cem] = [await register(), await register(), await register()];
     const { groups, invitations, conversations } = first.messenger;
     const id = await groups.create(ann, 'Empty', []);
@@ -542,38 +561,41 @@ describe.each(databaseKinds)('on $title', (kind) => {
     await groups.rename(bob, id, 'Mine');
   });
 
-  check('a group has as many members as it may from the start, its owner among them', async () => {
-    const owner = await register();
-    const { groups, db, conversations } = first.messenger;
-    const others = Array.from({ length: limits.groupMembers }, (_, index) => `${owner}${index}`);
-    const template = await db
-      .selectFrom('users')
-      .selectAll()
-      .where('id', '=', owner)
-      .executeTakeFirstOrThrow();
-    await db.transaction().execute(async (write) => {
-      await write
-        .insertInto('users')
-        .values(others.map((id) => ({ ...template, id, name: id, name_key: id })))
-        .execute();
-      await write
-        .insertInto('friendships')
-        .values(others.map((id) => ({ ...friendOf(owner), friend_id: id })))
-        .execute();
-    });
-    await expect(groups.create(owner, 'Too many', others)).rejects.toMatchObject({
-      code: 'group_full',
-    });
-    expect((await conversations.list(owner)).conversations).toEqual([]);
-    const id = await groups.create(owner, 'Full', others.slice(1));
-    const { conversation } = await conversations.get(owner, id);
-    expect(conversation.members).toHaveLength(limits.groupMembers);
-    expect(conversation.members.filter(({ role }) => role === 'owner')).toMatchObject([
-      { userId: owner },
-    ]);
-  });
+  checkOnEach(
+    'a group has as many members as it may from the start, its owner among them',
+    async () => {
+      const owner = await register();
+      const { groups, db, conversations } = first.messenger;
+      const others = Array.from({ length: limits.groupMembers }, (_, index) => `${owner}${index}`);
+      const template = await db
+        .selectFrom('users')
+        .selectAll()
+        .where('id', '=', owner)
+        .executeTakeFirstOrThrow();
+      await db.transaction().execute(async (write) => {
+        await write
+          .insertInto('users')
+          .values(others.map((id) => ({ ...template, id, name: id, name_key: id })))
+          .execute();
+        await write
+          .insertInto('friendships')
+          .values(others.map((id) => ({ ...friendOf(owner), friend_id: id })))
+          .execute();
+      });
+      await expect(groups.create(owner, 'Too many', others)).rejects.toMatchObject({
+        code: 'group_full',
+      });
+      expect((await conversations.list(owner)).conversations).toEqual([]);
+      const id = await groups.create(owner, 'Full', others.slice(1));
+      const { conversation } = await conversations.get(owner, id);
+      expect(conversation.members).toHaveLength(limits.groupMembers);
+      expect(conversation.members.filter(({ role }) => role === 'owner')).toMatchObject([
+        { userId: owner },
+      ]);
+    },
+  );
 
-  check('the links that a removed member has made are good for nobody', async () => {
+  checkOnEach('the links that a removed member has made are good for nobody', async () => {
     const [ann, bob] = [await register(), await register()];
     await befriend(ann, bob);
     const { groups, invitations, conversations } = first.messenger;
@@ -588,23 +610,27 @@ describe.each(databaseKinds)('on $title', (kind) => {
     expect((await conversations.get(ann, id)).conversation.members).toHaveLength(2);
   });
 
-  check('friends are told at once of who goes while the process is to end', async () => {
+  checkOnEach('friends are told at once of who goes while the process is to end', async () => {
     const [ann, bob] = [await register(), await register()];
     await befriend(ann, bob);
     const order: string[] = [];
     const going = await open();
     onTestFinished(() => going.messenger.close());
+    for (const { push } of [first, going]) push.offline.add(ann);
     const staying = first.messenger.presence.went(ann).then(() => order.push('staying'));
     const ended = going.messenger.presence.went(ann).then(() => order.push('to end'));
     going.ending.abort();
     await Promise.all([staying, ended]);
     expect(order).toEqual(['to end', 'staying']);
-    expect(going.push.told).toMatchObject([
-      { userIds: [bob], message: { type: 'presence', userId: ann } },
+    const gone = { online: false, lastSeenAt: expect.any(Number) };
+    expect(going.push.told).toEqual([
+      { userIds: [bob], message: { type: 'presence', userId: ann, ...gone } },
     ]);
+    const { friends } = await first.messenger.people.relations(bob);
+    expect(friends).toMatchObject([{ id: ann, ...gone }]);
   });
 
-  check(
+  checkOnEach(
     'leases give every process a node number of its own, and never the same id twice',
     async () => {
       const db = await openDatabase(database);
