@@ -21,6 +21,8 @@ export interface ClusterOptions {
   readonly file: string;
   /** Arguments of the start file. @default ['start'] */
   readonly args?: readonly string[];
+  /** Flags of Node.js. @default those of `nodeFlags` for the start file */
+  readonly flags?: readonly string[];
   /** Variables on top of those of this process. */
   readonly env?: Readonly<Record<string, string>>;
   /** Where `run` puts the pid file. @default where it does when it is told nothing */
@@ -57,7 +59,8 @@ export interface Cluster {
  * @throws when the process ends, or the deadline passes, before everything is ready; with its output
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
-  const args = [...nodeFlags(options.file), options.file, ...(options.args ?? ['start'])];
+  const { file, flags = nodeFlags(file), args: fileArgs = ['start'] } = options;
+  const args = [...flags, file, ...fileArgs];
   const [program, line] = options.host?.commandLine(process.execPath, args) ?? [
     process.execPath,
     args,
