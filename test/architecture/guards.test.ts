@@ -65,9 +65,9 @@ const exempt: Readonly<Record<string, string>> = {
     'removes a listener',
   "packages/discovery/src/post-json.ts: request.on('response', (message) => {":
     'resolves a promise',
-  'packages/discovery/src/register-views.ts: snapshot.lease = setTimeout(() => {':
+  'packages/discovery/src/register-views.ts: snapshot.expiryTimer = setTimeout(() => {':
     'a timer of the directory of the process',
-  'packages/discovery/src/register-discovery.ts: this.#timer ??= setTimeout(() => {':
+  'packages/discovery/src/initial-sync.ts: this.#timer ??= setTimeout(() => {':
     'a timer of the start of the process',
   'packages/gateway/src/gateway-runtime.ts: void this.#presence.announce(this.#innerPort).then(announced, announced);':
     'tells the predecessor, whatever became of it',

@@ -8,7 +8,7 @@ import type {
 import type { GatewayEntry } from '@gatewayworker/protocol';
 import type { DiscoveryAddress } from './discovery-address.ts';
 
-/** Who discovers, and by what means. */
+/** Options of a discovery. */
 export interface DiscoveryOptions {
   readonly identity: DialerIdentity;
   readonly secretKey: SecretKey;
@@ -17,62 +17,65 @@ export interface DiscoveryOptions {
   readonly logger: Logger;
 }
 
-/** What a gateway is told of workers. */
+/** Takes the reports about workers that an announced gateway gets. A source is a register or the etcd. */
 export interface AnnouncementHandler {
-  /** The random ids of the workers that a source knows to be alive. */
+  /** Called with the random ids of the workers that a source reports as alive. */
   onWorkers(source: string, instanceIds: readonly string[]): void;
-  /** A source tells no more: what it told last may be out of date. */
+  /** Called when a source is disconnected, so that its last report may be out of date. */
   onSourceLost(source: string): void;
 }
 
-/** A gateway that others can find. */
+/** A gateway that other processes can find. */
 export interface Announcement {
-  /** Resolves once somebody knows of it and has told of the workers, or a first attempt has failed; attempts go on. */
+  /**
+   * Resolves once a register or the etcd knows the gateway and has reported the workers, or once a first attempt has
+   * failed. Further attempts follow.
+   */
   readonly settled: Promise<void>;
-  /** True once somebody has known of it. */
-  readonly isKnown: boolean;
+  /** True once a register or the etcd has known the gateway. */
+  readonly isAnnounced: boolean;
   /** Why registers are not linked, one clause each with its address; empty for an etcd. */
   readonly failures: readonly string[];
-  /** True while somebody knows of it by a link that is up. */
-  readonly isCurrent: boolean;
-  /** Nobody is to find it any more. */
+  /** True while a register or the etcd that knows the gateway is connected. */
+  readonly isConnected: boolean;
+  /** Withdraws the gateway. */
   close(): Promise<void>;
 }
 
-/** The gateways that are alive, as far as is known. */
+/** The gateways that are alive according to the registers or the etcd. */
 export interface Directory {
-  /** True once somebody has told which gateways are alive. */
-  readonly isKnown: boolean;
+  /** True once a register or the etcd has sent a list of gateways. */
+  readonly hasSnapshot: boolean;
   /** Why registers are not linked, one clause each with its address; empty for an etcd. */
   readonly failures: readonly string[];
-  /** True once everybody has told, or was asked in vain: until then more gateways may be told of at any moment. */
-  readonly isComplete: boolean;
-  /** Why no register or etcd was reached, once an attempt has failed; a failure that no retry mends comes first. */
+  /** True after the initial sync: each register has sent its list, or could not be reached. */
+  readonly isSynced: boolean;
+  /** Why no register or etcd was reached, once an attempt has failed; a failure that retries cannot fix comes first. */
   readonly failure: Error | undefined;
-  /** True when every register has refused the key at its last attempt: none is left that could accept it. */
+  /** True when every register has refused the key at the last attempt, so that retries are useless. */
   readonly isRefused: boolean;
-  /** True while somebody tells: what is known is not of the past. */
-  readonly isCurrent: boolean;
+  /** True while a register or the etcd is connected, so that the list is up to date. */
+  readonly isFresh: boolean;
   /**
-   * True when somebody who would tell of its end now tells that this process listens at the address. What
-   * those said who are away does not count.
+   * Returns whether a connected register or the etcd reports that this process listens at the address. Lists of
+   * disconnected registers do not count.
    */
   isAlive(address: string, instanceId: string): boolean;
-  /** Asks no more. */
+  /** Stops following changes. */
   close(): Promise<void>;
 }
 
 /**
- * Says in plain words that no register and no etcd tells which gateways are alive.
+ * Describes that no register, or not the etcd, is connected.
  *
- * @param failures - why, behind a colon
+ * @param failures - the reasons, added after a colon
  */
 export function describeUnavailable(
   address: DiscoveryAddress,
   failures: readonly string[] = [],
 ): string {
-  const away = address.kind === 'registers' ? 'no register is linked' : 'the etcd does not answer';
-  return failures.length === 0 ? away : `${away}: ${failures.join(', ')}`;
+  const text = address.kind === 'registers' ? 'no register is linked' : 'the etcd does not answer';
+  return failures.length === 0 ? text : `${text}: ${failures.join(', ')}`;
 }
 
 /** The gateways that are alive, by address. */
@@ -80,12 +83,12 @@ export type GatewayMap = ReadonlyMap<string, GatewayEntry>;
 
 /** How the processes of a cluster find each other. */
 export interface Discovery {
-  /** Makes a gateway known until it is closed or dies. */
+  /** Announces a gateway until the announcement is closed or the process dies. */
   announce(gateway: GatewayEntry, handler: AnnouncementHandler): Announcement;
   /**
-   * Follows which gateways are alive; a worker makes itself known at the same time.
+   * Follows which gateways are alive. A worker is announced to them at the same time.
    *
-   * @param onChange - called after each change, and when somebody tells no more
+   * @param onChange - called after each change, and when a register or the etcd is disconnected
    */
   follow(onChange: (gateways: GatewayMap) => void): Directory;
 }

@@ -2,15 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffDelayMs, type Logger, toError } from '@gatewayworker/core';
 import { type EtcdClient, toBase64 } from './etcd-client.ts';
 
-/** Time after which an etcd forgets who says nothing, in seconds. */
+/** Time after which an etcd deletes the key of a process that does not renew its lease, in seconds. */
 const LEASE_SECONDS = 5;
 
 const RENEW_MS = (LEASE_SECONDS * 1000) / 3;
 const BACKOFF = { initialMs: 100, maxMs: 1000, random: Math.random };
 
-/** A key that stands in an etcd while this process lives: for a few seconds more when it dies. */
+/** A key in an etcd, with a lease that this process renews. When the process dies, the key is deleted within 5 s. */
 export class EtcdLease {
-  /** Resolves once the key stands, or a first attempt has failed. */
+  /** Resolves once the etcd has the key, or a first attempt has failed. */
   readonly settled: Promise<void>;
   readonly #client: EtcdClient;
   readonly #key: string;
@@ -19,8 +19,8 @@ export class EtcdLease {
   readonly #abort = new AbortController();
   readonly #done: Promise<void>;
   #lease: string | undefined;
-  #isCurrent = false;
-  #isKnown = false;
+  #isHeld = false;
+  #wasHeld = false;
   #onSettled: () => void = () => undefined;
 
   constructor(client: EtcdClient, key: string, value: string, logger: Logger) {
@@ -31,46 +31,47 @@ export class EtcdLease {
     this.settled = new Promise((resolve) => {
       this.#onSettled = resolve;
     });
-    this.#done = this.#keep();
+    this.#done = this.#run();
   }
 
-  /** True once the key has stood. */
-  get isKnown(): boolean {
-    return this.#isKnown;
+  /** True once the etcd has had the key. */
+  get wasHeld(): boolean {
+    return this.#wasHeld;
   }
 
-  /** True while the key stands and the etcd answers. */
-  get isCurrent(): boolean {
-    return this.#isCurrent;
+  /** True while the etcd has the key and answers. */
+  get isHeld(): boolean {
+    return this.#isHeld;
   }
 
-  /** Takes the key away, if the etcd can be reached. */
+  /** Deletes the key, if the etcd can be reached. */
   async close(): Promise<void> {
     this.#abort.abort();
     await this.#done;
     if (this.#lease === undefined) return;
     const ID = this.#lease;
-    // Not to be reached now: the lease ends by itself.
+    // If the etcd cannot be reached, the lease expires.
     await this.#client
       .call('/v3/lease/revoke', { ID }, AbortSignal.timeout(1000))
       .catch(() => undefined);
   }
 
-  async #keep(): Promise<void> {
+  async #run(): Promise<void> {
     const { signal } = this.#abort;
     let failures = 0;
     while (!signal.aborted) {
       try {
         if (this.#lease === undefined) await this.#put();
-        else if (await this.#renew(this.#lease)) await this.#putAgain(this.#lease);
+        else if (await this.#renew(this.#lease)) await this.#repair(this.#lease);
         else this.#lease = undefined;
         failures = 0;
-        this.#isCurrent = this.#lease !== undefined;
-        this.#isKnown ||= this.#isCurrent;
+        this.#isHeld = this.#lease !== undefined;
+        this.#wasHeld ||= this.#isHeld;
       } catch (error) {
         if (signal.aborted) return;
-        this.#isCurrent = false;
-        if (failures === 0) this.#logger.warn({ reason: toError(error).message }, 'etcd away');
+        this.#isHeld = false;
+        if (failures === 0)
+          this.#logger.warn({ reason: toError(error).message }, 'etcd unavailable');
         failures += 1;
       }
       this.#onSettled();
@@ -90,10 +91,10 @@ export class EtcdLease {
   }
 
   /**
-   * Puts the key again if it is not as this process left it: a lease goes on when somebody deletes its key, and
-   * a process that nobody can find is told so by nothing else.
+   * Puts the key again if it was deleted or changed by another program. The lease itself continues without its key, so
+   * renewing it does not show that other processes cannot find this one.
    */
-  async #putAgain(lease: string): Promise<void> {
+  async #repair(lease: string): Promise<void> {
     const [key, value] = [toBase64(this.#key), toBase64(this.#value)];
     const compare = [
       { key, target: 'VALUE', result: 'EQUAL', value },
@@ -102,10 +103,10 @@ export class EtcdLease {
     const failure = [{ request_put: { key, value, lease } }];
     const answer = await this.#client.call('/v3/kv/txn', { compare, failure }, this.#abort.signal);
     if (Reflect.get(Object(answer), 'succeeded') === true) return;
-    this.#logger.warn({ key: this.#key }, 'the key in the etcd was gone or another, put again');
+    this.#logger.warn({ key: this.#key }, 'the key in the etcd was missing or changed: put again');
   }
 
-  /** Answers false when the lease has ended. */
+  /** Renews the lease. Returns false if it has expired. */
   async #renew(ID: string): Promise<boolean> {
     const answer = await this.#client.call('/v3/lease/keepalive', { ID }, this.#abort.signal);
     const ttl: unknown = Reflect.get(Object(Reflect.get(Object(answer), 'result')), 'TTL');

@@ -8,129 +8,129 @@ const one = { address: 'a:1', instanceId: 'one', gatewayToken: 1, name: 'g' };
 const two = { address: 'b:2', instanceId: 'two', gatewayToken: 2, name: 'g' };
 const again = { ...one, instanceId: 'again' };
 
-function create(): { lists: RegisterViews; ids: () => string[] } {
+function create(): { views: RegisterViews; ids: () => string[] } {
   let last: string[] = [];
-  const lists = new RegisterViews((gateways) => {
+  const views = new RegisterViews((gateways) => {
     last = Array.from(gateways.values(), ({ instanceId }) => instanceId);
   });
-  return { lists, ids: () => last.toSorted() };
+  return { views, ids: () => last.toSorted() };
 }
 
-test('a gateway is alive if any register says so', () => {
-  const { lists, ids } = create();
-  expect(lists.isKnown).toBe(false);
-  lists.update('r1', 'as ever', [one]);
-  lists.update('r2', 'as ever', [two]);
+test('register views: a gateway is alive if any register reports it', () => {
+  const { views, ids } = create();
+  expect(views.hasSnapshot).toBe(false);
+  views.update('r1', 'process 0', [one]);
+  views.update('r2', 'process 0', [two]);
   expect(ids()).toEqual(['one', 'two']);
-  lists.update('r1', 'as ever', []);
+  views.update('r1', 'process 0', []);
   expect(ids()).toEqual(['two']);
 });
 
-test('what registers said last counts without end while none tells', () => {
-  const { lists, ids } = create();
-  lists.update('r1', 'as ever', [one]);
-  lists.lose('r1');
+test('register views: without a connected register snapshots do not expire', () => {
+  const { views, ids } = create();
+  views.update('r1', 'process 0', [one]);
+  views.disconnect('r1');
   vi.advanceTimersByTime(3_600_000);
   expect(ids()).toEqual(['one']);
-  expect(lists.isKnown).toBe(true);
+  expect(views.hasSnapshot).toBe(true);
 });
 
-test('the word of a register that is away counts for ten seconds while another tells', () => {
-  const { lists, ids } = create();
-  lists.update('r1', 'as ever', [one]);
-  lists.update('r2', 'as ever', [two]);
-  lists.lose('r1');
+test('register views: the snapshot of a disconnected register expires after 10 s', () => {
+  const { views, ids } = create();
+  views.update('r1', 'process 0', [one]);
+  views.update('r2', 'process 0', [two]);
+  views.disconnect('r1');
   vi.advanceTimersByTime(9_999);
   expect(ids()).toEqual(['one', 'two']);
   vi.advanceTimersByTime(1);
   expect(ids()).toEqual(['two']);
 });
 
-test('that a gateway lives is told by those registers that are not away', () => {
-  const { lists } = create();
-  lists.update('r1', 'as ever', [one, two]);
-  lists.update('r2', 'as ever', [one]);
-  const alive = (): boolean[] => [lists.isAlive('a:1', 'one'), lists.isAlive('b:2', 'two')];
+test('register views: only connected registers prove that a gateway is alive', () => {
+  const { views } = create();
+  views.update('r1', 'process 0', [one, two]);
+  views.update('r2', 'process 0', [one]);
+  const alive = (): boolean[] => [views.isAlive('a:1', 'one'), views.isAlive('b:2', 'two')];
   expect(alive()).toEqual([true, true]);
-  expect([lists.isAlive('a:1', 'again'), lists.isAlive('b:2', 'one')]).toEqual([false, false]);
-  // The host of r1 and the second gateway is off the network: nobody waits for the word of that register.
-  lists.lose('r1');
+  expect([views.isAlive('a:1', 'again'), views.isAlive('b:2', 'one')]).toEqual([false, false]);
+  // The list of a disconnected register does not count: its host may have lost its network, with the gateway there.
+  views.disconnect('r1');
   expect(alive()).toEqual([true, false]);
-  lists.lose('r2');
+  views.disconnect('r2');
   expect(alive()).toEqual([false, false]);
 });
 
-test('a register that comes back in time and knows of nobody any more takes away only its own word', () => {
-  const { lists, ids } = create();
-  lists.update('r1', 'as ever', [one]);
-  lists.update('r2', 'as ever', [one]);
-  lists.lose('r1');
-  lists.update('r1', 'as ever', []);
+test('register views: an empty list replaces only the list of its own register', () => {
+  const { views, ids } = create();
+  views.update('r1', 'process 0', [one]);
+  views.update('r2', 'process 0', [one]);
+  views.disconnect('r1');
+  views.update('r1', 'process 0', []);
   vi.advanceTimersByTime(60_000);
   expect(ids()).toEqual(['one']);
-  lists.update('r2', 'as ever', []);
+  views.update('r2', 'process 0', []);
   expect(ids()).toEqual([]);
 });
 
-test('a register that was started anew ends nothing by its silence for ten seconds', () => {
-  const { lists, ids } = create();
-  lists.update('r1', 'first', [one, two]);
-  lists.lose('r1');
+test('register views: the list of a restarted register removes no gateway for 10 s', () => {
+  const { views, ids } = create();
+  views.update('r1', 'first', [one, two]);
+  views.disconnect('r1');
   vi.advanceTimersByTime(9_000);
-  lists.update('r1', 'second', []);
+  views.update('r1', 'second', []);
   expect(ids()).toEqual(['one', 'two']);
-  // The word of those who are away proves nobody's life.
-  expect(lists.isAlive('a:1', 'one')).toBe(false);
+  // Snapshots of disconnected processes do not prove that a gateway is alive.
+  expect(views.isAlive('a:1', 'one')).toBe(false);
   vi.advanceTimersByTime(9_999);
   expect(ids()).toEqual(['one', 'two']);
-  lists.update('r1', 'second', [one]);
+  views.update('r1', 'second', [one]);
   vi.advanceTimersByTime(1);
   expect(ids()).toEqual(['one']);
-  // From here on it means what it does not say.
-  lists.update('r1', 'second', []);
+  // The old snapshot has expired, so a gateway missing in the new list is removed.
+  views.update('r1', 'second', []);
   expect(ids()).toEqual([]);
 });
 
-test('what a register that was started anew says of an address counts at once', () => {
-  const { lists, ids } = create();
-  lists.update('r1', 'first', [one]);
-  lists.lose('r1');
-  lists.update('r1', 'second', [again]);
+test('register views: the gateway of a restarted register replaces an old one at once', () => {
+  const { views, ids } = create();
+  views.update('r1', 'first', [one]);
+  views.disconnect('r1');
+  views.update('r1', 'second', [again]);
   expect(ids()).toEqual(['again']);
   vi.advanceTimersByTime(60_000);
   expect(ids()).toEqual(['again']);
 });
 
-test('a register that is started anew again and again keeps the word of all before it', () => {
-  const { lists, ids } = create();
+test('register views: repeated restarts of a register keep the lists before them', () => {
+  const { views, ids } = create();
   for (const [index, gateways] of [[one], [two], [], []].entries()) {
-    lists.update('r1', `process ${index}`, gateways);
-    lists.lose('r1');
+    views.update('r1', `process ${index}`, gateways);
+    views.disconnect('r1');
     vi.advanceTimersByTime(60_000);
   }
   expect(ids()).toEqual(['one', 'two']);
-  // One timer for the word of the last, one for that of all others.
+  // One timer for the snapshot of the last process, one for the merged snapshot of the others.
   expect(vi.getTimerCount()).toBe(2);
-  lists.update('r1', 'process 9', []);
+  views.update('r1', 'process 9', []);
   vi.advanceTimersByTime(10_000);
   expect(ids()).toEqual([]);
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('about one address the word of a register that tells counts', () => {
-  const { lists, ids } = create();
-  lists.update('r1', 'as ever', [again]);
-  lists.update('r2', 'as ever', [one]);
+test('register views: for one address a connected register wins', () => {
+  const { views, ids } = create();
+  views.update('r1', 'process 0', [again]);
+  views.update('r2', 'process 0', [one]);
   expect(ids()).toEqual(['one']);
-  lists.lose('r2');
+  views.disconnect('r2');
   expect(ids()).toEqual(['again']);
 });
 
-test('nothing is left to wait for once it is closed', () => {
-  const { lists } = create();
-  lists.update('r1', 'as ever', [one]);
-  lists.lose('r1');
-  lists.close();
-  lists.lose('r1');
+test('register views: close stops all timers', () => {
+  const { views } = create();
+  views.update('r1', 'process 0', [one]);
+  views.disconnect('r1');
+  views.close();
+  views.disconnect('r1');
   expect(vi.getTimerCount()).toBe(0);
 });

@@ -1,32 +1,32 @@
 import type { GatewayEntry } from '@gatewayworker/protocol';
 import type { GatewayMap } from './discovery.ts';
 
-/** Time that the snapshot of a register that is away counts while another one tells, in milliseconds. */
-const LEASE_MS = 10_000;
+/** Time that the snapshot of a disconnected register is used while another one is connected, in milliseconds. */
+const SNAPSHOT_LIFETIME_MS = 10_000;
 
-/** What was said at the address of a register, by the process that is there now or by one before. */
+/** The last list of a register process. */
 interface RegisterSnapshot {
+  /** Address of the register. */
   readonly register: string;
-  /** The process that says it. */
+  /** Random id of the process that has sent the list. */
   readonly instanceId: string;
   gateways: readonly GatewayEntry[];
-  /** True while it says so by a link that is up. */
-  isTelling: boolean;
-  /** Set while it does not. */
-  lease: NodeJS.Timeout | undefined;
+  /** True while the link to that process is up. */
+  isConnected: boolean;
+  /** Set while it is disconnected. */
+  expiryTimer: NodeJS.Timeout | undefined;
 }
 
 /**
- * The lists of several registers as one: a gateway is alive if any of them says so.
+ * Merges the lists of several registers: a gateway is alive if any register reports it.
  *
- * What a register said last counts on while it is away: for a time if another one tells, so that a
- * gateway that has died meanwhile is not kept for ever, and without end if none does. A register that
- * was started anew at the address is another one: it knows of nobody yet, so its silence about a gateway
- * ends nothing that the one before said.
+ * The last snapshot of a disconnected register stays in use. While another register is connected, it expires, so that
+ * a gateway that died does not stay in the list; while none is connected, it does not expire. A restarted register is
+ * a new process with an empty list at first, so a gateway missing in that list stays until the old snapshot expires.
  */
 export class RegisterViews {
   readonly #onChange: (gateways: GatewayMap) => void;
-  /** At most two for each register: that of the process that is there now, and one for all before it. */
+  /** At most two for each register: that of the current process, and one for all previous processes. */
   #snapshots: readonly RegisterSnapshot[] = [];
   #isClosed = false;
 
@@ -34,97 +34,97 @@ export class RegisterViews {
     this.#onChange = onChange;
   }
 
-  /** True once a register has told its list. */
-  get isKnown(): boolean {
+  /** True once a register has sent its list. */
+  get hasSnapshot(): boolean {
     return this.#snapshots.length > 0;
   }
 
-  /** True while a register tells. */
-  get isCurrent(): boolean {
-    return this.#snapshots.some(({ isTelling }) => isTelling);
+  /** True while a register that has sent its list is connected. */
+  get isFresh(): boolean {
+    return this.#snapshots.some(({ isConnected }) => isConnected);
   }
 
-  /** True when a register that is not away tells that this process listens at the address. */
+  /** Returns whether a connected register reports that this process listens at the address. */
   isAlive(address: string, instanceId: string): boolean {
     return this.#snapshots.some(
-      ({ isTelling, gateways }) =>
-        isTelling &&
+      ({ isConnected, gateways }) =>
+        isConnected &&
         gateways.some((one) => one.address === address && one.instanceId === instanceId),
     );
   }
 
   /**
-   * Takes the list of a register; it replaces the one before of the same process.
+   * Takes the list of a register. It replaces the previous list of the same process.
    *
-   * @param register - its address
-   * @param instanceId - random id of the process that is there
+   * @param register - address of the register
+   * @param instanceId - random id of the process there
    */
   update(register: string, instanceId: string, gateways: readonly GatewayEntry[]): void {
     const isSame = (snapshot: RegisterSnapshot): boolean => snapshot.instanceId === instanceId;
     const [snapshot] = this.#snapshots.filter((one) => one.register === register && isSame(one));
     if (snapshot === undefined) {
       this.#supersede(register);
-      const lease = undefined;
-      const fresh = { register, instanceId, gateways, isTelling: true, lease };
+      const expiryTimer = undefined;
+      const fresh = { register, instanceId, gateways, isConnected: true, expiryTimer };
       this.#snapshots = [...this.#snapshots, fresh];
     } else {
-      clearTimeout(snapshot.lease);
-      Object.assign(snapshot, { gateways, isTelling: true, lease: undefined });
+      clearTimeout(snapshot.expiryTimer);
+      Object.assign(snapshot, { gateways, isConnected: true, expiryTimer: undefined });
     }
     this.#publish();
   }
 
-  /** A register is away. */
-  lose(register: string): void {
-    const snapshot = this.#snapshots.find((one) => one.register === register && one.isTelling);
+  /** Handles the loss of the link to a register. */
+  disconnect(register: string): void {
+    const snapshot = this.#snapshots.find((one) => one.register === register && one.isConnected);
     if (this.#isClosed || snapshot === undefined) return;
-    snapshot.isTelling = false;
-    this.#startLease(snapshot);
+    snapshot.isConnected = false;
+    this.#startExpiry(snapshot);
     this.#publish();
   }
 
-  /** Waits for nobody any more. */
+  /** Stops all timers. */
   close(): void {
     this.#isClosed = true;
-    for (const { lease } of this.#snapshots) clearTimeout(lease);
+    for (const { expiryTimer } of this.#snapshots) clearTimeout(expiryTimer);
   }
 
-  /** Another process is at the address: what those before it said is put together, and has its time from now on. */
+  /** Merges the snapshots of the previous processes at the address into one, whose lifetime starts now. */
   #supersede(register: string): void {
-    const before = this.#snapshots.filter((snapshot) => snapshot.register === register);
-    const [last] = before.slice(-1);
+    const previous = this.#snapshots.filter((snapshot) => snapshot.register === register);
+    const [last] = previous.slice(-1);
     if (last === undefined) return;
-    for (const { lease } of before) clearTimeout(lease);
-    const gateways = [...byAddress(before).values()];
-    const old: RegisterSnapshot = { ...last, gateways, isTelling: false, lease: undefined };
+    for (const { expiryTimer } of previous) clearTimeout(expiryTimer);
+    const gateways = [...mergeByAddress(previous).values()];
+    const old: RegisterSnapshot = { ...last, gateways, isConnected: false, expiryTimer: undefined };
     this.#snapshots = [
       ...this.#snapshots.filter((snapshot) => snapshot.register !== register),
       old,
     ];
-    this.#startLease(old);
+    this.#startExpiry(old);
   }
 
-  #startLease(snapshot: RegisterSnapshot): void {
-    snapshot.lease = setTimeout(() => {
-      if (!this.isCurrent) {
-        this.#startLease(snapshot);
+  #startExpiry(snapshot: RegisterSnapshot): void {
+    snapshot.expiryTimer = setTimeout(() => {
+      if (!this.isFresh) {
+        this.#startExpiry(snapshot);
         return;
       }
       this.#snapshots = this.#snapshots.filter((other) => other !== snapshot);
       this.#publish();
-    }, LEASE_MS).unref();
+    }, SNAPSHOT_LIFETIME_MS).unref();
   }
 
   #publish(): void {
-    // Where two registers differ about an address, the snapshot of one that tells counts.
-    const telling = this.#snapshots.filter(({ isTelling }) => isTelling);
-    const away = this.#snapshots.filter(({ isTelling }) => !isTelling);
-    this.#onChange(byAddress([...away, ...telling]));
+    // If snapshots differ about an address, that of a connected register wins.
+    const connected = this.#snapshots.filter(({ isConnected }) => isConnected);
+    const disconnected = this.#snapshots.filter(({ isConnected }) => !isConnected);
+    this.#onChange(mergeByAddress([...disconnected, ...connected]));
   }
 }
 
-/** The gateways of these snapshots; of two at one address that of the later snapshot. */
-function byAddress(snapshots: readonly RegisterSnapshot[]): Map<string, GatewayEntry> {
+/** The gateways of the snapshots. If two have the same address, the one of the later snapshot wins. */
+function mergeByAddress(snapshots: readonly RegisterSnapshot[]): Map<string, GatewayEntry> {
   const merged = new Map<string, GatewayEntry>();
   for (const { gateways } of snapshots) {
     for (const gateway of gateways) merged.set(gateway.address, gateway);

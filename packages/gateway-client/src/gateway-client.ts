@@ -97,7 +97,7 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
     await Promise.race([pool.settled(), pool.refused(), deadline]);
     clearTimeout(timer);
     // A gateway that hangs keeps nobody from the others: queries tell that it is missing.
-    if (pool.isKnown) return clientOf(pool);
+    if (pool.hasSnapshot) return clientOf(pool);
     const { failure } = pool;
     await pool.close();
     const asked = address.kind === 'etcd' ? 'etcd' : 'register';

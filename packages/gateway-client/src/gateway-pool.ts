@@ -114,7 +114,7 @@ export class GatewayPool {
   /** What keeps it from reaching every gateway, in plain words; empty when nothing does. */
   get notReadyReasons(): string[] {
     const notReadyReasons: string[] = [];
-    if (!this.#directory.isKnown) {
+    if (!this.#directory.hasSnapshot) {
       notReadyReasons.push(describeUnavailable(this.#options.address, this.#directory.failures));
     }
     const unlinked = this.unlinkedAddresses;
@@ -130,13 +130,13 @@ export class GatewayPool {
 
   /** Faults in spite of which it serves with what it knows, in plain words. */
   get warnings(): string[] {
-    const { isKnown, isCurrent } = this.#directory;
-    return isKnown && !isCurrent ? [describeUnavailable(this.#options.address)] : [];
+    const { hasSnapshot, isFresh } = this.#directory;
+    return hasSnapshot && !isFresh ? [describeUnavailable(this.#options.address)] : [];
   }
 
   /** True once a register has told which gateways are alive. */
-  get isKnown(): boolean {
-    return this.#directory.isKnown;
+  get hasSnapshot(): boolean {
+    return this.#directory.hasSnapshot;
   }
 
   /** Why no register or etcd was reached, once an attempt has failed. */
@@ -232,7 +232,7 @@ export class GatewayPool {
   }
 
   #isSettled(): boolean {
-    if (!this.#directory.isKnown || !this.#directory.isComplete) return false;
+    if (!this.#directory.hasSnapshot || !this.#directory.isSynced) return false;
     return [...this.#known.keys()].every((address) => this.#dialed.get(address)?.hasTried);
   }
 
@@ -258,7 +258,7 @@ export class GatewayPool {
 
   /** True when nobody listens where the gateway was, and no register that tells now names it. */
   #isGone({ isRefused }: DialedGateway, link: GatewayLink): boolean {
-    return isRefused && this.#directory.isCurrent && !this.isAlive(link);
+    return isRefused && this.#directory.isFresh && !this.isAlive(link);
   }
 
   #dial(address: string): void {

@@ -40,14 +40,14 @@ export class GatewayPresence {
 
   /** What keeps others from finding it, in plain words; empty when nothing does. */
   get notReadyReasons(): string[] {
-    const { isKnown = false, failures } = this.#announcement ?? {};
-    return isKnown ? [] : [describeUnavailable(this.#address, failures)];
+    const { isAnnounced = false, failures } = this.#announcement ?? {};
+    return isAnnounced ? [] : [describeUnavailable(this.#address, failures)];
   }
 
   /** Problems that do not affect processes which have found it, in plain words. */
   get warnings(): string[] {
-    const { isKnown = false, isCurrent = false } = this.#announcement ?? {};
-    return isKnown && !isCurrent ? [describeUnavailable(this.#address)] : [];
+    const { isAnnounced = false, isConnected = false } = this.#announcement ?? {};
+    return isAnnounced && !isConnected ? [describeUnavailable(this.#address)] : [];
   }
 
   /**
