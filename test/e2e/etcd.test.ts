@@ -104,7 +104,7 @@ test.skipIf(reason !== '')(
     onTestFinished(() => client.terminate());
     client.send('y');
     expect(await client.next()).toBe('y');
-    expect(await whole.log()).not.toContain('etcd away');
+    expect(await whole.log()).not.toContain('etcd unavailable');
     expect(await whole.log()).not.toContain(user.password);
   },
 );

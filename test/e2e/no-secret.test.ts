@@ -202,7 +202,7 @@ run({ readyTimeoutMs: 30_000, health: '127.0.0.1:${probes}' });
   expect(outputs.get('probe /ready/astray')).toContain('the etcd does not answer');
   expect(outputs.get('drain gate --over 1')).toContain('gate');
   expect(outputs.get('file start.log')).toMatch(/inner link refused/);
-  expect(outputs.get('file start.log')).toMatch(/etcd away/);
+  expect(outputs.get('file start.log')).toMatch(/etcd unavailable/);
   expect(outputs.get('file start.log')).toMatch(/a callback failed/);
   expect(outputs.leaks()).toEqual([]);
 });

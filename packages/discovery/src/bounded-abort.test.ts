@@ -4,7 +4,7 @@ import { eventually } from '@gatewayworker/testing';
 import { expect, test, vi } from 'vitest';
 import { BoundedAbort } from './bounded-abort.ts';
 
-test('aborts when the signal does that it follows, now or later', () => {
+test('bounded abort: aborts with the followed signal, now or later', () => {
   const followed = new AbortController();
   const later = new BoundedAbort(followed.signal);
   expect(later.signal.aborted).toBe(false);
@@ -13,7 +13,7 @@ test('aborts when the signal does that it follows, now or later', () => {
   expect([later.signal.aborted, now.signal.aborted]).toEqual([true, true]);
 });
 
-test('aborts by itself when its time is over, and not once it is released', () => {
+test('bounded abort: aborts after its timeout, unless it was released', () => {
   vi.useFakeTimers();
   const followed = new AbortController();
   const [late, done] = [1, 2].map(() => new BoundedAbort(followed.signal, 3000));
@@ -25,7 +25,7 @@ test('aborts by itself when its time is over, and not once it is released', () =
   vi.useRealTimers();
 });
 
-test('is not forgotten by the garbage collector while somebody waits for it', async () => {
+test('bounded abort: the garbage collector does not prevent the abort', async () => {
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');
   let hasAborted = false;

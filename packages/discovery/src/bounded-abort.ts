@@ -1,8 +1,8 @@
 /**
- * A signal that follows another one and may abort by itself, for one action.
+ * An abort signal for one action. It aborts when another signal aborts, after a timeout, or by `abort`.
  *
- * `AbortSignal.any()` with `AbortSignal.timeout()` is meant for this, but the garbage collector of Node.js 20
- * can take the parts of such a signal away: it then never aborts, and a call waits indefinitely.
+ * `AbortSignal.any()` with `AbortSignal.timeout()` cannot be used: the garbage collector of Node.js 20 may collect the
+ * source signals. The result then never aborts, and a call waits indefinitely.
  */
 export class BoundedAbort {
   readonly #controller = new AbortController();
@@ -10,7 +10,7 @@ export class BoundedAbort {
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #follow = (): void => this.abort();
 
-  /** @param timeoutMs - when it aborts by itself; `undefined` sets no limit */
+  /** @param timeoutMs - time after which it aborts; `undefined` sets no timeout */
   constructor(followed: AbortSignal, timeoutMs?: number) {
     this.#followed = followed;
     if (followed.aborted) this.abort();
@@ -24,12 +24,12 @@ export class BoundedAbort {
     return this.#controller.signal;
   }
 
-  /** Breaks the action off. */
+  /** Aborts the action. */
   abort(reason?: Error): void {
     this.#controller.abort(reason);
   }
 
-  /** The action is over: nothing aborts any more. */
+  /** Call it when the action has ended: removes the timer and the listener. */
   release(): void {
     clearTimeout(this.#timer);
     this.#followed.removeEventListener('abort', this.#follow);

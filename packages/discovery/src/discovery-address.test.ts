@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseDiscoveryAddress } from './discovery-address.ts';
 
-test('reads one register or several, in order', () => {
+test('discovery address: accepts one register or several, in order', () => {
   expect(parseDiscoveryAddress('x', '127.0.0.1:1236')).toEqual({
     kind: 'registers',
     registers: [{ host: '127.0.0.1', port: 1236 }],
@@ -29,7 +29,7 @@ test.each([
     'etcd://root:p%40ss@a:1/',
     { endpoints: ['http://a:1'], prefix: '/gatewayworker', user: 'root', password: 'p@ss' },
   ],
-])('reads the etcd %s', (text, expected) => {
+])('discovery address: accepts the etcd %s', (text, expected) => {
   expect(parseDiscoveryAddress('x', text)).toEqual({ kind: 'etcd', ...expected });
 });
 
@@ -45,11 +45,11 @@ test.each([
   ['etcd://a', 'allowed: host:port'],
   ['etcd://a:1/pre fix', 'allowed: etcd://host:port'],
   ['redis://a:1', 'allowed: host:port'],
-])('refuses %j', (value, message) => {
+])('discovery address: refuses %j', (value, message) => {
   expect(() => parseDiscoveryAddress('Gateway.registerAddress', value)).toThrow(message);
 });
 
-test('shows no password', () => {
+test('discovery address: the error shows no password', () => {
   const parse = () => parseDiscoveryAddress('x', 'etcd://root:hunter2@a:1/pre fix');
   expect(parse).toThrow('etcd://hidden@a:1');
   expect(parse).not.toThrow('hunter2');

@@ -1,23 +1,23 @@
 import { type HostPort, OptionError, parseHostPort } from '@gatewayworker/core';
 
 /**
- * Where the processes of a cluster find each other: one register (`host:port`) or several, or an etcd,
- * `etcd://host:port,host:port/prefix`, by TLS `etcds://`, with `user:password@` before the hosts if it asks for them.
+ * Where the processes of a cluster find each other: one register (`host:port`) or several, or an etcd
+ * (`etcd://host:port,host:port/prefix`; `etcds://` for TLS; `user:password@` before the hosts for authentication).
  */
 export type RegisterAddress = string | readonly string[];
 
-/** An etcd, read from its address. */
+/** The parsed address of an etcd. */
 export interface EtcdAddress {
   readonly kind: 'etcd';
   /** `http://host:port` or `https://host:port`, at least one. */
   readonly endpoints: readonly string[];
-  /** Under which every key stands; it begins with a slash and ends without one. */
+  /** Prefix of every key. It begins with a slash and does not end with one. */
   readonly prefix: string;
   readonly user: string | undefined;
   readonly password: string | undefined;
 }
 
-/** Where the processes of a cluster find each other, read from the option. */
+/** A parsed `registerAddress`. */
 export type DiscoveryAddress =
   | { readonly kind: 'registers'; readonly registers: readonly HostPort[] }
   | EtcdAddress;
@@ -25,10 +25,10 @@ export type DiscoveryAddress =
 const defaultPrefix = '/gatewayworker';
 
 /**
- * Reads a `registerAddress` option.
+ * Parses a `registerAddress` option.
  *
- * @throws {GW_ERR_OPTION_INVALID} when it is empty, an entry is not `host:port` with a port from 1, or the
- * address of an etcd is not of its form; a password is not shown
+ * @throws {GW_ERR_OPTION_INVALID} when it is empty, an entry is not `host:port` with a port of at least 1, or the
+ * address of an etcd is malformed; the error does not show a password
  */
 export function parseDiscoveryAddress(option: string, value: unknown): DiscoveryAddress {
   if (typeof value === 'string' && /^etcds?:/.test(value)) return parseEtcd(option, value);

@@ -4,7 +4,7 @@ import { EtcdClient } from './etcd-client.ts';
 
 const { signal } = new AbortController();
 
-/** An HTTP server on a free port, ended with the test; answers its `host:port`. */
+/** Starts an HTTP server until the test ends. Returns its `host:port`. */
 async function serve(listener: RequestListener): Promise<string> {
   const server = createServer(listener).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
@@ -42,7 +42,7 @@ test.each([301, 302, 303, 307, 308])(
   },
 );
 
-test('etcd client: follows no redirect of a call or a stream with its token', async () => {
+test('etcd client: sends no token to the target of a redirect', async () => {
   const received: IncomingHttpHeaders[] = [];
   const other = await serve((request, response) => {
     received.push(request.headers);
@@ -66,14 +66,20 @@ test.each([
   [503, '{"error":"no leader"}', '/v3/auth/authenticate is refused with status 503'],
   [200, '{}', '/v3/auth/authenticate is answered without a token'],
   [200, '', 'the answer to /v3/auth/authenticate is not JSON'],
-])('etcd client: status %i with %j at the login says what happened', async (status, body, why) => {
-  const etcd = await serve((_request, response) => response.writeHead(status).end(body));
-  const call = clientOf(`http://${etcd}`, 'chat').call('/v3/kv/put', {}, signal);
-  await expect(call).rejects.toThrow(`etcd at http://${etcd}: ${why}`);
-});
+])(
+  'etcd client: status %i with %j at the login gives an error with the reason',
+  async (status, body, why) => {
+    const etcd = await serve((_request, response) => response.writeHead(status).end(body));
+    const call = clientOf(`http://${etcd}`, 'chat').call('/v3/kv/put', {}, signal);
+    await expect(call).rejects.toThrow(`etcd at http://${etcd}: ${why}`);
+  },
+);
 
-test.each([307, 503])('etcd client: names status %i of a call without a login', async (status) => {
-  const etcd = await serve((_request, response) => response.writeHead(status).end());
-  const call = clientOf(`http://${etcd}`).call('/v3/kv/put', {}, signal);
-  await expect(call).rejects.toThrow(`/v3/kv/put is refused with status ${status}`);
-});
+test.each([307, 503])(
+  'etcd client: status %i of a call without a login is in the error',
+  async (status) => {
+    const etcd = await serve((_request, response) => response.writeHead(status).end());
+    const call = clientOf(`http://${etcd}`).call('/v3/kv/put', {}, signal);
+    await expect(call).rejects.toThrow(`/v3/kv/put is refused with status ${status}`);
+  },
+);

@@ -4,17 +4,17 @@ import { BoundedAbort } from './bounded-abort.ts';
 import type { EtcdAddress } from './discovery-address.ts';
 import { postJson } from './post-json.ts';
 
-/** Longest answer, in bytes: the entries of some 10,000 gateways. */
+/** Longest answer, in bytes: the entries of about 10,000 gateways. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** Longest line of a stream, in characters. */
 const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
 
-/** Time that an etcd has to answer a call, in milliseconds. */
+/** Time within which an etcd must answer a call, in milliseconds. */
 const CALL_TIMEOUT_MS = 3000;
 
 /**
- * The v3 API of etcd as JSON over HTTP, which every etcd offers, so that no client library is needed.
+ * Client for the v3 API of etcd, as JSON over HTTP. Every etcd supports it, so no client library is needed.
  *
  * Source: https://etcd.io/docs/v3.4/dev-guide/api_grpc_gateway/
  */
@@ -28,9 +28,9 @@ export class EtcdClient {
   }
 
   /**
-   * Makes one call, such as `/v3/kv/put`. After a failure the next call goes to the next endpoint.
+   * Sends one call, such as `/v3/kv/put`. After a failure the next call uses the next endpoint.
    *
-   * @throws {GW_ERR_CONNECT_TIMEOUT} when the etcd cannot be reached, does not answer in time or refuses
+   * @throws {GW_ERR_CONNECT_TIMEOUT} when the etcd cannot be reached, does not answer in time or refuses the call
    */
   async call(path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
     const deadline = new BoundedAbort(signal, CALL_TIMEOUT_MS);
@@ -41,7 +41,7 @@ export class EtcdClient {
   }
 
   /**
-   * Makes a call that is answered by a stream of JSON lines. Resolves when the stream ends.
+   * Sends a call whose answer is a stream of JSON lines. Resolves when the stream ends.
    *
    * @throws {GW_ERR_CONNECT_TIMEOUT} when the etcd cannot be reached, or the stream breaks
    */
@@ -71,10 +71,10 @@ export class EtcdClient {
       return await action();
     } catch (thrown) {
       const endpoint = this.#address.endpoints[this.#endpoint] ?? '';
-      // Who breaks off a call has nothing against the endpoint.
+      // A call that was aborted is no failure of the endpoint.
       if (!signal.aborted) this.#endpoint = (this.#endpoint + 1) % this.#address.endpoints.length;
       const cause = toError(thrown);
-      // The error of a host name with several addresses has no text, only a code.
+      // The error of a host name with several addresses has no message, only a code.
       const why = cause.message || String(Reflect.get(cause, 'code'));
       throw new GatewayWorkerError('GW_ERR_CONNECT_TIMEOUT', `etcd at ${endpoint}: ${why}`, {
         cause,
@@ -83,11 +83,11 @@ export class EtcdClient {
   }
 
   async #post(path: string, body: unknown, signal: AbortSignal): Promise<IncomingMessage> {
-    const isOld = this.#token !== undefined;
+    const hadToken = this.#token !== undefined;
     await this.#authenticate(signal);
     let response = await this.#send(path, body, signal);
-    if (!isOk(response) && isOld) {
-      // A token expires, by its age or because the etcd was started anew: another one may do.
+    if (!isOk(response) && hadToken) {
+      // The token may have expired, by its age or by a restart of the etcd, so request a new one.
       response.destroy();
       this.#token = undefined;
       await this.#authenticate(signal);
@@ -101,10 +101,10 @@ export class EtcdClient {
 
   async #authenticate(signal: AbortSignal): Promise<void> {
     const { user, password = '' } = this.#address;
-    if (user !== undefined) this.#token ??= await this.#askToken(user, password, signal);
+    if (user !== undefined) this.#token ??= await this.#requestToken(user, password, signal);
   }
 
-  async #askToken(name: string, password: string, signal: AbortSignal): Promise<string> {
+  async #requestToken(name: string, password: string, signal: AbortSignal): Promise<string> {
     const path = '/v3/auth/authenticate';
     const response = await this.#send(path, { name, password }, signal);
     if (!isOk(response)) {
@@ -129,7 +129,7 @@ function isOk({ statusCode = 0 }: IncomingMessage): boolean {
   return statusCode >= 200 && statusCode < 300;
 }
 
-/** Also of a redirect, which `postJson` does not follow. */
+/** The error for a status other than 2xx, including redirects, which `postJson` does not follow. */
 function refusal(path: string, { statusCode }: IncomingMessage): Error {
   return new Error(`${path} is refused with status ${statusCode}`);
 }
@@ -151,12 +151,12 @@ async function readJson(path: string, response: IncomingMessage): Promise<unknow
   }
 }
 
-/** Keys and values travel in base64. */
+/** Encodes a key or a value for the API. */
 export function toBase64(text: string): string {
   return Buffer.from(text).toString('base64');
 }
 
-/** Reads a key or a value. */
+/** Decodes a key or a value of the API. */
 export function fromBase64(text: unknown): string {
   return typeof text === 'string' ? Buffer.from(text, 'base64').toString() : '';
 }

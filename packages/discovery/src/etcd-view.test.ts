@@ -8,7 +8,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { EtcdClient } from './etcd-client.ts';
 import { EtcdView } from './etcd-view.ts';
 
-/** An etcd in which nothing ever changes. */
+/** Starts an etcd in which no value changes. */
 async function startQuietEtcd(): Promise<{
   readonly client: EtcdClient;
   readonly watches: ServerResponse[];
@@ -46,7 +46,7 @@ function openView(client: EtcdClient): { readonly view: EtcdView; readonly event
   return { view, events };
 }
 
-test('etcd view: a watch in which nothing happens goes on for hours', async () => {
+test('etcd view: a watch without changes continues for an hour', async () => {
   const toFake = ['setInterval' as const, 'clearInterval' as const];
   vi.useFakeTimers({ toFake });
   onTestFinished(() => void vi.useRealTimers());
@@ -63,13 +63,13 @@ test('etcd view: a watch in which nothing happens goes on for hours', async () =
   await view.close();
 });
 
-test('etcd view: closes whatever the garbage collector has taken while it watched', async () => {
+test('etcd view: closes its watch after a garbage collection', async () => {
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');
   const { client, watches } = await startQuietEtcd();
   const { view } = openView(client);
   await eventually(() => watches.length === 1);
-  // A connection that is idle for a while: what only its request held is gone.
+  // Collects all objects that only the request of the idle connection referenced.
   for (let round = 0; round < 20; round += 1) {
     collect();
     await new Promise((resolve) => setImmediate(resolve));

@@ -3,20 +3,20 @@ import { backoffDelayMs, type Logger, toError } from '@gatewayworker/core';
 import { BoundedAbort } from './bounded-abort.ts';
 import { type EtcdClient, fromBase64, toBase64 } from './etcd-client.ts';
 
-/** How often the etcd is asked for a sign of life: a watch alone is silent while nothing changes. */
+/** Interval of probes, in milliseconds: a watch sends nothing while nothing changes, so it cannot show a dead etcd. */
 const PROBE_MS = 5000;
 
 const BACKOFF = { initialMs: 100, maxMs: 1000, random: Math.random };
 
-/** What happens to a view. */
+/** Events of a view. */
 export interface EtcdViewEvents {
-  /** The values under the prefix, by key, after each change. */
+  /** Called after each change with the values under the prefix, by key. */
   onChange(values: ReadonlyMap<string, string>): void;
-  /** The etcd tells no more for now. */
+  /** Called when the etcd is disconnected, so that the values may be out of date. */
   onLost(): void;
 }
 
-/** Everything under a prefix of an etcd, followed by a watch. */
+/** All keys under a prefix of an etcd, kept up to date by a watch. */
 export class EtcdView {
   readonly #client: EtcdClient;
   readonly #prefix: string;
@@ -35,12 +35,12 @@ export class EtcdView {
     this.#done = this.#follow();
   }
 
-  /** Why the etcd could not be asked last. */
+  /** The last failure. */
   get failure(): Error | undefined {
     return this.#failure;
   }
 
-  /** Follows no more. */
+  /** Stops watching. */
   async close(): Promise<void> {
     this.#abort.abort();
     await this.#done;
@@ -58,7 +58,8 @@ export class EtcdView {
       } catch (error) {
         if (signal.aborted) return;
         this.#failure = toError(error);
-        if (failures === 0) this.#logger.warn({ reason: toError(error).message }, 'etcd away');
+        if (failures === 0)
+          this.#logger.warn({ reason: toError(error).message }, 'etcd unavailable');
         failures += 1;
       }
       if (signal.aborted) return;
@@ -68,7 +69,7 @@ export class EtcdView {
     }
   }
 
-  /** Reads all values; answers the revision that they are of. */
+  /** Reads all values. Returns their revision. */
   async #read(): Promise<bigint> {
     const body = { ...this.#range(), sort_target: 'CREATE', sort_order: 'ASCEND' };
     const answer = Object(await this.#client.call('/v3/kv/range', body, this.#abort.signal));
@@ -77,19 +78,19 @@ export class EtcdView {
     return BigInt(Object(answer.header).revision ?? 0);
   }
 
-  /** Follows changes until the etcd falls silent, ends the watch or cannot be reached. */
+  /** Applies changes until the etcd stops answering probes, ends the watch or cannot be reached. */
   async #watch(revision: bigint): Promise<void> {
     const create_request = { ...this.#range(), start_revision: String(revision + 1n) };
     const watch = new BoundedAbort(this.#abort.signal);
     const { signal } = watch;
-    // A host that is off the network ends no connection; the next read goes to another endpoint.
+    // A host that loses its network does not close the connection. The next read uses another endpoint.
     const probe = setInterval(() => {
       const body = { ...this.#range(), count_only: true };
       this.#client.call('/v3/kv/range', body, signal).catch(() => watch.abort());
     }, PROBE_MS);
     const watching = this.#client.stream('/v3/watch', { create_request }, signal, (line) => {
       const result = Object(Object(line).result);
-      // Too far behind, or the etcd has a reason of its own: everything is read anew.
+      // The etcd has canceled the watch, for example because the revision is too old: read all values again.
       if (result.canceled === true || (result.created === undefined && result.events === undefined))
         watch.abort();
       const events = listOf(result.events);
@@ -111,14 +112,14 @@ export class EtcdView {
   #set(entry: unknown): void {
     const { key, value } = Object(entry);
     const name = fromBase64(key);
-    // Those that were put last come last.
+    // The key that was put last must be the last one of the map.
     this.#values.delete(name);
     this.#values.set(name, fromBase64(value));
   }
 
   #range(): { readonly key: string; readonly range_end: string } {
     const key = `${this.#prefix}/`;
-    // The first key that does not begin so: the slash is followed by the digit zero.
+    // The end of the range is the first key without the prefix: `0` follows `/` in ASCII.
     return { key: toBase64(key), range_end: toBase64(`${this.#prefix}0`) };
   }
 }

@@ -3,14 +3,14 @@ import { request as requestTls } from 'node:https';
 import { toError } from '@gatewayworker/core';
 
 /**
- * Posts a body as JSON. Follows no redirect: that would send a password or a token to a host that the
- * operator did not name.
+ * Posts a body as JSON. It follows no redirect, which would send a password or a token to a host that the operator did
+ * not configure.
  *
- * Not `fetch`: the garbage collector can take its abort signal away while a response streams. An abort then
- * does nothing, and a response that stays silent is waited for indefinitely.
+ * `fetch` cannot be used: the garbage collector may collect its abort signal while a response streams. An abort then
+ * has no effect, and a response that sends nothing is awaited indefinitely.
  *
- * @param signal - breaks off the request, and the response that is being read
- * @returns the response, once its headers have come
+ * @param signal - aborts the request, or the response while it is read
+ * @returns the response, once its headers are received
  */
 export function postJson(
   url: string,

@@ -9,7 +9,7 @@ const document = readFileSync(new URL('../../../docs/queues.md', import.meta.url
 const section = document.split(/^## /m).find((text) => text.startsWith('Discovery\n')) ?? '';
 const rows = [...section.matchAll(/^\| `([^`]+)` \|/gm)].map((match) => match[1] ?? '');
 
-/** An etcd that answers each call with so many megabytes of spaces. */
+/** Starts an etcd that answers each call with `maxMegabytes` of spaces. */
 async function startEndless(maxMegabytes: number): Promise<string> {
   const server = createServer((_request, response: ServerResponse) => {
     let sent = 0;
