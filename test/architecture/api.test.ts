@@ -160,7 +160,7 @@ describe('the Gateway API', () => {
   });
 });
 
-test('has one row for each callback of Events, with its arguments and their types, and no other', () => {
+test('callbacks of Events: have one row each, with arguments and types', () => {
   const callbacks = membersOf('EventHandler').map((member) => {
     const given = argumentsOf(member.parameters ?? []);
     return [writeCall(member.name, given), writeTypes(given), `\`${member.type}\``];
@@ -177,7 +177,7 @@ function memberType({ parameters, type }: Member): string {
   return `(${parameters.map((one) => `${one.name}: ${one.type}`).join(', ')}) => ${type}`;
 }
 
-test('has one row for each member of ctx, with its type, and no other', () => {
+test('members of ctx: have one row each, with type', () => {
   const members = membersOf('Context').map((member) => {
     const { name, parameters } = member;
     const call = parameters === undefined ? name : writeCall(name, argumentsOf(parameters));

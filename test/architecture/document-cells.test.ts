@@ -30,7 +30,7 @@ describe('docs/api.md', () => {
   );
   const queries = rowsOf('docs/api.md', 'Queries');
 
-  test('a method throws for its arguments: RangeError for all that has a size, and not for an id', () => {
+  test('methods: throw a TypeError, and a RangeError for an argument that has a size', () => {
     const documented = methods
       .filter(({ name }) => nameOf(name) !== 'GatewayClient.connect')
       .map((row) => [row.name, codeOf(row.cells[4])]);

@@ -48,7 +48,7 @@ describe.each(packages)('package $folder', ({ folder, manifest }) => {
     expect(otherStatements(readText(index))).toBe('');
   });
 
-  test('exports only its index, from source while developing and from dist when installed', () => {
+  test('exports only its index: the source in the repository, dist when installed', () => {
     expect(manifest.exports).toEqual({
       '.': {
         '@gatewayworker/source': './src/index.ts',

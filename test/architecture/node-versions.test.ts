@@ -21,7 +21,7 @@ test('Node.js versions: CI tests the oldest one allowed and the one of .nvmrc', 
   expect(readText('.ci/run')).toMatch(new RegExp(`^for version in .*\\b${developed}\\b`, 'm'));
 });
 
-test('Node.js versions: the types are those of the oldest one, the same in all packages', () => {
+test('Node.js versions: the types are those of the oldest, in all packages', () => {
   expect(root.devDependencies?.['@types/node']).toMatch(new RegExp(`^${oldest}\\.`));
   const manifests = listFiles(/^(?:packages|examples|apps)\/[^/]+\/package\.json$/).map(
     readManifest,

@@ -76,7 +76,7 @@ test('what is made of a secret is compared in constant time', () => {
   const compared =
     /return proof\.byteLength === expected\.byteLength && timingSafeEqual\(proof, expected\);/;
   expect(text).toMatch(compared);
-  // Nobody else looks into a proof: it is handed on to what compares.
+  // No other code may read a proof: it is passed to the function that compares it.
   const comparisons = findLines(listSources('core'), plainComparison);
   expect(comparisons.filter((line) => /\bproofs?\b/i.test(line))).toEqual([]);
 });
