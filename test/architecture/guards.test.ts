@@ -55,7 +55,7 @@ const exempt: Readonly<Record<string, string>> = {
     '`createListeners` makes it by the guard, once for all clients',
   "packages/gateway/src/transports/websocket-socket.ts: websocket.on('close', this.#listeners.close);":
     '`createListeners` makes it by the guard, once for all clients',
-  'packages/register/src/register-runtime.ts: this.#settling = setTimeout(() => {':
+  'packages/register/src/register-runtime.ts: this.#syncTimer = setTimeout(() => {':
     'a timer of the process: each link in it is guarded',
   'packages/discovery/src/bounded-abort.ts: this.#timer = setTimeout(expire, timeoutMs);':
     'aborts a request to an etcd',

@@ -6,13 +6,13 @@ function gatewayAt(address: string, instanceId = 'first'): GatewayEntry {
   return { address, instanceId, gatewayToken: 1, name: 'gateway' };
 }
 
-test('lists nobody at first', () => {
+test('address book: is empty at first', () => {
   const book = new AddressBook<string>();
   expect(book.list()).toEqual([]);
   expect(book.size).toBe(0);
 });
 
-test('lists what links announced', () => {
+test('address book: lists the announcements of all links', () => {
   const book = new AddressBook<string>();
   book.announce('link 1', gatewayAt('a:1'));
   book.announce('link 2', gatewayAt('b:1'));
@@ -20,7 +20,7 @@ test('lists what links announced', () => {
   expect(book.size).toBe(2);
 });
 
-test('takes the second announcement of a link for its first', () => {
+test('address book: a second announcement of a link replaces the first', () => {
   const book = new AddressBook<string>();
   book.announce('link', gatewayAt('a:1'));
   book.announce('link', gatewayAt('a:2'));
@@ -28,23 +28,23 @@ test('takes the second announcement of a link for its first', () => {
   expect(book.size).toBe(1);
 });
 
-test('forgets what a link announced, once', () => {
+test('address book: withdraw removes the announcement of its link only', () => {
   const book = new AddressBook<string>();
   book.announce('link', gatewayAt('a:1'));
   expect(book.withdraw('link')).toBe(true);
   expect(book.withdraw('link')).toBe(false);
-  expect(book.withdraw('stranger')).toBe(false);
+  expect(book.withdraw('other link')).toBe(false);
   expect(book.list()).toEqual([]);
 });
 
-test('lists the newer of two processes at one address', () => {
+test('address book: for one address the newer process is listed', () => {
   const book = new AddressBook<string>();
   book.announce('old', gatewayAt('a:1', 'old process'));
   book.announce('new', gatewayAt('a:1', 'new process'));
   expect(book.list()).toEqual([gatewayAt('a:1', 'new process')]);
 });
 
-test('goes on listing the new process when the link of the old one is closed late', () => {
+test('address book: withdrawing the older process keeps the newer one', () => {
   const book = new AddressBook<string>();
   book.announce('old', gatewayAt('a:1', 'old process'));
   book.announce('new', gatewayAt('a:1', 'new process'));
@@ -52,7 +52,7 @@ test('goes on listing the new process when the link of the old one is closed lat
   expect(book.list()).toEqual([gatewayAt('a:1', 'new process')]);
 });
 
-test('tells links apart by identity', () => {
+test('address book: links are compared by identity', () => {
   const book = new AddressBook<object>();
   const [first, second] = [{}, {}];
   book.announce(first, gatewayAt('a:1'));
@@ -60,21 +60,21 @@ test('tells links apart by identity', () => {
   expect(book.withdraw(first)).toBe(true);
 });
 
-test('answers a list of its own', () => {
+test('address book: list returns a copy', () => {
   const book = new AddressBook<string>();
   book.announce('link', gatewayAt('a:1'));
   book.list().pop();
   expect(book.list()).toHaveLength(1);
 });
 
-test('names another process that has announced the same address, and no other', () => {
+test('address book: announce returns another process at the same address', () => {
   const book = new AddressBook<string>();
   expect(book.announce('one', gatewayAt('a:1', 'one'))).toBe(undefined);
   expect(book.announce('two', gatewayAt('b:1', 'two'))).toBe(undefined);
-  // The same process by another link.
+  // The same process, on another link.
   expect(book.announce('again', gatewayAt('a:1', 'one'))).toBe(undefined);
-  const rival = { link: 'two', gateway: gatewayAt('b:1', 'two') };
-  expect(book.announce('three', gatewayAt('b:1', 'three'))).toEqual(rival);
+  const conflict = { link: 'two', gateway: gatewayAt('b:1', 'two') };
+  expect(book.announce('three', gatewayAt('b:1', 'three'))).toEqual(conflict);
   book.withdraw('two');
   expect(book.announce('three', gatewayAt('b:1', 'three'))).toBe(undefined);
 });

@@ -1,12 +1,12 @@
 import type { GatewayEntry } from '@gatewayworker/protocol';
 
-/** A gateway, and who announced it. */
+/** A gateway, and the link that announced it. */
 export interface Announced<Link> {
   readonly link: Link;
   readonly gateway: GatewayEntry;
 }
 
-/** The gateways that are alive, by the link that announced them. Pure data; it does no I/O. */
+/** The gateways that are alive, by the link that announced them. It does no I/O. */
 export class AddressBook<Link> {
   readonly #entries = new Map<Link, GatewayEntry>();
 
@@ -21,9 +21,9 @@ export class AddressBook<Link> {
   }
 
   /**
-   * Stores what a link announces; a second announcement of a link replaces its first.
+   * Stores the announcement of a link. It replaces an earlier announcement of the same link.
    *
-   * @returns another process that has announced the same address by a link that is not closed
+   * @returns another process whose link is open and that has announced the same address
    */
   announce(link: Link, gateway: GatewayEntry): Announced<Link> | undefined {
     this.#entries.set(link, gateway);
@@ -34,14 +34,14 @@ export class AddressBook<Link> {
     return undefined;
   }
 
-  /** Forgets what a link announced. Answers false when it had announced nothing. */
+  /** Removes the announcement of a link. Returns false if it had none. */
   withdraw(link: Link): boolean {
     return this.#entries.delete(link);
   }
 
   /**
-   * Every live gateway, one per address: where two links announce the same address, the newer one
-   * counts, because the older is that of a process that is gone and whose link is not closed yet.
+   * Every live gateway, one per address. If two links announce the same address, the newer one wins: the older link is
+   * usually that of a dead process, and not closed yet.
    */
   list(): GatewayEntry[] {
     const byAddress = new Map<string, GatewayEntry>();

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { type RegisterOptions, registerDefaults, resolveRegisterOptions } from './options.ts';
 
-test('fills in every default', () => {
+test('register options: absent options get their defaults', () => {
   expect(resolveRegisterOptions()).toEqual(registerDefaults);
   expect(resolveRegisterOptions({})).toEqual(registerDefaults);
 });
 
-test('takes what is given and freezes the result', () => {
+test('register options: given options are kept and the result is frozen', () => {
   const options = { listen: '0.0.0.0:0', name: 'r', secretKey: 'key' };
   const resolved = resolveRegisterOptions(options);
   expect(resolved).toEqual(options);
@@ -23,7 +23,7 @@ test.each<[Record<string, unknown>, string]>([
   [{ listen: '[::]:1236' }, 'a key is required because :: is not a loopback address'],
   [{ secretKey: 7 }, 'option Register.secretKey is "number"; allowed: a string'],
   [{ listn: 'x' }, 'option Register.listn is "x"; there is no such option; did you mean listen?'],
-])('refuses %j', (wrong, message) => {
+])('register options: refuses %j', (wrong, message) => {
   const options: RegisterOptions = Object.assign({}, wrong);
   expect(() => resolveRegisterOptions(options)).toThrow(
     expect.objectContaining({

@@ -14,11 +14,14 @@ import {
 
 /** Options of a register. */
 export interface RegisterOptions {
-  /** Address to listen on, `host:port`; port 0 takes a free one. @default '127.0.0.1:1236' */
+  /** Address to listen on, `host:port`; port 0 means a free port. @default '127.0.0.1:1236' */
   readonly listen?: string;
   /** Shown in the status and in logs. @default 'register' */
   readonly name?: string;
-  /** Shared by every process of the cluster; required when `listen` is not a loopback address. Of several keys, one that both peers have is enough. @default '' */
+  /**
+   * Secret that every process of the cluster shares; required when `listen` is not a loopback address. Two peers with
+   * lists of keys need one key in common. @default ''
+   */
   readonly secretKey?: SecretKey;
   /** TLS of inner links; mutual when it has a `ca`. @default none */
   readonly innerTls?: InnerTlsOptions;
@@ -42,7 +45,7 @@ export const registerDefaults: Omit<ResolvedRegisterOptions, 'innerTls'> = Objec
 /**
  * Merges options with the defaults, checks and freezes them.
  *
- * @throws {GW_ERR_OPTION_INVALID} naming the option, its value and what is allowed
+ * @throws {GW_ERR_OPTION_INVALID} with the option, its value and the allowed values
  */
 export function resolveRegisterOptions(options: RegisterOptions = {}): ResolvedRegisterOptions {
   assertOptionsObject('Register', options);

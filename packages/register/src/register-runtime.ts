@@ -25,19 +25,19 @@ import { AddressBook, type Announced } from './address-book.ts';
 import type { ResolvedRegisterOptions } from './options.ts';
 
 /**
- * Time in which every gateway finds a register that was started anew, in milliseconds: links are dialed
- * again after a second at most.
+ * Time in which every gateway reconnects to a restarted register, in milliseconds. Gateways wait at most one second
+ * between two attempts.
  */
-const SETTLE_MS = 1500;
+const SYNC_MS = 1500;
 
-/** Addresses that are remembered as disputed. */
-const MAX_DISPUTED = 1024;
+/** Maximum number of addresses for which a conflict has been logged. */
+const MAX_CONFLICTS = 1024;
 
 /**
- * Tells workers and clients which gateways are alive, and gateways which workers are. A process is
- * alive while its link is.
+ * Tells workers and Gateway API clients which gateways are alive, and gateways which workers are alive. A process is
+ * alive while its link to the register is up.
  *
- * Nothing but addresses passes through it: while it is down, everything that is linked goes on.
+ * Only addresses pass through the register: while it is down, existing links between other processes continue.
  */
 export class RegisterRuntime implements RoleRuntime {
   readonly #options: ResolvedRegisterOptions;
@@ -45,20 +45,20 @@ export class RegisterRuntime implements RoleRuntime {
   readonly #guard: Guard;
   readonly #server: FrameServer;
   readonly #descriptors: DescriptorReserve;
-  /** Sends to one of many links; an exception ends that link only. */
+  /** Sends a message to one link. An exception ends that link only. */
   readonly #send: (link: FrameConnection, message: Message) => void;
   readonly #addressBook = new AddressBook<FrameConnection>();
-  /** Links of workers and clients. */
+  /** Links of workers and Gateway API clients. */
   readonly #subscribers = new Set<FrameConnection>();
-  /** Random ids of the workers that are linked. */
+  /** Random ids of the linked workers. */
   readonly #workers = new Map<FrameConnection, string>();
-  /** Addresses that two gateways have announced. */
-  readonly #disputed = new Set<string>();
+  /** Addresses that two gateways have announced, and for which this is logged. */
+  readonly #conflicts = new Set<string>();
   #startedAt = 0;
-  /** Set while the list may not be complete, because gateways of before may come one after another. */
-  #settling: NodeJS.Timeout | undefined;
-  /** True once a gateway came that had known a register here before. */
-  #isSuccessor = false;
+  /** Set during the initial sync: gateways may still reconnect, so the list may be incomplete. */
+  #syncTimer: NodeJS.Timeout | undefined;
+  /** True once a gateway has announced itself that was linked to an earlier register process. */
+  #isRestarted = false;
   #port = 0;
   #isReady = false;
   #received = 0;
@@ -70,7 +70,7 @@ export class RegisterRuntime implements RoleRuntime {
       readonly id: number;
       readonly logger: Logger;
       readonly guard?: Guard | undefined;
-      /** File descriptors that the process keeps back. @default a reserve of the register's own */
+      /** Reserve of file descriptors of the process. @default a new reserve */
       readonly descriptors?: DescriptorReserve;
     },
   ) {
@@ -102,7 +102,7 @@ export class RegisterRuntime implements RoleRuntime {
     });
   }
 
-  /** The port it listens on, once started. */
+  /** The port that it listens on, once started. */
   get port(): number {
     return this.#port;
   }
@@ -116,7 +116,7 @@ export class RegisterRuntime implements RoleRuntime {
 
   async stop(): Promise<void> {
     this.#isReady = false;
-    clearTimeout(this.#settling);
+    clearTimeout(this.#syncTimer);
     await this.#server.close();
     this.#guard.close();
     this.#descriptors.close();
@@ -161,9 +161,9 @@ export class RegisterRuntime implements RoleRuntime {
     };
     if (isGateway) return;
     this.#subscribers.add(connection);
-    // Whoever asks before any gateway has come would take nobody for all.
-    if (this.#addressBook.size === 0) this.#settle();
-    if (this.#settling === undefined) this.#sendList(connection);
+    // A subscriber served before the first gateway would mistake an empty list for the complete one.
+    if (this.#addressBook.size === 0) this.#startSync();
+    if (this.#syncTimer === undefined) this.#sendList(connection);
     if (hello.role !== DialerRole.Worker) return;
     this.#workers.set(connection, hello.instanceId);
     this.#publishWorkers();
@@ -174,26 +174,26 @@ export class RegisterRuntime implements RoleRuntime {
     { gateway, isAgain }: GatewayAnnouncement,
   ): void {
     parseHostPort('gatewayAnnouncement.address', gateway.address);
-    this.#isSuccessor ||= isAgain;
-    if (this.#isSuccessor) this.#settle();
-    else this.#endSettling();
-    const rival = this.#addressBook.announce(connection, gateway);
-    if (rival !== undefined) this.#warnOfRival(connection, gateway, rival);
+    this.#isRestarted ||= isAgain;
+    if (this.#isRestarted) this.#startSync();
+    else this.#endSync();
+    const conflict = this.#addressBook.announce(connection, gateway);
+    if (conflict !== undefined) this.#warnAboutConflict(connection, gateway, conflict);
     this.#logger.info({ address: gateway.address, gateway: gateway.name }, 'gateway announced');
     this.#publish();
     this.#sendWorkers(connection);
   }
 
-  /** One line for an address, however often its gateways take it from each other. */
-  #warnOfRival(
+  /** Logs one line per address, even if its gateways announce it again and again. */
+  #warnAboutConflict(
     { remoteAddress: peer }: FrameConnection,
     { address, name: gateway }: GatewayEntry,
-    rival: Announced<FrameConnection>,
+    conflict: Announced<FrameConnection>,
   ): void {
-    if (this.#disputed.has(address)) return;
-    if (this.#disputed.size >= MAX_DISPUTED) this.#disputed.clear();
-    this.#disputed.add(address);
-    const other = { gateway: rival.gateway.name, peer: rival.link.remoteAddress };
+    if (this.#conflicts.has(address)) return;
+    if (this.#conflicts.size >= MAX_CONFLICTS) this.#conflicts.clear();
+    this.#conflicts.add(address);
+    const other = { gateway: conflict.gateway.name, peer: conflict.link.remoteAddress };
     this.#logger.warn(
       { address, gateway, peer, other },
       'two gateways announce the same address, and workers dial only the newer: give each a lanIp and a port of its own',
@@ -201,26 +201,26 @@ export class RegisterRuntime implements RoleRuntime {
   }
 
   /**
-   * This register may follow one that was known: it tells its list once all gateways can have come, or when
-   * the first of them is a new one. A worker that starts meanwhile would take a part of them for all, and miss
-   * members of groups at the others.
+   * Delays the list of gateways, because this register may be a restarted one: until all gateways have had time to
+   * reconnect, or the first one to come is new. A worker that starts in this time would otherwise treat a partial list
+   * as complete, and its sends would miss clients of the other gateways.
    */
-  #settle(): void {
-    const restMs = this.#startedAt + SETTLE_MS - performance.now();
-    if (this.#settling !== undefined || restMs <= 0) return;
-    this.#settling = setTimeout(() => {
-      this.#endSettling();
+  #startSync(): void {
+    const restMs = this.#startedAt + SYNC_MS - performance.now();
+    if (this.#syncTimer !== undefined || restMs <= 0) return;
+    this.#syncTimer = setTimeout(() => {
+      this.#endSync();
       this.#publish();
     }, restMs);
   }
 
-  #endSettling(): void {
-    clearTimeout(this.#settling);
-    this.#settling = undefined;
+  #endSync(): void {
+    clearTimeout(this.#syncTimer);
+    this.#syncTimer = undefined;
   }
 
   #publish(): void {
-    if (this.#settling !== undefined) return;
+    if (this.#syncTimer !== undefined) return;
     for (const subscriber of this.#subscribers) this.#sendList(subscriber);
   }
 
