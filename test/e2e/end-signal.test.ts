@@ -1,8 +1,8 @@
-import { eventually } from '@gatewayworker/testing';
+import { eventually, type TestClient } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
-import { eventsOf, startVersioned } from './versioned-cluster.ts';
+import { eventsOf, startVersioned, type VersionedCluster } from './versioned-cluster.ts';
 
-/** Callbacks that wait for a minute, or until their process is to end. */
+/** A callback that waits for a minute, or until its process is told to end. */
 const waiting = `
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -36,35 +36,43 @@ new Worker({
 });
 `;
 
-test.each(['reload', 'stop', 'stop -g'])(
-  'processes learn of their end before it comes: %s',
-  async (line) => {
-    const { cluster, command, open, write } = await startVersioned({
-      more: web,
-      run: '{ stopTimeoutMs: 2000 }',
-      workers: 1,
-    });
-    await write(waiting);
-    await command('reload');
-    const client = await open();
-    client.send('x');
-    await eventually(() => cluster.output().includes('waiting: events'));
-    const before = cluster.output().length;
-    await write(eventsOf('v2'));
-    expect(await command(...line.split(' '))).toMatchObject({ exitCode: 0 });
-    const said = await eventually(() => {
-      const lines =
-        cluster
-          .output()
-          .slice(before)
-          .match(/^(?:ended|slept|stopped): \w+$/gm) ?? [];
-      return lines.length === 4 && lines;
-    });
-    expect(said.filter((line) => line.endsWith('events'))).toEqual([
-      'ended: events',
-      'stopped: events',
-    ]);
-    expect(said.filter((line) => line.endsWith('web'))).toEqual(['ended: web', 'stopped: web']);
-    if (line === 'reload') expect(await client.next()).toBe('ended');
-  },
-);
+/** Starts a cluster whose client waits in a callback, and runs a command that ends its process. */
+async function endBy(cluster: VersionedCluster, line: string): Promise<TestClient> {
+  const { command, open, write } = cluster;
+  const output = () => cluster.cluster.output();
+  await write(waiting);
+  await command('reload');
+  const before = output().length;
+  const since = () => output().slice(before);
+  const client = await open();
+  client.send('x');
+  await eventually(() => since().includes('waiting: events'));
+  await write(eventsOf('v2'));
+  expect(await command(...line.split(' '))).toMatchObject({ exitCode: 0 });
+  const said = await eventually(() => {
+    const lines = since().match(/^(?:ended|slept|stopped): \w+$/gm) ?? [];
+    return lines.length === 4 && lines;
+  });
+  expect(said.filter((line) => line.endsWith('events'))).toEqual([
+    'ended: events',
+    'stopped: events',
+  ]);
+  expect(said.filter((line) => line.endsWith('web'))).toEqual(['ended: web', 'stopped: web']);
+  return client;
+}
+
+const options = { more: web, run: '{ stopTimeoutMs: 2000 }', workers: 1, gateways: 1 };
+
+test('worker.signal: aborts before the process ends, by reload and by stop', async () => {
+  const cluster = await startVersioned(options);
+  const client = await endBy(cluster, 'reload');
+  expect(await client.next()).toBe('ended');
+  await endBy(cluster, 'stop');
+});
+
+test('worker.signal: aborts before the process ends, by stop -g', async () => {
+  const cluster = await startVersioned(options);
+  await endBy(cluster, 'stop -g');
+  expect(await cluster.cluster.ended()).toEqual({ code: 0, signal: null });
+  expect(cluster.cluster.output()).toContain('"msg":"stopping gracefully"');
+});

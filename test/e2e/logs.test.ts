@@ -72,28 +72,8 @@ async function logOf(
 
 const [debug, info, warn] = [20, 30, 40];
 
-test('logLevel: sets the least severe line of the master and of its processes', async () => {
-  const loud = await logOf('debug');
-  const lowest = (role: string) =>
-    Math.min(...loud.filter((line) => line.role === role).map(({ level }) => level));
-  for (const role of ['master', 'business-worker']) {
-    expect([role, lowest(role)]).toEqual([role, debug]);
-  }
-  const logged = (lines: LogLine[]) =>
-    lines.map(({ msg }) => msg).filter((msg) => msg.startsWith('logged at '));
-  expect(logged(loud)).toEqual(['logged at debug', 'logged at info', 'logged at warn']);
-
-  const usual = await logOf('info');
-  expect(logged(usual)).toEqual(['logged at info', 'logged at warn']);
-  expect(Math.min(...usual.map(({ level }) => level))).toBe(info);
-
-  const quiet = await logOf('warn');
-  expect(logged(quiet)).toEqual(['logged at warn']);
-  expect(Math.min(...quiet.map(({ level }) => level))).toBe(warn);
-});
-
-test('crash: one line of the master tells of a worker that was killed', async () => {
-  const lines = await logOf('info', async (cluster) => {
+test('logLevel debug: every line; one line of the master tells of a killed worker', async () => {
+  const lines = await logOf('debug', async (cluster) => {
     const talker = async () => (await cluster.status()).find(({ name }) => name === 'talker');
     const before = await talker();
     process.kill(before?.pid ?? 0, 'SIGKILL');
@@ -102,14 +82,32 @@ test('crash: one line of the master tells of a worker that was killed', async ()
       return after?.['state'] === 'ready' && after.pid !== before?.pid;
     });
   });
+  const lowest = (role: string) =>
+    Math.min(...lines.filter((line) => line.role === role).map(({ level }) => level));
+  for (const role of ['master', 'business-worker']) {
+    expect([role, lowest(role)]).toEqual([role, debug]);
+  }
+  const logged = lines.map(({ msg }) => msg).filter((msg) => msg.startsWith('logged at '));
+  const ofStart = ['logged at debug', 'logged at info', 'logged at warn'];
+  expect(logged).toEqual([...ofStart, ...ofStart]);
+
   const first = lines.findIndex(({ msg }) => msg === 'started');
   const last = lines.findIndex(({ msg }) => msg === 'stopping');
-  const told = lines.slice(first + 1, last).filter(({ role }) => role !== 'business-worker');
-  expect(told.map(({ role, msg }) => `${role}: ${msg}`)).toEqual([
+  const crash = lines
+    .slice(first + 1, last)
+    .filter(({ role, level }) => role !== 'business-worker' && level >= info);
+  expect(crash.map(({ role, msg }) => `${role}: ${msg}`)).toEqual([
     'master: talker#0 ended by SIGKILL; restarting now',
     'master: ready again',
   ]);
-  expect(told[0]).not.toHaveProperty('signal');
+  expect(crash[0]).not.toHaveProperty('signal');
+});
+
+test('logLevel warn: no line of a lower level, of the master or of a worker', async () => {
+  const lines = await logOf('warn');
+  const logged = lines.map(({ msg }) => msg).filter((msg) => msg.startsWith('logged at '));
+  expect(logged).toEqual(['logged at warn']);
+  expect(Math.min(...lines.map(({ level }) => level))).toBe(warn);
 });
 
 test('GatewayClient: logs to stderr and leaves stdout to the program', async () => {

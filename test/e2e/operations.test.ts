@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import { readFile, rename, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import {
-  childPids,
   endDaemon,
   eventually,
   isAlive,
@@ -12,7 +11,6 @@ import {
   temporaryFolder,
 } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
-import { startVersioned } from './versioned-cluster.ts';
 
 const loud = `
 import { run, Worker } from 'gatewayworker';
@@ -41,12 +39,35 @@ async function pidIn(path: string): Promise<number> {
   return Number(await readFile(path, 'utf8'));
 }
 
-test('restart ends what runs and starts it anew, from any directory, and starts what does not run', async () => {
+/** Moves the log away; checks that every process opens another one, and that `output` has what is printed. */
+async function expectLogReopened(
+  file: string,
+  path: (name: string) => string,
+  output: () => string | Promise<string>,
+): Promise<void> {
+  const master = await pidIn(path('start.pid'));
+  await rename(path('start.log'), path('start.log.1'));
+  const { size } = await stat(path('start.log.1'));
+  process.kill(master, 'SIGHUP');
+  await eventually(() => readFile(path('start.log'), 'utf8'));
+  const { stdout } = await runCommand(file, ['status', '--json']);
+  process.kill(JSON.parse(stdout).processes[1].pid, 'SIGUSR2');
+  const log = await eventually(async () => {
+    const text = await readFile(path('start.log'), 'utf8');
+    return text.includes('"msg":"logged"') && text;
+  });
+  expect(log).toContain('"msg":"opened the log again"');
+  await eventually(async () => /^printed\n[\s\S]*^printed as an error\n/m.test(await output()));
+  expect((await stat(path('start.log.1'))).size).toBe(size);
+}
+
+test('restart: ends the cluster and starts it again; SIGHUP reopens the log', async () => {
   const { file, path } = await writeStartFile(loud);
   const elsewhere = { cwd: tmpdir() };
   const first = await runCommand(file, ['restart', '-d', '--wait', '50'], elsewhere);
   expect(first).toMatchObject({ exitCode: 0, stderr: '' });
   expect(first.stdout).toMatch(/^start\.js is not running\.\ngatewayworker /);
+  await expectLogReopened(file, path, () => readFile(path('start.log'), 'utf8'));
   const before = await pidIn(path('start.pid'));
   const again = await runCommand(file, ['restart', '-d', '--wait', '50', '-g'], elsewhere);
   expect(again).toMatchObject({ exitCode: 0, stderr: '' });
@@ -62,84 +83,29 @@ test('restart ends what runs and starts it anew, from any directory, and starts 
   expect(await here.stop()).toBe(0);
 });
 
-test('restart leaves what runs alone when the start file can never start', async () => {
-  const { file, folder } = await writeStartFile(loud);
+test('foreground: SIGHUP, a start file that fails to restart, status --watch', async () => {
+  const { file, folder, path } = await writeStartFile(loud);
   const cluster = await startCluster({ file });
   onTestFinished(cluster.dispose);
+  await expectLogReopened(file, path, cluster.output);
+
   await folder.write('start.js', "import { run } from 'gatewayworker';\nrun();\n");
   const restart = await runCommand(file, ['restart', '-d', '--wait', '50']);
   expect(restart).toMatchObject({ exitCode: 1, stdout: '' });
   expect(restart.stderr).toContain('declares nothing to start');
   expect(await cluster.status()).toHaveLength(2);
-});
+  await folder.write('start.js', loud);
 
-test.each([{ args: ['start'] }, { args: ['start', '-d'] }])(
-  'SIGHUP opens the log again in every process, for $args',
-  async ({ args }) => {
-    const { file, path } = await writeStartFile(loud);
-    const isDaemon = args.length > 1;
-    if (isDaemon) await runCommand(file, args);
-    const cluster = isDaemon ? undefined : await startCluster({ file, args });
-    if (cluster !== undefined) onTestFinished(cluster.dispose);
-    const master = await pidIn(path('start.pid'));
-    await rename(path('start.log'), path('start.log.1'));
-    const { size } = await stat(path('start.log.1'));
-    process.kill(master, 'SIGHUP');
-    await eventually(() => readFile(path('start.log'), 'utf8'));
-    const { stdout } = await runCommand(file, ['status', '--json']);
-    process.kill(JSON.parse(stdout).processes[1].pid, 'SIGUSR2');
-    const log = await eventually(async () => {
-      const text = await readFile(path('start.log'), 'utf8');
-      return text.includes('"msg":"logged"') && text;
-    });
-    expect(log).toContain('"msg":"opened the log again"');
-    if (isDaemon)
-      await eventually(async () =>
-        /^printed\n[\s\S]*^printed as an error\n/m.test(await readFile(path('start.log'), 'utf8')),
-      );
-    else
-      await eventually(() =>
-        /^printed\n[\s\S]*^printed as an error\n/m.test(cluster?.output() ?? ''),
-      );
-    expect((await stat(path('start.log.1'))).size).toBe(size);
-    expect(await runCommand(file, ['stop'])).toMatchObject({ exitCode: 0 });
-  },
-);
-
-test.each(['SIGQUIT', 'stop -g'])('stops gracefully on %s', async (how) => {
-  const { cluster, command } = await startVersioned({
-    workers: 1,
-    more: "new Worker({ name: 'web', onWorkerStop: () => void process.stdout.write('web: stopped\\n') });",
-  });
-  const pids = childPids(cluster.pid);
-  if (how === 'SIGQUIT') process.kill(cluster.pid, 'SIGQUIT');
-  else expect(await command('stop', '-g')).toMatchObject({ exitCode: 0, stderr: '' });
-  expect(await cluster.ended()).toEqual({ code: 0, signal: null });
-  expect(cluster.output()).toContain('"msg":"stopping gracefully"');
-  expect(cluster.output()).toContain('web: stopped\n');
-  expect(pids.filter(isAlive)).toEqual([]);
-});
-
-test('tells why a process died that could not say it itself', async () => {
-  const { file, path } = await writeStartFile(`
-import { existsSync } from 'node:fs';
-import { run, Worker } from 'gatewayworker';
-new Worker({ name: 'short', onWorkerStart() {
-  process.on('SIGUSR2', () => { process.stderr.write('FATAL ERROR: out of luck\\n'); process.kill(process.pid, 'SIGKILL'); });
-} });
-run();
-`);
-  const cluster = await startCluster({ file });
-  onTestFinished(cluster.dispose);
-  const [, worker] = await cluster.status();
-  if (worker === undefined) throw new Error('there is no worker');
-  process.kill(worker.pid, 'SIGUSR2');
-  await eventually(async () =>
-    /short#0 ended by SIGKILL: FATAL ERROR: out of luck; restarting now"/.test(
-      await readFile(path('start.log'), 'utf8'),
-    ),
-  );
-  expect(cluster.output()).toContain('FATAL ERROR: out of luck\n');
+  // It prints each second until Ctrl+C, or until the cluster ends.
+  const [watch, other] = [watchStatus(file), watchStatus(file)];
+  await eventually(() => watch.lines().length >= 2 && other.lines().length >= 1);
+  for (const line of watch.lines().slice(0, 2)) {
+    expect(JSON.parse(line).processes).toHaveLength(2);
+  }
+  watch.child.kill('SIGINT');
+  expect(await watch.exitCode).toBe(0);
+  await cluster.stop();
+  expect(await other.exitCode).toBe(1);
 });
 
 test.each([
@@ -147,43 +113,37 @@ test.each([
   { args: ['start', '-d'], name: 'start.js' },
   { args: ['status'], name: 'start.js' },
   { args: ['start'], name: 'start.ts' },
-])(
-  'a start file that throws ends $args with 1 and where it is, for $name',
-  async ({ args, name }) => {
-    const { file } = await writeStartFile(
-      "function load() {\n  throw new Error('no settings');\n}\nload();\n",
-      name,
-    );
-    const command = await runCommand(file, args);
-    expect(command).toMatchObject({ exitCode: 1, stdout: '' });
-    expect(command.stderr).toMatch(/Error: no settings\n {4}at load \(.*start\.[jt]s:2/);
-  },
-);
+])('start file: throws, $args exits with 1 and shows the line, $name', async ({ args, name }) => {
+  const { file } = await writeStartFile(
+    "function load() {\n  throw new Error('no settings');\n}\nload();\n",
+    name,
+  );
+  const command = await runCommand(file, args);
+  expect(command).toMatchObject({ exitCode: 1, stdout: '' });
+  expect(command.stderr).toMatch(/Error: no settings\n {4}at load \(.*start\.[jt]s:2/);
+});
 
 test.each([
   { args: ['start'], name: 'start.js' },
   { args: ['start', '-d'], name: 'start.js' },
   { args: ['start'], name: 'start.ts' },
-])(
-  'a start file that throws only in its processes ends $args with 1 and where it is, for $name',
-  async ({ args, name }) => {
-    const { file } = await writeStartFile(
-      `
+])('start file: throws in its processes, $args exits with 1, $name', async ({ args, name }) => {
+  const { file } = await writeStartFile(
+    `
 import { run, Worker } from 'gatewayworker';
 new Worker({ name: 'web' });
 if (process.argv[2] === 'worker') throw new TypeError('no settings');
 run();
 `,
-      name,
-    );
-    const command = await runCommand(file, args);
-    expect(command.exitCode).toBe(1);
-    expect(command.stderr).toContain('worker "web" #0 could not start: TypeError: no settings\n');
-    expect(command.stderr).toMatch(/start\.[jt]s:4:\d+/);
-  },
-);
+    name,
+  );
+  const command = await runCommand(file, args);
+  expect(command.exitCode).toBe(1);
+  expect(command.stderr).toContain('worker "web" #0 could not start: TypeError: no settings\n');
+  expect(command.stderr).toMatch(/start\.[jt]s:4:\d+/);
+});
 
-test('commands: report that no process runs after a crash of the master', async () => {
+test('commands: report that no process runs after kill -9 of a foreground master', async () => {
   const { file, path } = await writeStartFile(loud);
   const killed = await startCluster({ file, args: ['start', '--watch'] });
   onTestFinished(killed.dispose);
@@ -209,23 +169,6 @@ test('commands: report that no process runs after a crash of the master', async 
     exitCode: 0,
     stderr: '',
   });
-});
-
-test('status --watch prints again each second until Ctrl+C, and ends when the cluster does', async () => {
-  const { file } = await writeStartFile(loud);
-  const cluster = await startCluster({ file });
-  onTestFinished(cluster.dispose);
-  const watch = watchStatus(file);
-  await eventually(() => watch.lines().length >= 2);
-  for (const line of watch.lines().slice(0, 2)) {
-    expect(JSON.parse(line).processes).toHaveLength(2);
-  }
-  watch.child.kill('SIGINT');
-  expect(await watch.exitCode).toBe(0);
-  const other = watchStatus(file);
-  await eventually(() => other.lines().length >= 1);
-  await cluster.stop();
-  expect(await other.exitCode).toBe(1);
 });
 
 function watchStatus(file: string) {

@@ -1,154 +1,150 @@
 import { readFile, rm } from 'node:fs/promises';
 import {
+  type Cluster,
   eventually,
   type StatusProcess,
   startCluster,
+  type TemporaryFolder,
   temporaryFolder,
 } from '@gatewayworker/testing';
-import { expect, onTestFinished, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
+import { atEndOfFile } from './shared.ts';
 
-async function start(declarations: string) {
-  const folder = await temporaryFolder('supervisor-restart');
-  onTestFinished(folder.dispose);
-  const file = await folder.write(
-    'start.js',
-    `import { existsSync } from 'node:fs';
+const start = `
+import { existsSync } from 'node:fs';
 import { run, Worker } from 'gatewayworker';
-${declarations}
+const print = (text) => void process.stdout.write(text + '\\n');
+new Worker({ name: 'web', count: 2, onWorkerStart: ({ id }) => print('web ' + id) });
+new Worker({ name: 'tidy', onWorkerStop: () => print('stopped well') });
+new Worker({ name: 'fragile', onWorkerStart: () => {
+  process.on('SIGUSR2', () => setImmediate(() => { throw new Error('out of luck'); }));
+  process.on('SIGHUP', () => {
+    process.stderr.write('FATAL ERROR: out of memory\\n');
+    process.kill(process.pid, 'SIGKILL');
+  });
+} });
+new Worker({ name: 'loop', onWorkerStart: () => {
+  if (existsSync(new URL('./broken', import.meta.url))) throw new Error('still broken');
+} });
+new Worker({ name: 'blocked', onWorkerStart: () => {
+  process.on('SIGUSR2', () => { for (;;); });
+} });
 run({ stopTimeoutMs: 500 });
-`,
-  );
-  const cluster = await startCluster({ file, env: { CLUSTER_FOLDER: folder.path } });
-  onTestFinished(cluster.dispose);
-  return { cluster, folder };
-}
+`;
 
-function findProcess(processes: readonly StatusProcess[], name: string, id: number): StatusProcess {
+const atEnd = atEndOfFile();
+let cluster: Cluster;
+let folder: TemporaryFolder;
+
+beforeAll(async () => {
+  folder = await temporaryFolder('supervisor-restart');
+  atEnd(folder.dispose);
+  cluster = await startCluster({ file: await folder.write('start.js', start) });
+  atEnd(cluster.dispose);
+});
+
+async function find(name: string, id = 0): Promise<StatusProcess> {
+  const processes = await cluster.status();
   const found = processes.find((figures) => figures.name === name && figures.id === id);
   if (found === undefined) throw new Error(`there is no ${name} #${id}`);
   return found;
 }
 
+/** Resolves with the row of a process that was restarted a number of times and is ready. */
+function restarted(name: string, id: number, restarts: number): Promise<StatusProcess> {
+  return eventually(async () => {
+    const row = await find(name, id);
+    return row['state'] === 'ready' && row['restarts'] === restarts && row;
+  });
+}
+
+function readLog(): Promise<string> {
+  return readFile(`${folder.path}/start.log`, 'utf8');
+}
+
 test('supervisor: restarts a killed process with the same id', async () => {
-  const { cluster } = await start(`
-new Worker({ name: 'web', count: 2, onWorkerStart: ({ id }) => void process.stdout.write('web ' + id + '\\n') });
-`);
-  const before = await cluster.status();
-  const victim = findProcess(before, 'web', 1);
+  const [sibling, victim] = [await find('web', 0), await find('web', 1)];
   process.kill(victim.pid, 'SIGKILL');
+  const after = await restarted('web', 1, 1);
+  expect(after).toMatchObject({ lastExit: { code: null, signal: 'SIGKILL' } });
+  expect(after.pid).not.toBe(victim.pid);
   await eventually(() => cluster.output().match(/^web 1$/gm)?.length === 2);
-  const after = await eventually(async () => {
-    const processes = await cluster.status();
-    return findProcess(processes, 'web', 1)['state'] === 'ready' && processes;
-  });
-  expect(findProcess(after, 'web', 1)).toMatchObject({
-    restarts: 1,
-    lastExit: { code: null, signal: 'SIGKILL' },
-  });
-  expect(findProcess(after, 'web', 1).pid).not.toBe(victim.pid);
-  expect(findProcess(after, 'web', 0)).toMatchObject({
-    pid: findProcess(before, 'web', 0).pid,
-    restarts: 0,
-    lastExit: null,
-  });
+  expect(await find('web', 0)).toMatchObject({ pid: sibling.pid, restarts: 0, lastExit: null });
 });
 
-test('replaces a process that gets SIGTERM after a clean stop', async () => {
-  const { cluster } = await start(`
-new Worker({ name: 'web', onWorkerStop: () => void process.stdout.write('stopped well\\n') });
-`);
-  const victim = findProcess(await cluster.status(), 'web', 0);
-  process.kill(victim.pid, 'SIGTERM');
+test('supervisor: replaces a process that gets SIGTERM after an orderly stop', async () => {
+  process.kill((await find('tidy')).pid, 'SIGTERM');
   await eventually(() => cluster.output().includes('stopped well\n'));
-  const after = await eventually(async () => {
-    const web = findProcess(await cluster.status(), 'web', 0);
-    return web['state'] === 'ready' && web;
-  });
-  expect(after).toMatchObject({ restarts: 1, lastExit: { code: 0, signal: null } });
+  const after = await restarted('tidy', 0, 1);
+  expect(after).toMatchObject({ lastExit: { code: 0, signal: null } });
 });
 
-test('logs why a process ended, with the stack, and starts it again', async () => {
-  const { cluster, folder } = await start(`
-new Worker({ name: 'web', onWorkerStart: () => {
-  process.on('SIGUSR2', () => setImmediate(() => { throw new Error('lost my mind'); }));
-} });
-`);
-  process.kill(findProcess(await cluster.status(), 'web', 0).pid, 'SIGUSR2');
-  const web = await eventually(async () => {
-    const found = findProcess(await cluster.status(), 'web', 0);
-    return found['restarts'] === 1 && found;
-  });
-  expect(web).toMatchObject({ lastExit: { code: 1, signal: null } });
-  const log = await readFile(`${folder.path}/start.log`, 'utf8');
-  const lines = log
+test('supervisor: logs the exception that ended a process, and restarts it', async () => {
+  process.kill((await find('fragile')).pid, 'SIGUSR2');
+  const after = await restarted('fragile', 0, 1);
+  expect(after).toMatchObject({ lastExit: { code: 1, signal: null } });
+  const lines = (await readLog())
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
   expect(lines).toContainEqual(
     expect.objectContaining({
       level: 60,
-      name: 'web',
+      name: 'fragile',
       id: 0,
       err: expect.objectContaining({
-        message: 'lost my mind',
+        message: 'out of luck',
         stack: expect.stringContaining('start.js'),
       }),
     }),
   );
   expect(lines).toContainEqual(
     expect.objectContaining({
-      process: 'worker "web" #0',
-      msg: expect.stringMatching(/#0 ended with exit code 1: lost my mind; restarting now$/),
+      process: 'worker "fragile" #0',
+      msg: expect.stringMatching(/#0 ended with exit code 1: out of luck; restarting now$/),
     }),
   );
 });
 
-test('waits longer each time before it starts a process that keeps dying, and never gives up', async () => {
-  const { cluster, folder } = await start(`
-const isBroken = () => existsSync(process.env['CLUSTER_FOLDER'] + '/broken');
-new Worker({ name: 'steady' });
-new Worker({ name: 'loop', onWorkerStart: () => {
-  if (isBroken()) throw new Error('still broken');
-} });
-`);
-  const steady = findProcess(await cluster.status(), 'steady', 0).pid;
-  const broken = await folder.write('broken', '');
-  process.kill(findProcess(await cluster.status(), 'loop', 0).pid, 'SIGKILL');
-  const delays = await eventually(
-    async () => {
-      const log = await readFile(`${folder.path}/start.log`, 'utf8');
-      const matches = [...log.matchAll(/restarting (?:now|in (\d+) ms)/g)];
-      return matches.length >= 4 && matches.map(([, delay]) => Number(delay ?? 0));
-    },
-    { timeoutMs: 20_000 },
+test('supervisor: logs the last error output of a process that was killed', async () => {
+  process.kill((await find('fragile')).pid, 'SIGHUP');
+  await eventually(async () =>
+    /fragile#0 ended by SIGKILL: FATAL ERROR: out of memory; restarting/.test(await readLog()),
   );
+  expect(cluster.output()).toContain('FATAL ERROR: out of memory\n');
+});
+
+test('supervisor: waits longer before each restart, and never gives up', async () => {
+  const sibling = await find('web', 0);
+  const before = (await readLog()).length;
+  const broken = await folder.write('broken', '');
+  process.kill((await find('loop')).pid, 'SIGKILL');
+  const delays = await eventually(async () => {
+    const log = (await readLog()).slice(before);
+    const matches = [...log.matchAll(/loop#0 ended .*restarting (?:now|in (\d+) ms)/g)];
+    return matches.length >= 4 && matches.map(([, delay]) => Number(delay ?? 0));
+  });
   expect(delays[0]).toBe(0);
   // The jitter of a wait is half of it at most, so each wait is no shorter than the one before.
   expect([...delays].sort((a, b) => a - b)).toEqual(delays);
   expect(delays[3]).toBeGreaterThanOrEqual(500);
 
   await rm(broken);
-  const processes = await eventually(async () => {
-    const all = await cluster.status();
-    return findProcess(all, 'loop', 0)['state'] === 'ready' && all;
+  const after = await eventually(async () => {
+    const row = await find('loop');
+    return row['state'] === 'ready' && row;
   });
-  expect(findProcess(processes, 'loop', 0)['restarts']).toBeGreaterThanOrEqual(4);
-  expect(findProcess(processes, 'steady', 0)).toMatchObject({ pid: steady, restarts: 0 });
+  expect(after['restarts']).toBeGreaterThanOrEqual(4);
+  expect(await find('web', 0)).toMatchObject({ pid: sibling.pid, restarts: 0 });
 });
 
-test('shows a process that does not answer as busy within 2 s', async () => {
-  const { cluster } = await start(`
-new Worker({ name: 'blocked', onWorkerStart: () => {
-  process.on('SIGUSR2', () => { for (;;); });
-} });
-new Worker({ name: 'well' });
-`);
-  const { pid } = findProcess(await cluster.status(), 'blocked', 0);
+test('status: shows a process that does not answer as busy', async () => {
+  const { pid } = await find('blocked');
   process.kill(pid, 'SIGUSR2');
-  const processes = await eventually(async () => {
-    const all = await cluster.status();
-    return findProcess(all, 'blocked', 0)['state'] === 'busy' && all;
+  const blocked = await eventually(async () => {
+    const row = await find('blocked');
+    return row['state'] === 'busy' && row;
   });
-  expect(findProcess(processes, 'blocked', 0)).toMatchObject({ pid, memory: null, qps: null });
-  expect(findProcess(processes, 'well', 0)).toMatchObject({ state: 'ready' });
+  expect(blocked).toMatchObject({ pid, memory: null, qps: null });
+  expect(await find('web', 0)).toMatchObject({ state: 'ready' });
 });

@@ -9,12 +9,12 @@ import {
 } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 
-async function start(
-  declarations: string,
-  waitForReady = true,
-  stopTimeoutMs = 1_000,
-  args: readonly string[] = ['start'],
-) {
+interface StopCase {
+  readonly waitForReady?: boolean;
+  readonly stopTimeoutMs?: number;
+}
+
+async function start(declarations: string, { waitForReady, stopTimeoutMs }: StopCase = {}) {
   const folder = await temporaryFolder('supervisor-stop');
   onTestFinished(folder.dispose);
   await folder.write(
@@ -23,12 +23,12 @@ async function start(
   );
   const file = await folder.write(
     'start.js',
-    `import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
+    `import { BusinessWorker, Register, run, Worker } from 'gatewayworker';
 ${declarations}
-run({ stopTimeoutMs: ${stopTimeoutMs} });
+run({ stopTimeoutMs: ${stopTimeoutMs ?? 1_000} });
 `,
   );
-  const cluster = await startCluster({ file, waitForReady, args });
+  const cluster = await startCluster({ file, waitForReady: waitForReady ?? true });
   onTestFinished(cluster.dispose);
   return { cluster, folder };
 }
@@ -47,35 +47,33 @@ new Worker({ name: 'stuck', onWorkerStop: () => {
 } });
 `;
 
-test.each(['SIGINT', 'SIGTERM'] as const)(
-  'stops every process on %s and exits with 0',
-  async (signal) => {
-    const { cluster, folder } = await start(stopsWell);
-    const pids = await readPids(cluster);
-    expect(pids).toHaveLength(2);
-    process.kill(cluster.pid, signal);
-    expect(await cluster.ended()).toEqual({ code: 0, signal: null });
-    expect(cluster.output()).toContain('stopped: web 0\n');
-    expect(cluster.output()).toContain('stopped: web 1\n');
-    expect(pids.filter(isAlive)).toEqual([]);
-    await expect(readFile(`${folder.path}/start.pid`)).rejects.toThrow('ENOENT');
-  },
-);
+test('SIGINT: stops every process, kills those that are late, exits with 0', async () => {
+  const { cluster, folder } = await start(stopsWell + neverStops);
+  const pids = await readPids(cluster);
+  expect(pids).toHaveLength(3);
+  process.kill(cluster.pid, 'SIGINT');
+  expect(await cluster.ended()).toEqual({ code: 0, signal: null });
+  expect(cluster.output()).toContain('stopped: web 0\n');
+  expect(cluster.output()).toContain('stopped: web 1\n');
+  expect(pids.filter(isAlive)).toEqual([]);
+  await expect(readFile(`${folder.path}/start.pid`)).rejects.toThrow('ENOENT');
+  const log = await readFile(`${folder.path}/start.log`, 'utf8');
+  expect(log).toContain('killed: it did not stop within 1000 ms');
+});
 
-// nodemon sends SIGUSR2 to every process.
+// A terminal sends SIGINT to every process, nodemon SIGUSR2.
 test.each(['SIGINT', 'SIGTERM', 'SIGUSR2'] as const)(
-  'stops in order when every process gets %s at once',
+  '%s to every process at once: they stop in order',
   async (signal) => {
-    const [registerPort = 0, innerPort = 0, port = 0] = await freePorts(3);
+    const [registerPort = 0] = await freePorts(1);
     const { cluster } = await start(`
 const registerAddress = '127.0.0.1:${registerPort}';
 new Register({ listen: registerAddress });
-new Gateway({ listen: 'websocket://127.0.0.1:${port}', startPort: ${innerPort}, registerAddress });
 new BusinessWorker({ eventHandler: new URL('./events.js', import.meta.url), registerAddress });
 new Worker({ onWorkerStop: () => void process.stdout.write('stopped: worker\\n') });
 `);
     const pids = await readPids(cluster);
-    expect(pids).toHaveLength(4);
+    expect(pids).toHaveLength(3);
     for (const pid of [...pids, cluster.pid]) process.kill(pid, signal);
     expect(await cluster.ended()).toEqual({ code: 0, signal: null });
     expect(cluster.output().match(/^stopped: .*$/gm)).toEqual([
@@ -87,24 +85,8 @@ new Worker({ onWorkerStop: () => void process.stdout.write('stopped: worker\\n')
   },
 );
 
-test('kills a process that does not stop in time', async () => {
-  const { cluster, folder } = await start(neverStops);
-  const [pid = 0] = await readPids(cluster);
-  expect(await cluster.stop()).toBe(0);
-  expect(isAlive(pid)).toBe(false);
-  const log = await readFile(`${folder.path}/start.log`, 'utf8');
-  expect(log).toContain('killed: it did not stop within 1000 ms');
-});
-
-test('kills what still runs on a second SIGINT', async () => {
-  const folder = await temporaryFolder('supervisor-stop');
-  onTestFinished(folder.dispose);
-  const file = await folder.write(
-    'start.js',
-    `import { run, Worker } from 'gatewayworker';\n${neverStops}\nrun({ stopTimeoutMs: 60_000 });\n`,
-  );
-  const cluster = await startCluster({ file });
-  onTestFinished(cluster.dispose);
+test('SIGINT again: kills the processes that still run, exits with 1', async () => {
+  const { cluster } = await start(neverStops, { stopTimeoutMs: 60_000 });
   const [pid = 0] = await readPids(cluster);
   process.kill(cluster.pid, 'SIGINT');
   await eventually(() => cluster.output().includes('stopping: stuck\n'));
@@ -118,10 +100,10 @@ test('kills what still runs on a second SIGINT', async () => {
   expect(isAlive(pid)).toBe(false);
 });
 
-test('stops a start that is not finished', async () => {
+test('SIGINT during a start: stops every process, exits with 1', async () => {
   const { cluster } = await start(
     "new Worker({ name: 'slow', onWorkerStart: () => { process.stdout.write('starting\\n'); return new Promise(() => {}); } });",
-    false,
+    { waitForReady: false },
   );
   await eventually(() => cluster.output().includes('starting\n'));
   const pids = await readPids(cluster);
@@ -131,14 +113,13 @@ test('stops a start that is not finished', async () => {
   expect(pids.filter(isAlive)).toEqual([]);
 });
 
-test('stops processes that do not hear it yet as soon as they do', async () => {
+test('SIGINT: a process that cannot receive the order yet stops once it can', async () => {
   const { cluster, folder } = await start(
     `import { existsSync } from 'node:fs';
 const go = new URL('./go', import.meta.url);
 while (process.send !== undefined && !existsSync(go)) await new Promise((resolve) => setTimeout(resolve, 20));
 new Worker({ name: 'late' });`,
-    false,
-    15_000,
+    { waitForReady: false, stopTimeoutMs: 15_000 },
   );
   const pids = await eventually(async () => {
     const all = await readPids(cluster).catch(() => []);
@@ -153,19 +134,12 @@ new Worker({ name: 'late' });`,
 });
 
 test('kill -9 of a foreground master: its processes finish their work and end', async () => {
-  const { cluster } = await start(stopsWell, true, 1_000);
+  const { cluster } = await start(stopsWell + neverStops);
   const pids = await readPids(cluster);
-  expect(pids).toHaveLength(2);
+  expect(pids).toHaveLength(3);
   await cluster.killMaster();
+  // The hung process ends after stopTimeoutMs.
   await eventually(() => !pids.some(isAlive));
-  // Pipes are read a moment later.
+  // The pipes are read a moment later.
   await eventually(() => [0, 1].every((id) => cluster.output().includes(`stopped: web ${id}\n`)));
-});
-
-test('kill -9 of a foreground master: a hung process ends after stopTimeoutMs', async () => {
-  const { cluster } = await start(neverStops, true, 1_000);
-  const pids = await readPids(cluster);
-  expect(pids).toHaveLength(1);
-  await cluster.killMaster();
-  await eventually(() => !pids.some(isAlive));
 });
