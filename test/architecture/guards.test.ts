@@ -45,7 +45,7 @@ const exempt: Readonly<Record<string, string>> = {
     'the listening socket of the process',
   "packages/gateway/src/transports/client-listener.ts: raw.once('close', () => {":
     'counts a number down',
-  "packages/gateway/src/transports/connections-per-address.ts: socket.once('close', () => this.#giveBack(key));":
+  "packages/gateway/src/transports/connections-per-address.ts: socket.once('close', () => this.#release(key));":
     'counts a number down',
   "packages/gateway/src/transports/websocket-socket.ts: websocket.on('message', this.#listeners.message);":
     '`createListeners` makes it by the guard, once for all clients',

@@ -238,7 +238,7 @@ test('own protocol: promises as results close the client, others stay', async ()
   const deaf = await open(cluster, 1);
   deaf.send('a;');
   await eventually(() => cluster.log.some((line) => line['msg'] === encodeFailed));
-  const lines = cluster.log.filter((line) => /answered a promise/.test(String(line['msg'])));
+  const lines = cluster.log.filter((line) => /returned a promise/.test(String(line['msg'])));
   expect(lines.map((line) => line['method'])).toEqual(['decode', 'encode']);
 });
 

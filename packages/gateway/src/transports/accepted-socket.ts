@@ -3,32 +3,32 @@ import type { Guard, Guarded } from '@gatewayworker/core';
 import type { LimitCounters } from '../clients/limit-counters.ts';
 import type { ConnectionsPerAddress } from './connections-per-address.ts';
 
-/** Time that a client has left when it is refused, in milliseconds. */
-const FAREWELL_MS = 1000;
+/** Time in which a refused client can read the refusal, in milliseconds. */
+const REFUSAL_TIMEOUT_MS = 1000;
 
-/** What the connections of a listener have in common. */
+/** State that the connections of a listener share. */
 export interface AcceptedSocketContext {
   readonly guard: Guard;
   readonly handshakeTimeoutMs: number;
   readonly limits: LimitCounters;
-  /** Connections by address. */
+  /** Counts connections by address. */
   readonly perAddress: ConnectionsPerAddress;
-  /** Connections that are one too many of their address and are told so. */
+  /** Counts connections by address that are over the limit and get a refusal. */
   readonly refused: ConnectionsPerAddress;
-  /** Connections whose time runs. */
+  /** Connections whose handshake timer runs. */
   readonly inHandshake: Set<Socket>;
 }
 
-/** A connection until its client is let in, or is gone: it has a bounded time to say what it wants. */
+/** A connection until its client is admitted. It has a bounded time for the handshake. */
 export class AcceptedSocket implements Guarded {
-  /** What the client's bytes come by: the connection, or TLS on it. */
+  /** The TCP socket, or the TLS socket on it. */
   socket: Socket;
-  /** Who it comes from, as the PROXY header says if there is one. */
+  /** Address of the client, from the PROXY header if there is one. */
   remoteAddress: string;
   remotePort: number;
-  /** Takes leave of a client whose time is over; without it the connection is just closed. */
+  /** Answers a client after the handshake timeout; if undefined, the connection is closed. */
   onTimeout: (() => void) | undefined;
-  /** Answers a handshake that failed here; without it the connection is just closed. */
+  /** Answers a client after an exception; if undefined, the connection is closed. */
   onFailure: (() => void) | undefined;
   readonly #raw: Socket;
   readonly #context: AcceptedSocketContext;
@@ -45,16 +45,16 @@ export class AcceptedSocket implements Guarded {
     this.#timer = this.#startTimer(context.handshakeTimeoutMs);
     context.inHandshake.add(raw);
     raw.on('close', this.#settle);
-    // Until the protocol takes over, an error is the client's own: the socket closes by itself.
+    // Ignore errors until `settle`: the socket emits `close` after each.
     raw.on('error', ignoreError);
   }
 
-  /** True when it is one too many of its address: it has a second to be told so. */
+  /** True when it exceeds the limit of its address: it has a second to read the refusal. */
   get isOverLimit(): boolean {
     return this.#isOverLimit;
   }
 
-  /** Counts the connection for an address, unless it is counted; answers false when that has enough. */
+  /** Counts the connection for an address, once. Returns false if the address has reached its limit. */
   take(address: string): boolean {
     if (this.#isCounted) return !this.#isOverLimit;
     this.#isCounted = true;
@@ -63,41 +63,41 @@ export class AcceptedSocket implements Guarded {
     limits.connectionsPerIp += 1;
     this.#isOverLimit = true;
     clearTimeout(this.#timer);
-    this.#timer = this.#startTimer(FAREWELL_MS);
-    // What is refused is bounded too.
+    this.#timer = this.#startTimer(REFUSAL_TIMEOUT_MS);
+    // Refusals are bounded too.
     if (!refused.take(address, this.#raw)) this.#raw.destroy();
     return false;
   }
 
-  /** The client has sent its handshake: its time runs no more. */
+  /** Stops the handshake timer; called when the client has sent its handshake. */
   stopTimer(): void {
     clearTimeout(this.#timer);
     this.#context.inHandshake.delete(this.#raw);
   }
 
-  /** The protocol takes over, errors of the socket included. */
+  /** Stops handling the socket; from now on the transport handles its errors. */
   settle(): void {
     this.#settle();
   }
 
-  /** Sends a farewell and closes, whatever the client does. */
-  refuse(farewell: string): void {
+  /** Sends a refusal, and closes the connection within a second. */
+  refuse(refusal: string): void {
     const { socket } = this;
-    socket.end(farewell);
-    // What it still sends is dropped: bytes that nobody read would make the system reset the farewell.
+    socket.end(refusal);
+    // Discard further input: unread bytes would make the kernel reset the connection before the refusal is read.
     socket.resume();
-    this.dropSoon();
+    this.destroySoon();
   }
 
-  /** Lets what was sent leave, and then closes, whatever the client does. */
-  dropSoon(): void {
+  /** Destroys the connection after a second, in which pending output is sent. */
+  destroySoon(): void {
     this.#settle();
     for (const socket of new Set([this.#raw, this.socket])) socket.on('error', ignoreError);
-    const timer = setTimeout(() => this.#raw.destroy(), FAREWELL_MS).unref();
+    const timer = setTimeout(() => this.#raw.destroy(), REFUSAL_TIMEOUT_MS).unref();
     this.#raw.once('close', () => clearTimeout(timer));
   }
 
-  /** Ends the connection because something of it has thrown. */
+  /** Ends the connection after an exception. */
   fail(): void {
     if (this.onFailure === undefined || this.#raw.destroyed) this.#raw.destroy();
     else this.onFailure();
@@ -129,5 +129,5 @@ export class AcceptedSocket implements Guarded {
 }
 
 function ignoreError(): void {
-  // The socket closes by itself.
+  // `close` follows.
 }

@@ -18,24 +18,24 @@ import type { ListenAddress } from './listen-address.ts';
 import { parseProxyHeader } from './proxy-header.ts';
 import { peerAddress, type TrustedProxies } from './trusted-proxies.ts';
 
-/** Connections over the limit for clients, of those that are in their handshake or are refused. */
-const HANDSHAKE_ROOM = 1024;
+/** Connections that are accepted in addition to `maxConnections`, for handshakes and refusals. */
+const EXTRA_CONNECTIONS = 1024;
 
-/** Connections of one address that are told at a time that it has too many; others are just closed. */
+/** Simultaneous refusals for an address over its limit; further connections are closed. */
 const REFUSED_PER_ADDRESS = 8;
 
-/** Clients that are answered at a time while only the reserve of file descriptors is left; others are just closed. */
+/** Simultaneous refusals while only reserved file descriptors are left; further connections are closed. */
 const REFUSED_FROM_RESERVE = 16;
 
-/** What the listener needs. */
+/** Options and dependencies of the listener. */
 export interface ClientListenerOptions {
   readonly address: ListenAddress;
-  /** Opens the socket that the processes of a gateway share. @default one of its own */
+  /** Opens the listening socket that the processes of a gateway share. @default a new socket */
   readonly openSocket: OpenSocket | undefined;
-  /** The declaration that wants the port, for errors. */
+  /** The declaration that uses the port, for errors. */
   readonly owner: string;
   readonly secureContext: SecureContext | undefined;
-  /** True when every connection comes by a proxy that sends a PROXY header first. */
+  /** True when every connection starts with a PROXY header. */
   readonly proxyProtocol: boolean;
   readonly trustedProxies: TrustedProxies;
   readonly handshakeTimeoutMs: number;
@@ -48,36 +48,35 @@ export interface ClientListenerOptions {
 }
 
 /**
- * The listening socket of a gateway, whatever the protocol: it takes the PROXY header and TLS off, and
- * gives each connection a bounded time to say what it wants.
+ * The listening socket of a gateway for clients of any protocol. It reads the PROXY header, terminates TLS, and bounds
+ * the time of each handshake.
  */
 export class ClientListener {
   readonly #options: ClientListenerOptions;
   readonly #guard: Guard;
   readonly #isHttp: boolean;
-  readonly #farewell: string | undefined;
+  readonly #refusal: string | undefined;
   readonly #onSocket: (accepted: AcceptedSocket) => void;
   readonly #server: Server;
   readonly #context: AcceptedSocketContext;
   readonly #log: ThrottledLog;
   #port = 0;
-  /** Connections that are not closed, those of clients included. */
-  #open = 0;
-  /** Open connections that are being refused with an answer because no descriptor is left. */
-  #farewells = 0;
+  /** Open connections, those of clients included. */
+  #connectionCount = 0;
+  /** Connections that get a refusal because no descriptor is left. */
+  #refusalCount = 0;
 
   /**
-   * @param handler.isHttp - true when the client may name its address by a header, and can be told why it
-   * is refused
-   * @param handler.farewell - answer to a client that is refused before it has said anything; one without is just
-   * closed
-   * @param handler.onSocket - takes each connection; it answers errors of the socket once it has settled
+   * @param handler.isHttp - true when a header may give the address of the client, and refusals have a reason
+   * @param handler.refusal - sent to a client without TLS that is refused before its handshake; if undefined, the
+   * connection is closed
+   * @param handler.onSocket - called for each connection; it handles errors of the socket after `settle`
    */
   constructor(
     options: ClientListenerOptions,
     handler: {
       readonly isHttp: boolean;
-      readonly farewell?: string;
+      readonly refusal?: string;
       readonly onSocket: (accepted: AcceptedSocket) => void;
     },
   ) {
@@ -85,7 +84,7 @@ export class ClientListener {
     this.#options = options;
     this.#guard = guard;
     this.#isHttp = handler.isHttp;
-    this.#farewell = options.secureContext === undefined ? handler.farewell : undefined;
+    this.#refusal = options.secureContext === undefined ? handler.refusal : undefined;
     this.#log = new ThrottledLog(options.logger);
     this.#onSocket = handler.onSocket;
     this.#context = {
@@ -104,12 +103,12 @@ export class ClientListener {
     this.#server = createServer({ noDelay: true }, accept);
   }
 
-  /** Port it listens on; 0 before `listen`. */
+  /** The port; 0 before `listen`. */
   get port(): number {
     return this.#port;
   }
 
-  /** Connections that are in their handshake. */
+  /** Number of connections in their handshake. */
   get handshakes(): number {
     return this.#context.inHandshake.size;
   }
@@ -119,25 +118,25 @@ export class ClientListener {
     const { address, openSocket, owner } = this.#options;
     const { host, port } = address;
     await listen(this.#server, { host, port, openSocket }, owner);
-    // Each call asks the system, and each client needs the port.
+    // Kept, because reading the port is a system call and every client needs it.
     this.#port = boundPort(this.#server);
     this.#server.on('error', (err) => this.#log.warn({ err }, 'client listener failed'));
   }
 
-  /** Counts a connection that another process has accepted. */
+  /** Counts a connection that the predecessor has accepted. */
   adopt(raw: Socket, remoteAddress: string): void {
-    this.#open += 1;
+    this.#connectionCount += 1;
     raw.once('close', this.#handleClosed);
-    // It was let in before: it stays, though its address may have more than are allowed by now.
+    // The result is ignored: an admitted client stays even if its address exceeds the limit now.
     this.#context.perAddress.take(remoteAddress, raw);
   }
 
-  /** Takes no connection any more; handshakes go on. */
+  /** Stops listening. Handshakes continue. */
   stopListening(): void {
     this.#server.close();
   }
 
-  /** Takes no connection any more, and ends those that are in their handshake. */
+  /** Stops listening, and destroys connections in their handshake. */
   close(): void {
     this.#server.close();
     this.#log.close();
@@ -150,47 +149,47 @@ export class ClientListener {
       this.#refuseForDescriptors(raw);
       return;
     }
-    if (this.#open >= maxConnections + HANDSHAKE_ROOM) {
+    if (this.#connectionCount >= maxConnections + EXTRA_CONNECTIONS) {
       limits.connections += 1;
       raw.destroy();
       return;
     }
-    this.#open += 1;
+    this.#connectionCount += 1;
     raw.once('close', this.#handleClosed);
     const accepted = new AcceptedSocket(raw, peerAddress(raw.remoteAddress ?? ''), this.#context);
     if (!proxyProtocol) {
-      this.#takePlace(raw, accepted);
+      this.#countConnection(raw, accepted);
       return;
     }
     const fail = (): void => accepted.fail();
-    this.#takeProxyHeader(raw, fail, (source) => {
+    this.#readProxyHeader(raw, fail, (source) => {
       if (source !== undefined) {
         accepted.remoteAddress = source.address;
         accepted.remotePort = source.port;
       }
-      this.#takePlace(raw, accepted);
+      this.#countConnection(raw, accepted);
     });
   }
 
   #refuseForDescriptors(raw: Socket): void {
     this.#options.limits.descriptors += 1;
-    if (this.#farewell === undefined || this.#farewells >= REFUSED_FROM_RESERVE) {
+    if (this.#refusal === undefined || this.#refusalCount >= REFUSED_FROM_RESERVE) {
       raw.destroy();
       return;
     }
-    this.#farewells += 1;
+    this.#refusalCount += 1;
     raw.once('close', () => {
-      this.#farewells -= 1;
+      this.#refusalCount -= 1;
     });
-    new AcceptedSocket(raw, '', this.#context).refuse(this.#farewell);
+    new AcceptedSocket(raw, '', this.#context).refuse(this.#refusal);
   }
 
   readonly #handleClosed = (): void => {
-    this.#open -= 1;
+    this.#connectionCount -= 1;
   };
 
-  /** Counts the connection for its address, where that is known for sure, and goes on with it. */
-  #takePlace(raw: Socket, accepted: AcceptedSocket): void {
+  /** Counts the connection for its address, unless a header may give another one, and continues its handshake. */
+  #countConnection(raw: Socket, accepted: AcceptedSocket): void {
     const { remoteAddress } = accepted;
     const mayBeForwarded = this.#isHttp && this.#options.trustedProxies.includes(remoteAddress);
     if (!mayBeForwarded && !accepted.take(remoteAddress) && !this.#isHttp) raw.destroy();
@@ -201,7 +200,7 @@ export class ClientListener {
     });
   }
 
-  #takeProxyHeader(
+  #readProxyHeader(
     raw: Socket,
     fail: () => void,
     onSource: (source: Source | undefined) => void,
@@ -231,13 +230,13 @@ export class ClientListener {
         raw.off('readable', read);
         const { source, byteLength } = header;
         if (bytes.length > byteLength) raw.unshift(bytes.subarray(byteLength));
-        // The stream forgets in the next tick that somebody listened to `readable`.
-        const goOn = (): void => {
+        // The stream leaves the `readable` mode in the next tick only.
+        const proceed = (): void => {
           if (raw.destroyed) return;
           onSource(source);
           raw.resume();
         };
-        setImmediate(this.#guard.wrap('PROXY header taken', goOn, fail));
+        setImmediate(this.#guard.wrap('PROXY header taken', proceed, fail));
         return;
       }
     };
@@ -252,7 +251,7 @@ export class ClientListener {
       return;
     }
     const socket = new TLSSocket(raw, { isServer: true, secureContext });
-    // A failed TLS handshake is the client's own matter; the socket closes.
+    // A failed TLS handshake is a fault of the client: it is not logged.
     socket.on('error', () => socket.destroy());
     socket.once(
       'secure',

@@ -1,25 +1,24 @@
-/** The first message of a byte stream. */
+/** A message that `decode` has found. */
 export interface DecodedMessage {
-  /** Handed to `onMessage`: a string as a string, bytes as a Buffer. */
+  /** Passed to `onMessage`: a string as a string, bytes as a Buffer. */
   readonly message: string | Uint8Array;
-  /** Bytes of the stream that it took, its delimiters included; at least 1. */
+  /** Bytes of the message in the stream, delimiters included; at least 1. */
   readonly byteLength: number;
 }
 
 /**
- * A protocol of your own: it splits the byte stream of a client into messages, and turns what is sent
- * to it into bytes. It runs in the gateway processes, so it should be quick and keep nothing. A promise
- * is an answer that is none.
+ * A custom protocol: it splits the byte stream of a client into messages, and encodes messages for the client. It runs
+ * in the gateway processes, so it should be fast and stateless. Its methods must not return promises.
  */
 export interface ClientProtocol {
   /**
-   * Finds the first message.
+   * Finds the first message. The client is closed when it throws or returns an invalid value, or when an incomplete
+   * message is longer than `maxMessageBytes`.
    *
-   * @param buffer - what came and was not decoded yet, at least 1 byte; valid during the call
-   * @returns `undefined` when the message is not complete; more than `maxMessageBytes` of that, a throw,
-   * or an answer that is none closes the client
+   * @param buffer - the bytes that are not decoded yet, at least 1; valid during the call
+   * @returns `undefined` when the message is incomplete
    */
   decode(buffer: Buffer): DecodedMessage | undefined;
-  /** Turns what was sent, text as a string and binary as a Buffer, into bytes. What throws is not sent. */
+  /** Encodes a message, text as a string and binary as a Buffer. If it throws, the message is not sent. */
   encode(data: string | Buffer): string | Uint8Array;
 }

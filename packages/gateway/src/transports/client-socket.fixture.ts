@@ -1,6 +1,6 @@
 import type { ClientSocket } from './transport.ts';
 
-/** A client's socket that says nothing, takes nothing and notes nothing. */
+/** The socket of a client that does nothing. */
 export const silentSocket: ClientSocket = {
   remoteAddress: '::1',
   remotePort: 1,

@@ -9,7 +9,7 @@ test.each([
   ['fe80::1', 'fe80::ffff'],
   ['1:2:3:4:5:6:7:8', '1:2:3:4::'],
   ['9.9.9.9', '9.9.9.9'],
-])('ConnectionsPerAddress: %s and %s count together', (one, other) => {
+])('connections per address: %s and %s share a limit', (one, other) => {
   const connections = new ConnectionsPerAddress(1);
   expect(connections.take(one, new Socket())).toBe(true);
   expect(connections.take(other, new Socket())).toBe(false);
@@ -21,13 +21,13 @@ test.each([
   ['2001:db8::1', '2001:db9::1'],
   ['1:2:3:4:5:6:7:8', '1:2:3:5:5:6:7:8'],
   ['9.9.9.9', '9.9.9.10'],
-])('ConnectionsPerAddress: %s and %s count by themselves', (one, other) => {
+])('connections per address: %s and %s have separate limits', (one, other) => {
   const connections = new ConnectionsPerAddress(1);
   expect(connections.take(one, new Socket())).toBe(true);
   expect(connections.take(other, new Socket())).toBe(true);
 });
 
-test('ConnectionsPerAddress: a closed connection of the /64 gives its place back', async () => {
+test('connections per address: closing a connection frees its place', async () => {
   const connections = new ConnectionsPerAddress(1);
   const socket = new Socket();
   connections.take('2001:db8::1', socket);

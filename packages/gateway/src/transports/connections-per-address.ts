@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 
 /**
- * How many connections each address has, where that is limited. An IPv6 address counts as its /64: one
- * client gets a whole /64 from its provider, and may connect from each address of it. Source: RFC 6177 2.
+ * Counts and limits the connections of each address. IPv6 addresses are counted by /64, because a client gets a whole
+ * /64 from its provider. Source: RFC 6177 2.
  */
 export class ConnectionsPerAddress {
   readonly #max: number;
@@ -13,13 +13,13 @@ export class ConnectionsPerAddress {
     this.#max = max;
   }
 
-  /** Number of addresses, or /64 networks, that have connections; 0 without a limit. */
+  /** Number of addresses, or /64 networks, with connections; 0 without a limit. */
   get size(): number {
     return this.#counts.size;
   }
 
   /**
-   * Counts a connection until its socket closes; answers false when its address has enough.
+   * Counts a connection until its socket closes. Returns false if its address has reached the limit.
    *
    * @param address - in canonical form
    */
@@ -29,18 +29,18 @@ export class ConnectionsPerAddress {
     const count = this.#counts.get(key) ?? 0;
     if (count >= this.#max) return false;
     this.#counts.set(key, count + 1);
-    socket.once('close', () => this.#giveBack(key));
+    socket.once('close', () => this.#release(key));
     return true;
   }
 
-  #giveBack(key: string): void {
+  #release(key: string): void {
     const left = (this.#counts.get(key) ?? 0) - 1;
     if (left > 0) this.#counts.set(key, left);
     else this.#counts.delete(key);
   }
 }
 
-/** An IPv4 address as it is; of an IPv6 one its first four groups. */
+/** Returns an IPv4 address as it is, and the first four groups of an IPv6 address. */
 function countingKey(address: string): string {
   if (!address.includes(':')) return address;
   const [left = '', right] = address.split('::');

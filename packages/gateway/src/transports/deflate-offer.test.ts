@@ -13,7 +13,7 @@ test.each([
   [`x-webkit-deflate-frame, ${name}; server_max_window_bits=10`, 10],
   [`${name}; server_max_window_bits=8, ${name}; server_max_window_bits=10, ${name}`, 10],
   [`${name}; unknown, ${name}`, undefined],
-])('accepts %j with the window that it asks for', (header, windowBits) => {
+])('deflate offer: accepts %j with its window', (header, windowBits) => {
   expect(chooseDeflateOffer(header)).toEqual({ windowBits });
 });
 
@@ -33,11 +33,11 @@ test.each([
   `${name}; client_max_window_bits="10`,
   `${name}; mystery`,
   `${name};`,
-])('declines %j', (header) => {
+])('deflate offer: declines %j', (header) => {
   expect(chooseDeflateOffer(header)).toBeUndefined();
 });
 
-test('writes an offer that is read as the same', () => {
+test('deflate offer: a formatted offer parses to the same value', () => {
   for (const windowBits of [undefined, 9, 15]) {
     expect(chooseDeflateOffer(formatDeflateOffer({ windowBits }))).toEqual({ windowBits });
   }

@@ -1,12 +1,12 @@
-/** An offer of a client to take compressed messages that the gateway can accept. */
+/** An offer of permessage-deflate that the gateway accepts. */
 export interface DeflateOffer {
-  /** Largest window that they may need, as its power of two, 9 to 15; `undefined` sets no limit. */
+  /** Largest window of the compressor, as a power of two, 9 to 15; `undefined` sets no limit. */
   readonly windowBits: number | undefined;
 }
 
 /**
- * Finds the first offer of permessage-deflate that can be accepted. Others are passed over, and so is
- * what is malformed: who offers no other gets messages as they are.
+ * Returns the first offer of permessage-deflate that the gateway accepts; `undefined` disables compression. Malformed
+ * offers are ignored.
  *
  * Source: RFC 7692 5, 7.1.
  */
@@ -46,7 +46,7 @@ function isParameter(name: string, value: string | undefined): boolean {
   }
 }
 
-/** The offer as the only one of a header: the answer to it says all that the gateway keeps to. */
+/** Formats the accepted offer as a header for `ws`. */
 export function formatDeflateOffer({ windowBits }: DeflateOffer): string {
   const name = 'permessage-deflate';
   return windowBits === undefined ? name : `${name}; server_max_window_bits=${windowBits}`;

@@ -2,15 +2,15 @@ import { constants, deflateRawSync } from 'node:zlib';
 import { ByteWriter } from '@gatewayworker/protocol';
 import { writeFrameHeader } from './websocket-frame.ts';
 
-/** First reserved bit of a frame: its payload is compressed. */
+/** First reserved bit of a frame. It marks a compressed payload. */
 const RSV1 = 0x40;
 
-/** What a flush of the compressor ends with, and what the protocol leaves out. */
+/** Bytes at the end of a flush that the protocol omits. */
 const TAIL_BYTES = 4;
 
 /**
- * Compresses frames for clients that have negotiated it. No frame needs those before it, so a frame that
- * goes to many clients is compressed once.
+ * Compresses frames for clients that have negotiated it. Every frame is compressed by itself, so that a broadcast is
+ * compressed once.
  *
  * Source: RFC 7692 7.2.1.
  */
@@ -21,15 +21,15 @@ export class FrameDeflater {
   #compressed: Buffer | undefined;
 
   /**
-   * @param threshold - payloads shorter than this many bytes are left as they are
-   * @param windowBits - the window that a client needs to read them, as its power of two, 9 to 15
+   * @param threshold - shorter payloads are not compressed, in bytes
+   * @param windowBits - window of the compressor as a power of two, 9 to 15
    */
   constructor(threshold: number, windowBits: number) {
     this.#threshold = threshold;
     this.#windowBits = windowBits;
   }
 
-  /** Answers the frame to send in place of an uncompressed, unmasked data frame. */
+  /** Compresses an unmasked data frame, and caches the last result. */
   deflate(frame: Buffer): Buffer {
     if (frame !== this.#plain) {
       this.#plain = frame;

@@ -4,24 +4,24 @@ import type { WebSocket } from 'ws';
 
 type Callback = (error: Error | null, result?: Buffer) => void;
 
-/** What `ws` keeps for the compression of one websocket, as far as it is used here. */
+/** The parts of the permessage-deflate extension of `ws` that are used here. */
 interface DeflateExtension {
   _inflate: { close(): void } | null | undefined;
   decompress(data: Buffer, isLast: boolean, callback: Callback): void;
 }
 
 /**
- * Decompresses the messages of one client.
+ * Bounds the memory of decompression for one client.
  *
- * `ws` decompresses whatever one read of the socket has brought, though reading is paused: 64 KiB can be
- * 64 MiB. Here a message waits, compressed, until reading resumes. `ws` also keeps the inflater, 40 KB or
- * more, for as long as the client is connected; without context takeover each message can have its own.
+ * While reading is paused, `ws` still decompresses all messages of the last read: 64 KiB can become 64 MiB. The gate
+ * keeps the next message compressed until reading resumes. `ws` also keeps an inflater of 40 KB or more per client; the
+ * gate closes it after each message, which is possible without context takeover.
  */
 export class InflateGate {
   #isPaused = false;
   #waiting: { readonly run: () => void; readonly fail: Callback } | undefined;
 
-  /** @returns `undefined` when this websocket compresses nothing */
+  /** @returns `undefined` when compression is not negotiated */
   static of(websocket: WebSocket, socket: Socket, guard: Guard): InflateGate | undefined {
     const extensions: unknown = Reflect.get(websocket, '_extensions');
     const extension: unknown = Object(extensions)['permessage-deflate'];
@@ -39,7 +39,7 @@ export class InflateGate {
       if (this.#isPaused) this.#waiting = { run, fail: callback };
       else run();
     };
-    // `ws` waits for what it has begun to read before it tells that the connection is closed.
+    // `ws` emits `close` only after the callback of every message, so the waiting one must fail.
     const drop = (): void => {
       const waiting = this.#waiting;
       this.#waiting = undefined;
@@ -51,7 +51,7 @@ export class InflateGate {
     );
   }
 
-  /** Makes messages wait, or releases them. */
+  /** Holds messages, or decompresses the held one. */
   setPaused(isPaused: boolean): void {
     this.#isPaused = isPaused;
     if (isPaused) return;

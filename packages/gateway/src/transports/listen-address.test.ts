@@ -7,17 +7,17 @@ test.each([
   ['text://localhost:1', 'text', 'localhost', 1],
   ['frame://127.0.0.1:2', 'frame', '127.0.0.1', 2],
   ['tcp://gateway.internal:3', 'tcp', 'gateway.internal', 3],
-])('reads the address %s', (text, scheme, host, port) => {
+])('listen address: parses %s', (text, scheme, host, port) => {
   expect(parseListenAddress(text)).toEqual({ scheme, host, port });
 });
 
-test('takes any other scheme with a protocol of the application, and none that is built in', () => {
+test('listen address: a custom protocol requires a scheme that is not built in', () => {
   expect(parseListenAddress('json-lines://[::1]:4', true).scheme).toBe('json-lines');
   expect(() => parseListenAddress('json-lines://[::1]:4')).toThrow(/protocol option/);
   expect(() => parseListenAddress('text://[::1]:4', true)).toThrow(/protocol of your own/);
 });
 
-test('shows the whole value and the range of the port', () => {
+test('listen address: the error shows the whole value and the range of the port', () => {
   expect(() => parseListenAddress('websocket://127.0.0.1:99999')).toThrow(
     'option Gateway.listen is "websocket://127.0.0.1:99999"; allowed: websocket://host:port with a port from 0 to 65535',
   );
@@ -33,6 +33,6 @@ test.each([
   ['-a.com', false],
   ['', false],
   ['a'.repeat(64), false],
-])('tells whether %j can be a host', (text, expected) => {
+])('isHost: %j is valid: %j', (text, expected) => {
   expect(isHost(text)).toBe(expected);
 });

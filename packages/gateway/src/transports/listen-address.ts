@@ -1,22 +1,22 @@
 import { isIP } from 'node:net';
 import { OptionError, parseHostPort } from '@gatewayworker/core';
 
-/** Schemes that the framework itself knows. */
+/** Schemes of the built-in protocols. */
 const builtInSchemes = ['websocket', 'text', 'frame', 'tcp'] as const;
 
-/** Protocol, host and port of the address that clients connect to. */
+/** The parsed `listen` option. */
 export interface ListenAddress {
-  /** One that is built in, or any name where the `protocol` option says what it means. */
+  /** A built-in scheme, or any other with the `protocol` option. */
   readonly scheme: string;
   readonly host: string;
-  /** 0 takes a free port. */
+  /** 0 selects a free port. */
   readonly port: number;
 }
 
 /**
- * Reads `scheme://host:port`.
+ * Parses `scheme://host:port`.
  *
- * @param hasProtocol - whether the declaration brings a protocol of its own
+ * @param hasProtocol - whether the `protocol` option is set
  * @throws {GW_ERR_OPTION_INVALID} when the scheme is unknown, or the rest is not `host:port`
  */
 export function parseListenAddress(listen: unknown, hasProtocol = false): ListenAddress {
@@ -34,17 +34,17 @@ export function parseListenAddress(listen: unknown, hasProtocol = false): Listen
     const { host, port } = parseHostPort('Gateway.listen', address);
     if (isHost(host)) return { scheme, host, port };
   } catch {
-    // The message below says it better: it shows the whole value.
+    // The error below shows the whole value.
   }
   const allowed = `allowed: ${scheme}://host:port with a port from 0 to 65535, such as ${scheme}://0.0.0.0:8282`;
   throw new OptionError('Gateway.listen', listen, allowed);
 }
 
-/** Tells whether a text is an IP address or can be the name of a host. Source: RFC 1123 2.1. */
+/** Returns whether a text is an IP address or a valid host name. Source: RFC 1123 2.1. */
 export function isHost(text: string): boolean {
   if (isIP(text) !== 0) return true;
   const labels = text.split('.');
   const isName = labels.every((label) => /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i.test(label));
-  // A name whose last part is a number is a mistyped address.
+  // A name with a numeric last label is a mistyped address.
   return isName && text.length <= 253 && !/^\d+$/.test(labels.at(-1) ?? '');
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { normalizeOrigin, OriginList } from './origin-list.ts';
 
-test('an empty list allows every origin, and none at all', () => {
+test('origin list: an empty list allows every origin, and a missing one', () => {
   const list = new OriginList([]);
   expect(list.allows('https://anywhere.example')).toBe(true);
   expect(list.allows(undefined)).toBe(true);
@@ -19,7 +19,7 @@ test.each([
   ['https://evilexample.org', false],
   ['null', false],
   [undefined, false],
-])('a list with exact origins and subdomains answers %j with %j', (origin, expected) => {
+])('origin list: %j is allowed: %j', (origin, expected) => {
   const list = new OriginList(['https://example.com', 'https://*.example.org']);
   expect(list.allows(origin)).toBe(expected);
 });
@@ -42,11 +42,11 @@ test.each([
   ['https://user@example.com', undefined],
   ['https://a.*.example.com', undefined],
   ['https://example.com:99999', undefined],
-])('takes the entry %j for %j', (entry, origin) => {
+])('normalizeOrigin: %j becomes %j', (entry, origin) => {
   expect(normalizeOrigin(entry)).toBe(origin);
 });
 
-test('entries match what browsers send, however they are written', () => {
+test('origin list: entries match the origins that browsers send', () => {
   const list = new OriginList(['https://Example.com:443', 'https://*.Example.org:443']);
   for (const origin of ['https://example.com', 'https://a.example.org']) {
     expect(list.allows(origin)).toBe(true);

@@ -1,7 +1,7 @@
 import { type Logger, ThrottledLog } from '@gatewayworker/core';
 import type { LimitCounters } from '../clients/limit-counters.ts';
 
-/** Exceptions of a protocol of the application's own: counted each, and logged with their stack once a second. */
+/** Counts the exceptions of a custom protocol, and logs them with their stack at most once a second. */
 export class ProtocolFailures {
   readonly #limits: LimitCounters;
   readonly #log: ThrottledLog;
@@ -11,19 +11,19 @@ export class ProtocolFailures {
     this.#log = new ThrottledLog(logger);
   }
 
-  /** What a client sent could not be decoded. */
+  /** `decode` has failed. */
   decode(err: Error, remoteAddress: string): void {
     this.#limits.decodeError += 1;
     this.#log.warn({ err, remoteAddress }, 'decode of the protocol failed: the client was closed');
   }
 
-  /** A message could not be encoded. */
+  /** `encode` has failed. */
   encode(err: Error): void {
     this.#limits.encodeError += 1;
     this.#log.warn({ err }, 'encode of the protocol failed: the message was not sent');
   }
 
-  /** Writes the lines that wait. */
+  /** Writes pending log lines. */
   close(): void {
     this.#log.close();
   }

@@ -21,7 +21,7 @@ test.each([
   ],
   ['UNKNOWN', 'PROXY UNKNOWN\r\n', undefined],
   ['UNKNOWN with addresses', 'PROXY UNKNOWN ffff:: ::1 1 2\r\n', undefined],
-])('reads version 1, %s', (_name, text, source) => {
+])('PROXY header: parses version 1, %s', (_name, text, source) => {
   const bytes = Buffer.from(`${text}GET /`);
   expect(parseProxyHeader(bytes)).toEqual({ byteLength: text.length, source });
 });
@@ -40,25 +40,25 @@ test.each([
       port: 4444,
     },
   ],
-])('reads version 2, %s', (_name, bytes, source) => {
+])('PROXY header: parses version 2, %s', (_name, bytes, source) => {
   const stream = Buffer.concat([bytes, Buffer.from('rest')]);
   expect(parseProxyHeader(stream)).toEqual({ byteLength: bytes.length, source });
 });
 
 test.each([
   ['no header', Buffer.from('GET / HTTP/1.1\r\n')],
-  ['another family than the address', Buffer.from('PROXY TCP4 ::1 ::1 1 2\r\n')],
+  ['a family that differs from the address', Buffer.from('PROXY TCP4 ::1 ::1 1 2\r\n')],
   ['a missing port', Buffer.from('PROXY TCP4 1.2.3.4 5.6.7.8 1\r\n')],
-  ['an impossible port', Buffer.from('PROXY TCP4 1.2.3.4 5.6.7.8 70000 2\r\n')],
-  ['an impossible port of its own', Buffer.from('PROXY TCP4 1.2.3.4 5.6.7.8 1 65536\r\n')],
+  ['an invalid port', Buffer.from('PROXY TCP4 1.2.3.4 5.6.7.8 70000 2\r\n')],
+  ['an invalid destination port', Buffer.from('PROXY TCP4 1.2.3.4 5.6.7.8 1 65536\r\n')],
   ['a source with a zone', Buffer.from('PROXY TCP6 ::ffff:1.2.3.4%x ::1 5 6\r\n')],
   ['a destination with a zone', Buffer.from('PROXY TCP6 ::1 fe80::1%x 5 6\r\n')],
   ['an endless line', Buffer.from(`PROXY TCP4 ${'1'.repeat(200)}`)],
   ['an unknown command', version2('22', '11', '0102030405060708115c0050')],
   ['an unknown version', version2('31', '11', '0102030405060708115c0050')],
-  ['addresses that are cut off', version2('21', '11', '01020304')],
+  ['truncated addresses', version2('21', '11', '01020304')],
   ['a huge length', Buffer.from(`${signature}2111ffff`, 'hex')],
-])('refuses %s', (_name, bytes) => {
+])('PROXY header: refuses %s', (_name, bytes) => {
   expect(() => parseProxyHeader(bytes)).toThrow();
 });
 
@@ -66,7 +66,7 @@ test.each([
   ['version 1', Buffer.from('PROXY TCP4 1.2.3.4 5.6.7.8 4444 80\r\n')],
   ['IPv4', tcp4],
   ['IPv6', tcp6],
-])('asks for more until a header is complete, %s', (_name, bytes) => {
+])('PROXY header: an incomplete header is undefined, %s', (_name, bytes) => {
   for (let length = 1; length < bytes.length; length += 1) {
     expect(parseProxyHeader(bytes.subarray(0, length))).toBeUndefined();
   }

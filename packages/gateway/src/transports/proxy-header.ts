@@ -1,29 +1,29 @@
 import { isIP } from 'node:net';
 import { canonicalAddress } from '@gatewayworker/core';
 
-/** What a proxy says of the connection that it passes on. */
+/** A parsed PROXY header. */
 export interface ProxyHeader {
-  /** Bytes of the header. */
+  /** Length of the header in bytes. */
   readonly byteLength: number;
-  /** Who connected to the proxy, the address in canonical form; `undefined` when it connects for itself, or does not know. */
+  /** Address of the client in canonical form; `undefined` for a health check of the proxy, or an unknown client. */
   readonly source: { readonly address: string; readonly port: number } | undefined;
 }
 
 const SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
 const V2_HEADER_BYTES = 16;
-/** Longest header with its TLVs that is accepted; a certificate's fields are the longest in use. */
+/** Longest accepted header, TLVs included. The longest TLVs in use are fields of certificates. */
 const MAX_V2_BYTES = 4096;
 const MAX_V1_BYTES = 107;
 
-/** Bytes that the addresses take, and where the source's port is, by address family and protocol. */
+/** Address size and total size of the addresses and ports, in bytes, by the code of family and protocol. */
 const tcp4 = { code: 0x11, addressBytes: 4, byteLength: 12 };
 const tcp6 = { code: 0x21, addressBytes: 16, byteLength: 36 };
 
 /**
- * Reads the header of the PROXY protocol, version 1 or 2, that a proxy sends before anything else.
+ * Parses the header of the PROXY protocol, version 1 or 2, at the start of a connection.
  *
  * @returns `undefined` when more bytes are needed
- * @throws {Error} when it is no such header
+ * @throws {Error} when the bytes are not a PROXY header
  * @see https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt
  */
 export function parseProxyHeader(bytes: Buffer): ProxyHeader | undefined {
@@ -53,7 +53,7 @@ function parseVersion1(bytes: Buffer): ProxyHeader | undefined {
 
 function checkPort(port: number): number {
   if (port <= 65_535) return port;
-  throw new Error('a PROXY header has an impossible port');
+  throw new Error(`a PROXY header has the port ${port}; allowed: 0 to 65535`);
 }
 
 function parseVersion2(bytes: Buffer): ProxyHeader | undefined {
@@ -61,16 +61,16 @@ function parseVersion2(bytes: Buffer): ProxyHeader | undefined {
   const versionAndCommand = bytes.readUInt8(12);
   const byteLength = V2_HEADER_BYTES + bytes.readUInt16BE(14);
   if (versionAndCommand !== 0x20 && versionAndCommand !== 0x21) {
-    throw new Error('a PROXY header is of an unknown version or command');
+    throw new Error('a PROXY header has an unknown version or command');
   }
   if (byteLength > MAX_V2_BYTES) throw new Error('a PROXY header is too long');
   if (bytes.length < byteLength) return undefined;
   const code = bytes.readUInt8(13);
   const family = [tcp4, tcp6].find((candidate) => candidate.code === code);
-  // LOCAL is the proxy's own check; of other families it cannot name an address that we could show.
+  // LOCAL is a health check of the proxy; other families have no IP address.
   if (versionAndCommand === 0x20 || family === undefined) return { byteLength, source: undefined };
   if (byteLength < V2_HEADER_BYTES + family.byteLength)
-    throw new Error('a PROXY header is cut off');
+    throw new Error('a PROXY header is too short for its addresses');
   const end = V2_HEADER_BYTES + family.addressBytes;
   const address = formatAddress(bytes.subarray(V2_HEADER_BYTES, end));
   const port = bytes.readUInt16BE(V2_HEADER_BYTES + 2 * family.addressBytes);

@@ -1,37 +1,37 @@
 import { Socket, type SocketConstructorOpts } from 'node:net';
 import { TLSSocket } from 'node:tls';
 
-/** What Node.js keeps of a connection of the system; it travels to another process by `process.send`. */
+/** The handle of a connection in Node.js. `process.send` can pass it to another process. */
 export interface SocketHandle {
   readStop(): number;
   close(): void;
 }
 
-/** A connection that was taken off its socket. */
+/** A handle that was removed from its socket. */
 export interface TakenHandle {
   readonly handle: SocketHandle;
-  /** What the socket had read and not passed on. */
+  /** Bytes that the socket has read but not emitted. */
   readonly unread: readonly Buffer[];
 }
 
-/** Tells whether a socket is a plain connection of the system, which another process can go on with. */
+/** Returns whether a socket has a handle that can be passed to another process. TLS sockets have not. */
 export function hasHandle(socket: Socket): boolean {
   return !(socket instanceof TLSSocket) && isHandle(Reflect.get(socket, '_handle'));
 }
 
 /**
- * Takes the connection off a socket, which closes as if it had none. `pause()` would not do: the handle
- * reads on, and Node.js drops what comes once the handle is being sent.
+ * Removes the handle from a socket, and destroys the socket without closing the connection. `pause()` is not enough:
+ * the handle continues to read, and Node.js drops what it reads while the handle is sent.
  *
- * @returns `undefined` when it has none
+ * @returns `undefined` when the socket has no handle
  */
 export function takeHandle(socket: Socket): TakenHandle | undefined {
   const handle: unknown = Reflect.get(socket, '_handle');
   if (!isHandle(handle)) return undefined;
   handle.readStop();
-  // Without a handle, a read of the stream does not start the handle again.
+  // Without a handle, `read` cannot start reading again.
   Reflect.set(socket, '_handle', null);
-  // `read` passes everything on to them, too.
+  // `read` also emits `data`.
   socket.removeAllListeners('data');
   const unread: Buffer[] = [];
   for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) unread.push(chunk);
@@ -39,9 +39,9 @@ export function takeHandle(socket: Socket): TakenHandle | undefined {
   return { handle, unread };
 }
 
-/** Makes a socket of a connection; it reads nothing until it is told to. */
+/** Makes a socket from a handle. It reads nothing until `resume` is called. */
 export function openHandle(handle: object): Socket {
-  // The types of Node.js leave out both options, which `net.Server` itself uses.
+  // `net.Server` uses both options, but the types of Node.js do not declare them.
   const options: SocketConstructorOpts & { handle: object; pauseOnCreate: boolean } = {
     handle,
     pauseOnCreate: true,

@@ -8,8 +8,8 @@ import { resolveGatewayOptions } from '../options.ts';
 import { createTransport } from './create-transport.ts';
 import type { ClientSocket, ClientSocketHandler, Transport } from './transport.ts';
 
-/** What a handler was told, text as it is. */
-class Heard implements ClientSocketHandler {
+/** A handler that records messages as text. */
+class Recorder implements ClientSocketHandler {
   readonly messages: string[] = [];
   ends = 0;
 
@@ -41,9 +41,9 @@ function makeTransport(scheme: string): Transport {
   return transport;
 }
 
-/** Two transports of one process: the first listens, the second gets what the first releases. */
+/** Two transports in one process: the first listens, the second adopts the released sockets of the first. */
 async function startPair(scheme: string) {
-  const [before, after] = [new Heard(), new Heard()];
+  const [before, after] = [new Recorder(), new Recorder()];
   const [from, to] = [makeTransport(scheme), makeTransport(scheme)];
   const sockets: ClientSocket[] = [];
   await from.listen({
@@ -81,13 +81,13 @@ async function connectTo(port: number): Promise<Socket> {
   return socket;
 }
 
-/** A masked frame; its mask changes nothing. */
+/** A masked frame with a mask of zeros. */
 function maskedFrame(first: number, text: string): Buffer {
   const header = Buffer.of(first, 0x80 | text.length, 0, 0, 0, 0);
   return Buffer.concat([header, Buffer.from(text)]);
 }
 
-/** A websocket client whose bytes are the test's. */
+/** A websocket connection for raw frames. */
 async function upgrade(port: number): Promise<Socket> {
   const socket = await connectTo(port);
   socket.write(
@@ -98,7 +98,7 @@ async function upgrade(port: number): Promise<Socket> {
   return socket;
 }
 
-test('moved websocket: both ways go on, the first handler hears nothing more', async () => {
+test('moved websocket: both directions continue with the new handler', async () => {
   const { port, before, after, sockets, move } = await startPair('websocket');
   const client = await openClient(port, '/', { perMessageDeflate: false });
   onTestFinished(() => client.terminate());
@@ -106,7 +106,7 @@ test('moved websocket: both ways go on, the first handler hears nothing more', a
   await eventually(() => before.messages.length === 1);
   const bytesRead = sockets[0]?.bytesRead ?? 0;
   const adopted = moved(move());
-  // Within one process the handle has its own count of them already.
+  // Within one process the handle keeps its own count, so the bytes are counted twice.
   expect(adopted.bytesRead).toBe(2 * bytesRead);
   expect(adopted.request?.url).toBe('/');
   client.send('two');
@@ -118,7 +118,7 @@ test('moved websocket: both ways go on, the first handler hears nothing more', a
   expect([before.messages, before.ends, after.messages]).toEqual([['one'], 0, ['two']]);
 });
 
-test('moved websocket: fragments and a begun header are joined with the rest', async () => {
+test('moved websocket: fragments and a partial header are completed', async () => {
   const { port, before, after, move } = await startPair('websocket');
   const socket = await upgrade(port);
   socket.write(maskedFrame(0x81, 'whole'));
@@ -133,7 +133,7 @@ test('moved websocket: fragments and a begun header are joined with the rest', a
   expect(after.messages).toEqual(['fragment', 'last']);
 });
 
-test('moved websocket: within a frame it stays until the frame is complete', async () => {
+test('moved websocket: is not released within a frame', async () => {
   const { port, before, after, sockets, move } = await startPair('websocket');
   const socket = await upgrade(port);
   const frame = maskedFrame(0x81, 'a message');
@@ -150,7 +150,7 @@ test('moved websocket: within a frame it stays until the frame is complete', asy
   expect([before.messages, after.messages]).toEqual([['a message'], ['next']]);
 });
 
-test('moved websocket: what a paused client has sent is read by the next process', async () => {
+test('moved websocket: unread messages of a paused client are not lost', async () => {
   const { port, before, after, sockets, move } = await startPair('websocket');
   const socket = await upgrade(port);
   await eventually(() => sockets.length === 1);
@@ -164,7 +164,7 @@ test('moved websocket: what a paused client has sent is read by the next process
   expect(after.messages).toEqual(Array.from({ length: 100 }, (_, index) => `message ${index}`));
 });
 
-test('websocket with compression: is never given away', async () => {
+test('moved websocket: with compression is never released', async () => {
   const { port, sockets } = await startPair('websocket');
   const client = await openClient(port, '/', { perMessageDeflate: true });
   onTestFinished(() => client.terminate());
@@ -172,7 +172,7 @@ test('websocket with compression: is never given away', async () => {
   expect(sockets[0]?.release()).toBe('never');
 });
 
-test('websocket that closes: is not given away', async () => {
+test('moved websocket: is not released while closing', async () => {
   const { port, sockets } = await startPair('websocket');
   const client = await openClient(port, '/', { perMessageDeflate: false });
   onTestFinished(() => client.terminate());
@@ -181,7 +181,7 @@ test('websocket that closes: is not given away', async () => {
   expect(sockets[0]?.release()).toBe('later');
 });
 
-test('moved text client: an incomplete line is completed in the next process', async () => {
+test('moved text client: an incomplete line is completed', async () => {
   const { port, before, after, sockets, move } = await startPair('text');
   const socket = await connectTo(port);
   socket.write('one\ntw');
@@ -198,7 +198,7 @@ test('moved text client: an incomplete line is completed in the next process', a
   await eventually(() => after.ends === 1);
 });
 
-test('moved text client: a slow reader stays until the kernel has taken its output', async () => {
+test('moved text client: is not released while output is pending', async () => {
   const { port, sockets, move, after } = await startPair('text');
   const socket = await connectTo(port);
   await eventually(() => sockets.length === 1);

@@ -38,7 +38,7 @@ function encode(protocol: StreamProtocol, payloads: readonly Buffer[], isBinary:
   return writer.buffer.subarray(0, writer.length);
 }
 
-/** Feeds the bytes in parts of these sizes. */
+/** Appends the bytes in chunks of these sizes. */
 function decode(decoder: StreamDecoder, bytes: Buffer, sizes: readonly number[]): string[] {
   const messages: string[] = [];
   let offset = 0;
@@ -46,7 +46,7 @@ function decode(decoder: StreamDecoder, bytes: Buffer, sizes: readonly number[])
   while (offset < bytes.length) {
     const size = sizes[turn % sizes.length] ?? 1;
     turn += 1;
-    // A copy: what the network gives is the decoder's own.
+    // A copy: the decoder owns its chunks.
     decoder.append(Buffer.from(bytes.subarray(offset, offset + size)));
     offset += size;
     for (let next = decoder.next(); next !== undefined; next = decoder.next()) {
@@ -62,9 +62,9 @@ const line = fc.string({ unit: 'grapheme', maxLength: 30 }).filter((text) => !/[
 test.each([
   ['text', builtIn('text'), false],
   ['frame', builtIn('frame'), true],
-  ['an own protocol', counted, false],
+  ['custom protocol', counted, false],
 ] as const)(
-  '%s: however the stream is split, the same messages come out',
+  '%s: decodes the same messages, however the stream is split',
   (_name, protocol, isBinary) => {
     fc.assert(
       fc.property(
@@ -82,7 +82,7 @@ test.each([
   },
 );
 
-test('tcp: every byte comes out in its order, however it is split', () => {
+test('tcp: keeps every byte in order, however the stream is split', () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 1, maxLength: 500 }), sizes, (bytes, split) => {
       const decoder = new StreamDecoder(builtIn('tcp'), 16);
@@ -94,7 +94,7 @@ test('tcp: every byte comes out in its order, however it is split', () => {
   );
 });
 
-test('text: a carriage return before the line feed is no part of the line', () => {
+test('text: removes a carriage return before the line feed', () => {
   const decoder = new StreamDecoder(builtIn('text'), 100);
   expect(decode(decoder, Buffer.from('a\r\nb\n\n\r\n'), [100])).toEqual([
     'text 61',
@@ -104,34 +104,34 @@ test('text: a carriage return before the line feed is no part of the line', () =
   ]);
 });
 
-test('text: bytes that are not UTF-8 break the protocol', () => {
+test('text: refuses bytes that are not UTF-8', () => {
   expect(() =>
     decode(new StreamDecoder(builtIn('text'), 100), Buffer.of(0xc3, 0x28, 0x0a), [9]),
   ).toThrow(/UTF-8/);
 });
 
 test.each([
-  ['text without an end', builtIn('text'), Buffer.alloc(105, 0x61)],
-  ['a line that is too long', builtIn('text'), Buffer.from(`${'a'.repeat(101)}\n`)],
-  ['a frame whose length says so', builtIn('frame'), Buffer.of(0, 0, 1, 0)],
-  ['an own protocol that never finds an end', counted, Buffer.from(`99${'a'.repeat(95)}`)],
-])('%s is too big', (_name, protocol, bytes) => {
+  ['text without a line feed', builtIn('text'), Buffer.alloc(105, 0x61)],
+  ['a long line', builtIn('text'), Buffer.from(`${'a'.repeat(101)}\n`)],
+  ['a frame with a large length', builtIn('frame'), Buffer.of(0, 0, 1, 0)],
+  ['a long incomplete custom message', counted, Buffer.from(`99${'a'.repeat(95)}`)],
+])('stream decoder: %s is too big', (_name, protocol, bytes) => {
   const decoder = new StreamDecoder(protocol, protocol === counted ? 90 : 100);
   expect(() => decode(decoder, bytes, [7])).toThrow(MessageTooBigError);
 });
 
-test('frame: a length that does not hold itself breaks the protocol', () => {
+test('frame: refuses a length below 4', () => {
   expect(() =>
     decode(new StreamDecoder(builtIn('frame'), 100), Buffer.of(0, 0, 0, 3), [9]),
-  ).toThrow(/3 bytes/);
+  ).toThrow(/the length 3; allowed: from 4 bytes/);
 });
 
 test.each([
   ['0 bytes', { message: 'x', byteLength: 0 }],
-  ['more bytes than there are', { message: 'x', byteLength: 9 }],
+  ['more bytes than given', { message: 'x', byteLength: 9 }],
   ['half a byte', { message: 'x', byteLength: 0.5 }],
-  ['a message that is a number', { message: 5, byteLength: 1 }],
-])('an own protocol that answers %s breaks off', (_name, answer) => {
+  ['a number as message', { message: 5, byteLength: 1 }],
+])('custom protocol: %s is refused', (_name, answer) => {
   const protocol = adaptClientProtocol(
     {
       decode: () => answer as never,
@@ -144,7 +144,7 @@ test.each([
   expect(() => decoder.next()).toThrow();
 });
 
-test('an own protocol that answers promises breaks off, and that is logged once a method', () => {
+test('custom protocol: refuses promises, and logs them once per method', () => {
   const { logger, lines } = captureLogger();
   const reject = (): never => Promise.reject(new Error('later')) as never;
   const async = adaptClientProtocol({ decode: reject, encode: reject }, logger);
@@ -156,14 +156,14 @@ test('an own protocol that answers promises breaks off, and that is logged once 
     for (const protocol of [async, inner]) {
       const decoder = new StreamDecoder(protocol, 100);
       decoder.append(Buffer.from('abc'));
-      expect(() => decoder.next()).toThrow('decode answered a promise');
+      expect(() => decoder.next()).toThrow('decode returned a promise');
     }
-    expect(() => encode(async, [Buffer.from('x')], false)).toThrow('encode answered a promise');
+    expect(() => encode(async, [Buffer.from('x')], false)).toThrow('encode returned a promise');
   }
   expect(lines.map((line) => line['method'])).toEqual(['decode', 'decode', 'encode']);
 });
 
-test('an own protocol may answer bytes, and gets text as a string and binary as a Buffer', () => {
+test('custom protocol: may return bytes, and gets strings and Buffers', () => {
   const given: unknown[] = [];
   const protocol = adaptClientProtocol(
     {

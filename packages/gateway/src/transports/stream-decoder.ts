@@ -5,8 +5,8 @@ const nothing = Buffer.alloc(0);
 /**
  * Splits the byte stream of one client into messages.
  *
- * What is incomplete is kept, up to `maxMessageBytes` and a delimiter, in a buffer that doubles, so that
- * a message which comes byte by byte is copied a few times and not each time.
+ * An incomplete message is kept, up to `maxMessageBytes` and a delimiter. The buffer doubles when it grows, so that a
+ * message in many small chunks is copied only a few times.
  */
 export class StreamDecoder {
   readonly #protocol: StreamProtocol;
@@ -21,16 +21,16 @@ export class StreamDecoder {
     this.#maxMessageBytes = maxMessageBytes;
   }
 
-  /** What came and is no complete message yet. */
+  /** The bytes of the incomplete message. */
   get rest(): Buffer {
     return this.#buffer.subarray(this.#start, this.#end);
   }
 
-  /** Adds what came. */
+  /** Adds received bytes. */
   append(chunk: Buffer): void {
     const kept = this.#end - this.#start;
     if (kept === 0) {
-      // The chunk is the stream's gift: it is read where it lies.
+      // No copy: the stream does not reuse its chunks.
       this.#buffer = chunk;
       this.#start = 0;
       this.#end = chunk.length;
@@ -49,7 +49,7 @@ export class StreamDecoder {
   }
 
   /**
-   * Takes the next message; its bytes are valid until the next `append`.
+   * Returns the next message; its bytes are valid until the next `append`.
    *
    * @throws {MessageTooBigError} when it is longer than a client may send
    * @throws {Error} when the bytes break the protocol

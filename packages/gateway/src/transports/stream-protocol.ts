@@ -4,30 +4,30 @@ import type { ByteWriter } from '@gatewayworker/protocol';
 import { isUnexpectedPromise } from '../unexpected-promise.ts';
 import type { ClientProtocol } from './client-protocol.ts';
 
-/** The first message of the bytes that came from a client. */
+/** A message in the byte stream of a client. */
 export interface StreamMessage {
   readonly payload: Buffer;
   readonly isBinary: boolean;
-  /** Bytes that it took, delimiters included. */
+  /** Bytes in the stream, delimiters included. */
   readonly byteLength: number;
 }
 
-/** A message that is, or will be, longer than a client may send. */
+/** A message is longer than `maxMessageBytes`. */
 export class MessageTooBigError extends Error {}
 
-/** The client has broken a built-in protocol; `decode` of an application's own may throw anything. */
+/** A client violates a built-in protocol. `decode` of a custom protocol may throw any error. */
 export class StreamProtocolError extends Error {}
 
-/** How messages lie in a byte stream. */
+/** How messages are encoded in a byte stream. */
 export interface StreamProtocol {
   /**
-   * Finds the first message.
+   * Returns the first message.
    *
-   * @param searched - bytes that were looked at before in vain
-   * @returns `undefined` when it is not complete
-   * @throws {MessageTooBigError} when it will be longer than `maxBytes`
-   * @throws {StreamProtocolError} when the bytes break the protocol
-   * @throws {Error} when a protocol of the application's own fails
+   * @param searched - bytes that earlier calls have searched without success
+   * @returns `undefined` when the message is incomplete
+   * @throws {MessageTooBigError} when the message will be longer than `maxBytes`
+   * @throws {StreamProtocolError} when the bytes violate the protocol
+   * @throws {Error} when a custom protocol fails
    */
   decode(bytes: Buffer, searched: number, maxBytes: number): StreamMessage | undefined;
   /** Writes one message. @throws {Error} when it cannot be encoded; nothing is written then */
@@ -61,7 +61,7 @@ const frame: StreamProtocol = {
     if (bytes.length < LENGTH_BYTES) return undefined;
     const byteLength = bytes.readUInt32BE(0);
     if (byteLength < LENGTH_BYTES) {
-      throw new StreamProtocolError(`a frame says that it has ${byteLength} bytes`);
+      throw new StreamProtocolError(`a frame has the length ${byteLength}; allowed: from 4 bytes`);
     }
     if (byteLength - LENGTH_BYTES > maxBytes) throw new MessageTooBigError();
     if (bytes.length < byteLength) return undefined;
@@ -73,7 +73,7 @@ const frame: StreamProtocol = {
   },
 };
 
-/** Whatever comes, as it comes. */
+/** The bytes of each read as one message. */
 const tcp: StreamProtocol = {
   decode(bytes, _searched, maxBytes) {
     const payload = bytes.subarray(0, maxBytes);
@@ -84,27 +84,27 @@ const tcp: StreamProtocol = {
   },
 };
 
-/** The protocols that are built in, by scheme. */
+/** The built-in protocols, by scheme. */
 export const streamProtocols: ReadonlyMap<string, StreamProtocol> = new Map([
   ['text', text],
   ['frame', frame],
   ['tcp', tcp],
 ]);
 
-/** A protocol of the application's own, each of its answers checked. */
+/** Adapts a custom protocol, and checks its return values. */
 export function adaptClientProtocol(protocol: ClientProtocol, logger: Logger): StreamProtocol {
   const reported = new Set<string>();
-  /** @throws {Error} when it is a promise: an `async` method answers one every time, which is logged once */
-  const refusePromise = (method: string, answer: unknown): void => {
-    if (!isUnexpectedPromise(answer)) return;
+  /** @throws {Error} for a promise; logged once per method, because an `async` method returns one every time */
+  const refusePromise = (method: string, value: unknown): void => {
+    if (!isUnexpectedPromise(value)) return;
     if (!reported.has(method)) {
       reported.add(method);
       logger.error(
         { method },
-        'a method of the protocol answered a promise: it must answer at once',
+        'a method of the protocol returned a promise; it must be synchronous',
       );
     }
-    throw new Error(`${method} answered a promise`);
+    throw new Error(`${method} returned a promise`);
   };
   return {
     decode(bytes) {
@@ -114,7 +114,8 @@ export function adaptClientProtocol(protocol: ClientProtocol, logger: Logger): S
       const { message, byteLength } = decoded;
       refusePromise('decode', message);
       if (!Number.isInteger(byteLength) || byteLength < 1 || byteLength > bytes.length) {
-        throw new Error(`decode answered a byteLength of ${String(byteLength)}`);
+        const allowed = `allowed: 1 to ${bytes.length}`;
+        throw new Error(`decode returned the byteLength ${String(byteLength)}; ${allowed}`);
       }
       return { ...toPayload('decode', message), byteLength };
     },
@@ -133,5 +134,5 @@ function toPayload(method: string, value: unknown): { payload: Buffer; isBinary:
     const { buffer, byteOffset, byteLength } = value;
     return { payload: Buffer.from(buffer, byteOffset, byteLength), isBinary: true };
   }
-  throw new Error(`${method} answered neither a string nor bytes`);
+  throw new Error(`${method} returned neither a string nor bytes`);
 }

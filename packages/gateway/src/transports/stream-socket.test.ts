@@ -33,7 +33,7 @@ function createSocket(): { memory: MemorySocket; client: StreamSocket } {
   return { memory, client };
 }
 
-test('reads no further when what had come makes it pause again', async () => {
+test('stream socket: stays paused when a buffered message pauses it again', async () => {
   const { memory, client } = createSocket();
   const messages: string[] = [];
   client.start({
@@ -50,7 +50,7 @@ test('reads no further when what had come makes it pause again', async () => {
   expect(memory.isPaused()).toBe(true);
   client.setPaused(false);
   expect(memory.isPaused()).toBe(true);
-  // Nothing is left that could make it pause.
+  // After the last buffered message it stays resumed.
   client.setPaused(false);
   expect(messages).toEqual(['one', 'two', 'three']);
   expect(memory.isPaused()).toBe(false);

@@ -20,12 +20,12 @@ import type {
   ReleaseRefusal,
 } from './transport.ts';
 
-/** Time a client has to close its side when the gateway closes, in milliseconds. */
+/** Time for a client to close its side after the gateway has closed, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 5000;
 
-const brokenProtocol = 'client broke its protocol';
+const protocolViolation = 'client violated its protocol';
 
-/** What a client of a byte stream has in common with the others of its listener. */
+/** Options that the stream clients of a listener share, and the state of a moved one. */
 export interface StreamSocketOptions {
   readonly listenPort: number;
   readonly protocol: StreamProtocol;
@@ -34,11 +34,11 @@ export interface StreamSocketOptions {
   readonly failures: ProtocolFailures;
   readonly limits: LimitCounters;
   readonly logger: Logger;
-  /** What another process has read and written before; `undefined` for a client that was let in here. */
+  /** State from the predecessor; `undefined` for a client that this process has admitted. */
   readonly before?: Pick<ReleasedSocket, 'unread' | 'bytesRead' | 'bytesWritten'>;
 }
 
-/** One client whose messages lie in a byte stream. */
+/** A client with a stream protocol. */
 export class StreamSocket implements ClientSocket {
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -48,7 +48,7 @@ export class StreamSocket implements ClientSocket {
   readonly #socket: Socket;
   readonly #output: CoalescingWriter;
   readonly #decoder: StreamDecoder;
-  /** Passes on the messages that are complete, unless it is paused. */
+  /** `#decodeAll`; an exception closes the client. */
   readonly #decode: () => void;
 
   #handler: ClientSocketHandler | undefined;
@@ -100,7 +100,7 @@ export class StreamSocket implements ClientSocket {
     return written + (this.#options.before?.bytesWritten ?? 0);
   }
 
-  /** Passes on what the client sends, from now on. */
+  /** Starts to pass messages to the handler. */
   start(handler: ClientSocketHandler): void {
     this.#handler = handler;
     const socket = this.#socket;
@@ -116,12 +116,12 @@ export class StreamSocket implements ClientSocket {
       this.#end(this.#closedBy ?? ClosedBy.Client);
     };
     socket.on('data', guard.wrap('stream data', handleData, fail));
-    // Whatever goes wrong ends in `close`.
+    // `close` follows each error.
     socket.on('error', () => undefined);
     socket.on('close', guard.wrap('stream close', handleClose, fail));
   }
 
-  /** Gives the handler the end, once. */
+  /** Calls `onClose` of the handler, once. */
   #end(by: ClosedBy): void {
     const closure: ClientClosure = { by, code: undefined, reason: undefined };
     const handler = this.#handler;
@@ -147,7 +147,7 @@ export class StreamSocket implements ClientSocket {
   }
 
   ping(): void {
-    // A byte stream has no bytes that mean nothing.
+    // Stream protocols have no ping.
   }
 
   setPaused(isPaused: boolean): void {
@@ -156,7 +156,7 @@ export class StreamSocket implements ClientSocket {
       this.#socket.pause();
       return;
     }
-    // What came before the pause goes first.
+    // Bytes that were received before the pause go first.
     this.#decode();
     if (!this.#isPaused) this.#socket.resume();
   }
@@ -164,7 +164,7 @@ export class StreamSocket implements ClientSocket {
   close(by: ClosedBy): void {
     if (this.#closedBy !== undefined) return;
     this.#closedBy = by;
-    // A paused socket would never see that the client closes too.
+    // A paused socket would not read the end of the stream.
     this.#socket.resume();
     if (by === ClosedBy.Overflow) this.#output.discard();
     else this.#output.flushNow();
@@ -198,7 +198,7 @@ export class StreamSocket implements ClientSocket {
   }
 
   #decodeAll(): void {
-    // A message that makes the gateway read on must not start a second walk.
+    // `setPaused(false)` during `onMessage` must not start a second loop.
     if (this.#isDecoding) return;
     this.#isDecoding = true;
     try {
@@ -212,7 +212,7 @@ export class StreamSocket implements ClientSocket {
     }
   }
 
-  /** The next complete message; bytes that cannot be decoded close the client. */
+  /** Returns the next complete message. Closes the client if decoding fails. */
   #next(): StreamMessage | undefined {
     try {
       return this.#decoder.next();
@@ -221,9 +221,9 @@ export class StreamSocket implements ClientSocket {
       const { remoteAddress } = this;
       if (thrown instanceof MessageTooBigError) {
         limits.messageTooBig += 1;
-        logger.debug({ remoteAddress, reason: 'a message is too long' }, brokenProtocol);
+        logger.debug({ remoteAddress, reason: 'a message is too long' }, protocolViolation);
       } else if (thrown instanceof StreamProtocolError) {
-        logger.debug({ remoteAddress, reason: thrown.message }, brokenProtocol);
+        logger.debug({ remoteAddress, reason: thrown.message }, protocolViolation);
       } else {
         failures.decode(toError(thrown), remoteAddress);
       }

@@ -16,13 +16,13 @@ import type {
   TransportHandler,
 } from './transport.ts';
 
-/** What the listener of a byte stream needs. */
+/** Options and dependencies of a stream transport. */
 export interface StreamTransportOptions extends ClientListenerOptions {
   readonly protocol: StreamProtocol;
   readonly maxMessageBytes: number;
 }
 
-/** The listener for clients whose messages lie in a byte stream. */
+/** The transport for clients with a stream protocol. */
 export class StreamTransport implements Transport {
   readonly #options: StreamTransportOptions;
   readonly #failures: ProtocolFailures;

@@ -9,21 +9,21 @@ import {
 
 /** TLS of the listener for clients. */
 export interface TlsOptions {
-  /** Certificate of the server and those between it and a root, PEM. */
+  /** Certificate chain of the server, PEM. */
   readonly cert: string | Buffer;
   /** Private key of the certificate, PEM. */
   readonly key: string | Buffer;
-  /** Passphrase of the key, if it has one. */
+  /** Passphrase of the key, if it is encrypted. */
   readonly passphrase?: string;
-  /** Oldest version that is spoken. @default 'TLSv1.2' */
+  /** Oldest accepted version. @default 'TLSv1.2' */
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
 }
 
 /**
- * Checks the `tls` option, and answers it without the parts that are `undefined`.
+ * Checks the `tls` option, and returns it without `undefined` values.
  *
- * @throws {GW_ERR_OPTION_INVALID} when the certificate and the key are none, or do not belong together;
- * the error shows neither
+ * @throws {GW_ERR_OPTION_INVALID} when the certificate or the key is invalid, or they do not match; the error shows
+ * neither
  */
 export function resolveTls(tls: TlsOptions): TlsOptions {
   assertOptionsObject('Gateway.tls', tls);
@@ -47,7 +47,7 @@ export function resolveTls(tls: TlsOptions): TlsOptions {
   return given;
 }
 
-/** Makes what TLS connections share. */
+/** Creates the secure context that the TLS connections share. */
 export function createTlsContext(tls: TlsOptions): SecureContext {
   return createSecureContext({ minVersion: 'TLSv1.2', ...tls });
 }

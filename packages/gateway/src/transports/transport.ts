@@ -10,33 +10,33 @@ export interface ClientClosure {
   readonly reason: string | undefined;
 }
 
-/** What a socket tells the gateway. Calls come in this order: messages, then one closure. */
+/** Receives the messages of a socket, and then its end, once. */
 export interface ClientSocketHandler {
-  /** One complete message; the bytes are valid during the call. */
+  /** Called for each complete message; the bytes are valid during the call. */
   onMessage(payload: Buffer, isBinary: boolean): void;
-  /** The socket is closed. */
+  /** Called when the socket is closed. */
   onClose(closure: ClientClosure): void;
 }
 
-/** A connection that a socket has given away, and what another process needs to go on with it. */
+/** A connection that was removed from its socket, and the state that another process needs to continue it. */
 export interface ReleasedSocket {
   readonly handle: SocketHandle;
-  /** What came from the client and was not passed on. */
+  /** Received bytes that are not processed. */
   readonly unread: Buffer;
   readonly bytesRead: number;
   readonly bytesWritten: number;
-  /** What was told of the client until now. */
+  /** The handler until now. */
   readonly handler: ClientSocketHandler | undefined;
 }
 
-/** Why a connection is not given away: it cannot now, or never. */
+/** Why a connection cannot be released: not now, or never. */
 export type ReleaseRefusal = 'later' | 'never';
 
-/** What does not change about a client while it is connected. */
+/** The immutable properties of a connection. */
 export interface SocketFacts {
   readonly remoteAddress: string;
   readonly remotePort: number;
-  /** Port of the listener it came by. */
+  /** Port of the listener that accepted it. */
   readonly listenPort: number;
   /** See `ClientSocket.packedRequest`. */
   readonly packedRequest: Buffer | undefined;
@@ -47,44 +47,44 @@ export interface MovedSocket extends SocketFacts, Omit<ReleasedSocket, 'handle' 
   readonly handle: object;
 }
 
-/** One client's socket, whatever protocol it speaks. Sends leave at the end of the turn. */
+/** The socket of one client of any protocol. Output is written at the end of the turn. */
 export interface ClientSocket extends Guarded, SocketFacts {
-  /** The handshake; `undefined` when the protocol has none. It is read anew each time. */
+  /** The handshake; `undefined` when the protocol has none. It is unpacked on each access. */
   readonly request: ClientRequest | undefined;
-  /** The handshake as msgpack: workers get it as it is. */
+  /** The handshake as msgpack, as workers get it. */
   readonly packedRequest: Buffer | undefined;
-  /** True while another process holds the connection, and looks after its heartbeat. */
+  /** True while the predecessor still has the connection; it runs the heartbeat of the client. */
   readonly isRelayed: boolean;
-  /** Bytes that were sent and that the kernel has not taken. */
+  /** Bytes that are not written to the kernel. */
   readonly pendingBytes: number;
-  /** Bytes that came from the client, of the protocol's own too. */
+  /** Bytes received from the client, protocol overhead included. */
   readonly bytesRead: number;
-  /** Bytes that the socket took for the client, of the protocol's own too. */
+  /** Bytes written to the socket, protocol overhead included. */
   readonly bytesWritten: number;
-  /** Sends bytes that the transport framed with `frame`; they may be shared and never change. */
+  /** Sends a frame made by `Transport.frame`. It may be shared, and must not change. */
   sendFrame(frame: Buffer): void;
   /** Frames and sends `source[start, end)`, which may change after the call. */
   sendMessage(source: Buffer, start: number, end: number, isBinary: boolean): void;
-  /** Writes what was sent without waiting for the end of the turn, as far as the kernel takes it. */
+  /** Writes queued output now, as far as the kernel takes it. */
   flush(): void;
-  /** Asks the client for a sign of life, where the protocol has such a thing. */
+  /** Sends a ping, if the protocol has one. */
   ping(): void;
-  /** Stops reading from the client, or goes on. */
+  /** Pauses or resumes reading from the client. */
   setPaused(isPaused: boolean): void;
-  /** Sends what is queued, says goodbye as the protocol does, and closes. `by` is what `onClose` then tells. */
+  /** Sends queued output and the close frame of the protocol, and closes. `onClose` gets `by`. */
   close(by: ClosedBy, code: number, reason: string): void;
-  /** Closes at once and drops what is queued. */
+  /** Drops queued output, and closes at once. */
   destroy(by: ClosedBy): void;
-  /** Closes it because something of it has thrown; its handler gets the end, also when that threw before. */
+  /** Closes it after an exception. The handler gets `onClose`, even if it threw the exception. */
   fail(error: Error): void;
   /**
-   * Gives the connection away, and tells its handler nothing more. It cannot while the kernel takes nothing, in
-   * the middle of a frame, or once it closes; never with TLS or compression, whose state would stay behind.
+   * Removes the connection from the socket, without a call of the handler. Not possible while output is pending, within
+   * a frame, or while closing; never possible with TLS or compression, whose state cannot be moved.
    */
   release(): ReleasedSocket | ReleaseRefusal;
 }
 
-/** A client that asks to be let in. */
+/** A client before its admission. */
 export interface ClientCandidate {
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -92,14 +92,14 @@ export interface ClientCandidate {
   readonly request: ClientRequest | undefined;
 }
 
-/** The client is let in. */
+/** The client is admitted. */
 export interface Admission {
   readonly isAccepted: true;
-  /** Called once, when the client is usable; never, when it went before that. */
+  /** Called once, when the client is connected; not called if it disconnects before. */
   onClient(socket: ClientSocket): ClientSocketHandler;
 }
 
-/** The client is not let in. A protocol without a handshake just closes. */
+/** The client is refused. A protocol without a handshake closes without a response. */
 export interface Refusal {
   readonly isAccepted: false;
   /** HTTP status, 400 to 599. */
@@ -107,36 +107,35 @@ export interface Refusal {
   readonly reason: string;
 }
 
-/** What the gateway tells a transport. */
+/** Decides for a transport about its clients. */
 export interface TransportHandler {
   /**
-   * Asked once for each client, before it is let in. Calls `decide` once: during the call, or later
-   * when a worker decides.
+   * Called once for each client. It calls `decide` once: during the call, or later when a worker decides.
    */
   admit(candidate: ClientCandidate, decide: (decision: Admission | Refusal) => void): void;
 }
 
 /** A listener for clients of one protocol. */
 export interface Transport {
-  /** Port it listens on; 0 before `listen`. */
+  /** The port; 0 before `listen`. */
   readonly port: number;
-  /** Connections that are in their handshake. */
+  /** Number of connections in their handshake. */
   readonly handshakes: number;
   /**
-   * Listens.
+   * Starts to listen.
    *
    * @throws {GW_ERR_LISTEN_FAILED} naming the address and the declaration
    */
   listen(handler: TransportHandler): Promise<void>;
   /**
-   * Frames a message once for any number of clients of this transport; `undefined` when a protocol of
-   * the application's own could not, which is logged.
+   * Frames a message once for any number of clients. Returns `undefined` when a custom protocol fails; the failure is
+   * logged.
    */
   frame(payload: Buffer, isBinary: boolean): Buffer | undefined;
-  /** Goes on with a client of another process. It reads nothing before `setPaused` is called. */
+  /** Continues a connection of the predecessor. It reads nothing until `setPaused` is called. */
   adopt(moved: MovedSocket, handler: ClientSocketHandler): ClientSocket;
-  /** Listens no more. Those that are connected stay, and handshakes go on. */
+  /** Stops listening. Clients stay connected, and handshakes continue. */
   stopListening(): void;
-  /** Lets no new client in. Those that are connected stay. */
+  /** Stops listening, and ends handshakes. Clients stay connected. */
   stopAccepting(): void;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { peerAddress, TrustedProxies } from './trusted-proxies.ts';
 
-test('peerAddress: an IPv4-mapped address is IPv4, a zone is left out', () => {
+test('peerAddress: converts IPv4-mapped addresses, and removes the zone', () => {
   for (const address of ['::ffff:10.0.0.1', '::FFFF:0a00:0001', '0:0:0:0:0:ffff:a00:1']) {
     expect(peerAddress(address)).toBe('10.0.0.1');
   }
@@ -11,7 +11,7 @@ test('peerAddress: an IPv4-mapped address is IPv4, a zone is left out', () => {
   }
 });
 
-test('knows addresses and networks of both families', () => {
+test('trusted proxies: matches addresses and networks of both families', () => {
   const proxies = new TrustedProxies(['10.0.0.0/8', '192.168.1.1', '2001:db8::/32']);
   for (const address of ['10.1.2.3', '::ffff:10.1.2.3', '192.168.1.1', '2001:db8:1::1']) {
     expect(proxies.includes(address)).toBe(true);
@@ -30,21 +30,21 @@ test('knows addresses and networks of both families', () => {
 });
 
 test.each([
-  ['nobody is trusted', false, '1.1.1.1', '9.9.9.9', '1.1.1.1'],
-  ['everybody is trusted', true, '1.1.1.1', '9.9.9.9, 8.8.8.8', '9.9.9.9'],
-  ['the peer is no proxy', ['10.0.0.0/8'], '1.1.1.1', '9.9.9.9', '1.1.1.1'],
+  ['no proxy is trusted', false, '1.1.1.1', '9.9.9.9', '1.1.1.1'],
+  ['all proxies are trusted', true, '1.1.1.1', '9.9.9.9, 8.8.8.8', '9.9.9.9'],
+  ['an untrusted peer', ['10.0.0.0/8'], '1.1.1.1', '9.9.9.9', '1.1.1.1'],
   ['one proxy', ['10.0.0.0/8'], '10.0.0.1', '9.9.9.9', '9.9.9.9'],
-  ['a client that forged a hop', ['10.0.0.0/8'], '10.0.0.1', '6.6.6.6, 9.9.9.9', '9.9.9.9'],
+  ['a forged hop', ['10.0.0.0/8'], '10.0.0.1', '6.6.6.6, 9.9.9.9', '9.9.9.9'],
   ['two proxies', ['10.0.0.0/8'], '10.0.0.1', '9.9.9.9, 10.0.0.2', '9.9.9.9'],
   ['no header', ['10.0.0.0/8'], '10.0.0.1', undefined, '10.0.0.1'],
-  ['a header of nonsense', ['10.0.0.0/8'], '10.0.0.1', 'unknown', '10.0.0.1'],
-  ['nonsense to the left', ['10.0.0.0/8'], '10.0.0.1', 'x, 10.0.0.2', '10.0.0.2'],
+  ['an invalid header', ['10.0.0.0/8'], '10.0.0.1', 'unknown', '10.0.0.1'],
+  ['an invalid hop on the left', ['10.0.0.0/8'], '10.0.0.1', 'x, 10.0.0.2', '10.0.0.2'],
   ['IPv6', ['::1'], '::1', '2001:db8::9', '2001:db8::9'],
   ['a port', ['10.0.0.0/8'], '10.0.0.1', '9.9.9.9:5678, 10.0.0.2:80', '9.9.9.9'],
   ['IPv6 in brackets', ['::1'], '::1', '[2001:db8::9]', '2001:db8::9'],
   ['IPv6 with a port', ['::1'], '::1', '[2001:db8::9]:99, [::1]:1', '2001:db8::9'],
   ['IPv4 as IPv6, in hexadecimal', ['10.0.0.0/8'], '::ffff:a00:1', '::ffff:0102:0304', '1.2.3.4'],
-  ['a port that is none', ['10.0.0.0/8'], '10.0.0.1', '9.9.9.9:port', '10.0.0.1'],
+  ['an invalid port', ['10.0.0.0/8'], '10.0.0.1', '9.9.9.9:port', '10.0.0.1'],
   ['an address with a zone', ['10.0.0.0/8'], '10.0.0.1', '::ffff:1.2.3.4%x', '10.0.0.1'],
   ['a zone in brackets', ['10.0.0.0/8'], '10.0.0.1', '[::ffff:1.2.3.4%x]:5', '10.0.0.1'],
   ['a zone left of a client', ['10.0.0.0/8'], '10.0.0.1', '::ffff:1.2.3.4%x, 9.9.9.9', '9.9.9.9'],
@@ -53,19 +53,13 @@ test.each([
   ['an empty hop', ['10.0.0.0/8'], '10.0.0.1', '9.9.9.9,', '10.0.0.1'],
   ['an empty header', ['10.0.0.0/8'], '10.0.0.1', '', '10.0.0.1'],
   ['empty hops', true, '10.0.0.1', ',,,', '10.0.0.1'],
-  [
-    'a hop that is too long',
-    true,
-    '10.0.0.1',
-    `9.9.9.9, ${' '.repeat(9)}${'1'.repeat(999)}`,
-    '10.0.0.1',
-  ],
-  ['brackets around nonsense', ['10.0.0.0/8'], '10.0.0.1', '[9.9.9.9', '10.0.0.1'],
-] as const)('finds the client when %s', (_name, trust, peer, header, client) => {
+  ['a long hop', true, '10.0.0.1', `9.9.9.9, ${' '.repeat(9)}${'1'.repeat(999)}`, '10.0.0.1'],
+  ['an unclosed bracket', ['10.0.0.0/8'], '10.0.0.1', '[9.9.9.9', '10.0.0.1'],
+] as const)('trusted proxies: finds the client, %s', (_name, trust, peer, header, client) => {
   expect(new TrustedProxies(trust).clientOf(peer, header)).toBe(client);
 });
 
-test('TrustedProxies.clientOf: looks at 32 hops at most', () => {
+test('trusted proxies: checks 32 hops at most', () => {
   const proxies = new TrustedProxies(true);
   const hops = Array.from({ length: 3000 }, (_, index) => `1.1.${index >> 8}.${index & 255}`);
   expect(proxies.clientOf('10.0.0.1', hops.join(', '))).toBe(hops.at(-32));
@@ -73,7 +67,7 @@ test('TrustedProxies.clientOf: looks at 32 hops at most', () => {
 });
 
 test.each(['fe80::1%eth0', '::1%x/64', '::ffff:10.0.0.0/129', '10.0.0.0/33', '10.0.0.0/8/8'])(
-  'TrustedProxies: %s is refused as an entry',
+  'trusted proxies: refuses the entry %s',
   (entry) => {
     expect(() => new TrustedProxies([entry])).toThrow(
       expect.objectContaining({ code: 'GW_ERR_OPTION_INVALID' }),

@@ -3,10 +3,10 @@ import type { ServerOptions } from 'ws';
 import { ClientWebSocket } from './websocket-socket.ts';
 
 /**
- * Makes what a `WebSocketServer` of these options makes once a handshake is done.
+ * Creates a websocket as a `WebSocketServer` with these options does after a handshake.
  *
- * `ws` has no documented way to go on with a connection that was upgraded elsewhere; the server uses this one.
- * Source: ws 8.23 `lib/websocket-server.js`, `completeUpgrade`.
+ * `ws` has no documented API for a connection that another process has upgraded. Source: ws 8.23
+ * `lib/websocket-server.js`, `completeUpgrade`.
  */
 export function createWebSocket(options: ServerOptions): ClientWebSocket {
   const made: unknown = Reflect.construct(ClientWebSocket, [null, undefined, options]);
@@ -15,10 +15,10 @@ export function createWebSocket(options: ServerOptions): ClientWebSocket {
 }
 
 /**
- * Has a websocket speak over a connection.
+ * Attaches a websocket to a connection.
  *
- * @param unread - bytes that come before what the connection has
- * @throws {TypeError} when `ws` has another form
+ * @param unread - bytes to process before those of the connection
+ * @throws {TypeError} when this version of `ws` has no `setSocket`
  */
 export function setSocket(
   websocket: ClientWebSocket,

@@ -18,7 +18,7 @@ test.each([
   [65_535, '817effff'],
   [65_536, '817f0000000000010000'],
   [16_777_216, '817f0000000001000000'],
-])('writes the header of a text frame of %i bytes', (length, expected) => {
+])('websocket frame: header of a text frame of %i bytes', (length, expected) => {
   expect(headerOf(length, false)).toBe(expected);
 });
 
@@ -28,11 +28,11 @@ test.each([
   [126, '827e007e'],
   [65_535, '827effff'],
   [65_536, '827f0000000000010000'],
-])('writes the header of a binary frame of %i bytes', (length, expected) => {
+])('websocket frame: header of a binary frame of %i bytes', (length, expected) => {
   expect(headerOf(length, true)).toBe(expected);
 });
 
-test('makes room for the payload too, so that it is not moved', () => {
+test('websocket frame: reserves space for the payload', () => {
   const writer = new ByteWriter();
   writeFrameHeader(writer, 100_000, true);
   const { buffer } = writer;
@@ -41,7 +41,7 @@ test('makes room for the payload too, so that it is not moved', () => {
   expect(writer.buffer).toBe(buffer);
 });
 
-test('appends to what is in the writer', () => {
+test('websocket frame: appends to the writer', () => {
   const writer = new ByteWriter();
   for (const text of ['a', 'bc']) {
     writeFrameHeader(writer, text.length, false);

@@ -8,7 +8,7 @@ export const pingFrame: Buffer = Buffer.of(0x89, 0);
 
 const FINAL_PONG = 0x8a;
 
-/** Writes a pong with the data of the ping that it answers, at most 125 bytes. Source: RFC 6455 5.5.3. */
+/** Writes a pong with the data of a ping, at most 125 bytes. Source: RFC 6455 5.5.3. */
 export function writePong(writer: ByteWriter, data: Buffer): void {
   writer.ensure(2 + data.length);
   writer.writeU8(FINAL_PONG);
@@ -16,12 +16,12 @@ export function writePong(writer: ByteWriter, data: Buffer): void {
   writer.writeBytes(data);
 }
 
-/** Longest header of an unmasked frame. */
+/** Longest header of an unmasked frame, in bytes. */
 export const MAX_FRAME_HEADER_BYTES = 10;
 
 /**
- * Writes the header of one unmasked, unfragmented data frame: `| u8 fin and opcode | u8 length |`,
- * the length followed by 16 or 64 bits of it where seven do not hold it.
+ * Writes the header of one unmasked, unfragmented data frame: `| u8 fin and opcode | u8 length |`. A length from 126 on
+ * follows in 16 or 64 bits.
  *
  * Source: RFC 6455 5.2.
  */
@@ -35,7 +35,7 @@ export function writeFrameHeader(writer: ByteWriter, length: number, isBinary: b
     writer.writeU16(length);
   } else {
     writer.writeU8(127);
-    // A payload never reaches 2^32 bytes: an inner frame limits it.
+    // Inner frames limit a payload to less than 2^32 bytes.
     writer.writeU32(0);
     writer.writeU32(length);
   }

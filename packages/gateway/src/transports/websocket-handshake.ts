@@ -2,7 +2,7 @@ import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { ClientRequest } from '@gatewayworker/protocol';
 import type { Refusal } from './transport.ts';
 
-/** A refusal with headers of its own. */
+/** A refusal with additional response headers. */
 export interface HandshakeRefusal extends Refusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -11,31 +11,31 @@ const key = /^[+/0-9A-Za-z]{22}==$/;
 const token = /^[\w!#$%&'*+.^`|~-]+$/;
 
 /**
- * Tells why a request is no handshake of a websocket; `undefined` when it is one.
+ * Checks the headers of a websocket handshake. Returns a refusal if they are invalid.
  *
  * Source: RFC 6455 4.2.1, 4.4.
  */
 export function checkHandshake(request: IncomingMessage): HandshakeRefusal | undefined {
   const { method, headers, rawHeaders } = request;
-  if (method !== 'GET') return refuse(405, 'a handshake is a GET', { Allow: 'GET' });
-  // Node.js leaves this check out for a request with an `Upgrade`. Source: RFC 9112 3.2.
+  if (method !== 'GET') return refuse(405, 'the method must be GET', { Allow: 'GET' });
+  // Node.js does not check this for requests with `Upgrade`. Source: RFC 9112 3.2.
   if (!headers.host || countHosts(rawHeaders) > 1) {
-    return refuse(400, 'a handshake has one Host header');
+    return refuse(400, 'exactly one Host header is required');
   }
   if (headers.upgrade?.toLowerCase() !== 'websocket') {
-    return refuse(400, 'this port speaks websocket');
+    return refuse(400, 'the Upgrade header must be websocket');
   }
   if (!key.test(headers['sec-websocket-key'] ?? '')) {
-    return refuse(400, 'a handshake has a Sec-WebSocket-Key of 16 bytes');
+    return refuse(400, 'a Sec-WebSocket-Key of 16 bytes is required');
   }
   if (headers['sec-websocket-version'] !== '13') {
-    return refuse(426, 'this port speaks version 13', { 'Sec-WebSocket-Version': '13' });
+    return refuse(426, 'the Sec-WebSocket-Version must be 13', { 'Sec-WebSocket-Version': '13' });
   }
   const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? [];
   if (offered.every((name) => token.test(name)) && new Set(offered).size === offered.length) {
     return undefined;
   }
-  return refuse(400, 'Sec-WebSocket-Protocol is a list of different tokens');
+  return refuse(400, 'Sec-WebSocket-Protocol must be a list of distinct tokens');
 }
 
 /** @param rawHeaders - names and values in turn */
@@ -55,7 +55,7 @@ function refuse(
   return { isAccepted: false, status, reason, headers };
 }
 
-/** A refusal as the answer to a handshake. */
+/** Formats a refusal as an HTTP response. */
 export function formatRefusal({ status, reason, headers = {} }: HandshakeRefusal): string {
   const body = `${reason}\n`;
   const lines = Object.entries({
@@ -68,9 +68,9 @@ export function formatRefusal({ status, reason, headers = {} }: HandshakeRefusal
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\n${lines.join('')}\r\n${body}`;
 }
 
-/** The parts of a handshake that applications see. */
+/** Returns the parts of a handshake that applications see. */
 export function readRequest(request: IncomingMessage): ClientRequest {
-  // Node.js joins the lines of every other header.
+  // Node.js joins repeated headers, except `set-cookie`.
   const { 'set-cookie': cookies, ...headers } = request.headers;
   const all = cookies === undefined ? headers : { ...headers, 'set-cookie': cookies.join(', ') };
   return { url: request.url ?? '/', headers: all as Record<string, string> };

@@ -1,15 +1,15 @@
 import type { WebSocket } from 'ws';
 
-/** State of the parser of `ws` between two frames. */
+/** State of the `ws` parser between two frames. */
 const GET_INFO = 0;
 
 /**
- * Reads what the parser of a websocket has taken and not passed on, as bytes that another parser can begin
- * with: the fragments of a message that is not complete as one fragment, then the beginning of the next frame.
+ * Returns the unprocessed bytes of the parser of a websocket, so that another parser can continue: the fragments of an
+ * incomplete message as one fragment, then the start of the next frame.
  *
- * `ws` has no documented way to it. Source: ws 8.23 `lib/receiver.js`.
+ * `ws` has no documented API for it. Source: ws 8.23 `lib/receiver.js`.
  *
- * @returns `undefined` while it is within a frame, or when `ws` has another form
+ * @returns `undefined` while the parser is within a frame, or when this version of `ws` has other internals
  */
 export function readUnparsed(websocket: WebSocket): Buffer[] | undefined {
   const receiver: unknown = Reflect.get(websocket, '_receiver');
@@ -26,7 +26,7 @@ export function readUnparsed(websocket: WebSocket): Buffer[] | undefined {
   return opcode === 0 ? [...buffers] : [encodeFragment(opcode, fragments), ...buffers];
 }
 
-/** A first fragment as a client sends it, with a mask that changes nothing. Source: RFC 6455 5.2. */
+/** Encodes a first fragment as a client sends it, with a mask of zeros. Source: RFC 6455 5.2. */
 function encodeFragment(opcode: number, fragments: readonly Buffer[]): Buffer {
   const length = fragments.reduce((sum, { byteLength }) => sum + byteLength, 0);
   const header = Buffer.alloc(14);

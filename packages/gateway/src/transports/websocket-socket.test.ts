@@ -8,7 +8,7 @@ import { LimitCounters } from '../clients/limit-counters.ts';
 import type { ClientClosure } from './transport.ts';
 import { ClientWebSocket, createListeners, WebsocketSocket } from './websocket-socket.ts';
 
-/** A websocket whose client is the test. */
+/** A websocket over a socket in memory. */
 function openWebsocket(): {
   memory: MemorySocket;
   client: WebsocketSocket;
@@ -24,7 +24,7 @@ function openWebsocket(): {
     'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
     'sec-websocket-version': '13',
   };
-  // No end comes from a timer here.
+  // No timer may close it during the test.
   const options = {
     WebSocket: ClientWebSocket,
     noServer: true,
@@ -36,7 +36,7 @@ function openWebsocket(): {
   const ends: ClientClosure[] = [];
   const clients: WebsocketSocket[] = [];
   server.handleUpgrade(request, memory, Buffer.alloc(0), (websocket) => {
-    if (!(websocket instanceof ClientWebSocket)) throw new Error('it is of another class');
+    if (!(websocket instanceof ClientWebSocket)) throw new Error('wrong class of websocket');
     const client = new WebsocketSocket(websocket, memory, {
       remoteAddress: '::1',
       remotePort: 1,
@@ -57,7 +57,7 @@ function openWebsocket(): {
   return { memory, client, scheduler, ends };
 }
 
-/** A short masked frame; its mask changes nothing. */
+/** A short masked frame with a mask of zeros. */
 function maskedFrame(opcode: number, payload: Uint8Array): Buffer {
   return Buffer.concat([Buffer.of(0x80 | opcode, 0x80 | payload.length, 0, 0, 0, 0), payload]);
 }
@@ -66,7 +66,7 @@ const PING = 9;
 const PONG = 10;
 const CLOSE = 8;
 
-test('who pings and does not read is answered as far as 64 KiB, and again when it reads', async () => {
+test('websocket: pongs stop at 64 KiB of pending output, until the client reads', async () => {
   const { memory } = openWebsocket();
   memory.isFull = true;
   const ping = maskedFrame(PING, Buffer.alloc(125, 1));
@@ -84,7 +84,7 @@ test('who pings and does not read is answered as far as 64 KiB, and again when i
   expect(memory.written).toEqual(Buffer.concat([Buffer.of(0x80 | PONG, 3), Buffer.from('now')]));
 });
 
-test('a client that is not read from is heard when it answers a close', async () => {
+test('websocket: reads the close frame of a paused client', async () => {
   const { memory, client, ends } = openWebsocket();
   client.setPaused(true);
   client.close('server', 1000, 'bye');

@@ -25,10 +25,10 @@ import type {
 import { pingFrame, writeFrameHeader, writePong } from './websocket-frame.ts';
 import { readUnparsed } from './websocket-receiver.ts';
 
-/** Unsent bytes past which pings are not answered. */
+/** Pending bytes past which pings get no pong. */
 const MAX_PENDING_PONG_BYTES = 65_536;
 
-/** What a websocket client is, and what it has in common with the others of its listener. */
+/** Properties of a websocket client, and objects that the clients of a listener share. */
 export interface WebsocketSocketOptions {
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -38,19 +38,19 @@ export interface WebsocketSocketOptions {
   readonly scheduler: FlushScheduler;
   readonly listeners: WebsocketListeners;
   readonly limits: LimitCounters;
-  /** Told to who sends a message that is too long, as the reason of the close frame: at most 123 bytes. */
+  /** Reason of the close frame for a message that is too long; at most 123 bytes. */
   readonly tooBigReason: string;
-  /** Set when the client takes compressed messages. */
+  /** Set when the client has negotiated compression. */
   readonly deflater: FrameDeflater | undefined;
-  /** What another process has read and written before; `undefined` for a client that was let in here. */
+  /** Byte counts from the predecessor; `undefined` for a client that this process has admitted. */
   readonly before?: Pick<ReleasedSocket, 'bytesRead' | 'bytesWritten'>;
 }
 
-/** What `ws` makes for this gateway. It knows its client, so that listeners are the same for all, and no client has closures of its own. */
+/** A websocket with a reference to its client, so that all clients share the same listeners and have no closures. */
 export class ClientWebSocket extends WebSocket {
   client: WebsocketSocket | undefined;
 
-  /** `ws` itself calls it too, with a code alone, when the client breaks the protocol. */
+  /** `ws` also calls it, with a code only, when the client violates the protocol. */
   override close(code?: number, reason?: string | Buffer): void {
     super.close(code, reason ?? this.client?.reasonOf(code));
   }
@@ -60,7 +60,7 @@ function clientOf(websocket: WebSocket): WebsocketSocket | undefined {
   return websocket instanceof ClientWebSocket ? websocket.client : undefined;
 }
 
-/** What listens to every websocket of a transport, by the name of the event. */
+/** The listeners that all websockets of a transport share, by event. */
 export interface WebsocketListeners {
   readonly message: (this: WebSocket, data: RawData, isBinary: boolean) => void;
   readonly ping: (this: WebSocket, data: Buffer) => void;
@@ -68,7 +68,7 @@ export interface WebsocketListeners {
   readonly close: (this: WebSocket, code: number, reason: Buffer) => void;
 }
 
-/** Makes the listeners, once for all clients: one that throws ends its client. */
+/** Creates the shared listeners. An exception in one closes its client. */
 export function createListeners(guard: Guard): WebsocketListeners {
   function fail(this: WebSocket): void {
     clientOf(this)?.fail();
@@ -98,7 +98,7 @@ export class WebsocketSocket implements ClientSocket {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly listenPort: number;
-  /** As msgpack, in a byte string: as an object its headers would cost several times that. */
+  /** As msgpack in a byte string, which uses a fraction of the memory of an object. */
   readonly #packedRequest: string;
   readonly #websocket: ClientWebSocket;
   readonly #socket: Socket;
@@ -111,9 +111,9 @@ export class WebsocketSocket implements ClientSocket {
   readonly #before: WebsocketSocketOptions['before'];
 
   #handler: ClientSocketHandler | undefined;
-  /** Why the connection ends, when it is not the client that ends it. */
+  /** Who closes the connection, unless the client does. */
   #closedBy: ClosedBy | undefined;
-  /** The close frame that the gateway sent, when it spoke first. */
+  /** The close frame of the gateway, if it was sent first. */
   #sentClose: { readonly code: number; readonly reason: string } | undefined;
 
   constructor(websocket: ClientWebSocket, socket: Socket, options: WebsocketSocketOptions) {
@@ -159,7 +159,7 @@ export class WebsocketSocket implements ClientSocket {
     return written + (this.#before?.bytesWritten ?? 0);
   }
 
-  /** Passes on what the client sends, from now on. */
+  /** Starts to pass messages to the handler. */
   start(handler: ClientSocketHandler): void {
     const websocket = this.#websocket;
     this.#handler = handler;
@@ -170,7 +170,7 @@ export class WebsocketSocket implements ClientSocket {
     websocket.on('close', this.#listeners.close);
   }
 
-  /** A message has come. */
+  /** Handles a message. */
   handleMessage(data: RawData, isBinary: boolean): void {
     // With the default `binaryType` every message is one Buffer.
     if (Buffer.isBuffer(data) && this.#closedBy === undefined) {
@@ -178,16 +178,16 @@ export class WebsocketSocket implements ClientSocket {
     }
   }
 
-  /** A ping has come. */
+  /** Answers a ping, unless too much output is pending. */
   handlePing(data: Buffer): void {
-    // Who pings and does not read need not be answered each time. Source: RFC 6455 5.5.3.
+    // A pong may be omitted if a later ping is answered. Source: RFC 6455 5.5.3.
     if (this.#closedBy !== undefined || this.pendingBytes > MAX_PENDING_PONG_BYTES) return;
     writePong(this.#output.writer(), data);
   }
 
-  /** The client has broken the protocol, or its connection broke. */
+  /** Handles a protocol violation or a network error. */
   handleError({ code }: NodeJS.ErrnoException): void {
-    // `ws` names every violation of the protocol by a code of its own; all else is the network's.
+    // `ws` has a code for every protocol violation; other errors are network errors.
     if (code?.startsWith('WS_ERR_')) {
       this.#closedBy ??= ClosedBy.Protocol;
       const sent = closeCodeOf(code);
@@ -196,20 +196,20 @@ export class WebsocketSocket implements ClientSocket {
     }
   }
 
-  /** What a client that broke the protocol is told besides the code. */
+  /** Reason of the close frame for a protocol violation. */
   reasonOf(code: number | undefined): string {
     return code === CloseCode.MessageTooBig ? this.#tooBigReason : '';
   }
 
-  /** The connection is closed. */
+  /** Handles the end of the connection. */
   handleClose(code: number, reason: Buffer): void {
     this.#output.discard();
     const by = this.#closedBy ?? ClosedBy.Client;
-    // What the gateway itself said tells more than 1006 for an answer that never came.
+    // The close frame of the gateway is more useful than 1006 for a missing answer.
     this.#end({ by, ...(this.#sentClose ?? { code, reason: reason.toString() }) });
   }
 
-  /** Gives the handler the end, once. */
+  /** Calls `onClose` of the handler, once. */
   #end(closure: ClientClosure): void {
     const handler = this.#handler;
     this.#handler = undefined;
@@ -255,7 +255,7 @@ export class WebsocketSocket implements ClientSocket {
     if (this.#closedBy !== undefined) return;
     this.#closedBy = by;
     this.#sentClose = { code, reason };
-    // A paused socket would never see the client's answer to the close frame.
+    // A paused socket would not read the close frame of the client.
     this.setPaused(false);
     if (by === ClosedBy.Overflow) this.#output.discard();
     else this.#output.flushNow();
@@ -292,7 +292,7 @@ export class WebsocketSocket implements ClientSocket {
     const unparsed = readUnparsed(websocket);
     if (!isOpen || unparsed === undefined || this.pendingBytes > 0) return 'later';
     const { bytesRead, bytesWritten } = this;
-    // `ws` clears up when the socket closes; nothing of that concerns the client.
+    // `ws` cleans up when the socket closes, and must not call the handler.
     const handler = this.#handler;
     this.#handler = undefined;
     websocket.client = undefined;
@@ -303,10 +303,10 @@ export class WebsocketSocket implements ClientSocket {
   }
 }
 
-/** The code with which `ws` answers each violation of the protocol. Source: RFC 6455 7.4.1. */
+/** Returns the close code that `ws` sends for a protocol violation. Source: RFC 6455 7.4.1. */
 function closeCodeOf(code: string): number {
   if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') return CloseCode.MessageTooBig;
-  // A length of more than 2^53: longer than any limit.
+  // A length above 2^53 - 1 exceeds any limit.
   if (code === 'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH') return CloseCode.MessageTooBig;
   if (code === 'WS_ERR_INVALID_UTF8') return CloseCode.InvalidPayload;
   if (code === 'WS_ERR_TOO_MANY_BUFFERED_PARTS') return CloseCode.PolicyViolation;

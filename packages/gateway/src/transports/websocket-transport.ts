@@ -35,25 +35,25 @@ import {
   type WebsocketSocketOptions,
 } from './websocket-socket.ts';
 
-/** Time a client has to answer a close frame, in milliseconds; then its socket is closed for it. */
+/** Time for a client to answer a close frame, in milliseconds; then its socket is closed. */
 const CLOSE_TIMEOUT_MS = 5000;
 
-/** Longest header block of a handshake, in bytes; a longer one gets 431. */
+/** Longest header block of a handshake, in bytes; a longer one is refused with 431. */
 const MAX_HEADER_BYTES = 16_384;
 
-/** Window of a client that sets no limit, as its power of two. */
+/** Window for a client that sets no limit, as a power of two. */
 const MAX_WINDOW_BITS = 15;
 
 /** Payloads shorter than this are not compressed, in bytes. */
 const DEFAULT_DEFLATE_THRESHOLD = 1024;
 
-/** Compression of messages. */
+/** Options of permessage-deflate. */
 export interface DeflateOptions {
-  /** Messages shorter than this are sent as they are, in bytes. @default 1024 */
+  /** Shorter messages are not compressed, in bytes. @default 1024 */
   readonly threshold?: number;
 }
 
-/** What the websocket listener needs. */
+/** Options and dependencies of the websocket transport. */
 export interface WebsocketTransportOptions extends ClientListenerOptions {
   readonly maxMessageBytes: number;
   readonly perMessageDeflate: boolean | DeflateOptions;
@@ -62,11 +62,10 @@ export interface WebsocketTransportOptions extends ClientListenerOptions {
 }
 
 /**
- * The websocket listener (RFC 6455).
+ * The transport for websocket clients (RFC 6455).
  *
- * `ws` does the handshake, reads frames, and answers pings and closes. Data frames to clients do not
- * pass through it: they are gathered, so that what one turn of the event loop sends to a client
- * leaves in one write.
+ * `ws` does the handshake, parses frames and answers close frames. Data frames and pongs to clients bypass it: they are
+ * coalesced, so that the output of one turn of the event loop is one write per client.
  */
 export class WebsocketTransport implements Transport {
   readonly #options: WebsocketTransportOptions;
@@ -80,7 +79,7 @@ export class WebsocketTransport implements Transport {
   readonly #tooBigReason: string;
   /** Payloads shorter than this are not compressed, in bytes; `undefined` compresses nothing. */
   readonly #deflateThreshold: number | undefined;
-  /** By the window that their clients have. */
+  /** By the window size of their clients. */
   readonly #deflaters = new Map<number, FrameDeflater>();
   #handler: TransportHandler | undefined;
 
@@ -101,22 +100,22 @@ export class WebsocketTransport implements Transport {
       noServer: true,
       WebSocket: ClientWebSocket,
       clientTracking: false,
-      // Pongs are gathered with everything else that a client gets.
+      // Pongs are coalesced with the other output of a client.
       autoPong: false,
-      // Without context takeover a frame is compressed once for all, and no client keeps a window.
+      // Without context takeover a frame is compressed once for all clients, and no client keeps a window.
       perMessageDeflate: this.#deflateThreshold !== undefined && {
         serverNoContextTakeover: true,
         clientNoContextTakeover: true,
       },
       maxPayload: options.maxMessageBytes,
-      // A subprotocol that is not in the list is not chosen; the handshake goes on without one.
+      // Without a match the handshake succeeds without a subprotocol.
       handleProtocols: (offered: Set<string>) =>
         [...offered].find((name) => subprotocols.includes(name)) ?? false,
-      // Known to ws since 8.19, but not to its type declarations.
+      // Supported since ws 8.19, but missing in its type declarations.
       closeTimeout: CLOSE_TIMEOUT_MS,
     };
     this.#websockets = new WebSocketServer(serverOptions);
-    // Fed by the listener; it bounds the time of a handshake, so this server need not.
+    // This server does not listen. `ClientListener` passes it connections, and bounds their handshake time.
     const answer = (_request: IncomingMessage, response: ServerResponse): void => {
       response.writeHead(426, { Connection: 'close', Upgrade: 'websocket' });
       response.end('This port speaks websocket.\n');
@@ -125,7 +124,7 @@ export class WebsocketTransport implements Transport {
       { maxHeaderSize: MAX_HEADER_BYTES },
       guard.wrap('client request', answer, (_error, _request, response) => response.destroy()),
     );
-    // Past 2,000 lines Node.js would drop the rest silently, the proxy's own among them.
+    // By default Node.js drops headers after the first 2,000, which may include those of the proxy.
     this.#http.maxHeadersCount = 0;
     this.#http.on(
       'upgrade',
@@ -138,10 +137,10 @@ export class WebsocketTransport implements Transport {
     );
     this.#listener = new ClientListener(options, {
       isHttp: true,
-      farewell: formatRefusal(overloaded),
+      refusal: formatRefusal(overloaded),
       onSocket: (accepted) => {
         accepted.onTimeout = () => {
-          // The rest of the handshake may still come.
+          // Ignore the rest of the handshake.
           this.#accepted.delete(accepted.socket);
           accepted.refuse(formatRefusal(timeout));
         };
@@ -201,7 +200,7 @@ export class WebsocketTransport implements Transport {
       accepted.remoteAddress,
       handshake.headers['x-forwarded-for'],
     );
-    // The port of a client that came by an HTTP proxy is not known.
+    // The port of a client behind an HTTP proxy is unknown.
     const isForwarded = remoteAddress !== accepted.remoteAddress;
     const remotePort = isForwarded ? 0 : accepted.remotePort;
     const candidate = { remoteAddress, remotePort, request: handshake };
@@ -212,7 +211,7 @@ export class WebsocketTransport implements Transport {
       return;
     }
     const decide = (decision: Admission | Refusal): void => {
-      // Kept for the handshake only: an idle client should cost little.
+      // Needed for the handshake only.
       this.#accepted.delete(socket);
       accepted.settle();
       if (decision.isAccepted) this.#complete(request, head, { accepted, candidate, decision });
@@ -224,14 +223,14 @@ export class WebsocketTransport implements Transport {
     );
   }
 
-  /** Ends a connection whose handshake failed here. */
+  /** Ends a connection after an exception in its handshake. */
   #fail(socket: Duplex): void {
     const accepted = this.#accepted.get(socket);
     if (accepted === undefined) socket.destroy();
     else accepted.fail();
   }
 
-  /** Answers the handshake of a client that is let in. */
+  /** Answers the handshake of an admitted client. */
   #complete(
     request: IncomingMessage,
     head: Buffer,
@@ -241,17 +240,17 @@ export class WebsocketTransport implements Transport {
     const deflater = this.#negotiate(request);
     let isOpen = false;
     this.#websockets.handleUpgrade(request, socket, head, (websocket: WebSocket) => {
-      // It is what the server was told to make; the type declarations do not follow that.
+      // Always true: the server option sets the class, but the types of `ws` do not reflect it.
       if (!(websocket instanceof ClientWebSocket)) return;
       isOpen = true;
-      // The handshake is answered.
+      // The handshake is answered, so a refusal is no longer possible.
       accepted.onFailure = undefined;
       const packedRequest = packValue(candidate.request);
       const facts = { ...candidate, packedRequest, listenPort: this.port };
       const client = this.#createClient(websocket, socket, facts, deflater);
       client.start(decision.onClient(client));
     });
-    if (!isOpen) accepted.dropSoon();
+    if (!isOpen) accepted.destroySoon();
   }
 
   #createClient(
@@ -273,7 +272,7 @@ export class WebsocketTransport implements Transport {
     });
   }
 
-  /** Agrees with a client about compression: `ws` is left with the one offer that it is to accept. */
+  /** Negotiates compression: leaves only the accepted offer in the headers for `ws`. */
   #negotiate({ headers }: IncomingMessage): FrameDeflater | undefined {
     const offered = headers['sec-websocket-extensions'];
     if (offered === undefined) return undefined;
@@ -305,7 +304,7 @@ export class WebsocketTransport implements Transport {
   }
 }
 
-/** A client that is let in, before its handshake is answered. */
+/** An admitted client before its handshake is answered. */
 interface AdmittedHandshake {
   readonly accepted: AcceptedSocket;
   readonly candidate: ClientCandidate & { readonly request: ClientRequest };
