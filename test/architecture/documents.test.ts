@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path/posix';
 import { describe, expect, test } from 'vitest';
-import { files, isPresent, packages, readText } from './repository.ts';
+import { files, isPresent, listSources, packages, readText } from './repository.ts';
 
 const named = ['ARCHITECTURE.md', 'README.md', 'CONTRIBUTING.md', 'docs/code-map.md'];
 const topFolders = [...new Set(files.filter((path) => path.includes('/')).map(firstFolder))];
@@ -27,6 +27,29 @@ function linksIn(text: string): string[] {
   return [...text.matchAll(/\]\(([^)\s]+)\)/g)]
     .map((match) => (match[1] ?? '').replace(/#.*$/, ''))
     .filter((target) => target !== '' && !/^[a-z]+:/.test(target));
+}
+
+/** Links to a heading, as the path of the document and the anchor. */
+function anchorsIn(document: string, text: string): [target: string, anchor: string][] {
+  return [...text.matchAll(/\]\(([^)\s#:]*)#([^)\s]+)\)/g)].map(([, path = '', anchor = '']) => [
+    path === '' ? document : join(dirname(document), path),
+    anchor,
+  ]);
+}
+
+/** The anchors of the headings of a document, as GitHub makes them. */
+function headingsIn(text: string): string[] {
+  return [...text.matchAll(/^#+ (.+)$/gm)].map((match) =>
+    (match[1] ?? '')
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+/** Names of code in backticks, such as \`handleAck\`; no paths, no flags. */
+function identifiersIn(text: string): string[] {
+  return [...text.matchAll(/`(\w+)`/g)].map((match) => match[1] ?? '');
 }
 
 function matchesPath(path: string): boolean {
@@ -69,6 +92,35 @@ test('docs/code-map.md has a section for every package', () => {
   expect(sections.map((match) => match[1]).sort()).toEqual(
     packages.map(({ folder }) => folder).sort(),
   );
+});
+
+test('docs/code-map.md: names every source file', () => {
+  const named = new Set(pathsIn(readText('docs/code-map.md')));
+  const missing = listSources().filter((path) => !named.has(path) && !path.endsWith('/index.ts'));
+  expect(missing).toEqual([]);
+});
+
+test('ARCHITECTURE.md: names only identifiers that a source contains', () => {
+  const sources = listSources().map(readText).join('\n');
+  const words = new Set(sources.match(/\w+/g));
+  expect(identifiersIn(readText('ARCHITECTURE.md')).filter((name) => !words.has(name))).toEqual([]);
+});
+
+test('links to headings: lead to a heading', () => {
+  const broken = markdown.flatMap((document) =>
+    anchorsIn(document, readText(document))
+      .filter(([target]) => target.endsWith('.md') && isPresent(target))
+      .filter(([target, anchor]) => !headingsIn(readText(target)).includes(anchor))
+      .map(([target, anchor]) => `${document} links to ${target}#${anchor}`),
+  );
+  expect(broken).toEqual([]);
+});
+
+test.each([
+  ['## What `false` says', 'what-false-says'],
+  ['### Tests that need more than Node.js', 'tests-that-need-more-than-nodejs'],
+])('headings: %s has the anchor %s', (heading, anchor) => {
+  expect(headingsIn(`${heading}\n`)).toEqual([anchor]);
 });
 
 test('every link of every document leads to a file', () => {
