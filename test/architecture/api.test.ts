@@ -194,17 +194,6 @@ test('docs/api.md has a section for each of these, and no other', () => {
   expect(headings).toEqual(['Connecting', 'Sends', 'Queries', 'Events', 'ctx', 'Patterns']);
 });
 
-test('docs/protocol.md lists every query that a gateway is asked, and no other', () => {
-  const asked = [...readText('packages/protocol/src/query.ts').matchAll(/readonly kind: '(\w+)'/g)]
-    .map((match) => match[1] ?? '')
-    .filter((kind) => kind !== 'unknown');
-  const text = readText('docs/protocol.md').split(/^## queries$/m)[1] ?? '';
-  const listed = parseTableRows(text.split(/^## /m)[0] ?? '')
-    .map(({ name }) => name)
-    .filter((name) => !name.startsWith('0x'));
-  expect(listed.sort()).toEqual(asked.sort());
-});
-
 test('members of every form would be found', () => {
   const body = [
     '  readonly #secret: string;',

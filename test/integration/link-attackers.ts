@@ -3,14 +3,11 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import {
   ByteWriter,
-  type Challenge,
   DialerRole,
   FrameDecoder,
-  type Hello,
   type Message,
   PROTOCOL_VERSION,
   readMessage,
-  type Welcome,
   writeMessage,
 } from '@gatewayworker/protocol';
 import { eventually, type LogLine, openTcpPeer, type Roles, TcpPeer } from '@gatewayworker/testing';
@@ -40,7 +37,7 @@ export function messagesOf(bytes: Buffer): Message[] {
 }
 
 /** A hello of somebody who has just started. */
-export function makeHello(change: Partial<Hello> = {}): Hello {
+export function makeHello(change: Partial<Message<'hello'>> = {}): Message<'hello'> {
   return {
     type: 'hello',
     version: PROTOCOL_VERSION,
@@ -57,8 +54,8 @@ export function makeHello(change: Partial<Hello> = {}): Hello {
 export function prove(
   key: string,
   prover: 'dialer' | 'acceptor',
-  hello: Hello,
-  challenge: Pick<Challenge, 'version' | 'role' | 'instanceId' | 'nonce'>,
+  hello: Message<'hello'>,
+  challenge: Pick<Message<'challenge'>, 'version' | 'role' | 'instanceId' | 'nonce'>,
 ): Buffer {
   const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
   const signed = [
@@ -84,7 +81,7 @@ export class Dialer {
   }
 
   /** Says hello and waits for the challenge. */
-  async greet(hello: Hello): Promise<Challenge> {
+  async greet(hello: Message<'hello'>): Promise<Message<'challenge'>> {
     this.peer.send(frameOf(hello));
     return await eventually(() =>
       messagesOf(this.peer.received).find((message) => message.type === 'challenge'),
@@ -99,10 +96,10 @@ export class Dialer {
 
 /** What somebody who has the key said and heard. */
 export interface Session {
-  readonly hello: Hello;
-  readonly challenge: Challenge;
+  readonly hello: Message<'hello'>;
+  readonly challenge: Message<'challenge'>;
   readonly proof: Buffer;
-  readonly welcome: Welcome;
+  readonly welcome: Message<'welcome'>;
   /** Everything that it sent. */
   readonly sent: Buffer;
   readonly linkId: string | undefined;

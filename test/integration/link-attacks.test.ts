@@ -8,10 +8,9 @@ import {
 import {
   AcceptorRole,
   ByteWriter,
-  type Challenge,
   Command,
   DialerRole,
-  type Hello,
+  type Message,
   PROTOCOL_VERSION,
   writeSendToAll,
 } from '@gatewayworker/protocol';
@@ -76,7 +75,11 @@ type Attack = (target: Target) => Promise<Dialer>;
 
 /** Says hello, and proves itself by what it makes of the challenge. */
 function proveBy(
-  makeProof: (hello: Hello, challenge: Challenge, target: Target) => Uint8Array,
+  makeProof: (
+    hello: Message<'hello'>,
+    challenge: Message<'challenge'>,
+    target: Target,
+  ) => Uint8Array,
   role: DialerRole = DialerRole.Worker,
 ): Attack {
   return async (target) => {
@@ -355,14 +358,14 @@ const falseGateway = {
 
 /** What strangers answer to a hello, and then to a proof, who listen where a register should. */
 interface FalseAnswer {
-  readonly toHello: (socket: Socket, hello: Hello, session: Session) => void;
+  readonly toHello: (socket: Socket, hello: Message<'hello'>, session: Session) => void;
   readonly toProof?: (said: Said, session: Session) => Uint8Array;
 }
 
 /** What a stranger knows when it has been given a proof. */
 interface Said {
-  readonly hello: Hello;
-  readonly challenge: Challenge;
+  readonly hello: Message<'hello'>;
+  readonly challenge: Message<'challenge'>;
   readonly proof: Uint8Array;
 }
 
@@ -371,7 +374,7 @@ const challengeIt: FalseAnswer['toHello'] = (socket) => {
   socket.write(frameOf(falseChallenge));
 };
 
-const falseChallenge: Challenge = {
+const falseChallenge: Message<'challenge'> = {
   type: 'challenge',
   version: PROTOCOL_VERSION,
   role: AcceptorRole.Register,

@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { loadGateway, resolveGatewayOptions } from '@gatewayworker/gateway';
 import { GatewayClient } from '@gatewayworker/gateway-client';
-import { ByteWriter, type Hello, PROTOCOL_VERSION, writeMessage } from '@gatewayworker/protocol';
+import { ByteWriter, type Message, PROTOCOL_VERSION, writeMessage } from '@gatewayworker/protocol';
 import { captureLogger, eventually, openTcpPeer } from '@gatewayworker/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { roles } from './roles.ts';
 
-function helloFrame(change: Partial<Hello> = {}): Buffer {
+function helloFrame(change: Partial<Message<'hello'>> = {}): Buffer {
   const writer = new ByteWriter();
   writeMessage(writer, {
     type: 'hello',

@@ -5,7 +5,7 @@ import {
   type FrameConnection,
   parseHostPort,
 } from '@gatewayworker/core';
-import { DialerRole, type GatewayList, readMessage } from '@gatewayworker/protocol';
+import { DialerRole, type Message, readMessage } from '@gatewayworker/protocol';
 import {
   captureLogger,
   eventually,
@@ -62,7 +62,7 @@ test('a register that comes back empty makes nobody forget a gateway that cannot
 async function dialRegister(
   cluster: Roles,
   role: DialerRole,
-  onList: (list: GatewayList) => void = () => undefined,
+  onList: (list: Message<'gatewayList'>) => void = () => undefined,
 ): Promise<FrameConnection> {
   return new Promise((resolve) => {
     const link = new DialedLink({

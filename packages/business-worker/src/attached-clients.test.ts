@@ -12,7 +12,6 @@ import {
   ByteReader,
   ByteWriter,
   beginFrame,
-  type ClientClosed,
   Command,
   endFrame,
   FrameDecoder,
@@ -115,7 +114,7 @@ class MemoryGateway extends Socket {
     this.sendFrame((writer) => endFrame(writer, beginFrame(writer, Command.WorkerDrained)));
   }
 
-  endClient(connection: number, end: Partial<ClientClosed> = {}): void {
+  endClient(connection: number, end: Partial<Message<'clientClosed'>> = {}): void {
     const { by = 'client', code, reason } = end;
     this.tell({ type: 'clientClosed', isRedelivered: false, connection, by, code, reason });
   }

@@ -6,7 +6,6 @@ import {
   FrameError,
   HandledEvents,
   type HandshakeDecision,
-  type HandshakeRequest as HandshakeRequestMessage,
   type Message,
   PayloadFlag,
   parseClientId,
@@ -287,7 +286,7 @@ export class AttachedClients {
 
   async #decide(
     link: GatewayLink,
-    message: HandshakeRequestMessage,
+    message: Message<'handshakeRequest'>,
     request: HandshakeRequest,
   ): Promise<HandshakeDecision | undefined> {
     const { remoteAddress, remotePort, gatewayPort } = message;

@@ -1,8 +1,8 @@
 import type { GatewayClient, GatewayLink } from '@gatewayworker/gateway-client';
 import {
-  type ClientAttached,
   formatClientId,
   fromByteString,
+  type Message,
   type Payload,
   toByteString,
 } from '@gatewayworker/protocol';
@@ -49,7 +49,7 @@ export class ClientContext implements Context {
   /** As msgpack, in a byte string. */
   readonly #packedRequest: string | undefined;
 
-  constructor(link: GatewayLink, client: ClientAttached, gateway: GatewayClient) {
+  constructor(link: GatewayLink, client: Message<'clientAttached'>, gateway: GatewayClient) {
     const { connection, nonceHigh, nonceLow } = client;
     const { gatewayToken } = link;
     this.clientId = formatClientId({ gatewayToken, connection, nonceHigh, nonceLow });

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { Challenge, Hello } from '@gatewayworker/protocol';
+import type { Message } from '@gatewayworker/protocol';
 
 /** Bytes of the random number that each side of a link contributes. */
 export const NONCE_BYTES = 32;
@@ -15,8 +15,8 @@ export type Prover = 'dialer' | 'acceptor';
 
 /** The messages that both sides have exchanged before the proofs. */
 export interface Transcript {
-  readonly hello: Hello;
-  readonly challenge: Challenge;
+  readonly hello: Message<'hello'>;
+  readonly challenge: Message<'challenge'>;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server, Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
-import { DEFAULT_MAX_FRAME_BYTES, type DialerRole, type Hello } from '@gatewayworker/protocol';
+import { DEFAULT_MAX_FRAME_BYTES, type DialerRole, type Message } from '@gatewayworker/protocol';
 import type { SecretKey } from './authentication.ts';
 import type { DescriptorReserve } from './descriptor-reserve.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
@@ -34,7 +34,7 @@ const MAX_UNAUTHENTICATED = 1024;
 export interface MovedLink {
   /** Id by which its dialer resumes it. */
   readonly linkId: string;
-  readonly hello: Hello;
+  readonly hello: Message<'hello'>;
   readonly state: LinkState;
 }
 
@@ -62,7 +62,7 @@ export interface FrameServerOptions {
    */
   readonly descriptors?: DescriptorReserve;
   /** Called with each link that is up; must set its `onFrame` and `onClose` before it returns. */
-  readonly onLink: (connection: FrameConnection, hello: Hello) => void;
+  readonly onLink: (connection: FrameConnection, hello: Message<'hello'>) => void;
 }
 
 /** Listens for inner links. A peer that does not authenticate within 5 s is disconnected. */
@@ -76,7 +76,7 @@ export class FrameServer {
   readonly #log: ThrottledLog;
   #refusedForDescriptors = 0;
   /** Links that can be resumed, by link id. */
-  readonly #resumable = new Map<string, { connection: FrameConnection; hello: Hello }>();
+  readonly #resumable = new Map<string, { connection: FrameConnection; hello: Message<'hello'> }>();
 
   constructor(options: FrameServerOptions) {
     this.#options = options;
@@ -250,14 +250,14 @@ export class FrameServer {
     return connection;
   }
 
-  #makeResumable(connection: FrameConnection, hello: Hello, linkId: string): void {
+  #makeResumable(connection: FrameConnection, hello: Message<'hello'>, linkId: string): void {
     connection.makeResumable(RESUME_GRACE_MS);
     this.#resumable.set(linkId, { connection, hello });
     void connection.closed.then(() => this.#resumable.delete(linkId));
   }
 
   /** The link that the dialer requests to resume, if it belongs to the dialer and can resume at the position. */
-  #findLink({ instanceId, name, id, resume }: Hello): FrameConnection | undefined {
+  #findLink({ instanceId, name, id, resume }: Message<'hello'>): FrameConnection | undefined {
     const link = this.#resumable.get(resume?.linkId ?? '');
     if (resume === undefined || link === undefined || link.hello.instanceId !== instanceId)
       return undefined;

@@ -1,15 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import {
   type AcceptorRole,
-  type Challenge,
   DEFAULT_MAX_FRAME_BYTES,
   type DialerRole,
-  type Hello,
   type LinkPosition,
   type Message,
   PROTOCOL_VERSION,
   readMessage,
-  type Welcome,
 } from '@gatewayworker/protocol';
 import {
   computeProof,
@@ -27,16 +24,16 @@ import type { FrameConnection } from './frame-connection.ts';
 const HANDSHAKE_TIMEOUT_MS = 5000;
 
 /** Fields by which a dialer identifies itself. */
-export type DialerIdentity = Pick<Hello, 'role' | 'instanceId' | 'name' | 'id'>;
+export type DialerIdentity = Pick<Message<'hello'>, 'role' | 'instanceId' | 'name' | 'id'>;
 
 /** Fields by which an acceptor identifies itself. */
-export type AcceptorIdentity = Pick<Challenge, 'role' | 'instanceId'> &
-  Pick<Welcome, 'name' | 'id' | 'gatewayToken'>;
+export type AcceptorIdentity = Pick<Message<'challenge'>, 'role' | 'instanceId'> &
+  Pick<Message<'welcome'>, 'name' | 'id' | 'gatewayToken'>;
 
 /** The messages of an acceptor that has authenticated. */
 export interface AcceptorInfo {
-  readonly challenge: Challenge;
-  readonly welcome: Welcome;
+  readonly challenge: Message<'challenge'>;
+  readonly welcome: Message<'welcome'>;
 }
 
 /** Options of a dialer. */
@@ -74,7 +71,7 @@ export function dialHandshake(
   { resume, acceptorRole }: DialOptions = {},
 ): void {
   const handshake = new Handshake(connection, outcome.onFailed);
-  const hello: Hello = {
+  const hello: Message<'hello'> = {
     type: 'hello',
     version: PROTOCOL_VERSION,
     ...identity,
@@ -99,7 +96,7 @@ export function dialHandshake(
   });
 }
 
-function assertChallenge(challenge: Challenge, role: AcceptorRole | undefined): void {
+function assertChallenge(challenge: Message<'challenge'>, role: AcceptorRole | undefined): void {
   assertVersion(challenge.version);
   if (role === undefined || challenge.role === role) return;
   const text = `a ${challenge.role} answers where a ${role} should`;
@@ -115,14 +112,14 @@ export interface AcceptorOptions {
   /** Called when the dialer has authenticated, before its link is created or resumed. */
   readonly onAuthenticated: () => void;
   /** Returns the link that the dialer may resume, if any. */
-  readonly findLink: (hello: Hello) => FrameConnection | undefined;
+  readonly findLink: (hello: Message<'hello'>) => FrameConnection | undefined;
   /** Creates the id by which a new link can be resumed; `undefined` when it is not resumable. */
   readonly createLinkId: () => string | undefined;
 }
 
 /** A dialer that has authenticated and gets a new link. */
 export interface DialerInfo {
-  readonly hello: Hello;
+  readonly hello: Message<'hello'>;
   /** Id by which its link can be resumed. */
   readonly linkId: string | undefined;
 }
@@ -140,7 +137,7 @@ export function acceptHandshake(
   handshake.expect('hello', (hello) => {
     assertHello(hello, options.allowedRoles);
     const nonce = randomBytes(NONCE_BYTES);
-    const challenge: Challenge = {
+    const challenge: Message<'challenge'> = {
       type: 'challenge',
       version: PROTOCOL_VERSION,
       role,
@@ -163,7 +160,10 @@ export function acceptHandshake(
   });
 }
 
-function assertHello({ version, nonce, role }: Hello, allowedRoles: readonly DialerRole[]): void {
+function assertHello(
+  { version, nonce, role }: Message<'hello'>,
+  allowedRoles: readonly DialerRole[],
+): void {
   assertVersion(version);
   if (nonce.byteLength !== NONCE_BYTES) {
     const text = `a nonce of ${nonce.byteLength} bytes came, allowed: ${NONCE_BYTES}`;
@@ -192,7 +192,7 @@ function findDialerKey(
 function welcomeDialer(
   connection: FrameConnection,
   options: AcceptorOptions,
-  hello: Hello,
+  hello: Message<'hello'>,
   { proof, onLinked }: { readonly proof: Buffer; readonly onLinked: (dialer: DialerInfo) => void },
 ): void {
   const { name, id, gatewayToken } = options.identity;

@@ -4,8 +4,8 @@ import { isSendableCloseCode, MAX_CLOSE_REASON_BYTES } from './close-code.ts';
 import { Command } from './command.ts';
 import { beginFrame, endFrame } from './frame.ts';
 import { FrameError } from './frame-error.ts';
+import type { ConnectionAddress } from './messages.ts';
 import { type Payload, writePayload } from './payload.ts';
-import type { ConnectionAddress } from './query.ts';
 import { writeAddress } from './send-frame.ts';
 
 /** How a client is closed. */

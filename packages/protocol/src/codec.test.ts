@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ByteWriter } from './byte-writer.ts';
 import {
-  type Message,
   packSessionDelta,
   packValue,
   readMessage,
@@ -13,6 +12,7 @@ import {
 } from './codec.ts';
 import { Command } from './command.ts';
 import { FrameError } from './frame-error.ts';
+import type { Message } from './messages.ts';
 
 const gateway = { address: '127.0.0.1:2000', instanceId: 'i', gatewayToken: 5, name: 'gateway' };
 const delta = {

@@ -27,7 +27,6 @@ export {
 } from './client-id.ts';
 export { CloseCode, isSendableCloseCode, MAX_CLOSE_REASON_BYTES } from './close-code.ts';
 export {
-  type Message,
   packSessionDelta,
   packValue,
   readMessage,
@@ -36,7 +35,7 @@ export {
   unpackValue,
   writeMessage,
 } from './codec.ts';
-export { Command } from './command.ts';
+export { Command, commands, PROTOCOL_VERSION } from './command.ts';
 export { brandErrors } from './error-brand.ts';
 export { type ErrorCode, type ErrorCodeEntry, errorCodes, isErrorCode } from './error-code.ts';
 export {
@@ -51,6 +50,7 @@ export {
   writeClientsEnded,
   writeWorkerReady,
 } from './event-frame.ts';
+export { AcceptorRole, ClosedBy, DialerRole, fieldMaps } from './field-maps.ts';
 export {
   beginFrame,
   DEFAULT_MAX_FRAME_BYTES,
@@ -72,44 +72,25 @@ export {
   writeJoinsApplied,
 } from './interest-frame.ts';
 export { readReceived, writeReceived } from './link-frame.ts';
-export {
-  AcceptorRole,
-  type Challenge,
-  type ClientAttached,
-  type ClientClosed,
-  type ClientRequest,
-  ClosedBy,
-  DialerRole,
-  type GatewayAnnouncement,
-  type GatewayEntry,
-  type GatewayList,
-  type HandshakeDecision,
-  type HandshakeRequest,
-  type Hello,
-  type LinkPosition,
-  PROTOCOL_VERSION,
-  type Proof,
-  type QueryAnswer,
-  type QueryFailure,
-  type QueryMessage,
-  type QueryPart,
-  type Refusal,
-  type SessionChanged,
-  type UidChanged,
-  type Welcome,
-  type WorkerList,
-} from './messages.ts';
-export { applyPackedSessionDelta } from './packed-session.ts';
-export { type Payload, PayloadFlag, readIsBinary } from './payload.ts';
 export type {
   AskedQuery,
   ClientQuery,
+  ClientRequest,
   ClusterQuery,
   ConnectionAddress,
+  GatewayEntry,
+  HandshakeDecision,
+  LinkPosition,
+  Message,
+  ObjectDelta,
   Query,
   QueryAnswers,
+  SessionDelta,
   SessionOfClient,
-} from './query.ts';
+} from './messages.ts';
+export { applyPackedSessionDelta } from './packed-session.ts';
+export { type Payload, PayloadFlag, readIsBinary } from './payload.ts';
+export { queries } from './query.ts';
 export {
   type GroupReceivers,
   readAddresses,
@@ -127,11 +108,9 @@ export {
   isSameValue,
   keepSession,
   mergeSession,
-  type ObjectDelta,
   ownValue,
   replaceSession,
   type SessionData,
-  type SessionDelta,
   unsetSession,
 } from './session-delta.ts';
 export { MAX_SESSION_BYTES, MAX_SESSION_LEVELS } from './session-limits.ts';

@@ -1,15 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { packValue, unpackValue } from './codec.ts';
+import type { ObjectDelta, SessionDelta } from './messages.ts';
 import { applyPackedSessionDelta } from './packed-session.ts';
 import {
   applySessionDelta,
   keepSession,
   mergeSession,
-  type ObjectDelta,
   replaceSession,
   type SessionData,
-  type SessionDelta,
   unsetSession,
 } from './session-delta.ts';
 

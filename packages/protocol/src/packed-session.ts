@@ -1,12 +1,7 @@
 import { endOfValue } from './check-msgpack.ts';
 import { packValue } from './codec.ts';
-import {
-  applySessionDelta,
-  isPlainObject,
-  type ObjectDelta,
-  ownValue,
-  type SessionDelta,
-} from './session-delta.ts';
+import type { ObjectDelta, SessionDelta } from './messages.ts';
+import { applySessionDelta, isPlainObject, ownValue } from './session-delta.ts';
 
 /** Most keys of one object: msgpackr writes the count in 16 bits. */
 const MAX_KEYS = 0xffff;

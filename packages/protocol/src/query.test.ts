@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { ByteWriter } from './byte-writer.ts';
 import { packValue, readMessage, writeMessage } from './codec.ts';
 import { Command } from './command.ts';
-import type { AskedQuery, Query } from './query.ts';
+import type { AskedQuery, Query } from './messages.ts';
 
 const client = { connection: 1, nonceHigh: 2, nonceLow: 3 };
 

@@ -1,76 +1,38 @@
-/** The numbers of a client id that matter to its own gateway. */
-export interface ConnectionAddress {
-  readonly connection: number;
-  readonly nonceHigh: number;
-  readonly nonceLow: number;
-}
-
-/** Queries about one client; its gateway alone is asked. */
-export type ClientQuery =
-  | { readonly kind: 'isOnline'; readonly client: ConnectionAddress }
-  | { readonly kind: 'getUidByClientId'; readonly client: ConnectionAddress }
-  | { readonly kind: 'getSession'; readonly client: ConnectionAddress };
-
-/** Queries about all clients; every gateway is asked and the answers are joined. */
-export type ClusterQuery =
-  | { readonly kind: 'isUidOnline'; readonly uid: string }
-  | { readonly kind: 'isUidsOnline'; readonly uids: readonly string[] }
-  | { readonly kind: 'getClientIdByUid'; readonly uid: string }
-  | { readonly kind: 'batchGetClientIdByUid'; readonly uids: readonly string[] }
-  | { readonly kind: 'getClientIdListByGroup'; readonly group: string }
-  | { readonly kind: 'getClientIdCountByGroup'; readonly group: string }
-  | { readonly kind: 'batchGetClientIdCountByGroup'; readonly groups: readonly string[] }
-  | { readonly kind: 'getClientSessionsByGroup'; readonly group: string }
-  | { readonly kind: 'getUidListByGroup'; readonly group: string }
-  | { readonly kind: 'getAllClientIdCount' }
-  | { readonly kind: 'getAllClientIdList' }
-  | { readonly kind: 'getAllClientSessions' }
-  | { readonly kind: 'getAllUidList' }
-  | { readonly kind: 'getAllGroupIdList' }
-  | { readonly kind: 'getAllGroupClientIdList' }
-  | { readonly kind: 'getAllGroupClientIdCount' }
-  | { readonly kind: 'getAllGroupUidList' };
-
-/** Every question that a gateway answers. */
-export type Query = ClientQuery | ClusterQuery;
-
-/** What a gateway makes of a question that it does not know. */
-export interface UnknownQuery {
-  readonly kind: 'unknown';
-  readonly name: string;
-}
-
-/** A question as a gateway reads it. */
-export type AskedQuery = Query | UnknownQuery;
-
 /**
- * What a gateway answers to each kind of query. Sessions are msgpack; `null` is an unknown client.
- *
- * The answer to several keys is a list in their order. Uids are never counted by a gateway: one that
- * has clients at two gateways is one uid, so the asker joins lists.
+ * Queries about the clients of a gateway. Those with the scope `client` go to the gateway of that client, the
+ * others to every gateway; the asker joins the answers. An answer with `?` is null when it is absent.
  */
-export interface QueryAnswers {
-  isOnline: boolean;
-  getUidByClientId: string | null;
-  getSession: { readonly session: Uint8Array | undefined } | null;
-  isUidOnline: boolean;
-  isUidsOnline: readonly boolean[];
-  getClientIdByUid: readonly string[];
-  batchGetClientIdByUid: readonly (readonly string[])[];
-  getClientIdListByGroup: readonly string[];
-  getClientIdCountByGroup: number;
-  batchGetClientIdCountByGroup: readonly number[];
-  getClientSessionsByGroup: readonly SessionOfClient[];
-  getUidListByGroup: readonly string[];
-  getAllClientIdCount: number;
-  getAllClientIdList: readonly string[];
-  getAllClientSessions: readonly SessionOfClient[];
-  getAllUidList: readonly string[];
-  getAllGroupIdList: readonly string[];
-  getAllGroupClientIdList: readonly (readonly [group: string, clientIds: readonly string[]])[];
-  getAllGroupClientIdCount: readonly (readonly [group: string, count: number])[];
-  getAllGroupUidList: readonly (readonly [group: string, uids: readonly string[]])[];
-}
-
-/** Client id and session as msgpack, `null` when the session was never set. */
-export type SessionOfClient = readonly [clientId: string, session: Uint8Array | null];
+export const queries = {
+  isOnline: { scope: 'client', fields: { client: 'ConnectionAddress' }, answer: 'boolean' },
+  getUidByClientId: { scope: 'client', fields: { client: 'ConnectionAddress' }, answer: 'string?' },
+  getSession: {
+    scope: 'client',
+    fields: { client: 'ConnectionAddress' },
+    answer: 'SessionAnswer?',
+  },
+  isUidOnline: { scope: 'cluster', fields: { uid: 'string' }, answer: 'boolean' },
+  isUidsOnline: { scope: 'cluster', fields: { uids: 'string[]' }, answer: 'boolean[]' },
+  getClientIdByUid: { scope: 'cluster', fields: { uid: 'string' }, answer: 'string[]' },
+  batchGetClientIdByUid: { scope: 'cluster', fields: { uids: 'string[]' }, answer: 'string[][]' },
+  getClientIdListByGroup: { scope: 'cluster', fields: { group: 'string' }, answer: 'string[]' },
+  getClientIdCountByGroup: { scope: 'cluster', fields: { group: 'string' }, answer: 'u32' },
+  batchGetClientIdCountByGroup: {
+    scope: 'cluster',
+    fields: { groups: 'string[]' },
+    answer: 'u32[]',
+  },
+  getClientSessionsByGroup: {
+    scope: 'cluster',
+    fields: { group: 'string' },
+    answer: '[string, packed?][]',
+  },
+  getUidListByGroup: { scope: 'cluster', fields: { group: 'string' }, answer: 'string[]' },
+  getAllClientIdCount: { scope: 'cluster', fields: {}, answer: 'u32' },
+  getAllClientIdList: { scope: 'cluster', fields: {}, answer: 'string[]' },
+  getAllClientSessions: { scope: 'cluster', fields: {}, answer: '[string, packed?][]' },
+  getAllUidList: { scope: 'cluster', fields: {}, answer: 'string[]' },
+  getAllGroupIdList: { scope: 'cluster', fields: {}, answer: 'string[]' },
+  getAllGroupClientIdList: { scope: 'cluster', fields: {}, answer: '[string, string[]][]' },
+  getAllGroupClientIdCount: { scope: 'cluster', fields: {}, answer: '[string, u32][]' },
+  getAllGroupUidList: { scope: 'cluster', fields: {}, answer: '[string, string[]][]' },
+} as const;

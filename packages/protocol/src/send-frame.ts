@@ -2,8 +2,8 @@ import type { ByteReader } from './byte-reader.ts';
 import type { ByteWriter } from './byte-writer.ts';
 import { Command } from './command.ts';
 import { beginFrame, endFrame } from './frame.ts';
+import type { ConnectionAddress } from './messages.ts';
 import { type Payload, writePayload } from './payload.ts';
-import type { ConnectionAddress } from './query.ts';
 
 /** Bytes of a connection address. */
 const ADDRESS_BYTES = 12;

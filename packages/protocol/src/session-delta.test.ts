@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { SessionDelta } from './messages.ts';
 import {
   applySessionDelta,
   diffSession,
@@ -10,7 +11,6 @@ import {
   mergeSession,
   replaceSession,
   type SessionData,
-  type SessionDelta,
   unsetSession,
 } from './session-delta.ts';
 

@@ -1,29 +1,7 @@
+import type { ObjectDelta, SessionDelta } from './messages.ts';
+
 /** The session of a client: a plain object whose values msgpack can carry. */
 export type SessionData = Record<string, unknown>;
-
-/**
- * What changed in an object, key by key and at any depth, so that two processes that change different
- * keys lose nothing.
- *
- * Applied in this order: `remove` drops those keys, `set` stores those values, and `merge` applies a
- * delta to the object that a key holds. Where a key holds none, that begins with an empty one.
- */
-export interface ObjectDelta {
-  readonly remove: readonly string[];
-  readonly set: Readonly<SessionData>;
-  readonly merge: Readonly<Record<string, ObjectDelta>>;
-}
-
-/**
- * What changed in a session.
- *
- * `unset` makes the session as if it had never been set. Otherwise `clear` drops every key before the
- * rest is applied.
- */
-export interface SessionDelta extends ObjectDelta {
-  readonly unset: boolean;
-  readonly clear: boolean;
-}
 
 const noDelta: ObjectDelta = Object.freeze({ remove: [], set: {}, merge: {} });
 

@@ -15,9 +15,7 @@ import {
 import {
   AcceptorRole,
   DialerRole,
-  type GatewayAnnouncement,
   type GatewayEntry,
-  type Hello,
   type Message,
   readMessage,
 } from '@gatewayworker/protocol';
@@ -141,7 +139,7 @@ export class RegisterRuntime implements RoleRuntime {
     };
   }
 
-  #handleLink(connection: FrameConnection, hello: Hello): void {
+  #handleLink(connection: FrameConnection, hello: Message<'hello'>): void {
     const isGateway = hello.role === DialerRole.Gateway;
     const bound = { peer: connection.remoteAddress, peerName: `${hello.name}#${hello.id}` };
     connection.onFrame = (command, buffer, start, end) => {
@@ -171,7 +169,7 @@ export class RegisterRuntime implements RoleRuntime {
 
   #handleAnnouncement(
     connection: FrameConnection,
-    { gateway, isAgain }: GatewayAnnouncement,
+    { gateway, isAgain }: Message<'gatewayAnnouncement'>,
   ): void {
     parseHostPort('gatewayAnnouncement.address', gateway.address);
     this.#isRestarted ||= isAgain;

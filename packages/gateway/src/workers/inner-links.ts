@@ -3,7 +3,7 @@ import {
   ByteReader,
   Command,
   DialerRole,
-  type Hello,
+  type Message,
   readClientsEnded,
   readEventsAck,
   readMessage,
@@ -68,7 +68,7 @@ export class InnerLinks {
   }
 
   /** Adds an authenticated link. */
-  add(connection: FrameConnection, hello: Hello): void {
+  add(connection: FrameConnection, hello: Message<'hello'>): void {
     const worker = hello.role === DialerRole.Worker ? new WorkerLink(connection, hello) : undefined;
     const peer = `${hello.name}#${hello.id}`;
     if (worker !== undefined) this.#addWorker(worker);

@@ -1,5 +1,5 @@
 import { type FrameConnection, RequestTable } from '@gatewayworker/core';
-import { type Hello, writeClientDetached } from '@gatewayworker/protocol';
+import { type Message, writeClientDetached } from '@gatewayworker/protocol';
 import type { ClientConnection } from '../clients/client-connection.ts';
 import { PauseReason } from '../clients/pause-reason.ts';
 import type { RoutableWorker } from './worker-router.ts';
@@ -41,7 +41,7 @@ export class WorkerLink implements RoutableWorker {
   /** Clients that are paused because this link is full. */
   readonly #clientsPausedForRoom = new Set<ClientConnection>();
 
-  constructor(connection: FrameConnection, hello: Hello) {
+  constructor(connection: FrameConnection, hello: Message<'hello'>) {
     this.connection = connection;
     this.instanceId = hello.instanceId;
     this.name = hello.name;
