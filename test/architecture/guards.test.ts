@@ -107,7 +107,7 @@ const exempt: Readonly<Record<string, string>> = {
     'the end of the process itself',
   "packages/supervisor/src/child/child-process.ts: process.on('SIGTERM', () => {":
     'a listener of the process itself, which concerns no connection',
-  "packages/supervisor/src/child/child-process.ts: else void this.#tell({ event: 'terminated' });":
+  "packages/supervisor/src/child/child-process.ts: else void this.#sendEvent({ event: 'terminated' });":
     'a promise that never rejects',
   "packages/supervisor/src/child/child-process.ts: process.on('disconnect', () => {":
     'a listener of the process itself, which concerns no connection',
@@ -121,17 +121,17 @@ const exempt: Readonly<Record<string, string>> = {
     'writes to a control connection, which never rejects',
   'packages/supervisor/src/child/child-process.ts: if (sibling.channel !== undefined) void this.#handOver(sibling.channel);':
     'catches',
-  'packages/supervisor/src/child/child-process.ts: setTimeout(() => void this.#stop(stop), LEAVE_MS);':
+  'packages/supervisor/src/child/child-process.ts: setTimeout(() => void this.#stop(stop), STOP_ORDER_TIMEOUT_MS);':
     'the end of the process itself',
   'packages/supervisor/src/child/child-process.ts: void this.#stop({ isGraceful: true, timeoutMs: stopTimeoutMs, drainMs: 0 });':
     'the end of the process itself',
   'packages/supervisor/src/child/child-process.ts: setTimeout(() => process.exit(1), timeoutMs + drainMs + EXIT_MARGIN_MS);':
     'the end of the process itself',
-  'packages/supervisor/src/child/child-process.ts: setTimeout(() => process.exit(1), FAIL_MS);':
+  'packages/supervisor/src/child/child-process.ts: setTimeout(() => process.exit(1), FAILURE_REPORT_MS);':
     'the end of the process itself',
   'packages/supervisor/src/processes/child-stop.ts: const timer = setTimeout(() => void this.#killLate(timeMs), timeMs + KILL_MARGIN_MS);':
     'asks one child, kills it, and never rejects',
-  'packages/supervisor/src/report/cluster-health.ts: this.#asking ??= this.#options.askAll().finally(() => {':
+  'packages/supervisor/src/report/cluster-health.ts: this.#checking ??= this.#options.checkAll().finally(() => {':
     'part of a promise that is awaited',
   "packages/supervisor/src/control/control-client.ts: socket.once('error', onError);":
     'settles the promise of a connection',
@@ -143,7 +143,7 @@ const exempt: Readonly<Record<string, string>> = {
     'catches, and rejects the request',
   "packages/supervisor/src/master/file-watcher.ts: watcher.on('error', () => this.#forgetFolder(folder));":
     'forgets a folder',
-  'packages/supervisor/src/master/file-watcher.ts: this.#timer ??= setTimeout(() => void this.#report(), GATHERING_MS);':
+  'packages/supervisor/src/master/file-watcher.ts: this.#timer ??= setTimeout(() => void this.#report(), COALESCE_MS);':
     'a timer of the process, which concerns no connection',
   "packages/supervisor/src/processes/listening-sockets.ts: process.on('message', receive);":
     'settles the promise of a start',
@@ -210,12 +210,12 @@ const exempt: Readonly<Record<string, string>> = {
   "packages/supervisor/src/master/signals.ts: process.on('SIGHUP', () => handlers.onHangup());":
     'signals of the process itself',
   "packages/supervisor/src/processes/succession-channels.ts: process.on('message', (value: unknown, handle: unknown) => {":
-    'the way from the predecessor, which serves on if this process ends',
+    'the channel of the predecessor, which keeps serving if this process ends',
   'packages/supervisor/src/master/supervisor.ts: const attaching = child.identify().then(async (identity) => {':
     'part of a promise of which a rejection is logged',
   "packages/supervisor/src/master/supervisor.ts: attaching.catch((error: unknown) => this.#options.logger.error(error, 'cannot attach'));":
     'logs',
-  'packages/supervisor/src/master/supervisor.ts: onEnd: () => void this.#surplus.delete(child),':
+  'packages/supervisor/src/master/supervisor.ts: onEnd: () => void this.#undeclared.delete(child),':
     'removes an entry from a set',
   'packages/supervisor/src/control/control-server.ts: () => void send({ request, isPending: true }),':
     'within a guarded timer; the promise never rejects',

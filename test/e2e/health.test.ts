@@ -216,7 +216,7 @@ test('in a graceful stop nothing is ready from its first moment on, and everythi
     return answer.status === 503 ? answer : undefined;
   }, patiently);
   expect(stopped).toMatchObject({ live: true, ready: false });
-  expect(stopped.reasons).toContain('timer: everything is being stopped');
+  expect(stopped.reasons).toContain('timer: the cluster is stopping');
   // Its turn comes after that of the gateway, which waits for the callback.
   expect(await probe('/ready/timer')).toMatchObject({ status: 503 });
   expect(await probe('/live')).toMatchObject({ status: 200, live: true });

@@ -56,7 +56,7 @@ async function expectLogReopened(
     const text = await readFile(path('start.log'), 'utf8');
     return text.includes('"msg":"logged"') && text;
   });
-  expect(log).toContain('"msg":"opened the log again"');
+  expect(log).toContain('"msg":"reopened the log file"');
   await eventually(async () => /^printed\n[\s\S]*^printed as an error\n/m.test(await output()));
   expect((await stat(path('start.log.1'))).size).toBe(size);
 }

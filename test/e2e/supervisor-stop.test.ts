@@ -90,7 +90,7 @@ test('SIGINT again: kills the processes that still run, exits with 1', async () 
   const [pid = 0] = await readPids(cluster);
   process.kill(cluster.pid, 'SIGINT');
   await eventually(() => cluster.output().includes('stopping: stuck\n'));
-  expect(cluster.output()).toContain('Ctrl+C again kills what has not stopped');
+  expect(cluster.output()).toContain('press Ctrl+C again to kill the remaining processes');
   // Signals within a tenth of a second count as one, so the second one is sent until it has counted.
   await eventually(() => {
     if (isAlive(cluster.pid)) process.kill(cluster.pid, 'SIGINT');

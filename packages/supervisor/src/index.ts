@@ -54,4 +54,3 @@ export {
   type ProcessStatus,
   type StatusReport,
 } from './report/status-report.ts';
-export { type Column, formatTable } from './report/text-table.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { healthAddress, resolveRunOptions } from './options.ts';
 
-test('puts the pid and log file beside the start file, whatever the working directory', () => {
+test('run options: pid file and log file are beside the start file by default', () => {
   expect(resolveRunOptions({}, '/srv/chat/start.ts')).toEqual({
     startFile: '/srv/chat/start.ts',
     pidFile: '/srv/chat/start.pid',
@@ -13,24 +13,24 @@ test('puts the pid and log file beside the start file, whatever the working dire
   });
 });
 
-test('keeps only the last extension away', () => {
+test('run options: only the last extension of the start file is replaced', () => {
   expect(resolveRunOptions({}, '/srv/start.gateway.js').pidFile).toBe('/srv/start.gateway.pid');
 });
 
-test('takes what is given, and freezes the result', () => {
+test('run options: given values are kept, and the result is frozen', () => {
   const options = { pidFile: '/run/chat.pid', logFile: '/var/log/chat.log', stopTimeoutMs: 1 };
   const resolved = resolveRunOptions(options, '/srv/start.ts');
   expect(resolved).toMatchObject(options);
   expect(Object.isFrozen(resolved)).toBe(true);
 });
 
-test('counts a relative path from the working directory', () => {
+test('run options: a relative path is relative to the working directory', () => {
   expect(resolveRunOptions({ pidFile: 'chat.pid' }, '/srv/start.ts').pidFile).toBe(
     `${process.cwd()}/chat.pid`,
   );
 });
 
-test('names a misspelt option and the one that was meant', () => {
+test('run options: a misspelt option is named with the closest one', () => {
   const options: object = { stopTimeout: 2_000 };
   expect(() => resolveRunOptions(options, '/srv/start.ts')).toThrow(
     'option run.stopTimeout is 2000; there is no such option; did you mean stopTimeoutMs?',
@@ -46,25 +46,25 @@ test.each([
   [{ health: 9000 }, 'option run.health is 9000; allowed: host:port'],
   [{ health: true }, 'option run.health is true; allowed: host:port'],
   [{ readyTimeoutMs: 1.5 }, 'option run.readyTimeoutMs is 1.5; allowed: an integer'],
-])('refuses %j', (options: object, message) => {
+])('run options: rejects %j', (options: object, message) => {
   expect(() => resolveRunOptions(options, '/srv/start.ts')).toThrow(message);
 });
 
-test('reads where probes are answered', () => {
+test('run options: parses the address for probes', () => {
   expect(healthAddress('')).toBeUndefined();
   expect(healthAddress('0.0.0.0:9000')).toEqual({ host: '0.0.0.0', port: 9000 });
   expect(healthAddress('[::1]:1')).toEqual({ host: '::1', port: 1 });
 });
 
 test.each<string | false>([false, '/dev/stdout', '/proc/self/fd/1'])(
-  'logFile: %s writes no log file',
+  'run options: logFile %s writes no log file',
   (logFile) => {
     expect(resolveRunOptions({ logFile }, '/srv/start.ts').logFile).toBe('/dev/null');
   },
 );
 
 test.each(['/dev/stderr', '/dev/fd/2', '/proc/self/fd/2'])(
-  'logFile: %s is refused with a way to log there',
+  'run options: logFile %s is rejected with an alternative',
   (logFile) => {
     expect(() => resolveRunOptions({ logFile }, '/srv/start.ts')).toThrow(
       expect.objectContaining({

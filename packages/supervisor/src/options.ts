@@ -15,36 +15,36 @@ import { OnMasterExit, parseOnMasterExit } from './control/child-protocol.ts';
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
-/** What is logged: lines of this severity and more severe ones. */
+/** Least severe lines that are logged. */
 export type LogLevel = (typeof logLevels)[number];
 
 /** Options of `run`. */
 export interface RunOptions {
-  /** Path or `file:` URL of the start file, such as `import.meta.url`, where another file calls `run`. @default the file that calls `run` */
+  /** Path or `file:` URL of the start file, such as `import.meta.url`, if another file calls `run`. @default the file that calls `run` */
   readonly startFile?: string;
-  /** File that holds the pid of the master; the run directory with the control socket stands beside it. @default the start file with `.pid` for its extension */
+  /** File with the pid of the master; the run directory with the control sockets is beside it. @default the start file with the extension `.pid` */
   readonly pidFile?: string;
-  /** File that gets JSON lines from every process; `false` writes none. @default the start file with `.log` for its extension */
+  /** File to which every process writes JSON lines; `false` for none. @default the start file with the extension `.log` */
   readonly logFile?: string | false;
   /** Least severe lines that are logged: `trace`, `debug`, `info`, `warn`, `error`, `fatal`, or `silent` for none. @default 'info' */
   readonly logLevel?: LogLevel;
-  /** Time a process has to stop by itself before it is killed, in milliseconds, 1 to 86,400,000. @default 5000 */
+  /** Time for a process to stop before it is killed, in milliseconds, 1 to 86,400,000. @default 5000 */
   readonly stopTimeoutMs?: number;
-  /** Time `start` waits for the processes of each kind to be ready before it goes on, and that a new process has in a `reload`, in milliseconds, 1 to 86,400,000. @default 10000 */
+  /** Time that `start` waits for the processes of each role to be ready, and that a new process has in a `reload`, in milliseconds, 1 to 86,400,000. @default 10000 */
   readonly readyTimeoutMs?: number;
   /**
-   * Where the master answers probes by HTTP, `host:port`: `GET /live` and `GET /ready`. Empty answers
+   * Address at which the master answers HTTP probes, `host:port`: `GET /live` and `GET /ready`. Empty for
    * none. @default ''
    */
   readonly health?: string;
   /**
-   * What processes do when their master dies: `'keep'` keeps them running until a master attaches to them,
+   * What processes do when their master ends unexpectedly: `'keep'` keeps them running until a master attaches to them,
    * `'stop'` stops them. @default `'keep'` after `start -d`, else `'stop'`
    */
   readonly onMasterExit?: 'keep' | 'stop';
 }
 
-/** Options of `run` with every default filled in; the paths are absolute. */
+/** Options of `run` with all defaults; the paths are absolute. */
 export interface ResolvedRunOptions extends Required<Omit<RunOptions, 'onMasterExit'>> {
   /** Absolute path; `/dev/null` when there is no log file. */
   readonly logFile: string;
@@ -54,14 +54,14 @@ export interface ResolvedRunOptions extends Required<Omit<RunOptions, 'onMasterE
   readonly onMasterExit: OnMasterExit | undefined;
 }
 
-/** Defaults of `run`; those of the two files follow from the start file. */
+/** Defaults of `run`; those of the two files depend on the start file. */
 export const runDefaults: Omit<
   ResolvedRunOptions,
   'startFile' | 'pidFile' | 'logFile' | 'onMasterExit'
 > = Object.freeze({ logLevel: 'info', stopTimeoutMs: 5_000, readyTimeoutMs: 10_000, health: '' });
 
 /**
- * Merges options with the defaults, checks and freezes them. Relative paths count from the working directory.
+ * Merges options with the defaults, checks and freezes them. Relative paths are relative to the working directory.
  *
  * @param startFile - absolute path
  * @throws {GW_ERR_OPTION_INVALID} naming the option, its value and what is allowed
@@ -80,25 +80,25 @@ export function resolveRunOptions(options: RunOptions, startFile: string): Resol
     logFile: withExtension(startFile, '.log'),
   };
   const given = { ...files, ...runDefaults, ...withoutUndefined(options) };
-  const { startFile: _, pidFile, logFile, onMasterExit, ...times } = given;
+  const { startFile: _, pidFile, logFile, onMasterExit, ...rest } = given;
   assertNonEmptyString('run.pidFile', pidFile);
   if (logFile !== false) assertNonEmptyString('run.logFile', logFile);
-  assertOneOf('run.logLevel', times.logLevel, logLevels);
+  assertOneOf('run.logLevel', rest.logLevel, logLevels);
   const range = { min: 1, max: 86_400_000 };
-  assertInteger('run.stopTimeoutMs', times.stopTimeoutMs, range);
-  assertInteger('run.readyTimeoutMs', times.readyTimeoutMs, range);
-  healthAddress(times.health);
+  assertInteger('run.stopTimeoutMs', rest.stopTimeoutMs, range);
+  assertInteger('run.readyTimeoutMs', rest.readyTimeoutMs, range);
+  healthAddress(rest.health);
   if (onMasterExit !== undefined && parseOnMasterExit(onMasterExit) === undefined) {
     const allowed = `allowed: ${Object.values(OnMasterExit).join(', ')}`;
     throw new OptionError('run.onMasterExit', onMasterExit, allowed);
   }
   const paths = { startFile, pidFile: resolve(pidFile), logFile: logPath(logFile) };
-  return deepFreeze({ ...paths, ...times, onMasterExit });
+  return deepFreeze({ ...paths, ...rest, onMasterExit });
 }
 
-/** Lines go to the standard output anyway: a log file that leads there would show each twice. */
+/** The standard output shows the lines anyway; as a log file it would repeat each line. */
 const standardOutput = /^\/(?:dev\/(?:stdout|fd\/1)|proc\/self\/fd\/1)$/;
-/** In a child it leads to its master, which keeps the end of it as the reason of a crash. */
+/** The error output of a child leads to its master, which keeps the end of it to explain a crash. */
 const standardError = /^\/(?:dev\/(?:stderr|fd\/2)|proc\/self\/fd\/2)$/;
 
 function logPath(logFile: string | false): string {
@@ -112,7 +112,7 @@ function logPath(logFile: string | false): string {
 }
 
 /**
- * Reads where probes are answered; `undefined` when nowhere.
+ * Parses the address for probes; `undefined` when there is none.
  *
  * @throws {GW_ERR_OPTION_INVALID} when it is neither empty nor `host:port` with a port that can be named
  */

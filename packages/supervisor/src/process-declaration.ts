@@ -6,7 +6,7 @@ import type {
   RoleRuntime,
 } from '@gatewayworker/core';
 
-/** What a process does. */
+/** Kind of a process. */
 export const Role = {
   register: 'register',
   gateway: 'gateway',
@@ -15,7 +15,7 @@ export const Role = {
 } as const;
 export type Role = (typeof Role)[keyof typeof Role];
 
-/** Each kind is ready before the next one starts: a gateway announces itself to a register, a worker links to gateways. */
+/** Each role is ready before the next one starts: gateways announce themselves to registers, workers link to gateways. */
 export const startOrder: readonly Role[] = Object.freeze([
   Role.register,
   Role.gateway,
@@ -23,7 +23,7 @@ export const startOrder: readonly Role[] = Object.freeze([
   Role.worker,
 ]);
 
-/** Gateways end first, so that business workers still get the close event of every client. */
+/** Gateways stop first, so that business workers still receive the close event of every client. */
 export const stopOrder: readonly Role[] = Object.freeze([
   Role.gateway,
   Role.businessWorker,
@@ -31,30 +31,30 @@ export const stopOrder: readonly Role[] = Object.freeze([
   Role.register,
 ]);
 
-/** What a runtime gets from the process it runs in. */
+/** What a runtime gets from its process. */
 export interface ProcessContext {
   /** 0-based number among the processes of the declaration; a restarted process keeps it. */
   readonly id: number;
   readonly logger: Logger;
-  /** File descriptors that the process keeps back. */
+  /** File descriptors that the process keeps in reserve. */
   readonly descriptors: DescriptorReserve;
-  /** Opens a socket to listen on, which all processes of the declaration share. */
+  /** Opens a listening socket that all processes of the declaration share. */
   readonly openSocket: OpenSocket;
-  /** The way from the process that this one takes over from; `undefined` when there is none. */
+  /** Channel to the process that this one takes over from; `undefined` when there is none. */
   readonly predecessor: PredecessorChannel | undefined;
 }
 
-/** A group of like processes, as a start file declares it. */
+/** A declaration of the start file: one or more processes of the same kind. */
 export interface ProcessDeclaration {
   readonly role: Role;
   readonly name: string;
   /** Number of processes, from 1. */
   readonly count: number;
-  /** As the start file gives them, to compare a running process with its declaration. */
+  /** Options as the start file gives them, to compare a running process with its declaration. */
   readonly options: object;
   /** Address that tables show; empty for a process that does not listen. */
   readonly listen: string;
-  /** Called once, in the process itself. */
+  /** Called once in each process. */
   createRuntime(context: ProcessContext): RoleRuntime | Promise<RoleRuntime>;
 }
 

@@ -75,7 +75,7 @@ const producers: Readonly<Record<string, () => Promise<void>>> = {
     long.write(`GET /live HTTP/1.1\r\nx: ${'x'.repeat(10_000)}\r\n\r\n`);
     await eventually(() => answer.startsWith('HTTP/1.1 431 '));
   },
-  'last words': async () => {
+  'child output': async () => {
     const stderr = new PassThrough();
     const output = new ChildOutput(stderr, () => undefined);
     for (let line = 0; line < 1000; line += 1) stderr.write(`${'x'.repeat(1000)}\n`);
@@ -85,7 +85,7 @@ const producers: Readonly<Record<string, () => Promise<void>>> = {
   },
 };
 
-test('queues: every row of the master has a producer', () => {
+test('queues: every row of the master has a test', () => {
   expect(Object.keys(producers).sort()).toEqual(rows.sort());
 });
 

@@ -2,31 +2,30 @@ import { GatewayWorkerError, toError, toWire } from '@gatewayworker/core';
 import type { ChildFailure } from '../control/child-protocol.ts';
 
 /**
- * Describes for the master the error that ended a process.
+ * Describes the error that ended a process, for its master.
  *
- * The message of an error of the framework says it all, unless it has one of the application as its
- * cause. Of those the stack goes along, as far as it leads through code of the application: frames of
- * Node.js itself are left out.
+ * An error of the framework needs only its message. An error of the application, also as the cause of one of the
+ * framework, includes its stack, without the frames of Node.js itself.
  */
 export function describeFailure(thrown: unknown): ChildFailure {
   const error = toWire(thrown);
   const source = findSource(thrown);
   if (source === undefined) return { error };
   const lines = (source.stack ?? '').split('\n');
-  // The message of a syntax error in a module of the application has its place already.
-  const said = error.message.split('\n');
-  const place = excerpt(lines, source).filter((line) => !said.includes(line));
-  const frames = [...place, ...lines.filter(isApplicationFrame)];
+  // The message of a syntax error in a module of the application already has its location.
+  const messageLines = error.message.split('\n');
+  const location = excerpt(lines, source).filter((line) => !messageLines.includes(line));
+  const frames = [...location, ...lines.filter(isApplicationFrame)];
   return frames.length === 0 ? { error } : { error, stack: frames.join('\n') };
 }
 
-/** The error of the application behind an error; `undefined` for one that is the framework's own. */
+/** Finds the error of the application in a chain of causes; `undefined` when there is none. */
 function findSource(thrown: unknown): Error | undefined {
   if (!(thrown instanceof GatewayWorkerError)) return toError(thrown);
   return thrown.cause === undefined ? undefined : findSource(thrown.cause);
 }
 
-/** What stands before the message: for a syntax error, where it is and the line itself. */
+/** The lines of a stack before the message: for a syntax error, its location and the source line. */
 function excerpt(lines: readonly string[], { name, message }: Error): readonly string[] {
   const messageAt = lines.findIndex((line) => line.includes(message.split('\n')[0] ?? name));
   return lines.slice(0, Math.max(0, messageAt)).filter((line) => line !== '');

@@ -39,10 +39,10 @@ import { ProcessSampler } from '../report/process-sampler.ts';
 import { describeFailure } from './child-failure.ts';
 
 /**
- * Runs one declaration in this process until a stop order or a signal.
+ * Runs one declaration in this process until a stop order or a signal ends it.
  *
- * @param declarations - all that the start file has declared
- * @param version - of the package
+ * @param declarations - all declarations of the start file
+ * @param version - version of the package
  */
 export async function runChildProcess(
   assignment: ChildAssignment,
@@ -54,16 +54,16 @@ export async function runChildProcess(
   await child.start();
 }
 
-/** The longest order holds the environment of a process. */
+/** Longest accepted order: `spawn` contains the environment of a process. */
 const MAX_ORDER_CHARACTERS = 4 * 1_048_576;
-/** Time to log what was not finished when the time of a stop is over, in milliseconds. */
+/** Time after the deadline of a stop to log the unfinished work, in milliseconds. */
 const EXIT_MARGIN_MS = 1_000;
-/** Time that a master has to stop a process that has handed over its work, in milliseconds. */
-const LEAVE_MS = 5_000;
-/** Time to tell the master why the process ends after an error, in milliseconds. */
-const FAIL_MS = 2_000;
-/** Time that a master has to attach to a process that fails at once, in milliseconds. */
-const ATTACH_MS = 1_000;
+/** Time for the master to stop a process after its handover; then it stops by itself. In milliseconds. */
+const STOP_ORDER_TIMEOUT_MS = 5_000;
+/** Time to report an error to the master before the process exits, in milliseconds. */
+const FAILURE_REPORT_MS = 2_000;
+/** Time for a master to attach to a process that fails at its start, in milliseconds. */
+const ATTACH_TIMEOUT_MS = 1_000;
 
 type SpawnOrder = Extract<ChildOrder, { command: typeof ChildCommand.spawn }>;
 
@@ -73,7 +73,7 @@ class ChildProcess {
   readonly #version: string;
   readonly #log: ProcessLog;
   readonly #logger: Logger;
-  /** For lines that a client can cause. */
+  /** Throttled log for errors that clients can cause. */
   readonly #clientLog: ThrottledLog;
   readonly #descriptors: DescriptorReserve;
   readonly #control: ControlServer<ChildOrder>;
@@ -84,11 +84,11 @@ class ChildProcess {
   readonly #attached: Promise<void>;
   #onAttached: () => void = () => {};
   #onMasterExit: OnMasterExit;
-  /** The master, as long as it is connected. */
+  /** The master, while it is connected. */
   #master: { readonly pid: number; readonly send: SendPart } | undefined;
   #runtime: RoleRuntime | undefined;
   #isStarted = false;
-  #ending = false;
+  #isEnding = false;
 
   constructor(
     assignment: ChildAssignment,
@@ -120,41 +120,40 @@ class ChildProcess {
       maxLineCharacters: MAX_ORDER_CHARACTERS,
       parseOrder: parseChildOrder,
       onOrder: (order: ChildOrder, sendPart: SendPart, closed: Promise<void>) =>
-        this.#carryOut(order, sendPart, closed),
+        this.#execute(order, sendPart, closed),
     };
     this.#control = new ControlServer(this.#socketPath, handler, this.#guard);
     this.#attached = new Promise((resolve) => {
       this.#onAttached = resolve;
     });
-    if (assignment.printsAlone) this.#printAlone();
+    if (assignment.printsAlone) this.#redirectOutput();
   }
 
-  /** Opens the control socket, and reacts to signals and to uncaught errors. */
+  /** Opens the control socket, and handles signals and uncaught errors. */
   async listen(): Promise<void> {
     process.on('uncaughtException', (error) => void this.#fail(error));
     process.on('unhandledRejection', (reason) => {
-      // A rejected promise that a callback did not await is the error of one client: the other clients of this
-      // worker stay.
+      // A promise that a callback did not await concerns one client: keep the worker for its other clients.
       if (this.#isStarted && this.#assignment.role === Role.businessWorker) {
         this.#clientLog.error({ err: toError(reason) }, 'unhandled rejection');
       } else {
         void this.#fail(reason);
       }
     });
-    // A service manager may send SIGTERM to every process at once, and the order of the stop is the
-    // master's to keep: it decides whether this process alone is to end.
+    // A service manager may send SIGTERM to all processes at once. The master keeps the stop order, so it decides
+    // whether only this process stops.
     process.on('SIGTERM', () => {
-      if (this.#master === undefined) this.#stopAlone();
-      else void this.#tell({ event: 'terminated' });
+      if (this.#master === undefined) this.#stopSelf();
+      else void this.#sendEvent({ event: 'terminated' });
     });
-    // Ctrl+C reaches every process of the terminal: the master alone decides what it means.
-    // nodemon sends SIGUSR2 to every process.
+    // Ctrl+C reaches every process of the terminal, and nodemon sends SIGUSR2 to every process: only the master
+    // handles these signals.
     for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => {});
-    // The master inspects a process that does not answer: any free port will do.
+    // The master inspects a process that does not answer; 0 selects a free port for the inspector.
     process.debugPort = 0;
     process.on('disconnect', () => {
-      // The parent died before a master could attach.
-      if (this.#master === undefined && this.#onMasterExit === OnMasterExit.stop) this.#stopAlone();
+      // The parent ended before a master attached.
+      if (this.#master === undefined && this.#onMasterExit === OnMasterExit.stop) this.#stopSelf();
     });
     process.on('exit', () => {
       rmSync(this.#socketPath, { force: true });
@@ -167,7 +166,7 @@ class ChildProcess {
     process.send?.({ type: listeningMessage });
   }
 
-  /** Starts the runtime and reports the result to the master. */
+  /** Starts the runtime, and reports the result to the master. */
   async start(): Promise<void> {
     try {
       if (this.#declaration === undefined) throw notDeclared(this.#assignment);
@@ -180,17 +179,17 @@ class ChildProcess {
         predecessor: this.#assignment.isSuccessor ? predecessorChannel() : undefined,
       });
       await this.#runtime.start();
-      // A `listen()` that the runtime has not waited for fails in this turn of the event loop.
+      // A `listen()` that the runtime did not await fails in this turn of the event loop.
       await setImmediate();
-      if (this.#ending) return;
+      if (this.#isEnding) return;
       this.#isStarted = true;
-      await this.#tellReady();
+      await this.#reportReady();
     } catch (error) {
       await this.#fail(error);
     }
   }
 
-  async #carryOut(order: ChildOrder, sendPart: SendPart, closed: Promise<void>): Promise<unknown> {
+  async #execute(order: ChildOrder, sendPart: SendPart, closed: Promise<void>): Promise<unknown> {
     switch (order.command) {
       case ChildCommand.identify:
         return this.#identify();
@@ -232,11 +231,11 @@ class ChildProcess {
       pid: process.pid,
       declarationHash: this.#declaration === undefined ? '' : hashDeclaration(this.#declaration),
       livedMs: process.uptime() * 1_000,
-      state: this.#ending ? 'stopping' : started,
+      state: this.#isEnding ? 'stopping' : started,
     };
   }
 
-  /** Obeys one master until its connection is closed. */
+  /** Accepts a master until its connection closes. */
   async #attach(
     { masterPid, onMasterExit }: Extract<ChildOrder, { command: typeof ChildCommand.attach }>,
     send: SendPart,
@@ -252,8 +251,8 @@ class ChildProcess {
     this.#master = master;
     this.#onMasterExit = onMasterExit;
     this.#onAttached();
-    await this.#tell({ event: 'attached' });
-    if (this.#isStarted) await this.#tellReady();
+    await this.#sendEvent({ event: 'attached' });
+    if (this.#isStarted) await this.#reportReady();
     await closed;
     this.#master = undefined;
     this.#handleLostMaster();
@@ -268,13 +267,13 @@ class ChildProcess {
     return { ...status, ...this.#sampler.sample(), droppedLines: this.#log.dropped };
   }
 
-  async #tellReady(): Promise<void> {
+  async #reportReady(): Promise<void> {
     const report = { ...this.#runtime?.status(), ...this.#sampler.sample() };
-    await this.#tell({ event: 'ready', report: { ...report, droppedLines: 0 } } as ChildEvent);
+    await this.#sendEvent({ event: 'ready', report: { ...report, droppedLines: 0 } } as ChildEvent);
   }
 
-  /** Resolves once it is on its way, or there is no master. */
-  async #tell(event: ChildEvent): Promise<void> {
+  /** Sends an event to the master; resolves once the kernel has it, or at once without a master. */
+  async #sendEvent(event: ChildEvent): Promise<void> {
     await this.#master?.send(event);
   }
 
@@ -285,10 +284,10 @@ class ChildProcess {
     if (isSuccessor && (this.#runtime?.handOver === undefined || !this.#isStarted)) {
       throw new GatewayWorkerError('GW_ERR_PHASE', 'it cannot hand over');
     }
-    if (this.#ending || !this.#sockets.isSharing || Date.now() > expiresAt) {
+    if (this.#isEnding || !this.#sockets.isSharing || Date.now() > expiresAt) {
       throw new GatewayWorkerError('GW_ERR_PHASE', 'it has no listening socket to share');
     }
-    // It logs for itself. The pipe is for what Node.js prints when the start file fails.
+    // The sibling logs for itself. The pipe captures what Node.js prints when the start file fails.
     const stdio = this.#assignment.logToStdout ? ([1, 1] as const) : (['ignore', 'pipe'] as const);
     const sibling = launchProcess(launch, {
       stdio: ['ignore', ...stdio, 'ipc'],
@@ -303,79 +302,80 @@ class ChildProcess {
     return { code, signal, output };
   }
 
-  /** Ends this process once its successor has its work; until then it goes on as if there were none. */
+  /** Hands over to the successor, and ends this process; if that fails, this process keeps running. */
   async #handOver(channel: SuccessorChannel): Promise<void> {
     try {
       await this.#runtime?.handOver?.(channel);
     } catch (error) {
-      this.#logger.warn(error, 'not handed over');
+      this.#logger.warn(error, 'handover failed');
       return;
     }
-    this.#ending = true;
+    this.#isEnding = true;
     const { stopTimeoutMs: timeoutMs } = this.#assignment;
     const stop = { isGraceful: true, timeoutMs, drainMs: HANDOVER_MS };
-    // The master stops it once it knows that the successor is ready. There may be no master.
-    setTimeout(() => void this.#stop(stop), LEAVE_MS);
+    // The master stops this process once the successor is ready, but there may be no master.
+    setTimeout(() => void this.#stop(stop), STOP_ORDER_TIMEOUT_MS);
   }
 
   #reopenLog(): void {
     try {
       this.#log.reopen();
     } catch (error) {
-      this.#logger.error(error, 'cannot open the log again; the old file stays in use');
+      this.#logger.error(error, 'cannot reopen the log file; the old file stays in use');
     }
   }
 
   #handleLostMaster(): void {
     if (this.#onMasterExit === OnMasterExit.stop) {
       this.#logger.warn('the master is gone: stopping');
-      this.#stopAlone();
-    } else if (!this.#ending) {
-      this.#printAlone();
+      this.#stopSelf();
+    } else if (!this.#isEnding) {
+      this.#redirectOutput();
       this.#logger.warn('the master is gone: running without one');
     }
   }
 
-  /** Prints to the log or the terminal, because the pipes to the parent have lost their reader. */
-  #printAlone(): void {
+  /** Redirects printed output to the log or the terminal: no process reads the pipes to the parent. */
+  #redirectOutput(): void {
     const streams = guardStandardStreams();
     const output = this.#assignment.logToStdout ? streams.stdout : this.#log.file;
     if (output !== undefined) streams.redirect(output);
   }
 
-  #stopAlone(): void {
+  #stopSelf(): void {
     const { stopTimeoutMs } = this.#assignment;
     void this.#stop({ isGraceful: true, timeoutMs: stopTimeoutMs, drainMs: 0 });
   }
 
-  /** A second call may give less time than the first; how the two go together the runtime knows. */
+  /** Stops the runtime and exits. A second call may set an earlier deadline, which the runtime handles. */
   async #stop({ isGraceful, timeoutMs, drainMs }: StopOptions): Promise<void> {
-    this.#ending = true;
-    // A master that is gone kills nothing that is late.
+    this.#isEnding = true;
+    // Without a master, no other process kills this one when it is late.
     setTimeout(() => process.exit(1), timeoutMs + drainMs + EXIT_MARGIN_MS);
     try {
       await this.#runtime?.stop({ isGraceful, timeoutMs, drainMs });
       process.exit(0);
     } catch (error) {
-      this.#logger.error(error, 'could not stop well');
+      this.#logger.error(error, 'stop failed');
       process.exit(1);
     }
   }
 
-  /** Ends the process: after an uncaught error its state is unknown. */
+  /** Reports an error and exits: after an uncaught error the state of the process is unknown. */
   async #fail(thrown: unknown): Promise<void> {
-    // What fails while the process stops is not worth ending the stop for.
-    if (this.#ending) {
+    // An error during a stop does not interrupt the stop.
+    if (this.#isEnding) {
       return this.#clientLog.error({ err: toError(thrown) }, 'failed while stopping');
     }
-    this.#ending = true;
-    // Ends the process also when the master reads nothing or the error cannot be described.
-    setTimeout(() => process.exit(1), FAIL_MS);
+    this.#isEnding = true;
+    // Exits even if the master does not read, or the error cannot be described.
+    setTimeout(() => process.exit(1), FAILURE_REPORT_MS);
     try {
       // While the process starts, the master reports the error; later this process logs it.
       if (this.#isStarted) this.#logger.fatal(thrown, 'uncaught error: the process ends');
-      if (existsSync(this.#socketPath)) await Promise.race([this.#attached, sleep(ATTACH_MS)]);
-      await this.#tell({ event: 'failed', failure: describeFailure(thrown) });
+      if (existsSync(this.#socketPath))
+        await Promise.race([this.#attached, sleep(ATTACH_TIMEOUT_MS)]);
+      await this.#sendEvent({ event: 'failed', failure: describeFailure(thrown) });
     } finally {
       process.exit(1);
     }

@@ -24,7 +24,7 @@ test.each([
   [gateways, 'door', 'there is no gateway "door"; known: front#0, front#1, back#0'],
   [[], 'door', 'there is no gateway "door"; known: none'],
   [[], undefined, 'this start file declares no gateway'],
-])('find gateways: an unknown name has a code of its own', (known, name, message) => {
+])('find gateways: of %j, %s fails with GW_ERR_NOT_DECLARED', (known, name, message) => {
   expect(() => findGateways(known, name)).toThrow(
     expect.objectContaining({ code: 'GW_ERR_NOT_DECLARED', message }),
   );

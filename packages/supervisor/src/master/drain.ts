@@ -9,15 +9,15 @@ export interface GatewayProcess {
   readonly id: number;
   /** Such as `chat-gateway #0`. */
   readonly label: string;
-  /** Asks for its clients, some at a time. See `RunningChild.connections`. */
+  /** Requests its clients, some at a time. See `RunningChild.connections`. */
   connections(timeoutMs: number, onPage: OnConnections): Promise<void>;
-  /** Ends it for good; answers whether it had to be killed. */
+  /** Stops it and does not restart it; resolves with whether it was killed. */
   drain(options: StopOptions): Promise<boolean>;
   /**
-   * Starts it again after a drain; answers whether it had drained.
+   * Starts it again after a drain; resolves with whether it was drained.
    *
    * @throws {GW_ERR_PHASE} while it drains
-   * @throws {GW_ERR_PROCESS_FAILED} when it fails to start, and stays down
+   * @throws {GW_ERR_PROCESS_FAILED} when it fails to start; it stays stopped
    */
   undrain(): Promise<boolean>;
 }
@@ -26,7 +26,7 @@ export interface GatewayProcess {
 export interface DrainStep {
   /** Such as `chat-gateway #0`. */
   readonly process: string;
-  /** Whether it had not finished at the deadline. */
+  /** Whether it was killed because it had not ended at the deadline. */
   readonly wasKilled: boolean;
 }
 
@@ -34,12 +34,12 @@ export interface DrainStep {
 export interface UndrainStep {
   /** Such as `chat-gateway #0`. */
   readonly process: string;
-  /** False for one that had not drained: it is left as it is. */
+  /** False for a process that was not drained; it is left as it is. */
   readonly wasDrained: boolean;
 }
 
 /**
- * Finds the gateway processes that a name stands for.
+ * Finds the gateway processes with a name.
  *
  * @param name - of a declaration, or `name#id`; all of them when it is absent
  * @throws {GW_ERR_NOT_DECLARED} when there is none, naming the known ones
@@ -49,18 +49,18 @@ export function findGateways(
   name: string | undefined,
 ): readonly GatewayProcess[] {
   const found = gateways.filter(
-    (gateway) => name === undefined || name === gateway.name || name === addressOf(gateway),
+    (gateway) => name === undefined || name === gateway.name || name === processName(gateway),
   );
   if (found.length > 0) return found;
   if (name === undefined) {
     throw new GatewayWorkerError('GW_ERR_NOT_DECLARED', 'this start file declares no gateway');
   }
-  const known = [...new Set(gateways.map(addressOf))].join(', ');
+  const known = [...new Set(gateways.map(processName))].join(', ');
   const message = `there is no gateway "${name}"; known: ${known === '' ? 'none' : known}`;
   throw new GatewayWorkerError('GW_ERR_NOT_DECLARED', message);
 }
 
-function addressOf({ name, id }: GatewayProcess): string {
+function processName({ name, id }: GatewayProcess): string {
   return `${name}#${id}`;
 }
 

@@ -17,7 +17,7 @@ async function startWatcher(onChange: (paths: readonly string[]) => Promise<void
   return folder;
 }
 
-test('tells sources that change in any folder, several at once, and nothing else', async () => {
+test('file watcher: reports changed sources of all folders together, nothing else', async () => {
   const calls: (readonly string[])[] = [];
   const folder = await startWatcher(async (paths) => void calls.push(paths));
   await folder.write('node_modules/dependency/index.js', '1');
@@ -33,7 +33,7 @@ test('tells sources that change in any folder, several at once, and nothing else
   ]);
 });
 
-test('sees what is written into a folder that was made, or made again, later', async () => {
+test('file watcher: a folder created later is watched', async () => {
   const seen = new Set<string>();
   const folder = await startWatcher(async (paths) => {
     for (const path of paths) seen.add(path);
@@ -51,7 +51,7 @@ test('sees what is written into a folder that was made, or made again, later', a
   });
 });
 
-test('tells what changes during a call in one more call', async () => {
+test('file watcher: changes during a report lead to one more report', async () => {
   const calls: (readonly string[])[] = [];
   let settle = () => {};
   const folder = await startWatcher((paths) => {

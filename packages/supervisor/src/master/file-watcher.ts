@@ -2,20 +2,20 @@ import { type Dirent, type FSWatcher, readdirSync, statSync, watch } from 'node:
 import { extname, join } from 'node:path';
 import { type Logger, toError } from '@gatewayworker/core';
 
-/** What a watcher does with what it sees. */
+/** Options of a watcher. */
 export interface FileWatcherOptions {
-  /** Absolute paths of files whose changes mean nothing. */
+  /** Absolute paths of files whose changes are ignored. */
   readonly ignored: readonly string[];
   readonly logger: Logger;
-  /** Gets the absolute paths that changed; what changes until it resolves leads to one more call. */
+  /** Receives the absolute paths that changed. Changes until it resolves lead to one more call. */
   onChange(paths: readonly string[]): Promise<void>;
 }
 
 const extensions = new Set(['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs', '.json']);
-/** An editor and a version control system write several files for one change. */
-const GATHERING_MS = 100;
+/** Time in which changes count as one, in milliseconds: editors and version control write several files. */
+const COALESCE_MS = 100;
 
-/** Watches the sources in a folder and all folders in it, but for `node_modules` and those with a dot. */
+/** Watches the sources below a folder, except in `node_modules` and folders that begin with a dot. */
 export class FileWatcher {
   readonly #options: FileWatcherOptions;
   readonly #ignored: ReadonlySet<string>;
@@ -40,7 +40,7 @@ export class FileWatcher {
     this.#watchers.clear();
   }
 
-  /** Answers the sources that were found in it. */
+  /** Watches a folder and its subfolders; returns the sources in them. */
   #watchFolder(folder: string): string[] {
     let entries: Dirent[];
     try {
@@ -49,8 +49,10 @@ export class FileWatcher {
       this.#watchers.set(folder, watcher);
       entries = readdirSync(folder, { withFileTypes: true });
     } catch (error) {
-      // A folder that is gone again is none to watch; any other reason is the user's to know.
-      if (!isMissing(error)) this.#options.logger.warn(toError(error), `cannot watch ${folder}`);
+      // A folder that was removed needs no watch; any other failure is reported.
+      if (!isMissing(error)) {
+        this.#options.logger.warn({ err: toError(error), folder }, 'cannot watch a folder');
+      }
       return [];
     }
     return entries.flatMap((entry) => {
@@ -68,25 +70,25 @@ export class FileWatcher {
   #onEvent(folder: string, name: string | null): void {
     if (name === null || this.#isClosed) return;
     const path = join(folder, name);
-    if (this.#isSource(path)) this.#note([path]);
-    else if (isWatched(name)) this.#lookAtFolder(path);
+    if (this.#isSource(path)) this.#add([path]);
+    else if (isWatched(name)) this.#checkFolder(path);
   }
 
-  #lookAtFolder(path: string): void {
+  #checkFolder(path: string): void {
     const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
     if (!isFolder) this.#forgetFolder(path);
-    else if (!this.#watchers.has(path)) this.#note(this.#watchFolder(path));
+    else if (!this.#watchers.has(path)) this.#add(this.#watchFolder(path));
   }
 
   #isSource(path: string): boolean {
     return extensions.has(extname(path)) && !this.#ignored.has(path);
   }
 
-  #note(paths: readonly string[]): void {
+  #add(paths: readonly string[]): void {
     for (const path of paths) this.#changed.add(path);
     if (this.#changed.size === 0 || this.#isReporting) return;
-    // Not put off by further changes: a file that is written all the time must not hide the others.
-    this.#timer ??= setTimeout(() => void this.#report(), GATHERING_MS);
+    // Further changes do not restart the timer: a file that changes constantly must not delay the report.
+    this.#timer ??= setTimeout(() => void this.#report(), COALESCE_MS);
   }
 
   async #report(): Promise<void> {
@@ -98,7 +100,7 @@ export class FileWatcher {
       await this.#options.onChange(paths);
     } finally {
       this.#isReporting = false;
-      if (!this.#isClosed) this.#note([]);
+      if (!this.#isClosed) this.#add([]);
     }
   }
 }

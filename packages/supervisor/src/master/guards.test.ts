@@ -15,7 +15,7 @@ import { type LaunchedProcess, launchProcess } from '../processes/launched-proce
 import { ListeningSockets } from '../processes/listening-sockets.ts';
 import { inspectStack } from '../processes/stack-inspector.ts';
 
-/** Prints on both outputs, asks for a listening socket, and says that it listens once it has that. */
+/** Prints on both outputs, requests a listening socket, and reports `listening` once it has the socket. */
 const program = `
 console.log('out');
 console.error('error');
@@ -59,7 +59,7 @@ function expectOthersServe({ guard, bystander }: Awaited<ReturnType<typeof prepa
 }
 
 test.each(['child message', 'socket request', 'socket answer'])(
-  'guard of a child: an exception at "%s" kills that child alone',
+  'guard of a child: an exception at "%s" kills only that child',
   async (point) => {
     const stage = await prepare();
     stage.guard.arm(point);
@@ -70,7 +70,7 @@ test.each(['child message', 'socket request', 'socket answer'])(
 );
 
 test.each(['child output', 'child error output'])(
-  'guard of a child: an exception at "%s" costs the piece of output',
+  'guard of a child: an exception at "%s" loses only a piece of output',
   async (point) => {
     const stage = await prepare();
     stage.guard.arm(point);
@@ -83,7 +83,7 @@ test.each(['child output', 'child error output'])(
 );
 
 test.each(['child exit', 'child end', 'socket holder exit', 'socket release'])(
-  'guard of a child: an exception at "%s" hides no end',
+  'guard of a child: an exception at "%s" does not hide its exit',
   async (point) => {
     const stage = await prepare();
     const child = stage.launch();
@@ -105,7 +105,7 @@ test('guard of a child: an exception at "child error" still reports the failed s
 });
 
 test.each(['control client data', 'control client close'])(
-  'guard of a link: an exception at "%s" ends that link alone',
+  'guard of a link: an exception at "%s" closes only that link',
   async (point) => {
     const stage = await prepare();
     const path = `${stage.folder.path}/x.sock`;
@@ -128,7 +128,7 @@ test.each(['control client data', 'control client close'])(
   },
 );
 
-test('guard of a link: an exception at "inspector message" costs the stack', async () => {
+test('guard of a link: an exception at "inspector message" loses only the stack', async () => {
   const stage = await prepare();
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
   onTestFinished(() => void server.close());

@@ -3,8 +3,8 @@ import { openForAppend } from '@gatewayworker/core';
 import { cannotBeWritten, isDiskFull } from './pid-file.ts';
 
 /**
- * Checks before a start that the log file can be opened: once processes run, a log that cannot be written costs its
- * lines only. A full disk passes for the same reason.
+ * Checks before a start that the log file can be opened. Later, a log that cannot be written only loses its lines;
+ * for the same reason a full disk passes.
  *
  * @throws {GW_ERR_OPTION_INVALID} naming `run.logFile` and the reason
  */

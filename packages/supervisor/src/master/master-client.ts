@@ -12,52 +12,52 @@ import { readPidFile } from './pid-file.ts';
 import { parseReloadStep, type ReloadStep } from './reload.ts';
 
 const ANSWER_TIMEOUT_MS = 5_000;
-/** Time for the last steps of a master after its children are gone. */
-const LAST_STEPS_MS = 5_000;
-/** Time for the parent of a master to collect it, in milliseconds. */
-const COLLECT_MS = 1_000;
+/** Time for a master to end after its processes, in milliseconds. */
+const EXIT_TIMEOUT_MS = 5_000;
+/** Time for the parent of a master to reap it, in milliseconds. */
+const REAP_MS = 1_000;
 
 /**
- * Answers the pid of the master that runs with this pid file; `undefined` when there is none.
+ * Resolves with the pid of the master that runs with this pid file; `undefined` when there is none.
  *
  * The control socket decides, not the pid file: its pid may have passed to another program.
  *
- * @throws {GW_ERR_QUERY_TIMEOUT} when a master is there but does not answer
+ * @throws {GW_ERR_QUERY_TIMEOUT} when a master runs but does not answer
  */
 export function findMaster(pidFile: string): Promise<number | undefined> {
   return requestAnswer(pidFile, { command: ControlCommand.ping }, parsePid);
 }
 
-/** Asks the running master for its report; `undefined` when none runs. */
+/** Requests the status report of the running master; `undefined` when none runs. */
 export function requestStatus(pidFile: string): Promise<StatusReport | undefined> {
   return requestAnswer(pidFile, { command: ControlCommand.status }, parseStatusReport);
 }
 
-/** Asks the running master whether its processes live and are ready; `undefined` when none runs. */
+/** Requests the health report of the running master; `undefined` when none runs. */
 export function requestHealth(pidFile: string): Promise<HealthReport | undefined> {
   return requestAnswer(pidFile, { command: ControlCommand.health }, parseHealthReport);
 }
 
 /**
- * Stops the running master with all its processes, and answers its pid; `undefined` when none runs.
+ * Stops the running master with all its processes, and resolves with its pid; `undefined` when none runs.
  *
- * @param isGraceful - whether they finish what has begun
- * @throws {GW_ERR_QUERY_TIMEOUT} when it has not ended within the time it gave itself
+ * @param isGraceful - whether the processes finish their work first
+ * @throws {GW_ERR_QUERY_TIMEOUT} when it has not ended within the time that it announced
  */
 export function requestStop(pidFile: string, isGraceful: boolean): Promise<number | undefined> {
-  return askMaster(pidFile, async (client) => {
+  return withMaster(pidFile, async (client) => {
     const order = { command: ControlCommand.stop, isGraceful };
     const answer = await request(client, pidFile, order);
     const { pid, timeoutMs } = assertAnswer(
       readFields(answer, { pid: 'number', timeoutMs: 'number' }),
     );
-    await untilEnded(client, pid, timeoutMs + LAST_STEPS_MS);
+    await waitForExit(client, pid, timeoutMs + EXIT_TIMEOUT_MS);
     return pid;
   });
 }
 
 /**
- * Reloads, and answers the pid of the master; `undefined` when none runs.
+ * Reloads, and resolves with the pid of the master; `undefined` when none runs.
  *
  * @throws {GW_ERR_PHASE} when the master is starting, stopping or reloading
  * @throws {GW_ERR_PROCESS_FAILED} when a new process does not become ready; the old one keeps running
@@ -74,9 +74,10 @@ export function requestReload(
 }
 
 /**
- * Asks for the clients of every gateway, and answers the gateways that have not told all; `undefined` when none runs.
+ * Requests the clients of every gateway, and resolves with the gateways whose list is incomplete; `undefined` when no
+ * master runs.
  *
- * @param onRows - gets some of them at a time
+ * @param onRows - receives some of the clients at a time
  */
 export function requestConnections(
   pidFile: string,
@@ -93,7 +94,7 @@ export function requestConnections(
 }
 
 /**
- * Drains gateways, and answers the pid of the master; `undefined` when none runs.
+ * Drains gateways, and resolves with the pid of the master; `undefined` when none runs.
  *
  * @param gateway - name of a declaration, or `name#id`; every gateway when it is absent
  * @throws {GW_ERR_PHASE} when the master is starting or stopping
@@ -115,7 +116,7 @@ export function requestDrain(
 }
 
 /**
- * Starts drained gateways again, and answers the pid of the master; `undefined` when none runs.
+ * Starts drained gateways again, and resolves with the pid of the master; `undefined` when none runs.
  *
  * @param gateway - name of a declaration, or `name#id`; every gateway when it is absent
  * @throws {GW_ERR_PHASE} when the master is starting or stopping, or a gateway is still draining
@@ -133,26 +134,29 @@ export function requestUndrain(
   );
 }
 
-/** Ends the running master without its processes, and answers its pid and whether `start -d` made it; `undefined` when none runs. */
+/**
+ * Ends the running master, but not its processes. Resolves with its pid and whether `start -d` started it; `undefined`
+ * when no master runs.
+ */
 export function requestLeave(
   pidFile: string,
 ): Promise<{ readonly pid: number; readonly isDaemon: boolean } | undefined> {
-  return askMaster(pidFile, async (client) => {
+  return withMaster(pidFile, async (client) => {
     const answer = await request(client, pidFile, { command: ControlCommand.leave });
     const left = assertAnswer(readFields(answer, { pid: 'number', isDaemon: 'boolean' }));
-    await untilEnded(client, left.pid, LAST_STEPS_MS);
+    await waitForExit(client, left.pid, EXIT_TIMEOUT_MS);
     return left;
   });
 }
 
-/** @param onPart - gets each part of the answer before */
+/** @param onPart - receives each part before the answer */
 function requestAnswer<T>(
   pidFile: string,
   order: ControlOrder,
   parse: (answer: unknown) => T | undefined,
   onPart?: (part: unknown) => void,
 ): Promise<T | undefined> {
-  return askMaster(pidFile, async (client) =>
+  return withMaster(pidFile, async (client) =>
     assertAnswer(parse(await request(client, pidFile, order, onPart))),
   );
 }
@@ -174,14 +178,14 @@ async function request(
   }
 }
 
-async function askMaster<T>(
+async function withMaster<T>(
   pidFile: string,
-  ask: (client: ControlClient) => Promise<T>,
+  use: (client: ControlClient) => Promise<T>,
 ): Promise<T | undefined> {
   const client = await ControlClient.connect(controlPath(pidFile));
   if (client === undefined) return undefined;
   try {
-    return await ask(client);
+    return await use(client);
   } finally {
     client.close();
   }
@@ -199,8 +203,8 @@ function assertAnswer<T>(answer: T | undefined): T {
   );
 }
 
-/** Waits until the process has closed its connection and is gone. A parent that does not collect it leaves its pid in place. */
-async function untilEnded(client: ControlClient, pid: number, timeoutMs: number): Promise<void> {
+/** Waits until the process has closed its connection and was reaped. A parent that does not reap it keeps its pid. */
+async function waitForExit(client: ControlClient, pid: number, timeoutMs: number): Promise<void> {
   const timer = new AbortController();
   const late = sleep(timeoutMs, 'late' as const, { signal: timer.signal });
   late.catch(() => {});
@@ -209,11 +213,11 @@ async function untilEnded(client: ControlClient, pid: number, timeoutMs: number)
     const message = `process ${pid} has not ended within ${timeoutMs} ms`;
     throw new GatewayWorkerError('GW_ERR_QUERY_TIMEOUT', message);
   }
-  const deadline = performance.now() + COLLECT_MS;
-  while (isThere(pid) && performance.now() < deadline) await sleep(10);
+  const deadline = performance.now() + REAP_MS;
+  while (isRunning(pid) && performance.now() < deadline) await sleep(10);
 }
 
-function isThere(pid: number): boolean {
+function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

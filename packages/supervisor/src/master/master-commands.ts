@@ -12,27 +12,27 @@ import { type DrainStep, findGateways, type UndrainStep } from './drain.ts';
 import type { ReloadStep } from './reload.ts';
 import type { Supervisor } from './supervisor.ts';
 
-/** What commands act on. */
+/** What the commands need of the master. */
 export interface CommandedMaster {
   readonly supervisor: Supervisor;
   readonly health: ClusterHealth;
   readonly logger: Logger;
-  /** Whether everything is being stopped. */
+  /** Whether the cluster is stopping. */
   readonly isStopping: () => boolean;
-  /** Lines that the master has dropped. */
+  /** Log lines that the master has dropped. */
   readonly droppedLines: () => number;
   stop(reason: string, isGraceful: boolean): Promise<void>;
   reload(reason: string, onStep: (step: ReloadStep) => void, kind: ReloadKind): Promise<void>;
-  /** Whether `start -d` has made it. */
+  /** Whether `start -d` started it. */
   readonly isDaemon: boolean;
-  /** Ends the master without its processes once the answer has been sent. */
+  /** Ends the master, but not its processes, once the answer has been sent. */
   leave(): Promise<void>;
 }
 
-/** Time that a gateway has for each part of its list of clients. */
+/** Time for each part of the client list of a gateway, in milliseconds. */
 const CONNECTIONS_TIMEOUT_MS = 1_000;
 
-/** Carries out what the command line asks of a master. */
+/** Runs the commands that the command line sends to a master. */
 export class MasterCommands {
   readonly #options: ResolvedRunOptions;
   readonly #master: CommandedMaster;
@@ -43,8 +43,8 @@ export class MasterCommands {
     this.#master = master;
   }
 
-  /** See `ControlCommand` for what each command answers. */
-  async carryOut(order: ControlOrder, sendPart: SendPart): Promise<unknown> {
+  /** See `ControlCommand` for the answer of each command. */
+  async execute(order: ControlOrder, sendPart: SendPart): Promise<unknown> {
     switch (order.command) {
       case ControlCommand.ping:
         return { pid: process.pid };
@@ -54,7 +54,7 @@ export class MasterCommands {
         return await this.#master.health.report();
       case ControlCommand.stop: {
         void this.#master.stop('the stop command', order.isGraceful);
-        // Each kind of process has its time, and a little more until it is killed.
+        // Each kind of process has the stop timeout, and a margin until it is killed.
         const timeoutMs = (this.#options.stopTimeoutMs + 2_000) * stopOrder.length;
         return { pid: process.pid, timeoutMs };
       }
@@ -77,7 +77,7 @@ export class MasterCommands {
     }
   }
 
-  /** Passes on what every gateway tells of its clients; answers the gateways that did not tell all in time. */
+  /** Forwards the client lists of all gateways; resolves with the gateways whose list is incomplete. */
   async #listConnections(sendPart: SendPart): Promise<string[]> {
     const lists = this.#master.supervisor.gateways.map(async (handle) => {
       const gateway = `${handle.name}#${handle.id}`;
@@ -88,7 +88,7 @@ export class MasterCommands {
         });
         return [];
       } catch (error) {
-        this.#master.logger.warn(error, `${gateway} has not told all its clients`);
+        this.#master.logger.warn({ err: error, gateway }, 'client list is incomplete');
         return [gateway];
       }
     });
@@ -123,7 +123,7 @@ export class MasterCommands {
       const step: UndrainStep = { process: handle.label, wasDrained };
       await sendPart(step);
     });
-    // The others start all the same when one of them fails.
+    // Wait for all of them before one failure is reported.
     await Promise.allSettled(undrains);
     await Promise.all(undrains);
   }
@@ -140,7 +140,7 @@ export class MasterCommands {
       name: basename(this.#options.startFile),
       id: 0,
       state: isStopping ? ProcessState.stopping : ProcessState.ready,
-      reasons: isStopping ? ['everything is being stopped'] : [],
+      reasons: isStopping ? ['the cluster is stopping'] : [],
       listen: '',
       connections: 0,
       inFlight: 0,

@@ -29,28 +29,28 @@ import { removeStaleSocket } from './stale-socket.ts';
 import { Supervisor } from './supervisor.ts';
 import { isTerminalGone } from './terminal-presence.ts';
 
-/** How a master runs. */
+/** Options of a master. */
 export interface MasterOptions extends Omit<ResolvedRunOptions, 'onMasterExit'> {
   /** Whether its processes log to the standard output as well as to the log file. */
   readonly logToStdout: boolean;
-  /** Whether a change of a source beside the start file is a reload. @default false */
+  /** Whether a changed source in the folder of the start file triggers a reload. @default false */
   readonly watch?: boolean;
-  /** Time that `start` waits for everything to be ready, in milliseconds; a second at least once all have started. @default `readyTimeoutMs` for each kind, and that second */
+  /** Time that `start` waits for all processes to be ready, in milliseconds; at least 1 s once all have started. @default `readyTimeoutMs` for each kind, and 1 s */
   readonly waitMs?: number;
-  /** What its processes do when it dies. */
+  /** What its processes do when it ends unexpectedly. */
   readonly onMasterExit: OnMasterExit;
   /** Version of the package. */
   readonly version: string;
-  /** Variables that its processes get. */
+  /** Environment variables of its processes. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Time for an answer to leave, in milliseconds. */
-const ANSWER_MS = 50;
+/** Time to send the answer to `leave`, in milliseconds. */
+const REPLY_FLUSH_MS = 50;
 
-/** The process that starts all others, restarts what dies, and is what the command line talks to. */
+/** The master process: starts and restarts all others, and runs the commands of the command line. */
 export class Master {
-  /** Resolves once everything has stopped. */
+  /** Resolves once all processes have stopped. */
   readonly ended: Promise<void>;
   readonly #options: MasterOptions;
   readonly #log: ProcessLog;
@@ -66,7 +66,7 @@ export class Master {
   #runFiles: RunFileRestorer | undefined;
   #exitCode: 0 | 1 = 0;
   readonly #warnings: string[] = [];
-  /** Pid of the master before, when it was killed. */
+  /** Pid of the previous master, if it was killed. */
   #stalePid: number | null = null;
 
   constructor(declarations: readonly ProcessDeclaration[], options: MasterOptions) {
@@ -91,8 +91,8 @@ export class Master {
       address: healthAddress(options.health),
       logger: this.#logger,
       name: basename(options.startFile),
-      obstacle: () => (this.#stopping === undefined ? undefined : 'everything is being stopped'),
-      askAll: () => this.#supervisor.health(),
+      notReadyReason: () => (this.#stopping === undefined ? undefined : 'the cluster is stopping'),
+      checkAll: () => this.#supervisor.health(),
     });
     const commands = new MasterCommands(options, {
       supervisor: this.#supervisor,
@@ -101,7 +101,7 @@ export class Master {
       isStopping: () => this.#stopping !== undefined,
       droppedLines: () => this.#log.dropped,
       stop: (reason, isGraceful) => this.stop(reason, isGraceful),
-      reload: (...how) => this.reload(...how),
+      reload: (...args) => this.reload(...args),
       isDaemon: !options.logToStdout,
       leave: () => this.#leave(),
     });
@@ -111,7 +111,7 @@ export class Master {
         parseOrder: parseControlOrder,
         onOrder: (order, sendPart) => {
           this.#descriptors.makeRoom();
-          return commands.carryOut(order, sendPart);
+          return commands.execute(order, sendPart);
         },
       },
       guard,
@@ -121,23 +121,23 @@ export class Master {
     });
   }
 
-  /** 0 after an orderly stop; 1 when a second signal or an error of the master itself ended it. */
+  /** 0 after an orderly stop; 1 when a second signal or an error of the master ended it. */
   get exitCode(): 0 | 1 {
     return this.#exitCode;
   }
 
   /**
-   * Attaches to the processes that run without a master, and starts all others. When one of them fails and
-   * nothing ran before, all are stopped again before this rejects.
+   * Attaches to the processes that run without a master, and starts all others. If one fails to start and no process
+   * ran before, all are stopped before this rejects.
    *
    * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when another master holds the pid file
    * @throws {GW_ERR_LISTEN_FAILED} when the control socket or the port of probes cannot be opened
-   * @throws {GW_ERR_PROCESS_FAILED} when a process ends before it was ready
+   * @throws {GW_ERR_PROCESS_FAILED} when a process ends before it is ready
    */
   async start(): Promise<StartReport> {
     const { waitMs } = this.#options;
     const readyBy = performance.now() + (waitMs ?? 0);
-    await this.takeCharge();
+    await this.acquireControl();
     try {
       await this.#listenForProbes();
       await this.#supervisor.start(waitMs === undefined ? undefined : readyBy);
@@ -145,11 +145,11 @@ export class Master {
       const warnings = [...this.#warnings, ...this.#supervisor.warnings];
       this.#logger.info({ attached }, 'started');
       if (this.#options.watch === true) this.#watch();
-      const started = await this.#supervisor.untilReady(readyBy);
+      const started = await this.#supervisor.waitUntilReady(readyBy);
       const { pid } = process;
       return { pid, stalePid: this.#stalePid, attached, warnings, failures, ...started };
     } catch (error) {
-      // At a terminal the caller prints it; a line in the log would say it twice there.
+      // At a terminal the caller prints the error; a log line would repeat it there.
       if (!this.#options.logToStdout) this.#logger.error(error, 'could not start');
       await this.stop('the start failed');
       throw error;
@@ -157,21 +157,21 @@ export class Master {
   }
 
   /**
-   * Becomes the master of the pid file, and of the processes that run without one; answers how many these are.
+   * Becomes the master of the pid file, and attaches to the processes that run without one; resolves with their number.
    *
    * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when another master holds the pid file
    * @throws {GW_ERR_LISTEN_FAILED} when the control socket cannot be opened
    */
-  async takeCharge(): Promise<number> {
-    await this.#takeControl();
-    // The process that wrote it is gone: the socket would not have been ours to take.
+  async acquireControl(): Promise<number> {
+    await this.#bindControlSocket();
+    // The process that wrote the file has ended: otherwise its socket would be in use.
     this.#stalePid = readPidFile(this.#options.pidFile) ?? null;
-    this.#watchProcess();
+    this.#handleProcessEvents();
     try {
       await this.#supervisor.attach();
       this.#writePidFile();
     } catch (error) {
-      this.#giveUpControl();
+      this.#releaseControl();
       throw error;
     }
     this.#runFiles = restoreRunFiles(this.#options, this.#logger, {
@@ -183,9 +183,9 @@ export class Master {
   }
 
   /**
-   * Stops all processes and gives up the pid file; safe to call twice: the first call says how.
+   * Stops all processes and removes the pid file. A second call has no effect.
    *
-   * @param isGraceful - whether they finish what has begun. @default false
+   * @param isGraceful - whether the processes finish their work first. @default false
    */
   stop(reason: string, isGraceful = false): Promise<void> {
     this.#stopping ??= this.#stopAll(reason, isGraceful);
@@ -195,8 +195,8 @@ export class Master {
   /**
    * Replaces processes by new ones, one after another.
    *
-   * @param kind - which: those that run the application's code, or gateways @default 'workers'
-   * @throws {GW_ERR_PHASE} when it is not fully started, is being stopped, or reloads already
+   * @param kind - processes with application code, or gateways @default 'workers'
+   * @throws {GW_ERR_PHASE} while the cluster is starting, stopping or reloading
    * @throws {GW_ERR_PROCESS_FAILED} when a new process does not become ready; the old one keeps running
    */
   async reload(
@@ -212,12 +212,12 @@ export class Master {
     await this.#reloading;
   }
 
-  /** Becomes the one master of the pid file: only one process can bind the control socket. */
-  async #takeControl(): Promise<void> {
+  /** Binds the control socket, so that this process is the only master of the pid file. */
+  async #bindControlSocket(): Promise<void> {
     if (await this.#control.tryListen()) return;
     const running = await findMaster(this.#options.pidFile);
     if (running !== undefined) throw alreadyRunning(running);
-    // A master that was killed left it behind.
+    // A killed master left the socket behind.
     await removeStaleSocket(controlPath(this.#options.pidFile));
     if (!(await this.#control.tryListen())) {
       throw new GatewayWorkerError(
@@ -227,31 +227,31 @@ export class Master {
     }
   }
 
-  /** Ends the master without its processes once its answer has been sent. */
+  /** Ends the master, but not its processes, once the answer has been sent. */
   async #leave(): Promise<void> {
     this.#supervisor.assertRunning('leave');
     this.#logger.info('master ends: its processes keep running');
     this.#watcher?.close();
     await this.#supervisor.detach();
     setTimeout(() => {
-      this.#giveUpControl();
+      this.#releaseControl();
       process.exit(0);
-    }, ANSWER_MS);
+    }, REPLY_FLUSH_MS);
   }
 
-  #giveUpControl(): void {
+  #releaseControl(): void {
     this.#runFiles?.close();
     this.#removePidFile();
     this.#health.close();
     void this.#control.close();
   }
 
-  #watchProcess(): void {
+  #handleProcessEvents(): void {
     handleMasterSignals({
       onStop: (signal, isGraceful) => {
         void this.stop(signal, isGraceful);
         if (signal === 'SIGINT' && this.#options.logToStdout) {
-          this.#logger.info('Ctrl+C again kills what has not stopped');
+          this.#logger.info('press Ctrl+C again to kill the remaining processes');
         }
       },
       onKill: (signal) => this.#kill(signal),
@@ -277,9 +277,7 @@ export class Master {
         const names = paths.map((path) => relative(dirname(startFile), path));
         await this.#reloadNext(`${names.slice(0, 3).join(', ')} changed`);
         if (paths.includes(startFile)) {
-          this.#logger.warn(
-            `which processes ${basename(startFile)} declares is read at a restart only`,
-          );
+          this.#logger.warn('changed declarations of the start file take effect at a restart');
         }
       },
     });
@@ -303,11 +301,11 @@ export class Master {
     }
   }
 
-  /** Reloads after a reload that is under way, which may have read older code; the log has the result. */
+  /** Reloads after the current reload, which may have read older code; the result is logged. */
   async #reloadNext(reason: string): Promise<void> {
     await this.#reloading?.catch(() => {});
     await this.reload(reason).catch((error: unknown) => {
-      // Any other failure has been logged by the reload itself.
+      // The reload itself has logged every other failure.
       if (error instanceof GatewayWorkerError && error.code === 'GW_ERR_PHASE') {
         this.#logger.warn(error.message);
       }
@@ -318,9 +316,9 @@ export class Master {
     try {
       this.#log.reopen();
       this.#supervisor.reopenLogs();
-      this.#logger.info('opened the log again');
+      this.#logger.info('reopened the log file');
     } catch (error) {
-      this.#logger.error(error, 'cannot open the log again; the old file stays in use');
+      this.#logger.error(error, 'cannot reopen the log file; the old file stays in use');
     }
   }
 
@@ -333,7 +331,7 @@ export class Master {
     this.#logger.info('stopped');
     this.#health.close();
     this.#descriptors.close();
-    // Last, because its end is what the stop command waits for.
+    // Close it last: the stop command waits for the end of this connection.
     await this.#control.close();
     this.#onEnded();
   }
@@ -343,9 +341,9 @@ export class Master {
       writePidFile(this.#options.pidFile);
     } catch (error) {
       if (this.#supervisor.attached === 0 && !isDiskFull(error)) throw error;
-      // Commands find the master by its socket, and the file is written once that works.
-      const why = toError(toError(error).cause).message;
-      const warning = `the pid file cannot be written (${why}); commands work without it`;
+      // Commands find the master by its socket. The file is written as soon as that is possible.
+      const reason = toError(toError(error).cause).message;
+      const warning = `the pid file cannot be written (${reason}); commands work without it`;
       this.#warnings.push(warning);
       this.#logger.error(warning);
     }
@@ -364,30 +362,30 @@ export class Master {
       await this.#health.listen();
     } catch (error) {
       if (this.#supervisor.attached === 0) throw error;
-      // Clients are connected, so the master keeps running although probes get no answer.
-      this.#logger.error(error, 'probes get no answer');
+      // Clients are connected, so the master keeps running without probes.
+      this.#logger.error(error, 'cannot listen for probes');
     }
   }
 
   #kill(signal: NodeJS.Signals): void {
-    this.#logger.warn(`${signal} again: killing what has not stopped`);
+    this.#logger.warn({ signal }, 'second signal: killing the remaining processes');
     this.#exitCode = 1;
     this.#supervisor.kill();
   }
 }
 
-/** The error of a start while another master runs. */
+/** Creates the error of a start while another master runs. */
 export function alreadyRunning(pid: number): GatewayWorkerError {
   const message = `already running (pid ${pid}): use reload, restart or stop`;
   return new GatewayWorkerError('GW_ERR_CLUSTER_ALREADY_RUNNING', message);
 }
 
-/** Tells that error from others. */
+/** Tells whether an error is that of `alreadyRunning`. */
 export function isAlreadyRunning(error: unknown): boolean {
   return error instanceof GatewayWorkerError && error.code === 'GW_ERR_CLUSTER_ALREADY_RUNNING';
 }
 
-/** An error with the stack or the output of its process, for a reader who has only the error. */
+/** Adds the stack or the output of the process to the message of an error. */
 function describeFully(error: unknown): Error {
   if (!(error instanceof ProcessFailedError)) return toError(error);
   return new GatewayWorkerError('GW_ERR_PROCESS_FAILED', error.describe(), { cause: error });

@@ -12,7 +12,7 @@ import { ProcessState, type StatusReport } from '../report/status-report.ts';
 import { isAlreadyRunning, Master, type MasterOptions } from './master.ts';
 
 /** Time for each answer, in milliseconds. */
-const ANSWER_MS = 1_000;
+const ANSWER_TIMEOUT_MS = 1_000;
 
 /** The processes that the start file declares. */
 type Declared = readonly Pick<ProcessDeclaration, 'role' | 'name' | 'count'>[];
@@ -30,66 +30,66 @@ interface Orphan {
 }
 
 /**
- * Asks the processes that run without a master for their figures; `undefined` when there are none.
+ * Requests the figures of the processes that run without a master; `undefined` when there are none.
  *
- * @param declared - names the processes that do not answer
+ * @param declared - provides the names of processes that do not answer
  */
 export function readOrphanStatus(
   pidFile: string,
   declared: Declared,
 ): Promise<StatusReport | undefined> {
-  return askOrphans(pidFile, declared, async (orphans) => {
+  return withOrphans(pidFile, declared, async (orphans) => {
     const rows = orphans.map(({ child, identity, process }) => {
       const { role = 'unknown', name = 'unknown', id = 0 } = process ?? {};
       const facts = { role, name, id, state: stateOf(identity), listen: '', restarts: 0 };
-      return describeChild(child, { ...facts, exits: new ExitRecord() }, ANSWER_MS);
+      return describeChild(child, { ...facts, exits: new ExitRecord() }, ANSWER_TIMEOUT_MS);
     });
     return { processes: await Promise.all(rows) };
   });
 }
 
 /**
- * Asks the processes that run without a master whether they live and are ready; `undefined` when there are none.
+ * Checks whether the processes that run without a master answer and are ready; `undefined` when there are none.
  *
- * @param declared - names the processes that do not answer
+ * @param declared - provides the names of processes that do not answer
  */
 export function readOrphanHealth(
   pidFile: string,
   declared: Declared,
   masterName: string,
 ): Promise<HealthReport | undefined> {
-  return askOrphans(pidFile, declared, async (orphans) => {
-    const times = { answerMs: ANSWER_MS, startMs: 0 };
+  return withOrphans(pidFile, declared, async (orphans) => {
+    const timeouts = { answerMs: ANSWER_TIMEOUT_MS, startMs: 0 };
     const rows = orphans.map(({ child, identity, process }) => {
       const { role = Role.worker, name = 'unknown', id = 0 } = process ?? {};
-      return checkHealth({ role, name }, id, () => ({ child, state: stateOf(identity) }), times);
+      return checkHealth({ role, name }, id, () => ({ child, state: stateOf(identity) }), timeouts);
     });
-    const why = { live: false, ready: false, reasons: ['no master runs'], warnings: [] };
-    const master = { pid: null, role: 'master', name: masterName, id: 0, ...why };
+    const status = { live: false, ready: false, reasons: ['no master runs'], warnings: [] };
+    const master = { pid: null, role: 'master', name: masterName, id: 0, ...status };
     return reportHealth([master, ...(await Promise.all(rows))]);
   });
 }
 
 /**
- * Requests the clients of the gateways that run without a master, and answers the gateways whose list is incomplete;
- * `undefined` when no process runs.
+ * Requests the clients of the gateways that run without a master, and resolves with the gateways whose list is
+ * incomplete; `undefined` when no process runs.
  *
- * @param declared - names the processes that do not answer
- * @param onRows - gets some of them at a time
+ * @param declared - provides the names of processes that do not answer
+ * @param onRows - receives some of the clients at a time
  */
 export function readOrphanConnections(
   pidFile: string,
   declared: Declared,
   onRows: (rows: readonly ConnectionRow[]) => void,
 ): Promise<readonly string[] | undefined> {
-  return askOrphans(pidFile, declared, async (orphans) => {
+  return withOrphans(pidFile, declared, async (orphans) => {
     const lists = orphans.map(async ({ child, pid, identity, process }) => {
       if (process === undefined) return [`process ${pid}`];
       if (process.role !== Role.gateway) return [];
       const gateway = `${process.name}#${process.id}`;
       if (identity === undefined) return [gateway];
       try {
-        await child.connections(ANSWER_MS, async ({ connections }) => {
+        await child.connections(ANSWER_TIMEOUT_MS, async ({ connections }) => {
           onRows(parseConnectionPart({ pid, gateway, connections }) ?? []);
           return true;
         });
@@ -104,12 +104,11 @@ export function readOrphanConnections(
 }
 
 /**
- * Stops the processes that run without a master, and answers how many there were; `undefined` when there
- * are none.
+ * Stops the processes that run without a master, and resolves with their number; `undefined` when there are none.
  *
- * Until they have stopped this process is their master, so that no other master attaches to them.
+ * Until they have stopped, this process is their master, so that no other master attaches to them.
  *
- * @param isGraceful - whether they finish what they have begun
+ * @param isGraceful - whether the processes finish their work first
  * @throws {GW_ERR_LISTEN_FAILED} when the control socket cannot be opened
  */
 export async function stopOrphans(
@@ -122,31 +121,31 @@ export async function stopOrphans(
   const onMasterExit = OnMasterExit.keep;
   const master = new Master([], { ...options, logToStdout: false, onMasterExit });
   try {
-    const count = await master.takeCharge();
+    const count = await master.acquireControl();
     await master.stop('the stop command', isGraceful);
     return count;
   } catch (error) {
-    // A master has just been started: the caller asks that one.
+    // A master has just been started: the caller sends its command to that one.
     if (isAlreadyRunning(error)) return undefined;
     throw error;
   }
 }
 
-async function askOrphans<T>(
+async function withOrphans<T>(
   pidFile: string,
   declared: Declared,
-  ask: (orphans: readonly Orphan[]) => Promise<T>,
+  use: (orphans: readonly Orphan[]) => Promise<T>,
 ): Promise<T | undefined> {
   const logger = createLogger({ stdout: false });
   const events = { onReady() {}, onTerminate() {}, onEnd() {} };
   const found = (await findProcesses(pidFile)).map(async ({ source, slot, pid, close }) => {
     const child = new RunningChild(source, events, { logger, onMasterExit: OnMasterExit.keep });
-    const identity = await child.identify(ANSWER_MS);
+    const identity = await child.identify(ANSWER_TIMEOUT_MS);
     return { child, pid, identity, process: identity ?? findDeclared(declared, slot), close };
   });
   const orphans = await Promise.all(found);
   try {
-    return orphans.length === 0 ? undefined : await ask(orphans.sort(byRole));
+    return orphans.length === 0 ? undefined : await use(orphans.sort(byRole));
   } finally {
     for (const { close } of orphans) close();
   }
@@ -162,7 +161,7 @@ function findDeclared(declared: Declared, slot: string): ProcessName | undefined
   return undefined;
 }
 
-/** In the order in which `status` shows them. */
+/** Sorts processes in the order of `status`. */
 function byRole({ process: one }: Orphan, { process: other }: Orphan): number {
   const rank = (process: ProcessName | undefined) =>
     process === undefined ? startOrder.length : startOrder.indexOf(process.role);

@@ -10,7 +10,7 @@ function temporaryFolder(): string {
   return folder;
 }
 
-test('pid file: is readable by its owner alone, as are the folders made for it', () => {
+test('pid file: only its owner can read it and the folders created for it', () => {
   const path = join(temporaryFolder(), 'run', 'start.pid');
   writePidFile(path);
   expect(readPidFile(path)).toBe(process.pid);
@@ -33,9 +33,9 @@ test('pid file: replaces a symbolic link instead of following it', () => {
 test.each([
   ['/dev/null', 'it is not a regular file'],
   [tmpdir(), 'it is a directory'],
-])('pid file: %s is refused and left as it is', (path, why) => {
+])('pid file: %s is rejected and left unchanged', (path, reason) => {
   expect(() => writePidFile(path)).toThrow(
-    `option run.pidFile is "${path}"; it cannot be written: ${why}`,
+    `option run.pidFile is "${path}"; it cannot be written: ${reason}`,
   );
   expect(fs.lstatSync(path).isFile()).toBe(false);
 });

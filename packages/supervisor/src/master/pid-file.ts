@@ -12,11 +12,11 @@ import { dirname } from 'node:path';
 import { makeFolders, OptionError } from '@gatewayworker/core';
 
 /**
- * Writes the pid of this process, with the folders that lead to the file.
+ * Writes the pid of this process, and creates the folders of the file.
  *
- * A new file takes the place of the old one, so that no reader sees half a pid and a symbolic link is replaced
- * instead of followed. It is readable by its owner alone. On a full disk the old one is removed: it names another
- * process.
+ * The file is written under another name and renamed, so that no reader sees half a pid, and a symbolic link is replaced
+ * instead of followed. Only its owner can read it. On a full disk the old file, with the pid of another process, is
+ * removed.
  *
  * @throws {GW_ERR_OPTION_INVALID} when it cannot be written
  */
@@ -35,8 +35,8 @@ export function writePidFile(path: string): void {
 }
 
 /**
- * Tells whether a write failed for lack of space, which an operator can free at any time; other failures are wrong
- * paths or permissions. Accepts the error of the system and that of `cannotBeWritten`.
+ * Tells whether a write failed for lack of space, which an operator can free at any time. Other failures are wrong
+ * paths or permissions. Accepts a system error, or the result of `cannotBeWritten`.
  */
 export function isDiskFull(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
@@ -46,7 +46,7 @@ export function isDiskFull(error: unknown): boolean {
 }
 
 /**
- * Checks before a start that the pid file can be written, and so the run directory beside it. A full disk passes.
+ * Checks before a start that the pid file, and so the run directory beside it, can be written. A full disk passes.
  *
  * @throws {GW_ERR_OPTION_INVALID} naming `run.pidFile` and the reason
  */
@@ -61,7 +61,7 @@ export function assertPidFile(path: string): void {
   }
 }
 
-/** The error of a run file that cannot be written. */
+/** Creates the error of a run file that cannot be written. */
 export function cannotBeWritten(
   option: 'run.pidFile' | 'run.logFile',
   path: string,
@@ -75,7 +75,7 @@ export function cannotBeWritten(
   );
 }
 
-/** Answers the pid in a pid file; `undefined` when there is no file or no pid in it. */
+/** Returns the pid in a pid file; `undefined` when there is no file or no pid in it. */
 export function readPidFile(path: string): number | undefined {
   const text = readIfPresent(path)?.trim() ?? '';
   return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : undefined;
@@ -84,13 +84,13 @@ export function readPidFile(path: string): number | undefined {
 /**
  * Removes a pid file.
  *
- * @param pid - the file is kept when it holds another one, which a later master has written
+ * @param pid - the file is kept if it has another pid, which a later master has written
  */
 export function removePidFile(path: string, pid: number): void {
   if (readPidFile(path) === pid) rmSync(path, { force: true });
 }
 
-/** A rename would replace a device such as /dev/null. */
+/** Throws for anything but a file or a symbolic link: a rename would replace a device such as /dev/null. */
 function assertReplaceable(path: string): void {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined || found.isFile() || found.isSymbolicLink()) return;
@@ -102,11 +102,11 @@ const reasons: Readonly<Record<string, string>> = {
   EDQUOT: 'the disk quota is used up',
   EEXIST: 'a part of the path is a file',
   EISDIR: 'it is a directory',
-  // As below /proc, where folders come from the kernel alone.
+  // For example below /proc, where only the kernel creates folders.
   ENOENT: 'a folder of the path cannot be created',
   ENOSPC: 'the disk is full',
   ENOTDIR: 'a part of the path is a file',
-  // What the open of a FIFO says, which would have to wait for its reader.
+  // A FIFO without a reader.
   ENXIO: 'no process reads it',
   EPERM: 'permission denied',
   EROFS: 'the file system is read-only',

@@ -9,7 +9,7 @@ const replaced: ReloadStep = {
   afterMs: 512,
 };
 
-test('writes each step in one line, the names as wide as the widest', () => {
+test('reload step: is formatted as one line with aligned names', () => {
   expect(formatReloadStep(replaced)).toBe('chat-worker #0: 4711 -> 4723, ready after 512 ms');
   expect(formatReloadStep({ ...replaced, oldPid: null }, 16)).toBe(
     'chat-worker #0:   down -> 4723, ready after 512 ms',
@@ -22,7 +22,7 @@ test('writes each step in one line, the names as wide as the widest', () => {
   );
 });
 
-test('reads the steps of a master', () => {
+test('reload step: is parsed, other values are rejected', () => {
   const steps = [
     replaced,
     { ...replaced, oldPid: null },

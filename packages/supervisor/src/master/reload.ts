@@ -4,40 +4,40 @@ import { readNumber, readString } from '../control/json-value.ts';
 import type { ChildHandle } from '../processes/child-handle.ts';
 import { HANDOVER_MS } from '../processes/child-stop.ts';
 
-/** A step of a reload, for the command that waits for it. */
+/** A step of a reload, sent to the command that waits for it. */
 export type ReloadStep =
   | {
       readonly step: 'replaced';
       /** Such as `chat-worker #0`. */
       readonly process: string;
-      /** Null when the process was down. */
+      /** Null when no process ran. */
       readonly oldPid: number | null;
       readonly newPid: number;
       readonly afterMs: number;
     }
-  /** The process is drained, and stays so. */
+  /** The process is drained and is not replaced. */
   | { readonly step: 'skipped'; readonly process: string }
-  /** The predecessor had not finished at the deadline. */
+  /** The predecessor had not ended at the deadline. */
   | { readonly step: 'killed'; readonly process: string; readonly oldPid: number };
 
-/** Times of a reload. */
-export interface ReloadTimes {
+/** Timeouts of a reload, in milliseconds. */
+export interface ReloadTimeouts {
   readonly readyTimeoutMs: number;
   readonly stopTimeoutMs: number;
 }
 
 /**
- * Replaces processes one after another, each by one that is ready before it leaves. Drained ones are skipped.
+ * Replaces processes one after another: each is stopped once its successor is ready. Drained processes are skipped.
  *
- * The first that fails ends the reload: with code that does not run, nothing is replaced.
+ * The first failure ends the reload, so that code that does not start replaces nothing.
  *
  * @throws {GW_ERR_PROCESS_FAILED} when a successor does not become ready, in which case its predecessor keeps
- * running, or ends before its predecessor has left
+ * running, or ends before its predecessor
  */
 export async function reloadProcesses(
   handles: readonly ChildHandle[],
   kind: ReloadKind,
-  { readyTimeoutMs, stopTimeoutMs }: ReloadTimes,
+  { readyTimeoutMs, stopTimeoutMs }: ReloadTimeouts,
   onStep: (step: ReloadStep) => void,
 ): Promise<void> {
   const isHandover = kind === ReloadKind.gateways;
@@ -84,7 +84,7 @@ export function formatReloadStep(step: ReloadStep, width = 0): string {
   return `${name} ${step.oldPid ?? 'down'} -> ${step.newPid}, ready after ${step.afterMs} ms`;
 }
 
-/** The error of a reload while another one is under way. */
+/** Creates the error of a reload during another one. */
 export function alreadyReloading(): GatewayWorkerError {
   return new GatewayWorkerError('GW_ERR_PHASE', 'cannot reload: another reload is under way');
 }

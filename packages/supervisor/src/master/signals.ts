@@ -1,6 +1,6 @@
-/** What a master does on the signals that are for it. */
+/** Signal handlers of a master. */
 export interface MasterSignalHandlers {
-  /** The first SIGINT, SIGTERM, SIGUSR2 or, to finish what has begun, SIGQUIT. */
+  /** The first SIGINT, SIGTERM or SIGUSR2; SIGQUIT for a graceful stop. */
   onStop(signal: NodeJS.Signals, isGraceful: boolean): void;
   /** A second one. */
   onKill(signal: NodeJS.Signals): void;
@@ -10,13 +10,10 @@ export interface MasterSignalHandlers {
   onHangup(): void;
 }
 
-/**
- * `npm start` hands Ctrl+C on to a process that the terminal has already sent it to,
- * so two signals this close together are one wish.
- */
-const SAME_WISH_MS = 100;
+/** Two signals within this time count as one: at Ctrl+C both the terminal and `npm start` send SIGINT. */
+const DUPLICATE_SIGNAL_MS = 100;
 
-/** Takes the signals that a master reacts to. */
+/** Installs the signal handlers of a master. */
 export function handleMasterSignals(handlers: MasterSignalHandlers): void {
   let firstAt: number | undefined;
   const listener = (signal: NodeJS.Signals) => {
@@ -24,15 +21,15 @@ export function handleMasterSignals(handlers: MasterSignalHandlers): void {
     if (firstAt === undefined) {
       firstAt = now;
       handlers.onStop(signal, signal === 'SIGQUIT');
-    } else if (now - firstAt >= SAME_WISH_MS) {
+    } else if (now - firstAt >= DUPLICATE_SIGNAL_MS) {
       handlers.onKill(signal);
     }
   };
   process.on('SIGINT', listener);
   process.on('SIGTERM', listener);
   process.on('SIGQUIT', listener);
-  // nodemon sends SIGUSR2 and waits for the end. A listener that is there already belongs to the application
-  // or to --heapsnapshot-signal.
+  // nodemon sends SIGUSR2 and waits for the end. An existing listener belongs to the application or to
+  // --heapsnapshot-signal.
   if (process.listenerCount('SIGUSR2') === 0) process.on('SIGUSR2', listener);
   process.on('SIGUSR1', () => handlers.onReload());
   process.on('SIGHUP', () => handlers.onHangup());

@@ -2,15 +2,15 @@ import { renameSync, rmSync } from 'node:fs';
 import { ControlClient } from '../control/control-client.ts';
 
 /**
- * Removes the control socket of a master that was killed; a socket on which a process listens stays.
+ * Removes the control socket of a killed master; a socket on which a process listens stays.
  *
- * Of two starts at once the slower one would remove the socket that the faster one has just opened. So
- * it is taken aside first, which only one of them can do, and looked at again there.
+ * The socket is renamed first, and checked under the new name. Otherwise, of two simultaneous starts, the slower one
+ * could remove the socket that the faster one has just opened.
  *
  * @param path - ends in `.sock`
  */
 export async function removeStaleSocket(path: string): Promise<void> {
-  // No longer than the path itself, which may be as long as that of a socket can be.
+  // Not longer than the path itself, which may already have the maximum length of a socket path.
   const aside = path.replace(/\.sock$/, process.pid.toString(36));
   try {
     renameSync(path, aside);

@@ -29,7 +29,7 @@ const declaration: ProcessDeclaration = {
   createRuntime: () => Promise.reject(new Error('no runtime in this test')),
 };
 
-/** A process of an earlier master: its pid is that of a program, its control socket is this test's. */
+/** A process of an earlier master: the pid of a real program, and a control socket served by this test. */
 class Orphan {
   readonly program: ChildProcess = spawn('sleep', ['60']);
   readonly orders: string[] = [];
@@ -71,7 +71,7 @@ class Orphan {
 async function prepare(): Promise<{ supervisor: Supervisor; pidFile: string }> {
   const folder = await temporaryFolder('attach');
   onTestFinished(folder.dispose);
-  // Where a process is replaced, this one takes the place and fails.
+  // The start file of every new process, which fails.
   const startFile = await folder.write('start.cjs', 'process.exit(7);\n');
   const options = resolveRunOptions({ stopTimeoutMs: 2_000, readyTimeoutMs: 5_000 }, startFile);
   const logger = createLogger({ stdout: false });
@@ -108,14 +108,14 @@ test('attach: keeps a process of another version with the same protocol, and war
   expect(orphan.orders).toContain('attach');
 });
 
-test('attach: a process of another protocol is stopped and replaced', async () => {
+test('attach: a process with another protocol is stopped and replaced', async () => {
   const { supervisor, pidFile } = await prepare();
   const orphan = new Orphan();
   const ended = once(orphan.program, 'exit');
   await orphan.listen(pidFile, { protocol: CHILD_PROTOCOL + 1, version: '9.0.0' });
   await supervisor.attach();
   expect(supervisor.warnings[0]).toMatch(/runs version 9\.0\.0, .*Their control protocols differ/);
-  // Its successor is the program above, which fails: the predecessor stays for as long as it serves.
+  // The successor runs the start file above and fails, so the predecessor stays.
   await supervisor.start();
   expect(supervisor.failures[0]).toMatch(/^worker "web" #0 was not replaced/);
   expect(orphan.orders).not.toContain('attach');
@@ -123,7 +123,7 @@ test('attach: a process of another protocol is stopped and replaced', async () =
   expect((await ended)[1]).toBe('SIGTERM');
 });
 
-test('attach: a process of a running master is refused with the pid of that master', async () => {
+test('attach: a process of a running master is an error with the pid of that master', async () => {
   const { supervisor, pidFile } = await prepare();
   const orphan = new Orphan();
   await orphan.listen(pidFile, {}, () => {
@@ -136,7 +136,7 @@ test('attach: a process of a running master is refused with the pid of that mast
   });
 });
 
-test('attach: removes the socket of a process that is gone', async () => {
+test('attach: the socket of an ended process is removed', async () => {
   const { supervisor, pidFile } = await prepare();
   const path = childSocketPath(pidFile, slotKey('worker', 'web', 0), 999_999);
   createRunDirectory(path);

@@ -19,19 +19,20 @@ import type { ProcessHealth } from '../report/health-report.ts';
 import { describeStart, type StartReport } from '../report/start-report.ts';
 import { describeReasons, type ProcessStatus } from '../report/status-report.ts';
 
-/** What a supervisor needs. */
+/** Options of a supervisor. */
 export interface SupervisorOptions extends LaunchOptions {
   readonly logger: Logger;
 }
 
 const STATUS_TIMEOUT_MS = 1_000;
 const HEALTH_TIMEOUT_MS = 1_000;
-/** How often a start looks whether all are ready, and for how long at least, in milliseconds. */
-const READY_LOOK_MS = 100;
-const LEAST_READY_MS = 1_000;
-/** Time that a process has to answer `identify` before it counts as busy, in milliseconds. */
+/** Interval at which a start checks whether all processes are ready, in milliseconds. */
+const READY_POLL_INTERVAL_MS = 100;
+/** Shortest time that a start waits for all processes to be ready, in milliseconds. */
+const MIN_READY_WAIT_MS = 1_000;
+/** Time for a process to answer `identify` before it counts as busy, in milliseconds. */
 const IDENTIFY_TIMEOUT_MS = 1_000;
-/** Time that a process has to answer `detach`, in milliseconds. */
+/** Time for a process to answer `detach`, in milliseconds. */
 const DETACH_TIMEOUT_MS = 1_000;
 
 /** Attaches to, starts, watches and stops the children of one master. */
@@ -40,8 +41,8 @@ export class Supervisor {
   readonly #declarations: readonly ProcessDeclaration[];
   readonly #handles: readonly ChildHandle[];
   readonly #launcher: ChildLauncher;
-  /** Running processes that the start file does not declare. */
-  readonly #surplus = new Map<RunningChild, Role>();
+  /** Running processes that the start file does not declare, with their roles. */
+  readonly #undeclared = new Map<RunningChild, Role>();
   readonly #warnings: string[] = [];
   readonly #failures: string[] = [];
   #attached = 0;
@@ -59,22 +60,22 @@ export class Supervisor {
     );
   }
 
-  /** How many processes of an earlier master it has attached to. */
+  /** Number of processes of an earlier master that it has attached to. */
   get attached(): number {
     return this.#attached;
   }
 
-  /** What the operator should know of the start, one sentence each. */
+  /** Warnings for the operator about the start, one sentence each. */
   get warnings(): readonly string[] {
     return this.#warnings;
   }
 
-  /** Processes that failed to start beside those of an earlier master, one sentence each. */
+  /** Processes that failed to start while processes of an earlier master run, one sentence each. */
   get failures(): readonly string[] {
     return this.#failures;
   }
 
-  /** The processes that run the application's code, in the order in which a reload replaces them. */
+  /** The processes with application code, in the order in which a reload replaces them. */
   get replaceable(): readonly ChildHandle[] {
     return [...this.#ofRole(Role.businessWorker), ...this.#ofRole(Role.worker)];
   }
@@ -94,44 +95,44 @@ export class Supervisor {
     const { pidFile, logger } = this.#options;
     const found = await findProcesses(pidFile, logger);
     this.#attached = found.length;
-    const places = new Map<string, FoundProcess[]>();
-    for (const one of found) places.set(one.slot, [...(places.get(one.slot) ?? []), one]);
+    const slots = new Map<string, FoundProcess[]>();
+    for (const one of found) slots.set(one.slot, [...(slots.get(one.slot) ?? []), one]);
     const takeovers = this.#handles.map(async (handle) => {
       const key = slotKey(handle.declaration.role, handle.name, handle.id);
-      const sources = (places.get(key) ?? []).map(({ source }) => source);
-      places.delete(key);
+      const sources = (slots.get(key) ?? []).map(({ source }) => source);
+      slots.delete(key);
       const children = sources.map((source) => handle.watch(source));
       await Promise.all(children.map((child) => this.#attachTo(child, handle.label)));
       const hash = hashDeclaration(handle.declaration);
       handle.attach(children, (identity) => this.#isCurrent(identity, hash));
     });
-    await Promise.all([...takeovers, this.#attachToSurplus([...places.values()].flat())]);
+    await Promise.all([...takeovers, this.#attachToUndeclared([...slots.values()].flat())]);
   }
 
   /**
-   * Starts all children that do not run yet, kind after kind, and resolves once they have started.
+   * Starts all children that do not run yet, one role after another, and resolves once they have started.
    *
-   * Slow children do not fail the start: after `readyTimeoutMs`, and past `readyBy`, it goes on without them.
-   * Beside processes of an earlier master a failure does not fail the start either: the process is started again, and
-   * `failures` names it.
+   * A slow child does not fail the start: after `readyTimeoutMs`, or at `readyBy`, the start continues without it.
+   * While processes of an earlier master run, a failed child does not fail the start either: it is tried again, and
+   * listed in `failures`.
    *
    * @param readyBy - on the clock of `performance.now()`
-   * @throws {GW_ERR_PROCESS_FAILED} when a child ends before it was ready; the others still run
-   * @throws {GW_ERR_PHASE} when it is stopped meanwhile
+   * @throws {GW_ERR_PROCESS_FAILED} when a child ends before it is ready; the others still run
+   * @throws {GW_ERR_PHASE} when a stop interrupts it
    */
   async start(readyBy: number = Number.POSITIVE_INFINITY): Promise<void> {
     for (const role of startOrder) await this.#startStage(role, readyBy);
     this.#isStarted = true;
-    await this.#stopSurplus(gracefulStop(this.#options.stopTimeoutMs));
+    await this.#stopUndeclared(gracefulStop(this.#options.stopTimeoutMs));
   }
 
   /**
-   * Resolves once all are ready, or when the time is over: links come up after the processes.
+   * Resolves once all children are ready, or at the deadline: links come up after the processes.
    *
-   * @param deadline - on the clock of `performance.now()`; a second is waited at least
+   * @param deadline - on the clock of `performance.now()`; the wait is at least 1 s
    */
-  async untilReady(deadline: number): Promise<Pick<StartReport, 'rows' | 'reasons'>> {
-    const readyBy = Math.max(deadline, performance.now() + LEAST_READY_MS);
+  async waitUntilReady(deadline: number): Promise<Pick<StartReport, 'rows' | 'reasons'>> {
+    const readyBy = Math.max(deadline, performance.now() + MIN_READY_WAIT_MS);
     for (;;) {
       const health = await this.health();
       const isOver = this.#stopping !== undefined || performance.now() >= readyBy;
@@ -139,62 +140,63 @@ export class Supervisor {
         const rows = describeStart(this.#declarations, this.#handles, health);
         return { rows, reasons: describeReasons(health) };
       }
-      await sleep(READY_LOOK_MS);
+      await sleep(READY_POLL_INTERVAL_MS);
     }
   }
 
-  /**
-   * Stops all children, kind after kind; safe to call in any phase, and twice: the first call says how.
-   */
+  /** Stops all children, one role after another, in any phase. A second call has no effect. */
   stop(isGraceful: boolean): Promise<void> {
     const { stopTimeoutMs } = this.#options;
     this.#stopping ??= this.#stopStages({ isGraceful, timeoutMs: stopTimeoutMs, drainMs: 0 });
     return this.#stopping;
   }
 
-  /** Detaches from all children; they keep running, and none is started again. */
+  /** Detaches from all children; they keep running, and none is restarted. */
   async detach(): Promise<void> {
     await Promise.all(this.#handles.map((handle) => handle.detach(DETACH_TIMEOUT_MS)));
   }
 
-  /** Ends all children at once. */
+  /** Kills all children. */
   kill(): void {
     for (const handle of this.#handles) handle.kill();
-    for (const child of this.#surplus.keys()) child.kill();
+    for (const child of this.#undeclared.keys()) child.kill();
   }
 
-  /** Tells all children that the log file was moved away. */
+  /** Has all children reopen their log file. */
   reopenLogs(): void {
     for (const handle of this.#handles) handle.reopenLog();
   }
 
-  /** Asks every child for its figures, for at most 1 s, and busy ones for what they do, for at most 1 s more. */
+  /** Requests the figures of every child, which takes at most 1 s, and the stacks of busy ones, at most 1 s more. */
   async status(): Promise<ProcessStatus[]> {
     const rows = this.#handles.map((handle) => handle.status(STATUS_TIMEOUT_MS));
     return (await Promise.all(rows)).flat();
   }
 
-  /** Asks every child whether it lives and can serve, for at most 1 s. */
+  /** Checks whether every child answers and is ready, which takes at most 1 s. */
   health(): Promise<ProcessHealth[]> {
-    const times = { answerMs: HEALTH_TIMEOUT_MS, startMs: this.#options.readyTimeoutMs };
-    return Promise.all(this.#handles.map((handle) => handle.health(times)));
+    const timeouts = { answerMs: HEALTH_TIMEOUT_MS, startMs: this.#options.readyTimeoutMs };
+    return Promise.all(this.#handles.map((handle) => handle.health(timeouts)));
   }
 
   /**
-   * Throws unless all is started and nothing is being stopped.
+   * Throws while the cluster is starting or stopping.
    *
-   * @throws {GW_ERR_PHASE} naming what was wanted
+   * @throws {GW_ERR_PHASE} naming the command
    */
-  assertRunning(what: string): void {
+  assertRunning(command: string): void {
     if (this.#stopping !== undefined) {
-      throw new GatewayWorkerError('GW_ERR_PHASE', `cannot ${what}: it is being stopped`);
+      throw new GatewayWorkerError('GW_ERR_PHASE', `cannot ${command}: the cluster is stopping`);
     }
     if (!this.#isStarted) {
-      throw new GatewayWorkerError('GW_ERR_PHASE', `cannot ${what}: it is still being started`);
+      throw new GatewayWorkerError(
+        'GW_ERR_PHASE',
+        `cannot ${command}: the cluster is still starting`,
+      );
     }
   }
 
-  /** Becomes the master of a process that was found; one that does not answer is attached to when it does. */
+  /** Attaches to a process; if it does not answer in time, attaching continues in the background. */
   async #attachTo(child: RunningChild, label: string): Promise<void> {
     const attaching = child.identify().then(async (identity) => {
       if (identity?.protocol === CHILD_PROTOCOL) await child.attach();
@@ -232,20 +234,20 @@ export class Supervisor {
     return protocol === CHILD_PROTOCOL && declarationHash === hash;
   }
 
-  async #attachToSurplus(found: readonly FoundProcess[]): Promise<void> {
+  async #attachToUndeclared(found: readonly FoundProcess[]): Promise<void> {
     const { logger, onMasterExit } = this.#options;
     const attaching = found.map(async ({ source, pid }) => {
       const events = {
         onReady() {},
         onTerminate() {},
-        onEnd: () => void this.#surplus.delete(child),
+        onEnd: () => void this.#undeclared.delete(child),
       };
       const child = new RunningChild(source, events, { logger, onMasterExit });
-      this.#surplus.set(child, Role.worker);
+      this.#undeclared.set(child, Role.worker);
       await this.#attachTo(child, 'a process that is not declared');
       const { identity } = child;
-      if (identity !== undefined && this.#surplus.has(child)) {
-        this.#surplus.set(child, identity.role);
+      if (identity !== undefined && this.#undeclared.has(child)) {
+        this.#undeclared.set(child, identity.role);
         const process = describeProcess(identity.role, identity.name, identity.id);
         logger.info(
           { process, oldPid: pid },
@@ -288,12 +290,12 @@ export class Supervisor {
     for (const handle of this.#handles) handle.disable();
     for (const role of stopOrder) {
       const handles = this.#ofRole(role).map((handle) => handle.stop(options));
-      await Promise.all([...handles, this.#stopSurplus(options, role)]);
+      await Promise.all([...handles, this.#stopUndeclared(options, role)]);
     }
   }
 
-  async #stopSurplus(options: StopOptions, role?: Role): Promise<void> {
-    const children = [...this.#surplus].filter(([, its]) => role === undefined || its === role);
+  async #stopUndeclared(options: StopOptions, role?: Role): Promise<void> {
+    const children = [...this.#undeclared].filter(([, its]) => role === undefined || its === role);
     await Promise.all(children.map(([child]) => child.stop(options)));
   }
 

@@ -1,9 +1,9 @@
 import { closeSync, openSync } from 'node:fs';
 
 /**
- * Tells whether the terminal that this process was started at is gone: closed, or its connection lost.
+ * Tells whether the terminal of this process is closed, or its connection lost.
  *
- * SIGHUP says so too, and besides it is how log rotation asks to open the log again.
+ * SIGHUP alone does not tell: log rotation sends it too, to have the log file reopened.
  */
 export function isTerminalGone(): boolean {
   if (process.stdout.isTTY !== true) return false;

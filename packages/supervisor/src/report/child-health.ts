@@ -3,28 +3,28 @@ import type { ProcessDeclaration } from '../process-declaration.ts';
 import type { ProcessHealth } from './health-report.ts';
 import { ProcessState } from './status-report.ts';
 
-/** How long a process may take. */
+/** Timeouts of a health check. */
 export interface HealthTimeouts {
-  /** For its answer, in milliseconds. */
+  /** Time for the answer of a process, in milliseconds. */
   readonly answerMs: number;
-  /** For its start, before it has to answer, in milliseconds. */
+  /** Time for a process to start, before it must answer, in milliseconds. */
   readonly startMs: number;
 }
 
-/** A process that can be asked. */
-export interface AskedChild {
+/** A process that can be checked. */
+export interface CheckedChild {
   readonly pid: number | undefined;
   readonly livedMs: number;
   report(timeoutMs: number): Promise<ChildReport | undefined>;
 }
 
-/** The process of a number at this moment. */
+/** Process and state of a slot at one moment. */
 export interface ChildSnapshot {
-  readonly child: AskedChild | undefined;
+  readonly child: CheckedChild | undefined;
   readonly state: ProcessState;
 }
 
-/** Time for the answer of a process that need not answer yet, in milliseconds: a probe should not wait for it. */
+/** Time for the answer of a process that need not answer yet, in milliseconds: short, so that probes do not wait. */
 const STARTING_ANSWER_MS = 200;
 
 const stateReasons: Readonly<Record<ProcessState, string>> = {
@@ -39,23 +39,24 @@ const stateReasons: Readonly<Record<ProcessState, string>> = {
 };
 
 /**
- * Asks a process whether it lives and can serve.
+ * Checks whether a process answers and is ready.
  *
- * @param look - answers which process that is now; it may be another one after the question
+ * @param snapshot - returns the current process and state of the slot, which may change during the request
  */
 export async function checkHealth(
   { role, name }: Pick<ProcessDeclaration, 'role' | 'name'>,
   id: number,
-  look: () => ChildSnapshot,
-  times: HealthTimeouts,
+  snapshot: () => ChildSnapshot,
+  timeouts: HealthTimeouts,
 ): Promise<ProcessHealth> {
-  const asked = look();
-  const mustAnswer = mustRespond(asked, times.startMs);
-  const timeoutMs = mustAnswer ? times.answerMs : Math.min(times.answerMs, STARTING_ANSWER_MS);
-  const report = await asked.child?.report(timeoutMs);
-  const now = look();
-  const isSame = now.child === asked.child;
-  const live = report !== undefined || !mustAnswer || !isSame || !mustRespond(now, times.startMs);
+  const { answerMs, startMs } = timeouts;
+  const before = snapshot();
+  const isRequired = mustRespond(before, startMs);
+  const timeoutMs = isRequired ? answerMs : Math.min(answerMs, STARTING_ANSWER_MS);
+  const report = await before.child?.report(timeoutMs);
+  const now = snapshot();
+  const isSame = now.child === before.child;
+  const live = report !== undefined || !isRequired || !isSame || !mustRespond(now, startMs);
   const reasons = listNotReadyReasons(
     live ? now.state : ProcessState.busy,
     isSame ? report : undefined,
@@ -65,7 +66,7 @@ export async function checkHealth(
   return { pid, role, name, id, live, ready: reasons.length === 0, reasons, warnings };
 }
 
-/** One that is down, stops, or still has time to start is looked after by its master. */
+/** A process that is down, stopping, or still has time to start is handled by its master, and need not respond. */
 function mustRespond({ child, state }: ChildSnapshot, startMs: number): boolean {
   if (child === undefined) return false;
   return (
@@ -74,10 +75,11 @@ function mustRespond({ child, state }: ChildSnapshot, startMs: number): boolean 
 }
 
 /**
- * Says why a process is not ready, in plain words; empty when it is. `health`, `status` and `start` agree by it.
+ * Lists the reasons why a process is not ready, in plain words; empty when it is. `health`, `status` and `start` all use
+ * this list.
  *
- * @param state - as the master knows it, or busy
- * @param report - what the process says of itself, if it has answered
+ * @param state - state known to the master, or busy
+ * @param report - report of the process, if it has answered
  */
 export function listNotReadyReasons(
   state: ProcessState,

@@ -2,7 +2,7 @@ import type { ChildExit, ChildReport } from '../control/child-protocol.ts';
 import { listNotReadyReasons } from './child-health.ts';
 import { type LastExit, ProcessState, type ProcessStatus, unknownExit } from './status-report.ts';
 
-/** How the processes of one number have ended so far, other than by the master's wish. */
+/** Unexpected exits of the processes of one slot. */
 export class ExitRecord {
   #lastExit: LastExit | null = null;
   readonly #counts = new Map<string, number>();
@@ -11,7 +11,7 @@ export class ExitRecord {
     return this.#lastExit;
   }
 
-  /** How often by each signal or exit code. */
+  /** Number of exits by signal or exit code. */
   get counts(): Record<string, number> {
     return Object.fromEntries(this.#counts);
   }
@@ -23,7 +23,7 @@ export class ExitRecord {
   }
 }
 
-/** What a master knows of a process without asking it. */
+/** What a master knows about a process without a request. */
 export interface ProcessFacts {
   readonly role: string;
   readonly name: string;
@@ -34,7 +34,7 @@ export interface ProcessFacts {
   readonly exits: ExitRecord;
 }
 
-/** What can be asked for its figures. */
+/** A process that can report its figures. */
 export interface DescribedChild {
   readonly pid: number | undefined;
   readonly livedMs: number;
@@ -45,7 +45,7 @@ export interface DescribedChild {
 }
 
 /**
- * Asks a process for its figures. One that does not answer in time is shown as busy, with what it is doing.
+ * Requests the figures of a process. A process that does not answer in time is shown as busy, with its stack.
  *
  * @param child - `undefined` while there is no process
  */

@@ -5,29 +5,29 @@ import type { ProcessHealth } from './health-report.ts';
 
 const gateway = { pid: 7, role: 'gateway', name: 'front', id: 0, live: true, warnings: [] };
 
-/** A cluster of one process, whose answers are given when the test says so. */
+/** A cluster of one process, whose answers the test gives. */
 function createCluster() {
-  const asked: ((health: ProcessHealth) => void)[] = [];
-  const state: { obstacle: string | undefined } = { obstacle: undefined };
+  const requests: ((health: ProcessHealth) => void)[] = [];
+  const state: { reason: string | undefined } = { reason: undefined };
   const health = new ClusterHealth({
     address: undefined,
     logger: createLogger({ stdout: false }),
     name: 'start.ts',
-    obstacle: () => state.obstacle,
-    askAll: async () => [await new Promise<ProcessHealth>((resolve) => asked.push(resolve))],
+    notReadyReason: () => state.reason,
+    checkAll: async () => [await new Promise<ProcessHealth>((resolve) => requests.push(resolve))],
   });
-  return { health, asked, state };
+  return { health, requests, state };
 }
 
-test('asks each process once, however many ask at the same time', async () => {
-  const { health, asked } = createCluster();
+test('cluster health: concurrent requests check each process once', async () => {
+  const { health, requests } = createCluster();
   const reports = Array.from({ length: 100 }, () => health.report());
-  expect(asked).toHaveLength(1);
-  asked[0]?.({ ...gateway, ready: true, reasons: [] });
+  expect(requests).toHaveLength(1);
+  requests[0]?.({ ...gateway, ready: true, reasons: [] });
   for (const report of await Promise.all(reports)) expect(report.ready).toBe(true);
   const next = health.report();
-  expect(asked).toHaveLength(2);
-  asked[1]?.({ ...gateway, ready: false, reasons: ['no register is linked'] });
+  expect(requests).toHaveLength(2);
+  requests[1]?.({ ...gateway, ready: false, reasons: ['no register is linked'] });
   const { live, ready, processes } = await next;
   expect([live, ready, processes.map(({ name }) => name)]).toEqual([
     true,
@@ -36,24 +36,24 @@ test('asks each process once, however many ask at the same time', async () => {
   ]);
 });
 
-test('a stop that begins while processes are asked shows at once, in each of them', async () => {
-  const { health, asked, state } = createCluster();
+test('cluster health: a stop during the check makes every process unready', async () => {
+  const { health, requests, state } = createCluster();
   const report = health.report();
-  state.obstacle = 'everything is being stopped';
-  asked[0]?.({ ...gateway, ready: true, reasons: [] });
+  state.reason = 'the cluster is stopping';
+  requests[0]?.({ ...gateway, ready: true, reasons: [] });
   const { live, ready, processes } = await report;
   expect([live, ready]).toEqual([true, false]);
-  expect(processes.map(({ reasons }) => reasons)).toEqual([[state.obstacle], [state.obstacle]]);
+  expect(processes.map(({ reasons }) => reasons)).toEqual([[state.reason], [state.reason]]);
 });
 
-test('cluster health: a request after a failed one asks the processes again', async () => {
+test('cluster health: a request after a failed one checks again', async () => {
   let isBroken = true;
   const health = new ClusterHealth({
     address: undefined,
     logger: createLogger({ stdout: false }),
     name: 'start.ts',
-    obstacle: () => undefined,
-    askAll: async () => {
+    notReadyReason: () => undefined,
+    checkAll: async () => {
       if (isBroken) throw new Error('broken');
       return [];
     },

@@ -2,60 +2,60 @@ import type { HostPort, Logger } from '@gatewayworker/core';
 import { type HealthReport, type ProcessHealth, reportHealth } from './health-report.ts';
 import type { HealthServer } from './health-server.ts';
 
-/** What the health of a cluster is read from. */
+/** Options of `ClusterHealth`. */
 export interface ClusterHealthOptions {
-  /** Where probes ask; `undefined` leaves it to the control socket. */
+  /** Address for HTTP probes; `undefined` for none. */
   readonly address: HostPort | undefined;
   readonly logger: Logger;
   /** Name of the start file. */
   readonly name: string;
-  /** Why nothing is ready, such as that everything is being stopped; `undefined` when nothing speaks against it. */
-  readonly obstacle: () => string | undefined;
-  /** Asks every process. */
-  readonly askAll: () => Promise<readonly ProcessHealth[]>;
+  /** Why no process is ready, for example because the cluster is stopping; `undefined` when there is no such reason. */
+  readonly notReadyReason: () => string | undefined;
+  /** Checks every process. */
+  readonly checkAll: () => Promise<readonly ProcessHealth[]>;
 }
 
-/** The health of everything that one master runs. However many ask at once, each process is asked once. */
+/** Health of all processes of a master. Concurrent requests share one check of each process. */
 export class ClusterHealth {
   readonly #options: ClusterHealthOptions;
   #server: HealthServer | undefined;
   #isClosed = false;
-  #asking: Promise<readonly ProcessHealth[]> | undefined;
+  #checking: Promise<readonly ProcessHealth[]> | undefined;
 
   constructor(options: ClusterHealthOptions) {
     this.#options = options;
   }
 
   /**
-   * Lets probes ask.
+   * Opens the port for probes.
    *
    * @throws {GW_ERR_LISTEN_FAILED} naming the address
    */
   async listen(): Promise<void> {
     const { address, logger } = this.#options;
     if (address === undefined) return;
-    // With HTTP, which no other process of a supervisor needs.
+    // Loaded on demand, because the HTTP module is needed for nothing else.
     const { HealthServer } = await import('./health-server.ts');
     if (this.#isClosed) return;
     this.#server = new HealthServer(address, { report: () => this.report(), logger });
     await this.#server.listen();
   }
 
-  /** Ends the answers to probes. */
+  /** Closes the port for probes. */
   close(): void {
     this.#isClosed = true;
     this.#server?.close();
   }
 
-  /** Asks everything, which takes a second when something does not answer. */
+  /** Checks all processes, which takes 1 s when one does not answer. */
   async report(): Promise<HealthReport> {
-    this.#asking ??= this.#options.askAll().finally(() => {
-      this.#asking = undefined;
+    this.#checking ??= this.#options.checkAll().finally(() => {
+      this.#checking = undefined;
     });
-    const processes = await this.#asking;
-    // Looked at afterwards, so that a stop that has begun meanwhile shows at once.
-    const obstacle = this.#options.obstacle();
-    const itself = {
+    const processes = await this.#checking;
+    // Read after the check, so that a stop that began during it counts.
+    const reason = this.#options.notReadyReason();
+    const master = {
       pid: process.pid,
       role: 'master',
       name: this.#options.name,
@@ -65,11 +65,11 @@ export class ClusterHealth {
       reasons: [],
       warnings: [],
     };
-    const all: readonly ProcessHealth[] = [itself, ...processes];
-    return reportHealth(obstacle === undefined ? all : all.map((one) => hinder(one, obstacle)));
+    const all: readonly ProcessHealth[] = [master, ...processes];
+    return reportHealth(reason === undefined ? all : all.map((one) => withReason(one, reason)));
   }
 }
 
-function hinder(process: ProcessHealth, obstacle: string): ProcessHealth {
-  return process.ready ? { ...process, ready: false, reasons: [obstacle] } : process;
+function withReason(process: ProcessHealth, reason: string): ProcessHealth {
+  return process.ready ? { ...process, ready: false, reasons: [reason] } : process;
 }

@@ -14,7 +14,7 @@ const client = {
 };
 const row: ConnectionRow = { ...client, pid: 4711, gateway: 'chat#0' };
 
-test('writes one aligned row for each client', () => {
+test('connections table: has one aligned row per client', () => {
   const other = { ...row, uid: null, groups: [], worker: null };
   expect(formatConnections([row, other]).split('\n')).toEqual([
     'client id             gateway   pid  worker         address          uid  groups  read  written  pending  in flight',
@@ -24,7 +24,7 @@ test('writes one aligned row for each client', () => {
   ]);
 });
 
-test('shortens many groups and a long one', () => {
+test('connections table: shortens long lists of groups and long names', () => {
   const groups = Array.from({ length: 100 }, (_, index) => `group-${index}`);
   expect(formatConnections([{ ...row, groups }])).toContain(
     'group-0, group-1, group-2, group-3 +96 ',
@@ -33,7 +33,7 @@ test('shortens many groups and a long one', () => {
   expect(line?.length).toBeLessThan(200);
 });
 
-test('reads a part of a master, and leaves out what is no client', () => {
+test('connection part: is parsed without invalid clients', () => {
   const part = { pid: 4711, gateway: 'chat#0', connections: [client, {}, null] };
   expect(parseConnectionPart(part)).toEqual([row]);
   expect([undefined, {}, { pid: 1, gateway: 'x' }].map(parseConnectionPart)).toEqual([
@@ -43,7 +43,7 @@ test('reads a part of a master, and leaves out what is no client', () => {
   ]);
 });
 
-test('what clients have chosen cannot break the table or reach the terminal', () => {
+test('connections table: escapes control characters and shortens long uids', () => {
   const odd = { ...row, uid: `a\n\x1b[31m${'u'.repeat(99)}`, groups: ['x\ty'] };
   const table = formatConnections([odd]);
   expect(table.split('\n').filter((line) => line !== '')).toHaveLength(2);

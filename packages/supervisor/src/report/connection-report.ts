@@ -10,7 +10,7 @@ export interface ConnectionRow extends ConnectionStatus {
   readonly gateway: string;
 }
 
-/** Some clients of one gateway process, on their way from the master. */
+/** Some clients of one gateway process, sent by the master. */
 export interface ConnectionPart {
   readonly pid: number;
   /** `name#id`. */
@@ -76,7 +76,7 @@ function shorten(text: string): string {
   return text.length <= MAX_UID_CHARACTERS ? text : `${text.slice(0, MAX_UID_CHARACTERS - 1)}…`;
 }
 
-/** Uids and groups may come from clients: what they hold must not move the cursor of a terminal. */
+/** Escapes control characters: uids and groups may come from clients, and must not control the terminal. */
 function escapeControls(text: string): string {
   return text.replace(/\p{Cc}/gu, (character) => {
     return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;

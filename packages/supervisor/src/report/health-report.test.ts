@@ -7,23 +7,23 @@ import {
   selectHealth,
 } from './health-report.ts';
 
-const well = { pid: 1, id: 0, live: true, ready: true, reasons: [], warnings: [] };
+const healthy = { pid: 1, id: 0, live: true, ready: true, reasons: [], warnings: [] };
 
 const processes: readonly ProcessHealth[] = [
-  { ...well, role: 'master', name: 'start.ts' },
-  { ...well, role: 'gateway', name: 'front', pid: 23 },
+  { ...healthy, role: 'master', name: 'start.ts' },
+  { ...healthy, role: 'gateway', name: 'front', pid: 23 },
   {
-    ...well,
+    ...healthy,
     role: 'worker',
     name: 'gateway',
     pid: null,
     ready: false,
     reasons: ['it is starting', 'no register is linked'],
   },
-  { ...well, role: 'business-worker', name: 'chat', pid: 7, live: false, ready: false },
+  { ...healthy, role: 'business-worker', name: 'chat', pid: 7, live: false, ready: false },
 ];
 
-test('a whole is as live and as ready as the worst of its parts', () => {
+test('health report: is live and ready only if every process is', () => {
   const sums = [processes, processes.slice(0, 3), processes.slice(0, 2)].map((some) => {
     const { live, ready } = reportHealth(some);
     return [live, ready];
@@ -35,7 +35,7 @@ test('a whole is as live and as ready as the worst of its parts', () => {
   ]);
 });
 
-test('chooses the processes of a role before those of a name', () => {
+test('health report: a role takes precedence over a name', () => {
   const report = reportHealth(processes);
   expect(selectHealth(report, undefined)).toBe(report);
   expect(selectHealth(report, 'gateway')).toEqual(reportHealth(processes.slice(1, 2)));
@@ -47,7 +47,7 @@ test('chooses the processes of a role before those of a name', () => {
   );
 });
 
-test('reads a report back, and nothing else', () => {
+test('health report: is parsed, other values are rejected', () => {
   const report = reportHealth(processes);
   expect(parseHealthReport(JSON.parse(JSON.stringify(report)))).toEqual(report);
   expect(
@@ -55,7 +55,7 @@ test('reads a report back, and nothing else', () => {
   ).toEqual(Array.from({ length: 4 }, () => undefined));
 });
 
-test('writes one line for each process, with its reasons', () => {
+test('health table: has one line per process with its reasons', () => {
   expect(formatHealth(reportHealth(processes))).toBe(
     `pid  role             name      id  live  ready  remarks
   1  master           start.ts   0  yes   yes

@@ -2,7 +2,7 @@ import { GatewayWorkerError } from '@gatewayworker/core';
 import { readBoolean, readField } from '../control/json-value.ts';
 import { type Column, formatTable } from './text-table.ts';
 
-/** Whether one process lives and can serve. */
+/** Liveness and readiness of a process. */
 export interface ProcessHealth {
   /** Null while there is no process. */
   readonly pid: number | null;
@@ -10,18 +10,18 @@ export interface ProcessHealth {
   readonly name: string;
   readonly id: number;
   /**
-   * False when it should answer and has not within a second. One that is down, starting or stopping is its
-   * master's to look after, and counts as live.
+   * False when it should answer and has not done so within 1 s. A process that is down, starting or stopping counts as
+   * live: its master handles it.
    */
   readonly live: boolean;
   readonly ready: boolean;
   /** Why it is not ready, in plain words; empty when it is. */
   readonly reasons: readonly string[];
-  /** What is amiss though it may be ready, in plain words. */
+  /** Faults that do not affect its readiness, in plain words. */
   readonly warnings: readonly string[];
 }
 
-/** What `health --json` prints, and, without pids, what probes get. */
+/** Output of `health --json` and, without pids, of probes. */
 export interface HealthReport {
   /** True when every process is live. */
   readonly live: boolean;
@@ -31,7 +31,7 @@ export interface HealthReport {
   readonly processes: readonly ProcessHealth[];
 }
 
-/** Sums processes up. */
+/** Creates the report of some processes. */
 export function reportHealth(processes: readonly ProcessHealth[]): HealthReport {
   return {
     live: processes.every(({ live }) => live),
@@ -41,9 +41,9 @@ export function reportHealth(processes: readonly ProcessHealth[]): HealthReport 
 }
 
 /**
- * Leaves only the processes of a role or, when there is none of it, of a declaration.
+ * Selects the processes of a role or, if there is no such role, of a name.
  *
- * @param name - of the role or the declaration; all processes when it is absent
+ * @param name - role, or name of a declaration; all processes when it is absent
  * @throws {GW_ERR_NOT_DECLARED} when there is no such process
  */
 export function selectHealth(report: HealthReport, name: string | undefined): HealthReport {

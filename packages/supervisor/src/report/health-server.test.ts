@@ -7,17 +7,17 @@ import { expect, onTestFinished, test } from 'vitest';
 import { type HealthReport, type ProcessHealth, reportHealth } from './health-report.ts';
 import { HealthServer } from './health-server.ts';
 
-const well = { pid: 4711, id: 0, live: true, ready: true, reasons: [], warnings: [] };
+const healthy = { pid: 4711, id: 0, live: true, ready: true, reasons: [], warnings: [] };
 const worker: ProcessHealth = {
-  ...well,
+  ...healthy,
   role: 'business-worker',
   name: 'chat worker',
   ready: false,
   reasons: ['it is starting'],
 };
-const gateway: ProcessHealth = { ...well, role: 'gateway', name: 'front' };
+const gateway: ProcessHealth = { ...healthy, role: 'gateway', name: 'front' };
 
-/** A server that answers for these processes; answers its port. */
+/** Starts a server with this report; resolves with its port. */
 async function serve(
   report: () => Promise<HealthReport> = async () => reportHealth([gateway, worker]),
   guard?: FaultyGuard,
@@ -31,7 +31,7 @@ async function serve(
   return port;
 }
 
-/** Sends bytes and answers all that comes back until the server closes. */
+/** Sends bytes and resolves with everything received until the server closes. */
 async function exchange(port: number, bytes: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   socket.write(bytes);
@@ -53,7 +53,7 @@ test.each([
   ['/ready/business-worker', 503, { ready: false }],
   ['/ready/chat%20worker', 503, { ready: false }],
   ['/live/chat%20worker?x', 200, { live: true }],
-])('GET %s answers %d and why', async (path, status, body) => {
+])('health server: GET %s returns %d with the reasons', async (path, status, body) => {
   const response = await fetch(`http://127.0.0.1:${await serve()}${path}`);
   expect(response.status).toBe(status);
   expect(response.headers.get('content-type')).toBe('application/json');
@@ -61,7 +61,7 @@ test.each([
   expect(await response.json()).toMatchObject(body);
 });
 
-test('lists each process with its reasons, and no pids', async () => {
+test('health server: lists each process with its reasons, without pids', async () => {
   const response = await fetch(`http://127.0.0.1:${await serve()}/ready`);
   expect(await response.json()).toEqual({
     live: true,
@@ -90,13 +90,13 @@ test.each([
   '/ready/%zz',
   '/ready/nobody',
   '//ready',
-])('GET %s answers 404', async (path) => {
+])('health server: GET %s returns 404', async (path) => {
   const answer = await exchange(await serve(), `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
   expect(answer).toMatch(/^HTTP\/1.1 404 /);
   expect(answer).toMatch(/\{"error":".+"\}\n$/);
 });
 
-test('only GET and HEAD are allowed, and HEAD has no body', async () => {
+test('health server: only GET and HEAD are allowed, HEAD has no body', async () => {
   const url = `http://127.0.0.1:${await serve()}`;
   for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS']) {
     const response = await fetch(`${url}/live`, { method });
@@ -107,7 +107,7 @@ test('only GET and HEAD are allowed, and HEAD has no body', async () => {
   expect([head.status, await head.text()]).toEqual([503, '']);
 });
 
-test('what is no HTTP, and a header that is too long, are answered and closed', async () => {
+test('health server: rejects non-HTTP bytes and long headers with 400 and 431', async () => {
   const port = await serve();
   expect(await exchange(port, 'hello\r\n\r\n')).toMatch(/^HTTP\/1.1 400 /);
   const long = `GET /live HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(20_000)}\r\n\r\n`;
@@ -115,7 +115,7 @@ test('what is no HTTP, and a header that is too long, are answered and closed', 
   expect((await fetch(`http://127.0.0.1:${port}/live`)).status).toBe(200);
 });
 
-test('an error of the report is a 500, and the next question is answered', async () => {
+test('health server: a failed report is a 500, the next request succeeds', async () => {
   let isBroken = true;
   const port = await serve(async () => {
     if (isBroken) throw new Error('broken');
@@ -126,7 +126,7 @@ test('an error of the report is a 500, and the next question is answered', async
   expect((await fetch(`http://127.0.0.1:${port}/live`)).status).toBe(200);
 });
 
-test('clients that never finish their request keep no probe out, and are dropped', async () => {
+test('health server: unfinished requests are dropped and block no probe', async () => {
   const port = await serve();
   const slow = Array.from({ length: 300 }, () => open(port));
   for (const socket of slow) socket.write('GET /ready HTTP/1.1\r\nX-Slow: ');
@@ -143,7 +143,7 @@ test('clients that never finish their request keep no probe out, and are dropped
   await eventually(() => slow.every(isGone), { timeoutMs: 15_000 });
 }, 30_000);
 
-test('a port that is taken is named', async () => {
+test('health server: a port in use is an error with its address', async () => {
   const port = await serve();
   const logger = createLogger({ stdout: false });
   const report = async () => reportHealth([]);
@@ -156,7 +156,7 @@ test('a port that is taken is named', async () => {
 });
 
 test.each(['probe connection', 'probe', 'probe answer'])(
-  'an exception at %s closes the connection, and the next probe is answered',
+  'health server: an exception at %s closes only its connection',
   async (point) => {
     const guard = new FaultyGuard(createLogger({ stdout: false }));
     const port = await serve(undefined, guard);

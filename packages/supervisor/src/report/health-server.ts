@@ -21,15 +21,15 @@ const MAX_CONNECTIONS = 128;
 /** The header of a probe is a few hundred bytes. */
 const MAX_HEADER_BYTES = 8_192;
 
-/** What is asked: `live` or `ready`, of all processes or of those of a role or name. */
-interface Question {
+/** A parsed request: `live` or `ready`, of all processes or of those of a role or name. */
+interface ProbeRequest {
   readonly kind: 'live' | 'ready';
   readonly name: string | undefined;
 }
 
 /**
- * Answers probes over HTTP: `GET /live` and `GET /ready`, of everything, or with a role or a name behind
- * it. 200 or 503, and why as JSON.
+ * Answers HTTP probes: `GET /live` and `GET /ready`, for all processes or, as `/live/NAME`, for those of a role or a
+ * name. The status is 200 or 503, the body a JSON report with the reasons.
  */
 export class HealthServer {
   readonly #address: HostPort;
@@ -44,7 +44,7 @@ export class HealthServer {
     context: {
       readonly report: () => Promise<HealthReport>;
       readonly logger: Logger;
-      /** Ends a connection of which something throws. @default one that logs */
+      /** Closes a connection when one of its listeners throws. @default one that logs */
       readonly guard?: Guard;
     },
   ) {
@@ -71,7 +71,7 @@ export class HealthServer {
       options,
       guard.wrap('probe', answer, (_error, _request, response) => response.destroy()),
     );
-    // One that takes no answer sends nothing either.
+    // Also closes connections that do not read the answer.
     this.#server.timeout = CLIENT_TIMEOUT_MS;
     this.#server.on(
       'connection',
@@ -86,7 +86,7 @@ export class HealthServer {
   /** @throws {GW_ERR_LISTEN_FAILED} naming the address */
   async listen(): Promise<void> {
     await listen(this.#server, this.#address, 'run.health');
-    // Such as too many open files: the next probe may find better times.
+    // For example too many open files: later probes may succeed.
     this.#server.on('error', (err) => this.#log.warn({ err }, 'could not take a probe'));
   }
 
@@ -106,16 +106,16 @@ export class HealthServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const question = parseQuestion(request.url ?? '');
-    if (question === undefined) {
-      send(response, 404, { error: 'ask for /live or /ready' });
+    const probe = parseRequest(request.url ?? '');
+    if (probe === undefined) {
+      send(response, 404, { error: 'unknown path; allowed: /live and /ready' });
     } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('Allow', 'GET, HEAD');
       send(response, 405, { error: 'allowed: GET, HEAD' });
     } else {
       try {
-        const report = selectHealth(await this.#report(), question.name);
-        send(response, report[question.kind] ? 200 : 503, withoutInternals(report));
+        const report = selectHealth(await this.#report(), probe.name);
+        send(response, report[probe.kind] ? 200 : 503, withoutInternals(report));
       } catch (error) {
         const isUnknown =
           error instanceof GatewayWorkerError && error.code === 'GW_ERR_NOT_DECLARED';
@@ -125,8 +125,8 @@ export class HealthServer {
   }
 }
 
-/** The query does not count. */
-function parseQuestion(url: string): Question | undefined {
+/** Parses a request, ignoring its query string. */
+function parseRequest(url: string): ProbeRequest | undefined {
   const match = /^\/(live|ready)(?:\/([^/?#]+))?(?:[?#]|$)/.exec(url);
   const kind = match?.[1];
   if (kind !== 'live' && kind !== 'ready') return undefined;
@@ -137,7 +137,7 @@ function parseQuestion(url: string): Question | undefined {
   }
 }
 
-/** Pids and inner addresses help only those who are on the machine. */
+/** Removes pids and inner addresses, which only users of the machine need. */
 function withoutInternals(report: HealthReport): object {
   const processes = report.processes.map(({ pid: _pid, reasons, ...rest }) => ({
     ...rest,
@@ -152,7 +152,7 @@ function send(response: ServerResponse, status: number, body: object): void {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(text),
     'Cache-Control': 'no-store',
-    // A probe asks once in a while: a connection kept for it would only take room.
+    // Probes are rare: a connection kept alive would only use up a slot.
     Connection: 'close',
   });
   response.end(text);

@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { RateMeter } from './rate-meter.ts';
 
-/** Figures of a process as such. */
+/** Figures that every process has. */
 export interface ProcessSample {
   /** Resident memory in bytes. */
   readonly memory: number;
@@ -14,7 +14,7 @@ export interface ProcessSample {
 const RESOLUTION_MS = 20;
 const TICKS_PER_WINDOW = 5;
 
-/** Watches the process it runs in, from its construction on, without keeping it alive. */
+/** Samples the current process from construction on, without keeping it alive. */
 export class ProcessSampler {
   // The type has another name in newer Node.js types.
   readonly #delay: ReturnType<typeof monitorEventLoopDelay> = monitorEventLoopDelay({
@@ -24,26 +24,26 @@ export class ProcessSampler {
   readonly #readTotal: () => number;
   readonly #timer: NodeJS.Timeout;
   #ticks = 0;
-  #lagOfLastWindow = 0;
+  #lastWindowLag = 0;
 
-  /** @param readTotal - answers how many messages and queries there have been so far */
+  /** @param readTotal - returns the number of messages and queries so far */
   constructor(readTotal: () => number) {
     this.#readTotal = readTotal;
     this.#delay.enable();
     this.#timer = setInterval(() => this.#tick(), 1_000).unref();
   }
 
-  /** Answers the figures of now. */
+  /** Returns the current figures. */
   sample(): ProcessSample {
     return {
       memory: residentMemory(),
       qps: this.#rate.perSecond,
-      // The window that is still open alone may hold too few samples to say anything.
-      eventLoopLagMs: Math.max(this.#lagOfLastWindow, this.#lag()),
+      // The current window alone may have too few samples.
+      eventLoopLagMs: Math.max(this.#lastWindowLag, this.#lag()),
     };
   }
 
-  /** Ends the watch. */
+  /** Stops sampling. */
   stop(): void {
     clearInterval(this.#timer);
     this.#delay.disable();
@@ -53,17 +53,17 @@ export class ProcessSampler {
     this.#rate.update(this.#readTotal(), performance.now());
     this.#ticks += 1;
     if (this.#ticks % TICKS_PER_WINDOW !== 0) return;
-    this.#lagOfLastWindow = this.#lag();
+    this.#lastWindowLag = this.#lag();
     this.#delay.reset();
   }
 
-  /** The histogram counts the whole time between two of its timers, of which the resolution is no delay. */
+  /** 99th percentile of the delay in ms. The histogram measures the time between timers, which includes the resolution. */
   #lag(): number {
     return Math.max(0, this.#delay.percentile(99) / 1e6 - RESOLUTION_MS);
   }
 }
 
-/** Node.js opens a file to read it: a process without a descriptor for that tells its peak, which needs none. */
+/** Resident memory in bytes. Reading it needs a file descriptor; without one, the peak is returned, which needs none. */
 function residentMemory(): number {
   try {
     return process.memoryUsage.rss();

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { RateMeter } from './rate-meter.ts';
 
-test('answers the increase per second between the last two updates', () => {
+test('rate meter: returns the increase per second between the last two updates', () => {
   const meter = new RateMeter(1_000);
   expect(meter.perSecond).toBe(0);
   meter.update(50, 1_500);
@@ -12,7 +12,7 @@ test('answers the increase per second between the last two updates', () => {
   expect(meter.perSecond).toBe(0);
 });
 
-test('never answers a negative or infinite rate', () => {
+test('rate meter: never returns a negative or infinite rate', () => {
   const meter = new RateMeter(0);
   meter.update(10, 0);
   expect(meter.perSecond).toBe(0);

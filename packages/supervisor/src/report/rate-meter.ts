@@ -14,7 +14,7 @@ export class RateMeter {
     return this.#perSecond;
   }
 
-  /** Takes the total at a moment later than the last one. */
+  /** Records the total at a later time than the last one. */
   update(total: number, nowMs: number): void {
     const seconds = (nowMs - this.#at) / 1_000;
     if (seconds <= 0) return;

@@ -15,7 +15,7 @@ const report: StartReport = {
   reasons: ['web#7: onWorkerStart has not settled'],
 };
 
-test('writes one aligned row for each declaration', () => {
+test('start table: has one aligned row per declaration', () => {
   expect(formatStart(report, false).split('\n')).toEqual([
     'role      name      processes  listening     state',
     'register  register          1                [ok]',
@@ -25,7 +25,7 @@ test('writes one aligned row for each declaration', () => {
   ]);
 });
 
-test('paints the state only when asked to', () => {
+test('start table: the state is coloured only on request', () => {
   expect(formatStart(report, true)).toContain('\x1b[32m[ok]');
   expect(formatStart(report, false)).not.toContain('\x1b');
 });

@@ -3,27 +3,27 @@ import type { ProcessHealth } from './health-report.ts';
 import { ProcessState } from './status-report.ts';
 import { type Column, formatTable } from './text-table.ts';
 
-/** One declaration after the start. */
+/** A row of the start table: one declaration. */
 export interface StartRow {
   readonly role: string;
   readonly name: string;
   readonly processes: number;
-  /** How many of them are ready. */
+  /** Number of ready processes. */
   readonly ready: number;
-  /** How many have not finished their start. */
+  /** Number of processes that are still starting. */
   readonly starting: number;
   readonly listen: string;
 }
 
-/** What `start` has started. */
+/** Result of `start`. */
 export interface StartReport {
   /** Pid of the master. */
   readonly pid: number;
-  /** Pid in the file that an earlier master left behind because it was killed; null when there was none. */
+  /** Pid in the pid file of a killed master; null when there was no such file. */
   readonly stalePid: number | null;
-  /** How many processes ran without a master and have it now. */
+  /** Number of processes that ran without a master, and that it has attached to. */
   readonly attached: number;
-  /** What the operator should know, one sentence each. */
+  /** Warnings for the operator, one sentence each. */
   readonly warnings: readonly string[];
   /** Processes that failed to start and are tried again, one sentence each. */
   readonly failures: readonly string[];
@@ -33,22 +33,22 @@ export interface StartReport {
   readonly reasons: readonly string[];
 }
 
-/** A place of a declaration. */
+/** A slot of a declaration. */
 export interface StartedSlot {
   readonly declaration: ProcessDeclaration;
   readonly state: ProcessState;
   readonly listen: string;
 }
 
-/** Counts the places of each declaration that have started, and those that are ready. */
+/** Counts the started and the ready processes of each declaration. */
 export function describeStart(
   declarations: readonly ProcessDeclaration[],
-  places: readonly StartedSlot[],
+  slots: readonly StartedSlot[],
   health: readonly ProcessHealth[],
 ): StartRow[] {
   return declarations.map((declaration) => {
     const { role, name, count } = declaration;
-    const own = places.filter((place) => place.declaration === declaration);
+    const own = slots.filter((slot) => slot.declaration === declaration);
     const started = own.filter(({ state }) => state === ProcessState.ready).length;
     const ready = health.filter((one) => one.role === role && one.name === name && one.ready);
     const listen = own[0]?.listen ?? '';
@@ -57,9 +57,9 @@ export function describeStart(
 }
 
 /**
- * Writes the table that `start` prints.
+ * Formats the table that `start` prints.
  *
- * @param colour - whether the output understands escape sequences
+ * @param colour - whether the output supports escape sequences
  */
 export function formatStart(report: StartReport, colour: boolean): string {
   const columns: readonly Column[] = [

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { formatStatus, type ProcessStatus, parseStatusReport } from './status-report.ts';
 
-const well: ProcessStatus = {
+const healthy: ProcessStatus = {
   pid: 4711,
   role: 'gateway',
   name: 'chat',
@@ -30,7 +30,7 @@ const well: ProcessStatus = {
 
 const unknown = { memory: null, connections: null, inFlight: null, sent: null, received: null };
 const busy: ProcessStatus = {
-  ...well,
+  ...healthy,
   ...unknown,
   pid: 88,
   role: 'worker',
@@ -49,8 +49,8 @@ const busy: ProcessStatus = {
   lastExit: { code: null, signal: 'SIGKILL' },
 };
 
-test('writes one aligned row for each process', () => {
-  const lines = formatStatus({ processes: [well, busy] }).split('\n');
+test('status: has one aligned row per process', () => {
+  const lines = formatStatus({ processes: [healthy, busy] }).split('\n');
   expect(lines).toEqual([
     ' pid  role     name  id  listening                 memory  connections  in flight     sent  received  failed sends  requests  qps    lag  uptime  restarts  last exit  state',
     '4711  gateway  chat   0  websocket://0.0.0.0:8282   50.0M           12          0  1234567         9             0         3   42  0.4ms   1h 2m         0             [ok]',
@@ -64,7 +64,7 @@ test.each([
   [60, ' pid  name  id  memory  connections    lag  uptime  state'],
   [40, ' pid  name  id  memory  state'],
 ])('status: fits a terminal of %d columns, and keeps the state', (width, titles) => {
-  const lines = formatStatus({ processes: [well, busy] }, width).split('\n');
+  const lines = formatStatus({ processes: [healthy, busy] }, width).split('\n');
   expect(lines[0]).toBe(titles);
   for (const line of lines) expect(line.length).toBeLessThanOrEqual(width);
   expect(lines[1]).toMatch(/\[ok\]$/);
@@ -75,45 +75,45 @@ test.each([
   [61, '1m 1s'],
   [7_260, '2h 1m'],
   [180_000, '2d 2h'],
-])('writes an uptime of %d seconds as %s', (uptimeSeconds, text) => {
-  expect(formatStatus({ processes: [{ ...well, uptimeSeconds }] })).toContain(text);
+])('status: an uptime of %d seconds is %s', (uptimeSeconds, text) => {
+  expect(formatStatus({ processes: [{ ...healthy, uptimeSeconds }] })).toContain(text);
 });
 
-test('shows an exit code', () => {
+test('status: shows the exit code of the last exit', () => {
   const lastExit = { code: 1, signal: null };
-  expect(formatStatus({ processes: [{ ...well, lastExit }] })).toContain('code 1');
+  expect(formatStatus({ processes: [{ ...healthy, lastExit }] })).toContain('code 1');
 });
 
-test('status: an exit that no process has told is unknown', () => {
+test('status: an exit without code and signal is unknown', () => {
   const lastExit = { code: null, signal: null };
-  expect(formatStatus({ processes: [{ ...well, lastExit }] })).toMatch(/ unknown +\[ok\]\n/);
+  expect(formatStatus({ processes: [{ ...healthy, lastExit }] })).toMatch(/ unknown +\[ok\]\n/);
 });
 
-test('status: a busy process without a stack has the reasons below the table', () => {
+test('status: a busy process without a stack has its reasons below the table', () => {
   const reasons = ['it has not answered for a second', 'its stack is unknown'];
   expect(formatStatus({ processes: [{ ...busy, reasons }] })).toMatch(
     /\[busy\]\n\nweb#10: it has not answered for a second; its stack is unknown\n$/,
   );
 });
 
-test('shows below the table what a busy process is doing', () => {
+test('status: the stack of a busy process is below the table', () => {
   const stack = '    at spin (file:///srv/chat/events.ts:7:5)';
-  expect(formatStatus({ processes: [well, { ...busy, stack }] })).toMatch(
+  expect(formatStatus({ processes: [healthy, { ...busy, stack }] })).toMatch(
     /\[busy\]\n\nweb #10 \(88\) does not answer; it is\n {4}at spin \(file:\/\/\/srv\/chat\/events\.ts:7:5\)\n$/,
   );
 });
 
-test('reads a report only from an object with a list of processes', () => {
-  expect(parseStatusReport({ processes: [well] })).toEqual({ processes: [well] });
+test('status report: is parsed only from an object with a list of processes', () => {
+  expect(parseStatusReport({ processes: [healthy] })).toEqual({ processes: [healthy] });
   expect([undefined, {}, [], { processes: {} }].map(parseStatusReport).filter(Boolean)).toEqual([]);
 });
 
-test('status: says below the table why a process is not ready', () => {
+test('status: the reasons of an unready process are below the table', () => {
   const reasons = [
     'no register is linked: the register at 127.0.0.1:1236 cannot be linked: The secretKey differs from that of the peer',
   ];
-  const unready = { ...well, state: 'unready', reasons } as const;
-  const stopping = { ...well, state: 'stopping', reasons: ['it is stopping'] } as const;
+  const unready = { ...healthy, state: 'unready', reasons } as const;
+  const stopping = { ...healthy, state: 'stopping', reasons: ['it is stopping'] } as const;
   expect(formatStatus({ processes: [unready, stopping] })).toMatch(
     /\[stopping\]\n\nchat#0: no register is linked: the register at 127\.0\.0\.1:1236 cannot be linked: The secretKey differs from that of the peer\n$/,
   );

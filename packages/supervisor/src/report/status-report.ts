@@ -1,25 +1,25 @@
 import { readField } from '../control/json-value.ts';
 import { type Column, formatTable } from './text-table.ts';
 
-/** What a process is doing, as far as its master knows. */
+/** State of a process, as its master knows it. */
 export const ProcessState = {
   /** Started, not ready yet. */
   starting: 'starting',
   ready: 'ready',
-  /** Answers, and says that it cannot do its work at the moment. */
+  /** Answers, and reports that it is not ready. */
   unready: 'unready',
   /** Does not answer. */
   busy: 'busy',
-  /** Dead; waits to be started again. */
+  /** Ended; is restarted after a delay. */
   waiting: 'waiting',
   stopping: 'stopping',
   stopped: 'stopped',
-  /** Stopped by `drain`, while others go on. */
+  /** Stopped by `drain`, while other processes keep running. */
   drained: 'drained',
 } as const;
 export type ProcessState = (typeof ProcessState)[keyof typeof ProcessState];
 
-/** The exit of a process whose parent has not told how it ended. */
+/** Exit of a process whose parent has not reported how it ended. */
 export const unknownExit = 'unknown';
 
 /** How a process ended the last time: by an exit code or by a signal; both are null when that is unknown. */
@@ -60,9 +60,9 @@ export interface ProcessStatus {
   readonly uptimeSeconds: number | null;
   readonly restarts: number;
   readonly lastExit: LastExit | null;
-  /** How often it ended by each exit code or signal, or `unknown`; only in `--json`. */
+  /** Number of exits by exit code, signal or `unknown`; only in `--json`. */
   readonly exits: Readonly<Record<string, number>>;
-  /** What a busy process is doing, lines that begin with `    at `; null when it is not busy or Node.js cannot tell, as of a process that this master did not start. */
+  /** Stack of a busy process, lines that begin with `    at `; null when it is not busy, or was started by another process. */
   readonly stack: string | null;
 }
 
@@ -77,7 +77,7 @@ export function parseStatusReport(value: unknown): StatusReport | undefined {
   return Array.isArray(readField(value, 'processes')) ? (value as StatusReport) : undefined;
 }
 
-/** What tells how a process is stays longest: its name and state, then memory, connections, uptime. */
+/** On a narrow terminal name and state are dropped last, after memory, connections and uptime. */
 const columns: readonly Column[] = [
   { title: 'pid', align: 'right' },
   { title: 'role', dropOrder: 6 },
@@ -100,7 +100,7 @@ const columns: readonly Column[] = [
 ];
 
 /**
- * Writes a report as a table for a person.
+ * Formats a report as a table for a terminal.
  *
  * @param maxWidth - columns of the terminal. @default no limit
  */
@@ -109,7 +109,7 @@ export function formatStatus(report: StatusReport, maxWidth?: number): string {
     stack === null ? [] : [`\n${name} #${id} (${pid}) does not answer; it is\n${stack}\n`],
   );
   const table = formatTable(columns, report.processes.map(formatProcess), maxWidth);
-  // The names of other states say enough, and so does a stack.
+  // Other states need no explanation, nor does a stack.
   const unready = report.processes.filter(
     ({ state, stack }) => explainedStates.includes(state) && stack === null,
   );
@@ -119,7 +119,7 @@ export function formatStatus(report: StatusReport, maxWidth?: number): string {
 
 const explainedStates: readonly ProcessState[] = ['starting', 'unready', 'busy', 'waiting'];
 
-/** Says why processes are not ready, one line each, such as `gate#0: no register is linked`. */
+/** Formats the reasons of unready processes, one line each, such as `gate#0: no register is linked`. */
 export function describeReasons(
   processes: readonly {
     readonly name: string;

@@ -17,13 +17,13 @@ test.each([
   [30, ['name         more  state', 'a-long-name    12  [ok]']],
   [20, ['name         state', 'a-long-name  [ok]']],
   [14, ['name    state', 'a-lon…  [ok]']],
-])('table: in %d columns leaves out the least, then cuts the widest', (width, lines) => {
+])('table: for %d columns, drops columns and then cuts the widest', (width, lines) => {
   const text = formatTable(columns, rows, width);
   expect(text.split('\n').slice(0, 2)).toEqual(lines);
   for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(width);
 });
 
-test('table: paints whole cells of rows and no title', () => {
+test('table: paints padded cells of rows, not titles', () => {
   const painted = [{ title: 'x' }, { title: 'y', paint: (cell: string) => `<${cell}>` }];
   expect(formatTable(painted, [['1', 'ab']])).toBe('x  y\n1  <ab>\n');
 });

@@ -3,7 +3,7 @@ export interface Column {
   readonly title: string;
   /** @default 'left' */
   readonly align?: 'left' | 'right';
-  /** Left out of a table that is too wide, those with the lowest number first. @default it stays */
+  /** Columns with the lowest number are dropped first from a table that is too wide. @default never dropped */
   readonly dropOrder?: number;
   /** Adds colour to a cell, after it has been padded. @default none */
   readonly paint?: (cell: string) => string;
@@ -12,10 +12,10 @@ export interface Column {
 const gap = '  ';
 
 /**
- * Writes rows under their titles, each column as wide as its widest cell; ends with a newline.
+ * Formats rows under their titles, each column as wide as its widest cell; ends with a newline.
  *
- * @param maxWidth - characters of a line: columns with a `dropOrder` are left out until the rest fits, and the widest
- * of the rest but the last is cut. @default no limit
+ * @param maxWidth - longest line: columns with a `dropOrder` are dropped until the rest fits; then the widest remaining
+ * column, except the last one, is cut. @default no limit
  */
 export function formatTable(
   columns: readonly Column[],
@@ -27,10 +27,10 @@ export function formatTable(
     const width = Math.max(column.title.length, ...cells.map((cell) => cell.length));
     return { ...column, cells, width };
   });
-  while (excessOf(shown, maxWidth) > 0 && dropColumn(shown));
+  while (overflowOf(shown, maxWidth) > 0 && dropColumn(shown));
   const [widest] = shown.slice(0, -1).toSorted((one, other) => other.width - one.width);
-  const excess = Math.max(0, excessOf(shown, maxWidth));
-  if (widest !== undefined) widest.width = Math.max(1, widest.width - excess);
+  const overflow = Math.max(0, overflowOf(shown, maxWidth));
+  if (widest !== undefined) widest.width = Math.max(1, widest.width - overflow);
 
   const formatRow = (cellOf: (column: ShownColumn) => string, isPainted: boolean): string => {
     const cells = shown.map((column) => {
@@ -50,12 +50,12 @@ interface ShownColumn extends Column {
   width: number;
 }
 
-/** Characters by which a line is too long. */
-function excessOf(columns: readonly ShownColumn[], maxWidth: number): number {
+/** Number of characters by which a line is too long. */
+function overflowOf(columns: readonly ShownColumn[], maxWidth: number): number {
   return columns.reduce((sum, { width }) => sum + width + gap.length, -gap.length) - maxWidth;
 }
 
-/** Takes out the column that matters least; answers false when all of them stay. */
+/** Drops the column with the lowest `dropOrder`; returns false when there is none. */
 function dropColumn(columns: ShownColumn[]): boolean {
   const orders = columns.map(({ dropOrder = Number.POSITIVE_INFINITY }) => dropOrder);
   const lowest = Math.min(...orders);
