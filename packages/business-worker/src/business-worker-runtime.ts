@@ -104,7 +104,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       warnings: this.#stopped === undefined ? (worker?.pool.warnings ?? []) : [],
       connections: worker?.pool.links.length ?? 0,
       inFlight: worker?.runner.running ?? 0,
-      sent: worker?.pool.handedCommands ?? 0,
+      sent: worker?.pool.sentCommands ?? 0,
       received: worker?.runner.handled ?? 0,
       failedSends: worker?.pool.refusedCommands ?? 0,
       limits: { internalError: this.#guard.caught },
@@ -192,7 +192,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       onFrame: (...frame) => clients.handleFrame(...frame),
       onLinkUp: (link) => clients.addLink(link),
       onLinkDown: (...down) => clients.removeLink(...down),
-      onDirectory: () => clients.endLost(),
+      onDirectoryChange: () => clients.endLost(),
     });
     const { signal } = this.#ending;
     const info: WorkerInfo = { id: this.#id, name, logger: this.#logger, gateway, signal };

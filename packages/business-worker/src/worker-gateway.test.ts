@@ -174,7 +174,7 @@ test('leaves the session as it is when the gateway cannot be told, or the new on
   const { api, sessionOf } = createWorker();
   api.setSession(clientId, { a: 1 });
   expect(() => api.setSession(clientId, { a: new Map() })).toThrow(
-    'session.a: a Map cannot be kept',
+    'session.a: a Map cannot be stored',
   );
   expect(() => api.updateSession(clientId, [])).toThrow(TypeError);
   expect(() => Reflect.apply(api.setSession, api, [7, { a: 2 }])).toThrow(/^clientId is 7/);

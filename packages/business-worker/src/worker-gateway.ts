@@ -35,9 +35,9 @@ export class WorkerGateway extends GatewayClient implements GatewayApi {
   }
 
   override bindUid(clientId: string, uid: string | number): boolean {
-    const isHanded = super.bindUid(clientId, uid);
-    if (isHanded) this.#clients().find(clientId)?.changeUid(String(uid));
-    return isHanded;
+    const isQueued = super.bindUid(clientId, uid);
+    if (isQueued) this.#clients().find(clientId)?.changeUid(String(uid));
+    return isQueued;
   }
 
   override setSession(clientId: string, session: object): boolean {
@@ -55,9 +55,9 @@ export class WorkerGateway extends GatewayClient implements GatewayApi {
   }
 
   override unbindUid(clientId: string): boolean {
-    const isHanded = super.unbindUid(clientId);
-    if (isHanded) this.#clients().find(clientId)?.changeUid(undefined);
-    return isHanded;
+    const isQueued = super.unbindUid(clientId);
+    if (isQueued) this.#clients().find(clientId)?.changeUid(undefined);
+    return isQueued;
   }
 
   /** The client, if it is attached to this worker; what is no id is for the checks of arguments. */
@@ -69,11 +69,11 @@ export class WorkerGateway extends GatewayClient implements GatewayApi {
   #changeSession(context: ClientContext, delta: SessionDelta): boolean {
     const { clientId, sessionCopy } = context;
     const packed = packSessionDelta(delta);
-    const isHanded = enqueueToClient(this.#pool(), parseClientId(clientId), (writer, address) => {
+    const isQueued = enqueueToClient(this.#pool(), parseClientId(clientId), (writer, address) => {
       writeApplySessionDelta(writer, address, packed);
     });
-    if (isHanded) sessionCopy.applyOwnChange(delta);
-    return isHanded;
+    if (isQueued) sessionCopy.applyOwnChange(delta);
+    return isQueued;
   }
 }
 

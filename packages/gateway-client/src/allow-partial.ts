@@ -1,15 +1,15 @@
 import { GatewayWorkerError, PartialResultError } from '@gatewayworker/core';
 
 /**
- * Takes what is known for the answer of a query, when not every gateway answers: for callers that can live
- * with less than the whole.
+ * Turns a partial answer of a query into its result, for callers that accept an incomplete answer when not every
+ * gateway answers.
  *
  * ```ts
  * const clientIds = (await allowPartial(gateway.getClientIdByUid(uid))) ?? [];
  * ```
  *
- * @returns the whole answer, or that of the gateways that gave one; `undefined` when no gateway is linked,
- * and when the query is about one client whose gateway does not answer
+ * @returns the complete answer, or that of the gateways that answered; `undefined` when no gateway is linked, and when
+ * the query is about one client whose gateway does not answer
  */
 export async function allowPartial<Answer>(query: Promise<Answer>): Promise<Answer | undefined> {
   try {

@@ -11,7 +11,7 @@ import {
   parseStrings,
 } from './answer.ts';
 
-test('gives back answers of the right type', () => {
+test('answers: accepts answers of the right type', () => {
   expect([parseBoolean(true), parseBoolean(false)]).toEqual([true, false]);
   expect([parseCount(0), parseCount(7)]).toEqual([0, 7]);
   expect([parseOptionalString(null), parseOptionalString('')]).toEqual([null, '']);
@@ -44,18 +44,18 @@ test.each<[string, (answer: unknown) => unknown, unknown[]]>([
     parseSessions,
     [null, {}, [[]], [['a']], [['a', 1]], [[1, null]], [['a', null, null]], ['a']],
   ],
-])('refuses what is not %s', (_what, parse, answers) => {
+])('answers: refuses an answer that is not %s', (_what, parse, answers) => {
   for (const answer of answers) expect(() => parse(answer)).toThrow(malformed);
 });
 
-test('tells an unknown client, a session that was never set and a session apart', () => {
+test('answers: null for an unknown client, undefined for a session never set', () => {
   expect(parseSessionAnswer(null)).toBeNull();
   expect(parseSessionAnswer({ session: null })).toBeUndefined();
   expect(parseSessionAnswer({})).toBeUndefined();
   expect(parseSessionAnswer({ session: packValue({ a: 1 }) })).toEqual({ a: 1 });
 });
 
-test('gives back sessions by client id', () => {
+test('answers: returns sessions by client id', () => {
   const answer = [
     ['a', packValue({ x: [1] })],
     ['b', null],
@@ -66,7 +66,7 @@ test('gives back sessions by client id', () => {
   ]);
 });
 
-test('refuses a session that is no msgpack', () => {
+test('answers: refuses a session that is not msgpack', () => {
   const bytes = Buffer.from('82', 'hex');
   expect(() => parseSessionAnswer({ session: bytes })).toThrow(
     expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' }),

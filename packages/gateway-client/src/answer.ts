@@ -1,31 +1,31 @@
 import { GatewayWorkerError } from '@gatewayworker/core';
 import { isPlainObject, type SessionOfClient, unpackValue } from '@gatewayworker/protocol';
 
-/** Checks an answer that is a boolean. @throws {GW_ERR_FRAME_MALFORMED} like every check here */
+/** Checks that an answer is a boolean. @throws {GW_ERR_FRAME_MALFORMED} like every check in this file */
 export function parseBoolean(answer: unknown): boolean {
   if (typeof answer === 'boolean') return answer;
   throw malformed('a boolean');
 }
 
-/** Checks an answer that is a count. */
+/** Checks that an answer is a count. */
 export function parseCount(answer: unknown): number {
   if (typeof answer === 'number' && Number.isInteger(answer) && answer >= 0) return answer;
   throw malformed('a count');
 }
 
-/** Checks an answer that is a string or null. */
+/** Checks that an answer is a string or null. */
 export function parseOptionalString(answer: unknown): string | null {
   if (answer === null || typeof answer === 'string') return answer;
   throw malformed('a string or null');
 }
 
-/** Checks an answer that is a list of strings. */
+/** Checks that an answer is a list of strings. */
 export function parseStrings(answer: unknown): string[] {
   if (Array.isArray(answer) && answer.every((entry) => typeof entry === 'string')) return answer;
   throw malformed('a list of strings');
 }
 
-/** A check for an answer that is a list of so many entries, each checked. */
+/** Creates a check for a list of `length` entries, each checked by `parse`. */
 export function parseList<T>(
   parse: (entry: unknown) => T,
   length: number,
@@ -38,7 +38,7 @@ export function parseList<T>(
   };
 }
 
-/** A check for an answer that is a list of names, each with a value that is checked. */
+/** Creates a check for a list of names with values, each value checked by `parse`. */
 export function parsePairs<T>(
   parse: (value: unknown) => T,
 ): (answer: unknown) => [name: string, value: T][] {
@@ -53,14 +53,14 @@ export function parsePairs<T>(
   };
 }
 
-/** Reads the session of one client: `null` for an unknown client, `undefined` when it was never set. */
+/** Parses the session of one client: `null` for an unknown client, `undefined` when it was never set. */
 export function parseSessionAnswer<Session>(answer: unknown): Session | null | undefined {
   if (answer === null) return null;
   if (!isPlainObject(answer)) throw malformed('a session or null');
   return parseSession(answer['session'] ?? null);
 }
 
-/** Reads sessions by client id; `undefined` where one was never set. */
+/** Parses sessions by client id; a session that was never set is `undefined`. */
 export function parseSessions<Session>(
   answer: unknown,
 ): [clientId: string, session: Session | undefined][] {
@@ -74,7 +74,7 @@ export function parseSessions<Session>(
 function parseSession<Session>(packed: unknown): Session | undefined {
   if (packed === null) return undefined;
   if (!(packed instanceof Uint8Array)) throw malformed('a session');
-  // What a session holds is the application's own word.
+  // The application chooses the type of its sessions.
   return unpackValue(packed) as Session;
 }
 

@@ -17,24 +17,35 @@ const address = { gatewayToken: 1, connection: 2, nonceHigh: 3, nonceLow: 4 };
 const clientId = formatClientId(address);
 
 /** Values that are neither a string nor a finite number. */
-const noStrings = [undefined, null, true, {}, [], Symbol('s'), () => 'x', 5n, Number.NaN, Infinity];
+const otherTypes = [
+  undefined,
+  null,
+  true,
+  {},
+  [],
+  Symbol('s'),
+  () => 'x',
+  5n,
+  Number.NaN,
+  Infinity,
+];
 
-test('reads a client id', () => {
+test('client id: parses a client id', () => {
   expect(parseClientIdArgument('clientId', clientId)).toEqual(address);
 });
 
-test('takes text that is no client id for that of nobody', () => {
-  expect(parseClientIdArgument('clientId', 'nobody')).toBeUndefined();
+test('client id: returns undefined for another text', () => {
+  expect(parseClientIdArgument('clientId', 'unknown')).toBeUndefined();
   expect(parseClientIdArgument('clientId', `${clientId}x`)).toBeUndefined();
 });
 
-test.each(['', 7, ...noStrings])('throws a TypeError for the client id %s', (value) => {
+test.each(['', 7, ...otherTypes])('client id: throws a TypeError for %s', (value) => {
   expect(() => parseClientIdArgument('clientId', value)).toThrow(TypeError);
   expect(() => parseClientIdArgument('clientId', value)).toThrow(/^clientId is /);
 });
 
-test('reads a list of client ids or one, and leaves out those of nobody', () => {
-  expect(parseClientIdsArgument('only', [clientId, 'nobody'])).toEqual([address]);
+test('client ids: parses a list or one, and omits invalid ids', () => {
+  expect(parseClientIdsArgument('only', [clientId, 'unknown'])).toEqual([address]);
   expect(parseClientIdsArgument('only', clientId)).toEqual([address]);
   expect(parseClientIdsArgument('only', [])).toEqual([]);
   expect(() => parseClientIdsArgument('only', [clientId, ''])).toThrow(TypeError);
@@ -49,12 +60,12 @@ test.each<[unknown, string]>([
   [Number.MAX_SAFE_INTEGER, '9007199254740991'],
   ['é', 'é'],
   [' ', ' '],
-])('reads the uid %j', (value, expected) => {
+])('uid: parses %j', (value, expected) => {
   expect(parseUid(value)).toBe(expected);
 });
 
-test.each(['', 1.5, 2 ** 53, 1e21, '\ud800', 'a\udc00b', ...noStrings])(
-  'throws a TypeError for the uid %s',
+test.each(['', 1.5, 2 ** 53, 1e21, '\ud800', 'a\udc00b', ...otherTypes])(
+  'uid: throws a TypeError for %s',
   (value) => {
     expect(() => parseUid(value)).toThrow(TypeError);
     expect(() => parseUids(['ok', value])).toThrow(/^uid\[1\] (?:is|has) .*; allowed: /);
@@ -62,12 +73,12 @@ test.each(['', 1.5, 2 ** 53, 1e21, '\ud800', 'a\udc00b', ...noStrings])(
   },
 );
 
-test.each(['', 7, '\ud800', ...noStrings])('throws a TypeError for the group %s', (value) => {
+test.each(['', 7, '\ud800', ...otherTypes])('group: throws a TypeError for %s', (value) => {
   expect(() => parseGroup(value)).toThrow(TypeError);
   expect(() => parseGroups(['ok', value])).toThrow(/^group\[1\] (?:is|has) /);
 });
 
-test('reads lists of uids and groups, or one', () => {
+test('uids, groups: parses a list or one, without duplicates', () => {
   expect(parseUids([1, 'b'])).toEqual(['1', 'b']);
   expect(parseUids(1)).toEqual(['1']);
   expect(parseUids([])).toEqual([]);
@@ -76,7 +87,7 @@ test('reads lists of uids and groups, or one', () => {
   expect([parseUids([7, '7']), parseGroups(['a', 'a'])]).toEqual([['7'], ['a']]);
 });
 
-test('sees the holes of a list', () => {
+test('lists: a hole is refused', () => {
   const sparse: unknown[] = [clientId];
   sparse[2] = clientId;
   expect(() => parseUids(sparse)).toThrow('uid[1] is undefined; allowed: ');
@@ -85,25 +96,25 @@ test('sees the holes of a list', () => {
   expect(() => parseClientIdsArgument('only', sparse)).toThrow('only[1] is undefined');
 });
 
-test('throws a RangeError for receivers that leave no room for a message in the frame', () => {
+test('lists: throws a RangeError for receivers that fill a frame', () => {
   const names = Array.from({ length: 128 }, (_, index) => String(index).padStart(65_531, 'x'));
   expect(parseUids(names)).toHaveLength(128);
   expect(() => parseUids([...names, 'y'])).toThrow(/^uid takes 8388614 bytes/);
   expect(() => parseGroups([...names, 'y'])).toThrow(RangeError);
-  const ids = new Array(500_001).fill('nobody');
+  const ids = new Array(500_001).fill('unknown');
   expect(() => parseClientIdsArgument('exclude', ids)).toThrow(RangeError);
   expect(() => parseClientIdsArgument('exclude', ids)).toThrow('exclude has 500001 entries');
   expect(parseClientIdsArgument('exclude', ids.slice(1))).toEqual([]);
 });
 
-test('reads lists of what is asked for, each once', () => {
+test('lists: parses the names of a query, without duplicates', () => {
   expect(parseUidList('uids', [7, 'b', '7', 'b'])).toEqual(['7', 'b']);
   expect(parseGroupList('groups', ['a', 'b', 'a'])).toEqual(['a', 'b']);
   expect([parseUidList('uids', []), parseGroupList('groups', [])]).toEqual([[], []]);
 });
 
 test.each(['u', 7, undefined, null, {}, new Set(['u'])])(
-  'throws a TypeError for the list %s',
+  'lists: throws a TypeError for %s',
   (value) => {
     expect(() => parseUidList('uids', value)).toThrow(TypeError);
     expect(() => parseUidList('uids', value)).toThrow(/^uids is .*; allowed: a list$/);
@@ -111,8 +122,8 @@ test.each(['u', 7, undefined, null, {}, new Set(['u'])])(
   },
 );
 
-test('names the entry of a list that is wrong', () => {
-  for (const wrong of ['', ...noStrings]) {
+test('lists: the error names the wrong entry', () => {
+  for (const wrong of ['', ...otherTypes]) {
     expect(() => parseUidList('uids', ['ok', wrong])).toThrow(TypeError);
     expect(() => parseUidList('uids', ['ok', wrong])).toThrow(/^uids\[1\] is /);
     expect(() => parseGroupList('groups', [wrong])).toThrow(/^groups\[0\] is /);
@@ -124,7 +135,7 @@ test('names the entry of a list that is wrong', () => {
   expect(() => parseUidList('uids', ['x'.repeat(65_536)])).toThrow(/^uids\[0\] is longer/);
 });
 
-test('throws a RangeError for a list of more than 16 MiB, so that it fits into a frame', () => {
+test('lists: throws a RangeError for more than 16 MiB', () => {
   const names = Array.from({ length: 256 }, (_, index) => String(index).padStart(65_531, 'x'));
   expect(parseUidList('uids', names)).toHaveLength(256);
   expect(() => parseUidList('uids', [...names, 'y'])).toThrow(RangeError);
@@ -136,7 +147,7 @@ test.each([
   ['x'.repeat(65_536), false],
   ['€'.repeat(21_845), true],
   ['€'.repeat(21_846), false],
-])('takes names of up to 65,535 bytes', (name, isAllowed) => {
+])('names: accepts up to 65,535 bytes', (name, isAllowed) => {
   for (const parse of [parseUid, parseGroup]) {
     if (isAllowed) expect(parse(name)).toBe(name);
     else expect(() => parse(name)).toThrow(RangeError);
@@ -148,12 +159,12 @@ test.each<[string, unknown]>([
   ['empty text', ''],
   ['a Buffer', Buffer.from('x')],
   ['bytes', Uint8Array.of(1)],
-])('lets %s be sent', (_what, value) => {
+])('payload: accepts %s', (_what, value) => {
   expect(parsePayload(value)).toBe(value);
 });
 
-test('takes bytes of a class of the application by the length that they have', () => {
-  class Lying extends Uint8Array {
+test('payload: bytes of another class are sent with their real length', () => {
+  class WrongLength extends Uint8Array {
     override get length(): number {
       throw new Error('the length is unknown');
     }
@@ -164,8 +175,8 @@ test('takes bytes of a class of the application by the length that they have', (
       return new Uint8Array();
     }
   }
-  const lying = new Lying([1, 2, 3]);
-  expect(parsePayload(lying)).toEqual(Uint8Array.of(1, 2, 3));
+  const bytes = new WrongLength([1, 2, 3]);
+  expect(parsePayload(bytes)).toEqual(Uint8Array.of(1, 2, 3));
   const shadowed = Object.defineProperty(Uint8Array.of(4, 5), 'length', { value: 100 });
   expect(parsePayload(shadowed)).toEqual(Uint8Array.of(4, 5));
   expect(() => parsePayload(new Proxy(Uint8Array.of(1), {}))).toThrow(TypeError);
@@ -174,16 +185,16 @@ test('takes bytes of a class of the application by the length that they have', (
 
 test.each([
   7,
-  ...noStrings,
+  ...otherTypes,
   new ArrayBuffer(1),
   new Uint16Array(1),
   new DataView(new ArrayBuffer(1)),
-])('throws a TypeError when %s is to be sent', (value) => {
+])('payload: throws a TypeError for %s', (value) => {
   expect(() => parsePayload(value)).toThrow(TypeError);
   expect(() => parsePayload(value)).toThrow('allowed: a string, a Buffer or a Uint8Array');
 });
 
-test('lets 16 MiB be sent and not a byte more', () => {
+test('payload: accepts 16 MiB and refuses one byte more', () => {
   const most = 16 * 1024 * 1024;
   parsePayload(Buffer.alloc(most));
   parsePayload('x'.repeat(most));
@@ -192,7 +203,7 @@ test('lets 16 MiB be sent and not a byte more', () => {
   expect(() => parsePayload('é'.repeat(most / 2 + 1))).toThrow('data takes 16777218 bytes');
 });
 
-test('closes with 1000, no reason and no last message unless told otherwise', () => {
+test('close: defaults are 1000, no reason and no last message', () => {
   expect(parseClose(undefined)).toEqual({ code: 1000, reason: '', payload: undefined });
   expect(parseClose(null, {})).toEqual({ code: 1000, reason: '', payload: undefined });
   expect(parseClose('bye', { code: 4000, reason: 'r' })).toEqual({
@@ -202,18 +213,18 @@ test('closes with 1000, no reason and no last message unless told otherwise', ()
   });
 });
 
-test('tells an empty last message from none', () => {
+test('close: an empty last message is kept', () => {
   expect(parseClose('').payload).toBe('');
 });
 
 test.each([0, 999, 1005, 1006, 1015, 2999, 5000, 1000.5, Number.NaN])(
-  'throws a RangeError for the close code %d',
+  'close: throws a RangeError for the code %d',
   (code) => {
     expect(() => parseClose(undefined, { code })).toThrow(RangeError);
   },
 );
 
-test('takes a reason of up to 123 bytes', () => {
+test('close: accepts a reason of up to 123 bytes', () => {
   expect(parseClose(undefined, { reason: 'é'.repeat(61) }).reason).toHaveLength(61);
   expect(() => parseClose(undefined, { reason: 'é'.repeat(62) })).toThrow(RangeError);
   const wrong: Record<string, unknown> = { reason: 7 };
@@ -229,12 +240,12 @@ test.each<[string, unknown, string]>([
     { code: 1000, why: 'x' },
     'options.why is unknown; allowed: an object with',
   ],
-])('throws a TypeError for options that are %s', (_what, options, text) => {
+])('close: throws a TypeError for options that are %s', (_what, options, text) => {
   const close = (): unknown => Reflect.apply(parseClose, undefined, ['bye', options]);
   expect(close).toThrow(TypeError);
   expect(close).toThrow(text);
 });
 
-test('throws a TypeError for a last message of a wrong type', () => {
+test('close: throws a TypeError for a last message of a wrong type', () => {
   expect(() => parseClose(7)).toThrow(TypeError);
 });

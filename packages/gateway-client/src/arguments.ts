@@ -12,29 +12,29 @@ import {
   parseClientId,
 } from '@gatewayworker/protocol';
 
-/** Largest message: it fits into an inner frame beside any header. */
+/** Largest message, in bytes. It fits into an inner frame with any header. */
 const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024;
 
-/** Most bytes that the names of one query take, in the frame with their lengths. */
+/** Maximum size of the names of one query in its frame, in bytes, including their lengths. */
 const MAX_NAMES_BYTES = 16 * 1024 * 1024;
 
-/** Most bytes that the names of one send take: they share their frame with a message and client ids. */
+/** Maximum size of the names of one send, in bytes. The frame also contains a message and client ids. */
 const MAX_SEND_NAMES_BYTES = 8 * 1024 * 1024;
 
-/** Most client ids that one send names: as many take 6 MB of its frame. */
+/** Maximum number of client ids of one send. They take 6 MB of its frame. */
 const MAX_CLIENT_IDS = 500_000;
 
-/** Bytes that a name takes in a frame beside its own, at the most. */
+/** Maximum number of bytes that a name takes in a frame in addition to its own. */
 const NAME_HEADER_BYTES = 5;
 
 const UID = 'a non-empty string or a safe integer';
 const GROUP = 'a non-empty string';
 
 /**
- * Reads a client id.
+ * Parses a client id.
  *
- * @returns `undefined` when the text is no client id: it addresses nobody, as a stale one does
- * @throws {TypeError} when it is no string or empty
+ * @returns `undefined` when the text is not a client id: it addresses no client, like a stale id
+ * @throws {TypeError} when it is not a string or is empty
  */
 export function parseClientIdArgument(argument: string, value: unknown): ClientAddress | undefined {
   if (typeof value !== 'string' || value === '')
@@ -43,9 +43,9 @@ export function parseClientIdArgument(argument: string, value: unknown): ClientA
 }
 
 /**
- * Reads a list of client ids, or one; those that are no client ids are left out.
+ * Parses a list of client ids, or one. Entries that are not client ids are omitted.
  *
- * @throws {TypeError} when an entry is no string or empty
+ * @throws {TypeError} when an entry is not a string or is empty
  * @throws {RangeError} when there are more than 500,000
  */
 export function parseClientIdsArgument(argument: string, value: unknown): ClientAddress[] {
@@ -57,16 +57,16 @@ export function parseClientIdsArgument(argument: string, value: unknown): Client
     const text = `${argument} has ${value.length} entries; allowed: up to ${MAX_CLIENT_IDS}`;
     throw new RangeError(text);
   }
-  // Not `map`, which passes over the holes of a list.
+  // Not `map`, which skips the holes of a list.
   return Array.from(value, (id, index) =>
     parseClientIdArgument(`${argument}[${index}]`, id),
   ).filter((address) => address !== undefined);
 }
 
 /**
- * Reads a uid; a number stands for its decimal string.
+ * Parses a uid. A number means its decimal string.
  *
- * @throws {TypeError} when it is anything else, empty, no safe integer or no well-formed Unicode
+ * @throws {TypeError} when it is neither a string nor a safe integer, is empty or is not well-formed Unicode
  * @throws {RangeError} when it is longer than 65,535 bytes
  */
 export function parseUid(value: unknown): string {
@@ -74,9 +74,9 @@ export function parseUid(value: unknown): string {
 }
 
 /**
- * Reads one uid or a list of them; each is in the result once.
+ * Parses one uid or a list of uids. The result has no duplicates.
  *
- * @throws as `parseUid`, and a RangeError when all of them take more than 8 MiB
+ * @throws as `parseUid`, and a RangeError when together they take more than 8 MiB
  */
 export function parseUids(value: unknown): string[] {
   if (!Array.isArray(value)) return [parseUid(value)];
@@ -84,47 +84,47 @@ export function parseUids(value: unknown): string[] {
 }
 
 /**
- * Reads a list of uids; each is in the result once.
+ * Parses a list of uids. The result has no duplicates.
  *
- * @throws {TypeError} when it is no list, or an entry is no uid
- * @throws {RangeError} when an entry is longer than 65,535 bytes, or all of them take more than 16 MiB
+ * @throws {TypeError} when it is not a list, or an entry is not a uid
+ * @throws {RangeError} when an entry is longer than 65,535 bytes, or together they take more than 16 MiB
  */
 export function parseUidList(argument: string, value: unknown): string[] {
   return parseNameList(argument, value, MAX_NAMES_BYTES, parseUidEntry);
 }
 
 /**
- * Reads a group.
+ * Parses a group.
  *
- * @throws {TypeError} when it is no string, empty or no well-formed Unicode
+ * @throws {TypeError} when it is not a string, is empty or is not well-formed Unicode
  * @throws {RangeError} when it is longer than 65,535 bytes
  */
 export function parseGroup(value: unknown): string {
   return parseName('group', value, GROUP);
 }
 
-/** Reads one group or a list of them; each is in the result once. @throws as `parseUids` */
+/** Parses one group or a list of groups. The result has no duplicates. @throws as `parseUids` */
 export function parseGroups(value: unknown): string[] {
   if (!Array.isArray(value)) return [parseGroup(value)];
   return parseNameList('group', value, MAX_SEND_NAMES_BYTES, parseGroupEntry);
 }
 
-/** Reads a list of groups; each is in the result once. @throws as `parseUidList` */
+/** Parses a list of groups. The result has no duplicates. @throws as `parseUidList` */
 export function parseGroupList(argument: string, value: unknown): string[] {
   return parseNameList(argument, value, MAX_NAMES_BYTES, parseGroupEntry);
 }
 
 /**
- * Reads what is sent.
+ * Parses a message.
  *
- * @returns bytes of a class of the application's own as plain ones: it may tell another length than
- * it has
+ * @returns the message; bytes of a class of the application as a plain `Uint8Array`, because such a class may report a
+ * wrong length
  * @throws {TypeError} when it is neither a string nor bytes
  * @throws {RangeError} when it is larger than 16 MiB
  */
 export function parsePayload(value: unknown): Payload {
   if (typeof value === 'string') {
-    // Three bytes a unit is the most UTF-8 takes: only huge strings need a count.
+    // UTF-8 takes at most three bytes per UTF-16 unit, so only very long strings need a count.
     if (value.length * 3 > MAX_PAYLOAD_BYTES) {
       assertSize('data', Buffer.byteLength(value), MAX_PAYLOAD_BYTES);
     }
@@ -133,13 +133,13 @@ export function parsePayload(value: unknown): Payload {
   if (!types.isUint8Array(value)) {
     throw wrongType('data', value, 'a string, a Buffer or a Uint8Array');
   }
-  const bytes = isOrdinary(value) ? value : plainBytes(value);
+  const bytes = isPlainBytes(value) ? value : toPlainBytes(value);
   assertSize('data', bytes.byteLength, MAX_PAYLOAD_BYTES);
   return bytes;
 }
 
-/** Tells whether the length of bytes is what the runtime says: they are of no class of the application's. */
-export function isOrdinary(bytes: Uint8Array): boolean {
+/** Returns whether bytes are a plain `Buffer` or `Uint8Array`, whose length cannot be overridden. */
+export function isPlainBytes(bytes: Uint8Array): boolean {
   const prototype: unknown = Object.getPrototypeOf(bytes);
   if (prototype !== Buffer.prototype && prototype !== Uint8Array.prototype) return false;
   return !(Object.hasOwn(bytes, 'length') || Object.hasOwn(bytes, 'byteLength'));
@@ -147,21 +147,21 @@ export function isOrdinary(bytes: Uint8Array): boolean {
 
 const typedArray: unknown = Object.getPrototypeOf(Uint8Array.prototype);
 
-/** What the runtime says of bytes, whatever their class says. */
-function trueValue(bytes: Uint8Array, name: 'buffer' | 'byteOffset' | 'byteLength'): unknown {
+/** Reads a property of bytes by the getter of the runtime, which their class cannot override. */
+function readNative(bytes: Uint8Array, name: 'buffer' | 'byteOffset' | 'byteLength'): unknown {
   return Object.getOwnPropertyDescriptor(typedArray, name)?.get?.call(bytes);
 }
 
-function plainBytes(bytes: Uint8Array): Uint8Array {
-  const buffer = trueValue(bytes, 'buffer') as ArrayBuffer;
-  const byteOffset = trueValue(bytes, 'byteOffset') as number;
-  return new Uint8Array(buffer, byteOffset, trueValue(bytes, 'byteLength') as number);
+function toPlainBytes(bytes: Uint8Array): Uint8Array {
+  const buffer = readNative(bytes, 'buffer') as ArrayBuffer;
+  const byteOffset = readNative(bytes, 'byteOffset') as number;
+  return new Uint8Array(buffer, byteOffset, readNative(bytes, 'byteLength') as number);
 }
 
 /**
  * Checks the options of a call.
  *
- * @throws {TypeError} when it is no plain object, or has a key that is not allowed
+ * @throws {TypeError} when it is not a plain object, or has a key that is not allowed
  */
 export function assertCallOptions<Options extends object>(
   options: Options,
@@ -177,24 +177,24 @@ export function assertCallOptions<Options extends object>(
 
 /** Options of a close. */
 export interface CloseOptions {
-  /** Close code: 1000 to 1014 but for the reserved ones, or 3000 to 4999. @default 1000 */
+  /** Close code: 1000 to 1014 except the reserved ones, or 3000 to 4999. @default 1000 */
   readonly code?: number;
-  /** At most 123 bytes of UTF-8. @default '' */
+  /** Close reason, at most 123 bytes of UTF-8. @default '' */
   readonly reason?: string;
 }
 
 /**
- * Checks how a client is to be closed.
+ * Checks the arguments of a close.
  *
  * @throws {TypeError} when the data or the reason is of a wrong type
- * @throws {RangeError} when the code may not be sent or the reason is too long
+ * @throws {RangeError} when the code must not be sent or the reason is too long
  */
 export function parseClose(data: unknown, options: CloseOptions = {}): CloseRequest {
   assertCallOptions(options, ['code', 'reason']);
   const { code = CloseCode.Normal, reason = '' } = options;
   const payload = data === undefined || data === null ? undefined : parsePayload(data);
   if (!isSendableCloseCode(code)) {
-    const allowed = '1000 to 1014 but for the reserved ones, or 3000 to 4999';
+    const allowed = '1000 to 1014 except the reserved ones, or 3000 to 4999';
     throw new RangeError(`code is ${describeValue(code)}; allowed: ${allowed}`);
   }
   if (typeof reason !== 'string') throw wrongType('reason', reason, 'a string');
@@ -204,13 +204,13 @@ export function parseClose(data: unknown, options: CloseOptions = {}): CloseRequ
   return { code, reason, payload };
 }
 
-/** @throws {RangeError} naming the argument, when it is too large */
+/** @throws {RangeError} with the name of the argument, when it is too large */
 export function assertSize(argument: string, byteLength: number, max: number): void {
   if (byteLength <= max) return;
   throw new RangeError(`${argument} takes ${byteLength} bytes; allowed: up to ${max}`);
 }
 
-/** The error for an argument of a wrong type. */
+/** Creates the error for an argument of a wrong type. */
 export function wrongType(argument: string, value: unknown, allowed: string): TypeError {
   return new TypeError(`${argument} is ${describeValue(value)}; allowed: ${allowed}`);
 }
@@ -228,7 +228,7 @@ function parseName(argument: string, value: unknown, allowed: string): string {
   if (!value.isWellFormed()) {
     throw new TypeError(`${argument} has half a surrogate pair; allowed: well-formed Unicode`);
   }
-  // Three bytes a unit is the most UTF-8 takes: short names need no count.
+  // UTF-8 takes at most three bytes per UTF-16 unit, so short names need no count.
   if (value.length * 3 > MAX_NAME_BYTES && Buffer.byteLength(value) > MAX_NAME_BYTES) {
     throw new RangeError(`${argument} is longer than ${MAX_NAME_BYTES} bytes`);
   }
@@ -249,13 +249,13 @@ function parseNameList(
     if (names.has(name)) continue;
     names.add(name);
     byteLength += Buffer.byteLength(name) + NAME_HEADER_BYTES;
-    // At once: V8 takes long for a set of many long strings of one length.
+    // Checked in the loop: V8 takes long for a set of many long strings of the same length.
     assertSize(argument, byteLength, maxBytes);
   }
   return [...names];
 }
 
-/** A number stands for its decimal string. */
+/** Converts a number to its decimal string. */
 function uidText(value: unknown): unknown {
   return Number.isSafeInteger(value) ? String(value) : value;
 }

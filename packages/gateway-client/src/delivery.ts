@@ -9,9 +9,10 @@ import type { GatewayLink } from './gateway-link.ts';
 import type { GatewayPool } from './gateway-pool.ts';
 
 /**
- * Hands a command to the gateway of one client.
+ * Puts a command into the output queue of the link to the gateway of one client.
  *
- * @returns false when the id was none, its gateway is not linked, or the link is full
+ * @param address - `undefined` for an invalid client id
+ * @returns false when the id is invalid, its gateway is not linked, or the link is full
  */
 export function enqueueToClient(
   pool: GatewayPool,
@@ -24,11 +25,12 @@ export function enqueueToClient(
 }
 
 /**
- * Hands a JoinGroup or a BindUid to the gateway of one client.
+ * Puts a JoinGroup or a BindUid into the output queue of the link to the gateway of one client, and records it.
  *
- * @returns false when the id was none, its gateway is not linked, or the link is full
+ * @param address - `undefined` for an invalid client id
+ * @returns false when the id is invalid, its gateway is not linked, or the link is full
  */
-export function handJoin(
+export function enqueueJoin(
   pool: GatewayPool,
   address: ClientAddress | undefined,
   { kind, name }: { readonly kind: InterestKind; readonly name: string },
@@ -36,13 +38,13 @@ export function handJoin(
   const link = address === undefined ? undefined : pool.linkOf(address.gatewayToken);
   if (address === undefined || link === undefined) return false;
   const write = kind === InterestKind.Uid ? writeBindUid : writeJoinGroup;
-  const isHanded = enqueue(pool, link, (writer, to) => write(writer, to, name), address);
-  if (isHanded) pool.interest.noteJoin(link, kind, name);
-  return isHanded;
+  const isQueued = enqueue(pool, link, (writer, to) => write(writer, to, name), address);
+  if (isQueued) pool.interest.recordJoin(link, kind, name);
+  return isQueued;
 }
 
 /**
- * Hands one command to every gateway. It is encoded once, however many there are.
+ * Sends one command to every gateway. It is encoded once for all of them.
  *
  * @returns false when no gateway is linked or a link is full
  */
@@ -52,9 +54,9 @@ export function broadcast(pool: GatewayPool, write: (writer: ByteWriter) => void
 }
 
 /**
- * Hands one command to these links. It is encoded once, however many there are.
+ * Puts one command into the output queues of these links. It is encoded once for all of them.
  *
- * @returns false when one of them is full
+ * @returns false when one of the links is full
  */
 export function enqueueAll(
   pool: GatewayPool,
@@ -66,11 +68,11 @@ export function enqueueAll(
   if (links.length === 1) return enqueue(pool, first, write, undefined);
   const encoded = new ByteWriter();
   write(encoded);
-  let isComplete = true;
+  let isQueued = true;
   for (const link of links) {
-    if (!enqueue(pool, link, writeEncoded, encoded)) isComplete = false;
+    if (!enqueue(pool, link, writeEncoded, encoded)) isQueued = false;
   }
-  return isComplete;
+  return isQueued;
 }
 
 function writeEncoded(writer: ByteWriter, encoded: ByteWriter): void {
@@ -78,10 +80,10 @@ function writeEncoded(writer: ByteWriter, encoded: ByteWriter): void {
 }
 
 /**
- * Hands one command to a link: the whole of it, or nothing when it cannot be written. A peer that
- * reads slowly makes nothing grow: past its limit a link takes no more.
+ * Puts one command into the output queue of a link, completely or not at all. The queue is bounded: a link refuses
+ * commands while its peer has `sendToGatewayBufferSize` bytes unread.
  *
- * @param what - given to `write`
+ * @param what - passed to `write`
  * @returns false when the link is closing or full
  */
 export function enqueue<T>(
@@ -100,15 +102,15 @@ export function enqueue<T>(
   try {
     write(writer, what);
   } catch (error) {
-    // Half a frame would take the frames behind it for its own rest.
+    // An incomplete frame would make the peer read the following frames as its rest.
     writer.length = length;
     throw error;
   }
-  pool.handedCommands += 1;
+  pool.sentCommands += 1;
   return true;
 }
 
-/** Sorts addresses by the gateway that holds them; those of gateways without a link are left out. */
+/** Groups addresses by the link to their gateway. Addresses of gateways without a link are omitted. */
 export function groupByLink(
   pool: GatewayPool,
   addresses: readonly ClientAddress[],

@@ -27,7 +27,7 @@ import { GatewayClient } from './gateway-client.ts';
 import { GatewayLink } from './gateway-link.ts';
 import { GatewayPool } from './gateway-pool.ts';
 
-/** A gateway in memory that keeps what is written to its link. */
+/** A gateway in memory that records the bytes written to its link. */
 class MemoryGateway extends Socket {
   readonly link: GatewayLink;
   #written: Buffer[] = [];
@@ -49,7 +49,7 @@ class MemoryGateway extends Socket {
     done();
   }
 
-  /** What was sent since the last call. */
+  /** The bytes sent since the last call. */
   takeSent(): Buffer {
     this.link.connection.output.flush();
     const sent = Buffer.concat(this.#written);
@@ -58,7 +58,7 @@ class MemoryGateway extends Socket {
   }
 }
 
-/** A pool of links that are there from the start; it dials nobody. */
+/** A pool with fixed links, which dials no gateway. */
 class LinkedPool extends GatewayPool {
   readonly gateways: readonly MemoryGateway[];
 
@@ -83,7 +83,7 @@ class LinkedPool extends GatewayPool {
     return this.links.find((link) => link.gatewayToken === gatewayToken);
   }
 
-  /** What each gateway was sent since the last call, as hex. */
+  /** The bytes sent to each gateway since the last call, as hex. */
   takeSent(): string[] {
     return this.gateways.map((gateway) => gateway.takeSent().toString('hex'));
   }
@@ -189,45 +189,48 @@ const toEveryGateway: [string, Call, Write][] = [
   ['ungroup', (api) => api.ungroup('g'), (w) => writeUngroup(w, 'g')],
 ];
 
-test.each(toOneClient)('%s tells the gateway of the client alone', (_name, call, write) => {
+test.each(toOneClient)('%s: sends only to the gateway of the client', (_name, call, write) => {
   const { api, pool } = openApi(1, 2);
   expect(call(api)).toBe(true);
   expect(pool.takeSent()).toEqual(['', hex(write)]);
-  expect([pool.handedCommands, pool.refusedCommands]).toEqual([1, 0]);
+  expect([pool.sentCommands, pool.refusedCommands]).toEqual([1, 0]);
 });
 
-test.each(toOneClient)('%s answers false when the gateway is not linked', (_name, call) => {
+test.each(toOneClient)('%s: returns false when the gateway is not linked', (_name, call) => {
   const { api, pool } = openApi(1, 3);
   expect(call(api)).toBe(false);
   expect(pool.takeSent()).toEqual(['', '']);
 });
 
-test.each([[1], [1, 2, 3]])('tells each gateway the same when there are %i', (...tokens) => {
-  for (const [name, call, write] of toEveryGateway) {
-    const { api, pool } = openApi(...tokens);
-    expect([name, call(api)]).toEqual([name, true]);
-    expect(pool.takeSent()).toEqual(tokens.map(() => hex(write)));
-    expect([pool.handedCommands, pool.refusedCommands]).toEqual([tokens.length, 0]);
-  }
-});
+test.each([[1], [1, 2, 3]])(
+  'gateway client: sends the same command to all of %i gateways',
+  (...tokens) => {
+    for (const [name, call, write] of toEveryGateway) {
+      const { api, pool } = openApi(...tokens);
+      expect([name, call(api)]).toEqual([name, true]);
+      expect(pool.takeSent()).toEqual(tokens.map(() => hex(write)));
+      expect([pool.sentCommands, pool.refusedCommands]).toEqual([tokens.length, 0]);
+    }
+  },
+);
 
 test.each([...toOneClient, ...toEveryGateway])(
-  '%s answers false when no gateway is linked',
+  '%s: returns false when no gateway is linked',
   (_name, call) => {
     expect(call(openApi().api)).toBe(false);
   },
 );
 
-test('answers false for text that is no client id', () => {
+test('gateway client: returns false for an invalid client id', () => {
   const { api, pool } = openApi(1);
-  expect(api.sendToClient('nobody', 'x')).toBe(false);
-  expect(api.bindUid('nobody', 'u')).toBe(false);
+  expect(api.sendToClient('unknown', 'x')).toBe(false);
+  expect(api.bindUid('unknown', 'u')).toBe(false);
   expect(pool.takeSent()).toEqual(['']);
 });
 
-test('tells each gateway of its own excluded clients only', () => {
+test('exclude: each gateway gets only its own excluded clients', () => {
   const { api, pool } = openApi(1, 2, 3);
-  const exclude = [idOf(1, 7), idOf(2, 8), idOf(1, 9), idOf(4, 1), 'nobody'];
+  const exclude = [idOf(1, 7), idOf(2, 8), idOf(1, 9), idOf(4, 1), 'unknown'];
   const excluded = [[addressOf(1, 7), addressOf(1, 9)], [addressOf(2, 8)], []];
   expect(api.sendToAll('x', { exclude })).toBe(true);
   expect(pool.takeSent()).toEqual(excluded.map((own) => hex((w) => writeSendToAll(w, own, 'x'))));
@@ -237,9 +240,9 @@ test('tells each gateway of its own excluded clients only', () => {
   );
 });
 
-test('sends to the clients named and tells no other gateway', () => {
+test('only: sends only to the gateways of these clients', () => {
   const { api, pool } = openApi(1, 2, 3);
-  const only = [idOf(1, 7), idOf(3, 8), idOf(1, 7), idOf(1, 9), idOf(4, 1), 'nobody'];
+  const only = [idOf(1, 7), idOf(3, 8), idOf(1, 7), idOf(1, 9), idOf(4, 1), 'unknown'];
   expect(api.sendToAll('x', { only, exclude: [idOf(1, 9)] })).toBe(true);
   expect(pool.takeSent()).toEqual([
     hex((w) => writeSendToClients(w, [addressOf(1, 7)], 'x')),
@@ -248,7 +251,7 @@ test('sends to the clients named and tells no other gateway', () => {
   ]);
 });
 
-test('sends to nobody when no client is named, and answers whether a gateway is linked', () => {
+test('only: an empty list sends nothing and returns whether a gateway is linked', () => {
   const { api, pool } = openApi(1);
   expect(api.sendToAll('x', { only: [] })).toBe(true);
   expect(api.sendToAll('x', { only: [clientId], exclude: [clientId] })).toBe(true);
@@ -256,12 +259,12 @@ test('sends to nobody when no client is named, and answers whether a gateway is 
   expect(openApi().api.sendToAll('x', { only: [] })).toBe(false);
 });
 
-test('refuses what goes to a link that is full, and takes it when there is room again', () => {
+test('gateway client: a full link refuses commands until it has room', () => {
   const { api, pool } = openApi(2);
   expect(api.sendToClient(clientId, 'x'.repeat(1024))).toBe(true);
   expect(api.sendToClient(clientId, 'y')).toBe(false);
   expect(api.sendToAll('y')).toBe(false);
-  expect([pool.handedCommands, pool.refusedCommands]).toEqual([1, 2]);
+  expect([pool.sentCommands, pool.refusedCommands]).toEqual([1, 2]);
   expect(pool.takeSent()).toEqual([hex((w) => writeSendToClient(w, client, 'x'.repeat(1024)))]);
   expect(api.sendToClient(clientId, 'z')).toBe(true);
   expect(pool.takeSent()).toEqual([hex((w) => writeSendToClient(w, client, 'z'))]);
@@ -276,7 +279,7 @@ test.each<[string, Call]>([
   ['sendToGroup with exclude', (api) => api.sendToGroup('g', 'x', { exclude: [idOf(3, 1)] })],
   ['closeUid', (api) => api.closeUid('u')],
   ['closeGroup', (api) => api.closeGroup('g')],
-])('%s answers false when one link is full, and reaches the others', (_name, call) => {
+])('%s: returns false when one link is full, and sends to the others', (_name, call) => {
   const { api, pool } = openApi(1, 2, 3);
   api.sendToClient(clientId, 'x'.repeat(1024));
   expect(call(api)).toBe(false);
@@ -285,7 +288,7 @@ test.each<[string, Call]>([
   expect(toThird).not.toBe('');
 });
 
-test('refuses what goes to a link that is closing', () => {
+test('gateway client: a closing link refuses commands', () => {
   const { api, pool } = openApi(1, 2);
   pool.gateways[1]?.link.connection.close();
   expect(api.sendToClient(clientId, 'x')).toBe(false);
@@ -293,15 +296,15 @@ test('refuses what goes to a link that is closing', () => {
   expect(pool.takeSent()).toEqual([hex((w) => writeSendToAll(w, [], 'x')), '']);
 });
 
-test('hands over nothing of a command that cannot be written', () => {
+test('gateway client: a command that cannot be encoded leaves no bytes', () => {
   const { api, pool } = openApi(2);
   const fail = (writer: ByteWriter): void => {
     writeUngroup(writer, 'half');
-    throw new Error('it cannot be written');
+    throw new Error('encoding failed');
   };
   api.sendToAll('before');
-  expect(() => broadcast(pool, fail)).toThrow('it cannot be written');
-  expect(() => enqueueToClient(pool, client, fail)).toThrow('it cannot be written');
+  expect(() => broadcast(pool, fail)).toThrow('encoding failed');
+  expect(() => enqueueToClient(pool, client, fail)).toThrow('encoding failed');
   api.sendToAll('after');
   expect(pool.takeSent()).toEqual([
     hex((w) => {
@@ -309,10 +312,10 @@ test('hands over nothing of a command that cannot be written', () => {
       writeSendToAll(w, [], 'after');
     }),
   ]);
-  expect(pool.handedCommands).toBe(2);
+  expect(pool.sentCommands).toBe(2);
 });
 
-test('keeps the order of the calls', () => {
+test('gateway client: keeps the order of the calls', () => {
   const { api, pool } = openApi(2);
   api.joinGroup(clientId, 'g');
   api.sendToGroup('g', 'x');
@@ -326,7 +329,7 @@ test('keeps the order of the calls', () => {
   );
 });
 
-/** Calls a method as untyped code may: with anything. */
+/** Calls a method with arguments of any type, as JavaScript code may. */
 function callUntyped(api: GatewayClient, method: string, args: readonly unknown[]): unknown {
   return Reflect.apply(Reflect.get(api, method), api, args);
 }
@@ -342,7 +345,7 @@ test.each<[string, unknown[], unknown[]]>([
   ['closeClient', [clientId, 'x', { code: undefined, reason: undefined }], [clientId, 'x']],
   ['closeUid', ['u', 'x', { code: undefined, reason: undefined }], ['u', 'x']],
   ['closeGroup', ['g', undefined, { code: 4000, reason: undefined }], ['g', null, { code: 4000 }]],
-])('%s: an option that is undefined counts as left out', (method, given, plain) => {
+])('%s: an undefined option counts as absent', (method, given, plain) => {
   const { api, pool } = openApi(2);
   callUntyped(api, method, given);
   const sent = pool.takeSent();
@@ -405,13 +408,13 @@ test.each<[string, unknown[]]>([
   ['getClientCountByGroup', ['']],
   ['getUidListByGroup', [undefined]],
   ['getUidCountByGroup', [7]],
-])('%s throws a TypeError at the call for %j, before anything is sent', (method, args) => {
+])('%s: throws a TypeError for %j and sends nothing', (method, args) => {
   const { api, pool } = openApi(2);
   expect(() => callUntyped(api, method, args)).toThrow(TypeError);
   expect(pool.takeSent()).toEqual(['']);
 });
 
-test('a list of nothing is no question', async () => {
+test('queries: an empty list is answered without a query', async () => {
   const { api, pool } = openApi(2);
   expect(await api.isUidsOnline([])).toEqual(new Map());
   expect(await api.batchGetClientIdByUid([])).toEqual(new Map());
@@ -420,7 +423,7 @@ test('a list of nothing is no question', async () => {
   expect(await openApi().api.isUidsOnline([])).toEqual(new Map());
 });
 
-test('takes one client id where a list of them may stand', () => {
+test('only, exclude: accept one client id instead of a list', () => {
   const { api, pool } = openApi(2);
   callUntyped(api, 'sendToAll', ['x', { only: clientId }]);
   expect(pool.takeSent()).toEqual([hex((w) => writeSendToClients(w, [client], 'x'))]);
@@ -428,7 +431,7 @@ test('takes one client id where a list of them may stand', () => {
   expect(pool.takeSent()).toEqual(['']);
 });
 
-test('throws a RangeError at the call for what is too large, before anything is sent', () => {
+test('gateway client: throws a RangeError for large arguments and sends nothing', () => {
   const { api, pool } = openApi(2);
   const long = 'x'.repeat(65_536);
   expect(() => api.sendToAll(Buffer.alloc(16 * 1024 * 1024 + 1))).toThrow(RangeError);

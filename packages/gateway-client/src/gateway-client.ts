@@ -37,7 +37,7 @@ import {
   parseUid,
   parseUids,
 } from './arguments.ts';
-import { broadcast, enqueueToClient, handJoin } from './delivery.ts';
+import { broadcast, enqueueJoin, enqueueToClient } from './delivery.ts';
 import type { GatewayApi, SendToAllOptions, SendToGroupOptions } from './gateway-api.ts';
 import { GatewayPool } from './gateway-pool.ts';
 import { GatewayQueries } from './gateway-queries.ts';
@@ -50,7 +50,7 @@ import { sendToAll, sendToClient, sendToGroups, sendToOnly, sendToUids } from '.
 import { packSession } from './session-argument.ts';
 
 /**
- * The Gateway API of a process that is no business worker.
+ * The Gateway API of a process that is not a business worker.
  *
  * ```ts
  * const api = await GatewayClient.connect({ registerAddress, secretKey });
@@ -66,12 +66,14 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
   }
 
   /**
-   * Links to every gateway of a cluster, from any Node process that is no worker of it.
+   * Links to every gateway of a cluster, from a Node.js process that is not one of its workers.
    *
-   * @throws {GW_ERR_OPTION_INVALID} when an option is wrong
-   * @throws {GW_ERR_AUTHENTICATION_FAILED} when every register refuses the `secretKey`, at once; or when within `connectTimeoutMs` one refuses it and none accepts it
-   * @throws {GW_ERR_VERSION_MISMATCH} when a register speaks another version of the inner protocol, and none this one
-   * @throws {GW_ERR_CONNECT_TIMEOUT} when no register and no etcd answers within `connectTimeoutMs`; `cause` has the last failure
+   * @throws {GW_ERR_OPTION_INVALID} when an option is invalid
+   * @throws {GW_ERR_AUTHENTICATION_FAILED} when every register refuses the `secretKey`, at once; or when within
+   * `connectTimeoutMs` one register refuses it and none accepts it
+   * @throws {GW_ERR_VERSION_MISMATCH} when a register has another version of the inner protocol, and none has this one
+   * @throws {GW_ERR_CONNECT_TIMEOUT} when no register and no etcd answers within `connectTimeoutMs`; `cause` is the
+   * last failure
    */
   static async connect(
     options: GatewayClientOptions = {},
@@ -96,19 +98,18 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
     });
     await Promise.race([pool.settled(), pool.refused(), deadline]);
     clearTimeout(timer);
-    // A gateway that hangs keeps nobody from the others: queries tell that it is missing.
+    // A gateway that does not answer must not prevent the use of the others: queries report it as missing.
     if (pool.hasSnapshot) return clientOf(pool);
     const { failure } = pool;
     await pool.close();
-    const asked = address.kind === 'etcd' ? 'etcd' : 'register';
-    // The address of an etcd may hold a password.
+    const kind = address.kind === 'etcd' ? 'etcd' : 'register';
+    // The address of an etcd may contain a password.
     const shown = String(hideSecrets(registerAddress));
-    throw connectFailed(`${asked} at ${shown}`, connectTimeoutMs, failure);
+    throw connectFailed(`${kind} at ${shown}`, connectTimeoutMs, failure);
   }
 
   /**
-   * Sends what is queued and closes every link; resolves when that is done. The client is of no use
-   * afterwards.
+   * Sends the queued commands and closes every link; resolves when that is done. The client cannot be used afterwards.
    */
   async close(): Promise<void> {
     await this.#pool().close();
@@ -118,9 +119,9 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
     const payload = parsePayload(data);
     assertCallOptions(options, ['only', 'exclude']);
     const excluded = parseExclude(options);
-    // The one option that `undefined` does not leave out: that would send to every client what is meant for a few.
+    // Unlike other options, `only: undefined` is an error: it would send a message for a few clients to all of them.
     if (!('only' in options)) return sendToAll(this.#pool(), excluded, payload);
-    const receivers = withoutTwins(parseClientIdsArgument('only', options.only), excluded);
+    const receivers = withoutDuplicates(parseClientIdsArgument('only', options.only), excluded);
     return sendToOnly(this.#pool(), receivers, payload);
   }
 
@@ -172,7 +173,7 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
   bindUid(clientId: string, uid: string | number): boolean {
     const address = parseClientIdArgument('clientId', clientId);
     const name = parseUid(uid);
-    return handJoin(this.#pool(), address, { kind: InterestKind.Uid, name });
+    return enqueueJoin(this.#pool(), address, { kind: InterestKind.Uid, name });
   }
 
   unbindUid(clientId: string): boolean {
@@ -183,7 +184,7 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
   joinGroup(clientId: string, group: string): boolean {
     const address = parseClientIdArgument('clientId', clientId);
     const name = parseGroup(group);
-    return handJoin(this.#pool(), address, { kind: InterestKind.Group, name });
+    return enqueueJoin(this.#pool(), address, { kind: InterestKind.Group, name });
   }
 
   leaveGroup(clientId: string, group: string): boolean {
@@ -216,18 +217,18 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
   }
 }
 
-/** The error of `connect` when no register and no etcd has answered, with the last failure as its cause. */
-function connectFailed(asked: string, timeoutMs: number, cause?: Error): GatewayWorkerError {
+/** Creates the error of `connect` when no register and no etcd has answered, with the last failure as its cause. */
+function connectFailed(target: string, timeoutMs: number, cause?: Error): GatewayWorkerError {
   const options = cause && { cause };
   if (cause instanceof GatewayWorkerError && isConfigurationError(cause)) {
-    return new GatewayWorkerError(cause.code, `the ${asked}: ${cause.message}`, options);
+    return new GatewayWorkerError(cause.code, `the ${target}: ${cause.message}`, options);
   }
   const reason = cause === undefined ? '' : `: ${cause.message}`;
-  const text = `no ${asked} answered within ${timeoutMs} ms${reason}`;
+  const text = `no ${target} answered within ${timeoutMs} ms${reason}`;
   return new GatewayWorkerError('GW_ERR_CONNECT_TIMEOUT', text, options);
 }
 
-/** True when no register can be linked before the configuration of a process changes. */
+/** True when retries cannot succeed until the configuration of a process changes. */
 function isConfigurationError({ code }: GatewayWorkerError): boolean {
   return code === 'GW_ERR_AUTHENTICATION_FAILED' || code === 'GW_ERR_VERSION_MISMATCH';
 }
@@ -236,8 +237,8 @@ function parseExclude(options: SendToGroupOptions): ClientAddress[] {
   return options.exclude === undefined ? [] : parseClientIdsArgument('exclude', options.exclude);
 }
 
-/** Each of these clients once, but for the excluded ones. */
-function withoutTwins(
+/** Removes duplicates and excluded clients. */
+function withoutDuplicates(
   addresses: readonly ClientAddress[],
   excluded: readonly ClientAddress[],
 ): ClientAddress[] {
@@ -250,12 +251,12 @@ function withoutTwins(
   });
 }
 
-/** Not in the class: a bundler gives another name to one that speaks of itself. */
+/** A function outside of the class, because bundlers rename a class that refers to itself. */
 function clientOf(pool: GatewayPool): GatewayClient {
   return new GatewayClient(() => pool);
 }
 
-/** Outside of the class for the same reason. */
+/** A function outside of the class for the same reason. */
 function resolveForCaller(options: GatewayClientOptions): ResolvedGatewayClientOptions {
   return withCallerStack(GatewayClient.connect, () => resolveGatewayClientOptions(options));
 }

@@ -1,20 +1,20 @@
 import { type FrameConnection, GatewayWorkerError, RequestTable } from '@gatewayworker/core';
 import { type Query, writeMessage } from '@gatewayworker/protocol';
 
-/** A link to one gateway process that is up. */
+/** A link to one gateway process, while it is up. */
 export class GatewayLink {
   readonly connection: FrameConnection;
-  /** Where it was dialed, `host:port`. */
+  /** Address of the gateway, `host:port`. */
   readonly address: string;
-  /** Random id of the gateway process, new at every start. */
+  /** Random id of the gateway process, different after each start. */
   readonly instanceId: string;
-  /** First field of the ids of its clients. */
+  /** First field of the client ids of the gateway. */
   readonly gatewayToken: number;
-  /** Name of its declaration. */
+  /** Name of the declaration of the gateway. */
   readonly name: string;
-  /** Queries that wait for an answer. */
+  /** Pending queries. */
   readonly requests: RequestTable = new RequestTable();
-  /** JoinGroup and BindUid handed to it. */
+  /** Number of JoinGroup and BindUid commands queued for it. */
   sentJoins = 0;
 
   constructor(
@@ -28,7 +28,7 @@ export class GatewayLink {
     this.name = gateway.name;
   }
 
-  /** Asks the gateway; commands sent before over this link are carried out first. */
+  /** Sends a query. The gateway executes the earlier commands of this link first. */
   ask(query: Query, timeoutMs: number): Promise<unknown> {
     const { requestId, answer } = this.requests.add(timeoutMs);
     const { connection } = this;
@@ -36,7 +36,7 @@ export class GatewayLink {
     return answer;
   }
 
-  /** Rejects what waits for an answer: the link is down. */
+  /** Rejects the pending queries, because the link has ended. */
   handleClosed(reason: Error | undefined): void {
     this.requests.rejectAll(
       new GatewayWorkerError('GW_ERR_LINK_CLOSED', undefined, { cause: reason }),

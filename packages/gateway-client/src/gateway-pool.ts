@@ -28,7 +28,7 @@ import {
 import { GatewayLink } from './gateway-link.ts';
 import { InterestIndex } from './interest-index.ts';
 
-/** Takes frames of a gateway that are no answers to queries; the body is valid during the call. */
+/** Called with each frame of a gateway that is not an answer to a query. The body is valid during the call only. */
 export type GatewayFrameHandler = (
   link: GatewayLink,
   command: number,
@@ -37,9 +37,9 @@ export type GatewayFrameHandler = (
   end: number,
 ) => void;
 
-/** What the pool needs. */
+/** Options of a pool. */
 export interface GatewayPoolOptions {
-  /** How gateways are found. */
+  /** Where gateways are discovered. */
   readonly address: DiscoveryAddress;
   readonly identity: DialerIdentity;
   readonly secretKey: SecretKey;
@@ -50,43 +50,43 @@ export interface GatewayPoolOptions {
   readonly logger: Logger;
   readonly onFrame?: GatewayFrameHandler;
   readonly onLinkUp?: (link: GatewayLink) => void;
-  /** `isPeerBack` is true when the same gateway process is linked anew at once. */
+  /** `isPeerBack` is true when a new link to the same gateway process follows at once. */
   readonly onLinkDown?: (link: GatewayLink, isPeerBack: boolean) => void;
-  /** What the registers tell has changed. */
-  readonly onDirectory?: () => void;
+  /** Called after each change of the list of gateways. */
+  readonly onDirectoryChange?: () => void;
 }
 
-/** A gateway that is dialed. */
+/** A gateway that is dialed or linked. */
 interface DialedGateway {
   readonly link: DialedLink;
   /** Set while the link is up. */
   up: GatewayLink | undefined;
-  /** True once an attempt to link has succeeded or failed, the first or since the link went down. */
-  hasTried: boolean;
-  /** True since nobody listened there when it was dialed last. */
+  /** True once an attempt to link has succeeded or failed; reset when the link ends. */
+  wasAttempted: boolean;
+  /** True when the last attempt got ECONNREFUSED: no process listens at the address. */
   isRefused: boolean;
-  /** Instance id of the process that has taken leave or was killed there, until one is linked again. */
-  left: string | undefined;
-  /** Why the last attempt failed, until one is linked again. */
+  /** Instance id of the process that has closed its link or died, until a process is linked again. */
+  endedInstanceId: string | undefined;
+  /** Why the last attempt failed, until a process is linked again. */
   failure: string | undefined;
 }
 
-/** One link to every gateway that is alive; new gateways are dialed as the registers tell of them. */
+/** Links to all live gateways. A gateway is dialed when discovery reports it. */
 export class GatewayPool {
   readonly queryTimeoutMs: number;
   readonly sendToGatewayBufferSize: number;
-  /** Which gateways have members of which uids and groups; kept while there are several gateways. */
+  /** Which gateways have members of which uids and groups. In use while there are several gateways. */
   readonly interest: InterestIndex = new InterestIndex();
-  /** Commands handed to links that were up. */
-  handedCommands = 0;
-  /** Commands refused because a link was closing or full. */
+  /** Number of commands queued for a link. */
+  sentCommands = 0;
+  /** Number of commands refused because a link was closing or full. */
   refusedCommands = 0;
   readonly #options: GatewayPoolOptions;
   readonly #directory: Directory;
   readonly #dialed = new Map<string, DialedGateway>();
   readonly #byToken = new Map<number, GatewayLink>();
   readonly #reader = new ByteReader();
-  #known: ReadonlyMap<string, GatewayEntry> = new Map();
+  #alive: ReadonlyMap<string, GatewayEntry> = new Map();
   #links: readonly GatewayLink[] = [];
   #waiting: (() => void)[] = [];
   #isClosed = false;
@@ -106,35 +106,35 @@ export class GatewayPool {
 
   /** Addresses of the gateways that are alive but not linked. */
   get unlinkedAddresses(): string[] {
-    return [...this.#known.keys()].filter(
-      (address) => this.linkAt(address) === undefined && !this.#hasLeft(address),
+    return [...this.#alive.keys()].filter(
+      (address) => this.linkAt(address) === undefined && !this.#hasEnded(address),
     );
   }
 
-  /** What keeps it from reaching every gateway, in plain words; empty when nothing does. */
+  /** Why this process cannot reach every gateway, one sentence each; empty when it can. */
   get notReadyReasons(): string[] {
     const notReadyReasons: string[] = [];
     if (!this.#directory.hasSnapshot) {
       notReadyReasons.push(describeUnavailable(this.#options.address, this.#directory.failures));
     }
     const unlinked = this.unlinkedAddresses;
-    const { size } = this.#known;
+    const { size } = this.#alive;
     if (unlinked.length > 0) {
       const failures = unlinked.map((address) => this.#dialed.get(address)?.failure);
       const why = failures.filter((failure) => failure !== undefined).join(', ');
-      const obstacle = `it is not linked to ${unlinked.length} of ${size} gateways`;
-      notReadyReasons.push(why === '' ? obstacle : `${obstacle}: ${why}`);
+      const reason = `it is not linked to ${unlinked.length} of ${size} gateways`;
+      notReadyReasons.push(why === '' ? reason : `${reason}: ${why}`);
     }
     return notReadyReasons;
   }
 
-  /** Faults in spite of which it serves with what it knows, in plain words. */
+  /** Faults that do not keep this process from serving, one sentence each. */
   get warnings(): string[] {
     const { hasSnapshot, isFresh } = this.#directory;
     return hasSnapshot && !isFresh ? [describeUnavailable(this.#options.address)] : [];
   }
 
-  /** True once a register has told which gateways are alive. */
+  /** True once a register or the etcd has sent a list of gateways. */
   get hasSnapshot(): boolean {
     return this.#directory.hasSnapshot;
   }
@@ -147,7 +147,7 @@ export class GatewayPool {
   /** Address of the gateway with this token, if it is alive but not linked. */
   unlinkedAddressOf(gatewayToken: number): string | undefined {
     return this.unlinkedAddresses.find(
-      (address) => this.#known.get(address)?.gatewayToken === gatewayToken,
+      (address) => this.#alive.get(address)?.gatewayToken === gatewayToken,
     );
   }
 
@@ -157,30 +157,30 @@ export class GatewayPool {
   }
 
   /**
-   * True while the gateway at this address is linked, or a register tells that it lives.
+   * Returns whether a gateway at this address is linked, or is alive according to discovery.
    *
-   * @param gatewayToken - of the one process that is meant; any process there by default
+   * @param gatewayToken - token of the process; without it, any process at the address
    */
-  isThere(address: string, gatewayToken?: number): boolean {
-    const known = this.#hasLeft(address) ? undefined : this.#known.get(address);
+  hasGateway(address: string, gatewayToken?: number): boolean {
+    const known = this.#hasEnded(address) ? undefined : this.#alive.get(address);
     const there = this.linkAt(address) ?? known;
     return there !== undefined && (gatewayToken ?? there.gatewayToken) === there.gatewayToken;
   }
 
   /**
-   * Resolves when it is known whether a gateway can be linked that is dialed for the first time, or anew
-   * after its link went down; at once when it was linked or tried in vain, or is gone.
+   * Waits until the current attempt to link a gateway has succeeded or failed. Resolves at once when the gateway is
+   * linked, has failed before, or is no longer alive.
    *
-   * @param timeoutMs - time after which it resolves in any case, in milliseconds
+   * @param timeoutMs - longest wait, in milliseconds
    */
-  async attempted(address: string, timeoutMs: number): Promise<void> {
-    if (!this.#isBeingTried(address)) return;
-    let isOver = false;
+  async waitForAttempt(address: string, timeoutMs: number): Promise<void> {
+    if (!this.#isDialing(address)) return;
+    let isExpired = false;
     const timer = setTimeout(() => {
-      isOver = true;
-      this.#wake();
+      isExpired = true;
+      this.#notifyWaiting();
     }, timeoutMs);
-    while (!isOver && this.#isBeingTried(address)) await this.#changed();
+    while (!isExpired && this.#isDialing(address)) await this.#nextChange();
     clearTimeout(timer);
   }
 
@@ -189,43 +189,47 @@ export class GatewayPool {
     return this.#byToken.get(gatewayToken);
   }
 
-  /** True when a register tells that this gateway process, whose link is down, lives. */
+  /** Returns whether a connected register or the etcd reports the process of this link as alive. */
   isAlive({ address, instanceId }: GatewayLink): boolean {
     return this.#directory.isAlive(address, instanceId);
   }
 
-  /** Resolves once the registers have answered, those that can, and every gateway they named is linked, or was tried in vain. */
+  /** Resolves after the initial sync, once each gateway in the list is linked or an attempt to link it has failed. */
   async settled(): Promise<void> {
-    while (!this.#isClosed && !this.#isSettled()) await this.#changed();
+    while (!this.#isClosed && !this.#isSettled()) await this.#nextChange();
   }
 
   /** Resolves once every register has refused the key. */
   async refused(): Promise<void> {
-    while (!this.#isClosed && !this.#directory.isRefused) await this.#changed();
+    while (!this.#isClosed && !this.#directory.isRefused) await this.#nextChange();
   }
 
-  /** Sends what is queued, closes every link and dials no more. Resolves when that is done. */
+  /** Stops dialing, sends the queued commands and closes every link. Resolves when that is done. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#wake();
+    this.#notifyWaiting();
     const links = Array.from(this.#dialed.values(), ({ link }) => link.close());
     await Promise.all([this.#directory.close(), ...links]);
   }
 
-  #isBeingTried(address: string): boolean {
+  #isDialing(address: string): boolean {
     const gateway = this.#dialed.get(address);
-    const isTried = gateway === undefined || gateway.up !== undefined || gateway.hasTried;
-    return !this.#isClosed && !isTried && this.#known.has(address);
+    const isAttempted = gateway === undefined || gateway.up !== undefined || gateway.wasAttempted;
+    return !this.#isClosed && !isAttempted && this.#alive.has(address);
   }
 
-  /** True when the gateway took leave or was killed, and answers no more, though it is not off every list yet. */
-  #hasLeft(address: string): boolean {
-    const { left, hasTried = false } = this.#dialed.get(address) ?? {};
-    return hasTried && left !== undefined && left === this.#known.get(address)?.instanceId;
+  /** True when the gateway process has ended and no process answers there, although a list may still contain it. */
+  #hasEnded(address: string): boolean {
+    const { endedInstanceId, wasAttempted = false } = this.#dialed.get(address) ?? {};
+    return (
+      wasAttempted &&
+      endedInstanceId !== undefined &&
+      endedInstanceId === this.#alive.get(address)?.instanceId
+    );
   }
 
-  /** Resolves when a gateway has come, gone, or was tried. */
-  #changed(): Promise<void> {
+  /** Resolves after the next change of the list or the next attempt to link a gateway. */
+  #nextChange(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
     });
@@ -233,31 +237,31 @@ export class GatewayPool {
 
   #isSettled(): boolean {
     if (!this.#directory.hasSnapshot || !this.#directory.isSynced) return false;
-    return [...this.#known.keys()].every((address) => this.#dialed.get(address)?.hasTried);
+    return [...this.#alive.keys()].every((address) => this.#dialed.get(address)?.wasAttempted);
   }
 
   #handleDirectory(gateways: ReadonlyMap<string, GatewayEntry>): void {
     if (this.#isClosed) return;
-    this.#known = gateways;
+    this.#alive = gateways;
     for (const address of gateways.keys()) {
       if (!this.#dialed.has(address)) this.#dial(address);
     }
-    // A link that is up proves that its gateway lives, whatever a register says.
+    // A link that is up proves that its gateway is alive, even if no register lists it.
     for (const [address, gateway] of this.#dialed) {
-      if (!gateways.has(address) && gateway.up === undefined) this.#forget(address, gateway);
+      if (!gateways.has(address) && gateway.up === undefined) this.#stopDialing(address, gateway);
     }
     for (const gateway of this.#dialed.values()) this.#expireIfGone(gateway);
-    this.#options.onDirectory?.();
-    this.#wake();
+    this.#options.onDirectoryChange?.();
+    this.#notifyWaiting();
   }
 
-  /** Waits no longer for a gateway that was killed: its link would come back, were it the network that broke it. */
+  /** Ends the broken link of a gateway that has died, instead of waiting for a resume. */
   #expireIfGone(gateway: DialedGateway): void {
-    if (gateway.up !== undefined && this.#isGone(gateway, gateway.up)) gateway.link.expire();
+    if (gateway.up !== undefined && this.#isDead(gateway, gateway.up)) gateway.link.expire();
   }
 
-  /** True when nobody listens where the gateway was, and no register that tells now names it. */
-  #isGone({ isRefused }: DialedGateway, link: GatewayLink): boolean {
+  /** True when no process listens at the address of the gateway, and no connected register lists it. */
+  #isDead({ isRefused }: DialedGateway, link: GatewayLink): boolean {
     return isRefused && this.#directory.isFresh && !this.isAlive(link);
   }
 
@@ -278,9 +282,9 @@ export class GatewayPool {
     this.#dialed.set(address, {
       link,
       up: undefined,
-      hasTried: false,
+      wasAttempted: false,
       isRefused: false,
-      left: undefined,
+      endedInstanceId: undefined,
       failure: undefined,
     });
   }
@@ -294,7 +298,7 @@ export class GatewayPool {
     const link = new GatewayLink(connection, { address, instanceId, gatewayToken, name });
     gateway.up = link;
     gateway.isRefused = false;
-    gateway.left = undefined;
+    gateway.endedInstanceId = undefined;
     gateway.failure = undefined;
     this.#byToken.set(gatewayToken, link);
     this.#links = [...this.#links, link];
@@ -310,10 +314,10 @@ export class GatewayPool {
     connection.onResumed = () => {
       gateway.isRefused = false;
     };
-    // A single gateway gets everything anyway.
+    // A single gateway receives every send, so interest is only needed for several gateways.
     if (this.#links.length > 1) for (const one of this.#links) this.interest.follow(one);
     this.#options.onLinkUp?.(link);
-    this.#handleTried(address);
+    this.#handleAttempted(address);
   }
 
   #handleDown(
@@ -325,15 +329,15 @@ export class GatewayPool {
     const link = gateway?.up;
     if (gateway === undefined || link === undefined) return;
     gateway.up = undefined;
-    gateway.hasTried = false;
-    const hasEnded = reason === undefined || this.#isGone(gateway, link);
-    gateway.left = hasEnded ? link.instanceId : undefined;
+    gateway.wasAttempted = false;
+    const hasEnded = reason === undefined || this.#isDead(gateway, link);
+    gateway.endedInstanceId = hasEnded ? link.instanceId : undefined;
     this.#links = this.#links.filter((other) => other !== link);
     if (this.#byToken.get(link.gatewayToken) === link) this.#byToken.delete(link.gatewayToken);
     this.interest.unfollow(link);
     link.handleClosed(reason);
-    // One that has just answered there lives, though no register may have told of it yet.
-    if (!this.#known.has(address) && successor === undefined) this.#forget(address, gateway);
+    // A process that has just answered there is alive, even if no register lists it yet.
+    if (!this.#alive.has(address) && successor === undefined) this.#stopDialing(address, gateway);
     this.#options.onLinkDown?.(link, successor?.challenge.instanceId === link.instanceId);
   }
 
@@ -346,22 +350,22 @@ export class GatewayPool {
         cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED';
       this.#expireIfGone(gateway);
     }
-    this.#handleTried(address);
+    this.#handleAttempted(address);
   }
 
-  #handleTried(address: string): void {
+  #handleAttempted(address: string): void {
     const gateway = this.#dialed.get(address);
-    if (gateway !== undefined) gateway.hasTried = true;
-    this.#wake();
+    if (gateway !== undefined) gateway.wasAttempted = true;
+    this.#notifyWaiting();
   }
 
-  #forget(address: string, gateway: DialedGateway): void {
+  #stopDialing(address: string, gateway: DialedGateway): void {
     this.#dialed.delete(address);
-    // It is not up: there is nothing to wait for.
+    // The link is not up, so the close is not awaited.
     void gateway.link.close();
   }
 
-  #wake(): void {
+  #notifyWaiting(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const resolve of waiting) resolve();
@@ -383,6 +387,6 @@ function handleAnswer(
   } else if (message?.type === 'queryFailure') {
     link.requests.reject(message.requestId, fromWire(message));
   } else {
-    throw new GatewayWorkerError('GW_ERR_FRAME_MALFORMED', 'an answer of no known form');
+    throw new GatewayWorkerError('GW_ERR_FRAME_MALFORMED', 'unknown type of answer');
   }
 }

@@ -16,10 +16,10 @@ import {
 } from './arguments.ts';
 import type { GatewayPool } from './gateway-pool.ts';
 import type { GatewayQueryApi } from './gateway-query-api.ts';
-import { anyTrue, concatenate, countUnique, joinPairs, sum, toMap, unique } from './join.ts';
+import { anyTrue, concatenate, countUnique, mergePairs, sum, toMap, unique } from './merge.ts';
 import { askAboutKeys, askEveryGateway, askGatewayOf } from './query.ts';
 
-/** Asks the gateways of a pool. */
+/** The queries of the Gateway API, over the gateways of a pool. */
 export class GatewayQueries implements GatewayQueryApi {
   readonly #pool: () => GatewayPool;
 
@@ -55,7 +55,7 @@ export class GatewayQueries implements GatewayQueryApi {
   isUidsOnline(uids: readonly (string | number)[]): Promise<Map<string, boolean>> {
     const keys = parseUidList('uids', uids);
     const query = { kind: 'isUidsOnline', uids: keys } as const;
-    return askAboutKeys(this.#pool(), query, keys, { parse: parseBoolean, join: anyTrue });
+    return askAboutKeys(this.#pool(), query, keys, { parse: parseBoolean, merge: anyTrue });
   }
 
   getClientIdByUid(uid: string | number): Promise<string[]> {
@@ -66,7 +66,7 @@ export class GatewayQueries implements GatewayQueryApi {
   batchGetClientIdByUid(uids: readonly (string | number)[]): Promise<Map<string, string[]>> {
     const keys = parseUidList('uids', uids);
     const query = { kind: 'batchGetClientIdByUid', uids: keys } as const;
-    return askAboutKeys(this.#pool(), query, keys, { parse: parseStrings, join: concatenate });
+    return askAboutKeys(this.#pool(), query, keys, { parse: parseStrings, merge: concatenate });
   }
 
   getClientIdListByGroup(group: string): Promise<string[]> {
@@ -86,7 +86,7 @@ export class GatewayQueries implements GatewayQueryApi {
   batchGetClientIdCountByGroup(groups: readonly string[]): Promise<Map<string, number>> {
     const keys = parseGroupList('groups', groups);
     const query = { kind: 'batchGetClientIdCountByGroup', groups: keys } as const;
-    return askAboutKeys(this.#pool(), query, keys, { parse: parseCount, join: sum });
+    return askAboutKeys(this.#pool(), query, keys, { parse: parseCount, merge: sum });
   }
 
   getClientSessionsByGroup<Session = Record<string, unknown>>(
@@ -139,21 +139,21 @@ export class GatewayQueries implements GatewayQueryApi {
 
   getAllGroupClientIdList(): Promise<Map<string, string[]>> {
     const query = { kind: 'getAllGroupClientIdList' } as const;
-    return askEveryGateway(this.#pool(), query, parsePairs(parseStrings), joinPairs(concatenate));
+    return askEveryGateway(this.#pool(), query, parsePairs(parseStrings), mergePairs(concatenate));
   }
 
   getAllGroupClientIdCount(): Promise<Map<string, number>> {
     const query = { kind: 'getAllGroupClientIdCount' } as const;
-    return askEveryGateway(this.#pool(), query, parsePairs(parseCount), joinPairs(sum));
+    return askEveryGateway(this.#pool(), query, parsePairs(parseCount), mergePairs(sum));
   }
 
   getAllGroupUidList(): Promise<Map<string, string[]>> {
     const query = { kind: 'getAllGroupUidList' } as const;
-    return askEveryGateway(this.#pool(), query, parsePairs(parseStrings), joinPairs(unique));
+    return askEveryGateway(this.#pool(), query, parsePairs(parseStrings), mergePairs(unique));
   }
 
   getAllGroupUidCount(): Promise<Map<string, number>> {
     const query = { kind: 'getAllGroupUidList' } as const;
-    return askEveryGateway(this.#pool(), query, parsePairs(parseStrings), joinPairs(countUnique));
+    return askEveryGateway(this.#pool(), query, parsePairs(parseStrings), mergePairs(countUnique));
   }
 }

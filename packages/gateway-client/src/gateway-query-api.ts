@@ -1,9 +1,9 @@
 /**
- * The queries of the Gateway API. Each resolves with the whole answer, or rejects with
- * `GW_ERR_NOT_CONNECTED` or, carrying what it has, with a `PartialResultError`.
+ * The queries of the Gateway API. Each resolves with the complete answer, or rejects with `GW_ERR_NOT_CONNECTED` or
+ * with a `PartialResultError`, which contains the partial answer.
  */
 export interface GatewayQueryApi {
-  /** Tells whether a client is connected. */
+  /** Whether a client is connected. */
   isOnline(clientId: string): Promise<boolean>;
   /** The uid of a client; `null` when it has none or is not connected. */
   getUidByClientId(clientId: string): Promise<string | null>;
@@ -11,29 +11,29 @@ export interface GatewayQueryApi {
   getSession<Session = Record<string, unknown>>(
     clientId: string,
   ): Promise<Session | null | undefined>;
-  /** Tells whether a uid has clients. */
+  /** Whether a uid has clients. */
   isUidOnline(uid: string | number): Promise<boolean>;
-  /** Tells of each uid whether it has clients. Every uid asked for is in the map, as a string. */
+  /** For each uid, whether it has clients. The map contains every requested uid, as a string. */
   isUidsOnline(uids: readonly (string | number)[]): Promise<Map<string, boolean>>;
   /** Ids of the clients of a uid. */
   getClientIdByUid(uid: string | number): Promise<string[]>;
-  /** Ids of the clients of each uid. Every uid asked for is in the map, as a string. */
+  /** Ids of the clients of each uid. The map contains every requested uid, as a string. */
   batchGetClientIdByUid(uids: readonly (string | number)[]): Promise<Map<string, string[]>>;
   /** Ids of the members of a group. */
   getClientIdListByGroup(group: string): Promise<string[]>;
-  /** Number of the members of a group. */
+  /** Number of members of a group. */
   getClientIdCountByGroup(group: string): Promise<number>;
   /** The same as `getClientIdCountByGroup`. */
   getClientCountByGroup(group: string): Promise<number>;
-  /** Number of the members of each group. Every group asked for is in the map. */
+  /** Number of members of each group. The map contains every requested group. */
   batchGetClientIdCountByGroup(groups: readonly string[]): Promise<Map<string, number>>;
-  /** Sessions of the members of a group by client id; `undefined` where one was never set. */
+  /** Sessions of the members of a group by client id; a session that was never set is `undefined`. */
   getClientSessionsByGroup<Session = Record<string, unknown>>(
     group: string,
   ): Promise<Map<string, Session | undefined>>;
-  /** The uids of the members of a group, each once. */
+  /** The uids of the members of a group, without duplicates. */
   getUidListByGroup(group: string): Promise<string[]>;
-  /** Number of the different uids of the members of a group. */
+  /** Number of different uids of the members of a group. */
   getUidCountByGroup(group: string): Promise<number>;
   /** Number of clients of the cluster. */
   getAllClientIdCount(): Promise<number>;
@@ -41,22 +41,22 @@ export interface GatewayQueryApi {
   getAllClientCount(): Promise<number>;
   /** Ids of every client of the cluster. */
   getAllClientIdList(): Promise<string[]>;
-  /** Sessions of every client by client id; `undefined` where one was never set. */
+  /** Sessions of every client by client id; a session that was never set is `undefined`. */
   getAllClientSessions<Session = Record<string, unknown>>(): Promise<
     Map<string, Session | undefined>
   >;
-  /** Every uid that has clients, once. */
+  /** Every uid that has clients, without duplicates. */
   getAllUidList(): Promise<string[]>;
-  /** Number of the uids that have clients. */
+  /** Number of uids that have clients. */
   getAllUidCount(): Promise<number>;
-  /** Every group that has members, once. */
+  /** Every group that has members, without duplicates. */
   getAllGroupIdList(): Promise<string[]>;
-  /** Ids of the members of every group that has some, by group. */
+  /** Ids of the members of every group that has members, by group. */
   getAllGroupClientIdList(): Promise<Map<string, string[]>>;
-  /** Number of the members of every group that has some, by group. */
+  /** Number of members of every group that has members, by group. */
   getAllGroupClientIdCount(): Promise<Map<string, number>>;
-  /** The uids of the members of every group that has some, each once, by group. */
+  /** The uids of the members of every group that has members, without duplicates, by group. */
   getAllGroupUidList(): Promise<Map<string, string[]>>;
-  /** Number of the different uids of the members of every group that has some, by group. */
+  /** Number of different uids of the members of every group that has members, by group. */
   getAllGroupUidCount(): Promise<Map<string, number>>;
 }

@@ -9,27 +9,27 @@ import {
 } from '@gatewayworker/protocol';
 import type { GatewayLink } from './gateway-link.ts';
 
-/** A join that this process has sent and the gateway may not have carried out yet. */
+/** A join that this process has sent and that the gateway may not have applied yet. */
 interface SentJoin {
-  /** How many joins were sent over the link up to this one. */
+  /** Number of joins sent over the link, including this one. */
   position: number;
-  /** Whether the gateway has told that the name has members. */
-  isTold: boolean;
+  /** Whether the gateway has reported that the name has members. */
+  isReported: boolean;
 }
 
-/** What is known of one gateway that is followed. */
+/** A gateway whose interest updates this process follows. */
 interface FollowedGateway {
-  /** The link as a list, which all names that only this gateway has share. */
-  readonly alone: readonly GatewayLink[];
-  /** Joins that this process has sent, the oldest first, by name; for uids and for groups. */
+  /** A list with only this link, shared by all names that only this gateway has. */
+  readonly onlyThisLink: readonly GatewayLink[];
+  /** Joins sent by this process, by name, the oldest first; for uids and for groups. */
   readonly sentJoins: readonly [uids: Map<string, SentJoin>, groups: Map<string, SentJoin>];
 }
 
-/** Where the names of one kind have members. */
-class NamePlaces {
+/** The links of the gateways that have members, by name, for one kind of names. */
+class LinksByName {
   readonly #links = new Map<string, readonly GatewayLink[]>();
-  /** Links whose names are not all known: whatever the name, they may have members. */
-  unknown: readonly GatewayLink[] = [];
+  /** Links of gateways that have not reported all names yet. They may have members of any name. */
+  unsynced: readonly GatewayLink[] = [];
 
   get size(): number {
     return this.#links.size;
@@ -37,18 +37,18 @@ class NamePlaces {
 
   /** The links that may have members of a name. */
   find(name: string): readonly GatewayLink[] {
-    const known = this.#links.get(name) ?? nobody;
-    if (this.unknown.length === 0) return known;
-    return [...this.unknown, ...known.filter((link) => !this.unknown.includes(link))];
+    const known = this.#links.get(name) ?? noLinks;
+    if (this.unsynced.length === 0) return known;
+    return [...this.unsynced, ...known.filter((link) => !this.unsynced.includes(link))];
   }
 
   has(name: string, link: GatewayLink): boolean {
     return this.#links.get(name)?.includes(link) === true;
   }
 
-  add(name: string, link: GatewayLink, alone: readonly GatewayLink[]): void {
+  add(name: string, link: GatewayLink, onlyThisLink: readonly GatewayLink[]): void {
     const links = this.#links.get(name);
-    if (links === undefined) this.#links.set(name, alone);
+    if (links === undefined) this.#links.set(name, onlyThisLink);
     else if (!links.includes(link)) this.#links.set(name, [...links, link]);
   }
 
@@ -64,69 +64,69 @@ class NamePlaces {
   }
 }
 
-const nobody: readonly GatewayLink[] = [];
+const noLinks: readonly GatewayLink[] = [];
 
 /**
- * Which gateways have members of which uids and groups, so that a send goes to those alone.
+ * Which gateways have members of which uids and groups, so that a send goes only to these gateways.
  *
- * Gateways tell of every change. Because the news of a join takes its time, a name that this process
- * itself has joined a client to counts as there from the call on, until the gateway has carried the
- * join out: so whoever joins a client and then sends to the group reaches it.
+ * Gateways report every change. These updates are asynchronous, but a process counts its own joins immediately
+ * (read-your-writes): from the call of `joinGroup` until the gateway has applied it, the gateway counts as having the
+ * name. So a caller that joins a client to a group and then sends to the group reaches the client.
  */
 export class InterestIndex {
-  readonly #places: readonly [uids: NamePlaces, groups: NamePlaces] = [
-    new NamePlaces(),
-    new NamePlaces(),
+  readonly #linksByName: readonly [uids: LinksByName, groups: LinksByName] = [
+    new LinksByName(),
+    new LinksByName(),
   ];
   readonly #followed = new Map<GatewayLink, FollowedGateway>();
 
-  /** Names that are known to have members, uids and groups. */
+  /** Number of uids and groups that are known to have members. */
   get size(): number {
-    return this.#places[InterestKind.Uid].size + this.#places[InterestKind.Group].size;
+    return this.#linksByName[InterestKind.Uid].size + this.#linksByName[InterestKind.Group].size;
   }
 
-  /** Whether it can be asked about: so many links, and all of them followed. */
+  /** Returns whether all of these links are followed, which is required for `find`. */
   covers(links: readonly GatewayLink[]): boolean {
     return this.#followed.size === links.length;
   }
 
-  /** The links of the gateways that may have members of a name, when all links are covered. */
+  /** The links of the gateways that may have members of a name. Requires that all links are covered. */
   find(kind: InterestKind, name: string): readonly GatewayLink[] {
-    return this.#places[kind].find(name);
+    return this.#linksByName[kind].find(name);
   }
 
-  /** Asks a gateway to tell which names it has. Until it has told all, every send goes to it. */
+  /** Subscribes to the names of a gateway. Until it has reported all of them, every send goes to it. */
   follow(link: GatewayLink): void {
     if (this.#followed.has(link)) return;
-    this.#followed.set(link, { alone: [link], sentJoins: [new Map(), new Map()] });
-    for (const places of this.#places) places.unknown = [...places.unknown, link];
+    this.#followed.set(link, { onlyThisLink: [link], sentJoins: [new Map(), new Map()] });
+    for (const names of this.#linksByName) names.unsynced = [...names.unsynced, link];
     writeInterestSubscribe(link.connection.writer());
   }
 
-  /** The link has ended. */
+  /** Removes a link that has ended. */
   unfollow(link: GatewayLink): void {
     if (!this.#followed.delete(link)) return;
-    for (const places of this.#places) {
-      places.unknown = without(places.unknown, link);
-      places.removeAll(link);
+    for (const names of this.#linksByName) {
+      names.unsynced = without(names.unsynced, link);
+      names.removeAll(link);
     }
   }
 
-  /** A JoinGroup or a BindUid was handed to the link: every one of them must be noted. */
-  noteJoin(link: GatewayLink, kind: InterestKind, name: string): void {
+  /** Records a JoinGroup or a BindUid that was queued for the link. Every one of them must be recorded. */
+  recordJoin(link: GatewayLink, kind: InterestKind, name: string): void {
     link.sentJoins += 1;
     const gateway = this.#followed.get(link);
     if (gateway === undefined) return;
-    const places = this.#places[kind];
+    const names = this.#linksByName[kind];
     const joins = gateway.sentJoins[kind];
-    const isTold = joins.get(name)?.isTold ?? places.has(name, link);
-    // Anew, and so behind the older ones.
+    const isReported = joins.get(name)?.isReported ?? names.has(name, link);
+    // Deleted first, so that the name moves to the end of the map.
     joins.delete(name);
-    joins.set(name, { position: link.sentJoins, isTold });
-    places.add(name, link, gateway.alone);
+    joins.set(name, { position: link.sentJoins, isReported });
+    names.add(name, link, gateway.onlyThisLink);
   }
 
-  /** Takes one of the frames by which a gateway tells of its names. */
+  /** Handles a frame by which a gateway reports its names. */
   handleFrame(link: GatewayLink, command: number, reader: ByteReader): void {
     const gateway = this.#followed.get(link);
     if (gateway === undefined) return;
@@ -139,7 +139,7 @@ export class InterestIndex {
         return;
       case Command.InterestKnown: {
         const { kind, isKnown } = readInterestKnown(reader);
-        this.#setKnown(link, gateway, kind, isKnown);
+        this.#setSynced(link, gateway, kind, isKnown);
         return;
       }
       case Command.JoinsApplied:
@@ -152,42 +152,42 @@ export class InterestIndex {
 
   #add(link: GatewayLink, gateway: FollowedGateway, kind: InterestKind, name: string): void {
     const join = gateway.sentJoins[kind].get(name);
-    if (join !== undefined) join.isTold = true;
-    this.#places[kind].add(name, link, gateway.alone);
+    if (join !== undefined) join.isReported = true;
+    this.#linksByName[kind].add(name, link, gateway.onlyThisLink);
   }
 
   #remove(link: GatewayLink, gateway: FollowedGateway, kind: InterestKind, name: string): void {
     const join = gateway.sentJoins[kind].get(name);
-    // Lost before the gateway had the join: what comes of that it tells later.
-    if (join !== undefined) join.isTold = false;
-    else this.#places[kind].remove(name, link);
+    // The name was removed before the gateway applied the join; the result of the join is reported later.
+    if (join !== undefined) join.isReported = false;
+    else this.#linksByName[kind].remove(name, link);
   }
 
-  #setKnown(
+  #setSynced(
     link: GatewayLink,
     gateway: FollowedGateway,
     kind: InterestKind,
     isKnown: boolean,
   ): void {
-    const places = this.#places[kind];
-    places.unknown = without(places.unknown, link);
+    const names = this.#linksByName[kind];
+    names.unsynced = without(names.unsynced, link);
     if (isKnown) return;
-    places.unknown = [...places.unknown, link];
-    places.removeAll(link);
+    names.unsynced = [...names.unsynced, link];
+    names.removeAll(link);
     for (const [name, join] of gateway.sentJoins[kind]) {
-      join.isTold = false;
-      places.add(name, link, gateway.alone);
+      join.isReported = false;
+      names.add(name, link, gateway.onlyThisLink);
     }
   }
 
-  /** So many joins were carried out: from here on the gateway's own word counts for their names. */
+  /** Drops the joins that the gateway has applied: for their names its reports count from now on. */
   #dropJoins(link: GatewayLink, gateway: FollowedGateway, applied: number): void {
     for (const kind of [InterestKind.Uid, InterestKind.Group]) {
       const joins = gateway.sentJoins[kind];
-      for (const [name, { position, isTold }] of joins) {
+      for (const [name, { position, isReported }] of joins) {
         if (position > applied) break;
         joins.delete(name);
-        if (!isTold) this.#places[kind].remove(name, link);
+        if (!isReported) this.#linksByName[kind].remove(name, link);
       }
     }
   }

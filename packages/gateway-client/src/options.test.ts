@@ -5,11 +5,11 @@ import {
   resolveGatewayClientOptions,
 } from './options.ts';
 
-test('fills in every default', () => {
+test('client options: absent options get their defaults', () => {
   expect(resolveGatewayClientOptions()).toEqual(gatewayClientDefaults);
 });
 
-test('takes what is given and freezes the result', () => {
+test('client options: given options are kept and the result is frozen', () => {
   const options = {
     registerAddress: ['a:1', 'b:2'],
     secretKey: 'key',
@@ -32,7 +32,7 @@ test.each<[Record<string, unknown>, string]>([
   [{ connectTimeoutMs: '5' }, 'option GatewayClient.connectTimeoutMs is "5"'],
   [{ sendToGatewayBufferSize: 1023 }, 'option GatewayClient.sendToGatewayBufferSize is 1023'],
   [{ queryTimeout: 5 }, 'there is no such option; did you mean queryTimeoutMs?'],
-])('refuses %j', (wrong, message) => {
+])('client options: refuses %j', (wrong, message) => {
   const options: GatewayClientOptions = Object.assign({}, wrong);
   expect(() => resolveGatewayClientOptions(options)).toThrow(
     expect.objectContaining({
@@ -42,7 +42,7 @@ test.each<[Record<string, unknown>, string]>([
   );
 });
 
-test('names a secret key of a wrong type by its type alone', () => {
+test('client options: the error about a wrong secretKey shows only its type', () => {
   const wrong: Record<string, unknown> = { secretKey: { key: 'hunter2' } };
   expect(() => resolveGatewayClientOptions(Object.assign({}, wrong))).toThrow(
     'option GatewayClient.secretKey is "object"; allowed: a string',

@@ -13,31 +13,33 @@ import {
 } from '@gatewayworker/core';
 import { parseDiscoveryAddress, type RegisterAddress } from '@gatewayworker/discovery';
 
-/** Options of a client of the Gateway API. */
+/** Options of a Gateway API client. */
 export interface GatewayClientOptions {
-  /** Register, registers or etcd to learn the gateways from. @default '127.0.0.1:1236' */
+  /** Register, registers or etcd for discovery of the gateways. @default '127.0.0.1:1236' */
   readonly registerAddress?: RegisterAddress;
-  /** Shared by every process of the cluster; of several keys, one that both peers have is enough. @default '' */
+  /**
+   * Secret that every process of the cluster shares. Two peers with lists of keys need one key in common. @default ''
+   */
   readonly secretKey?: SecretKey;
-  /** TLS of inner links; a certificate is needed when gateways and registers ask for one. @default none */
+  /** TLS of inner links; a certificate is required if gateways and registers request one. @default none */
   readonly innerTls?: InnerTlsOptions;
-  /** Names this process in the logs of the cluster. @default 'client' */
+  /** Name of this process in the logs of the cluster. @default 'client' */
   readonly name?: string;
-  /** Deadline of a query in milliseconds, 1 to 3,600,000. @default 5000 */
+  /** Timeout of a query in milliseconds, 1 to 3,600,000. @default 5000 */
   readonly queryTimeoutMs?: number;
   /** Time that `connect` waits for a register and its gateways, in milliseconds. @default 5000 */
   readonly connectTimeoutMs?: number;
-  /** Unsent bytes per gateway link past which sends are refused and answer false. @default 10240000 */
+  /** Unsent bytes per gateway link above which commands are refused and return false. @default 10240000 */
   readonly sendToGatewayBufferSize?: number;
 }
 
-/** Client options with every default filled in. */
+/** Options of a Gateway API client with every default filled in. */
 export interface ResolvedGatewayClientOptions
   extends Required<Omit<GatewayClientOptions, 'innerTls'>> {
   readonly innerTls: InnerTlsOptions | undefined;
 }
 
-/** Defaults of a client of the Gateway API. */
+/** Defaults of a Gateway API client. */
 export const gatewayClientDefaults: Omit<ResolvedGatewayClientOptions, 'innerTls'> = Object.freeze({
   registerAddress: '127.0.0.1:1236',
   secretKey: '',
@@ -50,7 +52,7 @@ export const gatewayClientDefaults: Omit<ResolvedGatewayClientOptions, 'innerTls
 /**
  * Merges options with the defaults, checks and freezes them.
  *
- * @throws {GW_ERR_OPTION_INVALID} naming the option, its value and what is allowed
+ * @throws {GW_ERR_OPTION_INVALID} with the option, its value and the allowed values
  */
 export function resolveGatewayClientOptions(
   options: GatewayClientOptions = {},

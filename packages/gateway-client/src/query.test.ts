@@ -17,10 +17,10 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { parseBoolean, parseCount, parseStrings } from './answer.ts';
 import { GatewayLink } from './gateway-link.ts';
 import { GatewayPool } from './gateway-pool.ts';
-import { sum } from './join.ts';
+import { sum } from './merge.ts';
 import { askAboutKeys, askEveryGateway, askGatewayOf } from './query.ts';
 
-/** What a gateway does with a question. */
+/** How a gateway handles a query. */
 type Reaction = (requests: RequestTable, requestId: number) => void;
 
 function answers(answer: unknown): Reaction {
@@ -31,9 +31,9 @@ function fails(error: Error): Reaction {
   return (requests, requestId) => requests.reject(requestId, error);
 }
 
-const saysNothing: Reaction = () => undefined;
+const doesNotAnswer: Reaction = () => undefined;
 
-/** A gateway in memory: it reads what is written to its link and reacts. */
+/** A gateway in memory that reads the queries written to its link and reacts. */
 class MemoryGateway extends Socket {
   readonly asked: AskedQuery[] = [];
   readonly link: GatewayLink;
@@ -44,7 +44,7 @@ class MemoryGateway extends Socket {
     this.#decoder = new FrameDecoder((...frame) => {
       const message = readMessage(...frame);
       if (message === undefined) return undefined;
-      if (message.type !== 'query') throw new Error('a frame that is no query');
+      if (message.type !== 'query') throw new Error('not a query');
       this.asked.push(message.query);
       react(this.link.requests, message.requestId);
       return undefined;
@@ -55,7 +55,7 @@ class MemoryGateway extends Socket {
       gatewayToken,
       name: 'gateway',
     });
-    // No request is left pending, so no timer is.
+    // Rejects pending requests, so that no timer is left.
     onTestFinished(() => this.link.handleClosed(undefined));
   }
 
@@ -67,15 +67,15 @@ class MemoryGateway extends Socket {
   }
 }
 
-/** A pool of links that are there from the start; it dials nobody. */
+/** A pool with fixed links, which dials no gateway. */
 class LinkedPool extends GatewayPool {
   gateways: readonly MemoryGateway[];
-  /** What happens while it is waited for a link. */
+  /** Called while a query waits for a link. */
   onAttempt = (): void => undefined;
-  /** Addresses at which nobody lives any more. */
+  /** Addresses of gateways that have ended. */
   readonly gone = new Set<string>();
   readonly #unlinked: readonly string[];
-  /** Tokens of gateways that live but are not linked, with their addresses. */
+  /** Tokens of live gateways without a link, with their addresses. */
   readonly unlinkedTokens = new Map<number, string>();
 
   constructor(gateways: readonly MemoryGateway[], unlinked: readonly string[] = []) {
@@ -104,12 +104,12 @@ class LinkedPool extends GatewayPool {
     return this.links.find((link) => link.address === address);
   }
 
-  override isThere(address: string, gatewayToken?: number): boolean {
+  override hasGateway(address: string, gatewayToken?: number): boolean {
     const { gatewayToken: there = gatewayToken } = this.linkAt(address) ?? {};
     return !this.gone.has(address) && (gatewayToken ?? there) === there;
   }
 
-  override async attempted(): Promise<void> {
+  override async waitForAttempt(): Promise<void> {
     this.onAttempt();
   }
 
@@ -137,10 +137,10 @@ function countAll(pool: GatewayPool): Promise<number> {
 
 function countGroups(pool: GatewayPool, groups: readonly string[]): Promise<Map<string, number>> {
   const query = { kind: 'batchGetClientIdCountByGroup', groups } as const;
-  return askAboutKeys(pool, query, groups, { parse: parseCount, join: sum });
+  return askAboutKeys(pool, query, groups, { parse: parseCount, merge: sum });
 }
 
-/** What a promise is rejected with. */
+/** The rejection of a promise. */
 async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
     (value) => expect.unreachable(`resolved with ${String(value)}`),
@@ -150,7 +150,7 @@ async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
 
 const malformed = expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' });
 
-test('asks the gateway of a client and no other', async () => {
+test('query: a client query is sent only to its gateway', async () => {
   const gateways = [
     new MemoryGateway(1, answers(false)),
     new MemoryGateway(2, answers(true)),
@@ -161,7 +161,7 @@ test('asks the gateway of a client and no other', async () => {
   expect(gateways[1].asked).toEqual([{ kind: 'isOnline', client }]);
 });
 
-test('gives the answer of a client that is not connected, without asking, for an id of nobody', async () => {
+test('query: an unknown client is offline, without a query', async () => {
   const gateway = new MemoryGateway(1, answers(true));
   const pool = new LinkedPool([gateway]);
   await expect(isOnline(pool, undefined)).resolves.toBe(false);
@@ -169,7 +169,7 @@ test('gives the answer of a client that is not connected, without asking, for an
   expect(gateway.asked).toEqual([]);
 });
 
-test('names the gateway of a client that lives but is not linked', async () => {
+test('query: a live unlinked gateway of a client is missing', async () => {
   const gateway = new MemoryGateway(1, answers(true));
   const pool = new LinkedPool([gateway]);
   pool.unlinkedTokens.set(2, '10.0.0.2:2900');
@@ -179,7 +179,7 @@ test('names the gateway of a client that lives but is not linked', async () => {
   await expect(isOnline(pool, 1)).resolves.toBe(true);
 });
 
-test('asks nothing by a link that is full, and leaves the link as it is', async () => {
+test('query: a full link is missing, and stays open', async () => {
   const full = new MemoryGateway(1, answers(2));
   const pool = new LinkedPool([full, new MemoryGateway(2, answers(3))]);
   writeSendToAll(full.link.connection.writer(), [], 'x'.repeat(1024));
@@ -194,7 +194,7 @@ test('asks nothing by a link that is full, and leaves the link as it is', async 
   expect(full.link.requests.size).toBe(0);
 });
 
-test('fails when no gateway is linked, whatever is asked', async () => {
+test('query: rejects when no gateway is linked', async () => {
   const pool = new LinkedPool([], ['10.0.0.9:2900']);
   const notConnected = expect.objectContaining({ code: 'GW_ERR_NOT_CONNECTED' });
   await expect(isOnline(pool, undefined)).rejects.toEqual(notConnected);
@@ -203,13 +203,13 @@ test('fails when no gateway is linked, whatever is asked', async () => {
 });
 
 test.each<[string, Reaction, unknown]>([
-  ['answers what is no answer', answers('yes'), malformed],
+  ['gives a malformed answer', answers('yes'), malformed],
   [
-    'says that it cannot answer',
+    'answers with an error',
     fails(new GatewayWorkerError('GW_ERR_INTERNAL', 'boom')),
     expect.objectContaining({ code: 'GW_ERR_INTERNAL', message: 'boom' }),
   ],
-])('names the gateway of a client when it %s', async (_what, react, cause) => {
+])('query: the gateway of a client is missing when it %s', async (_what, react, cause) => {
   const error = await rejectionOf(isOnline(new LinkedPool([new MemoryGateway(3, react)]), 3));
   expect(error).toBeInstanceOf(PartialResultError);
   expect(error).toMatchObject({
@@ -220,8 +220,8 @@ test.each<[string, Reaction, unknown]>([
   });
 });
 
-test('names a gateway whose link closes while it is asked', async () => {
-  const gone = new MemoryGateway(1, saysNothing);
+test('query: a gateway whose link closes during the query is missing', async () => {
+  const gone = new MemoryGateway(1, doesNotAnswer);
   const pool = new LinkedPool([gone, new MemoryGateway(2, answers(2))]);
   const both = Promise.all([rejectionOf(isOnline(pool, 1)), rejectionOf(countAll(pool))]);
   const reason = new Error('reset');
@@ -234,8 +234,8 @@ test('names a gateway whose link closes while it is asked', async () => {
   ]);
 });
 
-test('takes the clients of a gateway for gone that is gone when its link closes', async () => {
-  const gone = new MemoryGateway(1, saysNothing);
+test('query: the clients of a gateway that has ended are offline', async () => {
+  const gone = new MemoryGateway(1, doesNotAnswer);
   const pool = new LinkedPool([gone, new MemoryGateway(2, answers(2))]);
   const both = Promise.all([isOnline(pool, 1), countAll(pool)]);
   pool.gateways = pool.gateways.slice(1);
@@ -244,8 +244,8 @@ test('takes the clients of a gateway for gone that is gone when its link closes'
   expect(await both).toEqual([false, 2]);
 });
 
-test('asks over the next link what the one before has not answered', async () => {
-  const silent = new MemoryGateway(1, saysNothing);
+test('query: is sent again on the next link', async () => {
+  const silent = new MemoryGateway(1, doesNotAnswer);
   const pool = new LinkedPool([silent, new MemoryGateway(2, answers(2))]);
   const again = new MemoryGateway(1, answers(5));
   const count = countAll(pool);
@@ -258,7 +258,7 @@ test('asks over the next link what the one before has not answered', async () =>
   expect(again.asked).toEqual([{ kind: 'getAllClientIdCount' }]);
 });
 
-test('waits for the link to a gateway that has just come', async () => {
+test('query: waits for the link to a new gateway', async () => {
   const pool = new LinkedPool([new MemoryGateway(1, answers(4))], ['10.0.0.9:2900']);
   const coming = new MemoryGateway(3, answers(1), '10.0.0.9');
   pool.onAttempt = () => {
@@ -267,8 +267,8 @@ test('waits for the link to a gateway that has just come', async () => {
   await expect(countAll(pool)).resolves.toBe(5);
 });
 
-test('asks no other process at the address of a client whose gateway is gone', async () => {
-  const silent = new MemoryGateway(1, saysNothing);
+test('query: is not sent to another process at the same address', async () => {
+  const silent = new MemoryGateway(1, doesNotAnswer);
   const pool = new LinkedPool([silent, new MemoryGateway(2, answers(true))]);
   const next = new MemoryGateway(3, answers(true), '10.0.0.1');
   const online = isOnline(pool, 1);
@@ -278,13 +278,13 @@ test('asks no other process at the address of a client whose gateway is gone', a
   expect(next.asked).toEqual([]);
 });
 
-test('names a gateway that does not answer in time', async () => {
+test('query: a gateway that does not answer in time is missing', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
   onTestFinished(() => {
     vi.useRealTimers();
   });
   const pool = new LinkedPool([
-    new MemoryGateway(1, saysNothing),
+    new MemoryGateway(1, doesNotAnswer),
     new MemoryGateway(2, answers(5)),
   ]);
   const rejection = rejectionOf(countAll(pool));
@@ -303,13 +303,13 @@ test('names a gateway that does not answer in time', async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('asks every gateway the same and joins what they answer', async () => {
+test('query: is sent to every gateway, and the answers are merged', async () => {
   const gateways = [1, 20, 300].map((count, i) => new MemoryGateway(i + 1, answers(count)));
   await expect(countAll(new LinkedPool(gateways))).resolves.toBe(321);
   for (const { asked } of gateways) expect(asked).toEqual([{ kind: 'getAllClientIdCount' }]);
 });
 
-test('asks every gateway before the first has answered', async () => {
+test('query: all gateways are asked in parallel', async () => {
   const waiting: (() => void)[] = [];
   const react =
     (count: number): Reaction =>
@@ -321,7 +321,7 @@ test('asks every gateway before the first has answered', async () => {
   await expect(countAll(new LinkedPool(gateways))).resolves.toBe(6);
 });
 
-test('joins lists of several gateways', async () => {
+test('query: lists of several gateways are merged', async () => {
   const gateways = [['a', 'b'], [], ['c']].map((ids, i) => new MemoryGateway(i + 1, answers(ids)));
   const query = { kind: 'getClientIdByUid', uid: 'x' } as const;
   const ids = await askEveryGateway(new LinkedPool(gateways), query, parseStrings, (lists) =>
@@ -331,7 +331,7 @@ test('joins lists of several gateways', async () => {
   for (const { asked } of gateways) expect(asked).toEqual([query]);
 });
 
-test('fails with what it has when a gateway that lives is not linked', async () => {
+test('query: rejects with the partial answer when a live gateway is not linked', async () => {
   const pool = new LinkedPool([new MemoryGateway(1, answers(4))], ['10.0.0.9:2900']);
   expect(await rejectionOf(countAll(pool))).toMatchObject({
     message: 'no answer from 10.0.0.9:2900',
@@ -341,7 +341,7 @@ test('fails with what it has when a gateway that lives is not linked', async () 
   });
 });
 
-test('names every gateway that is missing, and joins the answers of the others', async () => {
+test('query: the error names all missing gateways and has the other answers', async () => {
   const failure = new GatewayWorkerError('GW_ERR_INTERNAL', 'boom');
   const gateways = [
     new MemoryGateway(1, answers(1)),
@@ -357,7 +357,7 @@ test('names every gateway that is missing, and joins the answers of the others',
   expect(error).toHaveProperty('cause', failure);
 });
 
-test('joins nothing when no gateway answers', async () => {
+test('query: the partial answer is empty when no gateway answers', async () => {
   const gateways = [1, 2].map((token) => new MemoryGateway(token, answers('none')));
   expect(await rejectionOf(countAll(new LinkedPool(gateways)))).toMatchObject({
     missing: ['10.0.0.1:2900', '10.0.0.2:2900'],
@@ -366,7 +366,7 @@ test('joins nothing when no gateway answers', async () => {
   });
 });
 
-test('asks every gateway once about all keys, and joins the answers by key', async () => {
+test('query: several keys are one query, and the answers are merged by key', async () => {
   const gateways = [
     [1, 0],
     [20, 300],
@@ -381,7 +381,7 @@ test('asks every gateway once about all keys, and joins the answers by key', asy
   }
 });
 
-test('asks nobody about no keys', async () => {
+test('query: without keys nothing is sent', async () => {
   const gateway = new MemoryGateway(1, answers([]));
   await expect(countGroups(new LinkedPool([gateway]), [])).resolves.toEqual(new Map());
   await expect(countGroups(new LinkedPool([]), [])).resolves.toEqual(new Map());
@@ -389,7 +389,7 @@ test('asks nobody about no keys', async () => {
 });
 
 test.each([[[1]], [[1, 2, 3]], [['1', 2]], [{ a: 1, b: 2 }]])(
-  'names a gateway whose answer %j is not one for each key, and has every key in what is partial',
+  'query: a gateway with the answer %j for two keys is missing',
   async (answer) => {
     const gateways = [new MemoryGateway(1, answers(answer)), new MemoryGateway(2, answers([4, 5]))];
     expect(await rejectionOf(countGroups(new LinkedPool(gateways), ['a', 'b']))).toMatchObject({

@@ -3,13 +3,13 @@ import type { ClientAddress, ClientQuery, ClusterQuery, Query } from '@gatewaywo
 import { parseList } from './answer.ts';
 import type { GatewayLink } from './gateway-link.ts';
 import type { GatewayPool } from './gateway-pool.ts';
-import { type Join, joinByKey } from './join.ts';
+import { type Merge, mergeByKey } from './merge.ts';
 
 /**
  * Asks the gateway of one client.
  *
  * @param parse - checks the answer
- * @param offline - the answer for an id that is none, or whose gateway is gone
+ * @param offline - the answer for an invalid client id, and for a client whose gateway has ended
  * @throws {GW_ERR_PARTIAL_RESULT} when its gateway is alive but not linked, or does not answer in time
  */
 export async function askGatewayOf<T>(
@@ -31,10 +31,10 @@ export async function askGatewayOf<T>(
 }
 
 /**
- * Asks every gateway at once and joins the answers.
+ * Sends a query to all gateways in parallel and merges the answers.
  *
  * @param parse - checks one answer
- * @param join - joins the answers of the gateways that gave one
+ * @param merge - merges the answers of the gateways that answered
  * @throws {GW_ERR_NOT_CONNECTED} when no gateway is linked
  * @throws {GW_ERR_PARTIAL_RESULT} when a live gateway is not linked or does not answer in time
  */
@@ -42,7 +42,7 @@ export async function askEveryGateway<T, R>(
   pool: GatewayPool,
   query: ClusterQuery,
   parse: (answer: unknown) => T,
-  join: Join<T, R>,
+  merge: Merge<T, R>,
 ): Promise<R> {
   assertLinked(pool);
   const addresses = [...pool.unlinkedAddresses, ...pool.links.map(({ address }) => address)];
@@ -58,42 +58,42 @@ export async function askEveryGateway<T, R>(
       cause ??= outcome.cause;
     }),
   );
-  const result = join(answers);
+  const result = merge(answers);
   if (missing.length > 0) throw new PartialResultError(result, missing, { cause });
   return result;
 }
 
 /**
- * Asks every gateway one query about several keys and joins the answers key by key. No keys are no
- * question: the map is empty.
+ * Sends one query about several keys to all gateways and merges the answers key by key. Without keys, no query is sent
+ * and the map is empty.
  *
  * @param parse - checks the answer for one key
- * @param join - joins the answers of several gateways for one key
- * @throws as `askEveryGateway`; what is partial is a map with every key
+ * @param merge - merges the answers of several gateways for one key
+ * @throws as `askEveryGateway`; the partial answer is a map with every key
  */
 export async function askAboutKeys<T, R>(
   pool: GatewayPool,
   query: ClusterQuery,
   keys: readonly string[],
-  { parse, join }: { readonly parse: (answer: unknown) => T; readonly join: Join<T, R> },
+  { parse, merge }: { readonly parse: (answer: unknown) => T; readonly merge: Merge<T, R> },
 ): Promise<Map<string, R>> {
   if (keys.length === 0) return new Map();
-  return askEveryGateway(pool, query, parseList(parse, keys.length), joinByKey(keys, join));
+  return askEveryGateway(pool, query, parseList(parse, keys.length), mergeByKey(keys, merge));
 }
 
-/** What came of a question to one gateway. */
+/** Result of a query to one gateway. */
 type Outcome<T> =
   | { readonly kind: 'answer'; readonly answer: T }
-  /** It is gone, and its clients with it. */
+  /** The gateway has ended, and its clients with it. */
   | { readonly kind: 'gone' }
-  /** It lives, but is not linked or has not answered. */
+  /** The gateway is alive, but is not linked or has not answered. */
   | { readonly kind: 'missing'; readonly cause: Error | undefined };
 
 /**
- * Asks the gateway at an address. Where gateways come and go, it is given the time to be linked first, and
- * is asked once more when its link closes before it has answered.
+ * Asks the gateway at an address. A gateway that is being dialed gets time to be linked first. If the link ends before
+ * the answer, the query is sent once more on the next link.
  *
- * @param at.gatewayToken - of the one process that is meant; any process at the address by default
+ * @param at.gatewayToken - token of the process; without it, any process at the address
  */
 async function askAt<T>(
   pool: GatewayPool,
@@ -105,8 +105,8 @@ async function askAt<T>(
   let asked: GatewayLink | undefined;
   let cause: Error | undefined;
   for (let attempt = 0; attempt < 2; attempt++) {
-    // What is linked is asked within the call: after the caller's earlier commands, before its later ones.
-    if (pool.linkAt(address) === undefined) await pool.attempted(address, restMs(deadline));
+    // A linked gateway is asked within the call, so that the query keeps its place between the commands of the caller.
+    if (pool.linkAt(address) === undefined) await pool.waitForAttempt(address, restMs(deadline));
     const link = pool.linkAt(address);
     if (link === undefined || link === asked) break;
     if (gatewayToken !== undefined && link.gatewayToken !== gatewayToken) break;
@@ -117,7 +117,7 @@ async function askAt<T>(
       cause = toError(error);
     }
   }
-  return pool.isThere(address, gatewayToken) ? { kind: 'missing', cause } : { kind: 'gone' };
+  return pool.hasGateway(address, gatewayToken) ? { kind: 'missing', cause } : { kind: 'gone' };
 }
 
 function restMs(deadline: number): number {
@@ -127,7 +127,7 @@ function restMs(deadline: number): number {
 /**
  * Asks one gateway.
  *
- * @throws {GW_ERR_LINK_FULL} when so much is unsent that it would not be asked soon
+ * @throws {GW_ERR_LINK_FULL} when the output queue of the link is full
  */
 function ask(
   pool: GatewayPool,

@@ -13,7 +13,7 @@ import { broadcast, enqueue, enqueueAll, enqueueToClient, groupByLink } from './
 import type { GatewayLink } from './gateway-link.ts';
 import type { GatewayPool } from './gateway-pool.ts';
 
-const nobody: readonly ClientAddress[] = [];
+const noAddresses: readonly ClientAddress[] = [];
 
 /** Sends to one client. */
 export function sendToClient(
@@ -24,37 +24,37 @@ export function sendToClient(
   return enqueueToClient(pool, address, (writer, to) => writeSendToClient(writer, to, data));
 }
 
-/** Sends to every client but the excluded ones. */
+/** Sends to every client except the excluded ones. */
 export function sendToAll(
   pool: GatewayPool,
   excluded: readonly ClientAddress[],
   data: Payload,
 ): boolean {
   if (excluded.length === 0) return broadcast(pool, (writer) => writeSendToAll(writer, [], data));
-  // Each gateway is told of its own clients only.
+  // Each gateway gets only the excluded clients that it has.
   const byLink = groupByLink(pool, excluded);
-  let isComplete = pool.links.length > 0;
+  let isSent = pool.links.length > 0;
   const write = (writer: ByteWriter, own: readonly ClientAddress[]): void =>
     writeSendToAll(writer, own, data);
   for (const link of pool.links) {
-    if (!enqueue(pool, link, write, byLink.get(link) ?? nobody)) isComplete = false;
+    if (!enqueue(pool, link, write, byLink.get(link) ?? noAddresses)) isSent = false;
   }
-  return isComplete;
+  return isSent;
 }
 
-/** Sends to these clients; to nobody when there are none. */
+/** Sends to these clients only. */
 export function sendToOnly(
   pool: GatewayPool,
   only: readonly ClientAddress[],
   data: Payload,
 ): boolean {
-  let isComplete = pool.links.length > 0;
+  let isSent = pool.links.length > 0;
   const write = (writer: ByteWriter, own: readonly ClientAddress[]): void =>
     writeSendToClients(writer, own, data);
   for (const [link, addresses] of groupByLink(pool, only)) {
-    if (!enqueue(pool, link, write, addresses)) isComplete = false;
+    if (!enqueue(pool, link, write, addresses)) isSent = false;
   }
-  return isComplete;
+  return isSent;
 }
 
 /** Sends to every client of these uids. */
@@ -64,59 +64,59 @@ export function sendToUids(pool: GatewayPool, uids: readonly string[], data: Pay
     return broadcast(pool, (writer) => writeSendToUids(writer, uids, data));
   }
   if (uids.length === 1) {
-    const places = interest.find(InterestKind.Uid, uids[0] as string);
-    return enqueueByGateway(pool, places, (writer) => writeSendToUids(writer, uids, data));
+    const interested = interest.find(InterestKind.Uid, uids[0] as string);
+    return enqueueToInterested(pool, interested, (writer) => writeSendToUids(writer, uids, data));
   }
   const write = (writer: ByteWriter, own: readonly string[]): void =>
     writeSendToUids(writer, own, data);
-  let isComplete = links.length > 0;
+  let isSent = links.length > 0;
   for (const [link, own] of namesByLink(pool, InterestKind.Uid, uids)) {
-    if (!enqueue(pool, link, write, own)) isComplete = false;
+    if (!enqueue(pool, link, write, own)) isSent = false;
   }
-  return isComplete;
+  return isSent;
 }
 
-/** Sends once to each member of these groups, the excluded ones left out. */
+/** Sends once to each member of these groups, except the excluded clients. */
 export function sendToGroups(
   pool: GatewayPool,
   groups: readonly string[],
   excluded: readonly ClientAddress[],
   data: Payload,
 ): boolean {
-  const places = placesOfGroups(pool, groups);
+  const links = linksOfGroups(pool, groups);
   if (excluded.length === 0) {
-    return enqueueByGateway(pool, places, (writer) =>
+    return enqueueToInterested(pool, links, (writer) =>
       writeSendToGroups(writer, { groups, excluded }, data),
     );
   }
-  // Each gateway is told of its own clients only.
+  // Each gateway gets only the excluded clients that it has.
   const byLink = groupByLink(pool, excluded);
-  let isComplete = pool.links.length > 0;
+  let isSent = pool.links.length > 0;
   const write = (writer: ByteWriter, own: readonly ClientAddress[]): void =>
     writeSendToGroups(writer, { groups, excluded: own }, data);
-  for (const link of places) {
-    if (!enqueue(pool, link, write, byLink.get(link) ?? nobody)) isComplete = false;
+  for (const link of links) {
+    if (!enqueue(pool, link, write, byLink.get(link) ?? noAddresses)) isSent = false;
   }
-  return isComplete;
+  return isSent;
 }
 
-/** Hands a command to the gateways that it concerns; where it concerns none, it is enough that there are any. */
-function enqueueByGateway(
+/** Puts a command into the queues of interested gateways. Without any, it returns whether a gateway is linked. */
+function enqueueToInterested(
   pool: GatewayPool,
-  places: readonly GatewayLink[],
+  links: readonly GatewayLink[],
   write: (writer: ByteWriter) => void,
 ): boolean {
-  return pool.links.length > 0 && enqueueAll(pool, places, write);
+  return pool.links.length > 0 && enqueueAll(pool, links, write);
 }
 
-function placesOfGroups(pool: GatewayPool, groups: readonly string[]): readonly GatewayLink[] {
+function linksOfGroups(pool: GatewayPool, groups: readonly string[]): readonly GatewayLink[] {
   const { links, interest } = pool;
   if (!interest.covers(links)) return links;
   if (groups.length === 1) return interest.find(InterestKind.Group, groups[0] as string);
   return [...namesByLink(pool, InterestKind.Group, groups).keys()];
 }
 
-/** Sorts names by the gateways that may have members of them. */
+/** Groups names by the gateways that may have members of them. */
 function namesByLink(
   pool: GatewayPool,
   kind: InterestKind,

@@ -6,7 +6,7 @@ class Player {
   readonly name = 'Tom';
 }
 
-test('packs a session so that it comes back as it was', () => {
+test('packSession: a session is equal after a round trip', () => {
   const session = {
     text: 'é\u{1f600}',
     numbers: [0, -1, 1.5, 2 ** 60, Number.NaN, -Infinity],
@@ -29,7 +29,7 @@ test.each<[string, unknown]>([
   ['a list', []],
   ['a map', new Map()],
   ['an object of a class', new Player()],
-])('throws a TypeError when the session is %s', (_what, session) => {
+])('packSession: throws a TypeError when the session is %s', (_what, session) => {
   expect(() => packSession('session', session)).toThrow(TypeError);
   expect(() => packSession('partial', session)).toThrow(/^partial is .*; allowed: a plain object$/);
 });
@@ -59,26 +59,26 @@ test.each<[string, unknown]>([
   ['a symbol', { [Symbol('key')]: 1 }],
   ['a bigint of more than 64 bits', 2n ** 64n],
   ['half a surrogate pair', '\ud800'],
-])('throws a TypeError naming where the session holds %s', (what, value) => {
+])('packSession: throws a TypeError with the path of %s', (what, value) => {
   const session = { cart: { items: [0, 1, 2, value] } };
-  const text = `session.cart.items[3]: ${what} cannot be kept`;
+  const text = `session.cart.items[3]: ${what} cannot be stored`;
   expect(() => packSession('session', session)).toThrow(new TypeError(text));
 });
 
-test('throws a TypeError for a key that cannot be kept', () => {
+test('packSession: throws a TypeError for a key that cannot be stored', () => {
   const proto = JSON.parse('{"a":{"__proto__":1}}');
   expect(() => packSession('session', proto)).toThrow('session.a.__proto__: a key of this name');
   const half = { a: { '\ud800': 1 } };
   expect(() => packSession('session', half)).toThrow('session.a.\ufffd: half a surrogate pair');
 });
 
-test('throws a TypeError for a session that holds itself', () => {
-  const text = 'more than 100 levels cannot be kept';
+test('packSession: throws a TypeError for a circular session', () => {
+  const text = 'more than 100 levels cannot be stored';
   expect(() => packSession('session', circular)).toThrow(TypeError);
   expect(() => packSession('session', circular)).toThrow(text);
 });
 
-test('throws a TypeError for what fails while it is read', () => {
+test('packSession: throws a TypeError when reading a value throws', () => {
   const failing = Object.defineProperty({}, 'a', {
     enumerable: true,
     get: () => {
@@ -93,13 +93,13 @@ test('throws a TypeError for what fails while it is read', () => {
   expect(() => packSession('session', failing)).toThrow(wrong);
 });
 
-test('throws a RangeError for a session of more than 1 MiB', () => {
+test('packSession: throws a RangeError for more than 1 MiB', () => {
   const most = 1024 * 1024;
   expect(packSession('session', { a: 'x'.repeat(most - 20) }).length).toBeLessThanOrEqual(most);
   expect(() => packSession('session', { a: 'x'.repeat(most) })).toThrow(RangeError);
 });
 
-test('packSession: counts shared references wherever they stand, and stops at 1 MiB', () => {
+test('packSession: counts a shared reference each time, and stops at 1 MiB', () => {
   let shared: object = {};
   for (let levels = 0; levels < 80; levels += 1) shared = { l: shared, r: shared };
   const before = process.cpuUsage();
@@ -114,10 +114,10 @@ test('packSession: counts shared references wherever they stand, and stops at 1 
   });
 });
 
-test('packSession: refuses a list with a hole, however long it is', () => {
+test('packSession: refuses a list with a hole, also a very long one', () => {
   const sparse: number[] = [];
   sparse[1e9] = 1;
-  const text = 'session.list[0]: a hole of a list cannot be kept';
+  const text = 'session.list[0]: a hole of a list cannot be stored';
   expect(() => packSession('session', { list: sparse })).toThrow(new TypeError(text));
   const long = [1, 2, 3];
   long.length = 1e9;
@@ -125,9 +125,9 @@ test('packSession: refuses a list with a hole, however long it is', () => {
   expect(unpackValue(packSession('session', { list: [undefined] }))).toEqual({ list: [undefined] });
 });
 
-test('packSession: an object that holds itself twice is refused in time', () => {
+test('packSession: refuses a circular object with two references in time', () => {
   const cycle: Record<string, unknown> = {};
   cycle['a'] = cycle;
   cycle['b'] = cycle;
-  expect(() => packSession('session', cycle)).toThrow('more than 100 levels cannot be kept');
+  expect(() => packSession('session', cycle)).toThrow('more than 100 levels cannot be stored');
 });

@@ -28,7 +28,7 @@ export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
 /** Longest reason of a close frame, in bytes of UTF-8: 125 less the two of the code (RFC 6455 5.5). */
 export const MAX_CLOSE_REASON_BYTES = 123;
 
-/** Tells whether an application may send a code: 1000 to 1014 but for the reserved ones, or 3000 to 4999. */
+/** Tells whether an application may send a code: 1000 to 1014 except the reserved ones, or 3000 to 4999. */
 export function isSendableCloseCode(code: number): boolean {
   if (!Number.isInteger(code)) return false;
   if (code >= 3000 && code <= 4999) return true;

@@ -3,14 +3,14 @@ import {
   anyTrue,
   concatenate,
   countUnique,
-  joinByKey,
-  joinPairs,
+  mergeByKey,
+  mergePairs,
   sum,
   toMap,
   unique,
-} from './join.ts';
+} from './merge.ts';
 
-test('joins what several gateways say of one thing', () => {
+test('merge: merges booleans, counts and disjoint lists', () => {
   expect([anyTrue([false, true]), anyTrue([false, false]), anyTrue([])]).toEqual([
     true,
     false,
@@ -20,14 +20,14 @@ test('joins what several gateways say of one thing', () => {
   expect(concatenate([['a', 'b'], [], ['c']])).toEqual(['a', 'b', 'c']);
 });
 
-test('takes what two gateways have for one', () => {
+test('merge: removes duplicates of several gateways', () => {
   const lists = [['a', 'b'], [], ['c', 'b']];
   expect(unique(lists)).toEqual(['a', 'b', 'c']);
   expect(countUnique(lists)).toBe(3);
   expect([unique([]), countUnique([])]).toEqual([[], 0]);
 });
 
-test('makes a map of pairs', () => {
+test('merge: builds a map of pairs', () => {
   expect(toMap([[['a', 1]], [], [['b', undefined]]])).toEqual(
     new Map([
       ['a', 1],
@@ -36,7 +36,7 @@ test('makes a map of pairs', () => {
   );
 });
 
-test('joins pairs key by key', () => {
+test('mergePairs: merges values key by key', () => {
   const answers = [
     [
       ['a', 1],
@@ -44,21 +44,21 @@ test('joins pairs key by key', () => {
     ],
     [['a', 10]],
   ] as const;
-  expect(joinPairs(sum)(answers)).toEqual(
+  expect(mergePairs(sum)(answers)).toEqual(
     new Map([
       ['a', 11],
       ['__proto__', 2],
     ]),
   );
-  expect(joinPairs(sum)([])).toEqual(new Map());
+  expect(mergePairs(sum)([])).toEqual(new Map());
 });
 
-test('joins entries that stand in the order of the keys', () => {
+test('mergeByKey: merges entries in the order of the keys', () => {
   const answers = [
     [['x'], []],
     [['y'], ['x']],
   ];
-  expect(joinByKey(['a', 'b'], concatenate)(answers)).toEqual(
+  expect(mergeByKey(['a', 'b'], concatenate)(answers)).toEqual(
     new Map([
       ['a', ['x', 'y']],
       ['b', ['x']],
@@ -66,8 +66,8 @@ test('joins entries that stand in the order of the keys', () => {
   );
 });
 
-test('has every key in the map when nobody has answered', () => {
-  expect(joinByKey(['a', 'b'], anyTrue)([])).toEqual(
+test('mergeByKey: the map has every key without an answer', () => {
+  expect(mergeByKey(['a', 'b'], anyTrue)([])).toEqual(
     new Map([
       ['a', false],
       ['b', false],

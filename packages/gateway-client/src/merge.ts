@@ -1,40 +1,40 @@
-/** Makes one answer of what the gateways answered, in any order. */
-export type Join<T, R> = (answers: readonly T[]) => R;
+/** Merges the answers of the gateways, in any order, into one. */
+export type Merge<T, R> = (answers: readonly T[]) => R;
 
-/** True when one of the answers is. */
+/** True if one of the answers is true. */
 export function anyTrue(answers: readonly boolean[]): boolean {
   return answers.includes(true);
 }
 
-/** The sum of counts that have nothing in common. */
+/** The sum of counts of disjoint sets. */
 export function sum(answers: readonly number[]): number {
   return answers.reduce((total, answer) => total + answer, 0);
 }
 
-/** One list of lists that have nothing in common. */
+/** Concatenates disjoint lists. */
 export function concatenate(answers: readonly (readonly string[])[]): string[] {
   return answers.flat();
 }
 
-/** One list of lists that may have entries in common; each stands in it once. */
+/** Concatenates lists and removes duplicates. */
 export function unique(answers: readonly (readonly string[])[]): string[] {
   return [...new Set(answers.flat())];
 }
 
-/** How many different entries the lists have. */
+/** Number of different entries of the lists. */
 export function countUnique(answers: readonly (readonly string[])[]): number {
   return new Set(answers.flat()).size;
 }
 
-/** One map of lists of pairs that have no key in common. */
+/** Builds a map from lists of pairs with disjoint keys. */
 export function toMap<T>(answers: readonly (readonly (readonly [string, T])[])[]): Map<string, T> {
   return new Map(answers.flat());
 }
 
-/** Joins lists of pairs key by key: a key that several of them have stands in the map once. */
-export function joinPairs<T, R>(
-  join: Join<T, R>,
-): Join<readonly (readonly [string, T])[], Map<string, R>> {
+/** Merges lists of pairs key by key: `merge` gets all values of a key. */
+export function mergePairs<T, R>(
+  merge: Merge<T, R>,
+): Merge<readonly (readonly [string, T])[], Map<string, R>> {
   return (answers) => {
     const byKey = new Map<string, T[]>();
     for (const [key, value] of answers.flat()) {
@@ -42,20 +42,20 @@ export function joinPairs<T, R>(
       if (values === undefined) byKey.set(key, [value]);
       else values.push(value);
     }
-    return new Map(Array.from(byKey, ([key, values]) => [key, join(values)]));
+    return new Map(Array.from(byKey, ([key, values]) => [key, merge(values)]));
   };
 }
 
-/** Joins lists whose entries stand in the order of these keys; every key is in the map. */
-export function joinByKey<T, R>(
+/** Merges lists whose entries are in the order of these keys. The map contains every key. */
+export function mergeByKey<T, R>(
   keys: readonly string[],
-  join: Join<T, R>,
-): Join<readonly T[], Map<string, R>> {
+  merge: Merge<T, R>,
+): Merge<readonly T[], Map<string, R>> {
   return (answers) =>
     new Map(
       keys.map((key, index) => [
         key,
-        join(answers.flatMap((list) => list.slice(index, index + 1))),
+        merge(answers.flatMap((list) => list.slice(index, index + 1))),
       ]),
     );
 }
