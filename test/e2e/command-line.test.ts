@@ -1,13 +1,15 @@
 import { chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import {
+  type Cluster,
   endDaemon,
   runCommand,
   type StatusProcess,
   startCluster,
   temporaryFolder,
 } from '@gatewayworker/testing';
-import { expect, onTestFinished, test } from 'vitest';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { atEndOfFile } from './shared.ts';
 
 const twoWorkers = `
 import { run, Worker } from 'gatewayworker';
@@ -33,16 +35,40 @@ async function isPresent(path: string): Promise<boolean> {
   );
 }
 
-test('runs in the foreground: start prints a table, status shows every process, stop ends it', async () => {
-  const { file, path } = await writeStartFile(twoWorkers);
-  const cluster = await startCluster({ file });
-  onTestFinished(cluster.dispose);
+const atEnd = atEndOfFile();
+let cluster: Cluster;
+let file: string;
+let env: Record<string, string>;
+/** The folder of the pid file and the log, which has a path too long for a unix socket. */
+let deepFolder: string;
+
+beforeAll(async () => {
+  const folder = await temporaryFolder('command-line');
+  atEnd(folder.dispose);
+  deepFolder = `${folder.path}/${'deep/'.repeat(20)}`;
+  env = { CLUSTER_FOLDER: deepFolder };
+  file = await folder.write(
+    'start.js',
+    twoWorkers.replace(
+      'run();',
+      `const folder = process.env['CLUSTER_FOLDER'];
+run({ pidFile: folder + 'run/chat.pid', logFile: folder + 'log/chat.log' });`,
+    ),
+  );
+  cluster = await startCluster({ file, env, pidFile: `${deepFolder}run/chat.pid` });
+  atEnd(cluster.dispose);
+});
+
+test('start: prints a table, and uses the pid file and the log file of run()', async () => {
   expect(cluster.output()).toMatch(/role +name +processes +listening +state\n/);
   expect(cluster.output()).toMatch(/worker +web +2 +\[ok\]\n/);
   expect(cluster.output()).toMatch(/worker +timer +1 +\[ok\]\n/);
-  expect(await readFile(path('start.pid'), 'utf8')).toBe(`${cluster.pid}\n`);
+  expect(await readFile(`${deepFolder}run/chat.pid`, 'utf8')).toBe(`${cluster.pid}\n`);
+  expect(await isPresent(file.replace('.js', '.log'))).toBe(false);
+});
 
-  const { stdout } = await runCommand(file, ['status', '--json']);
+test('status: shows every process, as JSON and as a table', async () => {
+  const { stdout } = await runCommand(file, ['status', '--json'], { env });
   const { processes }: { processes: StatusProcess[] } = JSON.parse(stdout);
   expect(processes.map(({ role, name, id, state }) => [role, name, id, state])).toEqual([
     ['master', 'start.js', 0, 'ready'],
@@ -57,32 +83,59 @@ test('runs in the foreground: start prints a table, status shows every process, 
     expect(figures['memory']).toBeGreaterThan(10_000_000);
     expect(figures['uptimeSeconds']).toBeGreaterThan(0);
   }
-
-  const table = await runCommand(file, ['status']);
+  const table = await runCommand(file, ['status'], { env });
   expect(table.stdout).toMatch(/pid +role +name +id +listening/);
   expect(table.stdout.match(/\[ok\]/g)).toHaveLength(4);
+});
 
-  const stop = await runCommand(file, ['stop']);
-  expect(stop).toMatchObject({
+test('start, start -d: refused while the cluster runs', async () => {
+  const stderr = `already running (pid ${cluster.pid}): use reload, restart or stop\n`;
+  const refusal = { exitCode: 1, stdout: '', stderr };
+  expect(await runCommand(file, ['start'], { env })).toEqual(refusal);
+  expect(await runCommand(file, ['start', '-d'], { env })).toEqual(refusal);
+  expect(await cluster.status()).toHaveLength(4);
+});
+
+// The last test of the shared cluster.
+test('stop: ends a foreground cluster and removes its files', async () => {
+  expect(await runCommand(file, ['stop'], { env })).toMatchObject({
     exitCode: 0,
     stdout: `Stopped (pid ${cluster.pid}).\n`,
     stderr: '',
   });
   expect(await cluster.ended()).toEqual({ code: 0, signal: null });
-  expect(await isPresent(path('start.pid'))).toBe(false);
-  await expect(stat(path('start.run'))).rejects.toThrow('ENOENT');
+  expect(await isPresent(`${deepFolder}run/chat.pid`)).toBe(false);
+  await expect(stat(`${deepFolder}run/chat.run`)).rejects.toThrow('ENOENT');
+  expect(await readFile(`${deepFolder}log/chat.log`, 'utf8')).toContain('"msg":"stopped"');
 });
 
-test('runs as a daemon that can be driven from any directory', async () => {
-  const { file, path } = await writeStartFile(twoWorkers);
+test('start -d: of two at a time one succeeds; commands work from any directory', async () => {
+  const { file, path } = await writeStartFile(`
+import { run, Worker } from 'gatewayworker';
+new Worker({ name: 'web', onWorkerStart: () => {
+  // The assignment of a child is not passed on to programs that it runs.
+  const names = Object.keys(process.env).filter((name) => name.startsWith('GATEWAYWORKER'));
+  process.stdout.write('variables: ' + names + '.\\n');
+} });
+run();
+`);
   const elsewhere = { cwd: tmpdir() };
-  const start = await runCommand(file, ['start', '-d', '--wait', '50'], elsewhere);
-  expect(start.stderr).toBe('');
-  expect(start.exitCode).toBe(0);
-  expect(start.stdout).toMatch(/worker +web +2 +\[ok\]\n/);
-  expect(start.stdout).toContain(`To stop it: ${process.execPath} ${file} stop\n`);
+  const starts = await Promise.all([
+    runCommand(file, ['start', '-d', '--wait', '50'], elsewhere),
+    runCommand(file, ['start', '-d', '--wait', '50'], elsewhere),
+  ]);
+  const start = starts.find(({ exitCode }) => exitCode === 0);
+  const refused = starts.find((each) => each !== start);
+  expect(refused?.exitCode).toBe(1);
+  expect(refused?.stderr).toMatch(/already running|another process starts it/);
+  expect(start?.stderr).toBe('');
+  expect(start?.stdout).toMatch(/worker +web +1 +\[ok\]\n/);
+  expect(start?.stdout).toContain(`To stop it: ${process.execPath} ${file} stop\n`);
   const pid = Number(await readFile(path('start.pid'), 'utf8'));
-  expect(start.stdout).toContain(`master ${pid}`);
+  expect(start?.stdout).toContain(`master ${pid}`);
+
+  // Only its own user may send commands.
+  expect((await stat(path('start.run/master.sock'))).mode & 0o777).toBe(0o600);
 
   const status = await runCommand(file, ['status', '--json'], elsewhere);
   expect(Object.keys(JSON.parse(status.stdout))).toEqual(['processes']);
@@ -91,77 +144,33 @@ test('runs as a daemon that can be driven from any directory', async () => {
   expect(await runCommand(file, ['stop'], elsewhere)).toMatchObject({ exitCode: 0 });
   expect(await isPresent(path('start.pid'))).toBe(false);
   const log = (await readFile(path('start.log'), 'utf8')).trim().split('\n');
-  const messages = log.map((line) => JSON.parse(line).msg);
+  const messages = log.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line).msg);
   expect(messages).toEqual(['started', 'stopping', 'stopped']);
+  const given = Object.keys(process.env).filter((name) => name.startsWith('GATEWAYWORKER'));
+  expect(log).toContain(`variables: ${given}.`);
 });
 
-test('keeps what a daemon prints in the log file', async () => {
-  const { file, path } = await writeStartFile(`
-import { run, Worker } from 'gatewayworker';
-new Worker({ name: 'loud', onWorkerStart: () => void process.stdout.write('hello from a worker\\n') });
-run();
-`);
-  await runCommand(file, ['start', '-d', '--wait', '50']);
-  expect(await readFile(path('start.log'), 'utf8')).toContain('hello from a worker\n');
-});
-
-test('says that it is already running, for start and start -d', async () => {
-  const { file } = await writeStartFile(twoWorkers);
-  const cluster = await startCluster({ file });
-  onTestFinished(cluster.dispose);
-  const stderr = `already running (pid ${cluster.pid}): use reload, restart or stop\n`;
-  const refusal = { exitCode: 1, stdout: '', stderr };
-  expect(await runCommand(file, ['start'])).toEqual(refusal);
-  expect(await runCommand(file, ['start', '-d'])).toEqual(refusal);
-  expect(await cluster.status()).toHaveLength(4);
-});
-
-test.each(['nothing', 'a killed master'])(
-  'lets only one of two starts at the same time go on after %s',
-  async (before) => {
-    const { file } = await writeStartFile(twoWorkers);
-    if (before === 'a killed master') {
-      const killed = await startCluster({ file });
-      onTestFinished(killed.dispose);
-      await killed.killMaster();
-    }
-    const starts = await Promise.all([
-      runCommand(file, ['start', '-d', '--wait', '50']),
-      runCommand(file, ['start', '-d', '--wait', '50']),
-    ]);
-    expect(starts.map(({ exitCode }) => exitCode).sort()).toEqual([0, 1]);
-    expect(starts.find(({ exitCode }) => exitCode === 1)?.stderr).toMatch(
-      /already running|another process starts it/,
-    );
-    expect(await runCommand(file, ['stop'])).toMatchObject({ exitCode: 0 });
-  },
-);
-
-test.each(['stop', 'reload', 'status', 'health', 'connections', 'drain'])(
-  'says that nothing runs, for %s',
-  async (command) => {
-    const { file } = await writeStartFile(twoWorkers);
-    expect(await runCommand(file, [command])).toEqual({
-      exitCode: 1,
-      stdout: '',
-      stderr: 'start.js is not running\n',
-    });
-  },
-);
-
-test('cleans up after a master that was killed, and says so', async () => {
+test('start after kill -9 of a foreground master: one of two succeeds and cleans up', async () => {
   const { file, path } = await writeStartFile(twoWorkers);
   const killed = await startCluster({ file });
   onTestFinished(killed.dispose);
   await killed.killMaster();
   expect(await isPresent(path('start.pid'))).toBe(true);
-  const again = await startCluster({ file });
-  onTestFinished(again.dispose);
-  expect(again.output()).toContain(`start.pid, which process ${killed.pid} had left behind.\n`);
-  expect((await again.status())[0]?.pid).toBe(again.pid);
+  const starts = await Promise.all([
+    runCommand(file, ['start', '-d', '--wait', '50']),
+    runCommand(file, ['start', '-d', '--wait', '50']),
+  ]);
+  expect(starts.map(({ exitCode }) => exitCode).sort()).toEqual([0, 1]);
+  expect(starts.find(({ exitCode }) => exitCode === 1)?.stderr).toMatch(
+    /already running|another process starts it/,
+  );
+  expect(starts.map(({ stdout, stderr }) => stdout + stderr).join('')).toContain(
+    `start.pid, which process ${killed.pid} had left behind`,
+  );
+  expect(await runCommand(file, ['stop'])).toMatchObject({ exitCode: 0 });
 });
 
-test('does not take another program that has got the pid for its master', async () => {
+test('stop: a pid file that names another program is removed, the program lives', async () => {
   const { file, path } = await writeStartFile(twoWorkers);
   await writeFile(path('start.pid'), `${process.pid}\n`);
   const stop = await runCommand(file, ['stop']);
@@ -180,14 +189,14 @@ test.each([
   [['explode'], /unknown command 'explode'[\s\S]*Usage: \S+ \S+start\.js/],
   [['start', '--fast'], /unknown option '--fast'[\s\S]*Usage: \S+ \S+start\.js start/],
   [['start', 'now'], /too many arguments[\s\S]*Usage: \S+ \S+start\.js start/],
-])('answers %j with the usage on stderr and exit code 2', async (args, stderr) => {
+])('wrong usage %j: the usage on stderr, exit code 2', async (args, stderr) => {
   const { file } = await writeStartFile(twoWorkers);
   const command = await runCommand(file, args);
   expect(command).toMatchObject({ exitCode: 2, stdout: '' });
   expect(command.stderr).toMatch(stderr);
 });
 
-test('prints help and version on stdout', async () => {
+test('--help, --version: on stdout', async () => {
   const { file } = await writeStartFile(twoWorkers);
   const help = await runCommand(file, ['--help']);
   expect(help).toMatchObject({ exitCode: 0, stderr: '' });
@@ -199,61 +208,28 @@ test('prints help and version on stdout', async () => {
   expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
 
-test('refuses a misspelt option, whatever the command, naming the one that was meant', async () => {
-  const { file } = await writeStartFile(`
-import { run, Worker } from 'gatewayworker';
-new Worker({ name: 'web', cuont: 2 });
-run();
-`);
-  const start = await runCommand(file, ['start']);
-  expect(start.exitCode).toBe(1);
-  expect(start.stderr).toContain(
+test.each([
+  [
+    'a misspelt option, with the one that was meant',
+    "import { run, Worker } from 'gatewayworker';\nnew Worker({ name: 'web', cuont: 2 });\nrun();\n",
     'option Worker.cuont is 2; there is no such option; did you mean count?',
-  );
-});
-
-test('refuses to start nothing', async () => {
-  const { file, path } = await writeStartFile("import { run } from 'gatewayworker';\nrun();\n");
+  ],
+  [
+    'a start file without declarations',
+    "import { run } from 'gatewayworker';\nrun();\n",
+    'start.js declares nothing to start',
+  ],
+  [
+    'a declaration after run(), which would never start',
+    "import { run, Worker } from 'gatewayworker';\nrun();\nnew Worker({ name: 'late' });\n",
+    'worker "late" was declared after run()',
+  ],
+])('start: refuses %s', async (_, content, reason) => {
+  const { file, path } = await writeStartFile(content);
   const start = await runCommand(file, ['start']);
   expect(start).toMatchObject({ exitCode: 1, stdout: '' });
-  expect(start.stderr).toContain('start.js declares nothing to start');
+  expect(start.stderr).toContain(reason);
   expect(await isPresent(path('start.log'))).toBe(false);
-});
-
-test('refuses a declaration after run, which would never start', async () => {
-  const { file } = await writeStartFile(`
-import { run, Worker } from 'gatewayworker';
-run();
-new Worker({ name: 'late' });
-`);
-  const start = await runCommand(file, ['start']);
-  expect(start.exitCode).toBe(1);
-  expect(start.stderr).toContain('worker "late" was declared after run()');
-});
-
-test('puts the pid and log file where run() says', async () => {
-  const { file, path } = await writeStartFile(`
-import { run, Worker } from 'gatewayworker';
-const folder = process.env['CLUSTER_FOLDER'];
-new Worker({ name: 'web' });
-run({ pidFile: folder + '/run/chat.pid', logFile: folder + '/log/chat.log' });
-`);
-  const env = { CLUSTER_FOLDER: path('var') };
-  const cluster = await startCluster({ file, env });
-  onTestFinished(cluster.dispose);
-  expect(await readFile(path('var/run/chat.pid'), 'utf8')).toBe(`${cluster.pid}\n`);
-  const { stdout } = await runCommand(file, ['status', '--json'], { env });
-  expect(JSON.parse(stdout).processes).toHaveLength(2);
-  expect(await cluster.stop()).toBe(0);
-  expect(await readFile(path('var/log/chat.log'), 'utf8')).toContain('"msg":"stopped"');
-  expect(await isPresent(path('start.log'))).toBe(false);
-});
-
-test('opens its control socket to its own user only', async () => {
-  const { file, path } = await writeStartFile(twoWorkers);
-  const cluster = await startCluster({ file });
-  onTestFinished(cluster.dispose);
-  expect((await stat(path('start.run/master.sock'))).mode & 0o777).toBe(0o600);
 });
 
 test.runIf(process.geteuid?.() === 0)(
@@ -270,14 +246,3 @@ test.runIf(process.geteuid?.() === 0)(
     expect(await isPresent(path('start.pid'))).toBe(false);
   },
 );
-
-test('can be driven in a folder whose path is too long for a unix socket', async () => {
-  const folder = await temporaryFolder('command-line');
-  onTestFinished(folder.dispose);
-  const file = await folder.write(`${'deep/'.repeat(20)}start.js`, twoWorkers);
-  const cluster = await startCluster({ file });
-  onTestFinished(cluster.dispose);
-  expect(await cluster.status()).toHaveLength(4);
-  expect(await runCommand(file, ['stop'])).toMatchObject({ exitCode: 0 });
-  expect(await cluster.ended()).toEqual({ code: 0, signal: null });
-});

@@ -9,12 +9,13 @@ import {
   startCluster,
   temporaryFolder,
 } from '@gatewayworker/testing';
-import { expect, onTestFinished, test } from 'vitest';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { atEndOfFile } from './shared.ts';
 
 const file = fileURLToPath(new URL('./fixtures/dist/routes/start.js', import.meta.url));
 
-/** Starts and restarts of processes take their time on a busy machine. */
-const patiently = { timeoutMs: 30_000, intervalMs: 5 };
+/** A state may last for a moment only. */
+const quickly = { intervalMs: 5 };
 
 interface ProbeAnswer {
   readonly status: number;
@@ -24,51 +25,56 @@ interface ProbeAnswer {
   readonly reasons: readonly string[];
 }
 
-interface Probed {
-  readonly cluster: Cluster;
-  readonly env: Record<string, string>;
-  readonly gatewayPort: number;
-  readonly healthPort: number;
-  probe(path: string): Promise<ProbeAnswer>;
-  command(...args: string[]): ReturnType<typeof runCommand>;
-}
+const atEnd = atEndOfFile();
+let cluster: Cluster;
+let env: Record<string, string>;
+let gatewayPort: number;
+let healthPort: number;
 
-/** Starts the fixture with a port for probes. */
-async function startProbed(
-  options: { waitForReady?: boolean; run?: object } = {},
-): Promise<Probed> {
-  const [registerPort = 0, gatewayPort = 0, healthPort = 0] = await freePorts(3);
+// The first test sees it start.
+beforeAll(async () => {
+  const [registerPort = 0, ...ports] = await freePorts(3);
+  [gatewayPort = 0, healthPort = 0] = ports;
   const folder = await temporaryFolder('health');
-  onTestFinished(folder.dispose);
-  const env = {
+  atEnd(folder.dispose);
+  env = {
     REGISTER_PORT: String(registerPort),
     GATEWAY_PORT: String(gatewayPort),
     RUN_FOLDER: folder.path,
-    RUN: JSON.stringify({ health: `127.0.0.1:${healthPort}`, ...options.run }),
+    RUN: JSON.stringify({ health: `127.0.0.1:${healthPort}`, stopTimeoutMs: 4_000 }),
   };
-  const { waitForReady = true } = options;
-  const cluster = await startCluster({ file, env, waitForReady, readyTimeoutMs: 40_000 });
-  onTestFinished(() => cluster.dispose());
-  return {
-    cluster,
-    env,
-    gatewayPort,
-    healthPort,
-    async probe(path) {
-      const response = await fetch(`http://127.0.0.1:${healthPort}${path}`);
-      const body = JSON.parse(await response.text());
-      const reasons = body.processes.flatMap((process: { name: string; reasons: string[] }) =>
-        process.reasons.map((reason) => `${process.name}: ${reason}`),
-      );
-      return { status: response.status, live: body.live, ready: body.ready, reasons };
-    },
-    command: (...args) => runCommand(file, args, { env }),
-  };
+  cluster = await startCluster({ file, env, waitForReady: false });
+  atEnd(cluster.dispose);
+});
+
+async function probe(path: string): Promise<ProbeAnswer> {
+  const response = await fetch(`http://127.0.0.1:${healthPort}${path}`);
+  const body = JSON.parse(await response.text());
+  const reasons = body.processes.flatMap((process: { name: string; reasons: string[] }) =>
+    process.reasons.map((reason) => `${process.name}: ${reason}`),
+  );
+  return { status: response.status, live: body.live, ready: body.ready, reasons };
+}
+
+/** Resolves with the answer of a probe once it is 503. */
+function notReady(path: string): Promise<ProbeAnswer> {
+  return eventually(async () => {
+    const answer = await probe(path);
+    return answer.status === 503 && answer;
+  }, quickly);
+}
+
+async function untilReady(): Promise<void> {
+  await eventually(async () => (await probe('/ready')).status === 200, quickly);
+}
+
+function command(...args: string[]): ReturnType<typeof runCommand> {
+  return runCommand(file, args, { env });
 }
 
 /** Pid of the worker that serves a path. */
-async function workerAt(port: number, path: string): Promise<number> {
-  const client = await openClient(port, path);
+async function workerAt(path: string): Promise<number> {
+  const client = await openClient(gatewayPort, path);
   const [, pid] = String(await client.next()).split(' ');
   await client.close();
   return Number(pid);
@@ -76,31 +82,29 @@ async function workerAt(port: number, path: string): Promise<number> {
 
 const good: ProbeAnswer = { status: 200, live: true, ready: true, reasons: [] };
 
-test('probes see a start, a death and a process that hangs', async () => {
-  const { gatewayPort, probe, command } = await startProbed({ waitForReady: false });
-
-  // While it starts it is live, and not ready.
-  const first = await eventually(() => probe('/ready'), patiently);
+test('probes: a cluster that starts is live, but not ready', async () => {
+  const first = await eventually(() => probe('/ready'), quickly);
   expect(first).toMatchObject({ status: 503, live: true, ready: false });
   expect(first.reasons).toContain('timer: it is not running');
   expect(await probe('/live')).toMatchObject({ status: 200, live: true });
-  await eventually(async () => (await probe('/ready')).status === 200, patiently);
+  await untilReady();
   expect(await probe('/ready')).toEqual(good);
   for (const path of ['/ready/gateway', '/ready/front', '/live/timer', '/ready/register']) {
     expect(await probe(path)).toEqual(good);
   }
+});
 
-  // A worker that was killed: its route is not ready, and it is started again.
+test('probes: the route of a killed worker is not ready until its restart', async () => {
   let killed = 0;
   const down = await eventually(async () => {
     const answer = await probe('/ready/front');
     if (answer.status === 503) return answer;
-    // A successor may be faster than a probe; the pause before it grows with each death.
-    const worker = await workerAt(gatewayPort, '/chat').catch(() => killed);
+    // A successor may start faster than a probe is answered; the pause before it grows with each death.
+    const worker = await workerAt('/chat').catch(() => killed);
     if (worker !== killed) process.kill(worker, 'SIGKILL');
     killed = worker;
     return undefined;
-  }, patiently);
+  }, quickly);
   expect(down).toEqual({
     status: 503,
     live: true,
@@ -108,11 +112,12 @@ test('probes see a start, a death and a process that hangs', async () => {
     reasons: ['front: no worker "chat-worker" is linked'],
   });
   expect((await probe('/ready/game-worker')).status).toBe(200);
-  await eventually(async () => (await probe('/ready')).status === 200, patiently);
-  expect(await workerAt(gatewayPort, '/chat')).not.toBe(killed);
+  await untilReady();
+  expect(await workerAt('/chat')).not.toBe(killed);
+});
 
-  // One that hangs.
-  const frozen = await workerAt(gatewayPort, '/game');
+test('probes and health: a process that does not answer is not live', async () => {
+  const frozen = await workerAt('/game');
   process.kill(frozen, 'SIGSTOP');
   try {
     const hanging = await probe('/live');
@@ -127,11 +132,10 @@ test('probes see a start, a death and a process that hangs', async () => {
   } finally {
     process.kill(frozen, 'SIGCONT');
   }
-  await eventually(async () => (await probe('/ready')).status === 200, patiently);
+  await untilReady();
 });
 
-test('the command line sees the same as probes, who see a drain at once', async () => {
-  const { cluster, probe, command } = await startProbed();
+test('health: shows the same as the probes, a drained gateway included', async () => {
   const healthy = await command('health', '--ready');
   expect(healthy.exitCode).toBe(0);
   const lines = healthy.stdout.trimEnd().split('\n');
@@ -150,12 +154,8 @@ test('the command line sees the same as probes, who see a drain at once', async 
     stderr: expect.stringContaining('there is no process of the role or name "nobody"; known: '),
   });
 
-  // A gateway that is taken out of service.
   const drain = command('drain', 'front', '--over', '2');
-  const draining = await eventually(async () => {
-    const answer = await probe('/ready/gateway');
-    return answer.status === 503 ? answer : undefined;
-  }, patiently);
+  const draining = await notReady('/ready/gateway');
   expect(draining.reasons).toEqual([
     expect.stringMatching(/^front: it (is stopping|was drained)$/),
   ]);
@@ -182,21 +182,16 @@ test('the command line sees the same as probes, who see a drain at once', async 
       },
     ],
   });
-  expect(await cluster.stop()).toBe(0);
-  expect(await command('health')).toMatchObject({
-    exitCode: 1,
-    stderr: expect.stringContaining('start.js is not running'),
-  });
+  expect(await command('undrain', 'front')).toMatchObject({ exitCode: 0 });
+  await untilReady();
 });
 
-test('in a graceful stop nothing is ready from its first moment on, and everything stays live', async () => {
-  const { cluster, gatewayPort, healthPort, probe, command } = await startProbed({
-    run: { stopTimeoutMs: 4_000 },
-  });
+// The last test of the shared cluster.
+test('probes: during a graceful stop nothing is ready, everything is live', async () => {
   const client = await openClient(gatewayPort, '/chat');
   onTestFinished(() => client.terminate());
   await client.next();
-  // It holds the stop up.
+  // The stop waits for this callback.
   client.send('hang');
   await client.ping();
   const slow = Array.from({ length: 200 }, () =>
@@ -210,22 +205,19 @@ test('in a graceful stop nothing is ready from its first moment on, and everythi
     for (const socket of slow) socket.destroy();
   });
   expect(await probe('/ready')).toEqual(good);
-  const stopping = command('stop', '-g');
-  const stopped = await eventually(async () => {
-    const answer = await probe('/ready');
-    return answer.status === 503 ? answer : undefined;
-  }, patiently);
+  process.kill(cluster.pid, 'SIGQUIT');
+  const stopped = await notReady('/ready');
   expect(stopped).toMatchObject({ live: true, ready: false });
   expect(stopped.reasons).toContain('timer: the cluster is stopping');
-  // Its turn comes after that of the gateway, which waits for the callback.
+  // This process stops after the gateway, which waits for the callback.
   expect(await probe('/ready/timer')).toMatchObject({ status: 503 });
   expect(await probe('/live')).toMatchObject({ status: 200, live: true });
-  expect((await stopping).exitCode).toBe(0);
-  expect((await cluster.ended()).code).toBe(0);
+  expect(await cluster.ended()).toEqual({ code: 0, signal: null });
+  expect(cluster.output()).toContain('"reason":"SIGQUIT","msg":"stopping gracefully"');
   await expect(probe('/live')).rejects.toThrow('fetch failed');
 });
 
-test('an address for probes that is none, or is taken, stops the start and is named', async () => {
+test('run.health: a wrong or used address is named, and start fails', async () => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => void server.close());

@@ -62,7 +62,7 @@ async function writeApplication(logFile?: string) {
   return { folder, file, env, gatewayPort };
 }
 
-/** A pipe whose reader reads only when it is asked to. */
+/** A pipe that is read only by calls of `read`. */
 function stalledPipe(folder: string, name: string) {
   const path = join(folder, name);
   execFileSync('mkfifo', [path]);
@@ -81,7 +81,7 @@ function stalledPipe(folder: string, name: string) {
   return { writer, read };
 }
 
-test('output: readers that stall hold up no client, no restart, no status and no stop', async () => {
+test('output: stalled readers delay no client, restart, status or stop', async () => {
   const { folder, file, env, gatewayPort } = await writeApplication();
   const stdout = stalledPipe(folder.path, 'stdout');
   const stderr = stalledPipe(folder.path, 'stderr');
@@ -105,7 +105,7 @@ test('output: readers that stall hold up no client, no restart, no status and no
     expect(await ask(message)).toMatch(new RegExp(` ${message}$`));
   }
   const before = Number((await ask('who')).split(' ')[0]);
-  // What a worker prints as an error goes through its master, whose own output stalls.
+  // The error output of a worker passes through its master, whose own output stalls.
   process.kill(before, 'SIGKILL');
   await eventually(async () => {
     const row = await talker();
@@ -129,7 +129,7 @@ test('output: readers that stall hold up no client, no restart, no status and no
   expect(notices()).toHaveLength(1);
   expect(notices()[0]).toMatchObject({ output: 'stdout', dropped: (await talker())?.droppedLines });
 
-  // Stalled once more, when it is to end.
+  // The readers stall again when it is told to stop.
   for (const message of ['log 3000', 'printError 2000']) await ask(message);
   process.kill(pid, 'SIGTERM');
   await eventually(() => master.exitCode !== null, { timeoutMs: 15_000 });
@@ -158,7 +158,7 @@ async function startOn(
   return { cluster, ...application };
 }
 
-test('output: a log file on a full disk costs its lines and nothing else', async () => {
+test('output: a log file on a full disk loses its lines and nothing else', async () => {
   const { cluster, gatewayPort } = await startOn('/dev/full');
   const ask = await talkTo(gatewayPort);
   const rowOf = async (name: string) => (await cluster.status()).find((row) => row.name === name);
@@ -181,8 +181,8 @@ test('output: a log file on a full disk costs its lines and nothing else', async
   expect(await cluster.stop()).toBe(0);
 });
 
-test('output: a command whose reader is gone ends silently with 141', async () => {
-  const { cluster, file, env } = await startOn('/dev/stdout');
+test('commands: exit with 141 without a reader; restart needs a writable log', async () => {
+  const { cluster, folder, file, env, gatewayPort } = await startOn('/dev/stdout');
   for (const command of [
     'status',
     'status --json',
@@ -197,12 +197,21 @@ test('output: a command whose reader is gone ends silently with 141', async () =
     });
     expect([command, answer.stdout, answer.stderr]).toEqual([command, '141\n', '']);
   }
-  // With /dev/stdout for its log file, a cluster prints each line once.
+  // With /dev/stdout as its log file, a cluster prints each line once.
   const announced = cluster.output().split('"msg":"gateway announced"').length - 1;
   expect(announced).toBe(1);
+
+  // A restart that could not write the log or the pid file stops nothing.
+  const ask = await talkTo(gatewayPort);
+  for (const paths of [{ LOG_FILE: folder.path }, { PID_FILE: '/dev/null' }]) {
+    const refused = await runCommand(file, ['restart', '-d'], { env: { ...env, ...paths } });
+    expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(refused.stderr).toContain('it cannot be written');
+    expect(await ask('log 1')).toMatch(/ log 1$/);
+  }
 });
 
-test('start: says in one sentence that the log file cannot be written', async () => {
+test('start: a log file that cannot be written is refused with the reason', async () => {
   const { folder, file, env } = await writeApplication();
   const fifo = join(folder.path, 'fifo');
   execFileSync('mkfifo', [fifo]);
@@ -229,10 +238,10 @@ test('start: says in one sentence that the log file cannot be written', async ()
 const noMounts = skipReason('tmpfs');
 
 test.skipIf(noMounts)(
-  `start: names pidFile and logFile in a folder that is read-only${noMounts}`,
+  `start: pidFile or logFile in a read-only folder is refused${noMounts}`,
   async () => {
     const { folder, file, env } = await writeApplication();
-    // Modes do not hold for root; a read-only mount does, in a namespace that ends with the command.
+    // Root ignores file modes, but not a read-only mount, in a namespace that ends with the command.
     const mount = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"';
     const { LOG_FILE: _, ...byDefault } = { ...process.env, ...env };
     const start = (command: readonly string[], more: NodeJS.ProcessEnv = {}) => {
@@ -256,7 +265,7 @@ test.skipIf(noMounts)(
   },
 );
 
-/** Takes every block of a file system that becomes free, until it gets a line. */
+/** Fills every block of a file system that becomes free, until it gets a line. */
 const filler = `
 const fs = require('node:fs');
 const path = process.argv[1] + '/filler';
@@ -267,7 +276,7 @@ const timer = setInterval(fill, 1);
 process.stdin.once('data', () => { clearInterval(timer); fs.rmSync(path); fs.closeSync(file); });
 `;
 
-/** A full file system in memory on `folder`; commands within it see it, this process does not. */
+/** A full file system in memory on `folder`, seen by commands in its namespace, not by this process. */
 async function fullDisk(folder: string) {
   const mount = 'mount -t tmpfs -o size=2m tmpfs "$1" && exec "$2" -e "$3" "$1"';
   const args = ['--mount', 'sh', '-c', mount, 'sh', folder, process.execPath, filler];
@@ -283,12 +292,12 @@ async function fullDisk(folder: string) {
       return spawnSync('nsenter', line, { ...options, timeout: 60_000 });
     },
     makeRoom: () => holder.stdin.write('\n'),
-    /** A path within it, as this process sees it. */
+    /** A path of it, as this process sees it. */
     pathOf: (name: string) => join(`/proc/${pid}/root`, folder, name),
   };
 }
 
-test.skipIf(noMounts)(`start and restart: a full disk refuses neither${noMounts}`, async () => {
+test.skipIf(noMounts)(`start, restart: work on a full disk${noMounts}`, async () => {
   const { folder, file, env, gatewayPort } = await writeApplication();
   const files = join(folder.path, 'files');
   fs.mkdirSync(files);
@@ -318,17 +327,4 @@ test.skipIf(noMounts)(`start and restart: a full disk refuses neither${noMounts}
   await eventually(() => fs.existsSync(disk.pathOf('start.pid')));
   expect(run('stop')).toMatchObject({ status: 0, stderr: '' });
   expect(fs.readdirSync(disk.pathOf(''))).toEqual(['start.log']);
-});
-
-test('restart: stops nothing when the log or the pid file cannot be written', async () => {
-  const { folder, file, env, gatewayPort } = await writeApplication();
-  const cluster = await startCluster({ file, env });
-  onTestFinished(cluster.dispose);
-  const ask = await talkTo(gatewayPort);
-  for (const paths of [{ LOG_FILE: folder.path }, { PID_FILE: '/dev/null' }]) {
-    const refused = await runCommand(file, ['restart', '-d'], { env: { ...env, ...paths } });
-    expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
-    expect(refused.stderr).toContain('it cannot be written');
-    expect(await ask('log 1')).toMatch(/ log 1$/);
-  }
 });

@@ -108,7 +108,8 @@ export class TargetProcess {
 /** Starts the process under test; resolves once every role is up. */
 export async function startTarget(): Promise<TargetProcess> {
   const file = fileURLToPath(new URL('./target.ts', import.meta.url));
-  const child = fork(file, { execArgv: [...nodeFlags(file)], stdio: ['ignore', 2, 2, 'ipc'] });
+  const execArgv = ['--conditions=@gatewayworker/source', ...nodeFlags(file)];
+  const child = fork(file, { execArgv, stdio: ['ignore', 2, 2, 'ipc'] });
   const [first] = await Promise.race([
     once(child, 'message'),
     once(child, 'exit').then(() => {
