@@ -183,7 +183,7 @@ const producers: Readonly<Record<string, () => Promise<void>>> = {
     expect(await cluster.refusedHandshake()).toMatchObject({ status: 503 });
     expect(limitOf(cluster, 'connections')).toBe(1);
   },
-  'undecided handshakes': async () => {
+  'pending handshakes': async () => {
     const cluster = await roles({
       events: { onHandshake: () => new Promise(() => undefined) },
       gatewayOptions: { maxConnections: 3, handshakeTimeoutMs: 500 },
@@ -259,7 +259,7 @@ const producers: Readonly<Record<string, () => Promise<void>>> = {
     for (let first = 0; first < 100; first += 10) askForSessions(peer, id, first, 10);
     await awaitReason(cluster, /^the peer has left \d+ bytes unread$/);
   },
-  'unconfirmed bytes': async () => {
+  'retransmit buffer': async () => {
     const { cluster, id } = await withLargeSession();
     const peer = await HostilePeer.link(innerPort(cluster), DialerRole.Client);
     let answers = 0;
@@ -292,7 +292,7 @@ const producers: Readonly<Record<string, () => Promise<void>>> = {
       code: 'GW_ERR_PARTIAL_RESULT',
     });
   },
-  'parts of answers': async () => {
+  'chunked replies': async () => {
     const { cluster } = await withLargeSession();
     const peer = await HostilePeer.link(innerPort(cluster), DialerRole.Client);
     const codes: unknown[] = [];
