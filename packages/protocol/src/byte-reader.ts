@@ -3,9 +3,9 @@ import { MAX_NAME_BYTES } from './byte-writer.ts';
 import { FrameError } from './frame-error.ts';
 
 /**
- * Reads the fields of one frame body in place, big-endian, and never past its end.
+ * Reads the fields of a frame body in place, big-endian, and never past the end of the body.
  *
- * One reader serves many frames, one after the other: no object is made per frame.
+ * One reader is reused for many frames, so that no object is allocated per frame.
  */
 export class ByteReader {
   #buffer: Buffer = Buffer.alloc(0);
@@ -25,17 +25,17 @@ export class ByteReader {
     return this.#buffer;
   }
 
-  /** Where the next field begins. */
+  /** Index of the next field. */
   get offset(): number {
     return this.#offset;
   }
 
-  /** Where the body ends. */
+  /** Index after the last byte of the body. */
   get end(): number {
     return this.#end;
   }
 
-  /** @throws {GW_ERR_FRAME_MALFORMED} like every read past the end of the body */
+  /** @throws {GW_ERR_FRAME_MALFORMED} past the end of the body, like every read method */
   readU8(): number {
     return this.#buffer[this.#advance(1)] as number;
   }
@@ -84,14 +84,18 @@ export class ByteReader {
     return name;
   }
 
-  /** A view of the rest of the body; copy it to keep it. */
+  /** Returns a view of the rest of the body, which is valid only until the buffer is reused. */
   readRestBytes(): Buffer {
     const offset = this.#offset;
     this.#offset = this.#end;
     return this.#buffer.subarray(offset, this.#end);
   }
 
-  /** Reads a count of entries and makes sure that so many can follow. */
+  /**
+   * Reads a count of entries.
+   *
+   * @throws {GW_ERR_FRAME_MALFORMED} when the rest of the body is too short for that many entries
+   */
   readCount(minimumBytesEach: number): number {
     const count = this.readU32();
     if (count * minimumBytesEach <= this.#end - this.#offset) return count;
@@ -100,7 +104,7 @@ export class ByteReader {
 
   #text(start: number, end: number): string {
     const text = this.#buffer.toString('utf8', start, end);
-    // Bad bytes become the replacement character, which good ones may hold too.
+    // Invalid bytes decode to U+FFFD, which valid text may contain too.
     if (text.includes('\ufffd') && !isUtf8(this.#buffer.subarray(start, end))) {
       throw new FrameError('GW_ERR_FRAME_MALFORMED', 'a string is not UTF-8');
     }

@@ -1,6 +1,6 @@
 /**
- * Bytes as a string with one character per byte, as Web IDL has it. A small buffer costs 340 bytes beside
- * its content, such a string 12: it is how bytes are kept that are seldom looked at.
+ * Converts bytes to a string with one character per byte, a `ByteString` of Web IDL. It stores bytes that are
+ * rarely read: its overhead is 12 bytes, that of a small buffer 340.
  *
  * Source: https://webidl.spec.whatwg.org/#idl-ByteString
  */
@@ -8,7 +8,7 @@ export function toByteString(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
-/** The bytes of a byte string, copied. */
+/** Copies the bytes of a byte string into a buffer. */
 export function fromByteString(text: string): Buffer {
   return Buffer.from(text, 'latin1');
 }

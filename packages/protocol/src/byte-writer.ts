@@ -1,26 +1,26 @@
 const emptyBuffer = Buffer.alloc(0);
 
-/** Longest string that `writeShortString` writes, and so the longest uid or group, in bytes of UTF-8. */
+/** Longest string of `writeShortString`, and so the longest uid or group, in bytes of UTF-8. */
 export const MAX_NAME_BYTES = 65_535;
 
 /**
- * A growing byte buffer that frames are written into, big-endian.
+ * A growing byte buffer for frames, big-endian.
  *
- * What was written is `buffer[0, length)`. Growing replaces `buffer`, so never keep it across a call.
+ * The written bytes are `buffer[0, length)`. Growth replaces `buffer`, so do not keep it across a call.
  */
 export class ByteWriter {
   buffer: Buffer;
   length: number;
-  /** Where the frame that is being written begins; -1 outside of one. */
+  /** Start of the frame that is being written; -1 outside of a frame. */
   frameStart = -1;
 
-  /** @param initialBytes - room allotted at once; 0 allots at the first write */
+  /** @param initialBytes - initial capacity; 0 allocates at the first write */
   constructor(initialBytes = 0) {
     this.buffer = initialBytes === 0 ? emptyBuffer : Buffer.allocUnsafeSlow(initialBytes);
     this.length = 0;
   }
 
-  /** Makes room for so many more bytes; the room doubles, so that growth costs O(1) per byte. */
+  /** Makes room for more bytes. The capacity doubles, so growth costs amortised O(1) per byte. */
   ensure(byteLength: number): void {
     const needed = this.length + byteLength;
     if (needed <= this.buffer.length) return;
@@ -48,7 +48,7 @@ export class ByteWriter {
     this.length += 4;
   }
 
-  /** Overwrites four bytes that were written before. */
+  /** Overwrites four written bytes. */
   setU32(offset: number, value: number): void {
     const { buffer } = this;
     buffer[offset] = value >>> 24;
@@ -63,7 +63,7 @@ export class ByteWriter {
     this.ensure(byteLength);
     const { buffer, length } = this;
     if (byteLength <= 32) {
-      // A loop beats the call into the runtime for the few bytes of a header or a short name.
+      // For a header or a short name, a loop is faster than a call into the runtime.
       for (let i = 0; i < byteLength; i++) buffer[length + i] = source[start + i] as number;
     } else {
       buffer.set(
@@ -76,7 +76,7 @@ export class ByteWriter {
 
   /** Appends a string as UTF-8, without a length. */
   writeUtf8(text: string): void {
-    // No UTF-16 unit takes more than three bytes of UTF-8.
+    // A UTF-16 code unit takes at most three bytes of UTF-8.
     this.ensure(text.length * 3);
     this.length += this.buffer.write(text, this.length);
   }
@@ -84,13 +84,13 @@ export class ByteWriter {
   /**
    * Appends a string as `| u16 length | UTF-8 |`.
    *
-   * @throws {RangeError} when it takes more than 65,535 bytes; the frame that was begun is dropped then
+   * @throws {RangeError} when it takes more than 65,535 bytes; the frame that was begun is then removed
    */
   writeShortString(text: string): void {
     this.ensure(2 + text.length * 3);
     const byteLength = this.buffer.write(text, this.length + 2);
     if (byteLength > MAX_NAME_BYTES) {
-      // Half a frame would break the link for everything that follows it.
+      // A partial frame would corrupt every later frame of the link.
       if (this.frameStart >= 0) this.length = this.frameStart;
       throw new RangeError(`a string takes ${byteLength} bytes; allowed: up to ${MAX_NAME_BYTES}`);
     }

@@ -1,6 +1,6 @@
 import { FrameError } from './frame-error.ts';
 
-/** Deepest nesting accepted: a session of 100 levels is 202 levels deep as a delta. */
+/** Deepest accepted nesting: a session of 100 levels is 202 levels deep as a delta. */
 const MAX_LEVELS = 256;
 
 /** Type of a timestamp, the one extension that the msgpack specification defines. */
@@ -13,14 +13,14 @@ const TIMESTAMP_BYTES: ReadonlySet<number> = new Set([1, 4, 8, 12]);
 const UNDEFINED = 0x00;
 
 /**
- * Checks that bytes are exactly one msgpack value that costs no more to read than it has bytes: nil,
+ * Checks that bytes are exactly one msgpack value that can be decoded in time linear in its bytes: nil,
  * booleans, numbers, strings, bytes, lists, maps with string keys, timestamps and `undefined`.
  *
- * msgpackr also reads records, references, and errors that quote the value: a few hundred bytes of
- * these cost seconds. It has no option that switches all of them off.
+ * msgpackr also decodes records, references, and errors that quote the value: a few hundred bytes of them
+ * take seconds. It has no option that disables all of them.
  *
  * @param maxLevels - deepest nesting of lists and maps @default 256
- * @throws {GW_ERR_FRAME_MALFORMED} naming the byte; the text never quotes the value
+ * @throws {GW_ERR_FRAME_MALFORMED} with the position of the byte; the text never quotes the value
  */
 export function checkMsgpack(bytes: Uint8Array, maxLevels: number = MAX_LEVELS): void {
   const end = endOfValue(bytes, 0, maxLevels);
@@ -29,11 +29,11 @@ export function checkMsgpack(bytes: Uint8Array, maxLevels: number = MAX_LEVELS):
   throw malformed(`${bytes.length - end} bytes follow the value`);
 }
 
-// An end past the end of the bytes is noticed by the read that follows, or by the caller at last.
 /**
- * Finds the byte after a value.
+ * Finds the byte after a value. The result may be past the end of the bytes: the next read detects it, and
+ * after the last value the caller has to.
  *
- * @throws {GW_ERR_FRAME_MALFORMED} when it is none that `checkMsgpack` accepts
+ * @throws {GW_ERR_FRAME_MALFORMED} when `checkMsgpack` does not accept the value
  */
 export function endOfValue(bytes: Uint8Array, start: number, levels: number = MAX_LEVELS): number {
   const token = bytes[start];

@@ -8,16 +8,16 @@ import type { ConnectionAddress } from './messages.ts';
 import { type Payload, writePayload } from './payload.ts';
 import { writeAddress } from './send-frame.ts';
 
-/** How a client is closed. */
+/** Close code, reason and last message with which a client is closed. */
 export interface CloseRequest {
   readonly code: number;
   /** At most 123 bytes of UTF-8. */
   readonly reason: string;
-  /** A last message; `undefined` sends none, an empty string sends an empty message. */
+  /** Last message; `undefined` sends none, an empty string sends an empty message. */
   readonly payload: Payload | undefined;
 }
 
-/** Writes `| address | close |`: flush what was sent, then close. */
+/** Writes `| address | close |`: closes a client after its queued messages are sent. */
 export function writeCloseClient(
   writer: ByteWriter,
   address: ConnectionAddress,
@@ -29,7 +29,7 @@ export function writeCloseClient(
   endFrame(writer, start);
 }
 
-/** Writes `| uid | close |`: close every client of the uid. */
+/** Writes `| uid | close |`: closes every client of the uid. */
 export function writeCloseUid(writer: ByteWriter, uid: string, close: CloseRequest): void {
   const start = beginFrame(writer, Command.CloseUid);
   writer.writeShortString(uid);
@@ -37,7 +37,7 @@ export function writeCloseUid(writer: ByteWriter, uid: string, close: CloseReque
   endFrame(writer, start);
 }
 
-/** Writes `| group | close |`: close every member of the group. */
+/** Writes `| group | close |`: closes every member of the group. */
 export function writeCloseGroup(writer: ByteWriter, group: string, close: CloseRequest): void {
   const start = beginFrame(writer, Command.CloseGroup);
   writer.writeShortString(group);
@@ -45,7 +45,7 @@ export function writeCloseGroup(writer: ByteWriter, group: string, close: CloseR
   endFrame(writer, start);
 }
 
-/** Writes `| u16 code | reason | u8 has payload | u8 flags | payload |`, the last two only if there is one. */
+/** Writes `| u16 code | reason | u8 hasPayload | u8 flags | payload |`, the last two only with a payload. */
 function writeClose(writer: ByteWriter, { code, reason, payload }: CloseRequest): void {
   writer.writeU16(code);
   writer.writeShortString(reason);
@@ -56,7 +56,7 @@ function writeClose(writer: ByteWriter, { code, reason, payload }: CloseRequest)
 /**
  * Reads the code and the reason of a close, and whether a payload follows.
  *
- * @throws {GW_ERR_FRAME_MALFORMED} also when no close frame may carry them
+ * @throws {GW_ERR_FRAME_MALFORMED} also when a close frame must not carry the code or the reason
  */
 export function readClose(reader: ByteReader): {
   readonly code: number;
@@ -74,7 +74,7 @@ export function readClose(reader: ByteReader): {
   return { code, reason, hasPayload: reader.readU8() !== 0 };
 }
 
-/** Writes `| address |`: drop the client at once. */
+/** Writes `| address |`: closes a client and discards its queued messages. */
 export function writeDestroyClient(writer: ByteWriter, address: ConnectionAddress): void {
   writeAddressed(writer, Command.DestroyClient, address);
 }
@@ -107,7 +107,7 @@ export function writeLeaveGroup(
   writeAddressed(writer, Command.LeaveGroup, address, group);
 }
 
-/** Writes `| UTF-8 group |`: no client is in the group any more. */
+/** Writes `| UTF-8 group |`: removes every member from the group. */
 export function writeUngroup(writer: ByteWriter, group: string): void {
   const start = beginFrame(writer, Command.Ungroup);
   writer.writeUtf8(group);

@@ -1,31 +1,31 @@
 /**
- * Close codes that the framework itself sends to websocket clients.
+ * Close codes that gateways send to websocket clients on their own.
  *
  * Source: RFC 6455 7.4.1 and the IANA registry of WebSocket close codes.
  */
 export const CloseCode = {
-  /** The connection did what it was for. */
+  /** The purpose of the connection is fulfilled. */
   Normal: 1000,
-  /** The server goes away. */
+  /** The server shuts down. */
   GoingAway: 1001,
   ProtocolError: 1002,
-  /** A text that is not UTF-8. */
+  /** A text message is not UTF-8. */
   InvalidPayload: 1007,
-  /** The client broke a rule of the application's, such as how much it may send. */
+  /** The client violated a policy, such as a rate limit. */
   PolicyViolation: 1008,
   MessageTooBig: 1009,
-  /** The server failed while it served this client. */
+  /** The server failed while serving this client. */
   InternalError: 1011,
-  /** The server restarts; come back after a random wait. */
+  /** The server restarts; the client should reconnect after a random delay. */
   ServiceRestart: 1012,
-  /** The server is overloaded or the client too slow; come back later. */
+  /** The server is overloaded or the client is a slow consumer; the client should reconnect later. */
   TryAgainLater: 1013,
 } as const;
 
-/** A close code that the framework itself sends. */
+/** A close code that gateways send on their own. */
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
 
-/** Longest reason of a close frame, in bytes of UTF-8: 125 less the two of the code (RFC 6455 5.5). */
+/** Longest reason of a close frame, in bytes of UTF-8: 125 without the two of the code (RFC 6455 5.5). */
 export const MAX_CLOSE_REASON_BYTES = 123;
 
 /** Tells whether an application may send a code: 1000 to 1014 except the reserved ones, or 3000 to 4999. */

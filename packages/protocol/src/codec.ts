@@ -8,7 +8,7 @@ import { FrameError } from './frame-error.ts';
 import type { ClientRequest, Message, SessionDelta } from './messages.ts';
 
 // Records and references are msgpackr extensions that other languages cannot read.
-// Bytes within a message are copied: a view would keep the chunk of the stream alive that it lies in.
+// Bytes in a message are copied, because a view would keep the whole received chunk alive.
 const packr = new Packr({
   useRecords: false,
   structuredClone: false,
@@ -16,15 +16,15 @@ const packr = new Packr({
   writeFunction: refuseFunction,
 });
 
-/** Left out in silence it would be missed only by whoever reads. */
+/** msgpackr drops functions silently, so reject them at the sender. */
 function refuseFunction(): never {
   throw new TypeError('a function cannot be packed');
 }
 
-/** Packs any value as msgpack; the bytes are the caller's own. */
+/** Packs any value as msgpack, into a buffer of its own. */
 export function packValue(value: unknown): Buffer {
-  // The packer returns a slice of a large buffer of its own, and `Buffer.from` one of a pool of 64 KiB since
-  // Node.js 24: a small session must keep neither alive.
+  // msgpackr returns a slice of its large buffer, and `Buffer.from` a slice of a pool (64 KiB since Node.js 24).
+  // A stored session must not keep either alive.
   const packed = packr.pack(value);
   const copy = Buffer.allocUnsafeSlow(packed.length);
   copy.set(packed);
@@ -32,9 +32,9 @@ export function packValue(value: unknown): Buffer {
 }
 
 /**
- * Reads msgpack. Bytes within it come out as `Buffer`.
+ * Unpacks msgpack; bytes in it become a `Buffer`.
  *
- * @throws {GW_ERR_FRAME_MALFORMED} when it is not exactly one value that `checkMsgpack` accepts
+ * @throws {GW_ERR_FRAME_MALFORMED} when the bytes are not exactly one value that `checkMsgpack` accepts
  */
 export function unpackValue(bytes: Uint8Array): unknown {
   checkMsgpack(bytes);
@@ -73,7 +73,7 @@ const numberOfType = Object.fromEntries(
 /**
  * Writes a message as one frame.
  *
- * @throws {GW_ERR_FRAME_TOO_LARGE} before anything is written, when the peer would not accept it
+ * @throws {GW_ERR_FRAME_TOO_LARGE} before it writes anything, when the peer would not accept the frame
  */
 export function writeMessage(writer: ByteWriter, message: Message): void {
   const { type, ...body } = message;

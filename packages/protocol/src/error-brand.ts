@@ -1,13 +1,13 @@
-/** A class of errors, its own or that of another copy of this package. */
+/** An error class of this or of another copy of the package. */
 type ErrorClass = abstract new (...args: never[]) => Error;
 
 /**
- * Makes `instanceof` recognise the errors of every copy of a class that is loaded in this process.
+ * Makes `instanceof` recognise errors of every copy of a class in this process.
  *
- * A package is loaded twice when it is installed twice, or when tsx loads it both as CommonJS and as ES module.
+ * A package is loaded twice if it is installed twice, or if tsx loads it both as CommonJS and as an ES module.
  * Subclasses without a brand are recognised by their prototype, as usual.
  *
- * @param name - of the class, the same in every copy
+ * @param name - name of the class, the same in every copy
  */
 export function brandErrors(errorClass: ErrorClass, name: string): void {
   const brand = Symbol.for(`gatewayworker.${name}`);

@@ -1,8 +1,8 @@
-/** What an error code means to whoever meets it. */
+/** Properties of an error code. */
 export interface ErrorCodeEntry {
-  /** Default message; an error may carry a more precise one. */
+  /** Default message; an error may have a more precise one. */
   readonly message: string;
-  /** True when the same call may succeed later without any change by the caller. */
+  /** True when the same call may succeed later without a change by the caller. */
   readonly retryable: boolean;
 }
 
@@ -61,10 +61,9 @@ const table = {
 export type ErrorCode = keyof typeof table;
 
 /**
- * Every error code of the framework, with its default message.
+ * Every error code of the framework. `docs/errors.md` explains each.
  *
- * Codes travel between processes; errors are rebuilt by code and never by text.
- * `docs/errors.md` explains each one.
+ * Processes send an error as its code and rebuild it from the code, never from its text.
  */
 export const errorCodes: Readonly<Record<ErrorCode, ErrorCodeEntry>> = table;
 

@@ -4,7 +4,7 @@ import { Command } from './command.ts';
 import { beginFrame, endFrame } from './frame.ts';
 import { PayloadFlag } from './payload.ts';
 
-/** Writes `| u32 connection | u8 flags |`: the client is usable. */
+/** Writes `| u32 connection | u8 flags |`: the client is connected. */
 export function writeClientConnected(
   writer: ByteWriter,
   connection: number,
@@ -16,7 +16,7 @@ export function writeClientConnected(
   endFrame(writer, start);
 }
 
-/** Writes `| u32 connection | u8 flags | payload |`: a message of a client, its bytes untouched. */
+/** Writes `| u32 connection | u8 flags | payload |`: a message of a client, its bytes unchanged. */
 export function writeClientMessage(
   writer: ByteWriter,
   connection: number,
@@ -33,43 +33,40 @@ export function writeClientMessage(
   endFrame(writer, start);
 }
 
-/** Writes `| u32 connection |`: another worker has the client from now on. */
+/** Writes `| u32 connection |`: the client moves to another worker. */
 export function writeClientDetached(writer: ByteWriter, connection: number): void {
   const start = beginFrame(writer, Command.ClientDetached);
   writer.writeU32(connection);
   endFrame(writer, start);
 }
 
-/**
- * Writes `| u32 connection * n |`: these clients have had their end at the worker, which took the gateway
- * for gone.
- */
+/** Writes `| u32 connection * n |`: the worker has ended these clients because it lost the gateway. */
 export function writeClientsEnded(writer: ByteWriter, connections: readonly number[]): void {
   const start = beginFrame(writer, Command.ClientsEnded);
   for (const connection of connections) writer.writeU32(connection);
   endFrame(writer, start);
 }
 
-/** Reads `ClientsEnded`, calling back for each client. */
+/** Reads `ClientsEnded` and calls back for each client. */
 export function readClientsEnded(reader: ByteReader, onEnded: (connection: number) => void): void {
   while (reader.offset < reader.end) onEnded(reader.readU32());
 }
 
-/** Bit of `WorkerReady`: the application decides about handshakes. */
+/** Flag of `WorkerReady`: the application decides about handshakes. */
 const DECIDES_HANDSHAKES = 1;
 
-/** Bit of `WorkerReady`: what the worker has not finished when it dies is given to another. */
+/** Flag of `WorkerReady`: unacknowledged events of a dead worker go to another worker. */
 const REDELIVERS = 2;
 
-/** What a worker wants of gateways. */
+/** What a worker requires of gateways. */
 export interface WorkerWishes {
-  /** It is asked about handshakes. */
+  /** Gateways ask it about handshakes. */
   readonly decidesHandshakes: boolean;
-  /** Events that it has not finished when it dies are given to another worker. */
+  /** Its unacknowledged events go to another worker when it dies. */
   readonly redelivers: boolean;
 }
 
-/** Writes `| u8 flags |`: the worker takes clients from now on. */
+/** Writes `| u8 flags |`: the worker accepts clients. */
 export function writeWorkerReady(writer: ByteWriter, wishes: WorkerWishes): void {
   const { decidesHandshakes, redelivers } = wishes;
   const start = beginFrame(writer, Command.WorkerReady);
@@ -89,24 +86,21 @@ export function readWorkerReady(reader: ByteReader): WorkerWishes {
 /** Bytes of one entry of `EventsAck`. */
 const HANDLED_ENTRY_BYTES = 12;
 
-/**
- * Collects which events of which clients a worker has finished, to tell the gateway of them all in
- * one frame per turn of the event loop.
- */
+/** Collects the finished events of a worker for one `EventsAck` per turn of the event loop. */
 export class HandledEvents {
   readonly #connections: number[] = [];
   readonly #counts: number[] = [];
   readonly #byteLengths: number[] = [];
 
-  /** True when nothing was added since the last frame. */
+  /** True when no event was added since the last frame. */
   get isEmpty(): boolean {
     return this.#connections.length === 0;
   }
 
   /**
-   * Adds one finished event. Events of one client that follow each other share an entry.
+   * Adds a finished event. Consecutive events of one client share an entry.
    *
-   * @param byteLength - bytes of its payload; 0 for an event that has none
+   * @param byteLength - bytes of its payload; 0 for an event without one
    */
   add(connection: number, byteLength: number): void {
     const last = this.#connections.length - 1;
@@ -120,7 +114,7 @@ export class HandledEvents {
     this.#byteLengths.push(byteLength);
   }
 
-  /** Writes `| (u32 connection, u32 count, u32 bytes of payloads)* |` and forgets them. */
+  /** Writes `| (u32 connection, u32 count, u32 bytes of payloads)* |` and clears the collection. */
   write(writer: ByteWriter): void {
     const start = beginFrame(writer, Command.EventsAck);
     writer.ensure(this.#connections.length * HANDLED_ENTRY_BYTES);
@@ -133,7 +127,6 @@ export class HandledEvents {
     this.clear();
   }
 
-  /** Forgets what was added. */
   clear(): void {
     this.#connections.length = 0;
     this.#counts.length = 0;
@@ -141,7 +134,7 @@ export class HandledEvents {
   }
 }
 
-/** Reads `EventsAck`, calling back for each entry. */
+/** Reads `EventsAck` and calls back for each entry. */
 export function readEventsAck(
   reader: ByteReader,
   onHandled: (connection: number, count: number, byteLength: number) => void,

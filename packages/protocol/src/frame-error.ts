@@ -1,7 +1,7 @@
 import { brandErrors } from './error-brand.ts';
 import type { ErrorCode } from './error-code.ts';
 
-/** Thrown when bytes do not follow `docs/protocol.md`; whoever owns the link closes it. */
+/** Thrown when bytes violate `docs/protocol.md`; the owner of the link then closes it. */
 export class FrameError extends Error {
   override readonly name: string = 'FrameError';
   readonly code: ErrorCode;

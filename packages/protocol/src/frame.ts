@@ -2,17 +2,17 @@ import type { ByteWriter } from './byte-writer.ts';
 import type { Command } from './command.ts';
 import { FrameError } from './frame-error.ts';
 
-/** Bytes of the length field; the length counts what follows it. */
+/** Bytes of the length field; the length does not include them. */
 export const FRAME_LENGTH_BYTES = 4;
 
-/** Default limit of a frame, its length field not counted: 32 MiB. */
+/** Default limit of a frame without its length field: 32 MiB. */
 export const DEFAULT_MAX_FRAME_BYTES: number = 32 * 1024 * 1024;
 
 /**
- * Called for each complete frame; its body is `buffer[start, end)`.
+ * Called for each complete frame; its body is `buffer[start, end)`, valid only during the call.
  *
- * The body is a view that is valid during the call alone. Answering `false` stops the decoder: the
- * bytes that are left in the chunk are not looked at, which is what a closed link needs.
+ * Return `false` to stop the decoder, for example when the link is closed: it then ignores the rest of the
+ * chunk.
  */
 export type FrameHandler = (
   command: number,
@@ -24,7 +24,7 @@ export type FrameHandler = (
 /**
  * Begins a frame: `| u32 length | u8 command | body |`.
  *
- * @returns where the frame begins, for `endFrame`
+ * @returns start of the frame, for `endFrame`
  */
 export function beginFrame(writer: ByteWriter, command: Command): number {
   writer.ensure(FRAME_LENGTH_BYTES + 1);
@@ -35,7 +35,7 @@ export function beginFrame(writer: ByteWriter, command: Command): number {
   return start;
 }
 
-/** Ends the frame that began there by writing its length. */
+/** Ends the frame that starts there by writing its length. */
 export function endFrame(writer: ByteWriter, start: number): void {
   writer.setU32(start, writer.length - start - FRAME_LENGTH_BYTES);
   writer.frameStart = -1;
@@ -44,13 +44,13 @@ export function endFrame(writer: ByteWriter, start: number): void {
 const noBytes = Buffer.alloc(0);
 
 /**
- * Cuts a stream of bytes into frames, however the stream is split into chunks.
+ * Splits a byte stream into frames, independent of how it is split into chunks.
  *
- * A frame that lies within one chunk is handed on without a copy. Memory held for an incomplete
- * frame grows with the bytes that came, not with the length that was announced.
+ * A frame within one chunk is passed on without a copy. The memory for an incomplete frame grows with the
+ * bytes received, not with the announced length.
  */
 export class FrameDecoder {
-  /** Longest frame accepted, its length field not counted. */
+  /** Longest accepted frame, without its length field. */
   maxFrameBytes: number;
   readonly #onFrame: FrameHandler;
   /** The incomplete frame at the end of the last chunk. */
@@ -62,16 +62,16 @@ export class FrameDecoder {
     this.maxFrameBytes = maxFrameBytes;
   }
 
-  /** Bytes held for a frame that is not complete. */
+  /** Bytes buffered for an incomplete frame. */
   get bufferedBytes(): number {
     return this.#partialLength;
   }
 
   /**
-   * Takes the next chunk of the stream and calls the handler for each frame that it completes.
+   * Decodes the next chunk and calls the handler for each frame that it completes.
    *
    * @throws {GW_ERR_FRAME_TOO_LARGE} when a frame announces more than `maxFrameBytes`
-   * @throws {GW_ERR_FRAME_MALFORMED} when a frame has no room for its command
+   * @throws {GW_ERR_FRAME_MALFORMED} when a frame has length 0
    */
   push(chunk: Buffer): void {
     let offset = 0;
@@ -90,7 +90,7 @@ export class FrameDecoder {
     if (offset < chunkEnd) this.#append(chunk, offset, chunkEnd);
   }
 
-  /** Moves bytes of the chunk to the partial frame. Answers where the next frame begins, or -1 to stop. */
+  /** Completes the partial frame from the chunk. Returns the start of the next frame, or -1 to stop. */
   #completePartial(chunk: Buffer): number {
     let offset = 0;
     if (this.#partialLength < FRAME_LENGTH_BYTES) {

@@ -5,19 +5,19 @@ import { beginFrame, endFrame } from './frame.ts';
 import { FrameError } from './frame-error.ts';
 import { readPosition, writePosition } from './link-frame.ts';
 
-/** What a name stands for: each kind has names of its own. */
+/** Kind of a name; uids and groups are separate namespaces. */
 export const InterestKind = { Uid: 0, Group: 1 } as const;
 export type InterestKind = (typeof InterestKind)[keyof typeof InterestKind];
 
-/** A frame of names ends with the name that takes it past this many bytes. */
+/** A frame of names ends with the name that reaches this many bytes. */
 const NAMES_FRAME_BYTES = 65_536;
 
-/** Writes an empty frame: the gateway tells from now on which names have members there. */
+/** Writes an empty frame: subscribes to the names that have members at the gateway. */
 export function writeInterestSubscribe(writer: ByteWriter): void {
   endFrame(writer, beginFrame(writer, Command.InterestSubscribe));
 }
 
-/** Writes `| u8 kind | (u16 length, UTF-8)* |`: these names have members now. */
+/** Writes `| u8 kind | (u16 length, UTF-8)* |`: these names now have members. */
 export function writeInterestAdded(
   writer: ByteWriter,
   kind: InterestKind,
@@ -26,7 +26,7 @@ export function writeInterestAdded(
   writeInterest(writer, Command.InterestAdded, kind, names);
 }
 
-/** Writes `| u8 kind | (u16 length, UTF-8)* |`: these names have no members any more. */
+/** Writes `| u8 kind | (u16 length, UTF-8)* |`: these names have lost their last member. */
 export function writeInterestRemoved(
   writer: ByteWriter,
   kind: InterestKind,
@@ -35,7 +35,7 @@ export function writeInterestRemoved(
   writeInterest(writer, Command.InterestRemoved, kind, names);
 }
 
-/** Writes one frame, or several when the names are many; none when there are none. */
+/** Writes several frames if there are many names, and none if there are none. */
 function writeInterest(
   writer: ByteWriter,
   command: Command,
@@ -57,9 +57,9 @@ function writeInterest(
 }
 
 /**
- * Reads `InterestAdded` and `InterestRemoved`, calling back for each name.
+ * Reads `InterestAdded` or `InterestRemoved` and calls back for each name.
  *
- * @throws {GW_ERR_FRAME_MALFORMED} when there is no such kind
+ * @throws {GW_ERR_FRAME_MALFORMED} when the kind is unknown
  */
 export function readInterest(
   reader: ByteReader,
@@ -69,7 +69,7 @@ export function readInterest(
   while (reader.offset < reader.end) onName(kind, reader.readShortString());
 }
 
-/** Writes `| u8 kind | u8 isKnown |`: all names of this kind were told, or they are told no more. */
+/** Writes `| u8 kind | u8 isKnown |`: the subscriber has all names of this kind, or gets no more of them. */
 export function writeInterestKnown(writer: ByteWriter, kind: InterestKind, isKnown: boolean): void {
   const start = beginFrame(writer, Command.InterestKnown);
   writer.writeU8(kind);
@@ -80,7 +80,7 @@ export function writeInterestKnown(writer: ByteWriter, kind: InterestKind, isKno
 /**
  * Reads `InterestKnown`.
  *
- * @throws {GW_ERR_FRAME_MALFORMED} when there is no such kind
+ * @throws {GW_ERR_FRAME_MALFORMED} when the kind is unknown
  */
 export function readInterestKnown(reader: ByteReader): {
   readonly kind: InterestKind;
@@ -92,7 +92,7 @@ export function readInterestKnown(reader: ByteReader): {
 /**
  * Writes `| u32 high | u32 low |`.
  *
- * @param count - JoinGroup and BindUid of the asker that the gateway has carried out since the link is up
+ * @param count - number of JoinGroup and BindUid processed since the link is up
  */
 export function writeJoinsApplied(writer: ByteWriter, count: number): void {
   const start = beginFrame(writer, Command.JoinsApplied);

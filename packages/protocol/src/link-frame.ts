@@ -5,7 +5,7 @@ import { beginFrame, endFrame } from './frame.ts';
 import { FrameError } from './frame-error.ts';
 
 /**
- * Writes `| u32 high | u32 low |`: the peer need not keep what it has sent before this position.
+ * Writes `| u32 high | u32 low |`: the peer may release its sent bytes up to this position.
  *
  * @param position - bytes of frames received over the link since its handshake, up to 2^53 - 1
  */
@@ -24,14 +24,14 @@ export function readReceived(reader: ByteReader): number {
   return readPosition(reader);
 }
 
-/** Writes `| u32 high | u32 low |`, a number up to 2^53 - 1. */
+/** Writes a number up to 2^53 - 1 as `| u32 high | u32 low |`. */
 export function writePosition(writer: ByteWriter, position: number): void {
   writer.writeU32(Math.floor(position / 2 ** 32));
   writer.writeU32(position % 2 ** 32);
 }
 
 /**
- * Reads what `writePosition` writes.
+ * Reads a number written by `writePosition`.
  *
  * @throws {GW_ERR_FRAME_MALFORMED} when it is past 2^53 - 1
  */

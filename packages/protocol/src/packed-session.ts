@@ -3,25 +3,25 @@ import { packValue } from './codec.ts';
 import type { ObjectDelta, SessionDelta } from './messages.ts';
 import { applySessionDelta, isPlainObject, ownValue } from './session-delta.ts';
 
-/** Most keys of one object: msgpackr writes the count in 16 bits. */
+/** Maximum number of keys of an object: msgpackr writes the count in 16 bits. */
 const MAX_KEYS = 0xffff;
 
-/** First byte of a map whose count follows in 16 bits, as msgpackr writes every object. */
+/** First byte of a map with a 16-bit count, which msgpackr writes for every object. */
 const MAP_16 = 0xde;
 
 const MAP_32 = 0xdf;
 
-/** First byte of a string whose length follows in 8 bits; 16 and 32 bits come after it. */
+/** First byte of a string with an 8-bit length; the next two bytes are those of 16 and 32 bits. */
 const STRING_8 = 0xd9;
 
 const emptyObject = Buffer.from([0x80]);
 
 /**
- * Applies a delta to a packed session. What the delta does not name is copied without being unpacked,
- * so that a small change of a large session costs little more than the copy.
+ * Applies a delta to a packed session. Values that the delta does not change are copied without being
+ * unpacked, so a small change of a large session costs little more than a copy.
  *
  * @param packed - the session as `packValue` packs it; `undefined` when it was never set
- * @returns the new state, with memory of its own; `undefined` when the delta unsets the session
+ * @returns the new session in a buffer of its own; `undefined` when the delta unsets it
  * @throws {RangeError} when an object would have more than 65,535 keys
  */
 export function applyPackedSessionDelta(
@@ -35,7 +35,7 @@ export function applyPackedSessionDelta(
   return patch.join();
 }
 
-/** The session after a delta, in parts: ranges of the packed session, and new values. */
+/** Collects the parts of the new session: ranges of the old one, and new values. */
 class PackedPatch {
   readonly #packed: Buffer;
   readonly #parts: Buffer[] = [];
@@ -46,7 +46,7 @@ class PackedPatch {
   }
 
   join(): Buffer {
-    // Not from the pool of `Buffer`: a small session must not keep all of it alive.
+    // Not from the pool of `Buffer`, which a small session would keep alive.
     const result = Buffer.allocUnsafeSlow(this.#length);
     let offset = 0;
     for (const part of this.#parts) {
@@ -57,9 +57,9 @@ class PackedPatch {
   }
 
   /**
-   * Adds the object at an offset as it is after a delta.
+   * Adds the object at an offset with a delta applied. Each byte is read once, at any depth of the delta.
    *
-   * @returns the offset behind the object: each byte is looked at once, however deep the delta goes
+   * @returns the offset after the object
    */
   copyObject(start: number, delta: ObjectDelta): number {
     const header = this.#addHeader();
@@ -82,7 +82,7 @@ class PackedPatch {
         copied = offset;
         count += 1;
       } else {
-        // It is removed, or set below.
+        // The key is removed, or added below.
         this.#add(this.#packed.subarray(copied, offset));
         offset = endOfValue(this.#packed, keyEnd);
         copied = offset;
@@ -102,7 +102,7 @@ class PackedPatch {
     return (token & 0xf0) === 0x80 || token === MAP_16 || token === MAP_32;
   }
 
-  /** Adds a key whose value comes from the delta alone. Returns how many keys that makes. */
+  /** Adds a key whose value comes only from the delta. Returns the number of keys added: 0 or 1. */
   #addNew(key: string, { set, merge }: ObjectDelta): number {
     const inner = ownValue(merge, key);
     const value = ownValue(set, key);
@@ -134,7 +134,7 @@ class PackedPatch {
   }
 }
 
-/** Reads where the first key of an object begins, and how many it has. */
+/** Reads the header of an object: the offset of its first key, and the number of keys. */
 function readHeader(packed: Buffer, start: number): [offset: number, count: number] {
   const token = packed.readUInt8(start);
   if (token === MAP_16) return [start + 3, packed.readUInt16BE(start + 1)];
@@ -144,7 +144,7 @@ function readHeader(packed: Buffer, start: number): [offset: number, count: numb
 
 function readKey(packed: Buffer, start: number, end: number): string {
   const token = packed.readUInt8(start);
-  // The length of a short string is in the token itself.
+  // A short string has its length in the token.
   const lengthBytes = token < 0xc0 ? 0 : 1 << (token - STRING_8);
   return packed.toString('utf8', start + 1 + lengthBytes, end);
 }

@@ -21,7 +21,7 @@ function writeAddresses(writer: ByteWriter, addresses: readonly ConnectionAddres
   for (const address of addresses) writeAddress(writer, address);
 }
 
-/** Reads a list of addresses, calling back for each. */
+/** Reads a list of addresses and calls back for each. */
 export function readAddresses(
   reader: ByteReader,
   onAddress: (connection: number, nonceHigh: number, nonceLow: number) => void,
@@ -43,7 +43,7 @@ export function readNames(reader: ByteReader): string[] {
   return names;
 }
 
-/** Writes `| address | u8 flags | payload |`: to one client. */
+/** Writes `| address | u8 flags | payload |`: sends to one client. */
 export function writeSendToClient(
   writer: ByteWriter,
   address: ConnectionAddress,
@@ -55,7 +55,7 @@ export function writeSendToClient(
   endFrame(writer, start);
 }
 
-/** Writes `| addresses | u8 flags | payload |`: to these clients. */
+/** Writes `| addresses | u8 flags | payload |`: sends to these clients. */
 export function writeSendToClients(
   writer: ByteWriter,
   addresses: readonly ConnectionAddress[],
@@ -67,7 +67,7 @@ export function writeSendToClients(
   endFrame(writer, start);
 }
 
-/** Writes `| excluded addresses | u8 flags | payload |`: to every other client of the gateway. */
+/** Writes `| excluded addresses | u8 flags | payload |`: sends to every other client of the gateway. */
 export function writeSendToAll(
   writer: ByteWriter,
   excluded: readonly ConnectionAddress[],
@@ -79,7 +79,7 @@ export function writeSendToAll(
   endFrame(writer, start);
 }
 
-/** Writes `| uids | u8 flags | payload |`: to every client of these uids. */
+/** Writes `| uids | u8 flags | payload |`: sends to every client of these uids. */
 export function writeSendToUids(
   writer: ByteWriter,
   uids: readonly string[],
@@ -91,13 +91,13 @@ export function writeSendToUids(
   endFrame(writer, start);
 }
 
-/** Receivers of a group message. */
+/** Groups that receive a message, and their excluded members. */
 export interface GroupReceivers {
   readonly groups: readonly string[];
   readonly excluded: readonly ConnectionAddress[];
 }
 
-/** Writes `| groups | excluded addresses | u8 flags | payload |`: once to each member of these groups. */
+/** Writes `| groups | excluded addresses | u8 flags | payload |`: sends once to each member of these groups. */
 export function writeSendToGroups(
   writer: ByteWriter,
   receivers: GroupReceivers,

@@ -1,46 +1,46 @@
 import type { ObjectDelta, SessionDelta } from './messages.ts';
 
-/** The session of a client: a plain object whose values msgpack can carry. */
+/** The session of a client: a plain object with values that msgpack can represent. */
 export type SessionData = Record<string, unknown>;
 
 const noDelta: ObjectDelta = Object.freeze({ remove: [], set: {}, merge: {} });
 
-/** The delta that makes any session into this one. */
+/** Creates the delta that replaces any session with this one. */
 export function replaceSession(session: Readonly<SessionData>): SessionDelta {
   return { ...noDelta, unset: false, clear: true, set: session };
 }
 
-/** The delta that makes any session as if it had never been set. */
+/** Creates the delta that removes a session. */
 export function unsetSession(): SessionDelta {
   return { ...noDelta, unset: true, clear: true };
 }
 
-/** The delta that changes nothing in a session that there is. */
+/** Creates the delta that does not change an existing session. */
 export function keepSession(): SessionDelta {
   return { ...noDelta, unset: false, clear: false };
 }
 
 /**
- * The delta that merges a partial session deeply: plain objects key by key, everything else (lists
- * too) replaces what stood there.
+ * Creates the delta that merges a partial session deeply: plain objects key by key; any other value, lists
+ * included, replaces the old one.
  */
 export function mergeSession(partial: Readonly<SessionData>): SessionDelta {
   return { ...diffObject({}, partial), unset: false, clear: false };
 }
 
-/** Finds what changed between two states of a session, or `undefined` when nothing did. */
+/** Creates the delta between two states of a session; `undefined` when they are equal. */
 export function diffSession(
   before: Readonly<SessionData> | undefined,
   after: Readonly<SessionData> | undefined,
 ): SessionDelta | undefined {
   if (after === undefined) return before === undefined ? undefined : unsetSession();
   const delta = diffObject(before ?? {}, after);
-  // An empty session that was never set before is a change all the same.
+  // From never set to an empty session is a change.
   if (before !== undefined && isEmpty(delta)) return undefined;
   return { ...delta, unset: false, clear: false };
 }
 
-/** Applies a delta to a session and answers the new state; neither argument is changed. */
+/** Applies a delta to a session and returns the new state, without changing its arguments. */
 export function applySessionDelta(
   session: Readonly<SessionData> | undefined,
   delta: SessionDelta,
@@ -49,7 +49,7 @@ export function applySessionDelta(
   return applyDelta(delta.clear || session === undefined ? {} : session, delta);
 }
 
-/** Tells whether two values are the same to whoever keeps them as msgpack. */
+/** Tells whether two values have the same msgpack representation. */
 export function isSameValue(a: unknown, b: unknown): boolean {
   if (Object.is(a, b) || a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
@@ -59,14 +59,14 @@ export function isSameValue(a: unknown, b: unknown): boolean {
   return isPlainObject(a) && isPlainObject(b) && isSameObject(a, b);
 }
 
-/** Tells whether a value is an object made by a literal, by msgpack or by `Object.create(null)`. */
+/** Tells whether a value is an object created by a literal, by msgpack or by `Object.create(null)`. */
 export function isPlainObject(value: unknown): value is SessionData {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }
 
-/** The value of an own key. */
+/** Returns the value of an own key; `undefined` for any other key. */
 export function ownValue<T>(object: Readonly<Record<string, T>>, key: string): T | undefined {
   return Object.hasOwn(object, key) ? object[key] : undefined;
 }
@@ -79,7 +79,7 @@ function diffObject(before: Readonly<SessionData>, after: Readonly<SessionData>)
     const isNew = !Object.hasOwn(before, key);
     const old = isNew ? {} : before[key];
     if (isPlainObject(value) && isPlainObject(old)) {
-      // A new object is merged too: somebody else may make one there at the same time.
+      // A new object is merged too, because another process may create one there at the same time.
       const delta = diffObject(old, value);
       if (isNew || !isEmpty(delta)) merge.push([key, delta]);
     } else if (isNew || !isSameValue(old, value)) {
