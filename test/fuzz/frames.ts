@@ -4,9 +4,9 @@ import {
   Command,
   type ConnectionAddress,
   endFrame,
-  HandledEvents,
   InterestKind,
   type Message,
+  PendingAcks,
   PROTOCOL_VERSION,
   packSessionDelta,
   packValue,
@@ -171,7 +171,7 @@ export const framesToGateway: Bytes = (() => {
   const session = packValue({ a: { b: [1] } });
   const delta = { unset: false, clear: false, remove: ['a'], merge: {}, set: { b: 1 } };
   const receivers = { groups: ['g', 'h'], excluded: [client] };
-  const handled = new HandledEvents();
+  const handled = new PendingAcks();
   handled.add(client.connection, 0);
   const frames = [
     (writer: ByteWriter) => writeSendToClient(writer, client, 'x'),

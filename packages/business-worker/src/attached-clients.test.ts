@@ -19,7 +19,7 @@ import {
   type Message,
   packValue,
   readEventsAck,
-  replaceSession,
+  replacementDelta,
   writeClientConnected,
   writeClientDetached,
   writeClientMessage,
@@ -258,7 +258,7 @@ test('shows a client what others change of it', () => {
   expect(context?.uid).toBe('second');
   gateway.tell({ type: 'uidChanged', connection: 7, appliedChanges: 2, uid: 'newer' });
   expect(context?.uid).toBe('newer');
-  const delta = replaceSession({ room: 2 });
+  const delta = replacementDelta({ room: 2 });
   gateway.tell({ type: 'sessionChanged', connection: 7, appliedChanges: 0, delta });
   expect(context?.session).toEqual({ room: 2 });
 });
@@ -270,7 +270,7 @@ test('ignores what is told of clients that it does not have', () => {
   gateway.say(7, 'x');
   gateway.endClient(7);
   gateway.tell({ type: 'uidChanged', connection: 7, appliedChanges: 0, uid: 'bert' });
-  const delta = replaceSession({});
+  const delta = replacementDelta({});
   gateway.tell({ type: 'sessionChanged', connection: 7, appliedChanges: 0, delta });
   expect(worker.takeEvents()).toEqual([]);
   expect(worker.clients.size).toBe(0);

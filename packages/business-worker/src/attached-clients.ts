@@ -4,10 +4,10 @@ import {
   ClosedBy,
   Command,
   FrameError,
-  HandledEvents,
   type HandshakeDecision,
   type Message,
   PayloadFlag,
+  PendingAcks,
   parseClientId,
   readMessage,
   writeClientsEnded,
@@ -36,7 +36,7 @@ const CONNECTION_BYTES = 4;
 /** The clients of one gateway link. */
 interface LinkClients {
   readonly contexts: Map<number, ClientContext>;
-  readonly handled: HandledEvents;
+  readonly handled: PendingAcks;
   /** True when the gateway has said that nothing of this worker is in flight there any more. */
   isDrained: boolean;
 }
@@ -156,7 +156,7 @@ export class AttachedClients {
 
   /** A gateway is linked. */
   addLink(link: GatewayLink): void {
-    const handled = new HandledEvents();
+    const handled = new PendingAcks();
     this.#links.set(link, { contexts: new Map(), handled, isDrained: false });
     const { connection } = link;
     // One frame per turn tells of all events that were finished in it.

@@ -14,8 +14,8 @@ import { GatewayClient, type GatewayLink } from '@gatewayworker/gateway-client';
 import {
   ByteReader,
   Command,
+  emptyDelta,
   FrameDecoder,
-  keepSession,
   packValue,
   type SessionDelta,
   unpackSessionDelta,
@@ -145,7 +145,7 @@ class Fixture {
 }
 
 function set(values: Record<string, unknown>): SessionDelta {
-  return { ...keepSession(), set: values };
+  return { ...emptyDelta(), set: values };
 }
 
 const closed = { by: 'client', code: 1000 } as const;

@@ -1,4 +1,4 @@
-import { isPlainObject, isSameValue, ownValue, type SessionData } from '@gatewayworker/protocol';
+import { isDeepEqual, isPlainObject, ownValue, type SessionData } from '@gatewayworker/protocol';
 
 /**
  * Takes over what somebody else changed of an object that a callback may hold and change. What the
@@ -30,7 +30,7 @@ function mergeKey(
 ): void {
   const old = Object.hasOwn(before, key) ? before[key] : {};
   const found = ownValue(after, key);
-  if (Object.hasOwn(before, key) && Object.hasOwn(after, key) && isSameValue(old, found)) return;
+  if (Object.hasOwn(before, key) && Object.hasOwn(after, key) && isDeepEqual(old, found)) return;
   const own = ownValue(held, key);
   const isKept = isChanged(held, before, key);
   if (isPlainObject(own) && isPlainObject(old) && (isKept || isPlainObject(found))) {
@@ -44,7 +44,7 @@ function mergeKey(
 /** Tells whether the callback has changed a key, or what it holds. */
 function isChanged(held: SessionData, before: Readonly<SessionData>, key: string): boolean {
   if (Object.hasOwn(held, key) !== Object.hasOwn(before, key)) return true;
-  return !isSameValue(ownValue(before, key), ownValue(held, key));
+  return !isDeepEqual(ownValue(before, key), ownValue(held, key));
 }
 
 /** Sets an own key, `__proto__` like any other. */

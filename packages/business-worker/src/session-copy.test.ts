@@ -1,14 +1,14 @@
 import {
   applySessionDelta,
   diffSession,
+  emptyDelta,
   isPlainObject,
-  keepSession,
-  mergeSession,
+  mergeDelta,
   packValue,
-  replaceSession,
+  replacementDelta,
   type SessionData,
   type SessionDelta,
-  unsetSession,
+  unsetDelta,
 } from '@gatewayworker/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -26,7 +26,7 @@ function objectOf(copy: SessionCopy): SessionData {
 }
 
 function set(values: SessionData, remove: readonly string[] = []): SessionDelta {
-  return { ...keepSession(), remove, set: values };
+  return { ...emptyDelta(), remove, set: values };
 }
 
 class User {
@@ -100,14 +100,14 @@ test('tells of a session that was set for the first time, empty ones too', () =>
     copy.value = session;
     const delta = copy.takeChange();
     expect(delta).toBeDefined();
-    expect(applySessionDelta(undefined, delta ?? unsetSession())).toEqual(session);
+    expect(applySessionDelta(undefined, delta ?? unsetDelta())).toEqual(session);
   }
 });
 
 test('tells that a session is unset', () => {
   const copy = copyOf({ a: 1 });
   copy.value = undefined;
-  expect(copy.takeChange()).toEqual(unsetSession());
+  expect(copy.takeChange()).toEqual(unsetDelta());
   expect(copy.value).toBeUndefined();
 });
 
@@ -142,11 +142,11 @@ test('shows what somebody else changed, whether it was looked at before or not',
 
 test('shows that somebody else replaced, unset or first set the session', () => {
   const copy = copyOf({ a: 1 });
-  copy.applyForeignChange(replaceSession({ b: 1 }), 1);
+  copy.applyForeignChange(replacementDelta({ b: 1 }), 1);
   expect(copy.value).toEqual({ b: 1 });
-  copy.applyForeignChange(unsetSession(), 2);
+  copy.applyForeignChange(unsetDelta(), 2);
   expect(copy.value).toBeUndefined();
-  copy.applyForeignChange(mergeSession({ c: 1 }), 3);
+  copy.applyForeignChange(mergeDelta({ c: 1 }), 3);
   expect(copy.value).toEqual({ c: 1 });
   expect(copy.takeChange()).toBeUndefined();
 });
@@ -174,13 +174,13 @@ test('keeps that a running callback unset the session', () => {
   copy.value = undefined;
   copy.applyForeignChange(set({ b: 2 }), 1);
   expect(copy.value).toBeUndefined();
-  expect(copy.takeChange()).toEqual(unsetSession());
+  expect(copy.takeChange()).toEqual(unsetDelta());
 });
 
 test('keeps only what a running callback has changed when somebody else unset the session', () => {
   const copy = copyOf({ a: 1, b: 1 });
   objectOf(copy)['a'] = 2;
-  copy.applyForeignChange(unsetSession(), 1);
+  copy.applyForeignChange(unsetDelta(), 1);
   expect(copy.value).toEqual({ a: 2 });
   expect(copy.takeChange()).toEqual(set({ a: 2 }));
 });
@@ -201,7 +201,7 @@ test('loses no key when a callback and somebody else both set the first session'
   expect(inTime.value).toEqual({ mine: 1, theirs: 2 });
   const late = copyOf(undefined);
   late.value = { mine: 1 };
-  const own = late.takeChange() ?? unsetSession();
+  const own = late.takeChange() ?? unsetDelta();
   expect(applySessionDelta({ theirs: 2 }, own)).toEqual({ mine: 1, theirs: 2 });
 });
 
@@ -230,14 +230,14 @@ test('changes the objects that a callback holds, at any depth', () => {
   const session = objectOf(copy);
   const cart = Object(session['cart']);
   const { deep } = cart;
-  copy.applyForeignChange(mergeSession({ cart: { b: 2, deep: { z: 2 } }, list: [{ y: 2 }] }), 1);
+  copy.applyForeignChange(mergeDelta({ cart: { b: 2, deep: { z: 2 } }, list: [{ y: 2 }] }), 1);
   expect(copy.value).toBe(session);
   expect(session['cart']).toBe(cart);
   expect(cart.deep).toBe(deep);
   expect(session).toEqual({ cart: { a: 1, b: 2, deep: { x: 1, z: 2 } }, list: [{ y: 2 }] });
   cart.b = 3;
   deep.x = 3;
-  const change = copy.takeChange() ?? unsetSession();
+  const change = copy.takeChange() ?? unsetDelta();
   expect(change).toEqual(
     diffSession({ cart: { b: 2, deep: { x: 1 } } }, { cart: { b: 3, deep: { x: 3 } } }),
   );
@@ -258,7 +258,7 @@ test('puts an object in the place of a frozen one', () => {
   const copy = copyOf(undefined);
   copy.value = { cart: Object.freeze({ a: 1 }) };
   copy.takeChange();
-  copy.applyForeignChange(mergeSession({ cart: { b: 2 } }), 2);
+  copy.applyForeignChange(mergeDelta({ cart: { b: 2 } }), 2);
   expect(copy.value).toEqual({ cart: { a: 1, b: 2 } });
 });
 
@@ -273,13 +273,13 @@ test('takes what came back as other bytes for what it was', () => {
 test('shows a change that its worker makes by itself, beside what the callback has changed', () => {
   const copy = copyOf({ n: 1, mine: 1 });
   objectOf(copy)['mine'] = 2;
-  copy.applyOwnChange(mergeSession({ n: 2 }));
+  copy.applyOwnChange(mergeDelta({ n: 2 }));
   expect(copy.value).toEqual({ n: 2, mine: 2 });
   // The gateway had applied nothing of it when somebody else changed the same.
   copy.applyForeignChange(set({ n: 7, other: 7 }), 0);
   expect(copy.value).toEqual({ n: 2, mine: 2, other: 7 });
   expect(copy.takeChange()).toEqual(set({ mine: 2 }));
-  copy.applyOwnChange(replaceSession({ only: 1 }));
+  copy.applyOwnChange(replacementDelta({ only: 1 }));
   copy.applyForeignChange(set({ late: 1 }), 2);
   expect(copy.value).toEqual({ only: 1 });
   expect(copy.takeChange()).toBeUndefined();
@@ -405,8 +405,8 @@ test('ends with the session of the gateway, whatever both sides change and whene
         else if (entry.what === 'ownUnset') copy.value = undefined;
         else if (entry.what === 'foreign') pair.changeForeign(set({ [entry.key]: entry.value }));
         else if (entry.what === 'foreignReplace') {
-          pair.changeForeign(replaceSession({ [entry.key]: entry.value }));
-        } else if (entry.what === 'foreignUnset') pair.changeForeign(unsetSession());
+          pair.changeForeign(replacementDelta({ [entry.key]: entry.value }));
+        } else if (entry.what === 'foreignUnset') pair.changeForeign(unsetDelta());
         else pair[entry.what]();
       }
       pair.finish();
@@ -503,19 +503,19 @@ test('ends with the session of the gateway, whatever both sides change at any de
           // A callback looks at its session before it changes what it holds of it.
           if (copy.value !== undefined) edit(object, entry.place, entry.value);
         } else if (entry.what === 'ownUpdate') {
-          pair.changeBySelf(mergeSession(nested(entry.place, entry.value)));
+          pair.changeBySelf(mergeDelta(nested(entry.place, entry.value)));
         } else if (entry.what === 'ownReplace') {
-          pair.changeBySelf(replaceSession(nested(entry.place, entry.value)));
+          pair.changeBySelf(replacementDelta(nested(entry.place, entry.value)));
         } else if (entry.what === 'ownUnset') copy.value = undefined;
         else if (entry.what === 'foreign') {
-          pair.changeForeign(mergeSession(nested(entry.place, entry.value)));
+          pair.changeForeign(mergeDelta(nested(entry.place, entry.value)));
         } else if (entry.what === 'foreignDelta') {
           const after = structuredClone(pair.session ?? {});
           edit(after, entry.place, entry.value);
-          pair.changeForeign(diffSession(pair.session, after) ?? keepSession());
+          pair.changeForeign(diffSession(pair.session, after) ?? emptyDelta());
         } else if (entry.what === 'foreignReplace') {
-          pair.changeForeign(replaceSession(nested(entry.place, entry.value)));
-        } else if (entry.what === 'foreignUnset') pair.changeForeign(unsetSession());
+          pair.changeForeign(replacementDelta(nested(entry.place, entry.value)));
+        } else if (entry.what === 'foreignUnset') pair.changeForeign(unsetDelta());
         else pair[entry.what]();
       }
       pair.finish();
@@ -526,7 +526,7 @@ test('ends with the session of the gateway, whatever both sides change at any de
 });
 
 test('what a callback does to its session changes nothing of a change that is on its way', () => {
-  const delta = replaceSession({ cart: {} });
+  const delta = replacementDelta({ cart: {} });
   const copy = new SessionCopy(undefined);
   copy.value = undefined;
   copy.applyOwnChange(delta);
@@ -566,7 +566,7 @@ test('loses no change of either side to a key that the other side leaves alone',
           object.value[entry.leaf] = count;
           edit(expected, [object.key, entry.leaf], count);
         } else if (entry.what === 'foreign' || entry.what === 'ownUpdate') {
-          const delta = mergeSession(nested([...entry.parent, entry.leaf], count));
+          const delta = mergeDelta(nested([...entry.parent, entry.leaf], count));
           if (entry.what === 'foreign') pair.changeForeign(delta);
           // What a callback has changed and not stored yet is changed after this.
           else {

@@ -2,8 +2,8 @@ import { packSession } from '@gatewayworker/gateway-client';
 import {
   applyPackedSessionDelta,
   diffSession,
+  isDeepEqual,
   isPlainObject,
-  isSameValue,
   packValue,
   type SessionData,
   type SessionDelta,
@@ -148,7 +148,7 @@ function mergeState(
 ): SessionData | undefined {
   // It was never set, or the callback has unset it.
   if (held === undefined) return before === undefined ? after : undefined;
-  if (after === undefined && before !== undefined && isSameValue(before, held)) return undefined;
+  if (after === undefined && before !== undefined && isDeepEqual(before, held)) return undefined;
   return mergeForeign(held, before ?? {}, after ?? {});
 }
 

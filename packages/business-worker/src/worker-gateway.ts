@@ -6,10 +6,10 @@ import {
   packSession,
 } from '@gatewayworker/gateway-client';
 import {
-  mergeSession,
+  mergeDelta,
   packSessionDelta,
   parseClientId,
-  replaceSession,
+  replacementDelta,
   type SessionData,
   type SessionDelta,
   unpackValue,
@@ -44,14 +44,14 @@ export class WorkerGateway extends GatewayClient implements GatewayApi {
     const context = this.#find(clientId);
     if (context === undefined) return super.setSession(clientId, session);
     const packed = packSession('session', session);
-    return this.#changeSession(context, replaceSession(unpackSession(packed)));
+    return this.#changeSession(context, replacementDelta(unpackSession(packed)));
   }
 
   override updateSession(clientId: string, partial: object): boolean {
     const context = this.#find(clientId);
     if (context === undefined) return super.updateSession(clientId, partial);
     const packed = packSession('partial', partial);
-    return this.#changeSession(context, mergeSession(unpackSession(packed)));
+    return this.#changeSession(context, mergeDelta(unpackSession(packed)));
   }
 
   override unbindUid(clientId: string): boolean {

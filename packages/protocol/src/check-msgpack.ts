@@ -88,7 +88,9 @@ export function endOfValue(bytes: Uint8Array, start: number, levels: number = MA
     case 0xc7: // ext 8
       return endOfExtension(bytes, next + 1, readLength(bytes, next, 1));
     default:
-      throw malformed(`byte ${start} is 0x${token.toString(16)}, which begins no value`);
+      throw malformed(
+        `byte ${start} is 0x${token.toString(16)}, which is not the first byte of a value`,
+      );
   }
 }
 

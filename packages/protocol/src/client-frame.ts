@@ -66,10 +66,12 @@ export function readClose(reader: ByteReader): {
   const code = reader.readU16();
   const reason = reader.readShortString();
   if (!isSendableCloseCode(code)) {
-    throw new FrameError('GW_ERR_FRAME_MALFORMED', `a client cannot be closed with ${code}`);
+    throw new FrameError('GW_ERR_FRAME_MALFORMED', `close code ${code} cannot be sent to a client`);
   }
-  if (Buffer.byteLength(reason) > MAX_CLOSE_REASON_BYTES) {
-    throw new FrameError('GW_ERR_FRAME_MALFORMED', 'the reason of a close is too long');
+  const reasonBytes = Buffer.byteLength(reason);
+  if (reasonBytes > MAX_CLOSE_REASON_BYTES) {
+    const text = `a close reason takes ${reasonBytes} bytes; allowed: up to ${MAX_CLOSE_REASON_BYTES}`;
+    throw new FrameError('GW_ERR_FRAME_MALFORMED', text);
   }
   return { code, reason, hasPayload: reader.readU8() !== 0 };
 }

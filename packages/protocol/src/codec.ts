@@ -79,7 +79,7 @@ export function writeMessage(writer: ByteWriter, message: Message): void {
   const { type, ...body } = message;
   const packed = packr.pack(body);
   if (packed.length >= DEFAULT_MAX_FRAME_BYTES) {
-    const text = `a ${type} of ${packed.length} bytes exceeds the limit of a frame`;
+    const text = `a ${type} of ${packed.length} bytes exceeds the frame limit of ${DEFAULT_MAX_FRAME_BYTES}`;
     throw new FrameError('GW_ERR_FRAME_TOO_LARGE', text);
   }
   const start = beginFrame(writer, numberOfType[type]);

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import {
-  HandledEvents,
+  PendingAcks,
   readEventsAck,
   readWorkerReady,
   writeClientConnected,
@@ -18,8 +18,8 @@ function hexOf(write: (writer: ByteWriter) => void): string {
   return writer.buffer.toString('hex', 0, writer.length);
 }
 
-function handled(...connections: number[]): HandledEvents {
-  const events = new HandledEvents();
+function handled(...connections: number[]): PendingAcks {
+  const events = new PendingAcks();
   for (const connection of connections) events.add(connection, 0);
   return events;
 }
@@ -94,7 +94,7 @@ test('writes which events were handled, and the bytes of their payloads', () => 
 });
 
 test('adds up the bytes of the events of one entry', () => {
-  const events = new HandledEvents();
+  const events = new PendingAcks();
   for (const [connection, byteLength] of [
     [7, 10],
     [7, 0],

@@ -59,7 +59,7 @@ const DECIDES_HANDSHAKES = 1;
 const REDELIVERS = 2;
 
 /** What a worker requires of gateways. */
-export interface WorkerWishes {
+export interface WorkerFeatures {
   /** Gateways ask it about handshakes. */
   readonly decidesHandshakes: boolean;
   /** Its unacknowledged events go to another worker when it dies. */
@@ -67,7 +67,7 @@ export interface WorkerWishes {
 }
 
 /** Writes `| u8 flags |`: the worker accepts clients. */
-export function writeWorkerReady(writer: ByteWriter, wishes: WorkerWishes): void {
+export function writeWorkerReady(writer: ByteWriter, wishes: WorkerFeatures): void {
   const { decidesHandshakes, redelivers } = wishes;
   const start = beginFrame(writer, Command.WorkerReady);
   writer.writeU8((decidesHandshakes ? DECIDES_HANDSHAKES : 0) | (redelivers ? REDELIVERS : 0));
@@ -75,7 +75,7 @@ export function writeWorkerReady(writer: ByteWriter, wishes: WorkerWishes): void
 }
 
 /** Reads `WorkerReady`. */
-export function readWorkerReady(reader: ByteReader): WorkerWishes {
+export function readWorkerReady(reader: ByteReader): WorkerFeatures {
   const flags = reader.readU8();
   return {
     decidesHandshakes: (flags & DECIDES_HANDSHAKES) !== 0,
@@ -87,7 +87,7 @@ export function readWorkerReady(reader: ByteReader): WorkerWishes {
 const HANDLED_ENTRY_BYTES = 12;
 
 /** Collects the finished events of a worker for one `EventsAck` per turn of the event loop. */
-export class HandledEvents {
+export class PendingAcks {
   readonly #connections: number[] = [];
   readonly #counts: number[] = [];
   readonly #byteLengths: number[] = [];

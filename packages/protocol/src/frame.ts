@@ -127,7 +127,7 @@ export class FrameDecoder {
       throw new FrameError('GW_ERR_FRAME_TOO_LARGE', text);
     }
     if (length === 0) {
-      throw new FrameError('GW_ERR_FRAME_MALFORMED', 'a frame has no room for its command');
+      throw new FrameError('GW_ERR_FRAME_MALFORMED', 'a frame has length 0; allowed: 1 or more');
     }
     return length;
   }

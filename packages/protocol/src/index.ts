@@ -39,11 +39,11 @@ export { Command, commands, PROTOCOL_VERSION } from './command.ts';
 export { brandErrors } from './error-brand.ts';
 export { type ErrorCode, type ErrorCodeEntry, errorCodes, isErrorCode } from './error-code.ts';
 export {
-  HandledEvents,
+  PendingAcks,
   readClientsEnded,
   readEventsAck,
   readWorkerReady,
-  type WorkerWishes,
+  type WorkerFeatures,
   writeClientConnected,
   writeClientDetached,
   writeClientMessage,
@@ -104,13 +104,13 @@ export {
 export {
   applySessionDelta,
   diffSession,
+  emptyDelta,
+  isDeepEqual,
   isPlainObject,
-  isSameValue,
-  keepSession,
-  mergeSession,
+  mergeDelta,
   ownValue,
-  replaceSession,
+  replacementDelta,
   type SessionData,
-  unsetSession,
+  unsetDelta,
 } from './session-delta.ts';
 export { MAX_SESSION_BYTES, MAX_SESSION_LEVELS } from './session-limits.ts';

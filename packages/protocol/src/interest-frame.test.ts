@@ -76,7 +76,7 @@ test('a kind that there is not, and a name that is cut off, are refused', () => 
     const buffer = Buffer.from(bytes, 'hex');
     readInterest(new ByteReader().reset(buffer, 0, buffer.length), () => undefined);
   };
-  expect(read('02000161')).toThrow('there is no kind 2');
+  expect(read('02000161')).toThrow('unknown kind of interest 2');
   expect(read('00000561')).toThrow('a frame ends within a field');
 });
 

@@ -103,7 +103,7 @@ export function writeJoinsApplied(writer: ByteWriter, count: number): void {
 /**
  * Reads `JoinsApplied`.
  *
- * @throws {GW_ERR_FRAME_MALFORMED} when the count is past 2^53 - 1
+ * @throws {GW_ERR_FRAME_MALFORMED} when the count exceeds 2^53 - 1
  */
 export function readJoinsApplied(reader: ByteReader): number {
   return readPosition(reader);
@@ -112,5 +112,5 @@ export function readJoinsApplied(reader: ByteReader): number {
 function readKind(reader: ByteReader): InterestKind {
   const kind = reader.readU8();
   if (kind === InterestKind.Uid || kind === InterestKind.Group) return kind;
-  throw new FrameError('GW_ERR_FRAME_MALFORMED', `interest: there is no kind ${kind}`);
+  throw new FrameError('GW_ERR_FRAME_MALFORMED', `unknown kind of interest ${kind}; allowed: 0, 1`);
 }

@@ -16,5 +16,5 @@ test('a position of more than 32 bits travels whole', () => {
 test('a position that no number holds exactly is refused', () => {
   const reader = new ByteReader();
   reader.reset(Buffer.alloc(8, 0xff), 0, 8);
-  expect(() => readReceived(reader)).toThrow('past 2^53');
+  expect(() => readReceived(reader)).toThrow('exceeds 2^53 - 1');
 });

@@ -18,7 +18,7 @@ export function writeReceived(writer: ByteWriter, position: number): void {
 /**
  * Reads `Received`.
  *
- * @throws {GW_ERR_FRAME_MALFORMED} when the position is past 2^53 - 1
+ * @throws {GW_ERR_FRAME_MALFORMED} when the position exceeds 2^53 - 1
  */
 export function readReceived(reader: ByteReader): number {
   return readPosition(reader);
@@ -33,10 +33,10 @@ export function writePosition(writer: ByteWriter, position: number): void {
 /**
  * Reads a number written by `writePosition`.
  *
- * @throws {GW_ERR_FRAME_MALFORMED} when it is past 2^53 - 1
+ * @throws {GW_ERR_FRAME_MALFORMED} when it exceeds 2^53 - 1
  */
 export function readPosition(reader: ByteReader): number {
   const position = reader.readU32() * 2 ** 32 + reader.readU32();
   if (Number.isSafeInteger(position)) return position;
-  throw new FrameError('GW_ERR_FRAME_MALFORMED', 'a position is past 2^53');
+  throw new FrameError('GW_ERR_FRAME_MALFORMED', 'a position exceeds 2^53 - 1');
 }

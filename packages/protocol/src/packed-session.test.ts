@@ -5,11 +5,11 @@ import type { ObjectDelta, SessionDelta } from './messages.ts';
 import { applyPackedSessionDelta } from './packed-session.ts';
 import {
   applySessionDelta,
-  keepSession,
-  mergeSession,
-  replaceSession,
+  emptyDelta,
+  mergeDelta,
+  replacementDelta,
   type SessionData,
-  unsetSession,
+  unsetDelta,
 } from './session-delta.ts';
 
 const keys = ['a', 'b', 'é', '0', '__proto__', 'constructor', 'k'.repeat(40), 'k'.repeat(300)];
@@ -53,7 +53,7 @@ test('packed session: a delta has the same result as on the unpacked session', (
 
 test('packed session: keys that the delta does not name keep their order', () => {
   const packed = packValue({ a: 1, b: { c: 2, d: 3 }, e: 4 });
-  const after = applyPackedSessionDelta(packed, mergeSession({ b: { c: 5 }, f: 6 }));
+  const after = applyPackedSessionDelta(packed, mergeDelta({ b: { c: 5 }, f: 6 }));
   expect(after && JSON.stringify(unpackValue(after))).toBe('{"a":1,"b":{"d":3,"c":5},"e":4,"f":6}');
 });
 
@@ -61,14 +61,14 @@ test('packed session: reads maps of 4 bits and of 32 bits', () => {
   const small = Buffer.from([0x81, 0xa1, 0x61, 0x01]);
   const large = Buffer.from([0xdf, 0, 0, 0, 1, 0xdb, 0, 0, 0, 1, 0x61, 0x01]);
   for (const packed of [small, large]) {
-    const after = applyPackedSessionDelta(packed, mergeSession({ b: 2 }));
+    const after = applyPackedSessionDelta(packed, mergeDelta({ b: 2 }));
     expect(after && unpackValue(after)).toEqual({ a: 1, b: 2 });
   }
 });
 
 test('packed session: has memory of its own, and none of the buffer pool', () => {
   const packed = packValue({ a: 1 });
-  const after = applyPackedSessionDelta(packed, keepSession());
+  const after = applyPackedSessionDelta(packed, emptyDelta());
   packed.fill(0);
   expect(after && unpackValue(after)).toEqual({ a: 1 });
   expect(after?.buffer.byteLength).toBe(after?.length);
@@ -77,12 +77,12 @@ test('packed session: has memory of its own, and none of the buffer pool', () =>
 test('packed session: an object of more than 65,535 keys is refused', () => {
   const half = (prefix: string): SessionData =>
     Object.fromEntries(Array.from({ length: 40_000 }, (_, index) => [`${prefix}${index}`, 0]));
-  const packed = applyPackedSessionDelta(undefined, replaceSession(half('a')));
-  expect(() => applyPackedSessionDelta(packed, mergeSession(half('b')))).toThrow(
+  const packed = applyPackedSessionDelta(undefined, replacementDelta(half('a')));
+  expect(() => applyPackedSessionDelta(packed, mergeDelta(half('b')))).toThrow(
     'an object would have 80000 keys; allowed: up to 65535',
   );
 });
 
 test('packed session: unset leaves nothing', () => {
-  expect(applyPackedSessionDelta(packValue({ a: 1 }), unsetSession())).toBeUndefined();
+  expect(applyPackedSessionDelta(packValue({ a: 1 }), unsetDelta())).toBeUndefined();
 });

@@ -5,13 +5,13 @@ import type { SessionDelta } from './messages.ts';
 import {
   applySessionDelta,
   diffSession,
+  emptyDelta,
+  isDeepEqual,
   isPlainObject,
-  isSameValue,
-  keepSession,
-  mergeSession,
-  replaceSession,
+  mergeDelta,
+  replacementDelta,
   type SessionData,
-  unsetSession,
+  unsetDelta,
 } from './session-delta.ts';
 
 /** Plain objects of these values; `fromEntries` makes even `__proto__` an own key. */
@@ -97,7 +97,7 @@ test('a diff merges an object that is new, an empty one too', () => {
 test('a diff knows a session that was never set from an empty one', () => {
   expect(diffSession(undefined, undefined)).toBeUndefined();
   expect(apply(undefined, diffSession(undefined, {}))).toEqual({});
-  expect(diffSession({}, undefined)).toEqual(unsetSession());
+  expect(diffSession({}, undefined)).toEqual(unsetDelta());
 });
 
 test('a delta of what a key holds begins with an empty object where there is none', () => {
@@ -120,8 +120,8 @@ test('deltas of two writers who change different keys commute and lose nothing',
       sessionOf(['a', 'b', '__proto__']),
       sessionOf(['c', 'd']),
       (base, p, q) => {
-        const first = { ...keepSession(), remove: ['toString'], set: p };
-        const second = { ...keepSession(), remove: ['constructor'], set: q };
+        const first = { ...emptyDelta(), remove: ['toString'], set: p };
+        const second = { ...emptyDelta(), remove: ['constructor'], set: q };
         const oneWay = applySessionDelta(applySessionDelta(base, first), second);
         const otherWay = applySessionDelta(applySessionDelta(base, second), first);
         expect(isDeepStrictEqual(oneWay, otherWay)).toBe(true);
@@ -145,22 +145,22 @@ test('applying a delta changes neither the session nor the delta', () => {
 });
 
 test('a replacement gives its state, whatever was there', () => {
-  const delta = replaceSession({ a: 1 });
+  const delta = replacementDelta({ a: 1 });
   expect(applySessionDelta({ b: 2 }, delta)).toEqual({ a: 1 });
   expect(applySessionDelta(undefined, delta)).toEqual({ a: 1 });
 });
 
 test('a session that is unset is as if it had never been set', () => {
-  expect(applySessionDelta({ a: 1 }, unsetSession())).toBeUndefined();
+  expect(applySessionDelta({ a: 1 }, unsetDelta())).toBeUndefined();
 });
 
 test('a delta of a session that was never set makes one', () => {
-  const delta = { ...keepSession(), remove: ['x'] };
+  const delta = { ...emptyDelta(), remove: ['x'] };
   expect(applySessionDelta(undefined, delta)).toEqual({});
 });
 
 test('a delta clears first, then removes, then sets', () => {
-  const delta = { ...keepSession(), clear: true, remove: ['a', 'b'], set: { a: 2 } };
+  const delta = { ...emptyDelta(), clear: true, remove: ['a', 'b'], set: { a: 2 } };
   expect(applySessionDelta({ a: 1, b: 1, c: 1 }, delta)).toEqual({ a: 2 });
 });
 
@@ -187,14 +187,14 @@ test.each<[string, SessionData | undefined, SessionData, SessionData]>([
   ['takes nothing away', { a: 1 }, {}, { a: 1 }],
 ])('a merge %s', (_what, session, partial, expected) => {
   const copies = structuredClone({ session, partial });
-  expect(applySessionDelta(session, mergeSession(partial))).toEqual(expected);
+  expect(applySessionDelta(session, mergeDelta(partial))).toEqual(expected);
   expect({ session, partial }).toEqual(copies);
 });
 
 test('a merge of what is there already changes nothing', () => {
   fc.assert(
     fc.property(sessionOf(keys), (session) => {
-      const merged = applySessionDelta(session, mergeSession(session));
+      const merged = applySessionDelta(session, mergeDelta(session));
       expect(isDeepStrictEqual(merged, session)).toBe(true);
     }),
   );
@@ -203,8 +203,8 @@ test('a merge of what is there already changes nothing', () => {
 test('merges of different keys commute', () => {
   fc.assert(
     fc.property(sessionOf(keys), sessionOf(['a', 'b']), sessionOf(['c', 'd']), (base, p, q) => {
-      const first = mergeSession(p);
-      const second = mergeSession(q);
+      const first = mergeDelta(p);
+      const second = mergeDelta(q);
       const oneWay = applySessionDelta(applySessionDelta(base, first), second);
       expect(
         isDeepStrictEqual(oneWay, applySessionDelta(applySessionDelta(base, second), first)),
@@ -217,21 +217,21 @@ test('a key __proto__ is a key like any other and gives no object a prototype', 
   const hostile = withProtoKey({ isAdmin: true });
   const nested = { user: hostile };
   for (const result of [
-    applySessionDelta({}, replaceSession(hostile)),
-    applySessionDelta({}, mergeSession(hostile)),
-    applySessionDelta(hostile, mergeSession(hostile)),
+    applySessionDelta({}, replacementDelta(hostile)),
+    applySessionDelta({}, mergeDelta(hostile)),
+    applySessionDelta(hostile, mergeDelta(hostile)),
     apply({}, diffSession({}, hostile)),
   ]) {
     expect(result).not.toHaveProperty('isAdmin');
     expect(Object.getPrototypeOf(result)).toBe(Object.prototype);
   }
-  const merged = applySessionDelta({ user: { name: 'Tom' } }, mergeSession(nested));
+  const merged = applySessionDelta({ user: { name: 'Tom' } }, mergeDelta(nested));
   expect(merged?.['user']).not.toHaveProperty('isAdmin');
   expect({}).not.toHaveProperty('isAdmin');
 });
 
 test('a merge does not read what a session inherits', () => {
-  const delta = mergeSession({ constructor: { x: 1 }, toString: { y: 1 } });
+  const delta = mergeDelta({ constructor: { x: 1 }, toString: { y: 1 } });
   expect(applySessionDelta({}, delta)).toEqual({ constructor: { x: 1 }, toString: { y: 1 } });
   expect(Object).not.toHaveProperty('x');
 });
@@ -281,5 +281,5 @@ test.each<[string, unknown, unknown, boolean]>([
   ['more keys', { a: 1 }, { a: 1, b: 1 }, false],
   ['null and an object', null, {}, false],
 ])('compares %s', (_what, a, b, expected) => {
-  expect([isSameValue(a, b), isSameValue(b, a)]).toEqual([expected, expected]);
+  expect([isDeepEqual(a, b), isDeepEqual(b, a)]).toEqual([expected, expected]);
 });

@@ -6,17 +6,17 @@ export type SessionData = Record<string, unknown>;
 const noDelta: ObjectDelta = Object.freeze({ remove: [], set: {}, merge: {} });
 
 /** Creates the delta that replaces any session with this one. */
-export function replaceSession(session: Readonly<SessionData>): SessionDelta {
+export function replacementDelta(session: Readonly<SessionData>): SessionDelta {
   return { ...noDelta, unset: false, clear: true, set: session };
 }
 
 /** Creates the delta that removes a session. */
-export function unsetSession(): SessionDelta {
+export function unsetDelta(): SessionDelta {
   return { ...noDelta, unset: true, clear: true };
 }
 
 /** Creates the delta that does not change an existing session. */
-export function keepSession(): SessionDelta {
+export function emptyDelta(): SessionDelta {
   return { ...noDelta, unset: false, clear: false };
 }
 
@@ -24,7 +24,7 @@ export function keepSession(): SessionDelta {
  * Creates the delta that merges a partial session deeply: plain objects key by key; any other value, lists
  * included, replaces the old one.
  */
-export function mergeSession(partial: Readonly<SessionData>): SessionDelta {
+export function mergeDelta(partial: Readonly<SessionData>): SessionDelta {
   return { ...diffObject({}, partial), unset: false, clear: false };
 }
 
@@ -33,7 +33,7 @@ export function diffSession(
   before: Readonly<SessionData> | undefined,
   after: Readonly<SessionData> | undefined,
 ): SessionDelta | undefined {
-  if (after === undefined) return before === undefined ? undefined : unsetSession();
+  if (after === undefined) return before === undefined ? undefined : unsetDelta();
   const delta = diffObject(before ?? {}, after);
   // From never set to an empty session is a change.
   if (before !== undefined && isEmpty(delta)) return undefined;
@@ -49,8 +49,8 @@ export function applySessionDelta(
   return applyDelta(delta.clear || session === undefined ? {} : session, delta);
 }
 
-/** Tells whether two values have the same msgpack representation. */
-export function isSameValue(a: unknown, b: unknown): boolean {
+/** Tells whether two session values are deeply equal; dates and bytes are compared by content. */
+export function isDeepEqual(a: unknown, b: unknown): boolean {
   if (Object.is(a, b) || a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (Array.isArray(a)) return Array.isArray(b) && isSameList(a, b);
@@ -82,7 +82,7 @@ function diffObject(before: Readonly<SessionData>, after: Readonly<SessionData>)
       // A new object is merged too, because another process may create one there at the same time.
       const delta = diffObject(old, value);
       if (isNew || !isEmpty(delta)) merge.push([key, delta]);
-    } else if (isNew || !isSameValue(old, value)) {
+    } else if (isNew || !isDeepEqual(old, value)) {
       set.push([key, value]);
     }
   }
@@ -106,11 +106,11 @@ function isEmpty({ remove, set, merge }: ObjectDelta): boolean {
 }
 
 function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a.length === b.length && a.every((value, index) => isSameValue(value, b[index]));
+  return a.length === b.length && a.every((value, index) => isDeepEqual(value, b[index]));
 }
 
 function isSameObject(a: Readonly<SessionData>, b: Readonly<SessionData>): boolean {
   const keys = Object.keys(a);
   if (keys.length !== Object.keys(b).length) return false;
-  return keys.every((key) => Object.hasOwn(b, key) && isSameValue(a[key], b[key]));
+  return keys.every((key) => Object.hasOwn(b, key) && isDeepEqual(a[key], b[key]));
 }

@@ -9,13 +9,13 @@ import {
 import {
   ByteReader,
   ByteWriter,
+  emptyDelta,
   FrameDecoder,
-  keepSession,
   type Message,
   packSessionDelta,
   packValue,
   readMessage,
-  replaceSession,
+  replacementDelta,
   type SessionData,
   unpackValue,
   writeApplySessionDelta,
@@ -117,7 +117,7 @@ class Fixture {
     this.execute(worker, (writer) => {
       if (worker === undefined) writeSetSession(writer, this.client, packValue(session));
       else {
-        const delta = packSessionDelta(replaceSession(session));
+        const delta = packSessionDelta(replacementDelta(session));
         writeApplySessionDelta(writer, this.client, delta);
       }
     });
@@ -158,7 +158,7 @@ test('session commands: the worker gets changes of others, not its own', () => {
   fixture.changeSession(other, { a: 3 });
   const { connection } = client;
   const changed = (session: SessionData): object => {
-    const delta = replaceSession(session);
+    const delta = replacementDelta(session);
     return { type: 'sessionChanged', connection, appliedChanges: 1, delta };
   };
   expect(owner.takeReceived()).toEqual([changed({ a: 2 }), changed({ a: 3 })]);
@@ -177,7 +177,7 @@ test('session commands: a refused change sends the worker the whole session', ()
       type: 'sessionChanged',
       connection: client.connection,
       appliedChanges: 1,
-      delta: replaceSession({ kept: true }),
+      delta: replacementDelta({ kept: true }),
     },
   ]);
 });
@@ -187,7 +187,7 @@ test('session commands: confirms every 256th change of the worker', () => {
   const { owner, client } = fixture;
   for (let count = 0; count < 600; count += 1) fixture.changeSession(owner, { count });
   const { connection } = client;
-  const confirmation = { type: 'sessionChanged', connection, delta: keepSession() };
+  const confirmation = { type: 'sessionChanged', connection, delta: emptyDelta() };
   expect(owner.takeReceived()).toEqual([
     { ...confirmation, appliedChanges: 256 },
     { ...confirmation, appliedChanges: 512 },

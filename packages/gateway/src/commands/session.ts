@@ -1,10 +1,10 @@
 import { toError } from '@gatewayworker/core';
 import {
   type ByteReader,
-  keepSession,
+  emptyDelta,
   type SessionDelta,
   unpackSessionDelta,
-  unsetSession,
+  unsetDelta,
 } from '@gatewayworker/protocol';
 import type { ClientConnection } from '../clients/client-connection.ts';
 import type { GatewayState } from '../gateway-state.ts';
@@ -59,7 +59,7 @@ export function applySessionDelta(
   }
   if (client.appliedChanges % CHANGES_PER_CONFIRMATION !== 0) return;
   const isSet = client.session.packed !== undefined;
-  notifyWorker(client, isSet ? keepSession() : unsetSession());
+  notifyWorker(client, isSet ? emptyDelta() : unsetDelta());
 }
 
 /** Changes a session and notifies the worker of the client. */

@@ -1,9 +1,9 @@
 import {
-  keepSession,
+  emptyDelta,
   MAX_SESSION_LEVELS,
   packValue,
   unpackValue,
-  unsetSession,
+  unsetDelta,
 } from '@gatewayworker/protocol';
 import { expect, test } from 'vitest';
 import { parseSession, SessionStore } from './session-store.ts';
@@ -53,14 +53,14 @@ test('session store: merge creates a missing session', () => {
 test('session store: apply changes some keys and keeps the others', () => {
   const store = new SessionStore();
   store.replace({ a: 1, b: 2, c: 3 });
-  store.apply({ ...keepSession(), remove: ['a'], set: { b: 5 } });
+  store.apply({ ...emptyDelta(), remove: ['a'], set: { b: 5 } });
   expect(read(store)).toEqual({ b: 5, c: 3 });
 });
 
 test('session store: is undefined again after it is unset', () => {
   const store = new SessionStore();
   store.replace({ a: 1 });
-  store.apply(unsetSession());
+  store.apply(unsetDelta());
   expect(store.packed).toBeUndefined();
 });
 

@@ -5,13 +5,13 @@ import {
   isPlainObject,
   MAX_SESSION_BYTES,
   MAX_SESSION_LEVELS,
-  mergeSession,
+  mergeDelta,
   packValue,
-  replaceSession,
+  replacementDelta,
   type SessionData,
   type SessionDelta,
   unpackValue,
-  unsetSession,
+  unsetDelta,
 } from '@gatewayworker/protocol';
 
 /**
@@ -27,12 +27,12 @@ export class SessionStore {
 
   /** Replaces the session, and returns the change. */
   replace(session: SessionData): SessionDelta {
-    return this.apply(replaceSession(session));
+    return this.apply(replacementDelta(session));
   }
 
   /** Merges a partial session deeply, and returns the change. */
   merge(partial: SessionData): SessionDelta {
-    return this.apply(mergeSession(partial));
+    return this.apply(mergeDelta(partial));
   }
 
   /**
@@ -50,7 +50,7 @@ export class SessionStore {
 
   /** Returns the change that makes any copy equal to this session. */
   whole(): SessionDelta {
-    return this.#packed === undefined ? unsetSession() : replaceSession(parseSession(this.#packed));
+    return this.#packed === undefined ? unsetDelta() : replacementDelta(parseSession(this.#packed));
   }
 
   /** Sets the session that a worker has assigned in a handshake. */
