@@ -5,16 +5,16 @@ import { pino } from 'pino';
 /** A line of a log, as an object. */
 export type LogLine = Readonly<Record<string, unknown>>;
 
-/** A logger whose lines a test can look at. */
+/** A logger whose lines a test can read. */
 export interface CapturedLogger {
   readonly logger: Logger;
   /** Every line so far. */
   readonly lines: readonly LogLine[];
-  /** Removes the lines so far and answers them, for a process that logs for hours. */
+  /** Removes and returns the lines so far, for a process that logs for hours. */
   readonly takeLines: () => LogLine[];
 }
 
-/** Creates a logger that keeps its lines instead of printing them. */
+/** Creates a logger that collects its lines instead of printing them. */
 export function captureLogger(): CapturedLogger {
   const lines: LogLine[] = [];
   const stream = new Writable({

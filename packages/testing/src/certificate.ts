@@ -1,6 +1,6 @@
 import { generate } from 'selfsigned';
 
-/** A certificate for loopback connections, signed by itself. */
+/** A self-signed certificate for loopback connections. */
 export interface Certificate {
   /** PEM. */
   readonly cert: string;
@@ -9,9 +9,9 @@ export interface Certificate {
 }
 
 /**
- * Makes a new certificate.
+ * Creates a certificate.
  *
- * @param name - whom it is for; by default `localhost` and 127.0.0.1
+ * @param name - subject and DNS name; by default `localhost` and 127.0.0.1
  */
 export async function makeCertificate(name?: string): Promise<Certificate> {
   const value = name ?? 'localhost';

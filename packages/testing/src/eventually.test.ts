@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
 import { eventually } from './eventually.ts';
 
-test('resolves with the first answer that is neither undefined nor false', async () => {
+test('eventually: resolves with the first value that is neither undefined nor false', async () => {
   const answers = [undefined, false, 0];
   expect(await eventually(() => answers.shift(), { intervalMs: 1 })).toBe(0);
 });
 
-test('takes null for an answer', async () => {
+test('eventually: accepts null', async () => {
   expect(await eventually(() => null)).toBe(null);
 });
 
-test('tries again after a throw and after a rejection', async () => {
+test('eventually: retries after a throw and after a rejection', async () => {
   let tries = 0;
   const check = () => {
     tries += 1;
@@ -20,22 +20,22 @@ test('tries again after a throw and after a rejection', async () => {
   expect(await eventually(check, { intervalMs: 1 })).toBe('done');
 });
 
-test('rejects with the last reason', async () => {
+test('eventually: rejects with the last error at the deadline', async () => {
   const check = () => Promise.reject(new Error('the door is shut'));
   await expect(eventually(check, { timeoutMs: 10, intervalMs: 1 })).rejects.toThrow(
     'the door is shut (after 10 ms)',
   );
 });
 
-test('says so when the check only ever answered false', async () => {
+test('eventually: rejects with the last value at the deadline', async () => {
   await expect(eventually(() => false, { timeoutMs: 5, intervalMs: 1 })).rejects.toThrow(
-    'the check still answers false',
+    'the check still returns false',
   );
 });
 
-test('gives up a check that never answers', async () => {
+test('eventually: rejects at the deadline when the check does not settle', async () => {
   const check = () => new Promise<boolean>(() => {});
   await expect(eventually(check, { timeoutMs: 10, intervalMs: 1 })).rejects.toThrow(
-    'the check has not answered',
+    'the check has not settled',
   );
 });

@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How long and how often a check is tried. */
+/** Timeout and interval of a check. */
 export interface EventuallyOptions {
-  /** @default 30_000, which only ends what hangs: a busy machine takes long for everything */
+  /** @default 30_000, long enough for a busy machine: it only ends checks that hang */
   readonly timeoutMs?: number;
   /** Pause between two tries. @default 20 */
   readonly intervalMs?: number;
 }
 
 /**
- * Tries a check until it neither throws nor answers `undefined` or `false`, and resolves with its answer.
+ * Repeats a check until it neither throws nor returns `undefined` or `false`, and resolves with its value.
  *
- * A check that hangs is given up at the deadline too.
+ * A check that does not settle fails at the deadline too.
  *
- * @throws what the last try threw, or an error that shows its last answer
+ * @throws the error of the last try, or an error with its last value
  */
 export async function eventually<T>(
   check: () => T | Promise<T>,
@@ -38,7 +38,7 @@ async function attempt<T>(check: () => T | Promise<T>, timeoutMs: number): Promi
   try {
     const value = await Promise.race([check(), hang(timeoutMs, timer.signal)]);
     if (value === undefined || value === false) {
-      return { done: false, reason: new Error(`the check still answers ${String(value)}`) };
+      return { done: false, reason: new Error(`the check still returns ${String(value)}`) };
     }
     return { done: true, value: value as Exclude<T, undefined | false> };
   } catch (error) {
@@ -50,7 +50,7 @@ async function attempt<T>(check: () => T | Promise<T>, timeoutMs: number): Promi
 
 async function hang(timeoutMs: number, signal: AbortSignal): Promise<never> {
   await sleep(timeoutMs, undefined, { signal });
-  throw new Error('the check has not answered');
+  throw new Error('the check has not settled');
 }
 
 function lastReason(reason: unknown, timeoutMs: number): Error {

@@ -2,30 +2,30 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { eventually } from './eventually.ts';
 
-/** What a proxy does with the bytes that pass. */
+/** Faults that a proxy injects into its connections. */
 export interface Faults {
-  /** Longest time that a piece is held up, in milliseconds; pieces keep their order. */
+  /** Longest delay of a piece, in milliseconds; pieces keep their order. */
   readonly delayMs: number;
-  /** Largest piece that is passed on at a time; 0 passes whatever comes. */
+  /** Largest piece that is forwarded at once, in bytes; 0 for no limit. */
   readonly pieceBytes: number;
-  /** Takes bytes and passes none on, as a network that drops every packet would. */
+  /** Accepts bytes and forwards none, like a network that drops every packet. */
   readonly isBlackHole: boolean;
 }
 
-const noFaults: Faults = { delayMs: 0, pieceBytes: 0, isBlackHole: false };
+const NO_FAULTS: Faults = { delayMs: 0, pieceBytes: 0, isBlackHole: false };
 
-/** Two sockets that are joined. */
+/** Two connected sockets. */
 interface Pair {
   readonly near: Socket;
   readonly far: Socket;
 }
 
-/** A TCP proxy that does to connections what networks do: it delays, splits, cuts and swallows. */
+/** A TCP proxy with the faults of networks: it delays, splits and drops bytes, and breaks connections. */
 export class FaultProxy {
   readonly #target: number;
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
-  #faults = noFaults;
+  #faults = NO_FAULTS;
   #isRefusing = false;
   #seed: number;
   #accepted = 0;
@@ -37,10 +37,10 @@ export class FaultProxy {
   }
 
   /**
-   * Listens on a loopback port and passes on to another.
+   * Listens on a loopback port and forwards to another one.
    *
-   * @param port - 0 takes a free one
-   * @param seed - of the random delays and sizes
+   * @param port - 0 selects a free port
+   * @param seed - seed of the random delays and sizes
    */
   static async start(target: number, port = 0, seed = 1): Promise<FaultProxy> {
     const proxy = new FaultProxy(target, seed);
@@ -55,22 +55,22 @@ export class FaultProxy {
     return typeof address === 'object' && address !== null ? address.port : 0;
   }
 
-  /** Connections that are open now. */
+  /** Number of open connections. */
   get connections(): number {
     return this.#pairs.size;
   }
 
-  /** Connections that were made since the start. */
+  /** Number of connections accepted since the start. */
   get accepted(): number {
     return this.#accepted;
   }
 
-  /** What happens to bytes from now on; what is not named is as in a good network. */
+  /** Sets the faults from now on; missing fields mean no fault. */
   set(faults: Partial<Faults>): void {
-    this.#faults = { ...noFaults, ...faults };
+    this.#faults = { ...NO_FAULTS, ...faults };
   }
 
-  /** Breaks every connection: both ends see it at once, and what was on its way is lost. */
+  /** Breaks every connection: both ends detect it at once, and bytes in transit are lost. */
   cut(): void {
     for (const { near, far } of this.#pairs) {
       near.resetAndDestroy();
@@ -78,7 +78,7 @@ export class FaultProxy {
     }
   }
 
-  /** Breaks every connection for the one who dialed; the other end hears nothing of it. */
+  /** Breaks every connection on the dialing side only; the other side receives nothing. */
   cutHalf(): void {
     for (const pair of this.#pairs) {
       this.#pairs.delete(pair);
@@ -88,12 +88,12 @@ export class FaultProxy {
     }
   }
 
-  /** Whether new connections are broken as soon as they are made. */
+  /** Sets whether new connections are reset at once. */
   refuse(isRefusing: boolean): void {
     this.#isRefusing = isRefusing;
   }
 
-  /** Breaks everything and listens no more. */
+  /** Breaks every connection and stops listening. */
   async stop(): Promise<void> {
     this.cut();
     await new Promise((resolve) => this.#server.close(resolve));
@@ -111,8 +111,8 @@ export class FaultProxy {
     far.on('error', () => undefined);
     const pair = { near, far };
     this.#pairs.add(pair);
-    this.#pass(near, far);
-    this.#pass(far, near);
+    this.#forward(near, far);
+    this.#forward(far, near);
     for (const socket of [near, far]) {
       socket.setNoDelay(true);
       socket.on('close', () => {
@@ -123,7 +123,7 @@ export class FaultProxy {
     }
   }
 
-  #pass(from: Socket, to: Socket): void {
+  #forward(from: Socket, to: Socket): void {
     let last = Promise.resolve();
     from.on('data', (chunk: Buffer) => {
       from.pause();
@@ -144,7 +144,7 @@ export class FaultProxy {
     }
   }
 
-  /** A number from 0 to below the bound. Source: Park and Miller, "minimal standard" generator. */
+  /** Returns a random integer from 0 to below the bound. Source: Park and Miller, "minimal standard" generator. */
   #random(bound: number): number {
     this.#seed = (this.#seed * 48_271) % 2_147_483_647;
     return this.#seed % bound;

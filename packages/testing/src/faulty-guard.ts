@@ -1,6 +1,6 @@
 import { Guard, type Logger } from '@gatewayworker/core';
 
-/** A guard that makes a chosen listener, timer or callback throw, once, before it does anything. */
+/** A guard that makes a chosen listener, timer or callback throw once, before it runs. */
 export class FaultyGuard extends Guard {
   #armed: string | undefined;
   #thrown = 0;
@@ -9,12 +9,12 @@ export class FaultyGuard extends Guard {
     super(logger);
   }
 
-  /** Exceptions that were thrown by it. */
+  /** Number of exceptions that it has thrown. */
   get thrown(): number {
     return this.#thrown;
   }
 
-  /** The next call at this point throws. */
+  /** Makes the next call at this point throw. */
   arm(point: string): void {
     this.#armed = point;
   }

@@ -1,25 +1,25 @@
 import { createServer, type ListenOptions, type Server } from 'node:net';
 
-// Below 32768, where Linux begins to take ports for outgoing connections: a client socket of a test
-// that runs at the same time cannot take one of these between now and when it is listened on.
-const firstPort = 20_000;
-const lastPort = 32_000;
+// Linux uses ports from 32768 on for outgoing connections. Below, no client socket of a concurrent test can take a
+// port before the test listens on it.
+const FIRST_PORT = 20_000;
+const LAST_PORT = 32_000;
 
 /**
- * Finds free loopback ports that follow one another, so that the first also serves as a `startPort`.
+ * Finds free consecutive loopback ports, so that the first one can be a `startPort`.
  *
- * On Linux they stay reserved against every other test process until this process ends.
+ * On Linux they stay reserved for this process until it ends.
  *
- * @throws when there is no such row of ports
+ * @throws when there are not enough consecutive free ports
  */
 export async function freePorts(count: number): Promise<number[]> {
-  const span = lastPort - firstPort - count;
+  const span = LAST_PORT - FIRST_PORT - count;
   const start = Math.floor(Math.random() * span);
   for (let step = 0; step < span; step += 1) {
-    const ports = Array.from({ length: count }, (_, i) => firstPort + ((start + step) % span) + i);
+    const ports = Array.from({ length: count }, (_, i) => FIRST_PORT + ((start + step) % span) + i);
     if (await reserveAll(ports)) return ports;
   }
-  throw new Error(`there are no ${count} free ports in a row`);
+  throw new Error(`there are no ${count} consecutive free ports`);
 }
 
 async function reserveAll(ports: readonly number[]): Promise<boolean> {
@@ -35,14 +35,14 @@ async function reserveAll(ports: readonly number[]): Promise<boolean> {
   return true;
 }
 
-/** Holds a name of the abstract socket space, which the kernel gives to one process only and takes back at its end. */
+/** Reserves a port by an abstract socket name, which only one process can bind, and which is released at its end. */
 async function reserve(port: number): Promise<Server | undefined> {
   if (process.platform !== 'linux') return createServer();
   return await open({ path: `\0gatewayworker-test-port-${port}` });
 }
 
 async function isFree(port: number): Promise<boolean> {
-  // The wildcard as well, because it conflicts with the loopback address and the other way round.
+  // Check the wildcard too: each of the two addresses conflicts with the other.
   for (const host of ['127.0.0.1', '0.0.0.0']) {
     const server = await open({ port, host });
     if (server === undefined) return false;

@@ -5,9 +5,9 @@ interface WrittenChunk {
   readonly encoding: BufferEncoding;
 }
 
-/** A socket in memory. Its kernel takes everything at once, or nothing while it is full. */
+/** A socket in memory. Its simulated kernel accepts everything at once, or nothing while it is full. */
 export class MemorySocket extends Socket {
-  /** Everything that the kernel has taken. */
+  /** Everything that the kernel has accepted. */
   written: Buffer = Buffer.alloc(0);
   isFull = false;
   #waiting: (() => void) | undefined;
@@ -26,12 +26,12 @@ export class MemorySocket extends Socket {
     done();
   }
 
-  /** Lets bytes come from the other side. */
+  /** Simulates received bytes. */
   receive(bytes: string | Uint8Array): void {
     this.push(Buffer.from(bytes));
   }
 
-  /** The kernel has room again. */
+  /** Makes the kernel accept bytes again. */
   accept(): void {
     this.isFull = false;
     this.#waiting?.();

@@ -8,12 +8,12 @@ import { isAlive } from './processes.ts';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 
 /**
- * Tells why this process cannot make network namespaces.
+ * Describes why this process cannot create network namespaces.
  *
- * @returns `undefined` where it can
+ * @returns `undefined` if it can
  */
-export function whyNoNetworkNamespaces(): string | undefined {
-  if (process.platform !== 'linux') return 'network namespaces are a thing of Linux';
+export function describeMissingNetworkNamespaces(): string | undefined {
+  if (process.platform !== 'linux') return 'network namespaces need Linux';
   if (process.getuid?.() !== 0) return 'network namespaces need root';
   const name = uniqueName();
   try {
@@ -22,14 +22,14 @@ export function whyNoNetworkNamespaces(): string | undefined {
     ip('-n', name, 'link', 'add', 'bridge', 'type', 'bridge');
     return undefined;
   } catch (error) {
-    const [why = ''] = String(Reflect.get(Object(error), 'stderr') ?? error).split('\n');
-    return `network namespaces are not to be had here (${why})`;
+    const [reason = ''] = String(Reflect.get(Object(error), 'stderr') ?? error).split('\n');
+    return `network namespaces cannot be created here (${reason})`;
   } finally {
     removeNamespace(name);
   }
 }
 
-/** Hosts on one network, in network namespaces of their own, and a bridge in one more that joins them. */
+/** Hosts on one network: each has its own network namespace, and a bridge in another one connects them. */
 export class Network {
   readonly #hosts = new Map<string, NetworkHost>();
   readonly #prefix = uniqueName();
@@ -40,10 +40,9 @@ export class Network {
   }
 
   /**
-   * Makes hosts, each of which resolves the names of all. Nothing of them is in the namespace of this
-   * process.
+   * Creates hosts, each of which resolves the names of all. The namespace of this process stays unchanged.
    *
-   * @param names - such as `alpha`; at most 200
+   * @param names - host names, such as `alpha`; at most 200
    */
   static async start(names: readonly string[]): Promise<Network> {
     const network = new Network(await temporaryFolder('network'));
@@ -59,16 +58,16 @@ export class Network {
     }
   }
 
-  /** The host of that name. */
+  /** Returns the host with a name. */
   host(name: string): NetworkHost {
     const host = this.#hosts.get(name);
     if (host === undefined) throw new Error(`there is no host ${name}`);
     return host;
   }
 
-  /** Kills every process on the hosts and removes all that was made; for `onTestFinished`. */
+  /** Kills every process on the hosts and removes the network; for `onTestFinished`. */
   async dispose(): Promise<void> {
-    // In a loop, because a process may start another one before it is killed itself.
+    // Repeat, because a process may start another one before it is killed.
     await eventually(() => [...this.#hosts.values()].every((host) => host.killAll() === 0));
     for (const { namespace } of this.#hosts.values()) {
       removeNamespace(namespace);
@@ -85,7 +84,7 @@ export class Network {
   #addBridge(): void {
     const bridge = this.#bridgeNamespace;
     ip('netns', 'add', bridge);
-    // Without snooping, neighbours of IPv6 find each other at once.
+    // Without multicast snooping, IPv6 neighbour discovery works at once.
     const quick = ['forward_delay', '0', 'stp_state', '0', 'mcast_snooping', '0'];
     ip('-n', bridge, 'link', 'add', 'bridge', 'type', 'bridge', ...quick);
     ip('-n', bridge, 'link', 'set', 'bridge', 'up');
@@ -109,7 +108,7 @@ export class Network {
     const lines = all.flatMap(({ name, ipv4, ipv6 }) => [`${ipv4} ${name}`, `${ipv6} ${name}-6`]);
     const text = ['127.0.0.1 localhost', '::1 localhost', ...lines, ''].join('\n');
     for (const { namespace } of all) {
-      // `ip netns exec` puts the files of this folder in the place of those of /etc.
+      // `ip netns exec` mounts the files of this folder over those of /etc.
       mkdirSync(join('/etc/netns', namespace), { recursive: true });
       writeFileSync(join('/etc/netns', namespace, 'hosts'), text);
     }
@@ -118,17 +117,17 @@ export class Network {
 
 interface HostOptions {
   readonly name: string;
-  /** From 1 on. */
+  /** Number of the host, from 1. */
   readonly number: number;
   readonly namespace: string;
   readonly bridgeNamespace: string;
-  /** Where its relay listens. */
+  /** Socket on which its relay listens. */
   readonly socketPath: string;
 }
 
-/** A network namespace that stands for a machine. */
+/** A simulated machine: a network namespace. */
 export class NetworkHost {
-  /** What the others resolve to its IPv4 address; with `-6` behind it, to its IPv6 address. */
+  /** Host name that resolves to its IPv4 address; with the suffix `-6`, to its IPv6 address. */
   readonly name: string;
   readonly ipv4: string;
   readonly ipv6: string;
@@ -143,7 +142,7 @@ export class NetworkHost {
     this.#options = options;
   }
 
-  /** Makes the namespace and its cable; called once, by the network. */
+  /** Creates the namespace and its cable; called once, by the network. */
   create(): void {
     const { namespace } = this;
     const bridge = this.#options.bridgeNamespace;
@@ -158,7 +157,7 @@ export class NetworkHost {
     ip('-n', namespace, 'link', 'set', 'eth0', 'up');
   }
 
-  /** A command line that runs a program on this host; its pid is that of the program. */
+  /** Returns a command line that runs a program on this host; the process has the pid of the program. */
   commandLine(program: string, args: readonly string[] = []): [string, string[]] {
     return ['ip', ['netns', 'exec', this.namespace, program, ...args]];
   }
@@ -175,7 +174,7 @@ export class NetworkHost {
     return execFileSync(file, line, { encoding: 'utf8', stdio: 'pipe' });
   }
 
-  /** Starts what `connect` goes through; called once, by the network. */
+  /** Starts the relay for `connect`; called once, by the network. */
   async startRelay(): Promise<void> {
     const { socketPath } = this.#options;
     this.spawn(process.execPath, ['-e', relaySource, socketPath], { stdio: 'ignore' }).unref();
@@ -185,14 +184,14 @@ export class NetworkHost {
         probe.once('connect', () => resolve(true)).once('error', () => resolve(false));
       }).finally(() => probe.destroy());
     };
-    // One process of Node.js per host starts now, all at once.
+    // One Node.js process per host starts at the same time.
     await eventually(isUp, { timeoutMs: 40_000 });
   }
 
   /**
-   * Connects from this host to any address, for a test that runs on none. The socket takes bytes at once
-   * and ends when the connection does, or is refused. As `createConnection` of a websocket or of an HTTP
-   * request it makes these start here.
+   * Connects from this host to any address, for a test that runs outside of the hosts. The socket accepts bytes at once,
+   * and ends when the connection ends or is refused. As `createConnection`, it makes a websocket or an HTTP request
+   * start on this host.
    */
   connect(port: number, address: string): Socket {
     const socket = connect(this.#options.socketPath);
@@ -200,7 +199,7 @@ export class NetworkHost {
     return socket;
   }
 
-  /** Kills everything that runs on this host, and answers how many processes that were. */
+  /** Kills every process on this host, and returns their number. */
   killAll(): number {
     const pids = pidsIn(this.namespace).filter(isAlive);
     for (const pid of pids) process.kill(pid, 'SIGKILL');
@@ -208,8 +207,8 @@ export class NetworkHost {
   }
 
   /**
-   * Pulls the cable out, at the end that is not this host's: from now on no packet leaves or comes, no
-   * FIN and no RST of processes that end either, and nobody is told.
+   * Pulls the cable at the side of the bridge: from now on no packet is sent or received, not even a FIN or an RST of a
+   * process that ends, and no host detects it.
    */
   pullCable(): void {
     ip('-n', this.#options.bridgeNamespace, 'link', 'set', this.#port, 'down');
@@ -226,8 +225,8 @@ export class NetworkHost {
 }
 
 /**
- * Runs on a host and joins connections by its socket, whose first line says where to, with ones that start
- * on that host. Sockets with a path know no network namespaces, so anybody can use it.
+ * Relay that runs on a host: it connects to the address in the first line of each connection, and forwards both ways.
+ * Unix sockets do not depend on network namespaces, so every process can use it.
  */
 const relaySource = `
 const { connect, createServer } = require('node:net');
@@ -248,7 +247,7 @@ createServer({ allowHalfOpen: true }, (near) => {
 }).listen(process.argv[1]);
 `;
 
-/** Different in every run and for every call: several test processes may run at once. */
+/** Returns a name that is unique to this call: several test processes may run at once. */
 function uniqueName(): string {
   return `gwt-${process.pid}-${randomBytes(3).toString('hex')}`;
 }
@@ -261,16 +260,16 @@ function pidsIn(namespace: string): number[] {
   try {
     return ip('netns', 'pids', namespace).split('\n').filter(Boolean).map(Number);
   } catch {
-    // It was never made.
+    // It was never created.
     return [];
   }
 }
 
-/** Removes a namespace, with the cables that end in it; it may not be there. */
+/** Removes a namespace, with the cables that end in it, if it exists. */
 function removeNamespace(name: string): void {
   try {
     ip('netns', 'delete', name);
   } catch {
-    // It was never made.
+    // It was never created.
   }
 }

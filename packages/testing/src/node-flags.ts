@@ -1,19 +1,19 @@
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** `--import tsx` alone is looked up from the working directory, hence the full path. */
-const typeScriptFlags: readonly string[] = [
+/** Node.js resolves `--import tsx` from the working directory, so the path is absolute. */
+const TYPESCRIPT_FLAGS: readonly string[] = [
   '--import',
   new URL('../../../node_modules/tsx/dist/loader.mjs', import.meta.url).href,
 ];
 
 /**
- * Flags that run a file as its users do: TypeScript by tsx, JavaScript by Node.js alone, which starts in a third
- * of the time. It uses the packages as built, or from source if this process runs with that condition.
+ * Returns the flags that run a file as users do: TypeScript with tsx, JavaScript without, which starts in a third of
+ * the time. It uses the built packages, or the sources if this process has that condition.
  */
 export function nodeFlags(file: string): readonly string[] {
   const conditions = process.execArgv.filter((flag) => flag.startsWith('--conditions='));
-  return extname(file) === '.ts' ? [...conditions, ...typeScriptFlags] : [];
+  return extname(file) === '.ts' ? [...conditions, ...TYPESCRIPT_FLAGS] : [];
 }
 
 /** Root of the repository. */

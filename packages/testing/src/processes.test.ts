@@ -9,7 +9,7 @@ function startIdleProcess(code: string): number {
   return child.pid;
 }
 
-test('ends a process and its children', async () => {
+test('end process: ends a process and its children', async () => {
   const grandchild = 'setInterval(() => {}, 1_000)';
   const pid = startIdleProcess(
     `require('child_process').spawn(process.execPath, ['-e', '${grandchild}']); setInterval(() => {}, 1_000)`,
@@ -23,7 +23,7 @@ test('ends a process and its children', async () => {
   expect([isAlive(pid), isAlive(childPid)]).toEqual([false, false]);
 });
 
-test('does not mind a process that is gone', async () => {
+test('end process: ignores a process that has ended', async () => {
   const pid = startIdleProcess('');
   await eventually(() => !isAlive(pid));
   await endProcess(pid);

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { eventually } from './eventually.ts';
 
-/** Tells whether a process runs; one that has ended and is not collected yet does not. */
+/** Tells whether a process runs; a zombie does not. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -11,7 +11,7 @@ export function isAlive(pid: number): boolean {
   return processState(pid) !== 'Z';
 }
 
-/** Pids of the processes that a process has started and that have not ended. Linux only; elsewhere empty. */
+/** Returns the pids of the running children of a process. Linux only; elsewhere empty. */
 export function childPids(pid: number): number[] {
   try {
     return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
@@ -26,9 +26,9 @@ export function childPids(pid: number): number[] {
 }
 
 /**
- * Ends a process and what it has started: asks it to stop, and kills those that are still there after a while.
+ * Ends a process and its children: sends SIGTERM, and kills those that still run after a grace period.
  *
- * @param graceMs - time to stop by itself. @default 5_000
+ * @param graceMs - grace period, in milliseconds. @default 5_000
  */
 export async function endProcess(pid: number, graceMs = 5_000): Promise<void> {
   const family = [pid, ...childPids(pid)];
@@ -41,7 +41,7 @@ export async function endProcess(pid: number, graceMs = 5_000): Promise<void> {
   }
 }
 
-/** Ends the daemon whose pid stands in a pid file, with what it has started; there may be none. */
+/** Ends the daemon of a pid file, if there is one, with its children. */
 export async function endDaemon(pidFile: string): Promise<void> {
   let pid: number;
   try {
@@ -52,7 +52,7 @@ export async function endDaemon(pidFile: string): Promise<void> {
   if (Number.isInteger(pid) && pid > 1 && isAlive(pid)) await endProcess(pid);
 }
 
-/** Sends a signal to a process that may be gone. */
+/** Sends a signal to a process that may have ended. */
 function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
@@ -63,7 +63,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
 
 function processState(pid: number): string | undefined {
   try {
-    // The name in brackets may hold spaces and brackets itself: the state stands behind the last one.
+    // The name in brackets may contain spaces and brackets: the state follows the last bracket.
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     return text.slice(text.lastIndexOf(')') + 2).split(' ')[0];
   } catch {

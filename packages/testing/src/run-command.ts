@@ -2,17 +2,17 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { nodeFlags, repositoryRoot } from './node-flags.ts';
 
-/** Surroundings of a command. */
+/** Options of a command. */
 export interface CommandOptions {
-  /** Variables on top of those of this process. */
+  /** Environment variables in addition to those of this process. */
   readonly env?: Readonly<Record<string, string>>;
-  /** @default the root of the repository */
+  /** Working directory. @default the root of the repository */
   readonly cwd?: string;
-  /** The command is killed after this long, and the promise rejects. @default 60_000 */
+  /** After this time the command is killed and the promise rejects, in milliseconds. @default 60_000 */
   readonly timeoutMs?: number;
 }
 
-/** What a command left behind. */
+/** Result of a command. */
 export interface CommandResult {
   readonly exitCode: number;
   readonly stdout: string;
@@ -22,9 +22,9 @@ export interface CommandResult {
 /**
  * Runs a start file with a command, such as `['status', '--json']`, to its end.
  *
- * A daemon that `start -d` leaves behind is the caller's to end: `endProcess` with the pid of its pid file.
+ * The caller ends a daemon that `start -d` has started: `endDaemon` with its pid file.
  *
- * @throws when the command is ended by a signal or by the deadline
+ * @throws when a signal or the timeout ends the command
  */
 export async function runCommand(
   file: string,

@@ -9,14 +9,14 @@ async function pathWith(...programs: string[]): Promise<string> {
   return folder.path;
 }
 
-test('is empty where the program is there', async () => {
+test('skip reason: is empty when the program is installed', async () => {
   vi.stubEnv('PATH', await pathWith('etcd'));
   vi.stubEnv('GATEWAYWORKER_REQUIRE', 'etcd');
   onTestFinished(() => void vi.unstubAllEnvs());
   expect(skipReason('etcd')).toBe('');
 });
 
-test('names what is missing, and throws where it is required', async () => {
+test('skip reason: names the missing program, and throws if it is required', async () => {
   vi.stubEnv('PATH', await pathWith());
   vi.stubEnv('GATEWAYWORKER_REQUIRE', 'netns,nginx');
   onTestFinished(() => void vi.unstubAllEnvs());
@@ -27,7 +27,7 @@ test('names what is missing, and throws where it is required', async () => {
   );
 });
 
-test('what boots containers is named by its program, and required by the name of systemd', async () => {
+test('skip reason: systemd means systemd-nspawn', async () => {
   vi.stubEnv('PATH', await pathWith());
   vi.stubEnv('GATEWAYWORKER_REQUIRE', 'netns,systemd-analyze');
   onTestFinished(() => void vi.unstubAllEnvs());

@@ -15,7 +15,7 @@ export interface StatusProcess {
   readonly [figure: string]: unknown;
 }
 
-/** How a cluster is started. */
+/** Options of a cluster. */
 export interface ClusterOptions {
   /** Absolute path of the start file. */
   readonly file: string;
@@ -23,11 +23,11 @@ export interface ClusterOptions {
   readonly args?: readonly string[];
   /** Flags of Node.js. @default those of `nodeFlags` for the start file */
   readonly flags?: readonly string[];
-  /** Variables on top of those of this process. */
+  /** Environment variables in addition to those of this process. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Where `run` puts the pid file. @default where it does when it is told nothing */
+  /** Value of `pidFile` of `run`. @default that of `run` */
   readonly pidFile?: string;
-  /** Host that it runs on, of a test with several. @default this machine */
+  /** Host that it runs on, in a test with several. @default this machine */
   readonly host?: NetworkHost;
   /** Resolve only once every process is ready. @default true */
   readonly waitForReady?: boolean;
@@ -39,24 +39,24 @@ export interface ClusterOptions {
 export interface Cluster {
   /** Pid of the master. */
   readonly pid: number;
-  /** Everything that all its processes have printed so far, both streams. */
+  /** Output of all its processes so far, both streams. */
   output(): string;
-  /** The processes of `status --json`, asked as the command asks for them; rejects when no master answers. */
+  /** Requests the processes of `status --json`; rejects when no master answers. */
   status(): Promise<StatusProcess[]>;
-  /** Sends SIGTERM to the master and resolves with its exit code once it is gone. */
+  /** Sends SIGTERM to the master, and resolves with its exit code once it has ended. */
   stop(): Promise<number | null>;
-  /** Kills the master with SIGKILL, and resolves once it is gone; its processes are left to themselves. */
+  /** Kills the master with SIGKILL, and resolves once it has ended; its processes become orphans. */
   killMaster(): Promise<void>;
-  /** Resolves once the master has ended by whatever cause. */
+  /** Resolves once the master has ended for any reason. */
   ended(): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
-  /** Ends the master and every process it has started; for `onTestFinished`. */
+  /** Ends the master and all its processes; for `onTestFinished`. */
   dispose(): Promise<void>;
 }
 
 /**
- * Starts a start file in the foreground, as a process of its own.
+ * Runs a start file in the foreground, in a process of its own.
  *
- * @throws when the process ends, or the deadline passes, before everything is ready; with its output
+ * @throws with its output, when it ends before all processes are ready, or at the deadline
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { file, flags = nodeFlags(file), args: fileArgs = ['start'] } = options;
@@ -73,7 +73,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const cluster = describeCluster(child, options);
   try {
     if (options.waitForReady ?? true)
-      await untilReady(child, cluster, options.readyTimeoutMs ?? 120_000);
+      await waitUntilReady(child, cluster, options.readyTimeoutMs ?? 120_000);
   } catch (error) {
     await cluster.dispose();
     throw error;
@@ -93,9 +93,9 @@ function describeCluster(child: ChildProcess, options: ClusterOptions): Cluster 
   const end = new Promise<Awaited<ReturnType<Cluster['ended']>>>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
-  // A master that was killed cannot name its children any more, so they are noted before.
+  // Record the children before the master is killed: afterwards they cannot be found.
   const children = new Set<number>();
-  const note = () => {
+  const recordChildren = () => {
     for (const childPid of childPids(pid)) children.add(childPid);
   };
   return {
@@ -103,26 +103,30 @@ function describeCluster(child: ChildProcess, options: ClusterOptions): Cluster 
     output: () => printed,
     status: () => readStatus(options),
     async stop() {
-      note();
+      recordChildren();
       child.kill('SIGTERM');
       return (await end).code;
     },
     async killMaster() {
-      note();
+      recordChildren();
       child.kill('SIGKILL');
       await end;
     },
     ended: () => end,
     async dispose() {
-      note();
-      // Once it has ended, its pid may be another program's.
+      recordChildren();
+      // Once it has ended, its pid may belong to another program.
       if (!hasEnded(child)) await endProcess(pid);
       for (const childPid of children) if (isAlive(childPid)) await endProcess(childPid, 0);
     },
   };
 }
 
-async function untilReady(child: ChildProcess, cluster: Cluster, timeoutMs: number): Promise<void> {
+async function waitUntilReady(
+  child: ChildProcess,
+  cluster: Cluster,
+  timeoutMs: number,
+): Promise<void> {
   await eventually(
     async () => {
       if (hasEnded(child)) return 'ended';
@@ -140,16 +144,16 @@ async function untilReady(child: ChildProcess, cluster: Cluster, timeoutMs: numb
   );
 }
 
-/** Tells whether the command has printed its table while processes were starting: it waits 10 s at most. */
+/** Tells whether the command printed its table while processes were still starting: it waits at most 10 s. */
 function isSlow(output: string): boolean {
   return /\[starting \d+\/\d+\]/.test(output);
 }
 
 async function hasStarted(cluster: Cluster): Promise<boolean> {
-  // An answer that takes longer is asked for again.
+  // After this time, the caller repeats the request.
   const timer = new AbortController();
-  const tooLate = sleep(20_000, undefined, { signal: timer.signal }).catch(() => undefined);
-  const rows = await Promise.race([cluster.status(), tooLate]).finally(() => timer.abort());
+  const timeout = sleep(20_000, undefined, { signal: timer.signal }).catch(() => undefined);
+  const rows = await Promise.race([cluster.status(), timeout]).finally(() => timer.abort());
   return rows?.every(({ state }) => state !== 'starting') ?? false;
 }
 
@@ -160,7 +164,7 @@ function hasEnded(child: ChildProcess): boolean {
 async function readStatus({ file, pidFile }: ClusterOptions): Promise<StatusProcess[]> {
   const report = await requestStatus(pidFile ?? resolveRunOptions({}, file).pidFile);
   if (report === undefined) throw new Error(`${file} is not running`);
-  // What the command prints, read as a program reads it.
+  // Convert it as the command and its reader do.
   const printed: { processes: StatusProcess[] } = JSON.parse(JSON.stringify(report));
   return printed.processes;
 }

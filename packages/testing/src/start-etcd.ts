@@ -5,23 +5,23 @@ import { eventually } from './eventually.ts';
 import { freePorts } from './free-ports.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
-/** How an etcd is run. */
+/** Options of an etcd. */
 export interface EtcdOptions {
-  /** Speaks TLS by this certificate. @default in plain */
+  /** Certificate for TLS. @default no TLS */
   readonly tls?: Certificate;
-  /** Lets in this user alone, who may read and write below `/test/`. @default anybody */
+  /** The only user, who may read and write below `/test/`. @default no authentication */
   readonly user?: { readonly name: string; readonly password: string };
-  /** Time after which a token of a user that is not used is none any more, in seconds. @default that of etcd */
+  /** Time after which an unused token expires, in seconds. @default that of etcd */
   readonly tokenSeconds?: number;
 }
 
-/** An etcd of one's own, on a free port, with its data in a temporary folder. */
+/** A private etcd on a free port, with its data in a temporary folder. */
 export interface Etcd {
-  /** What `registerAddress` takes. */
+  /** Value for `registerAddress`. */
   readonly address: string;
-  /** Ends it as `kill -9` does. */
+  /** Kills it with SIGKILL. */
   kill(): Promise<void>;
-  /** Starts it again, with what it has kept. */
+  /** Starts it again with its data. */
   start(): Promise<void>;
   /** Ends it and removes its data. */
   dispose(): Promise<void>;
@@ -97,7 +97,7 @@ async function enableUsers(
   await ask('/v3/auth/enable', {});
 }
 
-/** Resolves when the answer is a good one. `fetch` cannot be told which authority to trust. */
+/** Resolves on a successful response. `fetch` has no option for a certificate authority. */
 async function post(url: string, ca: string | undefined, body: object | undefined): Promise<true> {
   if (ca === undefined) {
     const given = body && { method: 'POST', body: JSON.stringify(body) };

@@ -6,9 +6,9 @@ import { promisify } from 'node:util';
 import { eventually } from './eventually.ts';
 import { postgresFolder } from './postgres-folder.ts';
 
-/** A PostgreSQL of one's own, on a socket in a temporary folder, which also has its data. */
+/** A private PostgreSQL, with socket and data in a temporary folder. */
 export interface Postgres {
-  /** What a client takes: a URL of an empty database, whose owner it is. */
+  /** URL of an empty database, for its owner. */
   readonly url: string;
   /** Ends it and removes its data. */
   dispose(): Promise<void>;
@@ -17,12 +17,12 @@ export interface Postgres {
 /**
  * Starts a PostgreSQL and resolves once it answers.
  *
- * @throws when it is not installed, or does not come up
+ * @throws when it is not installed, or does not start
  */
 export async function startPostgres(): Promise<Postgres> {
   const programs = postgresFolder();
   if (programs === undefined) throw new Error('postgres is not installed');
-  // Not in the repository, whose folders may be closed to the user that it runs as.
+  // Outside of the repository, whose folders may not be accessible to the user that it runs as.
   const folder = await mkdtemp(join(tmpdir(), 'gatewayworker-postgres-'));
   const user = unprivilegedUser();
   if (user !== undefined) await chown(folder, user.uid, user.gid);
@@ -37,7 +37,7 @@ export async function startPostgres(): Promise<Postgres> {
     join(programs, 'postgres'),
     [
       ...['-D', data, '-c', 'listen_addresses=', '-c', `unix_socket_directories=${folder}`],
-      // Nothing of it outlives the test.
+      // The data need not survive a crash.
       ...['-c', 'fsync=off', '-c', 'max_connections=100'],
     ],
     { ...options, stdio: 'ignore' },
@@ -62,12 +62,12 @@ export async function startPostgres(): Promise<Postgres> {
 async function end(server: ChildProcess): Promise<void> {
   if (server.exitCode !== null || server.signalCode !== null) return;
   const ended = new Promise((resolve) => server.once('exit', resolve));
-  // Not SIGTERM, which waits for its clients; nor SIGKILL, which leaves its shared memory behind.
+  // SIGTERM would wait for clients, and SIGKILL would leave its shared memory behind.
   server.kill('SIGINT');
   await ended;
 }
 
-/** PostgreSQL refuses to run as root; undefined for anybody else. */
+/** Returns an unprivileged user if this process is root, because PostgreSQL refuses to run as root. */
 function unprivilegedUser(): { readonly uid: number; readonly gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const id = (flag: string) => Number(execFileSync('id', [flag, 'nobody'], { encoding: 'utf8' }));

@@ -23,9 +23,9 @@ import {
   type TestClient,
 } from './test-client.ts';
 
-/** What runs. */
+/** Options of `startRoles`. */
 export interface RolesOptions {
-  /** Callbacks of each worker, by its number. */
+  /** Callbacks of every worker, or of each by its number. */
   readonly events: EventHandler | ((workerId: number) => EventHandler);
   /** @default 1 */
   readonly gateways?: number;
@@ -40,15 +40,15 @@ export interface RolesOptions {
     | Partial<BusinessWorkerOptions>
     | ((workerId: number) => Partial<BusinessWorkerOptions>);
   readonly secretKey?: SecretKey;
-  /** Where all find each other, instead of a register of their own. */
+  /** Address for discovery, instead of the started register. */
   readonly registerAddress?: string;
-  /** Of every role. @default one of its own for each */
+  /** Guard of every role. @default a separate one for each */
   readonly guard?: Guard;
   /** TLS of every inner link. */
   readonly innerTls?: InnerTlsOptions;
 }
 
-/** A register, gateways and workers within this process, on free ports, over real sockets. */
+/** A register, gateways and workers in this process, on free ports, over real sockets. */
 export class Roles {
   readonly gateways: GatewayRuntime[] = [];
   readonly workers: BusinessWorkerRuntime[] = [];
@@ -61,30 +61,30 @@ export class Roles {
 
   constructor(options: RolesOptions) {
     this.#options = options;
-    this.#register = this.#makeRegister();
+    this.#register = this.#createRegister();
   }
 
-  /** Every line that any of them logged. */
+  /** All log lines of all roles. */
   get log(): readonly LogLine[] {
     return this.#log.lines;
   }
 
-  /** Removes the lines that were logged so far, and answers them. */
+  /** Removes and returns the log lines so far. */
   takeLog(): LogLine[] {
     return this.#log.takeLines();
   }
 
-  /** The register that runs now. */
+  /** The running register. */
   get register(): RegisterRuntime {
     return this.#register;
   }
 
-  /** Where all find each other. */
+  /** Address for discovery. */
   get registerAddress(): string {
     return this.#options.registerAddress ?? `127.0.0.1:${this.#registerPort}`;
   }
 
-  /** Starts everything; resolves once every gateway has every worker. */
+  /** Starts all roles; resolves once every worker is linked to every gateway. */
   async start(): Promise<void> {
     await this.startRegister();
     const { gateways = 1, workers = 1 } = this.#options;
@@ -92,9 +92,9 @@ export class Roles {
     for (let id = 0; id < workers; id += 1) await this.startWorker();
   }
 
-  /** Starts the register, on the port that it had before. */
+  /** Starts the register, on its previous port if it had one. */
   async startRegister(): Promise<void> {
-    this.#register = this.#makeRegister();
+    this.#register = this.#createRegister();
     await this.#register.start();
     this.#registerPort = this.#register.port;
   }
@@ -127,7 +127,7 @@ export class Roles {
     return gateway;
   }
 
-  /** Starts one more worker; resolves once every gateway has it. */
+  /** Starts one more worker; resolves once it is linked to every gateway. */
   async startWorker(): Promise<BusinessWorkerRuntime> {
     const { events, workerOptions } = this.#options;
     const { registerAddress } = this;
@@ -162,12 +162,12 @@ export class Roles {
     return client;
   }
 
-  /** Asks a gateway for a websocket that it is to refuse. */
+  /** Requests a websocket that the gateway must refuse. */
   refusedHandshake(gatewayIndex = 0, path = '/', options: ClientOptions = {}): Promise<Refused> {
     return requestRefusedHandshake(this.gateways[gatewayIndex]?.port ?? 0, path, options);
   }
 
-  /** Links a client of the Gateway API. */
+  /** Connects a client of the Gateway API. */
   async gatewayClient(options: GatewayClientOptions = {}): Promise<GatewayClient> {
     const { registerAddress } = this;
     const given = { registerAddress, ...this.#security, ...options };
@@ -176,7 +176,7 @@ export class Roles {
     return client;
   }
 
-  /** Ends everything that was started. */
+  /** Stops everything that was started. */
   async stop(): Promise<void> {
     for (const client of this.#clients) client.terminate();
     await Promise.all(this.#gatewayClients.map((client) => client.close()));
@@ -190,7 +190,7 @@ export class Roles {
     return { secretKey, ...(innerTls && { innerTls }) };
   }
 
-  #makeRegister(): RegisterRuntime {
+  #createRegister(): RegisterRuntime {
     const listen = `127.0.0.1:${this.#registerPort}`;
     const { guard } = this.#options;
     const context = { id: 0, logger: this.#log.logger, guard };
@@ -198,7 +198,7 @@ export class Roles {
   }
 }
 
-/** Starts a register, gateways and workers within this process. The caller stops them. */
+/** Starts a register, gateways and workers in this process. The caller stops them. */
 export async function startRoles(options: RolesOptions): Promise<Roles> {
   const roles = new Roles(options);
   await roles.start();

@@ -1,26 +1,26 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-/** A raw TCP peer: it sends any bytes and keeps what comes. */
+/** A raw TCP peer: it sends any bytes and collects what it receives. */
 export class TcpPeer {
-  /** Resolves with everything that came, when the other side has closed. */
+  /** Resolves with everything received, once the connection has closed. */
   readonly ended: Promise<Buffer>;
   readonly #socket: Socket;
   readonly #chunks: Buffer[] = [];
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    // Each piece that a test sends is one on the wire.
+    // Send each piece of a test in its own segment.
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#chunks.push(chunk));
     socket.on('error', () => undefined);
-    // Not by `once`, which rejects on an error: a connection that fails has ended too.
+    // `once` of node:events would reject on an error, but a failed connection has ended too.
     this.ended = new Promise((resolve) => {
       socket.once('close', () => resolve(this.received));
     });
   }
 
-  /** Everything that came so far. */
+  /** Everything received so far. */
   get received(): Buffer {
     return Buffer.concat(this.#chunks);
   }

@@ -2,13 +2,13 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** A folder that is there for one test. */
+/** A folder for one test. */
 export interface TemporaryFolder {
   /** Absolute path. */
   readonly path: string;
-  /** Writes a file, with the folders that lead to it, and resolves with its absolute path. */
+  /** Writes a file, creates its folders, and resolves with its absolute path. */
   write(name: string, content: string): Promise<string>;
-  /** Removes the folder and all that is in it. */
+  /** Removes the folder with its contents. */
   dispose(): Promise<void>;
 }
 
@@ -17,9 +17,9 @@ const parent = fileURLToPath(new URL('../../../test/.tmp/', import.meta.url));
 /**
  * Creates a folder inside the repository, so that files in it can import `gatewayworker`.
  *
- * Git and Biome pass over it. Register its removal with vitest's `onTestFinished(folder.dispose)`.
+ * Git and Biome ignore it. Register its removal with vitest's `onTestFinished(folder.dispose)`.
  *
- * @param prefix - first part of the folder's name
+ * @param prefix - prefix of the folder name
  */
 export async function temporaryFolder(prefix: string): Promise<TemporaryFolder> {
   await mkdir(parent, { recursive: true });

@@ -2,17 +2,17 @@ import { once } from 'node:events';
 import { type ClientOptions, WebSocket } from 'ws';
 import { eventually } from './eventually.ts';
 
-/** How a connection ended, as the client saw it. */
+/** Close code and reason, as received by the client. */
 export interface ClientEnd {
   readonly code: number;
   readonly reason: string;
 }
 
-/** A websocket client that keeps what it gets. */
+/** A websocket client that collects its messages. */
 export class TestClient {
-  /** Every message so far that `next` has not taken: text as strings, binary as Buffers. */
+  /** Messages that `next` has not returned yet: text as strings, binary as Buffers. */
   readonly messages: (string | Buffer)[] = [];
-  /** Called with each message as it comes. */
+  /** Called with each message on arrival. */
   onMessage: (data: string | Buffer) => void = () => undefined;
   /** Resolves when the connection has ended. */
   readonly ended: Promise<ClientEnd>;
@@ -26,7 +26,7 @@ export class TestClient {
       this.messages.push(message);
       this.onMessage(message);
     });
-    // Whatever goes wrong ends in `close`.
+    // Every error is followed by `close`.
     websocket.on('error', () => undefined);
     this.ended = new Promise((resolve) => {
       websocket.on('close', (code, reason) => {
@@ -45,41 +45,41 @@ export class TestClient {
     this.#websocket.send(data);
   }
 
-  /** Takes the next message, waiting for it. */
+  /** Resolves with the next message. */
   async next(): Promise<string | Buffer> {
     await eventually(() => this.messages.length > 0);
     return this.messages.shift() ?? '';
   }
 
-  /** Takes the next message, waiting for it, and reads it as JSON. */
+  /** Resolves with the next message, parsed as JSON. */
   async nextJson(): Promise<unknown> {
     return JSON.parse(String(await this.next()));
   }
 
-  /** Resolves when the server has answered a ping, and so read what was sent before. */
+  /** Resolves once the server has answered a ping, and so has read everything sent before. */
   async ping(): Promise<void> {
     const answered = once(this.#websocket, 'pong');
     this.#websocket.ping();
     await answered;
   }
 
-  /** Stops reading, as a slow client does. */
+  /** Stops reading, like a slow client. */
   pause(): void {
     this.#websocket.pause();
   }
 
-  /** Reads on. */
+  /** Continues reading. */
   resume(): void {
     this.#websocket.resume();
   }
 
-  /** Closes with a goodbye and waits for the end. */
+  /** Closes the connection with a close frame, and waits for its end. */
   async close(code = 1000, reason = ''): Promise<void> {
     this.#websocket.close(code, reason);
     await this.ended;
   }
 
-  /** Drops the connection. */
+  /** Drops the connection without a close frame. */
   terminate(): void {
     this.#websocket.terminate();
   }
@@ -88,7 +88,7 @@ export class TestClient {
 /**
  * Opens a websocket to a loopback port.
  *
- * @throws when the handshake is refused, naming the status
+ * @throws with the status, when the handshake is refused
  */
 export async function openClient(
   port: number,
@@ -101,7 +101,7 @@ export async function openClient(
   return client;
 }
 
-/** How a handshake was refused. */
+/** Response of a refused handshake. */
 export interface Refused {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -109,9 +109,9 @@ export interface Refused {
 }
 
 /**
- * Asks a loopback port for a websocket, which is to be refused.
+ * Requests a websocket from a loopback port that must refuse it.
  *
- * @throws when it is opened, or the port answers nothing
+ * @throws when the websocket opens, or there is no response
  */
 export async function requestRefusedHandshake(
   port: number,
