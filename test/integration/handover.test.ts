@@ -185,7 +185,7 @@ test('handover: a successor that is lost while it takes over changes nothing', a
   let heard = '';
   near.prependListener('data', (chunk: Buffer) => {
     heard += chunk.toString('latin1');
-    if (!heard.includes('factsRead')) return;
+    if (!heard.includes('infoRead')) return;
     // What the predecessor tells now gets lost, and what clients say meanwhile waits.
     client.send('meanwhile');
     far.destroy();

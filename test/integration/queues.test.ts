@@ -153,9 +153,9 @@ const producers: Readonly<Record<string, () => Promise<void>>> = {
     near.prependListener('data', (chunk: Buffer) => {
       told += chunk.toString('latin1');
       // The successor reads nothing of what it is told.
-      if (told.includes('factsRead')) far.pause();
+      if (told.includes('infoRead')) far.pause();
     });
-    await eventually(() => told.includes('factsRead'));
+    await eventually(() => told.includes('infoRead'));
     const bytesRead = () => [...(cluster.gateways[0]?.connections() ?? [])].flat()[0]?.bytesRead;
     const sent = 512;
     for (let index = 0; index < sent; index += 1) client.send(Buffer.alloc(65_536));

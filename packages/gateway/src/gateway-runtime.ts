@@ -34,8 +34,8 @@ import { AdmissionGate } from './handover/admission-gate.ts';
 import { addressesOf } from './handover/gateway-addresses.ts';
 import type { GatewayParts } from './handover/gateway-parts.ts';
 import { HANDOVER_VERSION } from './handover/handover-messages.ts';
-import { Predecessor } from './handover/predecessor.ts';
-import type { Succession } from './handover/succession.ts';
+import type { IncomingHandover } from './handover/incoming-handover.ts';
+import { OutgoingHandover } from './handover/outgoing-handover.ts';
 import { innerListenAddress, type ResolvedGatewayOptions } from './options.ts';
 import { ClientRoutes } from './routes/client-routes.ts';
 import { InterestPublisher } from './subscriptions/interest-publisher.ts';
@@ -48,7 +48,7 @@ import { WorkerLivenessTable } from './workers/worker-liveness-table.ts';
 import { createRouter } from './workers/worker-router.ts';
 
 // Loaded with the runtime, of which it needs most parts.
-export { Succession } from './handover/succession.ts';
+export { IncomingHandover } from './handover/incoming-handover.ts';
 
 /** Time that a gateway which starts waits for workers that the registers name, in milliseconds. */
 const WORKERS_TIMEOUT_MS = 2000;
@@ -64,8 +64,8 @@ export class GatewayRuntime implements RoleRuntime {
   readonly #guard: Guard;
   readonly #routes: ClientRoutes;
   readonly #parts: GatewayParts;
-  readonly #succession: Succession | undefined;
-  #predecessor: Predecessor | undefined;
+  readonly #incoming: IncomingHandover | undefined;
+  #outgoing: OutgoingHandover | undefined;
   readonly #state: GatewayState;
   readonly #liveness = new WorkerLivenessTable();
   readonly #presence: GatewayPresence;
@@ -75,18 +75,22 @@ export class GatewayRuntime implements RoleRuntime {
   #stopped: Promise<void> | undefined;
   #heartbeat: Heartbeat | undefined;
 
-  /** @param succession - of the process whose work this one takes over */
-  constructor(options: ResolvedGatewayOptions, context: GatewayContext, succession?: Succession) {
+  /** @param incoming - of the process whose work this one takes over */
+  constructor(
+    options: ResolvedGatewayOptions,
+    context: GatewayContext,
+    incoming?: IncomingHandover,
+  ) {
     this.#options = options;
-    this.#succession = succession;
-    this.#instanceId = succession?.identity.instanceId ?? randomUUID();
+    this.#incoming = incoming;
+    this.#instanceId = incoming?.identity.instanceId ?? randomUUID();
     this.#id = context.id;
     const { logger, guard = new Guard(logger) } = context;
     const scheduler = new FlushScheduler(guard);
     this.#guard = guard;
     const descriptors = context.descriptors ?? new DescriptorReserve(logger);
     this.#descriptors = descriptors;
-    const clients = new ClientTable(succession?.identity.gatewayToken);
+    const clients = new ClientTable(incoming?.identity.gatewayToken);
     const limits = new LimitCounters();
     const clientLog = new ThrottledLog(logger);
     const transport = createTransport(options, {
@@ -193,7 +197,7 @@ export class GatewayRuntime implements RoleRuntime {
   }
 
   async start(): Promise<void> {
-    if (this.#succession !== undefined) return await this.#succeed(this.#succession);
+    if (this.#incoming !== undefined) return await this.#succeed(this.#incoming);
     await this.#listenForLinks(this.#innerAddress());
     await this.#presence.announce(this.#innerPort);
     await this.#awaitWorkers();
@@ -203,7 +207,7 @@ export class GatewayRuntime implements RoleRuntime {
   }
 
   async handOver(successor: SuccessorChannel): Promise<void> {
-    if (this.isStopped || !this.#isAccepting || this.#predecessor !== undefined) {
+    if (this.isStopped || !this.#isAccepting || this.#outgoing !== undefined) {
       throw new GatewayWorkerError('GW_ERR_PHASE', 'the gateway is starting or stopping');
     }
     const { host } = innerListenAddress(this.#options);
@@ -211,7 +215,7 @@ export class GatewayRuntime implements RoleRuntime {
     const innerPort = this.#innerPort;
     const instanceId = this.#instanceId;
     const addresses = addressesOf(this.#options);
-    const predecessor = new Predecessor(
+    const outgoing = new OutgoingHandover(
       {
         ...this.#parts,
         identity: { version: HANDOVER_VERSION, instanceId, gatewayToken, innerPort, addresses },
@@ -220,19 +224,19 @@ export class GatewayRuntime implements RoleRuntime {
       },
       successor,
     );
-    this.#predecessor = predecessor;
+    this.#outgoing = outgoing;
     try {
-      await predecessor.run();
+      await outgoing.run();
     } catch (error) {
-      this.#predecessor = undefined;
+      this.#outgoing = undefined;
       throw error;
     }
     this.#isAccepting = false;
   }
 
   async stop(options: StopOptions = quickStop): Promise<void> {
-    if (this.#predecessor?.isCommitted) {
-      await this.#leave(this.#predecessor, options);
+    if (this.#outgoing?.isCommitted) {
+      await this.#leave(this.#outgoing, options);
       return;
     }
     if (this.#stop === undefined) {
@@ -279,18 +283,18 @@ export class GatewayRuntime implements RoleRuntime {
   }
 
   /** Becomes the gateway that the predecessor was, while clients and workers wait: for moments. */
-  async #succeed(succession: Succession): Promise<void> {
+  async #succeed(incoming: IncomingHandover): Promise<void> {
     this.#parts.gate.close();
-    await succession.takeOver(this.#parts);
+    await incoming.takeOver(this.#parts);
     const { host } = innerListenAddress(this.#options);
-    const { innerPort: port } = succession.identity;
-    const openSocket = (): Promise<object> => Promise.resolve(succession.innerSocket);
+    const { innerPort: port } = incoming.identity;
+    const openSocket = (): Promise<object> => Promise.resolve(incoming.innerSocket);
     await this.#listenForLinks({ host, port, openSocket });
     await this.#listenForClients();
     this.#parts.gate.open();
-    succession.serving();
+    incoming.sendServing();
     // It is the gateway by now: a register that hangs must not make it late.
-    const announced = (): void => succession.announced();
+    const announced = (): void => incoming.sendAnnounced();
     void this.#presence.announce(this.#innerPort).then(announced, announced);
   }
 
@@ -315,8 +319,8 @@ export class GatewayRuntime implements RoleRuntime {
   }
 
   /** The end of a process that has a successor. */
-  async #leave(predecessor: Predecessor, options: StopOptions): Promise<void> {
-    await predecessor.finish(options);
+  async #leave(outgoing: OutgoingHandover, options: StopOptions): Promise<void> {
+    await outgoing.finish(options);
     await this.#withdraw();
     await this.#close();
   }

@@ -17,15 +17,15 @@ export async function loadGateway(
   options: ResolvedGatewayOptions,
   context: GatewayContext,
 ): Promise<GatewayRuntime> {
-  const { GatewayRuntime, Succession } = await import('./gateway-runtime.ts');
+  const { GatewayRuntime, IncomingHandover } = await import('./gateway-runtime.ts');
   const { predecessor, logger, guard = new Guard(logger) } = context;
   if (predecessor === undefined) return new GatewayRuntime(options, { ...context, guard });
-  const succession = await Succession.open(predecessor, { guard, logger });
-  assertSameAddresses(succession.identity.addresses, options);
+  const incoming = await IncomingHandover.open(predecessor, { guard, logger });
+  assertSameAddresses(incoming.identity.addresses, options);
   const { host, port } = parseListenAddress(options.listen, options.protocol !== undefined);
   // Before the predecessor listens no more: connections that wait in the socket must not be lost.
   const clientSocket = await context.openSocket?.({ host, port });
   const openSocket = clientSocket && (() => Promise.resolve(clientSocket));
   const opened = { ...context, guard, ...(openSocket && { openSocket }) };
-  return new GatewayRuntime(options, opened, succession);
+  return new GatewayRuntime(options, opened, incoming);
 }

@@ -8,27 +8,27 @@ function refusal(reason: string): Refusal {
   return { isAccepted: false, status: 503, reason };
 }
 
-/** An admission control that decides when the test orders it. */
+/** An admission control that decides when the test calls it. */
 function slowControl() {
-  const asked: ((reason: string) => void)[] = [];
+  const requests: ((reason: string) => void)[] = [];
   const admit: TransportHandler['admit'] = (_candidate, decide) =>
-    void asked.push((reason) => decide(refusal(reason)));
-  return { asked, admit };
+    void requests.push((reason) => decide(refusal(reason)));
+  return { requests, admit };
 }
 
-test('admission gate: a candidate waits while it is closed', () => {
-  const { asked, admit } = slowControl();
+test('admission gate: holds candidates while it is closed', () => {
+  const { requests, admit } = slowControl();
   const gate = new AdmissionGate(admit);
   const decisions: unknown[] = [];
   gate.close();
   gate.admit(candidate, (decision) => void decisions.push(decision));
-  expect(asked).toHaveLength(0);
+  expect(requests).toHaveLength(0);
   gate.open();
-  asked[0]?.('no');
+  requests[0]?.('no');
   expect(decisions).toEqual([refusal('no')]);
 });
 
-test('admission gate: who decides after the handover is asked again, and alone counts', () => {
+test('admission gate: after a handover only the new function decides', () => {
   const before = slowControl();
   const after = slowControl();
   const gate = new AdmissionGate(before.admit);
@@ -36,9 +36,9 @@ test('admission gate: who decides after the handover is asked again, and alone c
   gate.admit(candidate, (decision) => void decisions.push(decision));
   gate.close();
   gate.open(after.admit);
-  before.asked[0]?.('too late');
+  before.requests[0]?.('too late');
   expect(decisions).toEqual([]);
-  after.asked[0]?.('no');
-  after.asked[0]?.('twice');
+  after.requests[0]?.('no');
+  after.requests[0]?.('twice');
   expect(decisions).toEqual([refusal('no')]);
 });

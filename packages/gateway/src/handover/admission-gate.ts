@@ -5,19 +5,19 @@ import type {
   TransportHandler,
 } from '../transports/transport.ts';
 
-/** A candidate that is not decided about. */
-interface Waiting {
+/** A candidate without a decision. */
+interface PendingCandidate {
   readonly candidate: ClientCandidate;
   readonly decide: (decision: Admission | Refusal) => void;
 }
 
 /**
- * Stands before the admission control, so that no handshake is lost while a gateway hands over: candidates wait,
- * and then go to the process that decides from now on. They are as many as connections may be in their handshake.
+ * Holds candidates during a handover, so that no handshake is lost, and then passes them to the process that decides
+ * from now on. Their number is bounded by the number of connections in their handshake.
  */
 export class AdmissionGate implements TransportHandler {
   #admit: TransportHandler['admit'];
-  readonly #waiting = new Set<Waiting>();
+  readonly #pending = new Set<PendingCandidate>();
   #isClosed = false;
 
   /** @param admit - decides about candidates */
@@ -26,34 +26,33 @@ export class AdmissionGate implements TransportHandler {
   }
 
   /** See `TransportHandler.admit`. */
-  admit(candidate: ClientCandidate, decide: Waiting['decide']): void {
-    const waiting = { candidate, decide };
-    this.#waiting.add(waiting);
-    if (!this.#isClosed) this.#ask(waiting);
+  admit(candidate: ClientCandidate, decide: PendingCandidate['decide']): void {
+    const pending = { candidate, decide };
+    this.#pending.add(pending);
+    if (!this.#isClosed) this.#requestDecision(pending);
   }
 
-  /** Has candidates wait. */
+  /** Starts to hold candidates. */
   close(): void {
     this.#isClosed = true;
   }
 
   /**
-   * Asks about all that are not decided, also about those that were asked about before: of two decisions, the
-   * first counts.
+   * Requests a decision for all pending candidates, also for those with an earlier request.
    *
-   * @param admit - decides from now on @default as before
+   * @param admit - decides from now on; answers of an earlier function are ignored @default the current function
    */
   open(admit: TransportHandler['admit'] = this.#admit): void {
     this.#admit = admit;
     this.#isClosed = false;
-    for (const waiting of [...this.#waiting]) this.#ask(waiting);
+    for (const pending of [...this.#pending]) this.#requestDecision(pending);
   }
 
-  #ask(waiting: Waiting): void {
+  #requestDecision(pending: PendingCandidate): void {
     const admit = this.#admit;
-    admit(waiting.candidate, (decision) => {
-      // Who decided before the handover does not decide any more.
-      if (admit === this.#admit && this.#waiting.delete(waiting)) waiting.decide(decision);
+    admit(pending.candidate, (decision) => {
+      // Ignore answers from before the handover, and second answers.
+      if (admit === this.#admit && this.#pending.delete(pending)) pending.decide(decision);
     });
   }
 }

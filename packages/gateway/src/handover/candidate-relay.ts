@@ -14,15 +14,15 @@ import type { PredecessorMessage, SuccessorMessage } from './handover-messages.t
 
 type Decide = (decision: Admission | Refusal) => void;
 
-/** Has the successor decide about clients whose handshake ends in the predecessor. */
+/** Lets the successor decide about clients whose handshake ends in the predecessor. */
 export class CandidateRelay {
   readonly #parts: GatewayParts;
   readonly #link: HandoverLink<PredecessorMessage, SuccessorMessage>;
   readonly #mover: ClientMover;
-  /** Of the listener, which knows it only while it listens. */
+  /** Port of the listener, which knows it only while it listens. */
   readonly #listenPort: number;
-  readonly #waiting = new Map<number, Decide>();
-  #last = 0;
+  readonly #pending = new Map<number, Decide>();
+  #lastRequest = 0;
 
   constructor(
     parts: GatewayParts,
@@ -35,9 +35,9 @@ export class CandidateRelay {
     this.#listenPort = parts.transport.port;
   }
 
-  /** Number of candidates that are not decided about. */
+  /** Number of candidates without a decision. */
   get size(): number {
-    return this.#waiting.size;
+    return this.#pending.size;
   }
 
   /** See `TransportHandler.admit`. */
@@ -46,51 +46,51 @@ export class CandidateRelay {
       decide(noSuccessor);
       return;
     }
-    this.#last += 1;
-    const request = this.#last;
-    this.#waiting.set(request, decide);
+    this.#lastRequest += 1;
+    const request = this.#lastRequest;
+    this.#pending.set(request, decide);
     const listenPort = this.#listenPort;
     const candidate = { request, remoteAddress, remotePort, handshake, listenPort };
     this.#link.send({ type: 'candidate', candidate });
   }
 
-  /** The successor lets a candidate in. */
+  /** Admits a candidate that the successor has accepted. */
   accept(message: Extract<SuccessorMessage, { type: 'decision' }>): void {
     const { state, clientEvents } = this.#parts;
-    let hasCome = false;
+    let isConnected = false;
     this.#take(message.request)?.({
       isAccepted: true,
       onClient: (socket) => {
-        hasCome = true;
+        isConnected = true;
         const client = state.clients.restore(new ClientConnection(message, socket));
         this.#mover.add(client);
         return new ClientEvents(client, clientEvents);
       },
     });
-    // It went before it was let in.
-    if (!hasCome)
-      this.#link.send({ type: 'closed', connection: message.connection, closure: left });
+    if (!isConnected) {
+      this.#link.send({ type: 'closed', connection: message.connection, closure: disconnected });
+    }
   }
 
-  /** The successor refuses a candidate. */
+  /** Refuses a candidate that the successor has refused. */
   refuse({ request, status, reason }: Extract<SuccessorMessage, { type: 'refusal' }>): void {
     this.#take(request)?.({ isAccepted: false, status, reason });
   }
 
-  /** Refuses all: the successor is gone. */
+  /** Refuses all candidates; called when the successor is lost. */
   close(): void {
-    for (const decide of this.#waiting.values()) decide(noSuccessor);
-    this.#waiting.clear();
+    for (const decide of this.#pending.values()) decide(noSuccessor);
+    this.#pending.clear();
   }
 
   #take(request: number): Decide | undefined {
-    const decide = this.#waiting.get(request);
-    this.#waiting.delete(request);
+    const decide = this.#pending.get(request);
+    this.#pending.delete(request);
     return decide;
   }
 }
 
-/** How a client ends that went before it was let in. */
-const left: ClientClosure = { by: ClosedBy.Client, code: undefined, reason: undefined };
+/** Closure of a client that disconnected before its admission. */
+const disconnected: ClientClosure = { by: ClosedBy.Client, code: undefined, reason: undefined };
 
 const noSuccessor: Refusal = { isAccepted: false, status: 503, reason: 'the server stops' };

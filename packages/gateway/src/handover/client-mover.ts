@@ -7,14 +7,14 @@ import type { GatewayParts } from './gateway-parts.ts';
 import type { HandoverLink } from './handover-link.ts';
 import type { PredecessorMessage, SuccessorMessage } from './handover-messages.ts';
 
-/** Connections that move at a time: a client stands still only while its own does. */
-const MOVES_AT_A_TIME = 4;
+/** Connections that move at the same time. A client is paused only while its own connection moves. */
+const CONCURRENT_MOVES = 4;
 
-/** Time until a connection is tried again that could not move, in milliseconds. */
+/** Delay before another attempt to move a connection, in milliseconds. */
 const RETRY_MS = 20;
 
-/** Time without any move after which the clients that are left are given up, in milliseconds. */
-const PATIENCE_MS = 5000;
+/** Time without any move after which the remaining clients are not moved, in milliseconds. */
+const STALL_TIMEOUT_MS = 5000;
 
 /** Moves the connections of clients to the successor, a few at a time. */
 export class ClientMover {
@@ -22,13 +22,13 @@ export class ClientMover {
   readonly #channel: SuccessorChannel;
   readonly #link: HandoverLink<PredecessorMessage, SuccessorMessage>;
   #queue: ClientConnection[] = [];
-  /** Clients that could not move when their turn came. */
-  #later: ClientConnection[] = [];
+  /** Clients whose attempt has failed, to be tried again. */
+  #retries: ClientConnection[] = [];
   readonly #moving = new Set<number>();
   #retryTimer: NodeJS.Timeout | undefined;
   #lastMoveAt = 0;
   #isStopped = false;
-  /** Connections that have moved. */
+  /** Number of moved connections. */
   moved = 0;
 
   constructor(
@@ -41,49 +41,49 @@ export class ClientMover {
     this.#link = link;
   }
 
-  /** True when all have moved that can. */
+  /** True when every connection that can be moved has moved. */
   get isDone(): boolean {
     if (this.#queue.length > 0 || this.#moving.size > 0) return false;
-    return this.#later.length === 0 || performance.now() - this.#lastMoveAt > PATIENCE_MS;
+    return this.#retries.length === 0 || performance.now() - this.#lastMoveAt > STALL_TIMEOUT_MS;
   }
 
-  /** Begins with all clients. */
+  /** Starts to move all clients. */
   start(): void {
     this.#lastMoveAt = performance.now();
-    // From the end, so that the oldest come first.
+    // The queue is taken from its end, so that the oldest clients move first.
     this.#queue = [...this.#parts.state.clients.all()].reverse();
     this.#moveNext();
   }
 
-  /** A client has come since the start. */
+  /** Adds a client that was admitted after the start. */
   add(client: ClientConnection): void {
-    // Its handshake is answered first.
+    // Delayed, because its handshake must be answered first.
     this.#retry(client);
   }
 
-  /** Moves no more. */
+  /** Stops moving. */
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#retryTimer);
   }
 
-  /** The successor sends nothing to this client for the moment. */
-  handleQuiet(connection: number): void {
+  /** Sends a connection to the successor, which holds its output now. */
+  handleOutputHeld(connection: number): void {
     const client = this.#parts.state.clients.get(connection);
     if (client === undefined || this.#isStopped) {
-      this.#stay(connection);
+      this.#cancelMove(connection);
       return;
     }
     const released = client.isClosing ? 'later' : client.socket.release();
     if (typeof released !== 'string') {
-      this.#hand(client, released);
+      this.#sendConnection(client, released);
       return;
     }
-    this.#stay(connection);
+    this.#cancelMove(connection);
     if (released === 'later') this.#retry(client);
   }
 
-  /** The successor has the connection. */
+  /** Ends the move of a connection. */
   handleAdopted(connection: number): void {
     this.#moving.delete(connection);
     this.#moveNext();
@@ -91,35 +91,35 @@ export class ClientMover {
 
   #moveNext(): void {
     const { clients } = this.#parts.state;
-    while (!this.#isStopped && this.#moving.size < MOVES_AT_A_TIME) {
+    while (!this.#isStopped && this.#moving.size < CONCURRENT_MOVES) {
       const client = this.#queue.pop();
       if (client === undefined) return;
       const { connection } = client;
       if (clients.get(connection) !== client) continue;
       this.#moving.add(connection);
-      this.#link.send({ type: 'moving', connection });
+      this.#link.send({ type: 'holdOutput', connection });
     }
   }
 
-  #stay(connection: number): void {
-    this.#link.send({ type: 'stays', connection });
+  #cancelMove(connection: number): void {
+    this.#link.send({ type: 'moveCancelled', connection });
     this.handleAdopted(connection);
   }
 
   #retry(client: ClientConnection): void {
-    this.#later.push(client);
+    this.#retries.push(client);
     if (this.#retryTimer !== undefined) return;
     const { guard } = this.#parts.state;
     const retry = (): void => {
       this.#retryTimer = undefined;
-      this.#queue.push(...this.#later);
-      this.#later = [];
+      this.#queue.push(...this.#retries);
+      this.#retries = [];
       this.#moveNext();
     };
     this.#retryTimer = setTimeout(guard.wrap('client moved later', retry, retry), RETRY_MS);
   }
 
-  #hand(client: ClientConnection, released: ReleasedSocket): void {
+  #sendConnection(client: ClientConnection, released: ReleasedSocket): void {
     const { state } = this.#parts;
     const { connection } = client;
     const { handle, unread, bytesRead, bytesWritten, handler } = released;
@@ -128,7 +128,7 @@ export class ClientMover {
     this.#link.send({ type: 'moved', connection, unread, bytesRead, bytesWritten, rateLeft });
     this.moved += 1;
     this.#lastMoveAt = performance.now();
-    // The copy of the successor is another one. Without a successor the client is lost with it.
+    // The successor gets a duplicate of the handle, so close this one in any case.
     const close = (): void => handle.close();
     const sent = this.#channel.sendHandle(String(connection), handle);
     state.guard.follow('connection sent', sent, close, close);

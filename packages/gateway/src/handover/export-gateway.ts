@@ -2,9 +2,9 @@ import type { FrozenLink } from '@gatewayworker/core';
 import type { ClientConnection } from '../clients/client-connection.ts';
 import type { WorkerLink } from '../workers/worker-link.ts';
 import type { GatewayParts } from './gateway-parts.ts';
-import type { ClientFacts, ClientRecord, LinkRecord, WorkerRecord } from './handover-messages.ts';
+import type { ClientInfo, ClientRecord, LinkRecord, WorkerRecord } from './handover-messages.ts';
 
-/** Describes an inner link for the successor; `undefined` when it has ended. */
+/** Exports an inner link; `undefined` when it has ended. */
 export function exportLink(
   { innerLinks, routes }: GatewayParts,
   { connection, linkId, hello, state }: FrozenLink,
@@ -31,7 +31,7 @@ function exportWorker(worker: WorkerLink, ready: readonly WorkerLink[]): WorkerR
   };
 }
 
-/** Every client of which anything is left, those included that are gone and have unfinished or held events. */
+/** Returns every client, closed ones with unacknowledged or held events included. */
 export function listClients({ state, routes, innerLinks }: GatewayParts): Set<ClientConnection> {
   const clients = new Set(state.clients.all());
   for (const { unbound } of routes.all) for (const client of unbound) clients.add(client);
@@ -41,15 +41,15 @@ export function listClients({ state, routes, innerLinks }: GatewayParts): Set<Cl
   return clients;
 }
 
-/** Tells what never changes about a client. */
-export function exportFacts(client: ClientConnection): ClientFacts {
+/** Exports the immutable properties of a client. */
+export function exportInfo(client: ClientConnection): ClientInfo {
   const { connection, nonceHigh, nonceLow, socket } = client;
   const { remoteAddress, remotePort, listenPort, packedRequest } = socket;
   const address = { connection, nonceHigh, nonceLow };
   return { ...address, remoteAddress, remotePort, listenPort, packedRequest };
 }
 
-/** Describes a client for the successor. @param linkIds - the links of workers */
+/** Exports the state of a client. @param linkIds - link ids by worker */
 export function exportClient(
   { state, routes }: GatewayParts,
   client: ClientConnection,
@@ -63,10 +63,10 @@ export function exportClient(
     ...{ connection, isClosing, isSuppressed, appliedChanges, appliedUidChanges, uid },
     ...{ eventsInFlight, eventBytesInFlight, held, unacknowledged, pauseReasons },
     linkId: worker && linkIds.get(worker),
-    isOfWorker: worker?.clients.has(client) ?? false,
+    isAttached: worker?.clients.has(client) ?? false,
     isClosedAtWorker: worker?.closedClients.get(connection) === client,
     isUnbound: route.unbound.has(client),
-    isGone: state.clients.get(connection) !== client,
+    isClosed: state.clients.get(connection) !== client,
     isCloseSuppressed: route.held.isCloseSuppressed(client),
     groups: [...client.groups],
     session: session.packed,

@@ -1,27 +1,28 @@
 import { OptionError } from '@gatewayworker/core';
 import type { ResolvedGatewayOptions } from '../options.ts';
 
-/** Options of a gateway that its clients, its workers and the registers know it by. */
+/** Options that are addresses of the gateway for clients, workers and registers. */
 const addressOptions = ['listen', 'lanIp', 'innerListen', 'startPort'] as const;
 
-/** Where a gateway is found. */
+/** The addresses of a gateway. */
 export type GatewayAddresses = Pick<ResolvedGatewayOptions, (typeof addressOptions)[number]>;
 
-/** Picks the options that say where a gateway is found. */
+/** Picks the addresses from the options. */
 export function addressesOf(options: GatewayAddresses): GatewayAddresses {
   const { listen, lanIp, innerListen, startPort } = options;
   return { listen, lanIp, innerListen, startPort };
 }
 
 /**
- * Makes sure that a successor is found where its predecessor is: it gets listening sockets, not addresses.
+ * Checks that the addresses of a successor equal those of its predecessor, whose listening sockets it gets.
  *
- * @throws {GW_ERR_OPTION_INVALID} naming the option that has changed
+ * @throws {GW_ERR_OPTION_INVALID} naming the changed option
  */
 export function assertSameAddresses(before: GatewayAddresses, options: GatewayAddresses): void {
   for (const name of addressOptions) {
     if (options[name] === before[name]) continue;
-    const allowed = `allowed: ${JSON.stringify(before[name])} as before, because a reload keeps addresses and a restart changes them`;
+    const value = JSON.stringify(before[name]);
+    const allowed = `allowed: ${value} as before, because only a restart can change addresses`;
     throw new OptionError(`Gateway.${name}`, options[name], allowed);
   }
 }

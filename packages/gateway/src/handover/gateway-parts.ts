@@ -7,7 +7,7 @@ import type { EventDispatcher } from '../workers/event-dispatcher.ts';
 import type { InnerLinks } from '../workers/inner-links.ts';
 import type { AdmissionGate } from './admission-gate.ts';
 
-/** The parts of a gateway that take part in a handover. */
+/** The parts of a gateway that a handover uses. */
 export interface GatewayParts {
   readonly state: GatewayState;
   readonly routes: ClientRoutes;

@@ -3,17 +3,17 @@ import { type FlushScheduler, FrameConnection, GatewayWorkerError } from '@gatew
 import { beginFrame, Command, endFrame, packValue, unpackValue } from '@gatewayworker/protocol';
 import type { HandoverMessage } from './handover-messages.ts';
 
-/** Longest message, in bytes: what a link may have unconfirmed goes in one. */
+/** Longest message, in bytes. One message holds all unconfirmed bytes of an inner link. */
 const MAX_MESSAGE_BYTES = 512 * 1024 * 1024;
 
-/** Bytes that may wait for the other process, past which it counts as gone. */
+/** Pending bytes past which the link is closed. */
 const MAX_PENDING_BYTES = 256 * 1024 * 1024;
 
-/** The link between a gateway and its successor: messages both ways, in order. */
+/** The link between a gateway and its successor. Both sides send messages, in order. */
 export class HandoverLink<Sent extends HandoverMessage, Received extends HandoverMessage> {
   /** Resolves when the link has ended. */
   readonly closed: Promise<void>;
-  /** Takes each message; the bytes in it are its own. */
+  /** Called with each message. It may keep the bytes in the message. */
   onMessage: (message: Received) => void = () => undefined;
   readonly #connection: FrameConnection;
 
@@ -23,14 +23,14 @@ export class HandoverLink<Sent extends HandoverMessage, Received extends Handove
     this.closed = connection.closed;
     connection.raiseFrameLimit(MAX_MESSAGE_BYTES);
     connection.onFrame = (_command, buffer, start, end) => {
-      // The bytes of a link are read in place, and what is in the message is kept.
+      // A copy, because the buffer of the link is reused.
       const body = Buffer.from(buffer.subarray(start, end));
-      // Both processes belong to one user and run the same version of these messages.
+      // No validation: both processes belong to one user, and `HANDOVER_VERSION` is compared.
       this.onMessage(unpackValue(body) as Received);
     };
   }
 
-  /** @throws {GW_ERR_LINK_CLOSED} once the link has ended */
+  /** Waits until the link has ended. @throws {GW_ERR_LINK_CLOSED} then */
   async untilLost(message: string): Promise<never> {
     await this.closed;
     throw new GatewayWorkerError('GW_ERR_LINK_CLOSED', message);
@@ -41,17 +41,17 @@ export class HandoverLink<Sent extends HandoverMessage, Received extends Handove
     return this.#connection.isOpen;
   }
 
-  /** Bytes that wait for the other process. */
+  /** Bytes that the other process has not read. */
   get pendingBytes(): number {
     return this.#connection.output.pendingBytes;
   }
 
-  /** Called when the other process has read what had filled the link. */
+  /** Called when the link has drained. */
   set onDrain(listener: () => void) {
     this.#connection.output.onDrain = listener;
   }
 
-  /** Sends a message at the end of this turn. A process that leaves too much unread counts as gone. */
+  /** Sends a message at the end of this turn. Closes the link if too many bytes are pending. */
   send(message: Sent): void {
     const connection = this.#connection;
     if (!connection.isOpen) return;
@@ -65,7 +65,7 @@ export class HandoverLink<Sent extends HandoverMessage, Received extends Handove
     endFrame(writer, start);
   }
 
-  /** Sends what is queued, and closes. */
+  /** Sends queued messages, and closes the link. */
   close(): void {
     this.#connection.close();
   }

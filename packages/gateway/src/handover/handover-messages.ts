@@ -1,13 +1,13 @@
 import type { MovedLink } from '@gatewayworker/core';
 import type { ClientRequest, ClosedBy } from '@gatewayworker/protocol';
-import type { ClientClosure, SocketFacts } from '../transports/transport.ts';
+import type { ClientClosure, SocketInfo } from '../transports/transport.ts';
 import type { ClientEvent } from '../workers/client-event.ts';
 import type { GatewayAddresses } from './gateway-addresses.ts';
 
-/** Changes when processes of different versions cannot hand over to each other. */
-export const HANDOVER_VERSION = 1;
+/** Version of the messages. Processes of different versions cannot hand over to each other. */
+export const HANDOVER_VERSION = 2;
 
-/** Which gateway the successor becomes. */
+/** The identity that the successor takes over. */
 export interface IdentityRecord {
   readonly version: number;
   readonly instanceId: string;
@@ -16,7 +16,7 @@ export interface IdentityRecord {
   readonly addresses: GatewayAddresses;
 }
 
-/** A worker, as its link has it. */
+/** State of the worker of a link. */
 export interface WorkerRecord {
   readonly decidesHandshakes: boolean;
   readonly redelivers: boolean;
@@ -28,34 +28,34 @@ export interface WorkerRecord {
   readonly lastHandshake: number;
 }
 
-/** An inner link. */
+/** State of an inner link. */
 export interface LinkRecord extends MovedLink {
   readonly worker: WorkerRecord | undefined;
   readonly joins: number;
   readonly confirmedJoins: number;
-  /** Whether its peer has been told all uids, and all groups; `undefined` when it does not follow. */
+  /** Whether all uids, and all groups, were sent to the peer; `undefined` when it has not subscribed. */
   readonly areSynced: readonly [uids: boolean, groups: boolean] | undefined;
 }
 
-/** What never changes about a client. */
-export interface ClientFacts extends SocketFacts {
+/** Immutable properties of a client. */
+export interface ClientInfo extends SocketInfo {
   readonly connection: number;
   readonly nonceHigh: number;
   readonly nonceLow: number;
 }
 
-/** What may change about a client. */
+/** State of a client. */
 export interface ClientRecord {
   readonly connection: number;
-  /** Link of the worker that handles its events, or that has not finished the events of one that is gone. */
+  /** Link of its worker; of a closed client, link of the worker that has unacknowledged events of it. */
   readonly linkId: string | undefined;
-  /** It is among those that the worker counts as its own. */
-  readonly isOfWorker: boolean;
-  /** Its worker has events of it, though it is gone. */
+  /** It is in `WorkerLink.clients` of its worker. */
+  readonly isAttached: boolean;
+  /** It is in `WorkerLink.closedClients` of its worker. */
   readonly isClosedAtWorker: boolean;
   readonly isUnbound: boolean;
-  /** Its socket has closed; only its events are left. */
-  readonly isGone: boolean;
+  /** Its socket is closed, but it has held or unacknowledged events. */
+  readonly isClosed: boolean;
   readonly isClosing: boolean;
   readonly isSuppressed: boolean;
   readonly isCloseSuppressed: boolean;
@@ -72,27 +72,27 @@ export interface ClientRecord {
 }
 
 const clientFields = [
-  ...(['connection', 'linkId', 'isOfWorker', 'isClosedAtWorker', 'isUnbound', 'isGone'] as const),
+  ...(['connection', 'linkId', 'isAttached', 'isClosedAtWorker', 'isUnbound', 'isClosed'] as const),
   ...(['isClosing', 'isSuppressed', 'isCloseSuppressed', 'uid', 'groups', 'session'] as const),
   ...(['appliedChanges', 'appliedUidChanges', 'eventsInFlight', 'eventBytesInFlight'] as const),
   ...(['held', 'unacknowledged', 'pauseReasons'] as const),
 ] satisfies readonly (keyof ClientRecord)[];
 
-/** A record without the names of its fields, which would be most of its bytes. */
+/** A client record without field names, which would be most of its bytes. */
 export type ClientRow = readonly unknown[];
 
 export function toRow(record: ClientRecord): ClientRow {
   return clientFields.map((field) => record[field]);
 }
 
-/** Reads a row; `undefined` when it is none. */
+/** Parses a row; `undefined` when it is invalid. */
 export function parseRow(row: ClientRow): ClientRecord | undefined {
   if (row.length !== clientFields.length) return undefined;
   const entries = clientFields.map((field, index) => [field, row[index]]);
   return Object.fromEntries(entries);
 }
 
-/** A candidate whose handshake ends after its gateway has handed over. */
+/** A candidate whose handshake ends in the predecessor after the handover. */
 export interface CandidateRecord {
   readonly request: number;
   readonly remoteAddress: string;
@@ -101,20 +101,20 @@ export interface CandidateRecord {
   readonly listenPort: number;
 }
 
-/** What the predecessor tells. */
+/** Messages of the predecessor. */
 export type PredecessorMessage =
   | { readonly type: 'identity'; readonly identity: IdentityRecord }
   | { readonly type: 'link'; readonly link: LinkRecord }
-  /** Facts of clients, ahead of their records. */
-  | { readonly type: 'facts'; readonly clients: readonly ClientFacts[] }
-  /** Answered once all facts so far have been read. */
-  | { readonly type: 'factsTold' }
+  /** Immutable properties of clients, sent before their records. */
+  | { readonly type: 'clientInfo'; readonly clients: readonly ClientInfo[] }
+  /** Asks for `infoRead`, which confirms all earlier messages. */
+  | { readonly type: 'infoSent' }
   | { readonly type: 'clients'; readonly clients: readonly ClientRow[] }
-  /** Links and clients are complete. */
-  | { readonly type: 'end'; readonly lastConnection: number }
-  /** The successor is the gateway from now on. */
+  /** All links and clients are sent. */
+  | { readonly type: 'stateSent'; readonly lastConnection: number }
+  /** From now on the successor is the gateway. */
   | { readonly type: 'commit' }
-  /** Workers dial their links from now on. */
+  /** The predecessor has closed its sockets of the links: workers resume them at the successor. */
   | { readonly type: 'linksClosed' }
   | {
       readonly type: 'message';
@@ -124,10 +124,10 @@ export type PredecessorMessage =
     }
   | { readonly type: 'closed'; readonly connection: number; readonly closure: ClientClosure }
   | { readonly type: 'candidate'; readonly candidate: CandidateRecord }
-  /** The connection of this client is next: nothing is to be sent until it has moved, or stays. */
-  | { readonly type: 'moving'; readonly connection: number }
-  | { readonly type: 'stays'; readonly connection: number }
-  /** Its handle comes by the other channel, under the number as its name. */
+  /** The successor must hold output to this client until it has moved or the move is cancelled. */
+  | { readonly type: 'holdOutput'; readonly connection: number }
+  | { readonly type: 'moveCancelled'; readonly connection: number }
+  /** The handle comes by the other channel, with the connection number as its name. */
   | {
       readonly type: 'moved';
       readonly connection: number;
@@ -137,26 +137,26 @@ export type PredecessorMessage =
       readonly rateLeft: number | undefined;
     };
 
-/** What the successor tells. */
+/** Messages of the successor. */
 export type SuccessorMessage =
-  /** It listens for handles: before that, they would be lost. */
+  /** It listens for handles, which would be lost before. */
   | { readonly type: 'listening' }
   /** It is ready to take over. */
   | { readonly type: 'prepared' }
-  | { readonly type: 'factsRead' }
-  /** It has all links and clients. */
+  | { readonly type: 'infoRead' }
+  /** It has imported all links and clients. */
   | { readonly type: 'imported' }
   /** It accepts links and clients: the predecessor may close its sockets of the links. */
   | { readonly type: 'serving' }
-  /** It is announced: the predecessor may withdraw. */
+  /** It is announced to the registers: the predecessor may withdraw. */
   | { readonly type: 'announced' }
-  /** Nothing more is sent to this client until it has moved, or stays. */
-  | { readonly type: 'quiet'; readonly connection: number }
+  /** Answer to `holdOutput`. */
+  | { readonly type: 'outputHeld'; readonly connection: number }
   | { readonly type: 'adopted'; readonly connection: number }
   | {
       readonly type: 'decision';
       readonly request: number;
-      /** Of the client that is let in. */
+      /** Address of the admitted client. */
       readonly connection: number;
       readonly nonceHigh: number;
       readonly nonceLow: number;

@@ -7,7 +7,7 @@ import type { WorkerLink } from '../workers/worker-link.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import type { ClientRecord, LinkRecord, WorkerRecord } from './handover-messages.ts';
 
-/** Goes on with an inner link; its peer resumes it later. */
+/** Imports an inner link. Its peer resumes it later. */
 export function importLink(
   { innerServer, innerLinks, dispatcher }: GatewayParts,
   link: LinkRecord,
@@ -34,7 +34,7 @@ function importWorker(worker: WorkerLink, record: WorkerRecord): void {
   worker.handshakes.continueFrom(record.lastHandshake);
 }
 
-/** Makes a client that is in no table yet: its route takes time to find. */
+/** Creates a client that is in no table. Done before the freeze, because finding its route takes time. */
 export function createClient(
   { routes }: GatewayParts,
   address: ConnectionAddress,
@@ -45,7 +45,7 @@ export function createClient(
   return client;
 }
 
-/** Goes on with a client. @param worker - that of the record */
+/** Imports the state of a client. @param worker - the worker of the link `record.linkId` */
 export function importClient(
   parts: GatewayParts,
   client: ClientConnection,
@@ -62,25 +62,25 @@ export function importClient(
   client.session.adopt(record.session);
   importTables(parts, client, record);
   client.worker = worker;
-  if (worker !== undefined && record.isOfWorker) worker.clients.add(client);
+  if (worker !== undefined && record.isAttached) worker.clients.add(client);
   if (worker !== undefined && record.isClosedAtWorker)
     worker.closedClients.set(client.connection, client);
   if (record.isUnbound) route.unbound.add(client);
   if (record.isCloseSuppressed) route.held.suppressClose(client);
   importPause(client, record, worker);
-  // Pauses it again when there is too much.
+  // Adding pauses the client again if too many bytes are held.
   for (const event of record.held ?? []) route.held.add(client, event);
 }
 
 function importTables(
   { state }: GatewayParts,
   client: ClientConnection,
-  { uid, groups, isGone, isClosing }: ClientRecord,
+  { uid, groups, isClosed, isClosing }: ClientRecord,
 ): void {
   client.uid = uid;
   for (const group of groups) client.addGroup(group);
-  client.isClosing = isGone;
-  if (isGone) return;
+  client.isClosing = isClosed;
+  if (isClosed) return;
   state.clients.restore(client);
   if (isClosing) {
     state.clients.hide(client);
@@ -90,7 +90,7 @@ function importTables(
   for (const group of groups) state.groups.add(group, client);
 }
 
-/** Reasons that a worker's link takes away again are noted there; those of held events are found again. */
+/** Restores the pause reasons that the worker or its link removes later. `HeldBytes` is set again by `HeldEvents`. */
 function importPause(
   client: ClientConnection,
   { pauseReasons }: ClientRecord,

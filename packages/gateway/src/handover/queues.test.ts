@@ -10,7 +10,7 @@ const document = readFileSync(new URL('../../../../docs/queues.md', import.meta.
 const section = document.split(/^## /m).find((text) => text.startsWith('Handover\n')) ?? '';
 const rows = [...section.matchAll(/^\| `([^`]+)` \|/gm)].map((match) => match[1] ?? '');
 
-/** A link whose other end reads nothing. */
+/** A link to a peer that reads nothing. */
 function stalledLink() {
   const memory = new MemorySocket();
   memory.isFull = true;
@@ -30,18 +30,18 @@ const producers: Readonly<Record<string, () => void>> = {
     expect(sent).toBeLessThanOrEqual(34);
   },
   'output of a moving client': () => {
-    const facts = { remoteAddress: '::1', remotePort: 1, listenPort: 2, packedRequest: undefined };
+    const info = { remoteAddress: '::1', remotePort: 1, listenPort: 2, packedRequest: undefined };
     const context = { link: stalledLink(), transport: { frame: (payload: Buffer) => payload } };
-    const socket = new RelayedSocket(facts, context);
+    const socket = new RelayedSocket(info, context);
     socket.sendFrame(frame);
-    // `ClientSender` compares it with `sendToClientBufferSize`, as for any client.
+    // `ClientSender` compares it with `sendToClientBufferSize`.
     expect(socket.pendingBytes).toBe(frame.length);
     socket.relay(1);
     expect(socket.pendingBytes).toBe(0);
   },
 };
 
-test('queues: every row of the handover has a producer', () => {
+test('queues: every queue of the handover section is tested', () => {
   expect(Object.keys(producers).sort()).toEqual(rows.sort());
 });
 

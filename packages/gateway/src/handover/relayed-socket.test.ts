@@ -7,34 +7,34 @@ import { HandoverLink } from './handover-link.ts';
 import type { PredecessorMessage, SuccessorMessage } from './handover-messages.ts';
 import { RelayedSocket } from './relayed-socket.ts';
 
-/** A relayed client, and what reached its predecessor or its own socket, in order. */
+/** A relayed socket, and the recorded output to the predecessor or to its own socket, in order. */
 function relayed() {
   const link = new HandoverLink<SuccessorMessage, PredecessorMessage>(
     new MemorySocket(),
     new FlushScheduler(),
   );
-  const told: unknown[] = [];
-  link.send = (message) => void told.push(message);
-  const facts = { remoteAddress: '::1', remotePort: 1, listenPort: 2, packedRequest: undefined };
+  const sent: unknown[] = [];
+  link.send = (message) => void sent.push(message);
+  const info = { remoteAddress: '::1', remotePort: 1, listenPort: 2, packedRequest: undefined };
   const transport = { frame: (payload: Buffer) => Buffer.from(payload) };
-  const socket = new RelayedSocket(facts, { link, transport });
+  const socket = new RelayedSocket(info, { link, transport });
   const own: ClientSocket = {
     ...silentSocket,
-    sendFrame: (frame) => void told.push(`own ${frame}`),
-    close: (by, code) => void told.push(`own close ${by} ${code}`),
+    sendFrame: (frame) => void sent.push(`own ${frame}`),
+    close: (by, code) => void sent.push(`own close ${by} ${code}`),
   };
-  return { socket, told, own };
+  return { socket, sent, own };
 }
 
-test('relayed socket: what waits for the first word leaves in order', () => {
-  const { socket, told } = relayed();
+test('relayed socket: relay sends the held output in order', () => {
+  const { socket, sent } = relayed();
   socket.sendFrame(Buffer.from('one'));
   socket.setPaused(true);
   socket.sendMessage(Buffer.from('xtwo'), 1, 4, false);
-  expect(told).toEqual([]);
+  expect(sent).toEqual([]);
   socket.relay(7);
   socket.destroy('server');
-  expect(told).toEqual([
+  expect(sent).toEqual([
     { type: 'frame', connection: 7, frame: Buffer.from('one') },
     { type: 'pause', connection: 7, isPaused: true },
     { type: 'frame', connection: 7, frame: Buffer.from('two') },
@@ -42,8 +42,8 @@ test('relayed socket: what waits for the first word leaves in order', () => {
   ]);
 });
 
-test('relayed socket: what is sent during a move leaves by the own socket', () => {
-  const { socket, told, own } = relayed();
+test('relayed socket: output during a move goes to the adopted socket', () => {
+  const { socket, sent, own } = relayed();
   socket.relay(7);
   socket.hold();
   socket.sendFrame(Buffer.from('one'));
@@ -51,20 +51,20 @@ test('relayed socket: what is sent during a move leaves by the own socket', () =
   socket.close('server', 1000, 'bye');
   socket.adopt(own);
   socket.sendFrame(Buffer.from('two'));
-  expect(told).toEqual(['own one', 'own close server 1000', 'own two']);
+  expect(sent).toEqual(['own one', 'own close server 1000', 'own two']);
 });
 
-test('relayed socket: a client that stays gets what was sent meanwhile', () => {
-  const { socket, told } = relayed();
+test('relayed socket: a cancelled move sends the held output to the predecessor', () => {
+  const { socket, sent } = relayed();
   socket.relay(7);
   socket.hold();
   socket.sendFrame(Buffer.from('one'));
   socket.relay(7);
-  expect(told).toEqual([{ type: 'frame', connection: 7, frame: Buffer.from('one') }]);
+  expect(sent).toEqual([{ type: 'frame', connection: 7, frame: Buffer.from('one') }]);
 });
 
-test('relayed socket: reports its end once, and sends nothing afterwards', () => {
-  const { socket, told } = relayed();
+test('relayed socket: calls onClose once, and sends nothing afterwards', () => {
+  const { socket, sent } = relayed();
   const ends: ClientClosure[] = [];
   socket.handler = { onMessage: () => undefined, onClose: (end) => void ends.push(end) };
   socket.relay(7);
@@ -72,5 +72,5 @@ test('relayed socket: reports its end once, and sends nothing afterwards', () =>
   socket.handleClosed(end);
   socket.handleClosed(end);
   socket.sendFrame(Buffer.from('late'));
-  expect([ends, told]).toEqual([[end], []]);
+  expect([ends, sent]).toEqual([[end], []]);
 });

@@ -4,24 +4,24 @@ import type {
   ClientClosure,
   ClientSocket,
   ClientSocketHandler,
-  SocketFacts,
+  SocketInfo,
   Transport,
 } from '../transports/transport.ts';
 import type { HandoverLink } from './handover-link.ts';
 import type { PredecessorMessage, SuccessorMessage } from './handover-messages.ts';
 
-/** What is done to a socket, wherever its connection is. */
+/** Operations on a socket, in this process or in the predecessor. */
 type Target = Pick<ClientSocket, 'sendFrame' | 'ping' | 'setPaused' | 'close' | 'destroy'>;
 
-/** What relayed sockets have in common. */
+/** Objects that relayed sockets share. */
 export interface RelayContext {
   readonly link: HandoverLink<SuccessorMessage, PredecessorMessage>;
   readonly transport: Pick<Transport, 'frame'>;
 }
 
 /**
- * A client whose connection the predecessor still has: what is sent goes there. While the connection moves, it
- * waits here, and then goes to the socket that this process has of it.
+ * The socket of a client whose connection is in the predecessor. Output is sent there. While the connection moves,
+ * output is held; then it goes to the adopted socket.
  */
 export class RelayedSocket implements ClientSocket {
   readonly remoteAddress: string;
@@ -30,16 +30,16 @@ export class RelayedSocket implements ClientSocket {
   readonly packedRequest: Buffer | undefined;
   readonly #context: RelayContext;
   #target: Target | undefined;
-  #waiting: ((target: Target) => void)[] | undefined = [];
-  #waitingBytes = 0;
+  #held: ((target: Target) => void)[] | undefined = [];
+  #heldBytes = 0;
   #handler: ClientSocketHandler | undefined;
 
-  /** What is sent waits until `relay` is called. */
-  constructor(facts: SocketFacts, context: RelayContext) {
-    this.remoteAddress = facts.remoteAddress;
-    this.remotePort = facts.remotePort;
-    this.listenPort = facts.listenPort;
-    this.packedRequest = facts.packedRequest;
+  /** Output is held until `relay` is called. */
+  constructor(info: SocketInfo, context: RelayContext) {
+    this.remoteAddress = info.remoteAddress;
+    this.remotePort = info.remotePort;
+    this.listenPort = info.listenPort;
+    this.packedRequest = info.packedRequest;
     this.#context = context;
   }
 
@@ -52,7 +52,7 @@ export class RelayedSocket implements ClientSocket {
   }
 
   get pendingBytes(): number {
-    return this.#waitingBytes;
+    return this.#heldBytes;
   }
 
   get bytesRead(): number {
@@ -63,17 +63,17 @@ export class RelayedSocket implements ClientSocket {
     return 0;
   }
 
-  /** Who is told of the client. */
+  /** Gets `onClose` when the predecessor reports the end of the connection. */
   set handler(handler: ClientSocketHandler) {
     this.#handler = handler;
   }
 
-  /** Has everything wait that is sent from now on. */
+  /** Starts to hold output. */
   hold(): void {
-    this.#waiting ??= [];
+    this.#held ??= [];
   }
 
-  /** Sends what waits, and all that follows, to the predecessor. */
+  /** Sends held and further output to the predecessor. */
   relay(connection: number): void {
     const { link } = this.#context;
     this.#release({
@@ -85,19 +85,19 @@ export class RelayedSocket implements ClientSocket {
     });
   }
 
-  /** The connection has moved: sends what waits by its own socket. */
+  /** Sends held and further output to the adopted socket. */
   adopt(socket: ClientSocket): void {
     this.#handler = undefined;
     this.#release(socket);
   }
 
-  /** The connection is closed. */
+  /** Handles the end of the connection. */
   handleClosed(closure: ClientClosure): void {
     const handler = this.#handler;
     this.#handler = undefined;
     this.#target = undefined;
-    this.#waiting = undefined;
-    this.#waitingBytes = 0;
+    this.#held = undefined;
+    this.#heldBytes = 0;
     handler?.onClose(closure);
   }
 
@@ -115,7 +115,7 @@ export class RelayedSocket implements ClientSocket {
   }
 
   ping(): void {
-    // The predecessor looks after it.
+    // The predecessor runs the heartbeat.
   }
 
   setPaused(isPaused: boolean): void {
@@ -140,19 +140,19 @@ export class RelayedSocket implements ClientSocket {
   }
 
   #do(act: (target: Target) => void, byteLength = 0): void {
-    if (this.#waiting === undefined) {
+    if (this.#held === undefined) {
       if (this.#target !== undefined) act(this.#target);
       return;
     }
-    this.#waiting.push(act);
-    this.#waitingBytes += byteLength;
+    this.#held.push(act);
+    this.#heldBytes += byteLength;
   }
 
   #release(target: Target): void {
-    const waiting = this.#waiting ?? [];
+    const held = this.#held ?? [];
     this.#target = target;
-    this.#waiting = undefined;
-    this.#waitingBytes = 0;
-    for (const act of waiting) act(target);
+    this.#held = undefined;
+    this.#heldBytes = 0;
+    for (const act of held) act(target);
   }
 }

@@ -61,8 +61,8 @@ async function startPair(scheme: string) {
     const released = socket?.release() ?? 'later';
     if (socket === undefined || typeof released === 'string') return String(released);
     const { remoteAddress, remotePort, listenPort, packedRequest } = socket;
-    const facts = { remoteAddress, remotePort, listenPort, packedRequest };
-    const adopted = to.adopt({ ...facts, ...released }, after);
+    const info = { remoteAddress, remotePort, listenPort, packedRequest };
+    const adopted = to.adopt({ ...info, ...released }, after);
     adopted.setPaused(false);
     return adopted;
   };

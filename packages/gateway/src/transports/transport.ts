@@ -33,7 +33,7 @@ export interface ReleasedSocket {
 export type ReleaseRefusal = 'later' | 'never';
 
 /** The immutable properties of a connection. */
-export interface SocketFacts {
+export interface SocketInfo {
   readonly remoteAddress: string;
   readonly remotePort: number;
   /** Port of the listener that accepted it. */
@@ -43,12 +43,12 @@ export interface SocketFacts {
 }
 
 /** A connection that another process has released. */
-export interface MovedSocket extends SocketFacts, Omit<ReleasedSocket, 'handle' | 'handler'> {
+export interface MovedSocket extends SocketInfo, Omit<ReleasedSocket, 'handle' | 'handler'> {
   readonly handle: object;
 }
 
 /** The socket of one client of any protocol. Output is written at the end of the turn. */
-export interface ClientSocket extends Guarded, SocketFacts {
+export interface ClientSocket extends Guarded, SocketInfo {
   /** The handshake; `undefined` when the protocol has none. It is unpacked on each access. */
   readonly request: ClientRequest | undefined;
   /** The handshake as msgpack, as workers get it. */

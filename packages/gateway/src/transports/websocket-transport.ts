@@ -177,8 +177,8 @@ export class WebsocketTransport implements Transport {
     this.#listener.adopt(socket, moved.remoteAddress);
     const { options } = this.#websockets;
     const websocket = createWebSocket(options);
-    const facts = { ...moved, packedRequest, before: moved };
-    const client = this.#createClient(websocket, socket, facts, undefined);
+    const info = { ...moved, packedRequest, before: moved };
+    const client = this.#createClient(websocket, socket, info, undefined);
     client.start(handler);
     setSocket(websocket, socket, unread, options);
     return client;
@@ -246,8 +246,8 @@ export class WebsocketTransport implements Transport {
       // The handshake is answered, so a refusal is no longer possible.
       accepted.onFailure = undefined;
       const packedRequest = packValue(candidate.request);
-      const facts = { ...candidate, packedRequest, listenPort: this.port };
-      const client = this.#createClient(websocket, socket, facts, deflater);
+      const info = { ...candidate, packedRequest, listenPort: this.port };
+      const client = this.#createClient(websocket, socket, info, deflater);
       client.start(decision.onClient(client));
     });
     if (!isOpen) accepted.destroySoon();
@@ -256,14 +256,14 @@ export class WebsocketTransport implements Transport {
   #createClient(
     websocket: ClientWebSocket,
     socket: Socket,
-    facts: Pick<
+    info: Pick<
       WebsocketSocketOptions,
       'remoteAddress' | 'remotePort' | 'listenPort' | 'packedRequest' | 'before'
     >,
     deflater: FrameDeflater | undefined,
   ): WebsocketSocket {
     return new WebsocketSocket(websocket, socket, {
-      ...facts,
+      ...info,
       scheduler: this.#options.scheduler,
       listeners: this.#listeners,
       limits: this.#options.limits,

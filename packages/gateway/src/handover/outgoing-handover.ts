@@ -14,7 +14,7 @@ import { PauseReason } from '../clients/pause-reason.ts';
 import type { WorkerLink } from '../workers/worker-link.ts';
 import { CandidateRelay } from './candidate-relay.ts';
 import { ClientMover } from './client-mover.ts';
-import { exportClient, exportFacts, exportLink, listClients } from './export-gateway.ts';
+import { exportClient, exportInfo, exportLink, listClients } from './export-gateway.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { HandoverLink } from './handover-link.ts';
 import {
@@ -23,75 +23,75 @@ import {
   type SuccessorMessage,
   toRow,
 } from './handover-messages.ts';
-import { INNER_SOCKET } from './succession.ts';
+import { INNER_SOCKET } from './incoming-handover.ts';
 
 /**
- * Time that the successor has to take links and clients over, in milliseconds. Frozen links do not answer
- * heartbeats, and a peer waits 8 s for an answer.
+ * Time for the successor to import links and clients, in milliseconds. Frozen links do not answer heartbeats, and a
+ * peer waits 8 s for an answer.
  */
 const IMPORT_TIMEOUT_MS = 5000;
 
-/** Clients in one message. */
-const ROWS = 64;
+/** Clients per message. */
+const CLIENTS_PER_MESSAGE = 64;
 
-/** Bytes of events that wait for the successor, past which clients are not read from. */
-const MAX_WAITING_BYTES = 8 * 1024 * 1024;
+/** Bytes of pending events for the successor, past which reading from clients pauses. */
+const MAX_PENDING_BYTES = 8 * 1024 * 1024;
 
-/** Longest time over which the clients are closed that cannot move, and for each of them, in milliseconds. */
-const SPREAD_MS = { most: 5000, each: 5 };
+/** Time over which the clients that cannot move are closed: at most, and per client, in milliseconds. */
+const SPREAD_MS = { max: 5000, perClient: 5 };
 
-/** What a predecessor needs of its gateway. */
-export interface PredecessorOptions extends GatewayParts {
+/** Parts and callbacks of the gateway that hands over. */
+export interface OutgoingHandoverOptions extends GatewayParts {
   readonly identity: IdentityRecord;
-  /** Listens for inner links again: the successor did not come. */
+  /** Listens for inner links again after the successor has failed. */
   readonly listenAgain: () => Promise<void>;
-  /** The successor is announced: registers need not know of this process. */
+  /** Removes this process from the registers after the successor is announced. */
   readonly withdraw: () => Promise<void>;
 }
 
-/** An event that came after the state of its client had been told. */
-interface WaitingEvent {
+/** An event that arrived after the state of its client was sent. */
+interface BufferedEvent {
   readonly client: ClientConnection;
   readonly message: Extract<PredecessorMessage, { type: 'message' | 'closed' }>;
 }
 
-/** How far a successor has come. */
-type Step = 'listening' | 'prepared' | 'factsRead' | 'imported';
+/** Steps of the successor. */
+type Step = 'listening' | 'prepared' | 'infoRead' | 'imported';
 
 type ClientCommand = Extract<SuccessorMessage, { type: 'frame' | 'pause' | 'close' | 'destroy' }>;
 
 /**
- * The side of the predecessor: it tells its successor everything, then only passes on what clients say and are
- * told, and moves their connections one after the other.
+ * A handover on the side of the predecessor: it sends its state to the successor, then relays messages from and to the
+ * clients, and moves their connections.
  */
-export class Predecessor {
-  readonly #options: PredecessorOptions;
+export class OutgoingHandover {
+  readonly #options: OutgoingHandoverOptions;
   readonly #channel: SuccessorChannel;
   readonly #link: HandoverLink<PredecessorMessage, SuccessorMessage>;
   readonly #mover: ClientMover;
   readonly #dispatcher: GatewayParts['dispatcher'];
-  /** Clients of which the successor has the facts. */
-  readonly #known = new Set<ClientConnection>();
-  #waiting: WaitingEvent[] = [];
-  #waitingBytes = 0;
-  /** Clients that are not read from because the successor does not keep up. */
-  readonly #full = new Set<ClientConnection>();
+  /** Clients whose info was sent. */
+  readonly #withInfo = new Set<ClientConnection>();
+  #buffered: BufferedEvent[] = [];
+  #bufferedBytes = 0;
+  /** Clients that are paused because the successor is slow. */
+  readonly #paused = new Set<ClientConnection>();
   readonly #candidates: CandidateRelay;
   #isCommitted = false;
-  /** Called when the successor is so far. */
-  readonly #reached: Record<Step, () => void> = {
+  /** Resolves the promise of each step. */
+  readonly #onStep: Record<Step, () => void> = {
     listening: ignore,
     prepared: ignore,
-    factsRead: ignore,
+    infoRead: ignore,
     imported: ignore,
   };
-  #clock: Deadline | undefined;
+  #deadline: Deadline | undefined;
   #finished: Promise<void> | undefined;
-  #isHurried = false;
-  /** Time for which no event of a client was handled. */
+  #isQuick = false;
+  /** Time in which no event was handled. */
   #frozenMs = 0;
 
-  constructor(options: PredecessorOptions, channel: SuccessorChannel) {
+  constructor(options: OutgoingHandoverOptions, channel: SuccessorChannel) {
     this.#options = options;
     this.#channel = channel;
     this.#dispatcher = options.dispatcher;
@@ -101,41 +101,40 @@ export class Predecessor {
     this.#candidates = new CandidateRelay(options, this.#link, this.#mover);
   }
 
-  /** True once the successor is the gateway. */
+  /** True after the commit: the successor is the gateway. */
   get isCommitted(): boolean {
     return this.#isCommitted;
   }
 
   /**
-   * Resolves once the successor is the gateway.
+   * Hands over the state. Resolves after the commit.
    *
-   * @throws {GW_ERR_LINK_CLOSED} when the successor is gone before, or does not take over in time; everything is
-   * then as before
+   * @throws {GW_ERR_LINK_CLOSED} when the successor is lost or too slow; then this process continues as the gateway
    */
   async run(): Promise<void> {
     const { identity, innerServer } = this.#options;
     const lost = this.#link.untilLost('the successor is gone');
-    // It may be lost long after that is of interest.
+    // A rejection after the handover has no handler.
     lost.catch(() => undefined);
-    const reach = (step: Step): Promise<void> => {
+    const untilStep = (step: Step): Promise<void> => {
       const reached = new Promise<void>((resolve) => {
-        this.#reached[step] = resolve;
+        this.#onStep[step] = resolve;
       });
       const reachedOrLost = Promise.race([reached, lost]);
-      // Another one may be waited for when the successor is lost.
+      // A rejection of a step that is not awaited yet has no handler.
       reachedOrLost.catch(() => undefined);
       return reachedOrLost;
     };
-    const prepared = reach('prepared');
-    const imported = reach('imported');
-    await reach('listening');
+    const prepared = untilStep('prepared');
+    const imported = untilStep('imported');
+    await untilStep('listening');
     this.#link.send({ type: 'identity', identity });
     if (innerServer.handle === undefined) throw new GatewayWorkerError('GW_ERR_PHASE');
     await this.#channel.sendHandle(INNER_SOCKET, innerServer.handle);
     await prepared;
-    const factsRead = reach('factsRead');
-    await this.#tellFacts();
-    await factsRead;
+    const infoRead = untilStep('infoRead');
+    await this.#sendInfo();
+    await infoRead;
     const frozenAt = performance.now();
     this.#export();
     const timer = new AbortController();
@@ -144,7 +143,7 @@ export class Predecessor {
     try {
       await Promise.race([imported, late]);
     } catch (error) {
-      await this.#goBack();
+      await this.#rollBack();
       throw toError(error);
     } finally {
       timer.abort();
@@ -153,59 +152,59 @@ export class Predecessor {
     this.#frozenMs = Math.round(performance.now() - frozenAt);
   }
 
-  /** Moves the clients, closes those that cannot move, and resolves when none is left or the time is over. */
+  /** Moves the clients, and closes those that cannot move. Resolves when none is left, or at the deadline. */
   async finish(options: StopOptions): Promise<void> {
     const timeMs = options.timeoutMs + options.drainMs;
-    this.#clock ??= new Deadline(timeMs);
-    this.#clock.shorten(timeMs);
-    this.#isHurried ||= options.drainMs === 0;
-    this.#finished ??= this.#finish(this.#clock, options);
+    this.#deadline ??= new Deadline(timeMs);
+    this.#deadline.shorten(timeMs);
+    this.#isQuick ||= options.drainMs === 0;
+    this.#finished ??= this.#finish(this.#deadline, options);
     await this.#finished;
   }
 
-  async #finish(clock: Deadline, { timeoutMs }: StopOptions): Promise<void> {
+  async #finish(deadline: Deadline, { timeoutMs }: StopOptions): Promise<void> {
     const { state, transport, logger } = this.#options;
     const { clients, sender } = state;
-    const lastMs = Math.min(timeoutMs, 2 * SPREAD_MS.most);
-    const isDone = (): boolean => !this.#link.isOpen || (this.#mover.isDone && this.#isQuiet);
-    await clock.waitUntil(() => this.#isHurried || isDone(), lastMs);
+    const closeMs = Math.min(timeoutMs, 2 * SPREAD_MS.max);
+    const isDone = (): boolean =>
+      !this.#link.isOpen || (this.#mover.isDone && !this.#hasHandshakes);
+    await deadline.waitUntil(() => this.#isQuick || isDone(), closeMs);
     const { moved } = this.#mover;
     const left = clients.size;
     logger.info({ moved, left, frozenMs: this.#frozenMs }, 'clients moved to the successor');
-    await this.#closeRest(Math.min(left * SPREAD_MS.each, SPREAD_MS.most, lastMs / 2));
+    await this.#closeRest(Math.min(left * SPREAD_MS.perClient, SPREAD_MS.max, closeMs / 2));
     transport.stopAccepting();
-    await clock.waitUntil(() => clients.size === 0, lastMs / 4);
+    await deadline.waitUntil(() => clients.size === 0, closeMs / 4);
     for (const client of clients.all()) sender.destroy(client, ClosedBy.Server);
-    await clock.waitUntil(() => clients.size === 0);
+    await deadline.waitUntil(() => clients.size === 0);
     this.#link.close();
     await this.#link.closed;
   }
 
-  /** Closes the clients that cannot move, or have nowhere to go. */
+  /** Stops the moves, and closes the remaining clients. */
   async #closeRest(overMs: number): Promise<void> {
     this.#mover.stop();
-    await closeClients(this.#options.state, overMs, () => this.#isHurried);
+    await closeClients(this.#options.state, overMs, () => this.#isQuick);
   }
 
-  /** True when no handshake is under way. */
-  get #isQuiet(): boolean {
-    return this.#candidates.size === 0 && this.#options.transport.handshakes === 0;
+  get #hasHandshakes(): boolean {
+    return this.#candidates.size > 0 || this.#options.transport.handshakes > 0;
   }
 
-  /** Tells what never changes about the clients, some in each turn, so that the freeze is shorter. */
-  async #tellFacts(): Promise<void> {
+  /** Sends the immutable properties of the clients in several turns, which makes the freeze shorter. */
+  async #sendInfo(): Promise<void> {
     const clients = [...listClients(this.#options)];
-    for (let index = 0; index < clients.length && this.#link.isOpen; index += ROWS) {
-      const told = clients.slice(index, index + ROWS);
-      this.#link.send({ type: 'facts', clients: told.map(exportFacts) });
-      for (const client of told) this.#known.add(client);
+    for (let index = 0; index < clients.length && this.#link.isOpen; index += CLIENTS_PER_MESSAGE) {
+      const batch = clients.slice(index, index + CLIENTS_PER_MESSAGE);
+      this.#link.send({ type: 'clientInfo', clients: batch.map(exportInfo) });
+      for (const client of batch) this.#withInfo.add(client);
       await turn();
     }
-    // What it has not read by then would be part of the freeze.
-    this.#link.send({ type: 'factsTold' });
+    // The successor must have read everything before the freeze begins.
+    this.#link.send({ type: 'infoSent' });
   }
 
-  /** Sends the whole state, within one turn; later changes are sent as they come. */
+  /** Freezes the links, and sends the whole state within one turn. Later events are buffered or forwarded. */
   #export(): void {
     const { innerLinks, innerServer, gate, state, clientEvents } = this.#options;
     innerLinks.flushAll();
@@ -219,43 +218,46 @@ export class Predecessor {
       this.#link.send({ type: 'link', link });
     }
     const clients = [...listClients(this.#options)];
-    const unknown = clients.filter((client) => !this.#known.has(client));
-    this.#link.send({ type: 'facts', clients: unknown.map(exportFacts) });
-    for (let index = 0; index < clients.length; index += ROWS) {
+    const withoutInfo = clients.filter((client) => !this.#withInfo.has(client));
+    this.#link.send({ type: 'clientInfo', clients: withoutInfo.map(exportInfo) });
+    for (let index = 0; index < clients.length; index += CLIENTS_PER_MESSAGE) {
       const rows = clients
-        .slice(index, index + ROWS)
+        .slice(index, index + CLIENTS_PER_MESSAGE)
         .map((client) => toRow(exportClient(this.#options, client, linkIds)));
       this.#link.send({ type: 'clients', clients: rows });
     }
-    this.#known.clear();
-    this.#link.send({ type: 'end', lastConnection: state.clients.lastConnection });
+    this.#withInfo.clear();
+    this.#link.send({ type: 'stateSent', lastConnection: state.clients.lastConnection });
     clientEvents.dispatcher = {
       dispatchMessage: (client, payload, isBinary) =>
-        this.#tell({
+        this.#forward({
           client,
           message: { type: 'message', connection: client.connection, payload, isBinary },
         }),
       dispatchClosed: (client, closure) =>
-        this.#tell({ client, message: { type: 'closed', connection: client.connection, closure } }),
+        this.#forward({
+          client,
+          message: { type: 'closed', connection: client.connection, closure },
+        }),
     };
   }
 
-  /** Tells what a client said, or keeps it while the successor may still fail. */
-  #tell(event: WaitingEvent): void {
+  /** Sends an event of a client to the successor, or buffers it before the commit. */
+  #forward(event: BufferedEvent): void {
     const { client, message } = event;
     if (this.#isCommitted) {
       this.#link.send(message);
-      if (this.#link.pendingBytes < MAX_WAITING_BYTES) return;
+      if (this.#link.pendingBytes < MAX_PENDING_BYTES) return;
     } else if (message.type === 'closed') {
-      this.#waiting.push(event);
+      this.#buffered.push(event);
     } else {
-      // The bytes are the socket's.
+      // A copy, because the socket reuses its buffer.
       const payload = Buffer.from(message.payload);
-      this.#waiting.push({ client, message: { ...message, payload } });
-      this.#waitingBytes += payload.length;
-      if (this.#waitingBytes < MAX_WAITING_BYTES) return;
+      this.#buffered.push({ client, message: { ...message, payload } });
+      this.#bufferedBytes += payload.length;
+      if (this.#bufferedBytes < MAX_PENDING_BYTES) return;
     }
-    this.#full.add(client);
+    this.#paused.add(client);
     client.pause(PauseReason.SuccessorFull);
   }
 
@@ -269,57 +271,57 @@ export class Predecessor {
       const isFull = reasons & SuccessorFull;
       client.restorePause(isFull | (reasons === isFull ? 0 : Successor));
     }
-    for (const { message } of this.#waiting) this.#link.send(message);
-    this.#waiting = [];
+    for (const { message } of this.#buffered) this.#link.send(message);
+    this.#buffered = [];
     dispatcher.close();
     transport.stopListening();
     gate.open((candidate, decide) => this.#candidates.admit(candidate, decide));
-    this.#link.onDrain = () => this.#resumeFull();
-    this.#resumeFull();
+    this.#link.onDrain = () => this.#resumePaused();
+    this.#resumePaused();
     state.guard.follow('successor lost', this.#closeLost(), ignore, ignore);
     this.#mover.start();
   }
 
-  /** The successor did not come: everything is as before. */
-  async #goBack(): Promise<void> {
+  /** Kills the successor, and continues as the gateway. */
+  async #rollBack(): Promise<void> {
     const { clientEvents, innerServer, gate, listenAgain, logger } = this.#options;
-    // It must not answer workers any more.
+    // A slow successor could still answer workers.
     this.#channel.kill();
     await this.#channel.exited;
     await listenAgain();
     innerServer.thawAll();
     clientEvents.dispatcher = this.#dispatcher;
-    for (const { client, message } of this.#waiting) {
+    for (const { client, message } of this.#buffered) {
       if (message.type === 'closed') this.#dispatcher.dispatchClosed(client, message.closure);
       else this.#dispatcher.dispatchMessage(client, message.payload, message.isBinary);
     }
-    this.#waiting = [];
-    this.#resumeFull();
+    this.#buffered = [];
+    this.#resumePaused();
     gate.open();
-    logger.warn('the successor did not take over: nothing has changed');
+    logger.warn('handover rolled back: the successor failed');
   }
 
-  /** Once the successor is lost, closes the clients that have not moved: no process handles their events. */
+  /** Closes the clients that have not moved when the successor is lost, because no process handles their events. */
   async #closeLost(): Promise<void> {
     await this.#link.closed;
     const { clientEvents, state } = this.#options;
     clientEvents.dispatcher = { dispatchMessage: () => undefined, dispatchClosed: () => undefined };
     this.#candidates.close();
-    await this.#closeRest(Math.min(SPREAD_MS.most, state.clients.size * SPREAD_MS.each));
+    await this.#closeRest(Math.min(SPREAD_MS.max, state.clients.size * SPREAD_MS.perClient));
   }
 
-  #resumeFull(): void {
-    for (const client of this.#full) client.resume(PauseReason.SuccessorFull);
-    this.#full.clear();
+  #resumePaused(): void {
+    for (const client of this.#paused) client.resume(PauseReason.SuccessorFull);
+    this.#paused.clear();
   }
 
   #handle(message: SuccessorMessage): void {
     switch (message.type) {
       case 'listening':
       case 'prepared':
-      case 'factsRead':
+      case 'infoRead':
       case 'imported':
-        this.#reached[message.type]();
+        this.#onStep[message.type]();
         break;
       case 'serving':
         this.#options.innerLinks.dropAll();
@@ -328,8 +330,8 @@ export class Predecessor {
       case 'announced':
         this.#options.state.guard.follow('withdrawal', this.#options.withdraw(), ignore, ignore);
         break;
-      case 'quiet':
-        this.#mover.handleQuiet(message.connection);
+      case 'outputHeld':
+        this.#mover.handleOutputHeld(message.connection);
         break;
       case 'adopted':
         this.#mover.handleAdopted(message.connection);
@@ -341,12 +343,12 @@ export class Predecessor {
         this.#candidates.refuse(message);
         break;
       default:
-        this.#command(message);
+        this.#execute(message);
     }
   }
 
-  /** Does what the successor asks for a client whose connection is still here. */
-  #command(message: ClientCommand): void {
+  /** Executes a command for a client whose connection has not moved. */
+  #execute(message: ClientCommand): void {
     const { sender, clients } = this.#options.state;
     const client = clients.get(message.connection);
     if (client === undefined) return;
@@ -359,10 +361,10 @@ export class Predecessor {
 }
 
 function ignore(): void {
-  // Nothing waits for it.
+  // The result is not needed.
 }
 
-/** @throws {GW_ERR_LINK_CLOSED} when the time is over */
+/** @throws {GW_ERR_LINK_CLOSED} after the timeout */
 async function expire(timeMs: number, signal: AbortSignal): Promise<never> {
   await sleep(timeMs, undefined, { signal });
   throw new GatewayWorkerError('GW_ERR_LINK_CLOSED', 'the successor takes too long');

@@ -10,13 +10,13 @@ import type { ClientConnection } from '../clients/client-connection.ts';
 import { ClientEvents } from '../clients/client-events.ts';
 import { ServerClosure } from '../clients/server-closure.ts';
 import { isHandle } from '../transports/socket-handle.ts';
-import type { SocketFacts } from '../transports/transport.ts';
+import type { SocketInfo } from '../transports/transport.ts';
 import type { InnerLinkParts } from '../workers/inner-links.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { HandoverLink } from './handover-link.ts';
 import {
   type CandidateRecord,
-  type ClientFacts,
+  type ClientInfo,
   type ClientRow,
   HANDOVER_VERSION,
   type IdentityRecord,
@@ -28,13 +28,13 @@ import {
 import { createClient, importClient, importLink } from './import-gateway.ts';
 import { RelayedSocket } from './relayed-socket.ts';
 
-/** Name under which the listening socket for inner links comes. */
+/** Name of the handle of the listening socket for inner links. */
 export const INNER_SOCKET = 'inner';
 
-const lostText = 'the predecessor is gone';
+const predecessorLost = 'the predecessor is gone';
 
-/** A client whose connection the predecessor still has. */
-interface Relayed {
+/** A client whose connection is still in the predecessor. */
+interface RelayedClient {
   readonly client: ClientConnection;
   readonly socket: RelayedSocket;
   readonly handler: ClientEvents;
@@ -42,19 +42,19 @@ interface Relayed {
   moved: Extract<PredecessorMessage, { type: 'moved' }> | undefined;
 }
 
-/** The side of the successor: it becomes the gateway that its predecessor was, then takes the connections over. */
-export class Succession {
-  /** Which gateway this process becomes. */
+/** A handover on the side of the successor: it imports the state of the gateway, and then adopts the connections. */
+export class IncomingHandover {
+  /** Identity of the predecessor, which this process takes over. */
   readonly identity: IdentityRecord;
-  /** Its listening socket for inner links. */
+  /** Listening socket of the predecessor for inner links. */
   readonly innerSocket: object;
   readonly #link: HandoverLink<SuccessorMessage, PredecessorMessage>;
   readonly #channel: PredecessorChannel;
   readonly #logger: Logger;
   readonly #handles = new Map<string, object>();
-  readonly #relayed = new Map<number, Relayed>();
-  /** Clients whose facts have come, until all are imported. */
-  readonly #created = new Map<number, Relayed>();
+  readonly #relayed = new Map<number, RelayedClient>();
+  /** Clients that are created from their info, until the import is complete. */
+  readonly #created = new Map<number, RelayedClient>();
   readonly #links = new Map<
     string,
     { readonly record: LinkRecord; readonly parts: InnerLinkParts }
@@ -78,15 +78,15 @@ export class Succession {
   }
 
   /**
-   * Learns which gateway this process is to become.
+   * Receives the identity and the listening socket of the predecessor.
    *
-   * @throws {GW_ERR_VERSION_MISMATCH} when the predecessor hands over in another way
-   * @throws {GW_ERR_LINK_CLOSED} when the predecessor is gone
+   * @throws {GW_ERR_VERSION_MISMATCH} when the predecessor uses another version of the messages
+   * @throws {GW_ERR_LINK_CLOSED} when the predecessor is lost
    */
   static async open(
     channel: PredecessorChannel,
     { guard, logger }: { readonly guard: Guard; readonly logger: Logger },
-  ): Promise<Succession> {
+  ): Promise<IncomingHandover> {
     const link = new HandoverLink<SuccessorMessage, PredecessorMessage>(
       channel.stream,
       new FlushScheduler(guard),
@@ -96,25 +96,25 @@ export class Succession {
         if (message.type === 'identity') resolve(message.identity);
       };
     });
-    const handed = new Promise<object>((resolve) => {
+    const received = new Promise<object>((resolve) => {
       channel.onHandle = (name, handle) => {
         if (name === INNER_SOCKET) resolve(handle);
       };
     });
     link.send({ type: 'listening' });
-    const lost = link.untilLost(lostText);
-    const [identity, innerSocket] = await Promise.race([Promise.all([identified, handed]), lost]);
+    const lost = link.untilLost(predecessorLost);
+    const [identity, innerSocket] = await Promise.race([Promise.all([identified, received]), lost]);
     if (identity.version !== HANDOVER_VERSION) {
-      const text = `the predecessor hands over in version ${identity.version}, this process in ${HANDOVER_VERSION}`;
+      const text = `the predecessor has handover version ${identity.version}, this process ${HANDOVER_VERSION}`;
       throw new GatewayWorkerError('GW_ERR_VERSION_MISMATCH', text);
     }
-    return new Succession(channel, link, { identity, innerSocket, logger });
+    return new IncomingHandover(channel, link, { identity, innerSocket, logger });
   }
 
   /**
-   * Resolves once links and clients are those of this process, and the predecessor cannot go back.
+   * Imports links and clients. Resolves after the commit of the predecessor, which cannot roll back then.
    *
-   * @throws {GW_ERR_LINK_CLOSED} when the predecessor is gone before
+   * @throws {GW_ERR_LINK_CLOSED} when the predecessor is lost before
    */
   async takeOver(parts: GatewayParts): Promise<void> {
     const { guard } = parts.state;
@@ -127,24 +127,24 @@ export class Succession {
       this.#adopt(parts, Number(name));
     };
     this.#link.send({ type: 'prepared' });
-    await Promise.race([committed, this.#link.untilLost(lostText)]);
-    const lose = (): void => this.#loseRelayed(parts);
-    guard.follow('predecessor gone', this.#untilGone(), lose, lose);
+    await Promise.race([committed, this.#link.untilLost(predecessorLost)]);
+    const closeRelayed = (): void => this.#closeRelayed(parts);
+    guard.follow('predecessor gone', this.#untilEnded(), closeRelayed, closeRelayed);
   }
 
-  /** Resolves once nothing more can come from the predecessor. */
-  async #untilGone(): Promise<void> {
+  /** Resolves when the predecessor can send nothing more. */
+  async #untilEnded(): Promise<void> {
     await this.#link.closed;
     await this.#channel.ended;
   }
 
-  /** Tells the predecessor that links and clients are accepted here. */
-  serving(): void {
+  /** Tells the predecessor that this process accepts links and clients. */
+  sendServing(): void {
     this.#link.send({ type: 'serving' });
   }
 
-  /** Tells the predecessor that others find this process now. */
-  announced(): void {
+  /** Tells the predecessor that this process is announced to the registers. */
+  sendAnnounced(): void {
     this.#link.send({ type: 'announced' });
   }
 
@@ -153,16 +153,16 @@ export class Succession {
       case 'link':
         this.#importLink(parts, message.link);
         break;
-      case 'facts':
-        for (const facts of message.clients) this.#createClient(parts, facts);
+      case 'clientInfo':
+        for (const info of message.clients) this.#createClient(parts, info);
         break;
-      case 'factsTold':
-        this.#link.send({ type: 'factsRead' });
+      case 'infoSent':
+        this.#link.send({ type: 'infoRead' });
         break;
       case 'clients':
         for (const row of message.clients) this.#importClient(parts, row);
         break;
-      case 'end':
+      case 'stateSent':
         parts.state.clients.continueFrom(message.lastConnection);
         this.#finishImport(parts);
         break;
@@ -170,7 +170,7 @@ export class Succession {
         this.#commit();
         break;
       case 'linksClosed':
-        // Their time runs from now on.
+        // The resume timeout of the links starts now.
         parts.innerServer.thawAll();
         break;
       case 'message':
@@ -182,11 +182,11 @@ export class Succession {
       case 'candidate':
         this.#admit(parts, message.candidate);
         break;
-      case 'moving':
+      case 'holdOutput':
         this.#relayed.get(message.connection)?.socket.hold();
-        this.#link.send({ type: 'quiet', connection: message.connection });
+        this.#link.send({ type: 'outputHeld', connection: message.connection });
         break;
-      case 'stays':
+      case 'moveCancelled':
         this.#relayed.get(message.connection)?.socket.relay(message.connection);
         break;
       case 'moved':
@@ -204,9 +204,9 @@ export class Succession {
     if (link !== undefined) this.#links.set(record.linkId, { record, parts: link });
   }
 
-  #createClient(parts: GatewayParts, facts: ClientFacts): void {
-    const socket = this.#createSocket(parts, facts);
-    const client = createClient(parts, facts, socket);
+  #createClient(parts: GatewayParts, info: ClientInfo): void {
+    const socket = this.#createSocket(parts, info);
+    const client = createClient(parts, info, socket);
     const handler = new ClientEvents(client, parts.clientEvents);
     this.#created.set(client.connection, { client, socket, handler, moved: undefined });
   }
@@ -215,17 +215,17 @@ export class Succession {
     const record = parseRow(row);
     const created = record && this.#created.get(record.connection);
     if (record === undefined || created === undefined)
-      throw new TypeError('a client without facts');
+      throw new TypeError('a client record without its info');
     const { client, socket, handler } = created;
     const link = record.linkId === undefined ? undefined : this.#links.get(record.linkId);
     importClient(parts, client, record, link?.parts.worker);
-    if (record.isGone) return;
+    if (record.isClosed) return;
     this.#keep(client, socket, handler);
-    // What paused it may not be there any more.
+    // Some pause reasons are not restored, so the predecessor may have to resume it.
     if (record.pauseReasons !== 0) socket.setPaused(client.isPaused);
   }
 
-  /** What looks at all clients comes last. */
+  /** Drains workers and restores subscriptions, which need all clients. */
   #finishImport({ dispatcher, innerLinks }: GatewayParts): void {
     for (const { record, parts } of this.#links.values()) {
       const { worker, interest } = parts;
@@ -259,14 +259,14 @@ export class Succession {
   }
 
   #admit(parts: GatewayParts, { request, handshake, ...candidate }: CandidateRecord): void {
-    const facts = { ...candidate, packedRequest: handshake && packValue(handshake) };
+    const info = { ...candidate, packedRequest: handshake && packValue(handshake) };
     parts.gate.admit({ ...candidate, request: handshake }, (decision) => {
       if (!decision.isAccepted) {
         const { status, reason } = decision;
         this.#link.send({ type: 'refusal', request, status, reason });
         return;
       }
-      const socket = this.#createSocket(parts, facts);
+      const socket = this.#createSocket(parts, info);
       const handler = decision.onClient(socket);
       if (!(handler instanceof ClientEvents)) throw new TypeError('a client without events');
       const { connection, nonceHigh, nonceLow } = handler.client;
@@ -283,7 +283,7 @@ export class Succession {
     this.#adopt(parts, message.connection);
   }
 
-  /** Goes on with a connection once its handle and its state have come. */
+  /** Adopts a connection when both its handle and its state are received. */
   #adopt({ transport, state }: GatewayParts, connection: number): void {
     const relayed = this.#relayed.get(connection);
     const handle = this.#handles.get(String(connection));
@@ -293,12 +293,12 @@ export class Succession {
     this.#handles.delete(String(connection));
     const { remoteAddress, remotePort, listenPort, packedRequest } = socket;
     const { unread, bytesRead, bytesWritten, rateLeft } = moved;
-    const facts = { remoteAddress, remotePort, listenPort, packedRequest };
+    const info = { remoteAddress, remotePort, listenPort, packedRequest };
     if (rateLeft !== undefined) handler.restoreRate(rateLeft);
     const adopt = state.guard.wrap(
       'client adoption',
       () => {
-        const own = transport.adopt({ ...facts, handle, unread, bytesRead, bytesWritten }, handler);
+        const own = transport.adopt({ ...info, handle, unread, bytesRead, bytesWritten }, handler);
         client.socket = own;
         socket.adopt(own);
         if (!client.isClosing) own.setPaused(client.isPaused);
@@ -312,8 +312,8 @@ export class Succession {
     this.#link.send({ type: 'adopted', connection });
   }
 
-  #createSocket({ transport }: GatewayParts, facts: SocketFacts): RelayedSocket {
-    return new RelayedSocket(facts, { link: this.#link, transport });
+  #createSocket({ transport }: GatewayParts, info: SocketInfo): RelayedSocket {
+    return new RelayedSocket(info, { link: this.#link, transport });
   }
 
   #keep(client: ClientConnection, socket: RelayedSocket, handler: ClientEvents): void {
@@ -321,28 +321,28 @@ export class Succession {
     this.#relayed.set(client.connection, { client, socket, handler, moved: undefined });
   }
 
-  /** The connections that the predecessor still had are gone with it. */
-  #loseRelayed({ state }: GatewayParts): void {
+  /** Closes the clients whose connections were lost with the predecessor. */
+  #closeRelayed({ state }: GatewayParts): void {
     const lost = [...this.#relayed.values()];
     this.#relayed.clear();
     for (const handle of this.#handles.values()) if (isHandle(handle)) handle.close();
     this.#handles.clear();
     if (lost.length === 0) return;
-    this.#logger.warn({ clients: lost.length }, 'the predecessor is gone, and clients with it');
-    const lose = state.guard.wrap(
+    this.#logger.warn({ clients: lost.length }, 'clients lost with the predecessor');
+    const close = state.guard.wrap(
       'client of a lost predecessor',
-      ({ socket }: Relayed) => socket.handleClosed(gone),
-      (_error, { socket }) => socket.handleClosed(gone),
+      ({ socket }: RelayedClient) => socket.handleClosed(gatewayLost),
+      (_error, { socket }) => socket.handleClosed(gatewayLost),
     );
-    for (const relayed of lost) lose(relayed);
+    for (const relayed of lost) close(relayed);
   }
 }
 
-/** Ends a client whose connection has come and cannot be used. */
+/** Closes a client whose connection cannot be adopted. */
 function dropConnection(socket: RelayedSocket, handle: object): void {
   if (isHandle(handle)) handle.close();
   socket.handleClosed(ServerClosure.InternalError);
 }
 
-/** How a client ends whose connection was lost with the predecessor. */
-const gone = { by: ClosedBy.GatewayLost, code: undefined, reason: undefined };
+/** Closure of a client whose connection was lost with the predecessor. */
+const gatewayLost = { by: ClosedBy.GatewayLost, code: undefined, reason: undefined };
