@@ -3,13 +3,13 @@ import { expect, test } from 'vitest';
 import { ByteReader } from './byte-reader.ts';
 import { FrameError } from './frame-error.ts';
 
-/** A reader whose body lies between bytes that are not its own. */
+/** A reader whose body has other bytes before and after it. */
 function readerOf(hex: string): ByteReader {
   const buffer = Buffer.from(`ffff${hex}ffffffffffffffff`, 'hex');
   return new ByteReader().reset(buffer, 2, 2 + hex.length / 2);
 }
 
-test('reads integers big-endian and unsigned', () => {
+test('ByteReader: integers are unsigned and big-endian', () => {
   const reader = readerOf('80ff00ffffffff');
   expect(reader.readU8()).toBe(0x80);
   expect(reader.readU16()).toBe(0xff00);
@@ -17,24 +17,24 @@ test('reads integers big-endian and unsigned', () => {
   expect(reader.offset).toBe(reader.end);
 });
 
-test('reads a string by its length and leaves what follows', () => {
+test('readShortString: reads its length in bytes and leaves the rest', () => {
   const reader = readerOf('0003e282ac07');
   expect(reader.readShortString()).toBe('€');
   expect(reader.readU8()).toBe(7);
 });
 
-test('reads an empty string', () => {
+test('readShortString: reads an empty string', () => {
   expect(readerOf('0000').readShortString()).toBe('');
 });
 
-test('reads the rest as text', () => {
+test('readRestUtf8: reads up to the end, then an empty string', () => {
   const reader = readerOf('016162');
   reader.readU8();
   expect(reader.readRestUtf8()).toBe('ab');
   expect(reader.readRestUtf8()).toBe('');
 });
 
-test('reads the rest as a view of the same memory', () => {
+test('readRestBytes: returns a view of the same memory', () => {
   const reader = readerOf('0102');
   const rest = reader.readRestBytes();
   expect(rest.toString('hex')).toBe('0102');
@@ -54,30 +54,30 @@ test.each<[string, string, (reader: ByteReader) => unknown]>([
   ['the length of a string', '00', (reader) => reader.readShortString()],
   ['a string', '00036162', (reader) => reader.readShortString()],
   ['a count', '000001', (reader) => reader.readCount(1)],
-])('never reads %s past the end of the body, though the buffer goes on', (_what, hex, read) => {
+])('ByteReader: %s past the end of the body throws', (_what, hex, read) => {
   expect(() => read(readerOf(hex))).toThrow(malformed);
 });
 
-test('stays where it was when a field does not fit', () => {
+test('ByteReader: a field that does not fit leaves the offset unchanged', () => {
   const reader = readerOf('010203');
   expect(() => reader.readU32()).toThrow(FrameError);
   expect(reader.readU16()).toBe(0x0102);
 });
 
-test('accepts a count whose entries fit exactly', () => {
+test('readCount: accepts entries that fit exactly', () => {
   const reader = readerOf('00000002aaaabbbb');
   expect(reader.readCount(2)).toBe(2);
   expect(reader.readU16()).toBe(0xaaaa);
 });
 
 test.each(['00000003aaaabbbb', 'ffffffffaaaabbbb'])(
-  'refuses a count that claims more entries than bytes: %s',
+  'readCount: refuses more entries than bytes: %s',
   (hex) => {
     expect(() => readerOf(hex).readCount(2)).toThrow(malformed);
   },
 );
 
-test('serves one body after the other', () => {
+test('ByteReader: reset points it at the next body', () => {
   const reader = readerOf('01');
   expect(reader.readU8()).toBe(1);
   const next = Buffer.from('0203', 'hex');
@@ -86,7 +86,7 @@ test('serves one body after the other', () => {
   expect(() => reader.readU8()).toThrow(malformed);
 });
 
-test('never reads outside its body and throws nothing but FrameError, whatever is read', () => {
+test('ByteReader: any reads stay in the body and throw only FrameError', () => {
   const reads: readonly ((reader: ByteReader) => unknown)[] = [
     (reader) => reader.readU8(),
     (reader) => reader.readU16(),
@@ -114,7 +114,7 @@ test('never reads outside its body and throws nothing but FrameError, whatever i
   );
 });
 
-test('byte reader: reads a name of 65,535 bytes and refuses a longer one', () => {
+test('readRestName: reads a name of 65,535 bytes and refuses a longer one', () => {
   const read = (byteLength: number): string =>
     new ByteReader().reset(Buffer.alloc(byteLength, 'x'), 0, byteLength).readRestName();
   expect(read(65_535)).toHaveLength(65_535);

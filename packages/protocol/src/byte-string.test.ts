@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fromByteString, toByteString } from './byte-string.ts';
 
-test('any bytes come back as they were, from whatever buffer they are a part of', () => {
+test('byte string: round-trips any bytes of any part of a buffer', () => {
   fc.assert(
     fc.property(fc.uint8Array(), fc.nat(8), (bytes, offset) => {
       const buffer = new Uint8Array([...new Uint8Array(offset), ...bytes, 7]);

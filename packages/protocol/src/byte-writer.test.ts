@@ -10,7 +10,7 @@ function written(writer: ByteWriter): string {
   return writer.buffer.toString('hex', 0, writer.length);
 }
 
-test('writes integers big-endian', () => {
+test('ByteWriter: writes integers big-endian', () => {
   const writer = new ByteWriter();
   writer.writeU8(0xfe);
   writer.writeU16(0x1234);
@@ -18,7 +18,7 @@ test('writes integers big-endian', () => {
   expect(written(writer)).toBe('fe1234deadbeef');
 });
 
-test('writes the largest and the smallest of each integer', () => {
+test('ByteWriter: writes the largest and the smallest integers', () => {
   const writer = new ByteWriter();
   writer.writeU8(0);
   writer.writeU8(255);
@@ -29,28 +29,31 @@ test('writes the largest and the smallest of each integer', () => {
   expect(written(writer)).toBe('00ff0000ffff00000000ffffffff');
 });
 
-test('overwrites four bytes and leaves the rest', () => {
+test('setU32: overwrites four bytes and leaves the rest', () => {
   const writer = new ByteWriter();
   writer.writeBytes(Buffer.from('0102030405060708', 'hex'));
   writer.setU32(2, 0xa1b2c3d4);
   expect(written(writer)).toBe('0102a1b2c3d40708');
 });
 
-test('writes a part of the bytes that it is given', () => {
+test('writeBytes: writes a range of the source', () => {
   const writer = new ByteWriter();
   writer.writeBytes(Buffer.from('0102030405', 'hex'), 1, 4);
   expect(written(writer)).toBe('020304');
 });
 
-test.each([31, 32, 33, 1000])('writes %i bytes from the middle of a larger buffer', (size) => {
-  const source = Buffer.from(Array.from({ length: size + 20 }, (_, index) => index & 255));
-  const writer = new ByteWriter();
-  writer.writeU8(7);
-  writer.writeBytes(source, 10, 10 + size);
-  expect(written(writer)).toBe(`07${source.toString('hex', 10, 10 + size)}`);
-});
+test.each([31, 32, 33, 1000])(
+  'writeBytes: writes %i bytes from the middle of a larger buffer',
+  (size) => {
+    const source = Buffer.from(Array.from({ length: size + 20 }, (_, index) => index & 255));
+    const writer = new ByteWriter();
+    writer.writeU8(7);
+    writer.writeBytes(source, 10, 10 + size);
+    expect(written(writer)).toBe(`07${source.toString('hex', 10, 10 + size)}`);
+  },
+);
 
-test('writes text as UTF-8, with or without its length in bytes', () => {
+test('ByteWriter: writes text as UTF-8, with or without its byte length', () => {
   const writer = new ByteWriter();
   writer.writeUtf8('aé€😀');
   expect(written(writer)).toBe('61c3a9e282acf09f9880');
@@ -59,7 +62,7 @@ test('writes text as UTF-8, with or without its length in bytes', () => {
   expect(written(writer)).toBe('000a61c3a9e282acf09f9880');
 });
 
-test('makes room for text whose bytes are more than its characters', () => {
+test('ByteWriter: makes room for text with more bytes than characters', () => {
   for (let room = 1; room < 12; room++) {
     const writer = new ByteWriter(room);
     writer.writeShortString('€€€');
@@ -70,13 +73,13 @@ test('makes room for text whose bytes are more than its characters', () => {
   }
 });
 
-test('replaces half a surrogate pair, which UTF-8 cannot carry', () => {
+test('writeUtf8: replaces an unpaired surrogate', () => {
   const writer = new ByteWriter();
   writer.writeShortString('\ud83d');
   expect(written(writer)).toBe('0003efbfbd');
 });
 
-test('keeps what was written when it grows', () => {
+test('ByteWriter: growth keeps the written bytes', () => {
   const writer = new ByteWriter();
   for (let value = 0; value < 10_000; value++) writer.writeU32(value);
   expect(writer.length).toBe(40_000);
@@ -84,11 +87,11 @@ test('keeps what was written when it grows', () => {
   for (let value = 0; value < 10_000; value++) expect(reader.readU32()).toBe(value);
 });
 
-test('holds no buffer before the first write', () => {
+test('ByteWriter: without a capacity, allocates at the first write', () => {
   expect(new ByteWriter().buffer.length).toBe(0);
 });
 
-test('takes the room that it is given at first, and does not grow within it', () => {
+test('ByteWriter: does not grow within its initial capacity', () => {
   const writer = new ByteWriter(16);
   const first = writer.buffer;
   writer.writeBytes(Buffer.alloc(16, 1));
@@ -98,7 +101,7 @@ test('takes the room that it is given at first, and does not grow within it', ()
   expect(written(writer)).toBe(`${'01'.repeat(16)}02`);
 });
 
-test('at least doubles its room, so that many small writes copy little', () => {
+test('ByteWriter: growth at least doubles the capacity', () => {
   const writer = new ByteWriter();
   let growths = 0;
   let last = writer.buffer;
@@ -112,7 +115,7 @@ test('at least doubles its room, so that many small writes copy little', () => {
   expect(writer.buffer.length).toBeLessThan(2 * 131_072);
 });
 
-test('gives back what was written, whatever it is and in whatever order', () => {
+test('ByteWriter: ByteReader reads back any sequence of fields', () => {
   const write = fc.oneof(
     fc.record({ kind: fc.constant('u8' as const), value: fc.nat(0xff) }),
     fc.record({ kind: fc.constant('u16' as const), value: fc.nat(0xffff) }),
@@ -145,7 +148,7 @@ test('gives back what was written, whatever it is and in whatever order', () => 
   );
 });
 
-test('byte writer: writes a short string of 65,535 bytes and refuses a longer one', () => {
+test('writeShortString: accepts 65,535 bytes and refuses more', () => {
   const writer = new ByteWriter();
   writer.writeShortString('x'.repeat(65_535));
   const { length } = writer;

@@ -33,78 +33,66 @@ function write(writeFrame: (writer: ByteWriter) => void): Buffer {
 
 test.each<[string, (writer: ByteWriter) => void, string[]]>([
   [
-    'a close without a last message',
+    'CloseClient without a last message',
     (writer) => writeCloseClient(writer, client, { code: 1000, reason: '', payload: undefined }),
     ['00000012', '48', clientHex, '03e8', '0000', '00'],
   ],
   [
-    'a close with a reason and a last message',
+    'CloseClient with a reason and a last message',
     (writer) => writeCloseClient(writer, client, { code: 4001, reason: 'bé', payload: 'x' }),
     ['00000017', '48', clientHex, '0fa1', '000362c3a9', '01', '00', '78'],
   ],
   [
-    'a close with an empty last message',
+    'CloseClient with an empty last message',
     (writer) => writeCloseClient(writer, client, { code: 1000, reason: '', payload: '' }),
     ['00000013', '48', clientHex, '03e8', '0000', '01', '00'],
   ],
   [
-    'a close of a uid with a binary last message',
+    'CloseUid with a binary last message',
     (writer) => {
       writeCloseUid(writer, 'u1', { code: 1000, reason: '', payload: Uint8Array.of(9) });
     },
     ['0000000c', '4a', '00027531', '03e8', '0000', '01', '01', '09'],
   ],
   [
-    'a close of a group with a reason',
+    'CloseGroup with a reason',
     (writer) => writeCloseGroup(writer, 'r1', { code: 4001, reason: 'b', payload: undefined }),
     ['0000000b', '4b', '00027231', '0fa1', '000162', '00'],
   ],
+  ['DestroyClient', (writer) => writeDestroyClient(writer, client), ['0000000d', '49', clientHex]],
+  ['BindUid', (writer) => writeBindUid(writer, client, 'é'), ['0000000f', '50', clientHex, 'c3a9']],
+  ['UnbindUid', (writer) => writeUnbindUid(writer, client), ['0000000d', '51', clientHex]],
   [
-    'the destruction of a client',
-    (writer) => writeDestroyClient(writer, client),
-    ['0000000d', '49', clientHex],
-  ],
-  [
-    'the binding of a uid',
-    (writer) => writeBindUid(writer, client, 'é'),
-    ['0000000f', '50', clientHex, 'c3a9'],
-  ],
-  [
-    'the end of a binding',
-    (writer) => writeUnbindUid(writer, client),
-    ['0000000d', '51', clientHex],
-  ],
-  [
-    'the joining of a group',
+    'JoinGroup',
     (writer) => writeJoinGroup(writer, client, 'r1'),
     ['0000000f', '52', clientHex, '7231'],
   ],
   [
-    'the leaving of a group',
+    'LeaveGroup',
     (writer) => writeLeaveGroup(writer, client, 'r1'),
     ['0000000f', '53', clientHex, '7231'],
   ],
-  ['the end of a group', (writer) => writeUngroup(writer, 'r1'), ['00000003', '54', '7231']],
+  ['Ungroup', (writer) => writeUngroup(writer, 'r1'), ['00000003', '54', '7231']],
   [
-    'a session',
+    'SetSession',
     (writer) => writeSetSession(writer, client, Buffer.from('80', 'hex')),
     ['0000000e', '58', clientHex, '80'],
   ],
   [
-    'a partial session',
+    'UpdateSession',
     (writer) => writeUpdateSession(writer, client, Buffer.from('81a16101', 'hex')),
     ['00000011', '59', clientHex, '81a16101'],
   ],
   [
-    'what a callback changed',
+    'ApplySessionDelta',
     (writer) => writeApplySessionDelta(writer, client, Buffer.from('80', 'hex')),
     ['0000000e', '5a', clientHex, '80'],
   ],
-])('writes %s', (_what, writeFrame, expected) => {
+])('client frames: %s has the documented bytes', (_what, writeFrame, expected) => {
   expect(write(writeFrame).toString('hex')).toBe(expected.join(''));
 });
 
-test('gives back code, reason and payload of a close', () => {
+test('readClose: returns the written code, reason and payload', () => {
   const payload = fc.option(fc.oneof(fc.string({ unit }), fc.uint8Array()), {
     nil: undefined,
   });
@@ -129,7 +117,7 @@ test('gives back code, reason and payload of a close', () => {
 });
 
 test.each(['', '03', '03e8', '03e80000', '03e800036162', '03e8ffff6162'])(
-  'refuses a close that ends too early: "%s"',
+  'readClose: refuses a truncated close: "%s"',
   (body) => {
     const buffer = Buffer.from(body, 'hex');
     const reader = new ByteReader().reset(buffer, 0, buffer.length);
@@ -139,10 +127,10 @@ test.each(['', '03', '03e8', '03e80000', '03e800036162', '03e8ffff6162'])(
 );
 
 test.each([
-  ['a code that is never sent', 1005, ''],
-  ['a code that is none', 0, ''],
-  ['a reason that fits no close frame', 1000, 'é'.repeat(62)],
-])('refuses a close with %s', (_what, code, reason) => {
+  ['a code that must not be sent', 1005, ''],
+  ['an invalid code', 0, ''],
+  ['a reason too long for a close frame', 1000, 'é'.repeat(62)],
+])('readClose: refuses %s', (_what, code, reason) => {
   const request = { code, reason, payload: undefined };
   const buffer = write((writer) => writeCloseClient(writer, client, request));
   const reader = new ByteReader().reset(buffer, 5 + 12, buffer.length);

@@ -14,7 +14,7 @@ const address = fc.record({
   nonceLow: field,
 });
 
-test('reads back every address that it wrote, as 20 characters of the alphabet', () => {
+test('formatClientId: parseClientId returns the same address', () => {
   fc.assert(
     fc.property(address, (expected) => {
       const clientId = formatClientId(expected);
@@ -24,7 +24,7 @@ test('reads back every address that it wrote, as 20 characters of the alphabet',
   );
 });
 
-test('reads 20 characters of the alphabet as one address only', () => {
+test('parseClientId: an address has exactly one id', () => {
   const characters = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'];
   const text = fc.string({ unit: fc.constantFrom(...characters), minLength: 20, maxLength: 20 });
   fc.assert(
@@ -35,7 +35,7 @@ test('reads 20 characters of the alphabet as one address only', () => {
   );
 });
 
-test('writes the token first, then the connection, then the nonce', () => {
+test('formatClientId: the token comes first, then connection and nonce', () => {
   const clientId = formatClientId({
     gatewayToken: 1,
     connection: 2 ** 30 - 1,
@@ -46,7 +46,7 @@ test('writes the token first, then the connection, then the nonce', () => {
 });
 
 test.each(['', 'A', 'A'.repeat(19), 'A'.repeat(21), 'A'.repeat(40)])(
-  'reads nothing from text of another length: "%s"',
+  'parseClientId: refuses text of another length: "%s"',
   (text) => {
     expect(parseClientId(text)).toBeUndefined();
   },
@@ -69,14 +69,14 @@ test.each([
   'é',
   '€',
   '\ud83d',
-])('reads nothing from text with the foreign character %j, wherever it stands', (character) => {
+])('parseClientId: refuses the character %j at any position', (character) => {
   for (let i = 0; i < 20; i++) {
     const text = 'A'.repeat(i) + character + 'A'.repeat(19 - i);
     expect(parseClientId(text)).toBeUndefined();
   }
 });
 
-test('never throws and never reads a number outside its range', () => {
+test('parseClientId: any text gives numbers in range or undefined', () => {
   const text = fc.oneof(
     fc.string({ unit: fc.constantFrom('A', '_', '+', '\x80', '€', '\ud83d') }),
     fc.string({ unit: 'binary-ascii', minLength: 20, maxLength: 20 }),

@@ -24,7 +24,7 @@ const delta = {
 };
 const client = { connection: 1, nonceHigh: 2, nonceLow: 3 };
 
-/** One of each message, every optional field present. */
+/** A message of each type, with every optional field. */
 const messages: { readonly [T in Message['type']]: Extract<Message, { readonly type: T }> } = {
   hello: {
     type: 'hello',
@@ -132,7 +132,7 @@ function readFrame(frame: Buffer): Message | undefined {
   return readMessage(frame.readUInt8(4), frame, 5, frame.length);
 }
 
-/** Reads a message of this type whose body is this value. */
+/** Reads a message of this type with this body. */
 function readBody(type: Message['type'], body: unknown): Message | undefined {
   const packed = packValue(body);
   return readMessage(commands[type], packed, 0, packed.length);
@@ -141,7 +141,7 @@ function readBody(type: Message['type'], body: unknown): Message | undefined {
 const everyMessage = Object.values(messages);
 
 test.each(everyMessage.map((message) => [message.type, message] as const))(
-  'gives back a message %s under its own command',
+  'codec: %s has its command number and is read back',
   (type, message) => {
     const frame = frameOf(message);
     expect(frame.readUInt32BE(0)).toBe(frame.length - 4);
@@ -150,7 +150,7 @@ test.each(everyMessage.map((message) => [message.type, message] as const))(
   },
 );
 
-test('writes the body as a plain msgpack map, which any language can read', () => {
+test('writeMessage: the body is a plain msgpack map', () => {
   expect(
     frameOf({ type: 'uidChanged', connection: 1, appliedChanges: 2, uid: 'u' }).toString('hex'),
   ).toBe(
@@ -170,18 +170,18 @@ test.each<Message>([
   },
   { ...messages.clientClosed, code: undefined, reason: undefined },
   { ...messages.uidChanged, uid: undefined },
-])('gives back a message $type without its optional fields', (message) => {
+])('codec: $type without its optional fields is read back', (message) => {
   expect(readFrame(frameOf(message))).toEqual(message);
 });
 
-test('takes null and absence for an optional field that is not set', () => {
+test('readMessage: an optional field may be missing or null', () => {
   const expected = { type: 'clientClosed', connection: 1, by: 'client', code: undefined };
   expect(readBody('clientClosed', { connection: 1, by: 'client' })).toMatchObject(expected);
   const nulls = { connection: 1, by: 'client', code: null, reason: null };
   expect(readBody('clientClosed', nulls)).toMatchObject(expected);
 });
 
-test('answers nothing for a command that carries no structured message', () => {
+test('readMessage: returns undefined for a binary command', () => {
   const structured = new Set(Object.values(commands));
   for (let command = 0; command < 256; command++) {
     if (structured.has(command)) continue;
@@ -189,7 +189,7 @@ test('answers nothing for a command that carries no structured message', () => {
   }
 });
 
-test('ignores fields that a newer peer adds', () => {
+test('readMessage: ignores unknown fields', () => {
   expect(readBody('proof', { proof: Buffer.from('p'), salt: 1 })).toEqual({
     type: 'proof',
     proof: Buffer.from('p'),
@@ -199,7 +199,7 @@ test('ignores fields that a newer peer adds', () => {
 
 type Path = readonly string[];
 
-/** Every field of a message that must be there, as a path into its body. */
+/** Every required field of a message, as a path into its body. */
 const required: Readonly<Record<Message['type'], readonly Path[]>> = {
   hello: [['version'], ['role'], ['instanceId'], ['name'], ['id'], ['nonce']],
   challenge: [['version'], ['role'], ['instanceId'], ['nonce']],
@@ -265,7 +265,7 @@ const required: Readonly<Record<Message['type'], readonly Path[]>> = {
   queryFailure: [['requestId'], ['code'], ['message']],
 };
 
-/** Fields that may be absent, but not of another type. */
+/** Fields that may be absent, but must not have another type. */
 const optional: readonly (readonly [Message['type'], Path])[] = [
   ['hello', ['resume']],
   ['proof', ['otherProofs']],
@@ -281,7 +281,7 @@ const optional: readonly (readonly [Message['type'], Path])[] = [
   ['handshakeResponse', ['session']],
 ];
 
-/** The value with the field at the path replaced, or taken out when there is no replacement. */
+/** Copies the value with the field at the path replaced. */
 function replaceAt(value: unknown, path: Path, replacement: unknown): unknown {
   const [key, ...rest] = path;
   if (key === undefined) return replacement;
@@ -311,7 +311,7 @@ function errorOf(type: Message['type'], body: unknown): unknown {
   return undefined;
 }
 
-/** An error that names the message and the field, or the object that holds it. */
+/** Matches an error that names the message and the field, or the object that contains it. */
 function naming(type: Message['type'], path: Path): unknown {
   return expect.objectContaining({
     name: 'FrameError',
@@ -320,14 +320,14 @@ function naming(type: Message['type'], path: Path): unknown {
   });
 }
 
-test.each(requiredFields)('names the field of %s that is missing: %s', (type, path) => {
+test.each(requiredFields)('readMessage: %s without %s, the error names the field', (type, path) => {
   expect(errorOf(type, replaceAt(messages[type], path, undefined))).toEqual(naming(type, path));
 });
 
-// No field of any message may be a date, a number below zero or a fraction, or a list of such.
+// No field of any message may be a date, a negative number, a fraction, or a list of dates.
 const wrongValues = [new Date(0), -1, 1.5, [new Date(0)]];
 
-test('names the part of an answer that is no list', () => {
+test('readMessage: a queryPart whose part is not a list is refused', () => {
   for (const part of [undefined, null, 'x', {}, 7]) {
     const error = errorOf('queryPart', { ...messages.queryPart, part });
     expect(error).toEqual(naming('queryPart', ['part']));
@@ -335,7 +335,7 @@ test('names the part of an answer that is no list', () => {
 });
 
 test.each([...requiredFields, ...optional])(
-  'names the field of %s that is of a wrong type: %s',
+  'readMessage: %s with a wrong type of %s, the error names the field',
   (type, path) => {
     for (const wrong of wrongValues) {
       expect(errorOf(type, replaceAt(messages[type], path, wrong))).toEqual(naming(type, path));
@@ -343,7 +343,7 @@ test.each([...requiredFields, ...optional])(
   },
 );
 
-test.each(['version', 'id'])('refuses a %s beyond 32 bits', (field) => {
+test.each(['version', 'id'])('readMessage: a %s of more than 32 bits is refused', (field) => {
   const body = replaceAt(messages.hello, [field], 2 ** 32);
   expect(errorOf('hello', body)).toEqual(naming('hello', [field]));
 });
@@ -352,12 +352,12 @@ test.each<[Message['type'], string, string]>([
   ['hello', 'role', 'register'],
   ['challenge', 'role', 'worker'],
   ['clientClosed', 'by', 'toString'],
-])('refuses a %s whose %s is not one of its words: %s', (type, field, word) => {
+])('readMessage: %s with an unknown %s is refused: %s', (type, field, word) => {
   expect(errorOf(type, replaceAt(messages[type], [field], word))).toEqual(naming(type, [field]));
 });
 
 test.each([null, undefined, 7, 'text', [], [1], Buffer.from('x'), new Date(0)])(
-  'refuses a body that is no object: %s',
+  'readMessage: a body that is not an object is refused: %s',
   (body) => {
     for (const { type } of everyMessage) {
       expect(errorOf(type, body)).toEqual(naming(type, ['body']));
@@ -365,10 +365,10 @@ test.each([null, undefined, 7, 'text', [], [1], Buffer.from('x'), new Date(0)])(
   },
 );
 
-test('throws nothing but FrameError, whatever bytes come', () => {
+test('readMessage: any bytes throw only FrameError', () => {
   const bytes = fc.oneof(
     fc.uint8Array({ maxLength: 300 }),
-    // A true message with a few bytes changed comes further than noise.
+    // A valid message with a few changed bytes gets past more checks than random bytes.
     fc
       .tuple(fc.constantFrom(...everyMessage), fc.array(fc.tuple(fc.nat(400), fc.nat(255))))
       .map(([message, changes]) => {
@@ -391,10 +391,10 @@ test('throws nothing but FrameError, whatever bytes come', () => {
 });
 
 test.each([
-  ['nothing', ''],
+  ['an empty body', ''],
   ['a map that ends within a key', '82aa636f6e'],
-  ['bytes behind the value', '8000'],
-])('takes %s for no msgpack', (_what, hex) => {
+  ['bytes after the value', '8000'],
+])('unpackValue: %s is not msgpack', (_what, hex) => {
   expect(() => unpackValue(Buffer.from(hex, 'hex'))).toThrow(
     expect.objectContaining({
       name: 'FrameError',
@@ -403,12 +403,12 @@ test.each([
   );
 });
 
-test('survives lists within lists without end', () => {
+test('unpackValue: a million nested lists are refused', () => {
   expect(() => unpackValue(Buffer.alloc(1_000_000, 0x91))).toThrow(FrameError);
 });
 
 test.each(['dd01ffffff', 'df01ffffff', 'c601ffffff', 'db01ffffff'])(
-  'allots nothing for entries that are claimed and not there: %s',
+  'unpackValue: announced but missing entries take no memory: %s',
   (hex) => {
     const before = process.memoryUsage();
     expect(() => unpackValue(Buffer.from(hex, 'hex'))).toThrow(FrameError);
@@ -418,7 +418,7 @@ test.each(['dd01ffffff', 'df01ffffff', 'c601ffffff', 'db01ffffff'])(
   },
 );
 
-/** A list of lists, each of 10 references to the one below: 10^levels entries once it is followed. */
+/** Nested lists, each of 10 references to the one below: 10^levels entries when they are followed. */
 function sharedGraph(levels: number): Buffer {
   const define = (id: number): Buffer => Buffer.from([0xd6, 0x69, 0, 0, 0, id]);
   const refer = (id: number): Buffer => Buffer.from([0xd6, 0x70, 0, 0, 0, id]);
@@ -434,7 +434,7 @@ test('unpackValue: refuses a graph of references within a millisecond per kiloby
   expect(bytes.length).toBeLessThan(500);
   const before = process.cpuUsage();
   for (let i = 0; i < 100; i++) expect(() => unpackValue(bytes)).toThrow(FrameError);
-  // Following the references of one takes longer than refusing a hundred.
+  // Following the references of one value takes longer than refusing a hundred values.
   expect(process.cpuUsage(before).user).toBeLessThan(500_000);
 });
 
@@ -502,7 +502,7 @@ test('unpackValue: accepts 256 levels and refuses 257', () => {
   expect(() => unpackValue(maps)).toThrow('nested too deeply');
 });
 
-test('lets no message change how the next one is read', () => {
+test('unpackValue: a refused record definition does not affect later values', () => {
   // A record definition of msgpackr: fixext 1 of type 0x72 gives the number 0x40 a structure.
   for (const poison of ['d4724092a161a1620102', 'd4724092a161a162', 'c70172']) {
     try {
@@ -515,14 +515,14 @@ test('lets no message change how the next one is read', () => {
   }
 });
 
-test('gives bytes that do not change when the memory of the frame is used again', () => {
+test('readMessage: bytes are copied from the memory of the frame', () => {
   const frame = frameOf(messages.clientAttached);
   const message = readFrame(frame);
   frame.fill(0);
   expect(message).toEqual(messages.clientAttached);
 });
 
-test('keeps no large buffer alive with the few bytes of a message', () => {
+test('codec: few bytes do not keep a large buffer alive', () => {
   const chunk = Buffer.concat([frameOf(messages.clientAttached), Buffer.alloc(1_000_000)]);
   const end = 4 + chunk.readUInt32BE(0);
   const message = readMessage(Command.ClientAttached, chunk, 5, end);
@@ -531,30 +531,30 @@ test('keeps no large buffer alive with the few bytes of a message', () => {
   expect(packValue({ a: 1 }).buffer.byteLength).toBeLessThan(10_000);
 });
 
-test('gives packed bytes that the next packing does not overwrite', () => {
+test('packValue: later calls do not overwrite the result', () => {
   const first = packValue({ a: 'first' });
   for (let i = 0; i < 1000; i++) packValue({ b: 'x'.repeat(100) });
   expect(unpackValue(first)).toEqual({ a: 'first' });
 });
 
-test('gives back what a session may hold', () => {
+test('unpackValue: returns any packed session', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (session) => {
-      // msgpackr renames the key __proto__, so that it harms nobody.
+      // msgpackr renames the key __proto__.
       fc.pre(!JSON.stringify(session).includes('__proto__'));
       expect(unpackValue(packValue(session))).toEqual(JSON.parse(JSON.stringify(session)));
     }),
   );
 });
 
-test('gives no object a prototype of the peer', () => {
+test('unpackValue: a key __proto__ sets no prototype', () => {
   const hostile: unknown = JSON.parse('{"a":{"__proto__":{"isAdmin":true}}}');
   const result = unpackValue(packValue(hostile));
   expect(result).not.toHaveProperty('a.isAdmin');
   expect({}).not.toHaveProperty('isAdmin');
 });
 
-test('gives back a session delta', () => {
+test('unpackSessionDelta: returns the packed delta', () => {
   expect(unpackSessionDelta(packSessionDelta(delta))).toEqual(delta);
 });
 
@@ -565,11 +565,11 @@ test.each([
   { delta: { remove: [], set: [], merge: {} } },
   { delta: { remove: [], set: {} } },
   { delta: { remove: [], set: {}, merge: { a: 1 } } },
-])('refuses %j as a session delta', (value) => {
+])('unpackSessionDelta: refuses %j', (value) => {
   expect(() => unpackSessionDelta(packValue(value))).toThrow(/^sessionDelta/);
 });
 
-test('gives back the handshake of a client', () => {
+test('unpackClientRequest: returns the packed request', () => {
   const request = { url: '/chat?a=1', headers: { host: 'example', cookie: 'a=b' } };
   expect(unpackClientRequest(packValue(request))).toEqual(request);
 });
@@ -578,12 +578,12 @@ test.each([
   [{ headers: {} }, 'clientRequest: url is not a string'],
   [{ url: '/' }, 'clientRequest: headers is not an object'],
   [{ url: '/', headers: { host: 1 } }, 'clientRequest: headers.host is not a string'],
-])('refuses %j as the handshake of a client', (value, message) => {
+])('unpackClientRequest: refuses %j', (value, message) => {
   expect(() => unpackClientRequest(packValue(value))).toThrow(message);
 });
 
 test.each(['name', 'instanceId', 'address'])(
-  'announcement: a %s of 513 characters is refused',
+  'readMessage: an announced %s of 513 characters is refused',
   (field) => {
     const message = everyMessage.find(({ type }) => type === 'gatewayAnnouncement');
     const long = { ...message, gateway: { ...gateway, [field]: 'x'.repeat(513) } };

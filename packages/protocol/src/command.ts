@@ -210,7 +210,7 @@ export const commands = {
   },
   /** The worker accepts clients. */
   WorkerReady: { number: 0x29, direction: 'worker → gateway', layout: 'u8 flags' },
-  /** The answer to HandshakeRequest: what an accepted client starts with, or what a refused one is told. */
+  /** The answer to HandshakeRequest: the initial state of an accepted client, or the reason of a refusal. */
   HandshakeResponse: {
     number: 0x2a,
     direction: 'worker → gateway',
@@ -228,7 +228,7 @@ export const commands = {
   },
   /** The worker is about to stop and takes nothing new. */
   WorkerDraining: { number: 0x2b, direction: 'worker → gateway', layout: 'empty' },
-  /** The answer to WorkerDraining: the worker has no client and no unfinished event any more. */
+  /** The answer to WorkerDraining: the worker has no clients and no unacknowledged events left. */
   WorkerDrained: { number: 0x2c, direction: 'gateway → worker', layout: 'empty' },
   /** The worker has ended these clients because it lost the gateway. */
   ClientsEnded: { number: 0x2d, direction: 'worker → gateway', layout: 'u32 connection * n' },
@@ -300,7 +300,7 @@ export const commands = {
   InterestSubscribe: { number: 0x70, direction: 'caller → gateway', layout: 'empty' },
   /** These names now have members. */
   InterestAdded: { number: 0x71, direction: 'gateway → caller', layout: 'u8 kind, name * n' },
-  /** These names have no member any more. */
+  /** These names have lost their last member. */
   InterestRemoved: { number: 0x72, direction: 'gateway → caller', layout: 'u8 kind, name * n' },
   /** Whether the caller knows every name of the kind that has members. */
   InterestKnown: { number: 0x73, direction: 'gateway → caller', layout: 'u8 kind, u8 isKnown' },
@@ -312,7 +312,7 @@ export const commands = {
   Handover: { number: 0x80, direction: 'either', layout: 'a msgpack map with a type' },
 } as const;
 
-/** Who sends a command to whom. */
+/** Sender and receiver of a command. */
 type Direction = 'either' | `${Peer} → ${Peer}`;
 type Peer = 'acceptor' | 'caller' | 'dialer' | 'gateway' | 'register' | 'worker';
 

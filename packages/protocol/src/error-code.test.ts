@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { errorCodes, isErrorCode } from './error-code.ts';
 
-test('begins every code with GW_ERR_ and gives it a message', () => {
+test('errorCodes: every code begins with GW_ERR_ and has a message', () => {
   for (const [code, entry] of Object.entries(errorCodes)) {
     expect(code).toMatch(/^GW_ERR(?:_[A-Z]+)+$/);
     expect(entry.message.trim()).not.toBe('');
@@ -9,16 +9,16 @@ test('begins every code with GW_ERR_ and gives it a message', () => {
   }
 });
 
-test('lists the codes in alphabetical order', () => {
+test('errorCodes: codes are in alphabetical order', () => {
   expect(Object.keys(errorCodes)).toEqual(Object.keys(errorCodes).toSorted());
 });
 
-test('gives no message to two codes', () => {
+test('errorCodes: messages are unique', () => {
   const messages = Object.values(errorCodes).map((entry) => entry.message);
   expect(new Set(messages).size).toBe(messages.length);
 });
 
-test('knows its own codes', () => {
+test('isErrorCode: accepts every code', () => {
   for (const code of Object.keys(errorCodes)) expect(isErrorCode(code)).toBe(true);
 });
 
@@ -33,6 +33,6 @@ test.each([
   null,
   undefined,
   {},
-])('knows no code %j', (value) => {
+])('isErrorCode: refuses %j', (value) => {
   expect(isErrorCode(value)).toBe(false);
 });

@@ -67,8 +67,8 @@ export interface WorkerFeatures {
 }
 
 /** Writes `| u8 flags |`: the worker accepts clients. */
-export function writeWorkerReady(writer: ByteWriter, wishes: WorkerFeatures): void {
-  const { decidesHandshakes, redelivers } = wishes;
+export function writeWorkerReady(writer: ByteWriter, features: WorkerFeatures): void {
+  const { decidesHandshakes, redelivers } = features;
   const start = beginFrame(writer, Command.WorkerReady);
   writer.writeU8((decidesHandshakes ? DECIDES_HANDSHAKES : 0) | (redelivers ? REDELIVERS : 0));
   endFrame(writer, start);
@@ -84,7 +84,7 @@ export function readWorkerReady(reader: ByteReader): WorkerFeatures {
 }
 
 /** Bytes of one entry of `EventsAck`. */
-const HANDLED_ENTRY_BYTES = 12;
+const ACK_ENTRY_BYTES = 12;
 
 /** Collects the finished events of a worker for one `EventsAck` per turn of the event loop. */
 export class PendingAcks {
@@ -117,7 +117,7 @@ export class PendingAcks {
   /** Writes `| (u32 connection, u32 count, u32 bytes of payloads)* |` and clears the collection. */
   write(writer: ByteWriter): void {
     const start = beginFrame(writer, Command.EventsAck);
-    writer.ensure(this.#connections.length * HANDLED_ENTRY_BYTES);
+    writer.ensure(this.#connections.length * ACK_ENTRY_BYTES);
     for (let i = 0; i < this.#connections.length; i++) {
       writer.writeU32(this.#connections[i] as number);
       writer.writeU32(this.#counts[i] as number);
@@ -137,9 +137,9 @@ export class PendingAcks {
 /** Reads `EventsAck` and calls back for each entry. */
 export function readEventsAck(
   reader: ByteReader,
-  onHandled: (connection: number, count: number, byteLength: number) => void,
+  onAck: (connection: number, count: number, byteLength: number) => void,
 ): void {
   while (reader.offset < reader.end) {
-    onHandled(reader.readU32(), reader.readU32(), reader.readU32());
+    onAck(reader.readU32(), reader.readU32(), reader.readU32());
   }
 }

@@ -9,7 +9,7 @@ interface Frame {
   readonly body: string;
 }
 
-/** A decoder and the frames that it found. Bodies are copied, as they are valid during the call alone. */
+/** A decoder and its frames. Bodies are copied, because they are valid only during the call. */
 function collect(maxFrameBytes?: number): { decoder: FrameDecoder; frames: Frame[] } {
   const frames: Frame[] = [];
   const decoder = new FrameDecoder((command, buffer, start, end) => {
@@ -31,7 +31,7 @@ function hex(text: string): Buffer {
   return Buffer.from(text.replaceAll(' ', ''), 'hex');
 }
 
-test('writes | u32 length | u8 command | body |, the length counting command and body', () => {
+test('endFrame: the length covers command and body', () => {
   const writer = new ByteWriter();
   const start = beginFrame(writer, Command.ClientMessage);
   writer.writeUtf8('hey');
@@ -39,13 +39,13 @@ test('writes | u32 length | u8 command | body |, the length counting command and
   expect(writer.buffer.toString('hex', 0, writer.length)).toBe('0000000422686579');
 });
 
-test('writes a frame without a body', () => {
+test('endFrame: a frame without a body has length 1', () => {
   const writer = new ByteWriter();
   endFrame(writer, beginFrame(writer, Command.Ping));
   expect(writer.buffer.toString('hex', 0, writer.length)).toBe('0000000108');
 });
 
-test('writes frames one behind the other', () => {
+test('endFrame: several frames in one buffer', () => {
   const writer = new ByteWriter();
   endFrame(writer, beginFrame(writer, Command.Ping));
   const second = beginFrame(writer, Command.Ungroup);
@@ -60,7 +60,7 @@ test('writes frames one behind the other', () => {
 test.each<[string, string, Frame[]]>([
   ['a frame without a body', '00000001 08', [{ command: 0x08, body: '' }]],
   ['a frame with a body', '00000004 22 686579', [{ command: 0x22, body: '686579' }]],
-  ['a command that nobody knows', '00000002 ff 00', [{ command: 0xff, body: '00' }]],
+  ['an unknown command', '00000002 ff 00', [{ command: 0xff, body: '00' }]],
   [
     'two frames',
     '00000001 08 00000003 54 6162',
@@ -69,14 +69,14 @@ test.each<[string, string, Frame[]]>([
       { command: 0x54, body: '6162' },
     ],
   ],
-  ['nothing from half a frame', '00000004 22 6865', []],
-])('reads %s', (_what, bytes, expected) => {
+  ['nothing of an incomplete frame', '00000004 22 6865', []],
+])('FrameDecoder: reads %s', (_what, bytes, expected) => {
   const { decoder, frames } = collect();
   decoder.push(hex(bytes));
   expect(frames).toEqual(expected);
 });
 
-test('reads what the writer wrote, however the stream is split into chunks', () => {
+test('FrameDecoder: reads any frames, split into any chunks', () => {
   const frame = fc.record({
     command: fc.nat(255),
     body: fc.uint8Array({ maxLength: 200 }),
@@ -87,7 +87,7 @@ test('reads what the writer wrote, however the stream is split into chunks', () 
       const { decoder, frames } = collect();
       let offset = 0;
       for (const size of sizes) {
-        // A chunk's memory is used again after the call, as a socket may do.
+        // A socket may reuse the memory of a chunk after the call.
         const chunk = Buffer.from(stream.subarray(offset, offset + size));
         decoder.push(chunk);
         chunk.fill(0xee);
@@ -102,7 +102,7 @@ test('reads what the writer wrote, however the stream is split into chunks', () 
   );
 });
 
-test('reads a stream that comes byte by byte', () => {
+test('FrameDecoder: reads a stream byte by byte', () => {
   const { decoder, frames } = collect();
   for (const byte of hex('00000003 54 6162 00000001 08')) decoder.push(Buffer.from([byte]));
   expect(frames).toEqual([
@@ -111,7 +111,7 @@ test('reads a stream that comes byte by byte', () => {
   ]);
 });
 
-test('hands on a frame within one chunk without a copy', () => {
+test('FrameDecoder: passes on a frame within one chunk without a copy', () => {
   const chunk = hex('00000001 08 00000003 54 6162');
   const buffers: Buffer[] = [];
   const decoder = new FrameDecoder((_command, buffer) => {
@@ -123,7 +123,7 @@ test('hands on a frame within one chunk without a copy', () => {
   expect(buffers.every((buffer) => buffer === chunk)).toBe(true);
 });
 
-test('counts the bytes of an incomplete frame', () => {
+test('FrameDecoder: counts the buffered bytes of an incomplete frame', () => {
   const { decoder } = collect();
   decoder.push(hex('00000001 08 0000'));
   expect(decoder.bufferedBytes).toBe(2);
@@ -131,7 +131,7 @@ test('counts the bytes of an incomplete frame', () => {
   expect(decoder.bufferedBytes).toBe(5);
 });
 
-test('accepts a frame of the limit and refuses one byte more', () => {
+test('FrameDecoder: accepts a frame of the limit and refuses one byte more', () => {
   const { decoder, frames } = collect(3);
   decoder.push(hex('00000003 54 6162'));
   expect(frames).toHaveLength(1);
@@ -139,13 +139,13 @@ test('accepts a frame of the limit and refuses one byte more', () => {
   expect(() => decoder.push(hex('00000004'))).toThrow(tooLarge);
 });
 
-test('refuses a frame that is too large as soon as its length is complete', () => {
+test('FrameDecoder: refuses a too large frame once its length is complete', () => {
   const { decoder } = collect(3);
   decoder.push(hex('0000'));
   expect(() => decoder.push(hex('0004'))).toThrow('a frame of 4 bytes exceeds the limit of 3');
 });
 
-test('accepts 32 MiB by default and not a byte more', () => {
+test('FrameDecoder: accepts 32 MiB by default, and not a byte more', () => {
   const length = Buffer.alloc(4);
   length.writeUInt32BE(DEFAULT_MAX_FRAME_BYTES);
   collect().decoder.push(length);
@@ -153,7 +153,7 @@ test('accepts 32 MiB by default and not a byte more', () => {
   expect(() => collect().decoder.push(length)).toThrow('33554433');
 });
 
-test('obeys a limit that is raised between two frames of one chunk', () => {
+test('FrameDecoder: a limit raised by a frame applies to the next one', () => {
   const commands: number[] = [];
   const decoder = new FrameDecoder((command) => {
     commands.push(command);
@@ -164,15 +164,18 @@ test('obeys a limit that is raised between two frames of one chunk', () => {
   expect(commands).toEqual([0x08, 0x54]);
 });
 
-test.each(['00000000', '00000001 08 00000000'])('refuses a frame of zero length: %s', (bytes) => {
-  const malformed = expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' });
-  expect(() => collect().decoder.push(hex(bytes))).toThrow(malformed);
-});
+test.each(['00000000', '00000001 08 00000000'])(
+  'FrameDecoder: refuses a frame of length 0: %s',
+  (bytes) => {
+    const malformed = expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' });
+    expect(() => collect().decoder.push(hex(bytes))).toThrow(malformed);
+  },
+);
 
 test.each<[string, string[]]>([
-  ['within a chunk', ['00000001 01 00000001 02 00000000']],
-  ['at a frame that was split', ['00000001', '01 00000001 02 00000000']],
-])('looks at nothing behind a frame that was answered with false, %s', (_where, chunks) => {
+  ['in one chunk', ['00000001 01 00000001 02 00000000']],
+  ['at a split frame', ['00000001', '01 00000001 02 00000000']],
+])('FrameDecoder: ignores the rest after a handler returns false, %s', (_where, chunks) => {
   const commands: number[] = [];
   const decoder = new FrameDecoder((command) => {
     commands.push(command);
@@ -183,7 +186,7 @@ test.each<[string, string[]]>([
   expect(decoder.bufferedBytes).toBe(0);
 });
 
-test('is ready for the next frame after a handler threw', () => {
+test('FrameDecoder: decodes the next frame after a handler throws', () => {
   const commands: number[] = [];
   const decoder = new FrameDecoder((command) => {
     commands.push(command);
@@ -196,7 +199,7 @@ test('is ready for the next frame after a handler threw', () => {
   expect(commands).toEqual([1, 2]);
 });
 
-test('holds memory for the bytes that came, not for those that were announced', () => {
+test('FrameDecoder: buffers received bytes, not announced ones', () => {
   const announcement = Buffer.alloc(64);
   announcement.writeUInt32BE(DEFAULT_MAX_FRAME_BYTES);
   const before = process.memoryUsage().arrayBuffers;
@@ -211,7 +214,7 @@ test('holds memory for the bytes that came, not for those that were announced', 
   expect(grown).toBeLessThan(4 * 1024 * 1024);
 });
 
-test('holds at most twice the bytes of a frame that comes in many chunks', () => {
+test('FrameDecoder: buffers at most twice the bytes of a frame', () => {
   let held = 0;
   const decoder = new FrameDecoder((_command, buffer) => {
     held = buffer.length;

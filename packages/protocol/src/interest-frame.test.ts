@@ -20,7 +20,7 @@ function hex(write: (writer: ByteWriter) => void): string {
   return writer.buffer.toString('hex', 0, writer.length);
 }
 
-test('the frames have the bytes of the protocol', () => {
+test('interest frames: have the documented bytes', () => {
   expect(hex(writeInterestSubscribe)).toBe('0000000170');
   expect(hex((writer) => writeInterestAdded(writer, InterestKind.Uid, ['a', 'bc']))).toBe(
     `00000009${'7100'}${'000161'}${'00026263'}`,
@@ -36,7 +36,7 @@ test('the frames have the bytes of the protocol', () => {
   );
 });
 
-test('what is written is read', () => {
+test('interest frames: are read back', () => {
   const names: string[] = [];
   const writer = new ByteWriter();
   writeInterestAdded(writer, InterestKind.Group, ['raum', 'zimmer ü']);
@@ -55,7 +55,7 @@ test('what is written is read', () => {
   expect(readJoinsApplied(new ByteReader().reset(writer.buffer, 5, writer.length))).toBe(7);
 });
 
-test('many names are cut into frames, and no names make none', () => {
+test('writeInterestAdded: many names take several frames, no names none', () => {
   expect(hex((writer) => writeInterestAdded(writer, InterestKind.Uid, []))).toBe('');
   const names = Array.from({ length: 5 }, (_, i) => `${i}`.repeat(50_000));
   const writer = new ByteWriter();
@@ -71,7 +71,7 @@ test('many names are cut into frames, and no names make none', () => {
   expect(sizes).toHaveLength(3);
 });
 
-test('a kind that there is not, and a name that is cut off, are refused', () => {
+test('readInterest: refuses an unknown kind and a truncated name', () => {
   const read = (bytes: string) => () => {
     const buffer = Buffer.from(bytes, 'hex');
     readInterest(new ByteReader().reset(buffer, 0, buffer.length), () => undefined);
@@ -80,7 +80,7 @@ test('a kind that there is not, and a name that is cut off, are refused', () => 
   expect(read('00000561')).toThrow('a frame ends within a field');
 });
 
-test('interest frame: a name that is too long leaves no half frame', () => {
+test('writeInterestAdded: a name that is too long leaves no partial frame', () => {
   const writer = new ByteWriter();
   writeInterestAdded(writer, InterestKind.Group, ['a']);
   const { length } = writer;

@@ -3,7 +3,7 @@ import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { readReceived, writeReceived } from './link-frame.ts';
 
-test('a position of more than 32 bits travels whole', () => {
+test('readReceived: returns a position of more than 32 bits', () => {
   const writer = new ByteWriter();
   writeReceived(writer, 0x1_2345_6789_ab);
   const frame = writer.buffer.subarray(0, writer.length);
@@ -13,7 +13,7 @@ test('a position of more than 32 bits travels whole', () => {
   expect(readReceived(reader)).toBe(0x1_2345_6789_ab);
 });
 
-test('a position that no number holds exactly is refused', () => {
+test('readReceived: refuses a position above 2^53 - 1', () => {
   const reader = new ByteReader();
   reader.reset(Buffer.alloc(8, 0xff), 0, 8);
   expect(() => readReceived(reader)).toThrow('exceeds 2^53 - 1');

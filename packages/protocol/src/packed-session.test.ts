@@ -39,7 +39,7 @@ const sessionDelta: fc.Arbitrary<SessionDelta> = fc
   .tuple(objectDelta, fc.nat(9))
   .map(([delta, kind]) => ({ ...delta, unset: kind === 0, clear: kind === 1 }));
 
-test('packed session: a delta has the same result as on the unpacked session', () => {
+test('applyPackedSessionDelta: same result as on the unpacked session', () => {
   fc.assert(
     fc.property(fc.option(session, { nil: undefined }), sessionDelta, (before, delta) => {
       const packed = before === undefined ? undefined : packValue(before);
@@ -51,13 +51,13 @@ test('packed session: a delta has the same result as on the unpacked session', (
   );
 });
 
-test('packed session: keys that the delta does not name keep their order', () => {
+test('applyPackedSessionDelta: unchanged keys keep their order', () => {
   const packed = packValue({ a: 1, b: { c: 2, d: 3 }, e: 4 });
   const after = applyPackedSessionDelta(packed, mergeDelta({ b: { c: 5 }, f: 6 }));
   expect(after && JSON.stringify(unpackValue(after))).toBe('{"a":1,"b":{"d":3,"c":5},"e":4,"f":6}');
 });
 
-test('packed session: reads maps of 4 bits and of 32 bits', () => {
+test('applyPackedSessionDelta: reads maps with 4-bit and 32-bit counts', () => {
   const small = Buffer.from([0x81, 0xa1, 0x61, 0x01]);
   const large = Buffer.from([0xdf, 0, 0, 0, 1, 0xdb, 0, 0, 0, 1, 0x61, 0x01]);
   for (const packed of [small, large]) {
@@ -66,7 +66,7 @@ test('packed session: reads maps of 4 bits and of 32 bits', () => {
   }
 });
 
-test('packed session: has memory of its own, and none of the buffer pool', () => {
+test('applyPackedSessionDelta: the result is not in the buffer pool', () => {
   const packed = packValue({ a: 1 });
   const after = applyPackedSessionDelta(packed, emptyDelta());
   packed.fill(0);
@@ -74,7 +74,7 @@ test('packed session: has memory of its own, and none of the buffer pool', () =>
   expect(after?.buffer.byteLength).toBe(after?.length);
 });
 
-test('packed session: an object of more than 65,535 keys is refused', () => {
+test('applyPackedSessionDelta: refuses more than 65,535 keys', () => {
   const half = (prefix: string): SessionData =>
     Object.fromEntries(Array.from({ length: 40_000 }, (_, index) => [`${prefix}${index}`, 0]));
   const packed = applyPackedSessionDelta(undefined, replacementDelta(half('a')));
@@ -83,6 +83,6 @@ test('packed session: an object of more than 65,535 keys is refused', () => {
   );
 });
 
-test('packed session: unset leaves nothing', () => {
+test('applyPackedSessionDelta: unset returns undefined', () => {
   expect(applyPackedSessionDelta(packValue({ a: 1 }), unsetDelta())).toBeUndefined();
 });

@@ -19,23 +19,23 @@ test.each<[string, string | Uint8Array, string]>([
   ['bytes', Uint8Array.of(0, 255), '0100ff'],
   ['no bytes', new Uint8Array(0), '01'],
   ['a Buffer', Buffer.from('hi'), '016869'],
-])('writes %s behind a byte of flags', (_what, payload, expected) => {
+])('writePayload: writes %s after a byte of flags', (_what, payload, expected) => {
   expect(write(payload).toString('hex')).toBe(expected);
 });
 
-test('writes the part of the memory that a view shows', () => {
+test('writePayload: writes only the range of a view', () => {
   const view = new Uint8Array(Uint8Array.of(1, 2, 3, 4).buffer, 1, 2);
   expect(write(view).toString('hex')).toBe('010203');
 });
 
-test('reads whether the payload is binary, whatever the flags of later versions say', () => {
+test('readIsBinary: ignores unknown flags', () => {
   for (let flags = 0; flags < 256; flags++) {
     const reader = new ByteReader().reset(Buffer.from([flags]), 0, 1);
     expect(readIsBinary(reader)).toBe(flags % 2 === 1);
   }
 });
 
-test('gives text back as text and bytes as bytes', () => {
+test('payload: text is read back as text, bytes as bytes', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string({ unit }), fc.uint8Array()), (payload) => {
       const written = write(payload);

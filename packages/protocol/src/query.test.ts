@@ -6,7 +6,7 @@ import type { AskedQuery, Query } from './messages.ts';
 
 const client = { connection: 1, nonceHigh: 2, nonceLow: 3 };
 
-/** One of each kind. */
+/** A query of each kind. */
 const queries: { readonly [K in Query['kind']]: Extract<Query, { readonly kind: K }> } = {
   isOnline: { kind: 'isOnline', client },
   getUidByClientId: { kind: 'getUidByClientId', client },
@@ -37,7 +37,7 @@ function readQuery(query: unknown): AskedQuery {
   return message.query;
 }
 
-test.each(Object.values(queries))('gives back a query $kind', (query) => {
+test.each(Object.values(queries))('codec: query $kind is read back', (query) => {
   const writer = new ByteWriter();
   writeMessage(writer, { type: 'query', requestId: 2 ** 32 - 1, query });
   expect(readMessage(Command.Query, writer.buffer, 5, writer.length)).toEqual({
@@ -48,7 +48,7 @@ test.each(Object.values(queries))('gives back a query $kind', (query) => {
 });
 
 test.each(['getTheWeather', '', 'toString', '__proto__'])(
-  'keeps the name of the unknown query "%s", so that only the query fails',
+  'readMessage: the unknown query "%s" keeps its name',
   (name) => {
     expect(readQuery({ kind: name, place: 'here' })).toEqual({ kind: 'unknown', name });
   },
@@ -69,6 +69,6 @@ test.each([
   [{ kind: 'batchGetClientIdCountByGroup', uids: [] }, 'query.query: groups is not a list'],
   [{}, 'query.query: kind is not a string'],
   [7, 'query.query'],
-])('refuses the query %j', (query, message) => {
+])('readMessage: refuses the query %j', (query, message) => {
   expect(() => readQuery(query)).toThrow(message);
 });

@@ -42,36 +42,36 @@ function addressesOf(reader: ByteReader): (typeof first)[] {
 
 test.each<[string, (writer: ByteWriter) => void, string[]]>([
   [
-    'a message to one client',
+    'SendToClient',
     (writer) => writeSendToClient(writer, first, 'hi'),
     ['00000010', '40', firstHex, '00', '6869'],
   ],
   [
-    'a binary message to clients',
+    'SendToClients with a binary message',
     (writer) => writeSendToClients(writer, [first, second], Uint8Array.of(7)),
     ['0000001f', '41', '00000002', firstHex, secondHex, '01', '07'],
   ],
   [
-    'a message to all',
+    'SendToAll',
     (writer) => writeSendToAll(writer, [], 'x'),
     ['00000007', '42', '00000000', '00', '78'],
   ],
   [
-    'a message to all but one',
+    'SendToAll with an excluded client',
     (writer) => writeSendToAll(writer, [second], ''),
     ['00000012', '42', '00000001', secondHex, '00'],
   ],
   [
-    'a message to uids',
+    'SendToUids',
     (writer) => writeSendToUids(writer, ['7', 'é'], 'x'),
     ['0000000e', '43', '00000002', '000137', '0002c3a9', '00', '78'],
   ],
   [
-    'a message to groups',
+    'SendToGroups',
     (writer) => writeSendToGroups(writer, { groups: ['r1'], excluded: [first] }, 'x'),
     ['0000001b', '44', '00000001', '00027231', '00000001', firstHex, '00', '78'],
   ],
-])('writes %s', (_what, writeFrame, expected) => {
+])('send frames: %s has the documented bytes', (_what, writeFrame, expected) => {
   expect(write(writeFrame).toString('hex')).toBe(expected.join(''));
 });
 
@@ -79,7 +79,7 @@ const name = fc.string({ unit, maxLength: 50 });
 const number = fc.nat(2 ** 30 - 1);
 const address = fc.record({ connection: number, nonceHigh: number, nonceLow: number });
 
-test('gives back groups, excluded clients and payload', () => {
+test('SendToGroups: groups, excluded clients and payload are read back', () => {
   fc.assert(
     fc.property(fc.array(name), fc.array(address), fc.string(), (groups, excluded, text) => {
       const receivers = { groups, excluded };
@@ -92,7 +92,7 @@ test('gives back groups, excluded clients and payload', () => {
   );
 });
 
-test('gives back clients and payload', () => {
+test('SendToClients: clients and payload are read back', () => {
   fc.assert(
     fc.property(fc.array(address), fc.uint8Array(), (addresses, bytes) => {
       const reader = bodyOf(write((writer) => writeSendToClients(writer, addresses, bytes)));
@@ -103,7 +103,7 @@ test('gives back clients and payload', () => {
   );
 });
 
-test('carries a name of 65,535 bytes', () => {
+test('readNames: reads a name of 65,535 bytes', () => {
   const longest = 'x'.repeat(65_535);
   const reader = bodyOf(write((writer) => writeSendToUids(writer, [longest, 'next'], '')));
   expect(readNames(reader)).toEqual([longest, 'next']);
@@ -112,7 +112,7 @@ test('carries a name of 65,535 bytes', () => {
 const malformed = expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' });
 
 test.each(['00000002', `00000002${firstHex}`, 'ffffffff', `00000002${firstHex}${'00'.repeat(11)}`])(
-  'refuses addresses that claim more entries than bytes, and calls back for none: %s',
+  'readAddresses: refuses more entries than bytes, without a call: %s',
   (body) => {
     const seen: number[] = [];
     const buffer = Buffer.from(body, 'hex');
@@ -123,14 +123,14 @@ test.each(['00000002', `00000002${firstHex}`, 'ffffffff', `00000002${firstHex}${
 );
 
 test.each(['00000001', 'ffffffff0000', '00000002000161', '00000001000561', '0000000100'])(
-  'refuses names that claim more than there is: %s',
+  'readNames: refuses truncated names: %s',
   (body) => {
     const buffer = Buffer.from(body, 'hex');
     expect(() => readNames(new ByteReader().reset(buffer, 0, buffer.length))).toThrow(malformed);
   },
 );
 
-test('send frame: a name that is too long leaves no half frame', () => {
+test('writeSendToUids: a name that is too long leaves no partial frame', () => {
   const writer = new ByteWriter();
   writeSendToUids(writer, ['a'], 'x');
   const { length } = writer;

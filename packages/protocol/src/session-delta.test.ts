@@ -14,7 +14,7 @@ import {
   unsetDelta,
 } from './session-delta.ts';
 
-/** Plain objects of these values; `fromEntries` makes even `__proto__` an own key. */
+/** Plain objects with these values; `fromEntries` makes even `__proto__` an own key. */
 function objectOf<T>(
   names: readonly string[],
   held: fc.Arbitrary<T>,
@@ -24,7 +24,7 @@ function objectOf<T>(
     .map(Object.fromEntries);
 }
 
-// Few keys, so that two sessions often have the same ones; the last three are those of every object.
+// Few keys, so that two sessions often share some; every object inherits the last three.
 const keys = ['a', 'b', 'c', 'd', '0', '__proto__', 'constructor', 'toString'];
 const value = fc.oneof(
   fc.integer({ min: 0, max: 3 }),
@@ -41,12 +41,12 @@ function apply(before: SessionData | undefined, delta: SessionDelta | undefined)
   return delta === undefined ? before : applySessionDelta(before, delta);
 }
 
-/** An own key `__proto__`, as JSON and msgpack may carry one. */
+/** An object with an own key `__proto__`, as JSON and msgpack may contain it. */
 function withProtoKey(held: unknown): SessionData {
   return Object.fromEntries([['__proto__', held]]);
 }
 
-test('a diff that is applied to the first state gives the second', () => {
+test('diffSession: applied to the first state, gives the second', () => {
   fc.assert(
     fc.property(sessionOf(keys), sessionOf(keys), (before, after) => {
       expect(isDeepStrictEqual(apply(before, diffSession(before, after)), after)).toBe(true);
@@ -54,7 +54,7 @@ test('a diff that is applied to the first state gives the second', () => {
   );
 });
 
-test('there is no diff between equal states', () => {
+test('diffSession: equal states give undefined', () => {
   fc.assert(
     fc.property(sessionOf(keys), (session) => {
       expect(diffSession(session, structuredClone(session))).toBeUndefined();
@@ -62,7 +62,7 @@ test('there is no diff between equal states', () => {
   );
 });
 
-test('a diff names only the keys that changed', () => {
+test('diffSession: contains only changed keys', () => {
   const before = { kept: { deep: [1] }, changed: 1, removed: true };
   const after = { kept: { deep: [1] }, changed: 2, added: 'x' };
   expect(diffSession(before, after)).toEqual({
@@ -74,7 +74,7 @@ test('a diff names only the keys that changed', () => {
   });
 });
 
-test('a diff names the keys that changed at any depth, and lists as a whole', () => {
+test('diffSession: contains changed keys at any depth, lists as a whole', () => {
   const before = { cart: { a: 1, list: [1], gone: 1, deep: { x: 1 } }, text: 'x', kept: { y: 1 } };
   const after = { cart: { a: 2, list: [1, 2], deep: { x: 1 } }, text: { z: 1 }, kept: { y: 1 } };
   expect(diffSession(before, after)).toEqual({
@@ -86,7 +86,7 @@ test('a diff names the keys that changed at any depth, and lists as a whole', ()
   });
 });
 
-test('a diff merges an object that is new, an empty one too', () => {
+test('diffSession: a new object is a merge, even an empty one', () => {
   const merge = { cart: { remove: [], set: { b: 1 }, merge: {} } };
   expect(diffSession({}, { cart: { b: 1 } })).toMatchObject({ set: {}, merge });
   const delta = diffSession({}, { cart: {} });
@@ -94,25 +94,25 @@ test('a diff merges an object that is new, an empty one too', () => {
   expect(apply({ cart: { c: 1 } }, delta)).toEqual({ cart: { c: 1 } });
 });
 
-test('a diff knows a session that was never set from an empty one', () => {
+test('diffSession: never set and empty differ', () => {
   expect(diffSession(undefined, undefined)).toBeUndefined();
   expect(apply(undefined, diffSession(undefined, {}))).toEqual({});
   expect(diffSession({}, undefined)).toEqual(unsetDelta());
 });
 
-test('a delta of what a key holds begins with an empty object where there is none', () => {
+test('applySessionDelta: merge creates a missing object', () => {
   const delta = diffSession({ cart: { a: 1, b: 1 } }, { cart: { a: 1, b: 2 } });
   for (const before of [{}, { cart: 5 }, { cart: [1] }, { cart: null }]) {
     expect(apply(before, delta)).toEqual({ cart: { b: 2 } });
   }
 });
 
-test('a key that holds undefined differs from a key that is not there', () => {
+test('diffSession: a key with undefined differs from a missing key', () => {
   expect(diffSession({}, { a: undefined })?.set).toHaveProperty('a');
   expect(diffSession({ a: undefined }, {})?.remove).toEqual(['a']);
 });
 
-test('deltas of two writers who change different keys commute and lose nothing', () => {
+test('diffSession: deltas of different keys commute', () => {
   const session = sessionOf(keys);
   fc.assert(
     fc.property(
@@ -133,7 +133,7 @@ test('deltas of two writers who change different keys commute and lose nothing',
   );
 });
 
-test('applying a delta changes neither the session nor the delta', () => {
+test('applySessionDelta: changes neither of its arguments', () => {
   fc.assert(
     fc.property(sessionOf(keys), sessionOf(keys), (before, after) => {
       const delta = diffSession(before, after);
@@ -144,22 +144,22 @@ test('applying a delta changes neither the session nor the delta', () => {
   );
 });
 
-test('a replacement gives its state, whatever was there', () => {
+test('replacementDelta: gives its session, from any state', () => {
   const delta = replacementDelta({ a: 1 });
   expect(applySessionDelta({ b: 2 }, delta)).toEqual({ a: 1 });
   expect(applySessionDelta(undefined, delta)).toEqual({ a: 1 });
 });
 
-test('a session that is unset is as if it had never been set', () => {
+test('unsetDelta: gives undefined', () => {
   expect(applySessionDelta({ a: 1 }, unsetDelta())).toBeUndefined();
 });
 
-test('a delta of a session that was never set makes one', () => {
+test('applySessionDelta: creates a session that was never set', () => {
   const delta = { ...emptyDelta(), remove: ['x'] };
   expect(applySessionDelta(undefined, delta)).toEqual({});
 });
 
-test('a delta clears first, then removes, then sets', () => {
+test('applySessionDelta: clears, then removes, then sets', () => {
   const delta = { ...emptyDelta(), clear: true, remove: ['a', 'b'], set: { a: 2 } };
   expect(applySessionDelta({ a: 1, b: 1, c: 1 }, delta)).toEqual({ a: 2 });
 });
@@ -183,15 +183,15 @@ test.each<[string, SessionData | undefined, SessionData, SessionData]>([
   ['replaces an object by a value', { a: { b: 1 } }, { a: 1 }, { a: 1 }],
   ['replaces a value by an object', { a: 1 }, { a: { b: 1 } }, { a: { b: 1 } }],
   ['stores null', { a: { b: 1 } }, { a: null }, { a: null }],
-  ['makes a session where there was none', undefined, { a: 1 }, { a: 1 }],
-  ['takes nothing away', { a: 1 }, {}, { a: 1 }],
-])('a merge %s', (_what, session, partial, expected) => {
+  ['creates a session', undefined, { a: 1 }, { a: 1 }],
+  ['removes nothing', { a: 1 }, {}, { a: 1 }],
+])('mergeDelta: %s', (_what, session, partial, expected) => {
   const copies = structuredClone({ session, partial });
   expect(applySessionDelta(session, mergeDelta(partial))).toEqual(expected);
   expect({ session, partial }).toEqual(copies);
 });
 
-test('a merge of what is there already changes nothing', () => {
+test('mergeDelta: merging the same session changes nothing', () => {
   fc.assert(
     fc.property(sessionOf(keys), (session) => {
       const merged = applySessionDelta(session, mergeDelta(session));
@@ -200,7 +200,7 @@ test('a merge of what is there already changes nothing', () => {
   );
 });
 
-test('merges of different keys commute', () => {
+test('mergeDelta: merges of different keys commute', () => {
   fc.assert(
     fc.property(sessionOf(keys), sessionOf(['a', 'b']), sessionOf(['c', 'd']), (base, p, q) => {
       const first = mergeDelta(p);
@@ -213,7 +213,7 @@ test('merges of different keys commute', () => {
   );
 });
 
-test('a key __proto__ is a key like any other and gives no object a prototype', () => {
+test('session deltas: a key __proto__ sets no prototype', () => {
   const hostile = withProtoKey({ isAdmin: true });
   const nested = { user: hostile };
   for (const result of [
@@ -230,7 +230,7 @@ test('a key __proto__ is a key like any other and gives no object a prototype', 
   expect({}).not.toHaveProperty('isAdmin');
 });
 
-test('a merge does not read what a session inherits', () => {
+test('mergeDelta: ignores inherited properties of a session', () => {
   const delta = mergeDelta({ constructor: { x: 1 }, toString: { y: 1 } });
   expect(applySessionDelta({}, delta)).toEqual({ constructor: { x: 1 }, toString: { y: 1 } });
   expect(Object).not.toHaveProperty('x');
@@ -253,7 +253,7 @@ test.each<[string, unknown, boolean]>([
   ['a map', new Map(), false],
   ['bytes', Buffer.from('x'), false],
   ['an object of a class', new Point(), false],
-])('tells whether %s is a plain object', (_what, candidate, expected) => {
+])('isPlainObject: %s', (_what, candidate, expected) => {
   expect(isPlainObject(candidate)).toBe(expected);
 });
 
@@ -280,6 +280,6 @@ test.each<[string, unknown, unknown, boolean]>([
   ['other keys', { a: undefined }, { b: undefined }, false],
   ['more keys', { a: 1 }, { a: 1, b: 1 }, false],
   ['null and an object', null, {}, false],
-])('compares %s', (_what, a, b, expected) => {
+])('isDeepEqual: %s', (_what, a, b, expected) => {
   expect([isDeepEqual(a, b), isDeepEqual(b, a)]).toEqual([expected, expected]);
 });
