@@ -165,7 +165,7 @@ test('start after kill -9 of a foreground master: one of two succeeds and cleans
     /already running|another process starts it/,
   );
   expect(starts.map(({ stdout, stderr }) => stdout + stderr).join('')).toContain(
-    `start.pid, which process ${killed.pid} had left behind`,
+    `start.pid of process ${killed.pid}, which has ended`,
   );
   expect(await runCommand(file, ['stop'])).toMatchObject({ exitCode: 0 });
 });
@@ -184,7 +184,7 @@ test('stop: a pid file that names another program is removed, the program lives'
 test.each([
   [
     [],
-    /^A command is missing\. Did you mean start\?\n\n {2}\S+ \S+start\.js start +start everything/,
+    /^A command is missing\. Did you mean start\?\n\n {2}\S+ \S+start\.js start +start all processes/,
   ],
   [['explode'], /unknown command 'explode'[\s\S]*Usage: \S+ \S+start\.js/],
   [['start', '--fast'], /unknown option '--fast'[\s\S]*Usage: \S+ \S+start\.js start/],

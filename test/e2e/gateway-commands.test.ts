@@ -107,7 +107,7 @@ test('drain: ends a gateway and its clients, until undrain starts it again', asy
   const drain = await command('drain', 'gate#1', '--over', '0.2');
   expect(drain).toMatchObject({ exitCode: 0, stderr: '' });
   expect(drain.stdout).toMatch(
-    /^gate #1 has drained\nDrained\. To have it back: \S+ \S+start\.js undrain gate#1\n$/,
+    /^gate #1 has drained\nDrained\. To start it again: \S+ \S+start\.js undrain gate#1\n$/,
   );
   expect(states(await cluster.status())).toEqual({ 'gate#0': 'ready', 'gate#1': 'drained' });
   expect((await command('status')).stdout).toMatch(/gate +1 .*\[drained\]\n/);

@@ -170,7 +170,7 @@ test('restart --master: a new master attaches to the same processes', async () =
   await conversation.goesOn();
   const restart = await daemon.command('restart', '--master');
   expect(restart).toMatchObject({ exitCode: 0, stderr: '' });
-  expect(restart.stdout).toContain(`Master ${master} has left; its processes keep running.\n`);
+  expect(restart.stdout).toContain(`Master ${master} has ended; its processes keep running.\n`);
   expect(daemon.masterPid()).not.toBe(master);
   expect(isAlive(master)).toBe(false);
   expect(await childPidsOf(daemon)).toEqual(before);

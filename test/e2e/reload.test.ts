@@ -133,7 +133,9 @@ test.each([
   expect(reload).toMatchObject({ exitCode: 1, stdout: '' });
   expect(reload.stderr).toMatch(message);
   expect(reload.stderr).toMatch(/^business-worker "brain" #0 was not replaced: /);
-  expect(reload.stderr).toMatch(/\nNothing was replaced: what runs goes on with the old code\.\n$/);
+  expect(reload.stderr).toMatch(
+    /\nNothing was replaced: all processes keep running the old code\.\n$/,
+  );
   expect(pidsOf(await cluster.status())).toEqual(before);
   expect((await ask(client)).split(' ')[0]).toBe(version);
 });

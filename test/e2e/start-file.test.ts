@@ -119,7 +119,7 @@ test('run: is found by its start file under a wrapper such as that of pm2', asyn
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   const [text] = await once(daemon.stderr?.setEncoding('utf8') ?? daemon, 'data');
-  expect(text).toBe('pm2 starts again what leaves its foreground: use start without -d\n');
+  expect(text).toBe('pm2 restarts a process that leaves the foreground: use start without -d\n');
 });
 
 test('run: refuses a worker of node:cluster in one sentence', async () => {

@@ -131,7 +131,7 @@ new Worker({ name: 'quick' });
   const start = await runCommand(file, ['start', '-d']);
   expect(start).toMatchObject({
     exitCode: 1,
-    stderr: 'Not everything is ready:\nslow#1: it is starting; onWorkerStart has not settled\n',
+    stderr: 'Not all processes are ready:\nslow#1: it is starting; onWorkerStart has not settled\n',
   });
   expect(start.stdout).toMatch(/worker +slow +2 +\[starting 1\/2\]\n/);
   expect(start.stdout).toMatch(/worker +quick +1 +\[ok\]\n/);
@@ -162,7 +162,7 @@ run();
   expect(start.exitCode).toBe(1);
   expect(start.stdout).toMatch(/gateway +gate +1 .*\[unready 0\/1\]\n/);
   expect(start.stdout).toMatch(/register +register +1 .*\[ok\]\n/);
-  expect(start.stderr).toContain('Not everything is ready:\ngate#0: ');
+  expect(start.stderr).toContain('Not all processes are ready:\ngate#0: ');
   expect(start.stderr).toContain(refused);
 
   const status = await runCommand(file, ['status']);

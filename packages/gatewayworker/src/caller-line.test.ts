@@ -19,7 +19,7 @@ const wrong: Readonly<Record<string, (options: never) => unknown>> = {
 };
 
 test.each(Object.keys(wrong))(
-  '%s: the error of a wrong option begins with my line',
+  '%s: the stack of an option error begins at the caller',
   async (name) => {
     const call = async (): Promise<unknown> =>
       await Reflect.apply(wrong[name] ?? expect.fail, undefined, [{ nonsense: 1 }]);

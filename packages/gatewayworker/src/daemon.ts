@@ -10,32 +10,31 @@ import {
 import { takeVariable } from './environment.ts';
 import { formatError } from './error-text.ts';
 
-/** Environment variable that tells a process that it is a background copy. */
-const daemonVariable = 'GATEWAYWORKER_DAEMON';
+/** Environment variable that marks a background process. */
+const DAEMON_VARIABLE = 'GATEWAYWORKER_DAEMON';
 
-/** What the background copy tells the command that made it, once. */
+/** The one message of a background process to the command that started it. */
 type DaemonMessage =
   | { readonly type: 'started'; readonly report: StartReport }
   | { readonly type: 'failed'; readonly code: string; readonly text: string };
 
 /**
- * Starts a copy of this process in the background and resolves once everything there is ready, or the time
- * for that is over.
+ * Starts a copy of this process in the background, and resolves once all its processes are ready, or after the wait.
  *
- * @throws the error of the copy, by its code and text
- * @throws {GW_ERR_PROCESS_FAILED} when the copy ends without one
+ * @throws the error of the background process, with its code and text
+ * @throws {GW_ERR_PROCESS_FAILED} when the background process ends without an error
  */
 export async function startDaemon(
   options: ResolvedRunOptions,
   waitSeconds: number | undefined,
 ): Promise<StartReport> {
-  // What the application prints must go somewhere once the terminal is gone.
+  // The output of the application goes to the log file, because the terminal may close.
   const log = openLog(options.logFile);
   const wait = waitSeconds === undefined ? [] : ['--wait', String(waitSeconds)];
   const args = [...process.execArgv, options.startFile, 'start', ...wait];
   const daemon = spawn(process.execPath, args, {
     detached: true,
-    env: { ...process.env, [daemonVariable]: '1' },
+    env: { ...process.env, [DAEMON_VARIABLE]: '1' },
     stdio: ['ignore', log, log, 'ipc'],
   });
   if (log !== 'ignore') closeSync(log);
@@ -47,7 +46,7 @@ export async function startDaemon(
   return message.report;
 }
 
-/** A disk that is full costs what the application prints, and not the start. */
+/** Opens the log file for output. On a full disk output is lost, but the start continues. */
 function openLog(path: string): number | 'ignore' {
   try {
     return openForAppend(path);
@@ -57,28 +56,28 @@ function openLog(path: string): number | 'ignore' {
   }
 }
 
-/** Whether this process is a background copy. */
-export function takeIsDaemon(): boolean {
-  return takeVariable(daemonVariable) !== undefined;
+/** Reads whether this process is a background process; works once. */
+export function readIsDaemon(): boolean {
+  return takeVariable(DAEMON_VARIABLE) !== undefined;
 }
 
-/** Runs a master in the background copy, tells how its start went, and answers the exit code at its end. */
+/** Runs a master in the background process, reports its start, and resolves with the exit code at its end. */
 export async function runDaemon(master: Master): Promise<number> {
   try {
-    const report = await master.start();
-    await tell({ type: 'started', report });
+    const started = await master.start();
+    await report({ type: 'started', report: started });
   } catch (error) {
-    // The master has logged it; the message is for the terminal.
+    // The master has logged the error; the message is for the terminal.
     const text = formatError(error, { withOutput: true });
-    await tell({ type: 'failed', code: toWire(error).code, text });
+    await report({ type: 'failed', code: toWire(error).code, text });
     return 1;
   }
   await master.ended;
   return master.exitCode;
 }
 
-/** Sends to the command that waits for it, if it still does, and disconnects. */
-async function tell(message: DaemonMessage): Promise<void> {
+/** Sends a message to the waiting command, if it still runs, and disconnects. */
+async function report(message: DaemonMessage): Promise<void> {
   if (process.send === undefined || !process.connected) return;
   await new Promise<void>((resolve) => {
     process.send?.(message, undefined, undefined, () => resolve());
@@ -100,8 +99,7 @@ function firstMessage(daemon: ChildProcess, logFile: string): Promise<DaemonMess
           ),
         );
     });
-    // The channel closes after its last message has been read, and the exit code is known by then or
-    // soon after.
+    // `close` comes after the last message has been read and the process has exited.
     daemon.once('close', (code, signal) => {
       const end = signal === null ? `exit code ${code}` : signal;
       const message = `the background process ended with ${end} before it was ready; see ${logFile}`;
@@ -115,6 +113,6 @@ function parseMessage(value: unknown): DaemonMessage | undefined {
   const isKnown =
     (value.type === 'started' && 'report' in value) ||
     (value.type === 'failed' && 'code' in value && 'text' in value);
-  // The background process is a copy of this one, so the rest of the message has the same shape.
+  // The background process runs the same code, so the rest of the message has the same shape.
   return isKnown ? (value as DaemonMessage) : undefined;
 }

@@ -8,31 +8,31 @@ import {
 import type { ProcessDeclaration } from '@gatewayworker/supervisor';
 import type { PortClaim } from './port-claims.ts';
 
-/** What a constructor such as `new Gateway()` has declared. */
+/** A process declaration, made by a constructor such as `new Gateway()`. */
 export interface DeclaredProcess extends ProcessDeclaration {
-  /** The fixed ports that its processes will listen on. */
+  /** Fixed ports that its processes will listen on. */
   readonly ports: readonly PortClaim[];
 }
 
-/** What was declared in this process so far. */
+/** Declarations of this process so far. */
 interface Declarations {
   readonly declared: DeclaredProcess[];
   /** True once `run()` was called. */
   isClosed: boolean;
 }
 
-// A start file declares by `new Gateway(...)` and then calls `run()` with nothing in hand that could carry the
-// list from one to the other, and may import them from two copies of the package.
+// Module state, because a start file passes nothing from `new Gateway(...)` to `run()`. It is shared by all copies of the
+// package, because a start file may import the two from different copies.
 function declarations(): Declarations {
   return processState('declarations', () => ({ declared: [], isClosed: false }));
 }
 
 /**
- * Adds to what `run()` will start; an error of it points to the line that called the constructor.
+ * Adds a declaration for `run()`. The stack of an error begins at the caller of the constructor.
  *
- * @param declaration - the class whose constructor was called
- * @param describe - checks the options
- * @throws {GW_ERR_PHASE} after `run()`, which would never start it
+ * @param declaration - class whose constructor was called
+ * @param describe - checks the options and creates the declaration
+ * @throws {GW_ERR_PHASE} after `run()`
  * @throws {GW_ERR_VERSION_MISMATCH} when another version of the package has declared processes
  */
 export function declareProcess(declaration: Callee, describe: () => DeclaredProcess): void {
@@ -45,12 +45,12 @@ function addProcess(process: DeclaredProcess): void {
     const message = `${process.role} "${process.name}" was declared after run(); declare it before`;
     throw new GatewayWorkerError('GW_ERR_PHASE', message);
   }
-  if (declared.length === 0) nodeProcess.once('beforeExit', reportForgottenRun);
+  if (declared.length === 0) nodeProcess.once('beforeExit', reportMissingRun);
   declared.push(process);
 }
 
-/** Nothing runs any more, and nothing was ever started. */
-function reportForgottenRun(): void {
+/** Reports at the end of the process that `run()` was not called. */
+function reportMissingRun(): void {
   if (declarations().isClosed) return;
   nodeProcess.stderr.write(
     'processes are declared, but run() was not called: nothing is started\n',
@@ -59,9 +59,9 @@ function reportForgottenRun(): void {
 }
 
 /**
- * Ends the list and answers it, in the order of the declarations.
+ * Returns all declarations in their order, and closes the list.
  *
- * @throws {GW_ERR_PHASE} the second time
+ * @throws {GW_ERR_PHASE} on the second call
  * @throws {GW_ERR_VERSION_MISMATCH} when another version of the package has declared processes
  */
 export function takeDeclaredProcesses(): readonly DeclaredProcess[] {

@@ -14,11 +14,11 @@ const declaration = {
   },
 } as const;
 
-test('writes only the message of an error of the framework', () => {
+test('error text: an error of the framework is its message', () => {
   expect(formatError(new GatewayWorkerError('GW_ERR_PHASE', 'too late'))).toBe('too late\n');
 });
 
-test('writes where a process failed in code of the application', () => {
+test('error text: a failed process includes the stack of the application', () => {
   const error = { code: 'GW_ERR_INTERNAL', message: 'boom' };
   const end = { code: 1, signal: null, failure: { error, stack: '    at web.ts:3:9' } };
   expect(formatError(new ProcessFailedError(declaration, 0, end))).toBe(
@@ -26,7 +26,7 @@ test('writes where a process failed in code of the application', () => {
   );
 });
 
-test('writes how a process ended that gave no reason', () => {
+test('error text: a process without an error shows its signal or exit code', () => {
   const killed = new ProcessFailedError(declaration, 1, { code: null, signal: 'SIGKILL' });
   expect(formatError(killed)).toBe(
     'worker "web" #1 could not start: ended by SIGKILL before it was ready\n',
@@ -35,7 +35,7 @@ test('writes how a process ended that gave no reason', () => {
   expect(formatError(exited)).toContain('ended with exit code 3 before it was ready');
 });
 
-test('writes the stack of any other error', () => {
+test('error text: other errors are shown with their stack', () => {
   expect(formatError(new TypeError('oops'))).toMatch(/^TypeError: oops\n {4}at /);
   expect(formatError('oops')).toMatch(/^Error: oops\n/);
 });

@@ -1,16 +1,16 @@
 import { GatewayWorkerError, toError } from '@gatewayworker/core';
 import { ProcessFailedError } from '@gatewayworker/supervisor';
 
-/** What a terminal has not shown yet. */
+/** Options of `formatError`. */
 export interface ErrorTextOptions {
-  /** Whether to add what a process printed before it died. @default false */
+  /** Whether to add the last output of a failed process. @default false */
   readonly withOutput?: boolean;
 }
 
 /**
- * Writes an error for a person; ends with a newline.
+ * Formats an error for a terminal; ends with a newline.
  *
- * The message of an error of the framework says it all; anything else is a fault, and shows where.
+ * An error of the framework needs only its message. Other errors are bugs, and are shown with their stack.
  */
 export function formatError(thrown: unknown, options: ErrorTextOptions = {}): string {
   if (thrown instanceof ProcessFailedError) {

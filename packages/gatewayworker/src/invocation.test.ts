@@ -30,7 +30,7 @@ test.each<[string, Partial<ProcessFacts>, string]>([
   expect(describeInvocation(file, { ...plain, ...facts }).program).toBe(program);
 });
 
-test('invocation: is under pm2 when pm2 holds a channel and names the start file', () => {
+test('invocation: is under pm2 when pm2 has a channel and names the start file', () => {
   const env = { pm_exec_path: '/srv/chat/start.js' };
   const describe = (facts: Partial<ProcessFacts>) =>
     describeInvocation('/srv/chat/start.js', { ...plain, ...facts }).isUnderPm2;

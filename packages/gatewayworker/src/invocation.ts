@@ -3,26 +3,26 @@ import { isSameFile } from './start-file.ts';
 
 /** How this process was started. */
 export interface Invocation {
-  /** What was typed before the command, such as `node start.js` or `npx tsx start.ts`. */
+  /** Command line before the command, such as `node start.js` or `npx tsx start.ts`. */
   readonly program: string;
-  /** Whether pm2 has made this process from the start file and starts it again when it ends. */
+  /** Whether pm2 runs the start file in this process, and restarts it when it ends. */
   readonly isUnderPm2: boolean;
 }
 
-/** What of a process tells how it was started. */
+/** Properties of a process that show how it was started. */
 export interface ProcessFacts {
-  /** First word of the command line as it was typed. */
+  /** First word of the command line. */
   readonly argv0: string;
   /** Options of Node.js. */
   readonly execArgv: readonly string[];
-  /** Empty where there is none any more. */
+  /** Empty when the directory was removed. */
   readonly workingDirectory: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Whether the process that made it keeps a channel to it, as pm2 does. */
+  /** Whether the parent process has a channel to it, as pm2 does. */
   readonly hasChannel: boolean;
 }
 
-/** Says how a process was started. */
+/** Describes how a process was started. */
 export function describeInvocation(startFile: string, facts: ProcessFacts): Invocation {
   const { env, hasChannel } = facts;
   const program = [...describeRunner(facts), shortPath(startFile, facts.workingDirectory)];
@@ -43,7 +43,7 @@ export function processFacts(): ProcessFacts {
 }
 
 function describeRunner({ argv0, execArgv }: ProcessFacts): string[] {
-  // What `tsx` adds when it starts Node.js; `node --import tsx` has been typed as it stands.
+  // The command `tsx` adds these flags; with `node --import tsx` the user typed them.
   const preflight = execArgv.findIndex((flag) =>
     /[\\/]tsx[\\/]dist[\\/]preflight\.cjs$/.test(flag),
   );
@@ -55,11 +55,11 @@ function shortPath(file: string, workingDirectory: string): string {
   if (workingDirectory === '') return file;
   const path = relative(workingDirectory, file);
   if (path.startsWith('..')) return file;
-  // Node.js takes a name that begins with a hyphen for an option.
+  // Node.js would parse a name that begins with a hyphen as an option.
   return basename(path).startsWith('-') ? `./${path}` : path;
 }
 
-/** Quotes a word as a shell needs it. */
+/** Quotes a word for a shell, if necessary. */
 function quote(word: string): string {
   return /^[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

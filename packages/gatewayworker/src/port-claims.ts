@@ -2,25 +2,25 @@ import { isWildcard, OptionError } from '@gatewayworker/core';
 
 /** A port that a declaration will listen on. */
 export interface PortClaim {
-  /** The declaration, such as `Gateway "chat"`. */
+  /** Declaration, such as `Gateway "chat"`. */
   readonly owner: string;
   /** Full name of the option, such as `Gateway.listen`. */
   readonly option: string;
-  /** The value of that option. */
+  /** Value of that option. */
   readonly value: unknown;
   readonly host: string;
   /** 1 to 65535. */
   readonly port: number;
 }
 
-/** Claims `count` ports in a row, from that of the claim on; none when it is 0, which takes free ones. */
+/** Claims `count` consecutive ports from that of the claim on; none for port 0, which selects free ports. */
 export function claimPorts(first: PortClaim, count: number): PortClaim[] {
   if (first.port === 0) return [];
   return Array.from({ length: count }, (_, id) => ({ ...first, port: first.port + id }));
 }
 
 /**
- * Throws when two declarations want the same port of the same address.
+ * Throws when two declarations claim the same port on the same address.
  *
  * @throws {GW_ERR_OPTION_INVALID} naming both declarations
  */

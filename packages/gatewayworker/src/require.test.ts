@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 
 const path = fileURLToPath(new URL('../index.cjs', import.meta.url));
 
-test.each(['18.20.8', '20.18.3'])('require: Node.js %s is refused in one sentence', (node) => {
+test.each(['18.20.8', '20.18.3'])('require: Node.js %s is rejected with one sentence', (node) => {
   const pretend = `Object.defineProperty(process, 'versions', { value: { node: '${node}' } });`;
   const code = `${pretend} require(${JSON.stringify(path)});`;
   const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', code], {

@@ -10,7 +10,7 @@ import {
   runChildProcess,
 } from '@gatewayworker/supervisor';
 import type { runCommandLine } from './command-line.ts';
-import { takeIsDaemon } from './daemon.ts';
+import { readIsDaemon } from './daemon.ts';
 import { takeDeclaredProcesses } from './declared-processes.ts';
 import { takeVariable } from './environment.ts';
 import { formatError } from './error-text.ts';
@@ -19,16 +19,14 @@ import { findStartFile } from './start-file.ts';
 import { exitAfterPrinting, exitWhenOutputFails, printError } from './terminal.ts';
 
 /**
- * Carries out the command in `process.argv`, such as `start` or `status`; `--help` lists them.
+ * Runs the command in `process.argv`, such as `start` or `status`; `--help` lists the commands.
  *
- * Comes last in a start file, after all declarations. It ends the process with 0 when the command is
- * done, 1 when it failed and 2 when it was wrong. In the processes that `start` makes the same file
- * runs again, and this call runs the one declaration that the process is for.
- *
- * The file that calls it is the start file.
+ * Call it last in a start file, after all declarations: the file that calls it is the start file. It ends the process
+ * with exit code 0 when the command has succeeded, 1 when it has failed and 2 for wrong usage. `start` runs the same
+ * file in each of its processes; there, this call runs the one declaration that the process is for.
  *
  * @throws {GW_ERR_OPTION_INVALID} naming the option, its value and what is allowed
- * @throws {GW_ERR_PHASE} when it is called twice, or from no file
+ * @throws {GW_ERR_PHASE} when it is called twice, or not from a file
  */
 export function run(options: RunOptions = {}): void {
   const child = takeVariable(childVariable);
@@ -44,10 +42,11 @@ export function run(options: RunOptions = {}): void {
 
 function runInMaster(options: RunOptions): Promise<void> {
   const [, main, ...args] = process.argv;
-  const typed = [main, process.env['pm_exec_path']];
-  const startFile = findStartFile(run, { given: options?.startFile, typed });
+  const paths = [main, process.env['pm_exec_path']];
+  const startFile = findStartFile(run, { given: options?.startFile, paths });
   if (startFile === undefined) {
-    const message = 'run() works only in a file: it is what each process of the cluster runs';
+    const message =
+      'run() must be called from a file, because each process of the cluster runs that file';
     throw new GatewayWorkerError('GW_ERR_PHASE', message);
   }
   const resolved = resolveRunOptions(options, startFile);
@@ -56,15 +55,15 @@ function runInMaster(options: RunOptions): Promise<void> {
     declared: takeDeclaredProcesses(),
     invocation: describeInvocation(startFile, processFacts()),
   };
-  return runCommand(context, args, takeIsDaemon()).then(exitAfterPrinting);
+  return runCommand(context, args, readIsDaemon()).then(exitAfterPrinting);
 }
 
-/** Its master has checked the options, and resolved them in a directory that may be gone by now. */
+/** Uses the options of the master: it has checked them, and relative paths may not resolve to the same files here. */
 function runInChild(assignment: ChildAssignment): Promise<void> {
   return runChildProcess(assignment, takeDeclaredProcesses(), readVersion());
 }
 
-/** The command line is loaded where it is used: children, which are many, start sooner without it. */
+/** Loads the command line on demand, because children start faster without it. */
 async function runCommand(...command: Parameters<typeof runCommandLine>): Promise<number> {
   assertOwnProcess();
   const { runCommandLine } = await import('./command-line.ts');
@@ -72,14 +71,14 @@ async function runCommand(...command: Parameters<typeof runCommandLine>): Promis
 }
 
 /**
- * Throws where the master could not have processes of its own.
+ * Throws where a master cannot start processes.
  *
  * @throws {GW_ERR_PHASE} in a worker of `node:cluster` and in a worker thread
  */
 function assertOwnProcess(): void {
   if (isMainThread && !cluster.isWorker) return;
   const where = isMainThread
-    ? "a worker of node:cluster, as pm2's cluster mode makes it: use fork mode (no -i), since the start file makes its processes itself"
+    ? "a worker of node:cluster, such as in pm2's cluster mode: use fork mode (no -i), because the start file starts its processes itself"
     : 'a worker thread: start the file with node';
   throw new GatewayWorkerError('GW_ERR_PHASE', `run() cannot run in ${where}`);
 }

@@ -3,34 +3,33 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assertNonEmptyString, OptionError } from '@gatewayworker/core';
 
-/** What the start file is found by. */
+/** Hints for finding the start file. */
 export interface StartFileHints {
-  /** Option of `run`: a path or a `file:` URL; it decides when it is there. */
+  /** Option `startFile` of `run`: a path or a `file:` URL, which has precedence. */
   readonly given: unknown;
   /**
-   * Paths that were typed, such as `process.argv[1]`. One that leads to the start file by symbolic links is
-   * the answer, so that it leads to the next release once a link was changed.
+   * Paths from the command line, such as `process.argv[1]`. One that leads to the start file through symbolic links is
+   * preferred, so that it leads to the next release after a link was changed.
    */
-  readonly typed: readonly (string | undefined)[];
+  readonly paths: readonly (string | undefined)[];
 }
 
 /**
- * Finds the file that calls a function, which is the start file even where another program, such as
- * pm2, is what Node.js was started with and `process.argv[1]` names.
+ * Finds the file that calls a function. It is the start file even if `process.argv[1]` is another program, such as pm2.
  *
- * Helpers between the two are passed over: what counts is the file that is being loaded.
+ * Functions of other files may be between the two: the start file is the one that is being loaded.
  *
- * @param called - the function that the start file calls
- * @returns an absolute path; `undefined` when no file calls, as in `node --eval`
+ * @param called - function that the start file calls
+ * @returns an absolute path; `undefined` when no file calls it, as in `node --eval`
  * @throws {GW_ERR_OPTION_INVALID} when `given` is neither a path nor a `file:` URL
  */
 export function findStartFile(
   called: (...args: never[]) => unknown,
-  { given, typed }: StartFileHints,
+  { given, paths }: StartFileHints,
 ): string | undefined {
-  const paths = typed.filter((path) => path !== undefined);
+  const known = paths.filter((path) => path !== undefined);
   const file = given === undefined ? callingFile(called) : readGiven(given);
-  return paths.find((path) => file === undefined || isSameFile(path, file)) ?? file;
+  return known.find((path) => file === undefined || isSameFile(path, file)) ?? file;
 }
 
 /** Tells whether two paths lead to one file. */
@@ -53,20 +52,20 @@ function readGiven(given: unknown): string {
   }
 }
 
-/** The outermost of the files that call each other up to the loader of Node.js, which loads the last one. */
+/** Returns the outermost calling file: the one that the loader of Node.js is loading. */
 function callingFile(called: (...args: never[]) => unknown): string | undefined {
   const files = callSiteFiles(called);
   const end = files.indexOf(undefined);
   return files.slice(0, end === -1 ? files.length : end).at(-1);
 }
 
-/** Files of the calls that led here, the innermost first; `undefined` for code that is in no file. */
+/** Returns the files of the call stack, innermost first; `undefined` for code outside of a file. */
 function callSiteFiles(called: (...args: never[]) => unknown): (string | undefined)[] {
   const { prepareStackTrace, stackTraceLimit } = Error;
   const holder: { stack?: unknown } = {};
   try {
     Error.stackTraceLimit = 100;
-    // Call sites name files as they were loaded, where the text of a stack names what source maps say.
+    // Call sites have the loaded files, while the text of a stack has the files of source maps.
     Error.prepareStackTrace = (_, sites) => sites.map((site) => toPath(site.getFileName()));
     Error.captureStackTrace(holder, called);
     return Array.isArray(holder.stack) ? holder.stack : [];
@@ -77,7 +76,7 @@ function callSiteFiles(called: (...args: never[]) => unknown): (string | undefin
 }
 
 function toPath(fileName: string | null | undefined): string | undefined {
-  // Loaders of TypeScript may add a query, which is no part of the path.
+  // TypeScript loaders may add a query, which is not part of the path.
   if (fileName?.startsWith('file:')) return fileURLToPath(fileName);
   return fileName?.startsWith('/') ? fileName : undefined;
 }

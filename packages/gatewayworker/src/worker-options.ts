@@ -10,7 +10,7 @@ import {
   withoutUndefined,
 } from '@gatewayworker/core';
 
-/** The process that a worker's callback runs in. */
+/** The process that runs a callback of a worker. */
 export interface WorkerProcess {
   /** 0-based number among the processes of the worker; a restarted process keeps it. */
   readonly id: number;
@@ -19,23 +19,23 @@ export interface WorkerProcess {
   readonly logger: Logger;
   /**
    * Listens with a server of `node:net`, `node:http` or `node:https`, or one that is built on them. All
-   * processes of the worker share the port, and the kernel spreads connections over them. The port stays
-   * open while one of them is replaced, and while the master is away. Called in `onWorkerStart`.
+   * processes of the worker share the port, and the kernel distributes connections among them. The port stays
+   * open while a process is replaced, and while no master runs. Call it in `onWorkerStart`.
    *
-   * @returns the port, which is a free one when `address.port` is 0
-   * @throws {GW_ERR_OPTION_INVALID} when the server or the address is none
+   * @returns the port, a free one when `address.port` is 0
+   * @throws {GW_ERR_OPTION_INVALID} when the server or the address is invalid
    * @throws {GW_ERR_LISTEN_FAILED} naming the address and the worker
    */
   listen(server: Server, address: WorkerAddress): Promise<number>;
-  /** Aborted as soon as the process is to end, in a reload or a stop, right before `onWorkerStop`; during `onWorkerStart` too. */
+  /** Aborted when a reload or a stop begins to stop the process, right before `onWorkerStop`, or during `onWorkerStart`. */
   readonly signal: AbortSignal;
 }
 
-/** Where a server in a worker listens. */
+/** Listening address of a server in a worker. */
 export interface WorkerAddress {
-  /** A name or an IP address. @default '0.0.0.0' */
+  /** Host name or IP address. @default '0.0.0.0' */
   readonly host?: string;
-  /** 0 to 65535; 0 is a free port, the same for all processes of the worker. */
+  /** 0 to 65535; 0 selects a free port, the same for all processes of the worker. */
   readonly port: number;
 }
 
@@ -45,13 +45,13 @@ export interface WorkerOptions {
   readonly name?: string;
   /** Number of processes, 1 to 1024. @default 1 */
   readonly count?: number;
-  /** Called once in each process; the process is ready when it has settled. A throw fails the start. @default nothing */
+  /** Called once in each process, which is ready when it settles. A throw fails the start. @default nothing */
   readonly onWorkerStart?: (worker: WorkerProcess) => unknown;
-  /** Called once before the process ends in an orderly way, which it delays by `stopTimeoutMs` at most. @default nothing */
+  /** Called once before the process stops. The process waits for it, for `stopTimeoutMs` at most. @default nothing */
   readonly onWorkerStop?: (worker: WorkerProcess) => unknown;
 }
 
-/** Worker options with every default filled in. */
+/** Worker options with all defaults. */
 export type ResolvedWorkerOptions = Required<WorkerOptions>;
 
 /** Defaults of a worker. */

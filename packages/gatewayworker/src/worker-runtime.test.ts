@@ -13,7 +13,7 @@ function createRuntime(options: WorkerOptions): WorkerRuntime {
   });
 }
 
-test('tells both callbacks which process they run in', async () => {
+test('worker: both callbacks receive the process', async () => {
   const calls: unknown[] = [];
   const runtime = createRuntime({
     name: 'web',
@@ -35,7 +35,7 @@ test('tells both callbacks which process they run in', async () => {
   ]);
 });
 
-test('is ready from the end of onWorkerStart to the stop', async () => {
+test('worker: is ready from the end of onWorkerStart to the stop', async () => {
   const runtime = createRuntime({});
   const started = runtime.start();
   expect(runtime.status().ready).toBe(false);
@@ -45,7 +45,7 @@ test('is ready from the end of onWorkerStart to the stop', async () => {
   expect(runtime.status().ready).toBe(false);
 });
 
-test('rejects with what onWorkerStart throws, at once or later', async () => {
+test('worker: start rejects with the error of onWorkerStart, sync or async', async () => {
   const boom = new Error('boom');
   const throwing = createRuntime({
     onWorkerStart: () => {
@@ -58,7 +58,7 @@ test('rejects with what onWorkerStart throws, at once or later', async () => {
   );
 });
 
-test('calls onWorkerStop once, and not when the start failed or never was', async () => {
+test('worker: onWorkerStop runs once, and only after a successful start', async () => {
   let stops = 0;
   const onWorkerStop = () => {
     stops += 1;
@@ -74,7 +74,7 @@ test('calls onWorkerStop once, and not when the start failed or never was', asyn
   expect(stops).toBe(1);
 });
 
-test('aborts its signal when it is to stop, before onWorkerStop and while onWorkerStart runs', async () => {
+test('worker: a stop aborts the signal, also while onWorkerStart runs', async () => {
   const seen: unknown[] = [];
   const runtime = createRuntime({
     onWorkerStart: async ({ signal }) => {
@@ -89,7 +89,7 @@ test('aborts its signal when it is to stop, before onWorkerStop and while onWork
   expect(seen).toEqual([false, true]);
 });
 
-test('waits for onWorkerStart before it calls onWorkerStop', async () => {
+test('worker: onWorkerStop waits for onWorkerStart', async () => {
   const calls: string[] = [];
   let finishStart = () => {};
   const runtime = createRuntime({

@@ -40,7 +40,7 @@ export class WorkerRuntime implements RoleRuntime {
     } satisfies WorkerProcess);
   }
 
-  /** Rejects with whatever `onWorkerStart` throws. */
+  /** Rejects with the error of `onWorkerStart`. */
   async start(): Promise<void> {
     const starting = this.#callStart();
     this.#started = starting.then(
@@ -51,7 +51,7 @@ export class WorkerRuntime implements RoleRuntime {
     this.#isReady = this.#stopped === undefined;
   }
 
-  /** Waits for `onWorkerStart` first: `onWorkerStop` may need what it has set up. */
+  /** Waits for `onWorkerStart` first, because `onWorkerStop` may need what it has set up. */
   stop(): Promise<void> {
     this.#ending.abort();
     this.#stopped ??= this.#callStop();
@@ -66,7 +66,7 @@ export class WorkerRuntime implements RoleRuntime {
 
   async #callStart(): Promise<void> {
     await this.#options.onWorkerStart(this.#process);
-    // A port that is taken fails the start of a worker that has not waited for it too.
+    // A port in use fails the start even if `onWorkerStart` did not await `listen`.
     await Promise.all(this.#listening);
   }
 

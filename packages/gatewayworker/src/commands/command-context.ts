@@ -12,63 +12,66 @@ import type { DeclaredProcess } from '../declared-processes.ts';
 import type { Invocation } from '../invocation.ts';
 import { printError } from '../terminal.ts';
 
-/** What every command works on. */
+/** Input of every command. */
 export interface CommandContext {
   readonly options: ResolvedRunOptions;
   readonly declared: readonly DeclaredProcess[];
   readonly invocation: Invocation;
 }
 
-/** How a command is answered. */
-export interface Asked<T> {
-  /** Asks the running master; resolves with `undefined` when there is none. */
+/** How a command reaches a cluster. */
+export interface CommandTargets<T> {
+  /** Sends the command to the running master; resolves with `undefined` when there is none. */
   readonly master: (pidFile: string) => Promise<T | undefined>;
-  /** Asks the processes that run without a master; resolves with `undefined` when there are none. @default they cannot answer */
+  /** Sends it to the processes that run without a master; `undefined` when there are none. @default the command needs a master */
   readonly orphans?: (pidFile: string) => Promise<T | undefined>;
 }
 
-/** How often a command looks again whether a master has written its files again, in milliseconds. */
-const LOOK_MS = 100;
+/** Interval at which a command checks whether a master has restored its files, in milliseconds. */
+const POLL_INTERVAL_MS = 100;
 
 /**
- * Asks the running master or, without one, the processes that it has left.
+ * Sends a command to the running master or, without one, to its orphans.
  *
- * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when neither can answer; the pid file of a master that was killed is
+ * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when neither runs, or the command needs a master; the pid file of a killed master is
  * removed when no process runs
  */
-export async function askRunning<T>(context: CommandContext, asked: Asked<T>): Promise<T> {
+export async function sendCommand<T>(
+  context: CommandContext,
+  targets: CommandTargets<T>,
+): Promise<T> {
   const { options, invocation } = context;
   const { startFile, pidFile } = options;
-  // Read first: a master that starts meanwhile writes another pid, and keeps its file.
+  // Read it before the request: a master that starts now writes another pid, and its file must stay.
   const pid = readPidFile(pidFile);
-  let answer = await asked.master(pidFile);
+  let answer = await targets.master(pidFile);
   while (answer === undefined && isRestorePending(pidFile)) {
-    await sleep(LOOK_MS);
-    answer = await asked.master(pidFile);
+    await sleep(POLL_INTERVAL_MS);
+    answer = await targets.master(pidFile);
   }
   if (answer !== undefined) return answer;
   const advice = `no master runs; "${invocation.program} start" attaches to its processes`;
-  if (asked.orphans === undefined) {
+  if (targets.orphans === undefined) {
     if ((await readOrphanStatus(pidFile, context.declared)) !== undefined) {
       throw new GatewayWorkerError('GW_ERR_CLUSTER_NOT_RUNNING', advice);
     }
   } else {
-    const own = await asked.orphans(pidFile);
-    if (own !== undefined) {
+    const ownAnswer = await targets.orphans(pidFile);
+    if (ownAnswer !== undefined) {
       printError(`${advice}\n`);
-      return own;
+      return ownAnswer;
     }
   }
   let note = '';
   if (pid !== undefined) {
     removePidFile(pidFile, pid);
-    note = ` (removed ${describeStale(pidFile, pid)})`;
+    note = ` (removed ${describeStaleFile(pidFile, pid)})`;
   }
   const message = `${basename(startFile)} is not running${note}`;
   throw new GatewayWorkerError('GW_ERR_CLUSTER_NOT_RUNNING', message);
 }
 
-/** Names the pid file of a master that was killed. */
-export function describeStale(pidFile: string, pid: number): string {
-  return `${pidFile}, which process ${pid} had left behind`;
+/** Describes the pid file of a killed master. */
+export function describeStaleFile(pidFile: string, pid: number): string {
+  return `${pidFile} of process ${pid}, which has ended`;
 }

@@ -5,18 +5,18 @@ import {
   requestConnections,
 } from '@gatewayworker/supervisor';
 import { print, printError } from '../terminal.ts';
-import { askRunning, type CommandContext } from './command-context.ts';
+import { type CommandContext, sendCommand } from './command-context.ts';
 
 /** Flags of `connections`. */
 export interface ConnectionsFlags {
-  /** Print the clients for programs. */
+  /** Print JSON. */
   readonly json?: true;
 }
 
 /**
- * Prints the clients of every gateway; answers the exit code, 1 when a gateway has not told all of them.
+ * Prints the clients of every gateway. Resolves with the exit code: 1 when the list of a gateway is incomplete.
  *
- * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when nothing runs
+ * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when no process runs
  */
 export async function connections(
   context: CommandContext,
@@ -24,7 +24,7 @@ export async function connections(
 ): Promise<number> {
   const output = flags.json === true ? new JsonOutput() : new TableOutput();
   const onRows = (rows: readonly ConnectionRow[]) => output.add(rows);
-  const missing = await askRunning(context, {
+  const missing = await sendCommand(context, {
     master: (pidFile) => requestConnections(pidFile, onRows),
     orphans: (pidFile) => readOrphanConnections(pidFile, context.declared, onRows),
   });
@@ -33,7 +33,7 @@ export async function connections(
   return missing.length === 0 ? 0 : 1;
 }
 
-/** A table is as wide as its widest row: it is printed at the end. */
+/** Prints a table at the end, because its columns are as wide as their widest cell. */
 class TableOutput {
   readonly #rows: ConnectionRow[] = [];
 
@@ -46,7 +46,7 @@ class TableOutput {
   }
 }
 
-/** Prints each row as it comes, one to a line, as parts of one JSON value. */
+/** Prints one JSON value, and each row of it on arrival, one per line. */
 class JsonOutput {
   #count = 0;
 

@@ -6,22 +6,22 @@ import {
   selectHealth,
 } from '@gatewayworker/supervisor';
 import { print } from '../terminal.ts';
-import { askRunning, type CommandContext } from './command-context.ts';
+import { type CommandContext, sendCommand } from './command-context.ts';
 
 /** Flags of `health`. */
 export interface HealthFlags {
-  /** Print it for programs. */
+  /** Print JSON. */
   readonly json?: true;
-  /** Whether processes are ready decides, not whether they live. */
+  /** The exit code depends on readiness instead of liveness. */
   readonly ready?: true;
 }
 
 /**
- * Prints whether every process lives and is ready; answers the exit code, 1 when one does not live, or is
- * not ready when that was asked.
+ * Prints liveness and readiness of every process. Resolves with the exit code: 1 when a process is not live or, with
+ * `--ready`, not ready.
  *
- * @param name - a role or the name of a declaration; all processes when it is absent
- * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when nothing runs
+ * @param name - role, or name of a declaration; all processes when it is absent
+ * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when no process runs
  * @throws {GW_ERR_NOT_DECLARED} when there is no such process
  */
 export async function health(
@@ -30,7 +30,7 @@ export async function health(
   flags: HealthFlags,
 ): Promise<number> {
   const masterName = basename(context.options.startFile);
-  const report = await askRunning(context, {
+  const report = await sendCommand(context, {
     master: requestHealth,
     orphans: (pidFile) => readOrphanHealth(pidFile, context.declared, masterName),
   }).then((whole) => selectHealth(whole, name));

@@ -2,19 +2,19 @@ import { basename } from 'node:path';
 import { GatewayWorkerError } from '@gatewayworker/core';
 import { formatReloadStep, ReloadKind, Role, requestReload } from '@gatewayworker/supervisor';
 import { exitAfterPrinting, print } from '../terminal.ts';
-import { askRunning, type CommandContext } from './command-context.ts';
+import { type CommandContext, sendCommand } from './command-context.ts';
 
-/** Options of the command. */
+/** Flags of `reload`. */
 export interface ReloadFlags {
-  /** Whether gateways are replaced, and not what runs the application's code. */
+  /** Replace gateways instead of the processes with application code. */
   readonly gateways?: boolean;
 }
 
 /**
- * Replaces the processes that run the application's code, or the gateways, one after another; answers the exit code.
+ * Replaces the processes with application code, or the gateways, one after another. Resolves with the exit code.
  *
- * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when nothing runs
- * @throws {GW_ERR_PHASE} when it is starting, stopping or reloading
+ * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when no master runs
+ * @throws {GW_ERR_PHASE} while the cluster is starting, stopping or reloading
  * @throws {GW_ERR_PROCESS_FAILED} when a new process does not become ready; the old one keeps running
  */
 export async function reload(
@@ -29,14 +29,14 @@ export async function reload(
   const width = Math.max(0, ...labels);
   let replaced = 0;
   let skipped = 0;
-  // The master reloads, not this command: Ctrl+C does not end the reload.
-  const leave = (): void => {
-    print('\nThe reload goes on without this command; the log tells how it ends.\n');
+  // Ctrl+C ends only this command: the master performs the reload.
+  const handleInterrupt = (): void => {
+    print('\nThe master continues the reload; the log has the result.\n');
     exitAfterPrinting(1);
   };
-  process.once('SIGINT', leave);
+  process.once('SIGINT', handleInterrupt);
   try {
-    await askRunning(context, {
+    await sendCommand(context, {
       master: (pidFile) =>
         requestReload(pidFile, kind, (step) => {
           if (step.step === 'replaced') replaced += 1;
@@ -47,7 +47,7 @@ export async function reload(
   } catch (error) {
     throw toReloadError(error, replaced);
   } finally {
-    process.off('SIGINT', leave);
+    process.off('SIGINT', handleInterrupt);
   }
   if (replaced > 0) print('Reloaded.\n');
   else if (skipped > 0) print('Nothing to reload: every process is drained.\n');
@@ -58,20 +58,20 @@ export async function reload(
   return 0;
 }
 
-/** What each kind replaces. */
+/** Roles that each kind of reload replaces. */
 const rolesOf: Readonly<Record<ReloadKind, readonly Role[]>> = {
   [ReloadKind.workers]: [Role.businessWorker, Role.worker],
   [ReloadKind.gateways]: [Role.gateway],
 };
 
-/** Says what the failure has left behind. */
+/** Adds to an error which processes were replaced. */
 function toReloadError(error: unknown, replaced: number): unknown {
   if (!(error instanceof GatewayWorkerError) || error.code !== 'GW_ERR_PROCESS_FAILED')
     return error;
   const rest =
     replaced === 0
-      ? 'Nothing was replaced: what runs goes on with the old code.'
-      : `${replaced} ${replaced === 1 ? 'process was' : 'processes were'} replaced before; what else runs goes on with the old code.`;
+      ? 'Nothing was replaced: all processes keep running the old code.'
+      : `${replaced} ${replaced === 1 ? 'process was' : 'processes were'} replaced before; the others keep running the old code.`;
   const message = `${error.message}\n${rest}`;
   return new GatewayWorkerError(error.code, message, { cause: error });
 }

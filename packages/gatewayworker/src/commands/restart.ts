@@ -8,25 +8,25 @@ import { type StopFlags, stop } from './stop.ts';
 
 /** Flags of `restart`. */
 export interface RestartFlags extends StopFlags, Pick<StartFlags, 'daemon' | 'wait'> {
-  /** Replace the master without its processes. */
+  /** Replace only the master. */
   readonly master?: true;
 }
 
-/** Time that a service manager has to start the next master, and how often the command looks, in milliseconds. */
-const NEXT_MASTER_MS = 5_000;
-const LOOK_MS = 50;
+/** Time for a service manager to start the next master, in milliseconds. */
+const NEXT_MASTER_TIMEOUT_MS = 5_000;
+const POLL_INTERVAL_MS = 50;
 
 /**
- * Stops the running cluster and starts the processes that this start file now declares; answers the exit code.
+ * Stops the running cluster, and starts the processes that the start file declares now. Resolves with the exit code.
  *
  * @throws {GW_ERR_OPTION_INVALID} as `assertCanStart`; the running cluster is not stopped
  * @throws {GW_ERR_NOT_DECLARED} when nothing is declared; the running cluster is not stopped
  * @throws {GW_ERR_PROCESS_FAILED} when a process cannot start
- * @throws {GW_ERR_QUERY_TIMEOUT} when what runs does not end
+ * @throws {GW_ERR_QUERY_TIMEOUT} when the running cluster does not stop
  */
 export async function restart(context: CommandContext, flags: RestartFlags): Promise<number> {
   assertCanStart(context, flags);
-  // A reader that is gone must not end the command between the stop and the start.
+  // A closed output must not end the command between the stop and the start.
   guardStandardStreams();
   if (flags.master === true) return await restartMaster(context, flags);
   const release = reserveRunDirectory(context.options.pidFile);
@@ -48,27 +48,27 @@ async function stopRunning(context: CommandContext, flags: RestartFlags): Promis
 }
 
 /**
- * Ends the master without its processes. Another master attaches to them: in the background if the first one was
- * there, or started by the service manager of the first one, or else in this process.
+ * Ends only the master. The next master that attaches to its processes runs in the background if the old one did, or is
+ * started by a service manager, or is this process.
  */
 async function restartMaster(context: CommandContext, flags: RestartFlags): Promise<number> {
-  const left = await requestLeave(context.options.pidFile);
-  if (left === undefined) return await start(context, flags);
-  print(`Master ${left.pid} has left; its processes keep running.\n`);
-  if (left.isDaemon || flags.daemon === true) return await start(context, { daemon: true });
-  const next = await awaitMaster(context.options.pidFile);
+  const previous = await requestLeave(context.options.pidFile);
+  if (previous === undefined) return await start(context, flags);
+  print(`Master ${previous.pid} has ended; its processes keep running.\n`);
+  if (previous.isDaemon || flags.daemon === true) return await start(context, { daemon: true });
+  const next = await waitForMaster(context.options.pidFile);
   if (next === undefined) return await start(context, flags);
   print(`Master ${next} has attached to them.\n`);
   return 0;
 }
 
-/** Waits for the master that a service manager starts; `undefined` when none comes. */
-async function awaitMaster(pidFile: string): Promise<number | undefined> {
-  const deadline = performance.now() + NEXT_MASTER_MS;
+/** Waits for a master that a service manager starts; `undefined` when there is none. */
+async function waitForMaster(pidFile: string): Promise<number | undefined> {
+  const deadline = performance.now() + NEXT_MASTER_TIMEOUT_MS;
   while (performance.now() < deadline) {
     const pid = await findMaster(pidFile);
     if (pid !== undefined) return pid;
-    await sleep(LOOK_MS);
+    await sleep(POLL_INTERVAL_MS);
   }
   return undefined;
 }

@@ -19,21 +19,21 @@ import {
 import { runDaemon, startDaemon } from '../daemon.ts';
 import { assertPortsDiffer, claimPorts } from '../port-claims.ts';
 import { print, printError } from '../terminal.ts';
-import { type CommandContext, describeStale } from './command-context.ts';
+import { type CommandContext, describeStaleFile } from './command-context.ts';
 
 /** Flags of `start`. */
 export interface StartFlags {
-  /** Go on in the background. */
+  /** Run in the background. */
   readonly daemon?: true;
   /** Reload when a source changes. */
   readonly watch?: true;
-  /** Time for everything to be ready, in seconds. */
+  /** Time for all processes to be ready, in seconds. */
   readonly wait?: number;
 }
 
 /**
- * Starts everything that was declared; answers the exit code, in the foreground once all has stopped. In the
- * background it is 1 when not everything is ready in time; the started processes keep running.
+ * Starts all declared processes. Resolves with the exit code: in the foreground once all have stopped; in the background
+ * once all are ready, or with 1 after the wait, while the started processes keep running.
  *
  * @param isDaemon - whether this process is the background copy
  * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when a master runs
@@ -47,7 +47,7 @@ export async function start(
   isDaemon = false,
 ): Promise<number> {
   const { options, declared, invocation } = context;
-  // From here on no reader of the output can end or hold up what serves clients.
+  // From here on, a closed or stalled output neither ends nor blocks a process that serves clients.
   guardStandardStreams();
   const fixed = { ...options, version: readVersion(), env: process.env };
   if (isDaemon) {
@@ -64,7 +64,7 @@ export async function start(
     printReport(report, options.pidFile);
     print(`Running in the background. To stop it: ${invocation.program} stop\n`);
     if (report.reasons.length + report.failures.length === 0) return 0;
-    printError(`Not everything is ready:\n${formatReasons(report)}`);
+    printError(`Not all processes are ready:\n${formatReasons(report)}`);
     return 1;
   }
   const watch = flags.watch === true;
@@ -80,18 +80,18 @@ export async function start(
   const report = await master.start();
   printReport(report, options.pidFile);
   print(formatReasons(report));
-  if (watch) print('Changed sources are loaded as soon as they are saved.\n');
+  if (watch) print('Changed sources trigger a reload.\n');
   print('Press Ctrl+C to stop.\n');
   await master.ended;
   return master.exitCode;
 }
 
 /**
- * Throws when what is declared can never start. `restart` calls it before it stops anything.
+ * Throws when the declared processes cannot start. `restart` calls it before it stops the running cluster.
  *
  * @throws {GW_ERR_OPTION_INVALID} when two declarations want one port, or the log or the pid file cannot be written
  * @throws {GW_ERR_NOT_DECLARED} when nothing is declared
- * @throws {GW_ERR_PHASE} when pm2 would lose a background process
+ * @throws {GW_ERR_PHASE} when `-d` is used under pm2
  */
 export function assertCanStart(context: CommandContext, flags: Pick<StartFlags, 'daemon'>): void {
   const { options, declared, invocation } = context;
@@ -112,7 +112,7 @@ export function assertCanStart(context: CommandContext, flags: Pick<StartFlags, 
 }
 
 function backgroundUnderPm2(): GatewayWorkerError {
-  const message = 'pm2 starts again what leaves its foreground: use start without -d';
+  const message = 'pm2 restarts a process that leaves the foreground: use start without -d';
   return new GatewayWorkerError('GW_ERR_PHASE', message);
 }
 
@@ -122,7 +122,7 @@ function printReport(report: StartReport, pidFile: string): void {
   if (report.attached > 0) {
     print(`Attached to ${report.attached} processes, which ran without a master.\n`);
   }
-  if (report.stalePid !== null) print(`Replaced ${describeStale(pidFile, report.stalePid)}.\n`);
+  if (report.stalePid !== null) print(`Replaced ${describeStaleFile(pidFile, report.stalePid)}.\n`);
   for (const text of [...report.warnings, ...report.failures]) printError(`${text}.\n`);
 }
 

@@ -6,22 +6,22 @@ import {
   type StatusReport,
 } from '@gatewayworker/supervisor';
 import { alternateScreen, canRedraw, print, terminalWidth } from '../terminal.ts';
-import { askRunning, type CommandContext } from './command-context.ts';
+import { type CommandContext, sendCommand } from './command-context.ts';
 
 /** Flags of `status`. */
 export interface StatusFlags {
-  /** Print the report for programs. */
+  /** Print JSON. */
   readonly json?: true;
-  /** Print it again each second. */
+  /** Print it every second. */
   readonly watch?: true;
 }
 
 const WATCH_INTERVAL_MS = 1_000;
 
 /**
- * Prints the figures of every process; answers the exit code.
+ * Prints the figures of every process. Resolves with the exit code.
  *
- * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when nothing runs, or no longer
+ * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when no process runs, or with `--watch` once all have ended
  */
 export async function status(context: CommandContext, flags: StatusFlags): Promise<number> {
   if (flags.watch === true) return await watch(context, flags);
@@ -50,13 +50,13 @@ async function watch(context: CommandContext, flags: StatusFlags): Promise<numbe
   } finally {
     if (redraws) alternateScreen.close();
   }
-  // The last figures stay in sight.
+  // Leave the last figures on the terminal.
   if (redraws) print(text);
   return 0;
 }
 
 function readReport(context: CommandContext): Promise<StatusReport> {
-  return askRunning(context, {
+  return sendCommand(context, {
     master: requestStatus,
     orphans: (pidFile) => readOrphanStatus(pidFile, context.declared),
   });

@@ -1,23 +1,23 @@
 import { readVersion } from '@gatewayworker/core';
 import { requestStop, stopOrphans } from '@gatewayworker/supervisor';
 import { print } from '../terminal.ts';
-import { askRunning, type CommandContext } from './command-context.ts';
+import { type CommandContext, sendCommand } from './command-context.ts';
 
 /** Flags of `stop`. */
 export interface StopFlags {
-  /** Finish what has begun. */
+  /** Let processes finish their work. */
   readonly graceful?: true;
 }
 
 /**
- * Stops the running master and all its processes, or those that run without a master; answers the exit code.
+ * Stops the running master and all its processes, or its orphans. Resolves with the exit code.
  *
- * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when none runs
- * @throws {GW_ERR_QUERY_TIMEOUT} when it does not end
+ * @throws {GW_ERR_CLUSTER_NOT_RUNNING} when no process runs
+ * @throws {GW_ERR_QUERY_TIMEOUT} when the master does not end
  */
 export async function stop(context: CommandContext, flags: StopFlags): Promise<number> {
   const isGraceful = flags.graceful === true;
-  const what = await askRunning(context, {
+  const stopped = await sendCommand(context, {
     async master(pidFile) {
       const pid = await requestStop(pidFile, isGraceful);
       return pid === undefined ? undefined : `(pid ${pid})`;
@@ -29,6 +29,6 @@ export async function stop(context: CommandContext, flags: StopFlags): Promise<n
       return count === undefined ? undefined : `${count} processes`;
     },
   });
-  print(`Stopped ${what}.\n`);
+  print(`Stopped ${stopped}.\n`);
   return 0;
 }

@@ -10,7 +10,7 @@ import { Role } from '@gatewayworker/supervisor';
 import { declareProcess } from '../declared-processes.ts';
 import { claimPorts, type PortClaim } from '../port-claims.ts';
 
-/** Declares gateways, the processes that hold the sockets of clients. */
+/** Declares gateways, the processes with the sockets of clients. */
 export class Gateway {
   /** @throws {GW_ERR_OPTION_INVALID} naming the option, its value and what is allowed */
   constructor(options: GatewayOptions) {
@@ -29,7 +29,7 @@ export class Gateway {
   }
 }
 
-/** All processes share the port for clients; each has its own for inner links. */
+/** Claims one port for clients, shared by all processes, and one port for inner links per process. */
 function claimGatewayPorts(options: ResolvedGatewayOptions): PortClaim[] {
   const { name, listen, innerListen, startPort, count } = options;
   const inner = innerListenAddress(options);

@@ -8,7 +8,7 @@ import { Role } from '@gatewayworker/supervisor';
 import { declareProcess } from '../declared-processes.ts';
 import { claimPorts } from '../port-claims.ts';
 
-/** Declares a register, the process that tells workers and clients which gateways are alive. */
+/** Declares a register, the process that informs workers and clients which gateways run. */
 export class Register {
   /** @throws {GW_ERR_OPTION_INVALID} naming the option, its value and what is allowed */
   constructor(options: RegisterOptions = {}) {

@@ -4,9 +4,9 @@ import { resolveWorkerOptions, type WorkerOptions } from '../worker-options.ts';
 import { WorkerRuntime } from '../worker-runtime.ts';
 
 /**
- * Declares supervised processes that run the application's own code: a web server, a timer, a queue.
+ * Declares supervised processes for other application code: a web server, a timer, a queue.
  *
- * `worker.listen()` of `onWorkerStart` shares a port among all processes of the declaration.
+ * In `onWorkerStart`, `worker.listen()` shares a port among all processes of the declaration.
  */
 export class Worker {
   /** @throws {GW_ERR_OPTION_INVALID} naming the option, its value and what is allowed */
