@@ -86,7 +86,7 @@ test('ByteReader: reset points it at the next body', () => {
   expect(() => reader.readU8()).toThrow(malformed);
 });
 
-test('ByteReader: any reads stay in the body and throw only FrameError', () => {
+test('ByteReader: random reads stay in the body and throw only FrameError', () => {
   const reads: readonly ((reader: ByteReader) => unknown)[] = [
     (reader) => reader.readU8(),
     (reader) => reader.readU16(),

@@ -76,7 +76,7 @@ test.each([
   }
 });
 
-test('parseClientId: any text gives numbers in range or undefined', () => {
+test('parseClientId: random text gives numbers in range or undefined', () => {
   const text = fc.oneof(
     fc.string({ unit: fc.constantFrom('A', '_', '+', '\x80', '€', '\ud83d') }),
     fc.string({ unit: 'binary-ascii', minLength: 20, maxLength: 20 }),

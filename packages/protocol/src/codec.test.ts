@@ -365,7 +365,7 @@ test.each([null, undefined, 7, 'text', [], [1], Buffer.from('x'), new Date(0)])(
   },
 );
 
-test('readMessage: any bytes throw only FrameError', () => {
+test('readMessage: random bytes throw only FrameError', () => {
   const bytes = fc.oneof(
     fc.uint8Array({ maxLength: 300 }),
     // A valid message with a few changed bytes gets past more checks than random bytes.
