@@ -75,8 +75,8 @@ const exempt: Readonly<Record<string, string>> = {
     'resolves promises',
   'packages/gateway-client/src/gateway-pool.ts: void gateway.link.close();':
     'a promise that never rejects',
-  'packages/business-worker/src/attached-clients.ts: if (next < contexts.length) setImmediate(endNext, next);':
-    '`endNext` is made by the guard below',
+  'packages/business-worker/src/attached-clients.ts: if (next < contexts.length) setImmediate(closeNext, next);':
+    '`closeNext` is made by the guard below',
   'packages/business-worker/src/event-runner.ts: if (isThenable(promise)) Promise.resolve(promise).then(undefined, logFailure);':
     'logs',
   'packages/business-worker/src/event-runner.ts: Promise.resolve(promise).then(':

@@ -30,12 +30,12 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { AttachedClients } from './attached-clients.ts';
 import type { ClientContext, ClientEvent } from './client-context.ts';
 
-/** A gateway process in memory: it writes frames to the worker and keeps what the worker sends. */
+/** A gateway process in memory. It writes frames to the worker, and records the frames of the worker. */
 class MemoryGateway extends Socket {
   readonly link: GatewayLink;
   readonly #clients: AttachedClients;
-  /** What the worker has told since the last look: `ready`, `draining`, or the connection and count of events. */
-  #told: unknown[] = [];
+  /** Frames of the worker since the last call of `takeSent`: `ready`, `draining`, or connection and count of acks. */
+  #sent: unknown[] = [];
 
   constructor(clients: AttachedClients, gateway: { instanceId: string; port?: number }) {
     super();
@@ -57,25 +57,25 @@ class MemoryGateway extends Socket {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     new FrameDecoder((command, buffer, start, end) => {
-      if (command === Command.WorkerReady) this.#told.push('ready');
-      else if (command === Command.WorkerDraining) this.#told.push('draining');
+      if (command === Command.WorkerReady) this.#sent.push('ready');
+      else if (command === Command.WorkerDraining) this.#sent.push('draining');
       else if (command === Command.EventsAck) {
         const reader = new ByteReader().reset(buffer, start, end);
-        readEventsAck(reader, (connection, count) => this.#told.push([connection, count]));
+        readEventsAck(reader, (connection, count) => this.#sent.push([connection, count]));
       }
       return undefined;
     }).push(chunk);
     done();
   }
 
-  takeTold(): unknown[] {
+  takeSent(): unknown[] {
     this.link.connection.output.flush();
-    const told = this.#told;
-    this.#told = [];
-    return told;
+    const sent = this.#sent;
+    this.#sent = [];
+    return sent;
   }
 
-  /** Hands one frame to the worker in a buffer that is used again at once. */
+  /** Passes one frame to the worker, in a buffer that is reused at once. */
   sendFrame(fill: (writer: ByteWriter) => void): void {
     const writer = new ByteWriter();
     fill(writer);
@@ -84,12 +84,12 @@ class MemoryGateway extends Socket {
     buffer.fill(0xff);
   }
 
-  tell(message: Message): void {
+  send(message: Message): void {
     this.sendFrame((writer) => writeMessage(writer, message));
   }
 
   attach(connection: number, session?: Record<string, unknown>): void {
-    this.tell({
+    this.send({
       type: 'clientAttached',
       connection,
       nonceHigh: 5,
@@ -103,20 +103,19 @@ class MemoryGateway extends Socket {
     });
   }
 
-  say(connection: number, text: string): void {
+  sendText(connection: number, text: string): void {
     this.sendFrame((writer) =>
       writeClientMessage(writer, connection, Buffer.from(text), false, false),
     );
   }
 
-  /** Says that nothing of the worker is in flight any more. */
-  sayDrained(): void {
+  sendDrained(): void {
     this.sendFrame((writer) => endFrame(writer, beginFrame(writer, Command.WorkerDrained)));
   }
 
-  endClient(connection: number, end: Partial<Message<'clientClosed'>> = {}): void {
+  closeClient(connection: number, end: Partial<Message<'clientClosed'>> = {}): void {
     const { by = 'client', code, reason } = end;
-    this.tell({ type: 'clientClosed', isRedelivered: false, connection, by, code, reason });
+    this.send({ type: 'clientClosed', isRedelivered: false, connection, by, code, reason });
   }
 
   idOf(connection: number): string {
@@ -125,15 +124,15 @@ class MemoryGateway extends Socket {
   }
 }
 
-interface Happened {
+interface CapturedEvent {
   readonly context: ClientContext;
   readonly event: ClientEvent;
 }
 
-/** The table of a worker, and the events that came of it. */
+/** The clients of a worker, and their events. */
 class Worker {
-  readonly happened: Happened[] = [];
-  /** Random ids of gateways that a register tells to be alive. */
+  readonly captured: CapturedEvent[] = [];
+  /** Random ids of gateways that a register reports as alive. */
   readonly alive = new Set<string>();
   readonly clients: AttachedClients;
 
@@ -144,7 +143,7 @@ class Worker {
       }),
       guard,
       logger: createLogger({ stdout: false }),
-      onEvent: (context, event) => this.happened.push({ context, event }),
+      onEvent: (context, event) => this.captured.push({ context, event }),
       decide: undefined,
       isAlive: ({ instanceId }) => this.alive.has(instanceId),
       redelivers: false,
@@ -161,13 +160,13 @@ class Worker {
     return gateway;
   }
 
-  /** Connection and event of each, since the last call. */
+  /** Returns the connections and events since the last call. */
   takeEvents(): [number, ClientEvent][] {
-    return this.happened.splice(0).map(({ context, event }) => [context.connection, event]);
+    return this.captured.splice(0).map(({ context, event }) => [context.connection, event]);
   }
 }
 
-/** A clock that the test turns. */
+/** Replaces the timers until the test ends. */
 function useFakeClock(): void {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate'] });
   onTestFinished(() => {
@@ -177,7 +176,7 @@ function useFakeClock(): void {
 
 const lost: ClientEvent = { kind: 'closed', closed: { by: 'gateway-lost' }, isRedelivered: false };
 
-test('knows what the gateway says of a client', () => {
+test('clients: an attached client has the fields sent by the gateway', () => {
   const worker = new Worker();
   const gateway = worker.link();
   gateway.attach(7, { room: 1 });
@@ -198,27 +197,27 @@ test('knows what the gateway says of a client', () => {
   expect(worker.takeEvents()).toEqual([]);
 });
 
-test('finds a client by its whole id alone', () => {
+test('clients: find compares the complete client id', () => {
   const worker = new Worker();
   const [gateway, other] = [worker.link('a', 1), worker.link('b', 2)];
   gateway.attach(7);
   expect(worker.clients.find(gateway.idOf(7))?.connection).toBe(7);
   expect(worker.clients.find(gateway.idOf(8))).toBeUndefined();
   expect(worker.clients.find(other.idOf(7))).toBeUndefined();
-  expect(worker.clients.find('nobody')).toBeUndefined();
+  expect(worker.clients.find('unknown')).toBeUndefined();
   const stale = { gatewayToken: 1, connection: 7, nonceHigh: 5, nonceLow: 7 };
   expect(worker.clients.find(formatClientId(stale))).toBeUndefined();
 });
 
-test('turns frames into events, in order', () => {
+test('clients: frames become events, in order', () => {
   const worker = new Worker();
   const gateway = worker.link();
   gateway.attach(7);
   gateway.sendFrame((writer) => writeClientConnected(writer, 7, false));
-  gateway.say(7, 'é');
+  gateway.sendText(7, 'é');
   gateway.sendFrame((writer) => writeClientMessage(writer, 7, Uint8Array.of(0, 255), true, false));
-  gateway.say(7, '');
-  gateway.endClient(7, { by: 'server', code: 4000, reason: 'bye' });
+  gateway.sendText(7, '');
+  gateway.closeClient(7, { by: 'server', code: 4000, reason: 'bye' });
   expect(worker.takeEvents()).toEqual([
     [7, { kind: 'connected', isRedelivered: false }],
     [7, { kind: 'message', message: 'é', byteLength: 2 }],
@@ -231,57 +230,57 @@ test('turns frames into events, in order', () => {
   ]);
 });
 
-test('leaves out what the gateway does not say of an end', () => {
+test('clients: absent fields of a close stay absent', () => {
   const worker = new Worker();
   const gateway = worker.link();
   gateway.attach(7);
-  gateway.endClient(7, { by: 'heartbeat' });
+  gateway.closeClient(7, { by: 'heartbeat' });
   expect(worker.takeEvents()).toStrictEqual([
     [7, { kind: 'closed', closed: { by: 'heartbeat' }, isRedelivered: false }],
   ]);
 });
 
-test('shows a client what others change of it', () => {
+test('clients: changes by other processes are applied', () => {
   const worker = new Worker();
   const gateway = worker.link();
   gateway.attach(7, { room: 1 });
   const context = worker.clients.find(gateway.idOf(7));
-  gateway.tell({ type: 'uidChanged', connection: 7, appliedChanges: 0, uid: 'bert' });
+  gateway.send({ type: 'uidChanged', connection: 7, appliedChanges: 0, uid: 'bert' });
   expect(context?.uid).toBe('bert');
-  gateway.tell({ type: 'uidChanged', connection: 7, appliedChanges: 0, uid: undefined });
+  gateway.send({ type: 'uidChanged', connection: 7, appliedChanges: 0, uid: undefined });
   expect(context?.uid).toBeUndefined();
-  // What the gateway tells of before it has the worker's own changes is older than these.
+  // A change reported before the gateway has applied the changes of the worker is older than these.
   context?.changeUid('first');
   context?.changeUid('second');
-  gateway.tell({ type: 'uidChanged', connection: 7, appliedChanges: 0, uid: 'older' });
-  gateway.tell({ type: 'uidChanged', connection: 7, appliedChanges: 1, uid: 'first' });
+  gateway.send({ type: 'uidChanged', connection: 7, appliedChanges: 0, uid: 'older' });
+  gateway.send({ type: 'uidChanged', connection: 7, appliedChanges: 1, uid: 'first' });
   expect(context?.uid).toBe('second');
-  gateway.tell({ type: 'uidChanged', connection: 7, appliedChanges: 2, uid: 'newer' });
+  gateway.send({ type: 'uidChanged', connection: 7, appliedChanges: 2, uid: 'newer' });
   expect(context?.uid).toBe('newer');
   const delta = replacementDelta({ room: 2 });
-  gateway.tell({ type: 'sessionChanged', connection: 7, appliedChanges: 0, delta });
+  gateway.send({ type: 'sessionChanged', connection: 7, appliedChanges: 0, delta });
   expect(context?.session).toEqual({ room: 2 });
 });
 
-test('ignores what is told of clients that it does not have', () => {
+test('clients: frames about unknown clients are ignored', () => {
   const worker = new Worker();
   const gateway = worker.link();
   gateway.sendFrame((writer) => writeClientConnected(writer, 7, false));
-  gateway.say(7, 'x');
-  gateway.endClient(7);
-  gateway.tell({ type: 'uidChanged', connection: 7, appliedChanges: 0, uid: 'bert' });
+  gateway.sendText(7, 'x');
+  gateway.closeClient(7);
+  gateway.send({ type: 'uidChanged', connection: 7, appliedChanges: 0, uid: 'bert' });
   const delta = replacementDelta({});
-  gateway.tell({ type: 'sessionChanged', connection: 7, appliedChanges: 0, delta });
+  gateway.send({ type: 'sessionChanged', connection: 7, appliedChanges: 0, delta });
   expect(worker.takeEvents()).toEqual([]);
   expect(worker.clients.size).toBe(0);
 });
 
-test('refuses a handshake whose request is none, at once', () => {
+test('clients: a malformed handshake request is refused at once', () => {
   const worker = new Worker();
   const gateway = worker.link();
   const ask = (request: Uint8Array): void => {
     const from = { remoteAddress: '::1', remotePort: 1, gatewayPort: 8282 };
-    gateway.tell({ type: 'handshakeRequest', requestId: 1, ...from, request });
+    gateway.send({ type: 'handshakeRequest', requestId: 1, ...from, request });
   };
   ask(packValue({ url: '/', headers: {} }));
   for (const request of [Buffer.of(0xc1), packValue({ url: 1, headers: {} }), Buffer.alloc(0)]) {
@@ -290,7 +289,7 @@ test('refuses a handshake whose request is none, at once', () => {
 });
 
 test.each([Command.ClientConnected, Command.ClientMessage])(
-  'refuses an event %i that ends within its header, whatever lies behind it',
+  'clients: event %i that ends within its header is refused',
   (command) => {
     const worker = new Worker();
     const { link } = worker.link();
@@ -306,52 +305,52 @@ test.each([Command.ClientConnected, Command.ClientMessage])(
   },
 );
 
-test('tells clients of the same number at two gateways apart', () => {
+test('clients: the same connection number at two gateways is two clients', () => {
   const worker = new Worker();
   const gateways = [worker.link('a', 1), worker.link('b', 2)] as const;
   for (const gateway of gateways) gateway.attach(7);
-  gateways[1].say(7, 'x');
-  expect(worker.happened.map(({ context }) => context.clientId)).toEqual([gateways[1].idOf(7)]);
+  gateways[1].sendText(7, 'x');
+  expect(worker.captured.map(({ context }) => context.clientId)).toEqual([gateways[1].idOf(7)]);
   expect(worker.clients.size).toBe(2);
 });
 
-test('tells the gateway once per turn which events are finished', () => {
+test('acks: one EventsAck per turn contains all acknowledged events', () => {
   const worker = new Worker();
   const gateway = worker.link();
   gateway.attach(7);
   gateway.attach(8);
-  for (const connection of [7, 7, 8]) gateway.say(connection, 'x');
-  for (const { context, event } of worker.happened) worker.clients.handleFinished(context, event);
-  expect(gateway.takeTold()).toEqual([
+  for (const connection of [7, 7, 8]) gateway.sendText(connection, 'x');
+  for (const { context, event } of worker.captured) worker.clients.acknowledge(context, event);
+  expect(gateway.takeSent()).toEqual([
     [7, 2],
     [8, 1],
   ]);
-  expect(gateway.takeTold()).toEqual([]);
+  expect(gateway.takeSent()).toEqual([]);
 });
 
-test('keeps a client until its end is finished', () => {
+test('clients: a client is removed once its close is acknowledged', () => {
   const worker = new Worker();
   const gateway = worker.link();
   gateway.attach(7);
-  gateway.endClient(7);
+  gateway.closeClient(7);
   expect(worker.clients.size).toBe(1);
-  for (const { context, event } of worker.happened) worker.clients.handleFinished(context, event);
+  for (const { context, event } of worker.captured) worker.clients.acknowledge(context, event);
   expect(worker.clients.size).toBe(0);
   expect(worker.clients.find(gateway.idOf(7))).toBeUndefined();
-  expect(gateway.takeTold()).toEqual([[7, 1]]);
+  expect(gateway.takeSent()).toEqual([[7, 1]]);
 });
 
-test('tells every gateway that it is ready, those that come later too', () => {
+test('ready: is sent to every gateway, also to later ones', () => {
   const worker = new Worker();
   const first = worker.link('a', 1);
-  expect(first.takeTold()).toEqual([]);
+  expect(first.takeSent()).toEqual([]);
   worker.clients.setReady();
   const second = worker.link('b', 2);
-  expect(first.takeTold()).toEqual(['ready']);
-  expect(second.takeTold()).toEqual(['ready']);
+  expect(first.takeSent()).toEqual(['ready']);
+  expect(second.takeSent()).toEqual(['ready']);
 });
 
-test('gives clients their end when the link of their gateway is gone', () => {
+test('lost gateway: its clients are closed', () => {
   const worker = new Worker();
   const gateway = worker.link();
   gateway.attach(7);
@@ -362,24 +361,24 @@ test('gives clients their end when the link of their gateway is gone', () => {
     [7, lost],
     [8, lost],
   ]);
-  worker.clients.endLost();
+  worker.clients.closeLostClients();
   expect(worker.takeEvents()).toEqual([]);
 });
 
-test('gives no client its end while its gateway is known to live, and then when it is not', () => {
+test('lost gateway: clients are closed only once it is not reported as alive', () => {
   const worker = new Worker();
   const gateway = worker.link('alone');
   gateway.attach(7);
   worker.alive.add('alone');
   worker.clients.removeLink(gateway.link);
-  worker.clients.endLost();
+  worker.clients.closeLostClients();
   expect(worker.takeEvents()).toEqual([]);
   worker.alive.clear();
-  worker.clients.endLost();
+  worker.clients.closeLostClients();
   expect(worker.takeEvents()).toEqual([[7, lost]]);
 });
 
-test('gives clients their end at once when another process listens where their gateway was', () => {
+test('lost gateway: clients are closed when another process has its address', () => {
   const worker = new Worker();
   const gateway = worker.link('before');
   gateway.attach(7);
@@ -391,18 +390,18 @@ test('gives clients their end at once when another process listens where their g
   expect(worker.takeEvents()).toEqual([[7, lost]]);
 });
 
-test('gives no client its end when the gateway has just answered, whatever registers tell', () => {
+test('lost gateway: clients are not closed when it has just answered', () => {
   const worker = new Worker();
   const gateway = worker.link('same');
   gateway.attach(7);
   worker.clients.removeLink(gateway.link, true);
   const again = worker.link('same');
-  worker.clients.endLost();
+  worker.clients.closeLostClients();
   expect(worker.takeEvents()).toEqual([]);
-  expect(again.takeTold()).toEqual([]);
+  expect(again.takeSent()).toEqual([]);
 });
 
-test('gives no client its end when its gateway comes back', () => {
+test('lost gateway: clients are not closed when it is linked again', () => {
   const worker = new Worker();
   const gateway = worker.link('same');
   gateway.attach(7);
@@ -410,17 +409,17 @@ test('gives no client its end when its gateway comes back', () => {
   worker.clients.removeLink(gateway.link);
   worker.link('same');
   worker.alive.clear();
-  worker.clients.endLost();
+  worker.clients.closeLostClients();
   expect(worker.takeEvents()).toEqual([]);
 });
 
-test('gives no client a second end', () => {
+test('lost gateway: a client that is closing is not closed again', () => {
   const worker = new Worker();
   const gateway = worker.link();
   for (const connection of [7, 8, 9]) gateway.attach(connection);
   const [seven, eight] = [7, 8].map((connection) => worker.clients.find(gateway.idOf(connection)));
-  if (seven === undefined || eight === undefined) throw new Error('they are attached');
-  // The end of the first is being handled; that of the second waits for a callback.
+  if (seven === undefined || eight === undefined) throw new Error('not attached');
+  // The close of the first client is being handled; that of the second waits for a callback.
   seven.closed = { by: 'client' };
   eight.waiting = [
     { kind: 'message', message: 'x', byteLength: 1 },
@@ -430,7 +429,7 @@ test('gives no client a second end', () => {
   expect(worker.takeEvents()).toEqual([[9, lost]]);
 });
 
-test('ends the clients of a lost gateway 64 per turn', () => {
+test('lost gateway: 64 clients are closed per turn', () => {
   useFakeClock();
   const worker = new Worker();
   const gateway = worker.link();
@@ -444,7 +443,7 @@ test('ends the clients of a lost gateway 64 per turn', () => {
   expect(perTurn).toEqual([64, 64, 22]);
 });
 
-test('an exception among the clients of a lost gateway keeps no end from the others', () => {
+test('lost gateway: an exception for one client does not affect the others', () => {
   useFakeClock();
   const guard = new FaultyGuard(createLogger({ stdout: false }));
   const worker = new Worker(guard);
@@ -453,27 +452,27 @@ test('an exception among the clients of a lost gateway keeps no end from the oth
   guard.arm('clients of a lost gateway');
   worker.clients.removeLink(gateway.link);
   while (vi.getTimerCount() > 0) vi.advanceTimersToNextTimer();
-  expect([worker.takeEvents().length, guard.thrown, worker.clients.hasLost]).toEqual([
+  expect([worker.takeEvents().length, guard.thrown, worker.clients.hasLostClients]).toEqual([
     150,
     1,
     false,
   ]);
 });
 
-test('takes no frame of a link that is gone, and tells it nothing', () => {
+test('lost gateway: its frames are ignored, and it gets no acks', () => {
   const worker = new Worker();
   const gateway = worker.link();
   gateway.attach(7);
-  gateway.say(7, 'x');
+  gateway.sendText(7, 'x');
   worker.alive.add(gateway.link.instanceId);
   worker.clients.removeLink(gateway.link);
-  for (const { context, event } of worker.happened) worker.clients.handleFinished(context, event);
-  expect(gateway.takeTold()).toEqual([]);
-  gateway.say(7, 'y');
+  for (const { context, event } of worker.captured) worker.clients.acknowledge(context, event);
+  expect(gateway.takeSent()).toEqual([]);
+  gateway.sendText(7, 'y');
   expect(worker.takeEvents()).toHaveLength(1);
 });
 
-test('gives no client its end once the worker has stopped', () => {
+test('stop: clients are not closed after the worker has stopped', () => {
   const worker = new Worker();
   const [gone, linked] = [worker.link('a', 1), worker.link('b', 2)];
   gone.attach(7);
@@ -482,42 +481,42 @@ test('gives no client its end once the worker has stopped', () => {
   worker.clients.removeLink(gone.link);
   worker.clients.close();
   // The worker closes its links after that.
-  linked.say(8, 'x');
+  linked.sendText(8, 'x');
   worker.clients.removeLink(linked.link);
   worker.alive.clear();
-  worker.clients.endLost();
+  worker.clients.closeLostClients();
   expect(worker.takeEvents()).toEqual([]);
   expect(worker.clients.size).toBe(0);
 });
 
-test('tells every gateway that it takes no new events, those that come later too', () => {
+test('drain: is sent to every gateway, also to later ones', () => {
   const worker = new Worker();
   const first = worker.link('a', 1);
   worker.clients.setReady();
   worker.clients.drain();
   worker.clients.drain();
   const second = worker.link('b', 2);
-  expect(first.takeTold()).toEqual(['ready', 'draining']);
-  expect(second.takeTold()).toEqual(['draining']);
+  expect(first.takeSent()).toEqual(['ready', 'draining']);
+  expect(second.takeSent()).toEqual(['draining']);
 });
 
-test('is never ready any more once it drains', () => {
+test('drain: ready is not sent afterwards', () => {
   const worker = new Worker();
   const gateway = worker.link();
   worker.clients.drain();
   worker.clients.setReady();
-  expect(gateway.takeTold()).not.toContain('ready');
+  expect(gateway.takeSent()).not.toContain('ready');
 });
 
-test('is drained when every gateway that is linked has said so', () => {
+test('drain: ends when every linked gateway has sent WorkerDrained', () => {
   const worker = new Worker();
   const gateways = [worker.link('a', 1), worker.link('b', 2), worker.link('c', 3)] as const;
-  // Said before it was asked for, it means nothing.
-  gateways[0].sayDrained();
+  // WorkerDrained before the drain is ignored.
+  gateways[0].sendDrained();
   worker.clients.drain();
-  gateways[1].sayDrained();
+  gateways[1].sendDrained();
   expect(worker.clients.isDrained).toBe(false);
-  gateways[0].sayDrained();
+  gateways[0].sendDrained();
   expect(worker.clients.isDrained).toBe(false);
   worker.clients.removeLink(gateways[2].link);
   expect(worker.clients.isDrained).toBe(true);
@@ -544,7 +543,7 @@ test.each([
   expect(worker.takeEvents()).toEqual([]);
 });
 
-test('forgets a client that another worker has', () => {
+test('clients: a detached client is removed', () => {
   useFakeClock();
   const worker = new Worker();
   const gateway = worker.link();
@@ -554,41 +553,41 @@ test('forgets a client that another worker has', () => {
   gateway.sendFrame((writer) => writeClientDetached(writer, 8));
   expect(worker.clients.size).toBe(0);
   expect(worker.clients.find(gateway.idOf(7))).toBeUndefined();
-  gateway.tell({ type: 'uidChanged', connection: 7, appliedChanges: 0, uid: 'bert' });
+  gateway.send({ type: 'uidChanged', connection: 7, appliedChanges: 0, uid: 'bert' });
   expect(context?.uid).toBe('anna');
-  // Its end is the other worker's.
+  // The other worker calls its onClose.
   worker.clients.removeLink(gateway.link);
   vi.advanceTimersByTime(10_000);
   expect(worker.takeEvents()).toEqual([]);
 });
 
-test('counts what is not finished, and names the first ten clients', () => {
+test('unacknowledged: counts events, and has ids of the first ten clients', () => {
   const worker = new Worker();
   const gateway = worker.link();
   for (let connection = 0; connection < 20; connection++) {
     gateway.attach(connection);
     const context = worker.clients.find(gateway.idOf(connection));
-    if (context === undefined) throw new Error('it is attached');
+    if (context === undefined) throw new Error('not attached');
     context.isBusy = connection % 4 !== 0;
     if (connection === 1) context.waiting = [{ kind: 'connected' }, { kind: 'connected' }];
   }
-  const { events, clients, clientIds } = worker.clients.unfinished;
+  const { events, clients, clientIds } = worker.clients.unacknowledged;
   expect([events, clients, clientIds.length]).toEqual([17, 15, 10]);
   expect(clientIds[0]).toBe(gateway.idOf(1));
 });
 
-test('says whether clients of a gateway that may be gone have no end yet', () => {
+test('lost gateway: hasLostClients is true until all clients are closed', () => {
   useFakeClock();
   const worker = new Worker();
   const gateway = worker.link();
   for (let connection = 0; connection < 100; connection++) gateway.attach(connection);
-  expect(worker.clients.hasLost).toBe(false);
+  expect(worker.clients.hasLostClients).toBe(false);
   worker.alive.add(gateway.link.instanceId);
   worker.clients.removeLink(gateway.link);
-  expect(worker.clients.hasLost).toBe(true);
+  expect(worker.clients.hasLostClients).toBe(true);
   worker.alive.clear();
-  worker.clients.endLost();
-  expect([worker.takeEvents().length, worker.clients.hasLost]).toEqual([64, true]);
+  worker.clients.closeLostClients();
+  expect([worker.takeEvents().length, worker.clients.hasLostClients]).toEqual([64, true]);
   vi.advanceTimersToNextTimer();
-  expect([worker.takeEvents().length, worker.clients.hasLost]).toEqual([36, false]);
+  expect([worker.takeEvents().length, worker.clients.hasLostClients]).toEqual([36, false]);
 });

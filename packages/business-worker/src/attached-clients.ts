@@ -18,72 +18,72 @@ import type { HandshakeCandidate, HandshakeRequest } from './event-handler.ts';
 import { failedDecision } from './handshake-answer.ts';
 import { parseHandshakeRequest } from './handshake-request.ts';
 
-/** Lost clients whose `onClose` starts in one turn of the event loop. */
+/** Number of lost clients whose `onClose` starts in one turn of the event loop. */
 const LOST_CLIENTS_PER_TURN = 64;
 
-/** Clients that a report of unfinished events names. */
-const NAMED_CLIENTS = 10;
+/** Maximum number of client ids in the log line about unacknowledged events. */
+const MAX_LOGGED_CLIENT_IDS = 10;
 
-/** Gateways taken for gone of which it is remembered which clients they had. */
-const REMEMBERED_GATEWAYS = 8;
+/** Maximum number of gateways whose clients are recorded after they were reported as lost. */
+const MAX_REPORTED_GATEWAYS = 8;
 
-/** Bytes of an event before its payload: connection and flags. */
+/** Bytes of an event before its payload: connection number and flags. */
 const EVENT_HEADER_BYTES = 5;
 
-/** Bytes of the number of a connection, in frames of any kind. */
+/** Bytes of a connection number in a frame. */
 const CONNECTION_BYTES = 4;
 
 /** The clients of one gateway link. */
 interface LinkClients {
   readonly contexts: Map<number, ClientContext>;
-  readonly handled: PendingAcks;
-  /** True when the gateway has said that nothing of this worker is in flight there any more. */
+  readonly acks: PendingAcks;
+  /** True once the gateway has sent WorkerDrained: it has no event of this worker in flight. */
   isDrained: boolean;
 }
 
-/** What a worker has not finished. */
-export interface UnfinishedEvents {
-  /** Events whose callbacks run or have not begun. */
+/** Events that a worker has not acknowledged. */
+export interface UnacknowledgedEvents {
+  /** Number of events whose callbacks run or have not started. */
   readonly events: number;
-  /** Clients that they are of. */
+  /** Number of clients that have such events. */
   readonly clients: number;
   /** Ids of the first of these clients. */
   readonly clientIds: readonly string[];
 }
 
-/** A gateway whose link is down, though it lives. */
+/** A gateway that is alive although its link has ended. */
 interface LostGateway {
   readonly link: GatewayLink;
   readonly contexts: readonly ClientContext[];
 }
 
-/** What the table needs. */
+/** Options of the table. */
 export interface AttachedClientsOptions {
   readonly gateway: GatewayClient;
   readonly guard: Guard;
   readonly logger: Logger;
-  /** Never throws. */
+  /** Called with each event. Must not throw. */
   readonly onEvent: (context: ClientContext, event: ClientEvent) => void;
-  /** Tells whether a gateway whose link is down is known to live. */
+  /** Returns whether discovery reports a gateway as alive whose link has ended. */
   readonly isAlive: (link: GatewayLink) => boolean;
   /** See the `redeliver` option. */
   readonly redelivers: boolean;
-  /** Decides which clients are let in; `undefined` leaves that to the gateways. */
+  /** Decides which clients are admitted; `undefined` leaves the decision to the gateways. */
   readonly decide: ((candidate: HandshakeCandidate) => Promise<HandshakeDecision>) | undefined;
 }
 
 /**
- * The clients that gateways have attached to this worker: turns frames into events, tells gateways
- * which events are finished, and gives every client of a lost gateway its end.
+ * The clients that gateways have attached to this worker. It converts frames to events, acknowledges them to the
+ * gateways, and closes the clients of a lost gateway, so that each client gets an `onClose`.
  */
 export class AttachedClients {
   readonly #options: AttachedClientsOptions;
   readonly #links = new Map<GatewayLink, LinkClients>();
   #lost: readonly LostGateway[] = [];
-  /** Clients that had their end here because their gateway was taken for gone, by its random id. */
-  readonly #ended = new Map<string, readonly number[]>();
-  /** Gateways that are gone and whose clients do not all have their end. */
-  #ending = 0;
+  /** Connections of the clients that were closed because their gateway was lost, by the random id of the gateway. */
+  readonly #reportedAsLost = new Map<string, readonly number[]>();
+  /** Number of lost gateways of which not all clients are closed yet. */
+  #pendingReports = 0;
   #isReady = false;
   #isDraining = false;
 
@@ -98,12 +98,12 @@ export class AttachedClients {
     return size;
   }
 
-  /** Clients of gateways whose links are down, though they live. */
-  get lostSize(): number {
+  /** Number of clients of gateways that are alive although their links have ended. */
+  get lostClients(): number {
     return this.#lost.reduce((sum, { contexts }) => sum + contexts.length, 0);
   }
 
-  /** The client with this id, if it is attached to this worker. */
+  /** Returns the client with this id, if it is attached to this worker. */
   find(clientId: string): ClientContext | undefined {
     const address = parseClientId(clientId);
     if (address === undefined) return undefined;
@@ -115,31 +115,31 @@ export class AttachedClients {
     return undefined;
   }
 
-  /** Tells every gateway, and those that come, that it may attach clients. */
+  /** Sends WorkerReady to every gateway, also to those linked later: they may attach clients. */
   setReady(): void {
     this.#isReady = true;
-    for (const link of this.#links.keys()) this.#greet(link);
+    for (const link of this.#links.keys()) this.#sendState(link);
   }
 
-  /** Tells every gateway, and those that come, that this worker takes no new events. */
+  /** Sends WorkerDraining to every gateway, also to those linked later: this worker takes no new events. */
   drain(): void {
     if (this.#isDraining) return;
     this.#isDraining = true;
-    for (const link of this.#links.keys()) this.#greet(link);
+    for (const link of this.#links.keys()) this.#sendState(link);
   }
 
-  /** True when no linked gateway has anything of this worker in flight after `drain`. */
+  /** True when all linked gateways have sent WorkerDrained after `drain`. */
   get isDrained(): boolean {
     return [...this.#links.values()].every(({ isDrained }) => isDrained);
   }
 
-  /** True while clients of a gateway that is gone, or may be, have yet to get their end here. */
-  get hasLost(): boolean {
-    return this.#lost.length > 0 || this.#ending > 0;
+  /** True while clients of a gateway with an ended link are not closed yet. */
+  get hasLostClients(): boolean {
+    return this.#lost.length > 0 || this.#pendingReports > 0;
   }
 
-  /** What is not finished of the clients that it has. */
-  get unfinished(): UnfinishedEvents {
+  /** The unacknowledged events of the attached clients. */
+  get unacknowledged(): UnacknowledgedEvents {
     let events = 0;
     let clients = 0;
     const clientIds: string[] = [];
@@ -148,51 +148,51 @@ export class AttachedClients {
         if (!isBusy) continue;
         events += 1 + (waiting?.length ?? 0);
         clients += 1;
-        if (clientIds.length < NAMED_CLIENTS) clientIds.push(clientId);
+        if (clientIds.length < MAX_LOGGED_CLIENT_IDS) clientIds.push(clientId);
       }
     }
     return { events, clients, clientIds };
   }
 
-  /** A gateway is linked. */
+  /** Adds a gateway that is linked. */
   addLink(link: GatewayLink): void {
-    const handled = new PendingAcks();
-    this.#links.set(link, { contexts: new Map(), handled, isDrained: false });
+    const acks = new PendingAcks();
+    this.#links.set(link, { contexts: new Map(), acks, isDrained: false });
     const { connection } = link;
-    // One frame per turn tells of all events that were finished in it.
+    // One EventsAck frame per turn acknowledges all events of the turn.
     connection.beforeFlush = () => {
-      if (!handled.isEmpty) handled.write(connection.writer());
+      if (!acks.isEmpty) acks.write(connection.writer());
     };
-    this.#tellEnded(link);
-    this.#greet(link);
+    this.#sendClientsEnded(link);
+    this.#sendState(link);
     for (const lost of this.#lost) {
-      // The same process is back: it has given its clients to the workers that it could reach.
-      if (lost.link.instanceId === link.instanceId) this.#takeLost(lost);
-      // Another process listens there: the one before is gone for sure.
-      else if (lost.link.address === link.address) this.#endClients(lost);
+      // The same process is linked again. It has bound its clients to the workers that it could reach.
+      if (lost.link.instanceId === link.instanceId) this.#removeLost(lost);
+      // Another process listens at the address, so the previous one has ended.
+      else if (lost.link.address === link.address) this.#closeClients(lost);
     }
   }
 
   /**
-   * A gateway link is down, and was not resumed in time. Its clients have their end, unless the gateway
-   * is known to live: then it gives them to the workers that it reaches.
+   * Removes a gateway whose link was not resumed in time. Its clients are closed, unless discovery reports the gateway
+   * as alive: then the gateway binds them to the workers that it can reach.
    *
-   * @param isPeerBack - true when the gateway has just answered: it took this worker for gone
+   * @param isPeerBack - true when the gateway has just answered: it had ended the link to this worker
    */
   removeLink(link: GatewayLink, isPeerBack = false): void {
     const clients = this.#links.get(link);
     this.#links.delete(link);
     if (clients === undefined || clients.contexts.size === 0 || isPeerBack) return;
     this.#lost = [...this.#lost, { link, contexts: [...clients.contexts.values()] }];
-    this.endLost();
+    this.closeLostClients();
   }
 
-  /** Gives the clients of gateways that are not known to live any more their end. */
-  endLost(): void {
-    for (const lost of this.#lost) if (!this.#options.isAlive(lost.link)) this.#endClients(lost);
+  /** Closes the clients of gateways that discovery does not report as alive any more. */
+  closeLostClients(): void {
+    for (const lost of this.#lost) if (!this.#options.isAlive(lost.link)) this.#closeClients(lost);
   }
 
-  /** Takes a frame of a gateway; the body is `buffer[start, end)`. */
+  /** Handles a frame of a gateway; the body is `buffer[start, end)`. */
   handleFrame(
     link: GatewayLink,
     command: number,
@@ -203,7 +203,7 @@ export class AttachedClients {
     const clients = this.#links.get(link);
     if (clients === undefined) return;
     if (command === Command.ClientMessage) {
-      assertHolds(EVENT_HEADER_BYTES, start, end);
+      assertLength(EVENT_HEADER_BYTES, start, end);
       const context = clients.contexts.get(buffer.readUInt32BE(start));
       if (context === undefined) return;
       const message = readClientMessage(buffer, start, end);
@@ -219,13 +219,13 @@ export class AttachedClients {
         this.#options.onEvent(context, { kind: 'message', message, byteLength });
       }
     } else if (command === Command.ClientConnected) {
-      assertHolds(EVENT_HEADER_BYTES, start, end);
+      assertLength(EVENT_HEADER_BYTES, start, end);
       const context = clients.contexts.get(buffer.readUInt32BE(start));
       if (context === undefined) return;
       const event = { kind: 'connected', isRedelivered: isRedelivered(buffer, start) } as const;
       this.#options.onEvent(context, event);
     } else if (command === Command.ClientDetached) {
-      assertHolds(CONNECTION_BYTES, start, end);
+      assertLength(CONNECTION_BYTES, start, end);
       clients.contexts.delete(buffer.readUInt32BE(start));
     } else if (command === Command.WorkerDrained) {
       clients.isDrained = this.#isDraining;
@@ -235,20 +235,20 @@ export class AttachedClients {
     }
   }
 
-  /** An event is finished. */
-  handleFinished(context: ClientContext, event: ClientEvent): void {
+  /** Acknowledges an event. */
+  acknowledge(context: ClientContext, event: ClientEvent): void {
     const { link, connection } = context;
     const clients = this.#links.get(link);
     if (clients === undefined) return;
     if (event.kind === 'closed') clients.contexts.delete(connection);
-    clients.handled.add(connection, event.kind === 'message' ? event.byteLength : 0);
+    clients.acks.add(connection, event.kind === 'message' ? event.byteLength : 0);
     link.connection.output.schedule();
   }
 
-  /** Forgets every client. */
+  /** Removes every client. */
   close(): void {
     this.#lost = [];
-    // The links close after this: their clients live on at the gateways and have no end here.
+    // The links close after this. Their clients stay connected to the gateways, so they must not get an `onClose` here.
     this.#links.clear();
   }
 
@@ -258,7 +258,7 @@ export class AttachedClients {
       contexts.set(message.connection, context);
     } else if (message.type === 'sessionChanged') {
       const context = contexts.get(message.connection);
-      context?.sessionCopy.applyForeignChange(message.delta, message.appliedChanges);
+      context?.sessionCopy.applyRemoteChange(message.delta, message.appliedChanges);
     } else if (message.type === 'uidChanged') {
       contexts.get(message.connection)?.applyUidChange(message.uid, message.appliedChanges);
     } else if (message.type === 'clientClosed') {
@@ -272,7 +272,7 @@ export class AttachedClients {
       if (context === undefined) return;
       this.#options.onEvent(context, { kind: 'closed', closed, isRedelivered });
     } else if (message.type === 'handshakeRequest') {
-      // Read here: a request that is none breaks the link, and a promise would reject unseen.
+      // Parsed here and not in the promise, so that a malformed request ends the link.
       const request = parseHandshakeRequest(message.request);
       const { requestId } = message;
       this.#options.guard.follow(
@@ -299,8 +299,8 @@ export class AttachedClients {
     });
   }
 
-  /** Tells a gateway what this worker takes, if anything. */
-  #greet(link: GatewayLink): void {
+  /** Sends WorkerDraining or WorkerReady; nothing before this worker is ready. */
+  #sendState(link: GatewayLink): void {
     if (this.#isDraining) {
       link.connection.signal(Command.WorkerDraining);
       return;
@@ -313,55 +313,55 @@ export class AttachedClients {
     });
   }
 
-  /** A gateway that was taken for gone lives: what its clients were told here must be true there. */
-  #tellEnded(link: GatewayLink): void {
-    const connections = this.#ended.get(link.instanceId);
-    this.#ended.delete(link.instanceId);
+  /** Makes a gateway close the clients for which this worker has already called `onClose`, because it was lost. */
+  #sendClientsEnded(link: GatewayLink): void {
+    const connections = this.#reportedAsLost.get(link.instanceId);
+    this.#reportedAsLost.delete(link.instanceId);
     if (connections === undefined) return;
     this.#options.logger.warn(
       { gateway: link.address, clients: connections.length },
-      'the gateway lives, but its clients were told to be gone: it closes them',
+      'lost gateway is alive: it closes the clients that had an onClose',
     );
     writeClientsEnded(link.connection.writer(), connections);
   }
 
-  #rememberEnded({ link, contexts }: LostGateway): void {
+  #recordReported({ link, contexts }: LostGateway): void {
     const connections = contexts.map(({ connection }) => connection);
-    this.#ended.set(link.instanceId, connections);
-    if (this.#ended.size <= REMEMBERED_GATEWAYS) return;
-    const [oldest = ''] = this.#ended.keys();
-    this.#ended.delete(oldest);
+    this.#reportedAsLost.set(link.instanceId, connections);
+    if (this.#reportedAsLost.size <= MAX_REPORTED_GATEWAYS) return;
+    const [oldest = ''] = this.#reportedAsLost.keys();
+    this.#reportedAsLost.delete(oldest);
   }
 
-  #takeLost(lost: LostGateway): void {
+  #removeLost(lost: LostGateway): void {
     this.#lost = this.#lost.filter((other) => other !== lost);
   }
 
-  /** Gives the clients of a gateway that is gone their end, a few per turn. */
-  #endClients(lost: LostGateway): void {
-    this.#takeLost(lost);
-    this.#rememberEnded(lost);
+  /** Closes the clients of a lost gateway, 64 per turn. */
+  #closeClients(lost: LostGateway): void {
+    this.#removeLost(lost);
+    this.#recordReported(lost);
     const { link, contexts } = lost;
     this.#options.logger.warn({ gateway: link.address, clients: contexts.length }, 'gateway lost');
-    const endFrom = (first: number): void => {
+    const closeFrom = (first: number): void => {
       for (const context of contexts.slice(first, first + LOST_CLIENTS_PER_TURN)) {
-        // One that was closing already has its end among its events.
-        if (context.closed !== undefined || hasEndWaiting(context)) continue;
+        // A client that was closing already has its `closed` event.
+        if (context.closed !== undefined || hasQueuedClose(context)) continue;
         const closed = { by: ClosedBy.GatewayLost };
         this.#options.onEvent(context, { kind: 'closed', closed, isRedelivered: false });
       }
       const next = first + LOST_CLIENTS_PER_TURN;
-      if (next < contexts.length) setImmediate(endNext, next);
-      else this.#ending -= 1;
+      if (next < contexts.length) setImmediate(closeNext, next);
+      else this.#pendingReports -= 1;
     };
-    // Another attempt: the clients that are left must have their end.
-    const endNext = this.#options.guard.wrap(
+    // After an exception it tries again, because the remaining clients must be closed.
+    const closeNext = this.#options.guard.wrap(
       'clients of a lost gateway',
-      endFrom,
-      (_error, first) => endFrom(first),
+      closeFrom,
+      (_error, first) => closeFrom(first),
     );
-    this.#ending += 1;
-    endFrom(0);
+    this.#pendingReports += 1;
+    closeFrom(0);
   }
 }
 
@@ -374,12 +374,12 @@ function answerHandshake(
   connection.send({ type: 'handshakeResponse', requestId, ...decision });
 }
 
-function hasEndWaiting(context: ClientContext): boolean {
+function hasQueuedClose(context: ClientContext): boolean {
   return context.waiting?.some((event) => event.kind === 'closed') ?? false;
 }
 
-/** What lies behind a frame that is too short belongs to the next one, or to nobody. */
-function assertHolds(byteLength: number, start: number, end: number): void {
+/** Checks the length of a frame. Without it, the fields of a short frame would be read from the next one. */
+function assertLength(byteLength: number, start: number, end: number): void {
   if (end - start >= byteLength) return;
   throw new FrameError('GW_ERR_FRAME_MALFORMED', 'a frame ends within a field');
 }
@@ -388,7 +388,7 @@ function isRedelivered(buffer: Buffer, start: number): boolean {
   return (buffer.readUInt8(start + EVENT_HEADER_BYTES - 1) & PayloadFlag.Redelivered) !== 0;
 }
 
-/** Text is decoded at once and bytes are copied: the buffer they lie in is the link's. */
+/** Decodes text and copies bytes, because the link reuses the buffer. */
 function readClientMessage(buffer: Buffer, start: number, end: number): string | Buffer {
   const isBinary = (buffer.readUInt8(start + EVENT_HEADER_BYTES - 1) & PayloadFlag.Binary) !== 0;
   const payloadStart = start + EVENT_HEADER_BYTES;

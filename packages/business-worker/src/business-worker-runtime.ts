@@ -21,11 +21,11 @@ import { setWorkerProcess } from './gateway.ts';
 import type { ResolvedBusinessWorkerOptions } from './options.ts';
 import { WorkerGateway } from './worker-gateway.ts';
 
-/** Time that running callbacks have to finish when the stop is not graceful, in milliseconds. */
+/** Time for running callbacks to finish when the stop is not graceful, in milliseconds. */
 const QUICK_STOP_MS = 1000;
 
-/** Longest part of the time of a graceful stop that is kept for `onWorkerStop` and the flush, in milliseconds. */
-const END_MS = 2000;
+/** Maximum time of a graceful stop that is reserved for `onWorkerStop` and the flush, in milliseconds. */
+const STOP_RESERVE_MS = 2000;
 
 /** The parts of a worker that has started. */
 interface StartedWorker {
@@ -36,29 +36,29 @@ interface StartedWorker {
   readonly info: WorkerInfo;
 }
 
-/** Where a business worker runs. */
+/** Context of a business worker. */
 export interface BusinessWorkerContext {
   /** Number of the process within its declaration, from 0. */
   readonly id: number;
   readonly logger: Logger;
-  /** Keeps exceptions of one client or link from the process. @default one that logs */
+  /** Guard of the process. @default a new guard */
   readonly guard?: Guard | undefined;
   /** Loads the application's callbacks. @default imports the module of the `eventHandler` option */
   readonly loadEvents?: (eventHandler: string) => Promise<EventHandler>;
 }
 
-/** One business worker process: it runs the application's callbacks. */
+/** The role of a business worker process: runs the callbacks of the application. */
 export class BusinessWorkerRuntime implements RoleRuntime {
   readonly #options: ResolvedBusinessWorkerOptions;
   readonly #id: number;
   readonly #logger: Logger;
   readonly #guard: Guard;
   readonly #loadEvents: (eventHandler: string) => Promise<EventHandler>;
-  readonly #ending = new AbortController();
+  readonly #pendingReports = new AbortController();
   #worker: StartedWorker | undefined;
   #isReady = false;
-  #isCallingStart = false;
-  #clock: Deadline | undefined;
+  #isInWorkerStart = false;
+  #deadline: Deadline | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(options: ResolvedBusinessWorkerOptions, context: BusinessWorkerContext) {
@@ -72,26 +72,26 @@ export class BusinessWorkerRuntime implements RoleRuntime {
 
   async start(): Promise<void> {
     const events = await this.#loadEvents(this.#options.eventHandler);
-    const worker = this.#assemble(events);
+    const worker = this.#createParts(events);
     this.#worker = worker;
     setWorkerProcess(worker);
     await worker.pool.settled();
-    this.#isCallingStart = true;
+    this.#isInWorkerStart = true;
     await events.onWorkerStart?.(worker.info);
-    this.#isCallingStart = false;
+    this.#isInWorkerStart = false;
     worker.clients.setReady();
     this.#isReady = this.#stopped === undefined;
   }
 
   async stop(options: StopOptions = quickStop): Promise<void> {
-    this.#ending.abort();
+    this.#pendingReports.abort();
     const worker = this.#worker;
     if (worker === undefined) return;
     const { isGraceful, timeoutMs } = options;
     const timeMs = isGraceful ? timeoutMs : Math.min(timeoutMs, QUICK_STOP_MS);
-    this.#clock ??= new Deadline(timeMs);
-    this.#clock.shorten(timeMs);
-    this.#stopped ??= this.#end(worker, this.#clock, options);
+    this.#deadline ??= new Deadline(timeMs);
+    this.#deadline.shorten(timeMs);
+    this.#stopped ??= this.#end(worker, this.#deadline, options);
     await this.#stopped;
   }
 
@@ -105,12 +105,12 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       connections: worker?.pool.links.length ?? 0,
       inFlight: worker?.runner.running ?? 0,
       sent: worker?.pool.sentCommands ?? 0,
-      received: worker?.runner.handled ?? 0,
+      received: worker?.runner.completed ?? 0,
       failedSends: worker?.pool.refusedCommands ?? 0,
       limits: { internalError: this.#guard.caught },
       tables: {
         clients: worker?.clients.size ?? 0,
-        lostClients: worker?.clients.lostSize ?? 0,
+        lostClients: worker?.clients.lostClients ?? 0,
         gateways: worker?.pool.links.length ?? 0,
       },
     };
@@ -118,22 +118,24 @@ export class BusinessWorkerRuntime implements RoleRuntime {
 
   #notReadyReasons(): string[] {
     const notReadyReasons = this.#worker?.pool.notReadyReasons ?? [];
-    return this.#isCallingStart
+    return this.#isInWorkerStart
       ? ['onWorkerStart has not settled', ...notReadyReasons]
       : notReadyReasons;
   }
 
-  async #end(worker: StartedWorker, clock: Deadline, options: StopOptions): Promise<void> {
+  async #end(worker: StartedWorker, deadline: Deadline, options: StopOptions): Promise<void> {
     const { clients, events, info, pool, runner } = worker;
     this.#isReady = false;
     clients.drain();
     const { isGraceful, timeoutMs } = options;
     const isDone = (): boolean =>
-      runner.running === 0 && clients.isDrained && !(isGraceful && clients.hasLost);
-    if (!(await clock.waitUntil(isDone, isGraceful ? Math.min(END_MS, timeoutMs / 4) : 0))) {
-      this.#logUnfinished(worker);
+      runner.running === 0 && clients.isDrained && !(isGraceful && clients.hasLostClients);
+    if (
+      !(await deadline.waitUntil(isDone, isGraceful ? Math.min(STOP_RESERVE_MS, timeoutMs / 4) : 0))
+    ) {
+      this.#logUnacknowledged(worker);
     }
-    // Nothing begins beside `onWorkerStop` or after it: what is left is lost, or another worker's.
+    // No callback starts during or after `onWorkerStop`: the remaining events are lost, or redelivered to another worker.
     runner.close();
     try {
       await events.onWorkerStop?.(info);
@@ -148,16 +150,16 @@ export class BusinessWorkerRuntime implements RoleRuntime {
     setWorkerProcess(undefined);
   }
 
-  #logUnfinished({ clients, runner }: StartedWorker): void {
-    const { unfinished } = clients;
-    if (unfinished.events === 0 && runner.running === 0) return;
+  #logUnacknowledged({ clients, runner }: StartedWorker): void {
+    const { unacknowledged } = clients;
+    if (unacknowledged.events === 0 && runner.running === 0) return;
     this.#logger.warn(
-      { ...unfinished, callbacks: runner.running },
-      'the worker stops before these events are finished',
+      { ...unacknowledged, callbacks: runner.running },
+      'the worker stops with unacknowledged events',
     );
   }
 
-  #assemble(events: EventHandler): StartedWorker {
+  #createParts(events: EventHandler): StartedWorker {
     const { registerAddress, name } = this.#options;
     const gateway = new WorkerGateway(
       () => pool,
@@ -171,7 +173,7 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       onFailed: ({ clientId }) => {
         gateway.closeClient(clientId, null, { code, reason: 'internal error' });
       },
-      onFinished: (context, event) => clients.handleFinished(context, event),
+      onAcknowledge: (context, event) => clients.acknowledge(context, event),
     });
     const clients: AttachedClients = new AttachedClients({
       gateway,
@@ -192,9 +194,9 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       onFrame: (...frame) => clients.handleFrame(...frame),
       onLinkUp: (link) => clients.addLink(link),
       onLinkDown: (...down) => clients.removeLink(...down),
-      onDirectoryChange: () => clients.endLost(),
+      onDirectoryChange: () => clients.closeLostClients(),
     });
-    const { signal } = this.#ending;
+    const { signal } = this.#pendingReports;
     const info: WorkerInfo = { id: this.#id, name, logger: this.#logger, gateway, signal };
     return { events, pool, clients, runner, info };
   }

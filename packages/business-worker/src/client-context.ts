@@ -10,22 +10,22 @@ import type { Closed, Context, HandshakeRequest } from './event-handler.ts';
 import { parseHandshakeRequest } from './handshake-request.ts';
 import { SessionCopy } from './session-copy.ts';
 
-/** An event of a client that waits for the one before it. */
+/** An event of a client. */
 export type ClientEvent = (
   | { readonly kind: 'connected' }
   | {
       readonly kind: 'message';
       readonly message: string | Buffer;
-      /** Bytes of the message as it came. */
+      /** Size of the message in its frame, in bytes. */
       readonly byteLength: number;
     }
   | { readonly kind: 'closed'; readonly closed: Closed }
 ) & {
-  /** True when an earlier worker may have handled it. */
+  /** True when another worker may already have handled it. */
   readonly isRedelivered?: boolean;
 };
 
-/** A client that is attached to this worker: what callbacks see of it, and its events. */
+/** A client that is attached to this worker: the `ctx` of its callbacks, and its waiting events. */
 export class ClientContext implements Context {
   readonly clientId: string;
   readonly link: GatewayLink;
@@ -38,15 +38,15 @@ export class ClientContext implements Context {
   redelivered = false;
   readonly sessionCopy: SessionCopy;
   closed: Closed | undefined;
-  /** True while a callback about it runs. */
+  /** True while a callback of this client runs. */
   isBusy = false;
-  /** Events that wait for the running callback, in order. */
+  /** Events that wait until the running callback has settled, in order. */
   waiting: ClientEvent[] | undefined;
   #uid: string | undefined;
-  /** Changes of the uid that this worker has made. */
+  /** Number of changes of the uid by this worker. */
   #ownUidChanges = 0;
   readonly #gateway: GatewayClient;
-  /** As msgpack, in a byte string. */
+  /** The packed handshake request, as a byte string. */
   readonly #packedRequest: string | undefined;
 
   constructor(link: GatewayLink, client: Message<'clientAttached'>, gateway: GatewayClient) {
@@ -74,16 +74,16 @@ export class ClientContext implements Context {
     return this.#uid;
   }
 
-  /** Takes over a change of the uid that this worker has sent to the gateway. */
+  /** Applies a change of the uid that this worker has sent to the gateway. */
   changeUid(uid: string | undefined): void {
     this.#ownUidChanges += 1;
     this.#uid = uid;
   }
 
   /**
-   * Takes over what the gateway tells of the uid, unless this worker has changed it since.
+   * Applies a change of the uid that the gateway reports, unless this worker has changed the uid since then.
    *
-   * @param applied - how many of this worker's own changes the gateway has applied
+   * @param applied - number of changes by this worker that the gateway had applied
    */
   applyUidChange(uid: string | undefined, applied: number): void {
     if (applied >= this.#ownUidChanges) this.#uid = uid;

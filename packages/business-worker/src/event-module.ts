@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** What a source becomes when it is compiled, and the other way round. */
-const twinExtension: Readonly<Record<string, string>> = {
+/** The extension of a compiled source, and the other way round. */
+const alternativeExtension: Readonly<Record<string, string>> = {
   '.ts': '.js',
   '.js': '.ts',
   '.mts': '.mjs',
@@ -10,34 +10,36 @@ const twinExtension: Readonly<Record<string, string>> = {
 };
 
 /**
- * The module to load for the `eventHandler` option: the one named, or, when that is not there, its twin with
- * the other extension. So one line of a start file is right as TypeScript and once it is compiled.
+ * The module to load for the `eventHandler` option: the named one, or, if that does not exist, the one with the
+ * alternative extension. So the same start file works as TypeScript and after compilation.
  *
  * @param url - `file:` URL of a module
  */
 export function findEventModule(url: string): string {
-  const twin = twinOf(url);
-  return twin !== undefined && !isThere(url) && isThere(twin) ? twin : url;
+  const alternative = alternativeOf(url);
+  return alternative !== undefined && !exists(url) && exists(alternative) ? alternative : url;
 }
 
-/** Says which files were looked for, when none of them is there; undefined when there is one. */
+/** Describes which files do not exist; `undefined` if one of them exists. */
 export function describeMissing(url: string): string | undefined {
-  const looked = [url, twinOf(url) ?? url];
-  if (looked.some(isThere)) return undefined;
-  const [path, twin] = looked.map(pathOf);
-  return path === twin ? `${path} is not there` : `neither ${path} nor ${twin} is there`;
+  const candidates = [url, alternativeOf(url) ?? url];
+  if (candidates.some(exists)) return undefined;
+  const [path, alternative] = candidates.map(pathOf);
+  return path === alternative
+    ? `${path} does not exist`
+    : `neither ${path} nor ${alternative} exists`;
 }
 
-function twinOf(url: string): string | undefined {
-  const twin = new URL(url);
-  const [extension = ''] = /\.[^./]*$/.exec(twin.pathname) ?? [];
-  const other = twinExtension[extension];
+function alternativeOf(url: string): string | undefined {
+  const alternative = new URL(url);
+  const [extension = ''] = /\.[^./]*$/.exec(alternative.pathname) ?? [];
+  const other = alternativeExtension[extension];
   if (other === undefined) return undefined;
-  twin.pathname = twin.pathname.slice(0, -extension.length) + other;
-  return twin.href;
+  alternative.pathname = alternative.pathname.slice(0, -extension.length) + other;
+  return alternative.href;
 }
 
-function isThere(url: string): boolean {
+function exists(url: string): boolean {
   return existsSync(pathOf(url));
 }
 
@@ -45,7 +47,7 @@ function pathOf(url: string): string {
   try {
     return fileURLToPath(url);
   } catch {
-    // No path, such as one with an encoded slash: the import says what is wrong with it.
+    // Not a valid path, for example because of an encoded slash. The import reports what is wrong.
     return url;
   }
 }

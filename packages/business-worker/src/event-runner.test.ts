@@ -25,7 +25,7 @@ import { ClientContext } from './client-context.ts';
 import type { EventHandler } from './event-handler.ts';
 import { EventRunner } from './event-runner.ts';
 
-/** A socket in memory: what is written to it is kept. */
+/** A socket in memory that records the written bytes. */
 class MemorySocket extends Socket {
   readonly written: Buffer[] = [];
 
@@ -47,16 +47,16 @@ class Gate {
   });
 }
 
-/** Lets every promise that is settled run its reactions. */
+/** Runs the reactions of all settled promises. */
 async function settle(): Promise<void> {
   for (let i = 0; i < 10; i++) await Promise.resolve();
 }
 
 /** A runner with its log file, and clients of one gateway link in memory. */
 class Fixture {
-  /** What callbacks and the runner did, in order. */
+  /** Actions of the callbacks and the runner, in order. */
   readonly log: string[] = [];
-  /** Bytes that waited to be sent to the gateway when each event was finished. */
+  /** Bytes queued for the gateway when each event was acknowledged. */
   readonly queuedWhenDone: number[] = [];
   readonly runner: EventRunner;
   readonly #folder = mkdtempSync(join(tmpdir(), 'gatewayworker-runner-'));
@@ -80,7 +80,7 @@ class Fixture {
       guard: new Guard(),
       logger: createLogger({ file: join(this.#folder, 'log'), stdout: false }),
       onFailed: ({ connection }) => void this.log.push(`${connection} failed`),
-      onFinished: (context, event) => {
+      onAcknowledge: (context, event) => {
         this.log.push(`${context.connection} ${event.kind} done`);
         this.queuedWhenDone.push(this.#link.connection.output.pendingBytes);
       },
@@ -111,7 +111,7 @@ class Fixture {
     return new ClientContext(this.#link, attached, gateway);
   }
 
-  say(context: ClientContext, message: string): void {
+  receive(context: ClientContext, message: string): void {
     this.runner.run(context, { kind: 'message', message, byteLength: message.length });
   }
 
@@ -126,7 +126,7 @@ class Fixture {
     this.#link.connection.close();
   }
 
-  /** What was sent to the gateway. */
+  /** The session deltas sent to the gateway. */
   storedDeltas(): { connection: number; delta: SessionDelta }[] {
     this.#link.connection.output.flush();
     const deltas: ReturnType<Fixture['storedDeltas']> = [];
@@ -150,7 +150,7 @@ function set(values: Record<string, unknown>): SessionDelta {
 
 const closed = { by: 'client', code: 1000 } as const;
 
-test('calls the callback of each event with the client', () => {
+test('runner: calls the callback of each event with the client', () => {
   const calls: unknown[][] = [];
   const fixture = new Fixture(() => ({
     onConnect: (...args) => void calls.push(['onConnect', ...args]),
@@ -160,7 +160,7 @@ test('calls the callback of each event with the client', () => {
   const client = fixture.client(1);
   const bytes = Buffer.from('b');
   fixture.runner.run(client, { kind: 'connected' });
-  fixture.say(client, 'a');
+  fixture.receive(client, 'a');
   fixture.runner.run(client, { kind: 'message', message: bytes, byteLength: bytes.length });
   expect(client.closed).toBeUndefined();
   fixture.runner.run(client, { kind: 'closed', closed });
@@ -171,24 +171,24 @@ test('calls the callback of each event with the client', () => {
     ['onClose', client.clientId, client],
   ]);
   expect(client.closed).toEqual(closed);
-  expect(fixture.runner.handled).toBe(4);
+  expect(fixture.runner.completed).toBe(4);
 });
 
-test('finishes an event that the application has no callback for', () => {
+test('runner: acknowledges an event without a callback', () => {
   const fixture = new Fixture(() => ({}));
-  fixture.say(fixture.client(1), 'a');
+  fixture.receive(fixture.client(1), 'a');
   expect(fixture.log).toEqual(['1 message done']);
 });
 
-test('finishes synchronous callbacks at once, in order', () => {
+test('runner: completes synchronous callbacks at once, in order', () => {
   const fixture = new Fixture((log) => ({ onMessage: (_id, text) => void log.push(`${text}`) }));
   const client = fixture.client(1);
-  fixture.say(client, 'a');
-  fixture.say(client, 'b');
+  fixture.receive(client, 'a');
+  fixture.receive(client, 'b');
   expect(fixture.log).toEqual(['a', '1 message done', 'b', '1 message done']);
 });
 
-test('handles the events of one client one at a time, to completion', async () => {
+test('runner: runs the callbacks of one client one at a time', async () => {
   const gates = new Map([
     ['a', new Gate()],
     ['b', new Gate()],
@@ -202,12 +202,12 @@ test('handles the events of one client one at a time, to completion', async () =
     onClose: () => void log.push('close'),
   }));
   const client = fixture.client(1);
-  fixture.say(client, 'a');
-  fixture.say(client, 'b');
+  fixture.receive(client, 'a');
+  fixture.receive(client, 'b');
   fixture.runner.run(client, { kind: 'closed', closed });
   await settle();
   expect(fixture.log).toEqual(['a begins']);
-  expect([fixture.runner.running, fixture.runner.handled]).toEqual([1, 0]);
+  expect([fixture.runner.running, fixture.runner.completed]).toEqual([1, 0]);
   gates.get('b')?.open();
   await settle();
   expect(fixture.log).toEqual(['a begins']);
@@ -220,10 +220,10 @@ test('handles the events of one client one at a time, to completion', async () =
     'b ends',
     'close',
   ]);
-  expect([fixture.runner.running, fixture.runner.handled]).toEqual([0, 3]);
+  expect([fixture.runner.running, fixture.runner.completed]).toEqual([0, 3]);
 });
 
-test('keeps the order of callbacks that are synchronous and of those that are not', async () => {
+test('runner: keeps the order of synchronous and async callbacks', async () => {
   const gate = new Gate();
   const fixture = new Fixture((log) => ({
     onMessage: (_id, text) => {
@@ -232,17 +232,17 @@ test('keeps the order of callbacks that are synchronous and of those that are no
     },
   }));
   const client = fixture.client(1);
-  for (const text of ['1', 'slow', '2', '3', 'slow', '4']) fixture.say(client, text);
+  for (const text of ['1', 'slow', '2', '3', 'slow', '4']) fixture.receive(client, text);
   expect(fixture.log.filter((line) => !line.endsWith('done'))).toEqual(['1', 'slow']);
   gate.open();
   await settle();
   const order = ['1', 'slow', '2', '3', 'slow', '4'];
   expect(fixture.log).toEqual(order.flatMap((text) => [text, '1 message done']));
-  fixture.say(client, '5');
+  fixture.receive(client, '5');
   expect(fixture.log.at(-2)).toBe('5');
 });
 
-test('handles different clients concurrently', async () => {
+test('runner: runs callbacks of different clients concurrently', async () => {
   const gate = new Gate();
   const fixture = new Fixture((log) => ({
     onMessage: (_id, text, { remotePort }) => {
@@ -251,10 +251,10 @@ test('handles different clients concurrently', async () => {
     },
   }));
   const [slow, fast] = [fixture.client(1), fixture.client(2)];
-  fixture.say(slow, 'slow');
-  fixture.say(slow, 'waits');
-  fixture.say(fast, 'a');
-  fixture.say(fast, 'b');
+  fixture.receive(slow, 'slow');
+  fixture.receive(slow, 'waits');
+  fixture.receive(fast, 'a');
+  fixture.receive(fast, 'b');
   expect(fixture.log).toEqual(['slow 1', 'a 1', '2 message done', 'b 1', '2 message done']);
   expect(fixture.runner.running).toBe(1);
   gate.open();
@@ -262,16 +262,16 @@ test('handles different clients concurrently', async () => {
   expect(fixture.log.slice(-3)).toEqual(['1 message done', 'waits 1', '1 message done']);
 });
 
-test('lets an event that a synchronous callback causes wait for its end', () => {
+test('runner: an event caused by a synchronous callback runs after it', () => {
   const fixture: Fixture = new Fixture((log) => ({
     onMessage: (_id, text) => {
       log.push(`${text} begins`);
-      if (text === 'a') fixture.say(client, 'b');
+      if (text === 'a') fixture.receive(client, 'b');
       log.push(`${text} ends`);
     },
   }));
   const client = fixture.client(1);
-  fixture.say(client, 'a');
+  fixture.receive(client, 'a');
   expect(fixture.log.filter((line) => !line.endsWith('done'))).toEqual([
     'a begins',
     'a ends',
@@ -280,7 +280,7 @@ test('lets an event that a synchronous callback causes wait for its end', () => 
   ]);
 });
 
-test('begins nothing once it is closed, and finishes what runs', async () => {
+test('runner: after close no callback starts, and running ones complete', async () => {
   const gate = new Gate();
   const fixture = new Fixture((log) => ({
     onMessage: async (_id, message) => {
@@ -289,17 +289,17 @@ test('begins nothing once it is closed, and finishes what runs', async () => {
     },
   }));
   const [busy, other] = [fixture.client(1), fixture.client(2)];
-  fixture.say(busy, 'a');
-  fixture.say(busy, 'b');
+  fixture.receive(busy, 'a');
+  fixture.receive(busy, 'b');
   fixture.runner.close();
-  fixture.say(other, 'c');
+  fixture.receive(other, 'c');
   gate.open();
   await settle();
   expect(fixture.log).toEqual(['begin a', '1 message done']);
   expect(fixture.runner.running).toBe(0);
 });
 
-test('survives thousands of events that wait', async () => {
+test('runner: 20,000 waiting events do not exceed the stack', async () => {
   const gate = new Gate();
   let handled = 0;
   const fixture = new Fixture(() => ({
@@ -309,7 +309,7 @@ test('survives thousands of events that wait', async () => {
     },
   }));
   const client = fixture.client(1);
-  for (let i = 0; i < 20_000; i++) fixture.say(client, 'x');
+  for (let i = 0; i < 20_000; i++) fixture.receive(client, 'x');
   gate.open();
   await settle();
   expect(handled).toBe(20_000);
@@ -326,36 +326,40 @@ const failures: readonly (readonly [string, () => Promise<void> | undefined])[] 
   ['rejects', () => Promise.reject(new Error('boom'))],
 ];
 
-test.each(failures)('goes on when a callback %s, and logs the error', async (_what, fail) => {
-  const fixture = new Fixture((log) => ({
-    onMessage: (_id, text) => {
-      if (text === 'bad') return fail();
-      log.push(`${text}`);
-      return undefined;
-    },
-  }));
-  const [one, other] = [fixture.client(1), fixture.client(2)];
-  for (const text of ['bad', 'good']) for (const client of [one, other]) fixture.say(client, text);
-  await settle();
-  expect(fixture.log.filter((line) => line === 'good')).toHaveLength(2);
-  expect(fixture.log.filter((line) => line.endsWith('done'))).toHaveLength(4);
-  expect(fixture.runner.running).toBe(0);
-  expect(fixture.logLines()).toMatchObject([
-    { level: 50, event: 'onMessage', clientId: one.clientId, err: { message: 'boom' } },
-  ]);
-  fixture.runner.closeLog();
-  expect(fixture.logLines().slice(1)).toMatchObject([
-    { level: 50, event: 'onMessage', clientId: other.clientId, msg: 'onMessage failed' },
-  ]);
-});
+test.each(failures)(
+  'runner: logs the error and continues when a callback %s',
+  async (_what, fail) => {
+    const fixture = new Fixture((log) => ({
+      onMessage: (_id, text) => {
+        if (text === 'bad') return fail();
+        log.push(`${text}`);
+        return undefined;
+      },
+    }));
+    const [one, other] = [fixture.client(1), fixture.client(2)];
+    for (const text of ['bad', 'good'])
+      for (const client of [one, other]) fixture.receive(client, text);
+    await settle();
+    expect(fixture.log.filter((line) => line === 'good')).toHaveLength(2);
+    expect(fixture.log.filter((line) => line.endsWith('done'))).toHaveLength(4);
+    expect(fixture.runner.running).toBe(0);
+    expect(fixture.logLines()).toMatchObject([
+      { level: 50, event: 'onMessage', clientId: one.clientId, err: { message: 'boom' } },
+    ]);
+    fixture.runner.closeLog();
+    expect(fixture.logLines().slice(1)).toMatchObject([
+      { level: 50, event: 'onMessage', clientId: other.clientId, msg: 'onMessage failed' },
+    ]);
+  },
+);
 
-test('callbacks: a flood of errors has one line at once for each callback', () => {
+test('runner: a flood of errors is logged once for each callback', () => {
   const fail = (): never => {
     throw new Error(`bad ${'x'.repeat(1_000_000)}`);
   };
   const fixture = new Fixture(() => ({ onMessage: fail, onClose: fail }));
   const client = fixture.client(1);
-  for (let i = 0; i < 100; i += 1) fixture.say(client, '{bad');
+  for (let i = 0; i < 100; i += 1) fixture.receive(client, '{bad');
   for (let i = 0; i < 100; i += 1) fixture.runner.run(client, { kind: 'closed', closed });
   const first = fixture.logLines();
   expect(first).toMatchObject([{ msg: 'onMessage failed' }, { msg: 'onClose failed' }]);
@@ -364,30 +368,33 @@ test('callbacks: a flood of errors has one line at once for each callback', () =
   const lines = fixture.logLines();
   expect(lines.slice(2)).toMatchObject([{ leftOut: 98 }, { leftOut: 98 }]);
   expect(JSON.stringify(lines).length).toBeLessThan(64 * 1024);
-  expect(fixture.runner.handled).toBe(200);
-});
-
-test.each(failures)('tells onError when a callback %s, and logs nothing', async (_what, fail) => {
-  const errors: unknown[][] = [];
-  const fixture = new Fixture(() => ({
-    onConnect: fail,
-    onClose: fail,
-    onError: (...args) => void errors.push(args),
-  }));
-  const client = fixture.client(1);
-  fixture.runner.run(client, { kind: 'connected' });
-  fixture.runner.run(client, { kind: 'closed', closed });
-  await settle();
-  const { clientId } = client;
-  expect(errors).toEqual([
-    [new Error('boom'), { event: 'onConnect', clientId }],
-    [new Error('boom'), { event: 'onClose', clientId }],
-  ]);
-  expect(fixture.logLines()).toEqual([]);
+  expect(fixture.runner.completed).toBe(200);
 });
 
 test.each(failures)(
-  'names the callback that %s of the two about a new client',
+  'runner: calls onError instead of a log line when a callback %s',
+  async (_what, fail) => {
+    const errors: unknown[][] = [];
+    const fixture = new Fixture(() => ({
+      onConnect: fail,
+      onClose: fail,
+      onError: (...args) => void errors.push(args),
+    }));
+    const client = fixture.client(1);
+    fixture.runner.run(client, { kind: 'connected' });
+    fixture.runner.run(client, { kind: 'closed', closed });
+    await settle();
+    const { clientId } = client;
+    expect(errors).toEqual([
+      [new Error('boom'), { event: 'onConnect', clientId }],
+      [new Error('boom'), { event: 'onClose', clientId }],
+    ]);
+    expect(fixture.logLines()).toEqual([]);
+  },
+);
+
+test.each(failures)(
+  'runner: the error names the callback of a new client that %s',
   async (_what, fail) => {
     const calls: string[] = [];
     const errors: unknown[][] = [];
@@ -424,55 +431,55 @@ test.each(failures)(
   },
 );
 
-test.each(failures)('logs both errors when onError %s too', async (_what, fail) => {
+test.each(failures)('runner: logs both errors when onError %s too', async (_what, fail) => {
   const fixture = new Fixture(() => ({
     onMessage: () => {
       throw new Error('first');
     },
     onError: fail,
   }));
-  fixture.say(fixture.client(1), 'x');
+  fixture.receive(fixture.client(1), 'x');
   await settle();
   expect(fixture.logLines()).toMatchObject([
     { msg: 'onMessage failed', err: { message: 'first' } },
     { msg: 'onError failed', err: { message: 'boom' } },
   ]);
-  expect(fixture.runner.handled).toBe(1);
+  expect(fixture.runner.completed).toBe(1);
 });
 
-test('passes on what was thrown as it is, and logs it as an error', () => {
+test('runner: onError gets the thrown value, the log an error', () => {
   const thrown: unknown[] = [];
   const throwText = (): void => {
     // biome-ignore lint/style/useThrowOnlyError: an application may throw anything
     throw 'text';
   };
-  const telling = new Fixture(() => ({
+  const reporting = new Fixture(() => ({
     onMessage: throwText,
     onError: (error) => void thrown.push(error),
   }));
-  telling.say(telling.client(1), 'x');
+  reporting.receive(reporting.client(1), 'x');
   expect(thrown).toEqual(['text']);
   const logging = new Fixture(() => ({ onMessage: throwText }));
-  logging.say(logging.client(1), 'x');
+  logging.receive(logging.client(1), 'x');
   expect(logging.logLines()).toMatchObject([{ err: { type: 'Error', message: 'text' } }]);
 });
 
-/** Callbacks may answer anything, as plain JavaScript lets them. */
+/** A callback that returns any value, as JavaScript allows. */
 function answering(answer: unknown): EventHandler {
   const callbacks: Record<string, unknown> = { onMessage: () => answer };
   return Object.assign({}, callbacks);
 }
 
-/** An object that JavaScript takes for a promise when `then` is a function. */
+/** An object that is a thenable if `then` is a function. */
 function thenable(then: unknown): object {
   return Object.fromEntries([['then', then]]);
 }
 
-test('waits for a promise of another kind', async () => {
+test('runner: waits for a thenable', async () => {
   const gate = new Gate();
   const answer = thenable((done: () => void) => void gate.promise.then(done));
   const fixture = new Fixture(() => answering(answer));
-  fixture.say(fixture.client(1), 'x');
+  fixture.receive(fixture.client(1), 'x');
   await settle();
   expect(fixture.log).toEqual([]);
   gate.open();
@@ -487,11 +494,11 @@ function throwBoom(): never {
 test.each<[string, unknown, unknown[]]>([
   ['has a then that is no function', thenable(1), []],
   ['throws when it is awaited', thenable(throwBoom), ['boom', 'boom']],
-])('goes on when a callback answers an object that %s', async (_what, answer, errors) => {
+])('runner: continues when a callback returns an object that %s', async (_what, answer, errors) => {
   const fixture = new Fixture(() => answering(answer));
   const client = fixture.client(1);
-  fixture.say(client, 'x');
-  fixture.say(client, 'y');
+  fixture.receive(client, 'x');
+  fixture.receive(client, 'y');
   await settle();
   expect(fixture.log).toEqual(['1 message done', '1 message done']);
   expect(fixture.runner.running).toBe(0);
@@ -499,7 +506,7 @@ test.each<[string, unknown, unknown[]]>([
   expect(fixture.logLines()).toMatchObject(errors.map((message) => ({ err: { message } })));
 });
 
-test('stores what a callback changed in the session before its event is finished', async () => {
+test('runner: stores session changes before the event is acknowledged', async () => {
   const gate = new Gate();
   const fixture = new Fixture(() => ({
     onMessage: async (_id, text, ctx) => {
@@ -508,8 +515,8 @@ test('stores what a callback changed in the session before its event is finished
     },
   }));
   const client = fixture.client(7, { kept: true });
-  fixture.say(client, 'a');
-  fixture.say(client, 'b');
+  fixture.receive(client, 'a');
+  fixture.receive(client, 'b');
   await settle();
   expect(fixture.storedDeltas()).toEqual([]);
   gate.open();
@@ -522,18 +529,18 @@ test('stores what a callback changed in the session before its event is finished
   ]);
 });
 
-test('stores what a callback changed before it failed', () => {
+test('runner: stores session changes of a callback that fails', () => {
   const fixture = new Fixture(() => ({
     onMessage: (_id, _text, ctx) => {
       ctx.session = { a: 1 };
       throw new Error('boom');
     },
   }));
-  fixture.say(fixture.client(1), 'x');
+  fixture.receive(fixture.client(1), 'x');
   expect(fixture.storedDeltas()).toHaveLength(1);
 });
 
-test('sends nothing for a session that did not change, and nothing when the client is gone', () => {
+test('runner: sends no delta without a change or for a closed client', () => {
   const fixture = new Fixture(() => ({
     onMessage: (_id, _text, ctx) => void ctx.session,
     onClose: (_id, ctx) => {
@@ -541,12 +548,12 @@ test('sends nothing for a session that did not change, and nothing when the clie
     },
   }));
   const client = fixture.client(1, { a: 1 });
-  fixture.say(client, 'x');
+  fixture.receive(client, 'x');
   fixture.runner.run(client, { kind: 'closed', closed });
   expect(fixture.storedDeltas()).toEqual([]);
 });
 
-test('sends nothing over a link that is closed', () => {
+test('runner: sends nothing over a closed link', () => {
   const fixture = new Fixture(() => ({
     onMessage: (_id, _text, ctx) => {
       ctx.session = { a: 1 };
@@ -554,12 +561,12 @@ test('sends nothing over a link that is closed', () => {
   }));
   const client = fixture.client(1);
   fixture.closeLink();
-  fixture.say(client, 'x');
+  fixture.receive(client, 'x');
   expect(fixture.storedDeltas()).toEqual([]);
-  expect(fixture.runner.handled).toBe(1);
+  expect(fixture.runner.completed).toBe(1);
 });
 
-test('reports a session that cannot be stored, under the name of the callback, and goes on', () => {
+test('runner: reports a session that cannot be stored with its callback', () => {
   const errors: unknown[] = [];
   const fixture = new Fixture(() => ({
     onMessage: (_id, _text, ctx) => {
@@ -568,8 +575,8 @@ test('reports a session that cannot be stored, under the name of the callback, a
     onError: (_error, info) => void errors.push(info),
   }));
   const client = fixture.client(1, { a: 1 });
-  fixture.say(client, 'x');
+  fixture.receive(client, 'x');
   expect(errors).toEqual([{ event: 'onMessage', clientId: client.clientId }]);
   expect(client.session).toEqual({ a: 1 });
-  expect(fixture.runner.handled).toBe(1);
+  expect(fixture.runner.completed).toBe(1);
 });

@@ -8,59 +8,59 @@ import type { ClientContext, ClientEvent } from './client-context.ts';
 import type { EventHandler, HandshakeCandidate } from './event-handler.ts';
 import { failedDecision, parseHandshakeAnswer } from './handshake-answer.ts';
 
-/** What the runner needs. */
+/** Options of a runner. */
 export interface EventRunnerOptions {
   readonly events: EventHandler;
   readonly guard: Guard;
   readonly logger: Logger;
-  /** An event is finished, whether its callback succeeded or failed. */
-  readonly onFinished: (context: ClientContext, event: ClientEvent) => void;
-  /** An exception outside of the callbacks: the client is to be closed. */
+  /** Called when an event is completed and must be acknowledged, whether its callback succeeded or failed. */
+  readonly onAcknowledge: (context: ClientContext, event: ClientEvent) => void;
+  /** Called after an exception outside of the callbacks. It must close the client. */
   readonly onFailed: (context: ClientContext) => void;
 }
 
 /**
  * Runs callbacks: for one client one at a time and in order, for different clients concurrently.
  *
- * A callback that answers no promise is finished when it returns: no promise is made for it, and the
- * next event of its client follows in the same turn.
+ * A callback that returns no promise is completed when it returns. No promise is created for it, and the next event of
+ * its client follows in the same turn.
  */
 export class EventRunner {
   readonly #events: EventHandler;
   readonly #log: ThrottledLog;
-  readonly #onFinished: EventRunnerOptions['onFinished'];
-  /** Runs the callback of an event now, or after those of the client that came before it. */
+  readonly #onAcknowledge: EventRunnerOptions['onAcknowledge'];
+  /** Runs the callback of an event now, or after the earlier events of the client. */
   readonly run: (context: ClientContext, event: ClientEvent) => void;
-  /** The promise of a callback has settled. */
+  /** Called when the promise of a callback has settled. */
   readonly #settle: (context: ClientContext, event: ClientEvent, failure?: Failure) => void;
   #running = 0;
-  #handled = 0;
+  #completed = 0;
   #isClosed = false;
 
   constructor(options: EventRunnerOptions) {
     this.#events = options.events;
     this.#log = new ThrottledLog(options.logger);
-    this.#onFinished = options.onFinished;
+    this.#onAcknowledge = options.onAcknowledge;
     const { guard, onFailed } = options;
     const fail = (_error: Error, context: ClientContext, event: ClientEvent): void => {
       context.isBusy = false;
-      // The gateway counts it as unfinished otherwise.
-      this.#onFinished(context, event);
+      // Without an ack the gateway would count it as in flight.
+      this.#onAcknowledge(context, event);
       onFailed(context);
       this.#runWaiting(context);
     };
     this.run = guard.wrap('client event', this.#run.bind(this), fail);
-    this.#settle = guard.wrap('callback settled', this.#finishLater.bind(this), fail);
+    this.#settle = guard.wrap('callback settled', this.#handleSettled.bind(this), fail);
   }
 
-  /** Callbacks that run now. */
+  /** Number of running callbacks. */
   get running(): number {
     return this.#running;
   }
 
-  /** Events finished since the start. */
-  get handled(): number {
-    return this.#handled;
+  /** Number of events and handshakes completed since the start. */
+  get completed(): number {
+    return this.#completed;
   }
 
   #run(context: ClientContext, event: ClientEvent): void {
@@ -72,12 +72,12 @@ export class EventRunner {
     if (this.#start(context, event)) this.#runWaiting(context);
   }
 
-  /** Begins no event any more. Callbacks that run go on, and are told of when they are finished. */
+  /** Starts no further callbacks. Running ones finish and are acknowledged. */
   close(): void {
     this.#isClosed = true;
   }
 
-  /** Asks the application whether a client is let in. Never rejects: an error refuses it. */
+  /** Calls `onHandshake` to decide whether a client is admitted. Never rejects: an error refuses the client. */
   async decide(candidate: HandshakeCandidate): Promise<HandshakeDecision> {
     this.#running += 1;
     try {
@@ -87,7 +87,7 @@ export class EventRunner {
       return failedDecision;
     } finally {
       this.#running -= 1;
-      this.#handled += 1;
+      this.#completed += 1;
     }
   }
 
@@ -96,7 +96,7 @@ export class EventRunner {
     this.#log.close();
   }
 
-  /** Reports an error of a callback to the application, or logs it: of each callback one line a second. */
+  /** Reports an error of a callback to `onError`, or logs it, at most one line a second for each callback. */
   report(thrown: unknown, event: string, clientId: string | undefined): void {
     const { onError } = this.#events;
     if (onError === undefined) {
@@ -115,7 +115,7 @@ export class EventRunner {
     }
   }
 
-  /** Runs events until one of them is not finished at once. */
+  /** Runs waiting events until a callback returns a promise. */
   #runWaiting(context: ClientContext): void {
     if (this.#isClosed) return;
     let next = context.waiting?.shift();
@@ -123,9 +123,9 @@ export class EventRunner {
     if (context.waiting?.length === 0) context.waiting = undefined;
   }
 
-  /** Runs the callback of one event. Answers true when it is finished. */
+  /** Runs the callback of one event. Returns true if it is completed. */
   #start(context: ClientContext, event: ClientEvent): boolean {
-    // Busy while a synchronous callback runs too: an event that it causes must not overtake it.
+    // Also set for a synchronous callback: an event caused by it must run after it.
     context.isBusy = true;
     context.redelivered = event.isRedelivered === true;
     let promise: void | Promise<void> | undefined;
@@ -135,11 +135,11 @@ export class EventRunner {
       this.report(error, this.#nameOf(context, event), context.clientId);
     }
     if (!isThenable(promise)) {
-      this.#finish(context, event);
+      this.#complete(context, event);
       return true;
     }
     this.#running += 1;
-    // A native promise comes out as it is; a thenable of the application's own may itself throw.
+    // `Promise.resolve` returns a native promise unchanged. Any other thenable may throw in its `then`.
     Promise.resolve(promise).then(
       () => {
         this.#running -= 1;
@@ -176,7 +176,7 @@ export class EventRunner {
     if (onWebSocketConnect === undefined || request === undefined) {
       return onConnect?.(clientId, context);
     }
-    // Each of the two is told of the client, whatever becomes of the other.
+    // Both callbacks are called, even if the first one fails.
     const reportFirst = (error: unknown): void => this.report(error, 'onConnect', clientId);
     let connected: void | Promise<void> | undefined;
     try {
@@ -190,17 +190,17 @@ export class EventRunner {
       .then(() => onWebSocketConnect(clientId, request, context));
   }
 
-  #finishLater(context: ClientContext, event: ClientEvent, failure?: Failure): void {
+  #handleSettled(context: ClientContext, event: ClientEvent, failure?: Failure): void {
     if (failure) this.report(failure.error, this.#nameOf(context, event), context.clientId);
-    this.#finish(context, event);
+    this.#complete(context, event);
     this.#runWaiting(context);
   }
 
-  #finish(context: ClientContext, event: ClientEvent): void {
+  #complete(context: ClientContext, event: ClientEvent): void {
     context.isBusy = false;
-    this.#handled += 1;
+    this.#completed += 1;
     if (event.kind !== 'closed') this.#storeSession(context, event);
-    this.#onFinished(context, event);
+    this.#onAcknowledge(context, event);
   }
 
   #storeSession(context: ClientContext, event: ClientEvent): void {
@@ -215,7 +215,7 @@ export class EventRunner {
     }
   }
 
-  /** Name of the callback of an event, of two of them the last. */
+  /** Name of the callback of an event; the last one if it has two. */
   #nameOf(context: ClientContext, event: ClientEvent): keyof EventHandler {
     if (event.kind !== 'connected') return callbackNameOf[event.kind];
     const { onWebSocketConnect } = this.#events;
@@ -224,7 +224,7 @@ export class EventRunner {
   }
 }
 
-/** What a callback's promise was rejected with. */
+/** The rejection of a callback. */
 interface Failure {
   readonly error: unknown;
 }

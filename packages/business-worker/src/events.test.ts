@@ -12,7 +12,7 @@ function names(events: EventHandler): string[] {
   return Object.keys(events).toSorted();
 }
 
-test('constructs a class once and calls its methods on the instance', () => {
+test('events: a class is constructed once, and methods run on the instance', () => {
   let instances = 0;
   class Events {
     readonly #greeting = `hello from ${++instances}`;
@@ -33,7 +33,7 @@ test('constructs a class once and calls its methods on the instance', () => {
   expect(seen).toEqual(['hello from 1', 'hello from 1']);
 });
 
-test('finds methods that a class inherits, and functions that it has as fields', () => {
+test('events: inherited methods and function fields are callbacks', () => {
   class Base {
     onConnect(): void {}
   }
@@ -43,14 +43,14 @@ test('finds methods that a class inherits, and functions that it has as fields',
   expect(names(findCallbacks(Events, 'x'))).toEqual(['onConnect', 'onMessage']);
 });
 
-/** Its callback returns what it was called on. */
+/** Its callback records whether `this` is the object. */
 const bareObject = {
   onError(): void {
     seen.push(String(this === bareObject));
   },
 };
 
-test('calls the functions of an object on the object', async () => {
+test('events: functions of an object run on the object', async () => {
   seen.length = 0;
   const events = findCallbacks(bareObject, 'x');
   await events.onError?.(new Error('x'), { event: 'onMessage', clientId: undefined });
@@ -74,7 +74,7 @@ class StaticEvents {
   }
 }
 
-test('takes static methods where the instance has none of the name', () => {
+test('events: a static method is used if the instance has none', () => {
   seen.length = 0;
   const { onConnect, onMessage } = findCallbacks(StaticEvents, 'x');
   Reflect.apply(onConnect ?? (() => undefined), undefined, []);
@@ -82,7 +82,7 @@ test('takes static methods where the instance has none of the name', () => {
   expect(seen).toEqual(['static', 'instance']);
 });
 
-test('ignores what is no callback', () => {
+test('events: other keys are ignored', () => {
   const events = { onMessage: () => undefined, onConnect: 'text', onmessage: () => 1, other: 1 };
   expect(names(findCallbacks(events, 'x'))).toEqual(['onMessage']);
 });
@@ -91,7 +91,7 @@ test.each<[string, unknown]>([
   ['an empty object', {}],
   ['an object of misspelt callbacks', { onmessage: () => undefined }],
   ['a class without callbacks', class Events {}],
-])('refuses %s, and names the callbacks that it knows', (_what, exported) => {
+])('events: refuses %s, and names the known callbacks', (_what, exported) => {
   expect(() => findCallbacks(exported, 'file:///events.ts')).toThrow(
     expect.objectContaining({
       code: 'GW_ERR_EVENT_HANDLER_INVALID',
@@ -113,7 +113,7 @@ class Helpers {
   }
 }
 
-test('callbacks: methods that are near to no missing callback are allowed', () => {
+test('events: methods that resemble no missing callback are allowed', () => {
   expect(names(findCallbacks(Helpers, 'x'))).toEqual(['onConnect', 'onMessage']);
 });
 
@@ -157,7 +157,7 @@ test.each<[string, string, unknown]>([
       onOpen() {}
     },
   ],
-])('callbacks: %s is refused, with %s as a hint', (name, meant, exported) => {
+])('events: %s is refused, with %s as a hint', (name, meant, exported) => {
   expect(() => findCallbacks(exported, 'file:///events.ts')).toThrow(
     expect.objectContaining({
       code: 'GW_ERR_EVENT_HANDLER_INVALID',
@@ -166,7 +166,7 @@ test.each<[string, string, unknown]>([
   );
 });
 
-test.each([undefined, null, 'text', 7])('refuses %s for Events', (exported) => {
+test.each([undefined, null, 'text', 7])('events: refuses %s instead of Events', (exported) => {
   expect(() => findCallbacks(exported, 'file:///events.ts')).toThrow(
     expect.objectContaining({
       code: 'GW_ERR_EVENT_HANDLER_INVALID',
@@ -186,7 +186,7 @@ class Failing {
 test.each<[string, unknown, string]>([
   ['a function that is no class', () => undefined, 'is not a constructor'],
   ['a class whose constructor throws', Failing, 'no database'],
-])('says why %s cannot be used', (_what, exported, reason) => {
+])('events: the error has the reason why %s cannot be used', (_what, exported, reason) => {
   expect(() => findCallbacks(exported, 'file:///events.ts')).toThrow(
     expect.objectContaining({
       code: 'GW_ERR_EVENT_HANDLER_INVALID',
@@ -196,7 +196,7 @@ test.each<[string, unknown, string]>([
   );
 });
 
-/** Writes a module and answers its URL. */
+/** Writes a module and returns its URL. */
 function moduleOf(source: string, name = 'events.mjs'): string {
   const folder = mkdtempSync(join(tmpdir(), 'gatewayworker-events-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -223,7 +223,7 @@ test.each([
     'Events rather than the default',
     'export const Events = { onMessage() {} }; export default { onClose() {} };',
   ],
-])('imports a module that exports %s', async (_what, source) => {
+])('events: imports a module that exports %s', async (_what, source) => {
   expect(names(await importEvents(moduleOf(source)))).toEqual(['onMessage']);
 });
 
@@ -231,7 +231,7 @@ test.each([
   ['exports something else', 'export const events = { onMessage() {} };', 'exports neither'],
   ['throws', 'throw new Error("no config");', 'no config'],
   ['has a mistake in it', 'export const Events = {', 'cannot be imported'],
-])('refuses a module that %s', async (_what, source, reason) => {
+])('events: refuses a module that %s', async (_what, source, reason) => {
   await expect(importEvents(moduleOf(source))).rejects.toMatchObject({
     code: 'GW_ERR_EVENT_HANDLER_INVALID',
     message: expect.stringContaining(reason),
@@ -250,7 +250,7 @@ test.each([
     'a named class that no lexer finds',
     'Object.assign(exports, { ["Ev" + "ents"]: class { onMessage() {} } });',
   ],
-])('imports CommonJS that exports %s', async (_what, source) => {
+])('events: imports CommonJS that exports %s', async (_what, source) => {
   expect(names(await importEvents(moduleOf(source, 'events.cjs')))).toEqual(['onMessage']);
 });
 
@@ -260,25 +260,25 @@ test.each([
   ['events.mjs', 'events.mts'],
   ['events.mts', 'events.mjs'],
   ['my events.js', 'my%20events.ts?v=2'],
-])('imports %s when %s is named and not there', async (written, named) => {
+])('events: imports %s when the named %s does not exist', async (written, named) => {
   const url = moduleOf('export class Events { onMessage() {} }', written);
   expect(names(await importEvents(new URL(named, url).href))).toEqual(['onMessage']);
 });
 
-test('imports the module that is named when both are there', async () => {
+test('events: imports the named module when both exist', async () => {
   const url = moduleOf('export class Events { onMessage() {} }', 'events.ts');
   writeFileSync(new URL('events.js', url), 'export class Events { onClose() {} }');
   expect(names(await importEvents(url))).toEqual(['onMessage']);
 });
 
-test('names the twin when that is what fails', async () => {
+test('events: the error names the alternative if that fails', async () => {
   const url = moduleOf('throw new Error("no config");', 'events.js');
   await expect(importEvents(new URL('events.ts', url).href)).rejects.toMatchObject({
     message: `${url} cannot be imported: no config`,
   });
 });
 
-test('tells a module that is not there from one that imports what is not there', async () => {
+test('events: the error names a missing import of an existing module', async () => {
   const url = moduleOf("import './settings.js';", 'events.js');
   await expect(importEvents(url)).rejects.toMatchObject({
     message: expect.stringMatching(/events\.js cannot be imported: .*settings\.js/),
@@ -286,10 +286,10 @@ test('tells a module that is not there from one that imports what is not there',
 });
 
 test.each([
-  ['events.mjs', 'neither /nowhere/events.mjs nor /nowhere/events.mts is there'],
-  ['events.ts', 'neither /nowhere/events.ts nor /nowhere/events.js is there'],
-  ['events', '/nowhere/events is not there'],
-])('says what was looked for when %s is not there, and keeps the cause', async (name, said) => {
+  ['events.mjs', 'neither /nowhere/events.mjs nor /nowhere/events.mts exists'],
+  ['events.ts', 'neither /nowhere/events.ts nor /nowhere/events.js exists'],
+  ['events', '/nowhere/events does not exist'],
+])('events: the error names the missing files for %s, and has a cause', async (name, said) => {
   const url = `file:///nowhere/${name}`;
   await expect(importEvents(url)).rejects.toMatchObject({
     code: 'GW_ERR_EVENT_HANDLER_INVALID',

@@ -3,7 +3,7 @@ import type { EventHandler } from './event-handler.ts';
 import { describeMissing, findEventModule } from './event-module.ts';
 import { locateSyntaxError } from './syntax-error.ts';
 
-/** Names of the callbacks an application may have. */
+/** Names of the callbacks of an application. */
 const callbackNames = [
   'onWorkerStart',
   'onHandshake',
@@ -15,7 +15,7 @@ const callbackNames = [
   'onError',
 ] as const satisfies readonly (keyof EventHandler)[];
 
-/** Names that other frameworks have for a callback. */
+/** Names of callbacks in other frameworks. */
 const foreignNames: Readonly<Record<string, (typeof callbackNames)[number]>> = {
   onDisconnect: 'onClose',
   onOpen: 'onConnect',
@@ -24,9 +24,9 @@ const foreignNames: Readonly<Record<string, (typeof callbackNames)[number]>> = {
 /**
  * Imports the module of an application and finds its callbacks.
  *
- * @param url - `file:` URL of the module; its twin is taken when it is not there, `events.js` for `events.ts`
- * @throws {GW_ERR_EVENT_HANDLER_INVALID} when it cannot be imported, exports neither `Events` nor a
- * default, or what it exports has no callback or a misspelt one
+ * @param url - `file:` URL of the module; if it does not exist, the alternative is loaded: `events.js` for `events.ts`
+ * @throws {GW_ERR_EVENT_HANDLER_INVALID} when it cannot be imported, exports neither `Events` nor a default, or the
+ * export has no callback or a misspelt one
  */
 export async function importEvents(url: string): Promise<EventHandler> {
   const found = findEventModule(url);
@@ -39,10 +39,10 @@ export async function importEvents(url: string): Promise<EventHandler> {
   return findCallbacks(findExported(module), found);
 }
 
-/** Nested default exports: CommonJS has one more than an ES module, and compiled CommonJS one more again. */
+/** Maximum number of nested default exports: CommonJS has one more than an ES module, compiled CommonJS two more. */
 const MAX_DEFAULTS = 3;
 
-/** Finds `Events`, or else the default export, of an ES module or of CommonJS, compiled or written by hand. */
+/** Finds `Events`, or else the default export, of an ES module or a CommonJS module, compiled or not. */
 function findExported(module: object): unknown {
   let found: unknown = module;
   for (let depth = 0; depth <= MAX_DEFAULTS && isObject(found); depth++) {
@@ -59,10 +59,10 @@ function isObject(value: unknown): value is object {
 }
 
 /**
- * Finds the callbacks of an exported class, which is constructed once, or of an object. Static
- * methods of a class count where its instance has none of the name.
+ * Finds the callbacks of an exported class, which is constructed once, or of an object. A static method of a class is
+ * used if the instance has no method of that name.
  *
- * @param source - names the module in errors
+ * @param source - name of the module, for errors
  * @throws {GW_ERR_EVENT_HANDLER_INVALID} when there is no callback, one is misspelt, or the class cannot be constructed
  */
 export function findCallbacks(exported: unknown, source: string): EventHandler {
@@ -73,7 +73,7 @@ export function findCallbacks(exported: unknown, source: string): EventHandler {
   });
   const missing = callbackNames.filter((name) => !found.some(([other]) => other === name));
   for (const name of owners.flatMap(methodNames)) {
-    // Two letters: a method such as onUserJoined is the application's own.
+    // At most two letters: a name such as onUserJoined is a method of the application, not a misspelt callback.
     const near = /^on/i.test(name) ? nearestName(name, missing, 2) : undefined;
     const meant = near ?? missing.find((other) => other === foreignNames[name]);
     if (meant === undefined || found.some(([other]) => other === name)) continue;
@@ -87,7 +87,7 @@ export function findCallbacks(exported: unknown, source: string): EventHandler {
   return Object.fromEntries(found);
 }
 
-/** Names of the methods of an object, own and inherited; no getter is called. */
+/** Names of the own and inherited methods of an object. It calls no getter. */
 function methodNames(owner: object): string[] {
   const names: string[] = [];
   const ends: unknown[] = [null, Object.prototype, Function.prototype];

@@ -3,7 +3,7 @@ import type { GatewayPool } from '@gatewayworker/gateway-client';
 import type { AttachedClients } from './attached-clients.ts';
 import { WorkerGateway } from './worker-gateway.ts';
 
-/** What the `gateway` object of this process works on. */
+/** The parts of the worker process that the `gateway` object uses. */
 export interface WorkerProcess {
   readonly pool: GatewayPool;
   readonly clients: AttachedClients;
@@ -14,8 +14,8 @@ interface WorkerHolder {
   current: WorkerProcess | undefined;
 }
 
-// Application code imports `gateway` before the worker of its process starts, and may import it from a
-// copy of the package that is not the one that runs the worker.
+// Application code imports `gateway` before the worker of its process starts, possibly from another copy of the package
+// than the one that runs the worker.
 let holder: WorkerHolder | undefined;
 
 function workerHolder(): WorkerHolder {
@@ -40,7 +40,7 @@ export const gateway: WorkerGateway = new WorkerGateway(
   () => currentProcess().clients,
 );
 
-/** Says what `gateway` works on from now on. */
+/** Sets the worker process that `gateway` uses from now on. */
 export function setWorkerProcess(worker: WorkerProcess | undefined): void {
   workerHolder().current = worker;
 }

@@ -2,7 +2,7 @@ import { unpackValue } from '@gatewayworker/protocol';
 import { expect, test } from 'vitest';
 import { parseHandshakeAnswer } from './handshake-answer.ts';
 
-test('an acceptance carries the uid, the packed session and the groups', () => {
+test('handshake answer: accepts with uid, packed session and groups', () => {
   const decision = parseHandshakeAnswer({
     accept: true,
     uid: 7,
@@ -13,13 +13,13 @@ test('an acceptance carries the uid, the packed session and the groups', () => {
   expect(unpackValue(decision.session ?? Buffer.alloc(0))).toEqual({ name: 'Tom' });
 });
 
-test('an acceptance may carry nothing', () => {
+test('handshake answer: accepts without a state', () => {
   const decision = parseHandshakeAnswer({ accept: true });
   expect(decision).toMatchObject({ isAccepted: true, uid: undefined, session: undefined });
   expect(decision.groups).toEqual([]);
 });
 
-test('a refusal is 403 unless it says otherwise', () => {
+test('handshake answer: refuses with 403 by default', () => {
   const { isAccepted, status, reason } = parseHandshakeAnswer({ accept: false });
   expect({ isAccepted, status, reason }).toEqual({
     isAccepted: false,
@@ -64,6 +64,6 @@ test.each([
   ['status 200', { accept: false, status: 200 }, RangeError],
   ['a reason that is no string', { accept: false, reason: 5 }, TypeError],
   ['a reason that is too long', { accept: false, reason: 'x'.repeat(1025) }, RangeError],
-])('refuses an answer with %s', (_name, answer, error) => {
+])('handshake answer: throws for %s', (_name, answer, error) => {
   expect(() => parseHandshakeAnswer(answer)).toThrow(error);
 });

@@ -1,28 +1,29 @@
 import { packSession, parseGroupList, parseUid } from '@gatewayworker/gateway-client';
 import { type HandshakeDecision, isPlainObject } from '@gatewayworker/protocol';
 
-/** Longest reason of a refusal, in characters. */
+/** Maximum length of the reason of a refusal, in characters. */
 const MAX_REASON_LENGTH = 1024;
 
-/** Longest names of all groups together, in characters. */
+/** Maximum length of the names of all groups together, in characters. */
 const MAX_GROUPS_LENGTH = 1_000_000;
 
-/** What `onHandshake` may answer. */
+/** Keys of the result of `onHandshake`. */
 const answerKeys = ['accept', 'uid', 'session', 'groups', 'status', 'reason'];
 
-/** What a client reads whose handshake could not be decided, because `onHandshake` failed. */
+/** Decision about a client for which `onHandshake` has failed. */
 export const failedDecision: HandshakeDecision = Object.freeze(
   refusal(500, 'the handshake failed'),
 );
 
 /**
- * Checks what `onHandshake` answered.
+ * Checks the result of `onHandshake`.
  *
- * @throws {TypeError} when a part is unknown or of a wrong type
- * @throws {RangeError} when the status is not within 400 to 599, or a part is too large
+ * @throws {TypeError} when a field is unknown or of a wrong type
+ * @throws {RangeError} when the status is not within 400 to 599, or a field is too large
  */
 export function parseHandshakeAnswer(answer: unknown): HandshakeDecision {
-  if (!isPlainObject(answer)) throw new TypeError('onHandshake answered no plain object');
+  if (!isPlainObject(answer))
+    throw new TypeError('the result of onHandshake is not a plain object');
   const unknown = Object.keys(answer).find((key) => !answerKeys.includes(key));
   if (unknown !== undefined) throw new TypeError(`${unknown} is unknown`);
   const { accept, uid, session, groups = [], status = 403, reason = 'refused' } = answer;

@@ -2,7 +2,7 @@ import { packValue } from '@gatewayworker/protocol';
 import { expect, test } from 'vitest';
 import { parseCookies, parseHandshakeRequest } from './handshake-request.ts';
 
-test('reads url, query, headers and cookies', () => {
+test('handshake request: parses url, query, headers and cookies', () => {
   const headers = { host: 'example.org', cookie: 'sid=abc; theme=dark' };
   const request = parseHandshakeRequest(
     packValue({ url: '/chat?room=r%201&tag=a&tag=b?c', headers }),
@@ -17,13 +17,13 @@ test('reads url, query, headers and cookies', () => {
   expect(request.cookies).toEqual({ sid: 'abc', theme: 'dark' });
 });
 
-test('reads a request without query and without cookies', () => {
+test('handshake request: parses a request without query and cookies', () => {
   const request = parseHandshakeRequest(packValue({ url: '/', headers: {} }));
   expect([...request.query]).toEqual([]);
   expect(request.cookies).toEqual({});
 });
 
-test('refuses bytes that are no request', () => {
+test('handshake request: refuses other bytes', () => {
   expect(() => parseHandshakeRequest(packValue({ url: 1 }))).toThrow(
     expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' }),
   );
@@ -50,11 +50,11 @@ test.each<[string, [string, string][]]>([
   ['=1', []],
   [';;; a=1;', [['a', '1']]],
   ['toString=1', [['toString', '1']]],
-])('reads the cookies of "%s"', (header, expected) => {
+])('cookies: parses "%s"', (header, expected) => {
   expect(Object.entries(parseCookies(header))).toEqual(expected);
 });
 
-test('takes a cookie __proto__ for a cookie like any other', () => {
+test('cookies: __proto__ is an ordinary name', () => {
   const cookies = parseCookies('__proto__=x; a=1');
   expect(Object.getPrototypeOf(cookies)).toBe(Object.prototype);
   expect(Object.entries(cookies)).toEqual([

@@ -1,7 +1,7 @@
 import { unpackClientRequest } from '@gatewayworker/protocol';
 import type { HandshakeRequest } from './event-handler.ts';
 
-/** Reads the handshake of a client as the gateway packed it. */
+/** Parses the handshake of a client, which the gateway has packed. */
 export function parseHandshakeRequest(packed: Uint8Array): HandshakeRequest {
   const { url, headers } = unpackClientRequest(packed);
   const mark = url.indexOf('?');
@@ -13,7 +13,7 @@ export function parseHandshakeRequest(packed: Uint8Array): HandshakeRequest {
   };
 }
 
-/** Reads a Cookie header; of two cookies of one name the first counts. Source: RFC 6265 5.4. */
+/** Parses a Cookie header. Of two cookies with the same name, the first one is used. Source: RFC 6265 5.4. */
 export function parseCookies(header: string): Record<string, string> {
   const cookies = new Map<string, string>();
   for (const pair of header.split(';')) {
@@ -30,7 +30,7 @@ function decodeCookie(value: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // Not every cookie is percent-encoded: such a one is taken as it is.
+    // A cookie that is not percent-encoded is used unchanged.
     return text;
   }
 }

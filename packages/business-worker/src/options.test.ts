@@ -7,14 +7,14 @@ import {
 
 const eventHandler = 'file:///srv/events.ts';
 
-test('fills in every default', () => {
+test('worker options: absent options get their defaults', () => {
   expect(resolveBusinessWorkerOptions({ eventHandler })).toEqual({
     ...businessWorkerDefaults,
     eventHandler,
   });
 });
 
-test('takes what is given and freezes the result', () => {
+test('worker options: given options are kept and the result is frozen', () => {
   const options = { eventHandler, name: 'chat', count: 4, registerAddress: ['a:1'] };
   const resolved = resolveBusinessWorkerOptions(options);
   expect(resolved).toMatchObject(options);
@@ -25,7 +25,7 @@ test.each<[URL | string, string]>([
   [new URL('file:///srv/events.ts'), 'file:///srv/events.ts'],
   ['file:///srv/events.ts', 'file:///srv/events.ts'],
   ['/srv/my events.ts', 'file:///srv/my%20events.ts'],
-])('takes %s for the module of the events', (given, expected) => {
+])('worker options: eventHandler accepts %s', (given, expected) => {
   expect(resolveBusinessWorkerOptions({ eventHandler: given }).eventHandler).toBe(expected);
 });
 
@@ -50,7 +50,7 @@ test.each<[Record<string, unknown>, string]>([
   [{ sendToGatewayBufferSize: 1 }, 'option BusinessWorker.sendToGatewayBufferSize is 1'],
   [{ queryTimeoutMs: 0 }, 'option BusinessWorker.queryTimeoutMs is 0'],
   [{ eventHandlers: 'x' }, 'there is no such option; did you mean eventHandler?'],
-])('refuses %j', (wrong, message) => {
+])('worker options: refuses %j', (wrong, message) => {
   const options: BusinessWorkerOptions = Object.assign({ eventHandler }, wrong);
   expect(() => resolveBusinessWorkerOptions(options)).toThrow(
     expect.objectContaining({

@@ -19,27 +19,29 @@ import { parseDiscoveryAddress, type RegisterAddress } from '@gatewayworker/disc
 /** Options of a business worker. */
 export interface BusinessWorkerOptions {
   /**
-   * Module that exports the application's `Events`: a `file:` URL or an absolute path. When it is not there, its
-   * twin is loaded: `.js` for `.ts`, `.mjs` for `.mts`, and the other way round.
+   * Module that exports `Events` of the application: a `file:` URL or an absolute path. If it does not exist, the one
+   * with the alternative extension is loaded: `.js` for `.ts`, `.mjs` for `.mts`, and the other way round.
    */
   readonly eventHandler: URL | string;
   /** Shown in the status and in logs. @default 'business-worker' */
   readonly name?: string;
   /** Number of processes, 1 to 1024. @default 1 */
   readonly count?: number;
-  /** Register, registers or etcd to learn the gateways from. @default '127.0.0.1:1236' */
+  /** Register, registers or etcd for discovery of the gateways. @default '127.0.0.1:1236' */
   readonly registerAddress?: RegisterAddress;
-  /** Shared by every process of the cluster; of several keys, one that both peers have is enough. @default '' */
+  /**
+   * Secret that every process of the cluster shares. Two peers with lists of keys need one key in common. @default ''
+   */
   readonly secretKey?: SecretKey;
-  /** TLS of inner links; a certificate is needed when gateways and registers ask for one. @default none */
+  /** TLS of inner links; a certificate is required if gateways and registers request one. @default none */
   readonly innerTls?: InnerTlsOptions;
-  /** Unsent bytes per gateway link past which sends are refused and answer false. @default 10240000 */
+  /** Unsent bytes per gateway link above which commands are refused and return false. @default 10240000 */
   readonly sendToGatewayBufferSize?: number;
-  /** Deadline of a query in milliseconds, 1 to 3,600,000. @default 5000 */
+  /** Timeout of a query in milliseconds, 1 to 3,600,000. @default 5000 */
   readonly queryTimeoutMs?: number;
   /**
-   * What a process has not finished when it dies is given to another one, with `ctx.redelivered`: every
-   * event is handled at least once. Otherwise it is lost: at most once. @default false
+   * True to redeliver the unacknowledged events of a process that dies to another one, with `ctx.redelivered`: each
+   * event is handled at least once. Otherwise they are lost: at most once. @default false
    */
   readonly redeliver?: boolean;
 }
@@ -68,7 +70,7 @@ export const businessWorkerDefaults: Omit<
 /**
  * Merges options with the defaults, checks and freezes them.
  *
- * @throws {GW_ERR_OPTION_INVALID} naming the option, its value and what is allowed
+ * @throws {GW_ERR_OPTION_INVALID} with the option, its value and the allowed values
  */
 export function resolveBusinessWorkerOptions(
   options: BusinessWorkerOptions,

@@ -7,27 +7,27 @@ import {
   type SessionDelta,
 } from '@gatewayworker/protocol';
 
-/** A place in a session: a key of a key of a key. Changes have numbers, from 1. */
-class ChangedPlace {
-  /** Last own change here or further in. */
+/** The own changes at a path of a session, such as `cart.items`. Changes are numbered from 1. */
+class ChangedPath {
+  /** Number of the last own change at this path or below. */
   last: number;
-  /** Last own change that put the whole value here, or took it away; 0 when there was none. */
+  /** Number of the last own change that set or removed the whole value; 0 if there was none. */
   whole = 0;
-  /** Places further in that were changed since. */
-  readonly inner = new Map<string, ChangedPlace>();
+  /** Paths below that were changed since then. */
+  readonly inner = new Map<string, ChangedPath>();
 
   constructor(last: number) {
     this.last = last;
   }
 
-  /** Notes a change of the whole value. */
+  /** Records a change of the whole value. */
   setWhole(change: number): void {
     this.last = change;
     this.whole = change;
     this.inner.clear();
   }
 
-  /** Notes a change of what an object holds. */
+  /** Records a change of keys of an object. */
   add(delta: ObjectDelta, change: number): void {
     this.last = change;
     for (const key of delta.remove) this.#at(key, change).setWhole(change);
@@ -36,20 +36,20 @@ class ChangedPlace {
       this.#at(key, change).add(inner, change);
   }
 
-  /** Forgets changes up to this one. */
-  forget(change: number): void {
+  /** Drops changes up to this one. */
+  dropUpTo(change: number): void {
     for (const [key, place] of this.inner) {
       if (place.last <= change) this.inner.delete(key);
-      else place.forget(change);
+      else place.dropUpTo(change);
     }
   }
 
   /**
-   * Puts own values back over an object in which somebody else has changed them. Those of changes that
-   * do not count are forgotten already.
+   * Restores own values in an object after a change by another process. Own changes that were applied before that
+   * change have been dropped already.
    *
    * @param own - the object with the own values
-   * @param applied - own changes up to this one do not count
+   * @param applied - number of own changes that were applied before the other change
    */
   restore(
     changed: Readonly<SessionData>,
@@ -71,22 +71,22 @@ class ChangedPlace {
     return Object.fromEntries(result);
   }
 
-  #at(key: string, change: number): ChangedPlace {
-    const place = this.inner.get(key) ?? new ChangedPlace(change);
+  #at(key: string, change: number): ChangedPath {
+    const place = this.inner.get(key) ?? new ChangedPath(change);
     this.inner.set(key, place);
     return place;
   }
 }
 
 /**
- * Which places of a session this worker has changed, and with which of its changes.
+ * Which paths of a session this worker has changed, and by which of its changes.
  *
- * A change that the gateway had not applied when it told of somebody else's comes after that one: of
- * the places in both, the worker's own value is the one that stays.
+ * If the gateway had not applied an own change when it applied a change by another process, the own change is the later
+ * one: for paths in both, the value of this worker wins.
  */
 export class OwnChanges {
   #count = 0;
-  readonly #session = new ChangedPlace(0);
+  readonly #session = new ChangedPath(0);
 
   /** Adds a change that is sent to the gateway. */
   add(delta: SessionDelta): void {
@@ -96,33 +96,32 @@ export class OwnChanges {
   }
 
   /**
-   * Forgets the own changes that the gateway has applied.
+   * Drops the own changes that the gateway has applied.
    *
-   * @param applied - how many it has applied
-   * @returns true when none is left
+   * @param applied - number of own changes that it has applied
+   * @returns true when no own change is left
    */
   confirm(applied: number): boolean {
-    this.#session.forget(applied);
+    this.#session.dropUpTo(applied);
     return this.#count <= applied;
   }
 
   /**
-   * Applies another process's change beside the own changes that come after it: those that `confirm`
-   * has left.
+   * Applies a change by another process, before the own changes that are later: those that `confirm` has not dropped.
    *
-   * @param session - the session as this worker knows it
-   * @param applied - how many of the own changes came before it
-   * @returns the session that both sides end with
+   * @param session - the session of this worker
+   * @param applied - number of own changes that were applied before it
+   * @returns the session, which equals that of the gateway once the gateway has applied all own changes
    */
-  applyForeign(
+  applyRemote(
     session: SessionData | undefined,
     delta: SessionDelta,
     applied: number,
   ): SessionData | undefined {
-    // A change of the whole that comes after it leaves nothing of it.
+    // A later own change has replaced the whole session.
     if (this.#session.whole > applied) return session;
     const changed = applySessionDelta(session, delta);
-    // A change that comes after it leaves a session behind, an empty one at the least.
+    // A later own change creates a session, even if the other change has unset it.
     return this.#session.restore(changed ?? {}, session ?? {}, applied);
   }
 }

@@ -9,26 +9,26 @@ import {
   type SessionDelta,
   unpackValue,
 } from '@gatewayworker/protocol';
-import { mergeForeign } from './merge-foreign.ts';
+import { mergeRemote } from './merge-remote.ts';
 import { OwnChanges } from './own-changes.ts';
 
 /**
- * A worker's copy of a session that the gateway keeps.
+ * The copy that a worker has of a session, which the gateway stores.
  *
- * It knows the state that the gateway has, packed, and the object that callbacks read and change.
- * The object is made when it is first looked at; a session that nobody looks at costs nothing.
+ * It has the packed state of the gateway, and the object that callbacks read and change. The object is unpacked when a
+ * callback reads it first, so a session that no callback reads costs nothing.
  */
 export class SessionCopy {
   #packed: Uint8Array | undefined;
-  /** Made with the first own change: most clients have none. */
+  /** Created by the first own change, because most clients have none. */
   #ownChanges: OwnChanges | undefined;
   #value: SessionData | undefined;
-  /** True once there is an object, or a callback has unset it. */
+  /** True once the object is unpacked or set by a callback. */
   #isLoaded = false;
-  /** The state that the object was last brought up to. */
+  /** The state that the object was last updated to. */
   #loaded: Uint8Array | undefined;
   /** True when a callback may have changed the object. */
-  #isTouched = false;
+  #mayHaveChanged = false;
 
   /** @param packed - the state at the gateway as msgpack; `undefined` when it was never set */
   constructor(packed: Uint8Array | undefined) {
@@ -37,7 +37,7 @@ export class SessionCopy {
 
   /** The object that callbacks read and change. */
   get value(): SessionData | undefined {
-    this.#isTouched = true;
+    this.#mayHaveChanged = true;
     this.#load();
     return this.#value;
   }
@@ -45,23 +45,23 @@ export class SessionCopy {
   /** @throws {TypeError} when it is neither a plain object nor `undefined` */
   set value(value: SessionData | undefined) {
     if (value !== undefined && !isPlainObject(value)) {
-      throw new TypeError('ctx.session is no plain object');
+      throw new TypeError('ctx.session is not a plain object');
     }
     this.#value = value;
     this.#isLoaded = true;
     this.#loaded = this.#packed;
-    this.#isTouched = true;
+    this.#mayHaveChanged = true;
   }
 
   /**
-   * Finds what callbacks have changed since the last call, and counts it as known to the gateway.
+   * Returns the changes by callbacks since the last call. The caller must send them to the gateway.
    *
-   * @returns `undefined` when nothing changed
-   * @throws {Error} when the session cannot be packed; the change is then dropped
+   * @returns `undefined` when nothing has changed
+   * @throws {Error} when the session cannot be packed; the changes are dropped
    */
   takeChange(): SessionDelta | undefined {
-    if (!this.#isTouched) return undefined;
-    this.#isTouched = false;
+    if (!this.#mayHaveChanged) return undefined;
+    this.#mayHaveChanged = false;
     const packed = this.#packChecked();
     if (isSameBytes(packed, this.#packed)) return undefined;
     const delta = diffSession(parseSession(this.#packed), parseSession(packed));
@@ -72,31 +72,30 @@ export class SessionCopy {
   }
 
   /**
-   * Takes over what somebody else changed. What a running callback has changed and not yet stored
-   * stays: it is the later writer. Objects stay the same ones, because a callback may hold them over an
-   * `await`.
+   * Applies a change by another process. Changes of a running callback that are not stored yet stay, because they are
+   * later. Objects keep their identity, because a callback may hold them across an `await`.
    *
-   * @param applied - how many of this worker's own changes the gateway applied before it
+   * @param applied - number of own changes of this worker that the gateway had applied before it
    */
-  applyForeignChange(delta: SessionDelta, applied: number): void {
+  applyRemoteChange(delta: SessionDelta, applied: number): void {
     const own = this.#ownChanges;
     if (own === undefined || own.confirm(applied)) {
       this.#apply(delta);
       return;
     }
     const before = parseSession(this.#packed);
-    const after = own.applyForeign(before, delta, applied);
-    if (after !== before) this.#takeOver(after === undefined ? undefined : packValue(after));
+    const after = own.applyRemote(before, delta, applied);
+    if (after !== before) this.#setState(after === undefined ? undefined : packValue(after));
   }
 
-  /** Takes over a change that this worker has sent to the gateway beside what callbacks change. */
+  /** Applies a change that this worker has sent to the gateway by the Gateway API, not by a callback. */
   applyOwnChange(delta: SessionDelta): void {
     this.#addOwn(delta);
     this.#apply(delta);
   }
 
   #apply(delta: SessionDelta): void {
-    this.#takeOver(applyPackedSessionDelta(this.#packed, delta));
+    this.#setState(applyPackedSessionDelta(this.#packed, delta));
   }
 
   #addOwn(delta: SessionDelta): void {
@@ -104,14 +103,14 @@ export class SessionCopy {
     this.#ownChanges.add(delta);
   }
 
-  /** The state at the gateway becomes another. */
-  #takeOver(packed: Uint8Array | undefined): void {
+  /** Sets a new state of the gateway. */
+  #setState(packed: Uint8Array | undefined): void {
     this.#packed = packed;
-    // Unpacking a large session is expensive: many changes between two callbacks cost it once.
-    if (this.#isTouched) this.#load();
+    // Unpacking a large session is expensive, so several changes between two callbacks unpack it once.
+    if (this.#mayHaveChanged) this.#load();
   }
 
-  /** Brings the object up to the state at the gateway. */
+  /** Updates the object to the state of the gateway. */
   #load(): void {
     const before = this.#loaded;
     this.#loaded = this.#packed;
@@ -122,10 +121,10 @@ export class SessionCopy {
     }
     if (before === this.#packed) return;
     try {
-      // Objects of its own: those of the change are still to be sent, whatever callbacks do to theirs.
+      // Unpacked again: a callback that changes these objects must not change a delta that waits to be sent.
       this.#value = mergeState(this.#value, parseSession(before), parseSession(this.#packed));
     } catch {
-      // Reading it ran code of the application. `takeChange` reports what cannot be read.
+      // Reading the object can run code of the application, such as a getter. `takeChange` reports the error.
     }
   }
 
@@ -140,16 +139,16 @@ export class SessionCopy {
   }
 }
 
-/** What a callback has when the state that it began with becomes another. */
+/** Merges a new state of the gateway into the object of a callback. */
 function mergeState(
   held: SessionData | undefined,
   before: SessionData | undefined,
   after: SessionData | undefined,
 ): SessionData | undefined {
-  // It was never set, or the callback has unset it.
+  // The session was never set, or the callback has unset it.
   if (held === undefined) return before === undefined ? after : undefined;
   if (after === undefined && before !== undefined && isDeepEqual(before, held)) return undefined;
-  return mergeForeign(held, before ?? {}, after ?? {});
+  return mergeRemote(held, before ?? {}, after ?? {});
 }
 
 function parseSession(packed: Uint8Array | undefined): SessionData | undefined {

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { locateSyntaxError } from './syntax-error.ts';
 
-/** Writes modules into one folder and answers their URLs. */
+/** Writes modules into one folder and returns their URLs. */
 function write(files: Readonly<Record<string, string>>): string[] {
   const folder = mkdtempSync(join(tmpdir(), 'gatewayworker-syntax-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -15,14 +15,14 @@ function write(files: Readonly<Record<string, string>>): string[] {
   });
 }
 
-/** As Node.js throws it for an ES module: without the place. */
+/** A syntax error of an ES module, which has no location in its stack. */
 function thrown(message: string): SyntaxError {
   const error = new SyntaxError(message);
   error.stack = `SyntaxError: ${message}\n    at compileSourceTextModule (node:internal)`;
   return error;
 }
 
-test('syntax error: file, line and caret of a mistake in the module', async () => {
+test('syntax error: has file, line and caret for the module itself', async () => {
   const [url = ''] = write({
     'events.mjs': 'export class Events {\n  onMessage() { let a = = 1; }\n}',
   });
@@ -30,7 +30,7 @@ test('syntax error: file, line and caret of a mistake in the module', async () =
   expect(place).toBe(`${url}:2\n  onMessage() { let a = = 1; }\n                        ^`);
 });
 
-test('syntax error: the mistake is in a file that the module imports, and nothing runs', async () => {
+test('syntax error: is found in an imported file, and no code runs', async () => {
   const [url = '', , helper = ''] = write({
     'events.mjs': "import './first.mjs';\nimport 'node:fs';\nprocess.exit(7);",
     'first.mjs': "export * from './second.mjs';\nimport './first.mjs';\nprocess.exit(8);",
@@ -40,7 +40,7 @@ test('syntax error: the mistake is in a file that the module imports, and nothin
   expect(place).toBe(`${helper}:2\nconst b = = 2;\n          ^`);
 });
 
-test('syntax error: the place that Node.js has put into the stack is taken', async () => {
+test('syntax error: uses the location in the stack', async () => {
   const error = new SyntaxError('Unexpected eof');
   error.stack = `file:///a/events.ts:3\nclass {\n\nSyntaxError [ERR_INVALID_TYPESCRIPT_SYNTAX]: Unexpected eof\n    at x`;
   expect(await locateSyntaxError('file:///a/events.ts', error)).toBe(
@@ -48,7 +48,7 @@ test('syntax error: the place that Node.js has put into the stack is taken', asy
   );
 });
 
-test('syntax error: another mistake than the one thrown is not taken for it', async () => {
+test('syntax error: ignores an error with another message', async () => {
   const [url = ''] = write({ 'events.mjs': 'const a = = 1;' });
   expect(await locateSyntaxError(url, thrown('Invalid regular expression flags'))).toBeUndefined();
 });

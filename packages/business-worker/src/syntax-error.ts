@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 
-/** Time that Node.js has to parse a module and what it imports, in milliseconds. */
+/** Time for Node.js to parse a module and its imports, in milliseconds. */
 const PARSE_TIMEOUT_MS = 5000;
 
-/** Parses a module and the files that it imports, and runs none of them: Node.js prints where it fails. */
+/** Script that parses a module and its imports without running them. On a syntax error, Node.js prints its location. */
 const parser = `
 import { readFile } from 'node:fs/promises';
 import { SourceTextModule } from 'node:vm';
@@ -19,30 +19,30 @@ await parse(process.argv[1]);
 `;
 
 /**
- * Says where a syntax error is: a line with file and line number, the source line and, where Node.js tells the
+ * Finds the location of a syntax error: a line with file and line number, the source line and, if Node.js reports the
  * column, a caret below it.
  *
  * @param url - `file:` URL of the module whose import failed
- * @returns `undefined` when the place is not found
+ * @returns `undefined` when the location is not found
  */
 export async function locateSyntaxError(
   url: string,
   error: SyntaxError,
 ): Promise<string | undefined> {
   return (
-    placeIn(error.stack ?? '', error.message) ?? placeIn(await parseElsewhere(url), error.message)
+    findPlace(error.stack ?? '', error.message) ?? findPlace(await parseInChild(url), error.message)
   );
 }
 
-/** What Node.js writes in front of a syntax error: `file:line`, the source line, a caret. */
-function placeIn(text: string, message: string): string | undefined {
+/** Extracts the text that Node.js prints before a syntax error: `file:line`, the source line, a caret. */
+function findPlace(text: string, message: string): string | undefined {
   const [place = '', rest = ''] = text.split(/^SyntaxError\b/m);
   if (!rest.includes(message)) return undefined;
   return /^\S.*:\d+\n/.test(place) ? place.trimEnd() : undefined;
 }
 
-/** Of a syntax error in an ES module Node.js tells the place to a process that it ends, and to no other. */
-function parseElsewhere(url: string): Promise<string> {
+/** Parses in a child process: Node.js prints the location of a syntax error in an ES module only when it exits. */
+function parseInChild(url: string): Promise<string> {
   const flags = ['--no-warnings', '--experimental-vm-modules', '--input-type=module'];
   return new Promise((resolve) => {
     const args = [...flags, '--eval', parser, url];

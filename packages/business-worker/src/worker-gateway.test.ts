@@ -13,7 +13,7 @@ import { AttachedClients } from './attached-clients.ts';
 import { gateway, setWorkerProcess } from './gateway.ts';
 import { WorkerGateway } from './worker-gateway.ts';
 
-/** A link to a gateway; what is sent over it goes nowhere. */
+/** A link to a gateway, with an unconnected socket. */
 function createLink(gatewayToken: number): GatewayLink {
   return {
     connection: new FrameConnection(new Socket(), new FlushScheduler()),
@@ -28,7 +28,7 @@ function createLink(gatewayToken: number): GatewayLink {
   };
 }
 
-/** A pool of links that are there from the start; it dials nobody. */
+/** A pool with fixed links, which dials no gateway. */
 class LinkedPool extends GatewayPool {
   readonly #links: readonly GatewayLink[];
 
@@ -95,7 +95,7 @@ function createWorker() {
 
 const clientId = formatClientId({ gatewayToken: 1, connection: 7, nonceHigh: 5, nonceLow: 6 });
 
-test('shows a client of this worker its new uid at once', () => {
+test('worker gateway: a client of this worker has its new uid at once', () => {
   const { api, uidOf } = createWorker();
   expect(uidOf(clientId)).toBeUndefined();
   expect(api.bindUid(clientId, 'anna')).toBe(true);
@@ -106,7 +106,7 @@ test('shows a client of this worker its new uid at once', () => {
   expect(uidOf(clientId)).toBeUndefined();
 });
 
-test('tells the gateway of the client as well', () => {
+test('worker gateway: a new uid is sent to the gateway', () => {
   const { api, link } = createWorker();
   const { output } = link.connection;
   expect(output.pendingBytes).toBe(0);
@@ -117,7 +117,7 @@ test('tells the gateway of the client as well', () => {
   expect(output.pendingBytes).toBeGreaterThan(afterBind);
 });
 
-test('changes a client of another worker at its gateway alone', () => {
+test('worker gateway: a client of another worker is changed at its gateway', () => {
   const { api, uidOf } = createWorker();
   const address = { gatewayToken: 1, connection: 8, nonceHigh: 5, nonceLow: 6 };
   const stale = { ...address, connection: 7, nonceLow: 9 };
@@ -128,7 +128,7 @@ test('changes a client of another worker at its gateway alone', () => {
   expect(uidOf(clientId)).toBeUndefined();
 });
 
-test('leaves the uid as it is when the gateway cannot be told', () => {
+test('worker gateway: the uid stays when the command cannot be queued', () => {
   const { api, link, uidOf } = createWorker();
   api.bindUid(clientId, 'anna');
   api.sendToClient(clientId, 'x'.repeat(1024));
@@ -140,7 +140,7 @@ test('leaves the uid as it is when the gateway cannot be told', () => {
   expect(uidOf(clientId)).toBe('anna');
 });
 
-test('leaves the uid as it is when the new one is wrong', () => {
+test('worker gateway: the uid stays when the new one is invalid', () => {
   const { api, uidOf } = createWorker();
   api.bindUid(clientId, 'anna');
   expect(() => api.bindUid(clientId, '')).toThrow(TypeError);
@@ -149,7 +149,7 @@ test('leaves the uid as it is when the new one is wrong', () => {
   expect(uidOf(clientId)).toBe('anna');
 });
 
-test('shows a client of this worker the session that it is given at once', () => {
+test('worker gateway: a client of this worker has its new session at once', () => {
   const { api, sessionOf } = createWorker();
   const given = { cart: { a: 1 }, list: [1] };
   expect(api.setSession(clientId, given)).toBe(true);
@@ -160,7 +160,7 @@ test('shows a client of this worker the session that it is given at once', () =>
   expect(sessionOf(clientId)).toHaveProperty('list', [1]);
 });
 
-test('tells the gateway of such a session once, as of what a callback has changed', () => {
+test('worker gateway: a new session is sent once, as a session delta', () => {
   const { api, link, clients } = createWorker();
   const { output } = link.connection;
   api.updateSession(clientId, { a: 1 });
@@ -170,7 +170,7 @@ test('tells the gateway of such a session once, as of what a callback has change
   expect(writer.length).toBe(4 + writer.buffer.readUInt32BE(0));
 });
 
-test('leaves the session as it is when the gateway cannot be told, or the new one is wrong', () => {
+test('worker gateway: the session stays when it is invalid or cannot be queued', () => {
   const { api, sessionOf } = createWorker();
   api.setSession(clientId, { a: 1 });
   expect(() => api.setSession(clientId, { a: new Map() })).toThrow(
@@ -184,7 +184,7 @@ test('leaves the session as it is when the gateway cannot be told, or the new on
   expect(sessionOf(clientId)).toEqual({ a: 1 });
 });
 
-test('leaves the session of a client of another worker to its gateway', () => {
+test("worker gateway: the session of another worker's client is only sent", () => {
   const { api, link, sessionOf } = createWorker();
   const other = formatClientId({ gatewayToken: 1, connection: 8, nonceHigh: 5, nonceLow: 6 });
   expect(api.setSession(other, { a: 1 })).toBe(true);
@@ -193,13 +193,13 @@ test('leaves the session of a client of another worker to its gateway', () => {
   expect(sessionOf(clientId)).toBeUndefined();
 });
 
-test('answers false for text that is no client id', () => {
+test('worker gateway: returns false for an invalid client id', () => {
   const { api } = createWorker();
-  expect(api.bindUid('nobody', 'anna')).toBe(false);
-  expect(api.unbindUid('nobody')).toBe(false);
+  expect(api.bindUid('unknown', 'anna')).toBe(false);
+  expect(api.unbindUid('unknown')).toBe(false);
 });
 
-test('works in a worker alone, from when it starts until it stops', () => {
+test('gateway: throws outside of a worker, before its start and after its stop', () => {
   const notInWorker = expect.objectContaining({ code: 'GW_ERR_NOT_IN_WORKER' });
   expect(() => gateway.sendToAll('x')).toThrow(notInWorker);
   expect(() => gateway.bindUid(clientId, 'anna')).toThrow(notInWorker);

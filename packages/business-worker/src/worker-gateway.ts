@@ -21,8 +21,8 @@ import type { ClientContext } from './client-context.ts';
 /**
  * The Gateway API inside a worker.
  *
- * What it changes of a client that is attached to this worker is seen by the client's own context at
- * once, not only when the gateway has told of it.
+ * The context of a client that is attached to this worker shows a change by this API at once, not only after the
+ * gateway has reported it.
  */
 export class WorkerGateway extends GatewayClient implements GatewayApi {
   readonly #pool: () => GatewayPool;
@@ -60,12 +60,12 @@ export class WorkerGateway extends GatewayClient implements GatewayApi {
     return isQueued;
   }
 
-  /** The client, if it is attached to this worker; what is no id is for the checks of arguments. */
+  /** The client, if it is attached to this worker. Other types are left to the checks of arguments. */
   #find(clientId: unknown): ClientContext | undefined {
     return typeof clientId === 'string' ? this.#clients().find(clientId) : undefined;
   }
 
-  /** Sends a change as one of a callback is sent: the gateway counts it and does not tell of it. */
+  /** Sends a change as ApplySessionDelta, like that of a callback: the gateway counts it and does not report it back. */
   #changeSession(context: ClientContext, delta: SessionDelta): boolean {
     const { clientId, sessionCopy } = context;
     const packed = packSessionDelta(delta);
@@ -77,7 +77,7 @@ export class WorkerGateway extends GatewayClient implements GatewayApi {
   }
 }
 
-/** What the gateway will have: it shares nothing with what the caller goes on to change. */
+/** Unpacks the state of the gateway, so that later changes of the caller's object have no effect. */
 function unpackSession(packed: Uint8Array): SessionData {
   return unpackValue(packed) as SessionData;
 }

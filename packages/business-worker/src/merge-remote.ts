@@ -1,16 +1,16 @@
 import { isDeepEqual, isPlainObject, ownValue, type SessionData } from '@gatewayworker/protocol';
 
 /**
- * Takes over what somebody else changed of an object that a callback may hold and change. What the
- * callback has changed of it stays, it is the later writer. Plain objects stay the same ones, within it
- * too, because a callback may hold them over an `await`; frozen ones are replaced.
+ * Merges a change by another process into an object that a callback may hold and change. Keys that the callback has
+ * changed keep its values, because the callback writes later. Plain objects keep their identity at every depth, because
+ * a callback may hold them across an `await`; frozen ones are replaced.
  *
- * @param held - the object that the callback has
- * @param before - what the callback found, or would have
- * @param after - what stands there now
- * @returns the same object, or the one in its place
+ * @param held - the object of the callback
+ * @param before - the state before the change and without the changes of the callback
+ * @param after - the state after the change
+ * @returns the same object, or its replacement
  */
-export function mergeForeign(
+export function mergeRemote(
   held: SessionData,
   before: Readonly<SessionData>,
   after: Readonly<SessionData>,
@@ -34,20 +34,20 @@ function mergeKey(
   const own = ownValue(held, key);
   const isKept = isChanged(held, before, key);
   if (isPlainObject(own) && isPlainObject(old) && (isKept || isPlainObject(found))) {
-    setKey(held, key, mergeForeign(own, old, isPlainObject(found) ? found : {}));
+    setKey(held, key, mergeRemote(own, old, isPlainObject(found) ? found : {}));
   } else if (!isKept) {
     if (Object.hasOwn(after, key)) setKey(held, key, found);
     else Reflect.deleteProperty(held, key);
   }
 }
 
-/** Tells whether the callback has changed a key, or what it holds. */
+/** Returns whether the callback has changed the value of a key, at any depth. */
 function isChanged(held: SessionData, before: Readonly<SessionData>, key: string): boolean {
   if (Object.hasOwn(held, key) !== Object.hasOwn(before, key)) return true;
   return !isDeepEqual(ownValue(before, key), ownValue(held, key));
 }
 
-/** Sets an own key, `__proto__` like any other. */
+/** Sets an own key, including `__proto__`. */
 function setKey(session: SessionData, key: string, value: unknown): void {
   if (ownValue(session, key) === value && Object.hasOwn(session, key)) return;
   const field = { value, configurable: true, enumerable: true, writable: true };
