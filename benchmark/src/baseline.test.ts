@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { cpuRatio, findFalls, parseBaseline } from './baseline.ts';
+import { cpuRatio, findRegressions, parseBaseline } from './baseline.ts';
 import { scenarios } from './scenarios.ts';
 import { summarize } from './summarize.ts';
 
 const [scenario] = scenarios;
 
-test('a ratio counts how many times less CPU time the framework takes', () => {
+test('baseline: the ratio is CPU time of the plain server by that of the framework', () => {
   if (scenario === undefined) throw new Error('there is no scenario');
   const result = summarize(scenario, [
     { contender: 'raw-ws', title: 'raw', rounds: [{ cpuMicrosPerMessage: 8 }] },
@@ -14,7 +14,7 @@ test('a ratio counts how many times less CPU time the framework takes', () => {
   expect(cpuRatio(result)).toBe(4);
 });
 
-test('a contender that failed is an error with its reason', () => {
+test('baseline: a failed contender is an error with its reason', () => {
   if (scenario === undefined) throw new Error('there is no scenario');
   const result = summarize(scenario, [
     { contender: 'raw-ws', title: 'raw', rounds: [{ cpuMicrosPerMessage: 8 }] },
@@ -23,18 +23,18 @@ test('a contender that failed is an error with its reason', () => {
   expect(() => cpuRatio(result)).toThrow('own failed: it has ended');
 });
 
-test('what has lost more than 30 % of its ratio has fallen', () => {
+test('baseline: a ratio that lost more than 30 % is a regression', () => {
   const baseline = { a: 10, b: 10, c: 10 };
-  expect(findFalls(baseline, { a: 7.01, b: 6.9, c: 12 })).toEqual([
+  expect(findRegressions(baseline, { a: 7.01, b: 6.9, c: 12 })).toEqual([
     { scenario: 'b', expected: 10, measured: 6.9 },
   ]);
 });
 
-test('a scenario without a baseline is an error, not a scenario that cannot fall', () => {
-  expect(() => findFalls({}, { a: 1 })).toThrow("'a' has no baseline");
+test('baseline: a scenario without a baseline is an error', () => {
+  expect(() => findRegressions({}, { a: 1 })).toThrow("'a' has no baseline");
 });
 
-test('a baseline holds numbers above 0', () => {
+test('baseline: contains numbers above 0', () => {
   expect(parseBaseline('{"a": 2.5}')).toEqual({ a: 2.5 });
   expect(() => parseBaseline('{"a": 0}')).toThrow("the baseline of 'a' is 0, not a number above 0");
   expect(() => parseBaseline('{"a": "2"}')).toThrow('the baseline of \'a\' is "2"');

@@ -1,26 +1,26 @@
 import type { ScenarioResult } from './result.ts';
 
 /**
- * How many times less CPU time per message this framework takes than the plain server, by scenario.
+ * CPU time per message of the plain server divided by that of this framework, by scenario.
  *
- * CPU time is what it is about because it is steadier than messages per second where other programs run.
+ * While other programs run, CPU time varies less than messages per second.
  */
 export type Baseline = Readonly<Record<string, number>>;
 
-/** A scenario in which the framework has become worse. */
-export interface Fall {
+/** A scenario in which the framework has become slower. */
+export interface Regression {
   readonly scenario: string;
   readonly expected: number;
   readonly measured: number;
 }
 
-/** Part of a ratio that may be lost before it counts as a fall. */
+/** Fraction of a ratio that may be lost before it counts as a regression. */
 export const TOLERANCE = 0.3;
 
 /**
- * The ratio of a scenario: CPU time per message of the plain server divided by that of the framework.
+ * Returns the ratio of a scenario: CPU time per message of the plain server divided by that of the framework.
  *
- * @throws when one of them has failed, with its reason
+ * @throws with the reason, when a contender has failed
  */
 export function cpuRatio(result: ScenarioResult): number {
   const failed = result.contenders.find(({ failure }) => failure !== undefined);
@@ -32,11 +32,11 @@ export function cpuRatio(result: ScenarioResult): number {
 }
 
 /**
- * What has fallen by more than the tolerance.
+ * Returns the scenarios that have regressed by more than the tolerance.
  *
  * @throws when a scenario has no baseline
  */
-export function findFalls(baseline: Baseline, measured: Baseline): Fall[] {
+export function findRegressions(baseline: Baseline, measured: Baseline): Regression[] {
   return Object.entries(measured).flatMap(([scenario, ratio]) => {
     const expected = baseline[scenario];
     if (expected === undefined) throw new Error(`'${scenario}' has no baseline`);
@@ -46,7 +46,7 @@ export function findFalls(baseline: Baseline, measured: Baseline): Fall[] {
 }
 
 /**
- * Reads the text of a baseline file.
+ * Parses a baseline file.
  *
  * @throws when it is not an object of positive numbers
  */

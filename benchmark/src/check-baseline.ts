@@ -3,9 +3,9 @@ import { parseArgs } from 'node:util';
 import {
   type Baseline,
   cpuRatio,
-  type Fall,
-  findFalls,
+  findRegressions,
   parseBaseline,
+  type Regression,
   TOLERANCE,
 } from './baseline.ts';
 import { gatewayworkerByName } from './contenders/gatewayworker.ts';
@@ -17,13 +17,13 @@ import { runScenario } from './run-benchmark.ts';
 import type { Scenario } from './scenarios.ts';
 
 // A short run that fails when this framework has become slower in comparison with a plain server.
-// `--update` writes down what is measured instead.
+// `--update` writes the measured ratios to the baseline instead.
 
 const file = new URL('../baseline.json', import.meta.url);
-/** Attempts after a fall: one and the same build measures up to a third more or less from run to run. */
-const MORE_ATTEMPTS = 3;
-/** Length of one measurement. */
-const seconds = { first: 0.8, again: 2 };
+/** Repetitions after a regression: the results of one build vary by up to a third between runs. */
+const MAX_RETRIES = 3;
+/** Length of one measurement, in seconds. */
+const seconds = { first: 0.8, retry: 2 };
 const options = {
   warmSeconds: 0.4,
   idleSeconds: 0,
@@ -33,11 +33,11 @@ const options = {
 };
 
 /**
- * Loads whose ratio is steady where other programs run: with so much under way, each turn of a server has
- * enough to do however late it comes. With 4 messages in flight the ratio spreads twice as much, and with
- * one sender to a group, where each message is a write by itself, three times.
+ * Loads whose ratio is stable while other programs run: with many messages in flight, each turn of a server has enough
+ * work even if it is late. With 4 messages in flight the ratio varies twice as much, and with one sender to a group,
+ * where each message is a write of its own, three times as much.
  */
-const checked: readonly Scenario[] = [
+const checkedScenarios: readonly Scenario[] = [
   describeLoad('echo-16', { mode: 'echo', pipeline: 16 }),
   describeLoad('uid-16', { mode: 'uid', pipeline: 16 }),
   describeLoad('group-20', { mode: 'group', members: 200, senders: 20 }),
@@ -47,7 +47,7 @@ function describeLoad(name: string, load: Scenario['load']): Scenario {
   return { name, title: name, kind: 'load', metric: 'cpuMicrosPerMessage', load };
 }
 
-/** CPU ratios of scenarios, as they are now; 0 of one that fails. */
+/** Measures the CPU ratios of scenarios; 0 for a scenario that fails. */
 async function measure(loads: readonly Scenario[], length: number): Promise<Baseline> {
   const own = gatewayworkerByName('gatewayworker-1x1');
   const ratios: [string, number][] = [];
@@ -75,28 +75,30 @@ function ratioOf(result: ScenarioResult): number {
   }
 }
 
-function describe({ scenario, expected, measured }: Fall): string {
+function describe({ scenario, expected, measured }: Regression): string {
   const [now, before] = [formatDecimal(measured), formatDecimal(expected)];
   const tolerance = Math.round(TOLERANCE * 100);
-  return `${scenario} fell to ${now} from ${before}: that is more than ${tolerance} %\n`;
+  return `${scenario} regressed from ${before} to ${now}, by more than ${tolerance} %\n`;
 }
 
 async function check(): Promise<number> {
   const baseline = parseBaseline(readFileSync(file, 'utf8'));
-  let falls = findFalls(baseline, await measure(checked, seconds.first));
-  for (let more = MORE_ATTEMPTS; falls.length > 0 && more > 0; more -= 1) {
+  let regressions = findRegressions(baseline, await measure(checkedScenarios, seconds.first));
+  for (let left = MAX_RETRIES; regressions.length > 0 && left > 0; left -= 1) {
     process.stdout.write(
-      `${falls.map(describe).join('')}Again and for longer, in case something disturbed it.\n`,
+      `${regressions.map(describe).join('')}Repeating with longer measurements, in case other programs disturbed it.\n`,
     );
-    const fallen = checked.filter(({ name }) => falls.some(({ scenario }) => scenario === name));
-    falls = findFalls(baseline, await measure(fallen, seconds.again));
+    const regressed = checkedScenarios.filter(({ name }) =>
+      regressions.some(({ scenario }) => scenario === name),
+    );
+    regressions = findRegressions(baseline, await measure(regressed, seconds.retry));
   }
-  process.stderr.write(falls.map(describe).join(''));
-  return falls.length === 0 ? 0 : 1;
+  process.stderr.write(regressions.map(describe).join(''));
+  return regressions.length === 0 ? 0 : 1;
 }
 
 async function update(): Promise<number> {
-  const measured = Object.entries(await measure(checked, seconds.again));
+  const measured = Object.entries(await measure(checkedScenarios, seconds.retry));
   if (measured.some(([, ratio]) => ratio === 0)) return 1;
   const rounded = measured.map(([name, ratio]) => [name, Number(ratio.toFixed(2))]);
   writeFileSync(file, `${JSON.stringify(Object.fromEntries(rounded), null, 2)}\n`);

@@ -6,19 +6,19 @@ import { type BenchmarkOptions, parseOptions, UsageError, usage } from './option
 import { stopServersOnSignals } from './processes/server-process.ts';
 import { renderChart } from './report/chart.ts';
 import { tableOf } from './report/columns.ts';
-import { checkDocument, fillDocument, MarkError } from './report/markdown.ts';
+import { checkDocument, fillDocument, MarkerError } from './report/markdown.ts';
 import { colour, renderTable } from './report/text-table.ts';
 import type { BenchmarkResult, ScenarioResult } from './result.ts';
-import { circumstances, runScenario } from './run-benchmark.ts';
+import { describeEnvironment, runScenario } from './run-benchmark.ts';
 import { defaultContenders, type Scenario } from './scenarios.ts';
 
 const hasColour = process.stdout.isTTY === true && !process.env['NO_COLOR'];
 
-/** Contenders of a scenario that this machine can run; tells once of each that it cannot. */
+/** Returns the contenders of a scenario that this machine can run; reports each unavailable one once. */
 function contendersOf(
   scenario: Scenario,
   options: BenchmarkOptions,
-  told: Set<string>,
+  reported: Set<string>,
 ): Contender[] {
   const names = options.contenders ?? scenario.contenders ?? defaultContenders;
   return names
@@ -26,8 +26,8 @@ function contendersOf(
     .filter((contender) => scenario.kind !== 'push' || contender.canPush)
     .filter((contender) => {
       const reason = contender.unavailable();
-      if (reason !== undefined && !told.has(contender.name)) {
-        told.add(contender.name);
+      if (reason !== undefined && !reported.has(contender.name)) {
+        reported.add(contender.name);
         print(`Without ${contender.title}: ${reason}.`);
       }
       return reason === undefined;
@@ -36,16 +36,16 @@ function contendersOf(
 
 async function runAll(options: BenchmarkOptions): Promise<BenchmarkResult> {
   const results: ScenarioResult[] = [];
-  const told = new Set<string>();
+  const reported = new Set<string>();
   for (const scenario of options.scenarios) {
-    const contenders = contendersOf(scenario, options, told);
+    const contenders = contendersOf(scenario, options, reported);
     if (contenders.length === 0) continue;
     const result = await runScenario(scenario, contenders, options, showProgress);
     hideProgress();
     printScenario(result);
     results.push(result);
   }
-  return { circumstances: circumstances(options), scenarios: results };
+  return { environment: describeEnvironment(options), scenarios: results };
 }
 
 function printScenario(result: ScenarioResult): void {
@@ -57,7 +57,7 @@ function printScenario(result: ScenarioResult): void {
   }
 }
 
-/** One line that is written over, on a terminal alone. */
+/** Shows the progress in one line, only on a terminal. */
 function showProgress(scenario: Scenario, contender: Contender, round: number): void {
   if (process.stderr.isTTY !== true) return;
   process.stderr.write(`\r\u001b[K${scenario.name}, round ${round}: ${contender.title}`);
@@ -67,17 +67,17 @@ function hideProgress(): void {
   if (process.stderr.isTTY === true) process.stderr.write('\r\u001b[K');
 }
 
-/** Writes figures and chart, and answers the name of both without extension. */
+/** Writes figures and chart; returns the path of both without extension. */
 function writeResults(result: BenchmarkResult, folder: string): string {
   mkdirSync(folder, { recursive: true });
-  const stamp = result.circumstances.date.slice(0, 19).replaceAll(':', '-');
+  const stamp = result.environment.date.slice(0, 19).replaceAll(':', '-');
   const file = join(folder, stamp);
   writeFileSync(`${file}.json`, `${JSON.stringify(result, null, 2)}\n`);
   writeFileSync(`${file}.svg`, renderChart(result));
   return file;
 }
 
-/** Fills a document in; its chart stands beside it under its name. */
+/** Replaces the marked parts of a document, and writes its chart beside it. */
 function writeDocument(file: string, result: BenchmarkResult): void {
   const chart = file.replace(/(?:\.md)?$/, '.svg');
   writeFileSync(file, fillDocument(readFileSync(file, 'utf8'), result, basename(chart)));
@@ -94,7 +94,7 @@ async function main(): Promise<number> {
     process.stdout.write(usage);
     return 0;
   }
-  // A document without marks is found out before hours have passed.
+  // Check the markers before the run, which takes long.
   if (options.write !== undefined)
     checkDocument(readFileSync(options.write, 'utf8'), options.scenarios);
   const result = await runAll(options);
@@ -111,7 +111,7 @@ stopServersOnSignals();
 try {
   process.exitCode = await main();
 } catch (error) {
-  if (!(error instanceof UsageError || error instanceof MarkError)) throw error;
+  if (!(error instanceof UsageError || error instanceof MarkerError)) throw error;
   process.stderr.write(`${error.message}\n${error instanceof UsageError ? `\n${usage}` : ''}`);
   process.exitCode = 2;
 }

@@ -9,19 +9,19 @@ import { type Measurement, median } from './measurement.ts';
 import { startPusher } from './push/pusher.ts';
 import { defaultLoad, PUSH_WINDOW, type Scenario } from './scenarios.ts';
 
-/** How long and by how many processes is measured. */
+/** Durations and sizes of a measurement. */
 export interface MeasureOptions {
   readonly seconds: number;
   readonly warmSeconds: number;
-  /** Time without any event before memory is looked at, in seconds. */
+  /** Idle time before memory is measured, in seconds. */
   readonly idleSeconds: number;
   /** Processes of the load generator. */
   readonly generators: number;
-  /** Most clients, whatever the scenario asks for. */
+  /** Upper limit for the clients of a scenario. */
   readonly clients: number;
 }
 
-/** Drives a server that runs, as the scenario says, and resolves with what was measured. */
+/** Runs a scenario on a running server, and resolves with the measurement. */
 export async function measureContender(
   scenario: Scenario,
   server: RunningContender & { readonly framing: Framing },
@@ -29,19 +29,19 @@ export async function measureContender(
 ): Promise<Measurement> {
   const plan = planOf(scenario.load, server, options);
   const generator = new LoadGenerator(plan, options.generators);
-  const beside = scenario.beside && planOf(scenario.beside, server, options);
-  const other = beside && new LoadGenerator(beside, 1);
+  const backgroundPlan = scenario.background && planOf(scenario.background, server, options);
+  const background = backgroundPlan && new LoadGenerator(backgroundPlan, 1);
   try {
-    await other?.connect();
-    const [measurement, noise] = await Promise.all([
+    await background?.connect();
+    const [measurement, backgroundResult] = await Promise.all([
       measurers[scenario.kind](generator, server, plan, options),
-      other?.run(),
+      background?.run(),
     ]);
-    // Without it the other figures mean something else.
-    if (noise !== undefined) describeLoad(noise);
+    // Throws if the background load failed, because the measurement is not valid without it.
+    if (backgroundResult !== undefined) describeLoad(backgroundResult);
     return measurement;
   } finally {
-    await Promise.all([generator.stop(), other?.stop()]);
+    await Promise.all([generator.stop(), background?.stop()]);
   }
 }
 
@@ -86,8 +86,7 @@ const measurers: Readonly<Record<Scenario['kind'], Measurer>> = {
   async idle(generator, { pids }, { connections }, { idleSeconds }) {
     const before = privateBytes(pids);
     await generator.connect();
-    // Clients that have just come are not idle yet: V8 gives back what connecting has left behind when it
-    // finds that nothing happens any more, after about 20 seconds.
+    // V8 releases the memory used for connecting only when the process has been idle for about 20 seconds.
     await sleep(idleSeconds * 1000);
     return { bytesPerConnection: (privateBytes(pids) - before) / connections };
   },
@@ -97,14 +96,14 @@ const measurers: Readonly<Record<Scenario['kind'], Measurer>> = {
     await generator.connect();
     const pusher = await startPusher(push, { uids: connections, size, window: PUSH_WINDOW });
     try {
-      return describeLoad(await generator.run((messages) => pusher.noteReceived(messages)));
+      return describeLoad(await generator.run((messages) => pusher.reportReceived(messages)));
     } finally {
       await pusher.stop();
     }
   },
 };
 
-/** @throws when clients were lost, or nothing came: then the other figures mean nothing */
+/** @throws when connections were lost or no message arrived, because the figures are not valid then */
 function describeLoad(result: LoadResult): Measurement {
   if (result.closed > 0) throw new Error(`the server has closed ${result.closed} connections`);
   if (result.messagesPerSecond === 0) throw new Error('no message has arrived');

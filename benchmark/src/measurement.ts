@@ -1,4 +1,4 @@
-/** What one run of one contender in one scenario has shown; what the scenario does not measure is absent. */
+/** Figures of one run of a contender in a scenario; those that the scenario does not measure are absent. */
 export interface Measurement {
   readonly messagesPerSecond?: number;
   readonly p50Ms?: number;
@@ -9,11 +9,11 @@ export interface Measurement {
   readonly connectionsPerSecond?: number;
   /** CPU time of all server processes per client that connected. */
   readonly cpuMicrosPerConnection?: number;
-  /** Private memory of all server processes, less what they had without clients. */
+  /** Private memory of all server processes, minus that without clients. */
   readonly bytesPerConnection?: number;
-  /** From the first to the last client that got a message; median over the messages. */
+  /** Time from the first to the last client that received a message; median over the messages. */
   readonly spreadMs?: number;
-  /** Part of a processor that the busiest process of the load generator took. */
+  /** Processor use of the busiest process of the load generator, 0 to 1. */
   readonly generatorLoad?: number;
 }
 
@@ -34,7 +34,7 @@ export const figures: readonly Figure[] = [
   'generatorLoad',
 ];
 
-/** The value in the middle; the mean of the two in the middle when their number is even; NaN of none. */
+/** Returns the median; NaN for no values. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
@@ -42,7 +42,7 @@ export function median(values: readonly number[]): number {
   return ((low ?? Number.NaN) + (high ?? Number.NaN)) / 2;
 }
 
-/** The median of each figure. */
+/** Returns the median of each figure. */
 export function medianOf(measurements: readonly Measurement[]): Measurement {
   return Object.fromEntries(
     figures.flatMap((figure) => {

@@ -1,29 +1,29 @@
 import type { Figure, Measurement } from './measurement.ts';
 
-/** What one contender has shown in one scenario. */
+/** Result of one contender in one scenario. */
 export interface ContenderResult {
   readonly contender: string;
   readonly title: string;
   /** In the order in which they ran. */
   readonly rounds: readonly Measurement[];
   readonly median: Measurement;
-  /** Median over the rounds of each figure divided by that of the reference in the same round. */
+  /** Each figure divided by that of the reference in the same round; median over the rounds. */
   readonly ratios: Readonly<Partial<Record<Figure, number>>>;
-  /** Why there is no figure, when it failed. */
+  /** Reason of a failure. */
   readonly failure?: string;
 }
 
-/** What one scenario has shown. */
+/** Result of one scenario. */
 export interface ScenarioResult {
   readonly scenario: string;
   readonly title: string;
-  /** Contender that the ratios are to. */
+  /** Contender that the ratios refer to. */
   readonly reference: string;
   readonly contenders: readonly ContenderResult[];
 }
 
-/** Where and how was measured. */
-export interface Circumstances {
+/** Machine and settings of a run. */
+export interface RunEnvironment {
   readonly date: string;
   readonly processor: string;
   readonly cores: number;
@@ -34,12 +34,12 @@ export interface Circumstances {
   readonly warmSeconds: number;
   readonly rounds: number;
   readonly generators: number;
-  /** Most clients of a scenario. */
+  /** Upper limit for the clients of a scenario. */
   readonly clients: number;
 }
 
-/** What a run of the benchmark has shown, as it is written to a file. */
+/** Result of a run of the benchmark, as it is written to a file. */
 export interface BenchmarkResult {
-  readonly circumstances: Circumstances;
+  readonly environment: RunEnvironment;
   readonly scenarios: readonly ScenarioResult[];
 }

@@ -2,19 +2,19 @@ import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import type { Contender, RunningContender } from './contenders/contender.ts';
 import { type MeasureOptions, measureContender } from './measure-contender.ts';
 import type { Measurement } from './measurement.ts';
-import type { Circumstances, ScenarioResult } from './result.ts';
+import type { RunEnvironment, ScenarioResult } from './result.ts';
 import type { Scenario } from './scenarios.ts';
 import { summarize } from './summarize.ts';
 
-/** Is told before each run of a contender. */
+/** Called before each run of a contender. */
 export type OnRun = (scenario: Scenario, contender: Contender, round: number) => void;
 
-/** How a scenario is measured. */
+/** Options of a measurement of a scenario. */
 export interface RunOptions extends MeasureOptions {
   readonly rounds: number;
 }
 
-/** A contender of a scenario with what it has shown so far. */
+/** A contender of a scenario with its results so far. */
 interface Entry {
   readonly contender: Contender;
   readonly rounds: Measurement[];
@@ -22,8 +22,8 @@ interface Entry {
   failure: string | undefined;
 }
 
-/** Where and how a run of now is measured. */
-export function circumstances(options: RunOptions): Circumstances {
+/** Describes this machine and the settings of a run. */
+export function describeEnvironment(options: RunOptions): RunEnvironment {
   return {
     date: new Date().toISOString(),
     processor: cpus()[0]?.model.trim() ?? 'unknown',
@@ -40,8 +40,8 @@ export function circumstances(options: RunOptions): Circumstances {
 }
 
 /**
- * Measures one scenario: in every round each contender in turn, so that what else the machine does meets
- * all of them alike. A contender that fails is left out of the rounds that follow.
+ * Measures one scenario. Every round runs each contender once, so that other load on the machine affects all of them.
+ * A contender that fails is skipped in the following rounds.
  */
 export async function runScenario(
   scenario: Scenario,
@@ -78,7 +78,7 @@ async function measureOnce(scenario: Scenario, entry: Entry, options: RunOptions
     entry.running ??= await entry.contender.start();
     const server = { ...entry.running, framing: entry.contender.framing };
     entry.rounds.push(await measureContender(scenario, server, options));
-    // Memory is measured on a process that has had no clients before.
+    // Memory is measured on a new process, which has had no clients before.
     if (scenario.kind === 'idle') {
       await entry.running.stop();
       entry.running = undefined;

@@ -1,6 +1,6 @@
 import type { LoadPlan } from './load/load-plan.ts';
 
-/** What a scenario is about, and what its chart shows. */
+/** Main figure of a scenario, shown in its chart. */
 export type Metric =
   | 'messagesPerSecond'
   | 'cpuMicrosPerMessage'
@@ -8,28 +8,28 @@ export type Metric =
   | 'connectionsPerSecond'
   | 'bytesPerConnection';
 
-/** What is measured, by which load. */
+/** A scenario: what is measured under which load. */
 export interface Scenario {
-  /** As it stands on the command line. */
+  /** Name on the command line. */
   readonly name: string;
   readonly title: string;
   /**
-   * - `load`: clients talk
-   * - `connect`: clients arrive, and each is greeted by the application
-   * - `idle`: clients do nothing but be there; their memory is measured
-   * - `push`: a process outside sends to clients
+   * - `load`: clients send messages
+   * - `connect`: clients connect, and the application greets each one
+   * - `idle`: clients stay idle; their memory is measured
+   * - `push`: a process outside of the cluster sends to clients
    */
   readonly kind: 'load' | 'connect' | 'idle' | 'push';
   readonly metric: Metric;
-  /** What it differs in from `defaultLoad`. */
+  /** Differences from `defaultLoad`. */
   readonly load: Partial<LoadPlan> & Pick<LoadPlan, 'mode'>;
-  /** Another load on the same server meanwhile; its own figures are not shown. */
-  readonly beside?: Partial<LoadPlan> & Pick<LoadPlan, 'mode'>;
-  /** Contenders of its own, where the usual ones do not fit. */
+  /** Additional load on the same server, whose own figures are not shown. */
+  readonly background?: Partial<LoadPlan> & Pick<LoadPlan, 'mode'>;
+  /** Own contenders. @default `defaultContenders` */
   readonly contenders?: readonly string[];
 }
 
-/** What a load is unless its scenario says otherwise. */
+/** Defaults of a load. */
 export const defaultLoad = {
   connections: 200,
   pipeline: 1,
@@ -39,7 +39,7 @@ export const defaultLoad = {
   rate: 0,
 } as const;
 
-/** Contenders of every scenario that does not name its own. */
+/** Contenders of every scenario without its own. */
 export const defaultContenders: readonly string[] = [
   'raw-ws',
   'gatewayworker-1x1',
@@ -47,13 +47,13 @@ export const defaultContenders: readonly string[] = [
   'socket.io-2',
 ];
 
-/** Messages that are under way at a time when they are pushed from outside. */
+/** Messages in flight while they are pushed from outside. */
 export const PUSH_WINDOW = 1000;
 
-/** Those who must not notice what others do. */
-const beside = { connections: 100, rate: 1000 } as const;
+/** Load of clients that must not be affected by a background load. */
+const foreground = { connections: 100, rate: 1000 } as const;
 
-const growing = [
+const clusterSizes = [
   'gatewayworker-1x1',
   'gatewayworker-2x1',
   'gatewayworker-4x1',
@@ -153,23 +153,23 @@ export const scenarios: readonly Scenario[] = [
     title: 'Echo, 1,000 a second, nothing else',
     kind: 'load',
     metric: 'p99Ms',
-    load: { ...beside, mode: 'echo' },
+    load: { ...foreground, mode: 'echo' },
   },
   {
     name: 'echo-broadcast',
     title: 'The same while 10,000 others get broadcasts',
     kind: 'load',
     metric: 'p99Ms',
-    load: { ...beside, mode: 'echo' },
-    beside: { mode: 'group', connections: 10_000, members: 10_000, senders: 1, rate: 1 },
+    load: { ...foreground, mode: 'echo' },
+    background: { mode: 'group', connections: 10_000, members: 10_000, senders: 1, rate: 1 },
   },
   {
     name: 'echo-large',
     title: 'The same while 4 others echo 60 KB each',
     kind: 'load',
     metric: 'p99Ms',
-    load: { ...beside, mode: 'echo' },
-    beside: { mode: 'echo', connections: 4, size: 60_000 },
+    load: { ...foreground, mode: 'echo' },
+    background: { mode: 'echo', connections: 4, size: 60_000 },
   },
   {
     name: 'uid-gateways',
@@ -177,7 +177,7 @@ export const scenarios: readonly Scenario[] = [
     kind: 'load',
     metric: 'cpuMicrosPerMessage',
     load: { mode: 'uid', pipeline: 4 },
-    contenders: growing,
+    contenders: clusterSizes,
   },
   {
     name: 'group-gateways',
@@ -185,6 +185,6 @@ export const scenarios: readonly Scenario[] = [
     kind: 'load',
     metric: 'cpuMicrosPerMessage',
     load: { mode: 'group', members: 2, senders: 2, pipeline: 16 },
-    contenders: growing,
+    contenders: clusterSizes,
   },
 ];

@@ -5,14 +5,14 @@ import { summarize } from './summarize.ts';
 
 const [scenario] = scenarios;
 
-test('the median is the value in the middle, or between the two in the middle', () => {
+test('median: is the middle value, or the mean of the two middle values', () => {
   expect(median([5, 1, 3])).toBe(3);
   expect(median([4, 1, 3, 2])).toBe(2.5);
   expect(median([7])).toBe(7);
   expect(median([])).toBeNaN();
 });
 
-test('takes the median of each figure by itself', () => {
+test('median: is taken of each figure separately', () => {
   const rounds = [
     { messagesPerSecond: 10, p99Ms: 3 },
     { messagesPerSecond: 30, p99Ms: 1 },
@@ -21,9 +21,9 @@ test('takes the median of each figure by itself', () => {
   expect(medianOf(rounds)).toEqual({ messagesPerSecond: 20, p99Ms: 2 });
 });
 
-test('compares with the first contender round by round', () => {
+test('summary: ratios compare each round with the first contender', () => {
   if (scenario === undefined) throw new Error('there is no scenario');
-  // The second round was disturbed for both: by the medians the ratio would be 2.
+  // The second round was disturbed for both: a ratio of medians would be 2.
   const result = summarize(scenario, [
     { contender: 'a', title: 'A', rounds: [100, 10, 90].map((n) => ({ messagesPerSecond: n })) },
     { contender: 'b', title: 'B', rounds: [300, 30, 180].map((n) => ({ messagesPerSecond: n })) },
@@ -33,7 +33,7 @@ test('compares with the first contender round by round', () => {
   expect(result.contenders[1]?.ratios).toEqual({ messagesPerSecond: 3 });
 });
 
-test('a contender that has failed after a round keeps what it has shown', () => {
+test('summary: a contender that fails keeps its results of earlier rounds', () => {
   if (scenario === undefined) throw new Error('there is no scenario');
   const result = summarize(scenario, [
     { contender: 'a', title: 'A', rounds: [{ p99Ms: 1 }, { p99Ms: 3 }] },

@@ -2,16 +2,19 @@ import { type Figure, figures, type Measurement, median, medianOf } from './meas
 import type { ContenderResult, ScenarioResult } from './result.ts';
 import type { Scenario } from './scenarios.ts';
 
-/** What one contender did in one scenario, round by round, or why it failed. */
-export interface Rounds {
+/** Measurements of one contender in one scenario by round, or the reason of its failure. */
+export interface ContenderRounds {
   readonly contender: string;
   readonly title: string;
   readonly rounds: readonly Measurement[];
   readonly failure?: string;
 }
 
-/** Medians, and ratios to the first contender, which is the reference. */
-export function summarize(scenario: Scenario, contenders: readonly Rounds[]): ScenarioResult {
+/** Calculates medians, and ratios to the first contender, which is the reference. */
+export function summarize(
+  scenario: Scenario,
+  contenders: readonly ContenderRounds[],
+): ScenarioResult {
   const reference = contenders[0];
   return {
     scenario: scenario.name,
@@ -28,9 +31,9 @@ export function summarize(scenario: Scenario, contenders: readonly Rounds[]): Sc
 }
 
 /**
- * Ratios of the rounds that both have done.
+ * Returns the ratios over the rounds that both have completed.
  *
- * What disturbs a machine for a while disturbs both runs of a round: their ratio is steadier than they are.
+ * Other load on a machine affects both runs of a round, so their ratio varies less than the figures.
  */
 function ratiosOf(
   rounds: readonly Measurement[],

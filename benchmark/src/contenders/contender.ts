@@ -1,28 +1,28 @@
 import type { Framing } from '../load/load-plan.ts';
 
-/** A server that is measured beside others. */
+/** A server that is compared with others. */
 export interface Contender {
-  /** As it stands on the command line. */
+  /** Name on the command line. */
   readonly name: string;
-  /** As it stands in tables. */
+  /** Name in tables. */
   readonly title: string;
   readonly framing: Framing;
-  /** Whether a process outside can push to its clients. */
+  /** Whether another process can push to its clients. */
   readonly canPush: boolean;
-  /** Why it cannot run on this machine, with what to do about it; undefined when it can. */
+  /** Returns why it cannot run on this machine, with a remedy; `undefined` if it can. */
   unavailable(): string | undefined;
-  /** Starts it on free ports and resolves once it takes clients. */
+  /** Starts it on free ports, and resolves once it accepts clients. */
   start(): Promise<RunningContender>;
 }
 
-/** A server that runs. */
+/** A running server. */
 export interface RunningContender {
-  /** Where clients connect. */
+  /** Ports for clients. */
   readonly ports: readonly number[];
   /** All its processes. */
   readonly pids: readonly number[];
-  /** The module of the process that pushes from outside, and its argument. */
+  /** Module of the process that pushes from outside, and its argument. */
   readonly push?: { readonly module: URL; readonly argument: string };
-  /** Ends its processes and resolves once they are gone. */
+  /** Stops its processes, and resolves once they have ended. */
   stop(): Promise<void>;
 }

@@ -3,12 +3,12 @@ import { gatewayworkerByName } from './gatewayworker.ts';
 import { rawWs } from './raw-ws.ts';
 import { socketIo } from './socket-io.ts';
 
-/** The contender of a name; undefined when there is none. */
+/** Returns the contender with a name; `undefined` when there is none. */
 export function findContender(name: string): Contender | undefined {
   return (
     [rawWs, socketIo].find((contender) => contender.name === name) ?? gatewayworkerByName(name)
   );
 }
 
-/** What `findContender` knows, for messages. */
+/** Known names, for messages. */
 export const contenderNames = 'raw-ws, socket.io-2, gatewayworker-<gateways>x<workers>';

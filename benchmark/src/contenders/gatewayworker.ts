@@ -6,9 +6,8 @@ import type { Contender, RunningContender } from './contender.ts';
 const NAME = /^gatewayworker-([1-9]\d?)x([1-9]\d?)$/;
 
 /**
- * This framework with so many gateway and worker processes, by its name: `gatewayworker-2x2`.
- *
- * Answers undefined for any other name.
+ * Returns this framework with the number of gateway and worker processes in the name, such as `gatewayworker-2x2`;
+ * `undefined` for any other name.
  */
 export function gatewayworkerByName(name: string): Contender | undefined {
   const match = NAME.exec(name);
@@ -24,7 +23,7 @@ export function gatewayworkerByName(name: string): Contender | undefined {
   };
 }
 
-/** Starts a cluster by its own command line. */
+/** Starts a cluster with its command line. */
 async function startCluster(gateways: number, workers: number): Promise<RunningContender> {
   const folder = await runFolder();
   const [port = 0, register = 0, inner = 0] = await freePorts(2 + gateways);

@@ -6,7 +6,7 @@ import { ServerProcess } from '../processes/server-process.ts';
 import { startModule } from '../processes/start-module.ts';
 import type { Contender, RunningContender } from './contender.ts';
 
-/** Socket.IO in two processes, with its Redis adapter and a Redis of its own. */
+/** Socket.IO in two processes, with its Redis adapter and a private Redis. */
 export const socketIo: Contender = {
   name: 'socket.io-2',
   title: 'Socket.IO ×2 + Redis',
@@ -39,7 +39,7 @@ async function startServers(): Promise<RunningContender> {
     throw start.reason;
   }
   return {
-    // Each process has a port, so that no balancer stands between.
+    // Each process has its own port, so that no load balancer is needed.
     ports,
     pids: all.flatMap(({ pids }) => pids),
     push: {
@@ -50,7 +50,7 @@ async function startServers(): Promise<RunningContender> {
   };
 }
 
-/** A Redis that keeps nothing on disk. */
+/** Starts a Redis without persistence. */
 async function startRedis(port: number, folder: string): Promise<ServerProcess> {
   return await ServerProcess.start({
     command: 'redis-server',

@@ -3,7 +3,7 @@ import { createBurst, messageText, sendTimePosition } from './client-frames.ts';
 import type { Framing, LoadMode } from './load-plan.ts';
 import { readSendTime } from './send-time.ts';
 
-/** The texts that a server reads: final text frames with a mask (RFC 6455 5.2). */
+/** Decodes the frames like a server: final text frames with a mask (RFC 6455 5.2). */
 function receive(bytes: Buffer): string[] {
   const texts: string[] = [];
   let position = 0;
@@ -32,21 +32,21 @@ test.each(
     framings.flatMap((framing) => [64, 4096].map((size) => ({ mode, framing, size }))),
   ),
 )(
-  'frames of $mode of $size bytes over $framing are messages of the right size with the time of their sending',
+  'frames: $mode, $size bytes, $framing: size and send time are right',
   ({ mode, framing, size }) => {
     const burst = createBurst({ mode, framing, size }, { sender: 7, receiver: 107 }, 3);
     const length = burst.stamp(2, 123_456_789);
     const texts = receive(burst.bytes.subarray(0, length));
     expect(texts).toHaveLength(2);
     for (const text of texts) {
-      const said = framing === 'websocket' ? text : JSON.parse(text.slice(2))[1];
-      expect(said).toHaveLength(size);
-      expect(readSendTime(Buffer.from(said), sendTimePosition(mode))).toBe(123_456_789);
+      const message = framing === 'websocket' ? text : JSON.parse(text.slice(2))[1];
+      expect(message).toHaveLength(size);
+      expect(readSendTime(Buffer.from(message), sendTimePosition(mode))).toBe(123_456_789);
     }
   },
 );
 
-test('a message to a uid names the receiver, one to a group its sender', () => {
+test('frames: a uid message names the receiver, a group message the sender', () => {
   expect(messageText('uid', 20, { sender: 7, receiver: 107 })).toMatch(/^t00107 0{7}x+$/);
   expect(messageText('group', 20, { sender: 7, receiver: 107 })).toMatch(/^g0{7}00007x+$/);
 });

@@ -1,10 +1,10 @@
 import type { Framing, LoadMode } from './load-plan.ts';
 import { SEND_TIME_LENGTH, writeSendTime } from './send-time.ts';
 
-/** Digits of a client's number, as it stands in uids and group messages. */
+/** Digits of a client's number in uids and group messages. */
 export const NUMBER_LENGTH = 5;
 
-/** What stands around the text of a Socket.IO message. */
+/** Characters around the text of a Socket.IO message. */
 const SOCKET_IO_HEAD = '42["m","';
 const SOCKET_IO_TAIL = '"]';
 
@@ -13,21 +13,21 @@ export function headLength(framing: Framing): number {
   return framing === 'socket.io' ? SOCKET_IO_HEAD.length : 0;
 }
 
-/** Where the send time stands in the text of a message, by its first character. */
+/** Returns the position of the send time in the text of a message. */
 export function sendTimePosition(mode: LoadMode): number {
   // t<uid> <time>, e<time>, g<time><number>
   return mode === 'uid' || mode === 'receive' ? NUMBER_LENGTH + 2 : 1;
 }
 
-/** Where the sender's number stands in the text of a group message. */
+/** Position of the sender's number in the text of a group message. */
 export const SENDER_POSITION: number = 1 + SEND_TIME_LENGTH;
 
-/** A client's number as text of a known length. */
+/** Formats a client's number with a fixed length. */
 export function numberText(number: number): string {
   return String(number).padStart(NUMBER_LENGTH, '0');
 }
 
-/** A masked frame; the key is zero, which is legal and leaves the payload readable. */
+/** Creates a masked frame; the key is zero, which is legal and leaves the payload readable. */
 export function clientFrame(payload: string, opcode = 1): Buffer {
   const body = Buffer.from(payload);
   const head =
@@ -37,12 +37,12 @@ export function clientFrame(payload: string, opcode = 1): Buffer {
   return Buffer.concat([head, Buffer.alloc(4), body]);
 }
 
-/** The frame of a message to the application. */
+/** Creates the frame of a message to the application. */
 export function messageFrame(text: string, framing: Framing): Buffer {
   return clientFrame(framing === 'socket.io' ? SOCKET_IO_HEAD + text + SOCKET_IO_TAIL : text);
 }
 
-/** The text of a message of `size` bytes, whose send time is still to be written. */
+/** Creates the text of a message of `size` bytes, with a placeholder for the send time. */
 export function messageText(
   mode: LoadMode,
   size: number,
@@ -59,28 +59,28 @@ export function messageText(
   return start.padEnd(size, 'x');
 }
 
-/** Frames of one sender, made once: what is sent is this memory, with the send time written into it. */
+/** Reusable frames of one sender: each send writes the send time into this memory and sends it. */
 export class FrameBurst {
   /** Length of one frame. */
   readonly frameLength: number;
-  /** The frames, one behind the other. */
+  /** The frames, one after the other. */
   readonly bytes: Buffer;
-  /** Where the send time stands in a frame. */
+  /** Position of the send time in a frame. */
   readonly timePosition: number;
 
-  /** @param count - how many frames can leave in one write */
+  /** @param count - number of frames for one write */
   constructor(frame: Buffer, timePosition: number, count: number) {
     this.frameLength = frame.length;
     this.bytes = Buffer.concat(Array.from({ length: count }, () => frame));
     this.timePosition = timePosition;
   }
 
-  /** How many frames can leave in one write. */
+  /** Number of frames for one write. */
   get count(): number {
     return this.bytes.length / this.frameLength;
   }
 
-  /** Writes the send time into the first `count` frames and answers their length in bytes. */
+  /** Writes the send time into the first `count` frames, and returns their length in bytes. */
   stamp(count: number, micros: number): number {
     for (let index = 0; index < count; index += 1) {
       writeSendTime(this.bytes, index * this.frameLength + this.timePosition, micros);
@@ -89,7 +89,7 @@ export class FrameBurst {
   }
 }
 
-/** Makes the burst of a client. */
+/** Creates the frames of a client. */
 export function createBurst(
   plan: { readonly mode: LoadMode; readonly framing: Framing; readonly size: number },
   clients: { readonly sender: number; readonly receiver: number },

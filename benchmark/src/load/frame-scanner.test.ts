@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { FrameScanner } from './frame-scanner.ts';
 
-/** An unmasked frame, as servers send it. */
+/** Creates an unmasked frame, as servers send it. */
 function frame(opcode: number, payload: Buffer): Buffer {
   const { length } = payload;
   if (length < 126) return Buffer.concat([Buffer.from([0x80 | opcode, length]), payload]);
@@ -18,7 +18,7 @@ const payloads = [0, 1, 125, 126, 70, 4096, 65_535, 65_536, 3].map((length, inde
 );
 const stream = Buffer.concat(payloads.map((payload, index) => frame(1 + (index % 2), payload)));
 
-/** What a scanner sees of a stream that comes in these chunks, each in the same memory as the one before. */
+/** Scans a stream in chunks that all use the same memory, and returns the visited frames. */
 function scan(chunks: readonly Buffer[]): { opcode: number; payload: Buffer }[] {
   const scanner = new FrameScanner();
   const memory = Buffer.alloc(stream.length);
@@ -45,22 +45,22 @@ function expectAll(seen: readonly { opcode: number; payload: Buffer }[]): void {
   }
 }
 
-test('finds every frame of a stream that comes at once', () => {
+test('frame scanner: finds every frame in one chunk', () => {
   expectAll(scan([stream]));
 });
 
-test('finds every frame when each byte comes alone', () => {
+test('frame scanner: finds every frame in chunks of one byte', () => {
   const start = stream.subarray(0, 5000);
   const bytes = Array.from(start, (_, index) => start.subarray(index, index + 1));
   expectAll(scan([...bytes, stream.subarray(5000)]));
 });
 
-test('finds every frame wherever the stream is cut in two', () => {
+test('frame scanner: finds every frame in any two chunks', () => {
   const ends = payloads.reduce<number[]>((sums, payload, index) => {
     sums.push((sums.at(-1) ?? 0) + frame(1 + (index % 2), payload).length);
     return sums;
   }, []);
-  // Around the ends of frames, where heads and payloads begin, is where it matters.
+  // Cuts around the ends of frames matter most, because heads and payloads begin there.
   const cuts = new Set(
     [0, ...ends].flatMap((end) => [...Array(14).keys()].map((i) => end + i - 2)),
   );
@@ -68,7 +68,7 @@ test('finds every frame wherever the stream is cut in two', () => {
     if (cut >= 0 && cut <= stream.length) expectAll(scan(split(stream, [cut])));
 });
 
-test('finds every frame over many random splits', () => {
+test('frame scanner: finds every frame in random chunks', () => {
   for (let run = 0; run < 200; run += 1) {
     const cuts = Array.from({ length: 20 }, () => Math.floor(Math.random() * stream.length));
     expectAll(
@@ -82,7 +82,7 @@ test('finds every frame over many random splits', () => {
   }
 });
 
-test('visits a complete frame in the memory it came in', () => {
+test('frame scanner: visits a complete frame without a copy', () => {
   const chunk = frame(1, Buffer.from('hello'));
   const buffers: Buffer[] = [];
   new FrameScanner().scan(chunk, chunk.length, (_, buffer) => buffers.push(buffer));

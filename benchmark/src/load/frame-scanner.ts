@@ -1,18 +1,16 @@
-/** Websocket opcodes that the scanner tells apart. */
+/** Websocket opcodes that the load generator handles. */
 export const Opcode = { text: 1, binary: 2, close: 8, ping: 9 } as const;
 
-/**
- * Is called for every frame. The bytes stand in `buffer` from `start` to `end` during the call only.
- */
+/** Called for every frame. The payload is in `buffer` from `start` to `end`, only during the call. */
 export type FrameVisitor = (opcode: number, buffer: Buffer, start: number, end: number) => void;
 
 /**
- * Walks over the unmasked frames of a server, however the stream is split, and looks at their heads only.
+ * Finds the unmasked frames of a server in a stream of chunks, and parses only their heads.
  *
- * Complete frames are visited where they lie; only one that a chunk cuts off is copied.
+ * Complete frames are visited in place; only a frame that is split between chunks is copied.
  */
 export class FrameScanner {
-  /** Bytes of a frame whose end has not come. */
+  /** Bytes of an incomplete frame. */
   #rest: Buffer = Buffer.alloc(0);
   #restLength = 0;
 
@@ -31,7 +29,7 @@ export class FrameScanner {
     if (position < length) this.#keep(chunk, position, length);
   }
 
-  /** Takes what the cut-off frame lacks; answers how many bytes that were. */
+  /** Completes the incomplete frame; returns the number of bytes used. */
   #completeRest(chunk: Buffer, length: number, visit: FrameVisitor): number {
     let position = 0;
     let needed = this.#missing();
@@ -48,7 +46,7 @@ export class FrameScanner {
     return position;
   }
 
-  /** Bytes that are needed to know more about the cut-off frame; 0 when it is complete. */
+  /** Bytes needed for the next step of the incomplete frame; 0 when it is complete. */
   #missing(): number {
     if (this.#restLength < 2) return 2 - this.#restLength;
     const head = headBytes(this.#rest[1] ?? 0);

@@ -7,11 +7,11 @@ function histogramOf(values: readonly number[]): LatencyHistogram {
   return histogram;
 }
 
-test('is 0 when nothing was counted', () => {
+test('histogram: an empty one returns 0', () => {
   expect(new LatencyHistogram().percentile(0.99)).toBe(0);
 });
 
-test('answers the latency that the part of all does not exceed', () => {
+test('histogram: returns the percentile', () => {
   const histogram = histogramOf(Array.from({ length: 100 }, (_, index) => index + 1));
   expect(histogram.percentile(0.5)).toBe(0.05);
   expect(histogram.percentile(0.99)).toBe(0.099);
@@ -19,7 +19,7 @@ test('answers the latency that the part of all does not exceed', () => {
   expect(histogram.percentile(0)).toBe(0.001);
 });
 
-test('keeps every size of latency within 0.2 %', () => {
+test('histogram: every latency is exact to 0.2 %', () => {
   for (let value = 1; value < 2 ** 31; value = Math.ceil(value * 1.37)) {
     const shown = histogramOf([value]).percentile(1) * 1000;
     expect(shown).toBeLessThanOrEqual(value);
@@ -27,18 +27,18 @@ test('keeps every size of latency within 0.2 %', () => {
   }
 });
 
-test('buckets grow with the values', () => {
+test('histogram: buckets grow with the values', () => {
   const values = Array.from({ length: 5000 }, (_, index) => index);
   const shown = values.map((value) => histogramOf([value]).percentile(1));
   expect(shown).toEqual([...shown].sort((a, b) => a - b));
 });
 
-test('takes what is out of its range for the end of it', () => {
+test('histogram: values out of range are clamped', () => {
   expect(histogramOf([-5]).percentile(1)).toBe(0);
   expect(histogramOf([1e12]).percentile(1)).toBeCloseTo((2 ** 31 - 1) / 1000, -5);
 });
 
-test('merged, two are as one that has counted all', () => {
+test('histogram: a merge equals one histogram of all values', () => {
   const merged = histogramOf([1, 2, 5000]);
   merged.merge(histogramOf([3, 70_000, 5000]).toCounts());
   const whole = histogramOf([1, 2, 3, 5000, 5000, 70_000]);

@@ -1,10 +1,10 @@
-/** Below this many microseconds every value has a bucket of its own; above, 512 buckets per doubling. */
+/** Values below this many microseconds have a bucket each; above, there are 512 buckets per doubling. */
 const EXACT = 1024;
 const PER_DOUBLING = 512;
 const DOUBLINGS = 21;
-const LONGEST = 2 ** 31 - 1;
+const MAX_MICROS = 2 ** 31 - 1;
 
-/** Counts of latencies in a form that crosses processes: bucket numbers and their counts, alternating. */
+/** Counts of latencies for another process: bucket numbers and their counts, alternating. */
 export type LatencyCounts = readonly number[];
 
 /** Counts latencies in microseconds, exact to 0.2 %; those above 35 minutes count as 35 minutes. */
@@ -24,7 +24,7 @@ export class LatencyHistogram {
     this.#total += 1;
   }
 
-  /** Adds what another process has counted. */
+  /** Adds the counts of another process. */
   merge(counts: LatencyCounts): void {
     for (let index = 0; index + 1 < counts.length; index += 2) {
       const bucket = counts[index] ?? 0;
@@ -35,9 +35,9 @@ export class LatencyHistogram {
   }
 
   /**
-   * The latency in milliseconds that a part of all do not exceed; 0 when nothing was counted.
+   * Returns a percentile in milliseconds; 0 when nothing was counted.
    *
-   * @param part - 0 to 1: 0.99 for the 99th percentile, 1 for the longest
+   * @param part - 0 to 1: 0.99 for the 99th percentile, 1 for the maximum
    */
   percentile(part: number): number {
     const rank = Math.max(1, Math.ceil(part * this.#total));
@@ -49,14 +49,14 @@ export class LatencyHistogram {
     return 0;
   }
 
-  /** What `merge` takes. */
+  /** Returns the counts for `merge`. */
   toCounts(): LatencyCounts {
     return [...this.#counts.entries()].flatMap(([bucket, count]) =>
       count === 0 ? [] : [bucket, count],
     );
   }
 
-  /** Forgets everything. */
+  /** Resets all counts. */
   clear(): void {
     this.#counts.fill(0);
     this.#total = 0;
@@ -64,9 +64,9 @@ export class LatencyHistogram {
 }
 
 function bucketOf(micros: number): number {
-  const value = Math.max(0, Math.min(micros, LONGEST)) | 0;
+  const value = Math.max(0, Math.min(micros, MAX_MICROS)) | 0;
   if (value < EXACT) return value;
-  // The position of the highest bit says which doubling; the nine bits below it, which bucket of it.
+  // The position of the highest bit selects the doubling, the nine bits below it the bucket.
   const shift = 22 - Math.clz32(value);
   return EXACT + (shift - 1) * PER_DOUBLING + (value >> shift) - PER_DOUBLING;
 }

@@ -25,22 +25,21 @@ const CHARACTER_0 = 0x30;
 const CHARACTER_2 = 0x32;
 const CHARACTER_4 = 0x34;
 
-/** Ports that one address has for outgoing connections, with some to spare. */
+/** Outgoing connections per local address, below its number of ports. */
 const CONNECTIONS_PER_ADDRESS = 20_000;
 
-// Every read of every connection goes into the same memory: it is used up before the next read, and stays
-// in the processor's cache.
+// All connections read into the same memory: it is processed before the next read, and stays in the processor cache.
 const readBuffer = Buffer.allocUnsafeSlow(256 * 1024);
 
-/** What a client tells. */
+/** Events of a client. */
 export interface ConnectionHooks {
-  /** It has had its greeting and, where the mode asks for it, is in its group or bound to its uid. */
+  /** It has received its greeting and, depending on the mode, is in its group or bound to its uid. */
   onReady(connection: LoadConnection): void;
-  /** The connection has ended; `reason` says how. */
+  /** The connection has ended. */
   onClosed(connection: LoadConnection, reason: string): void;
 }
 
-/** One client: connects, gets ready, and then answers what comes with the next message, as its plan says. */
+/** One client: it connects, prepares, and then answers each message with the next one, as its plan requires. */
 export class LoadConnection {
   /** Its number among all clients of the load. */
   readonly number: number;
@@ -50,7 +49,7 @@ export class LoadConnection {
   readonly #socket: Socket;
   readonly #scanner = new FrameScanner();
   readonly #isSender: boolean;
-  /** Where the text begins in the payload of a message. */
+  /** Position of the text in the payload of a message. */
   readonly #textOffset: number;
   readonly #timeOffset: number;
   readonly #keepsPipeline: boolean;
@@ -63,7 +62,7 @@ export class LoadConnection {
   /** Messages to send at the end of this read. */
   #due = 0;
   #now = 0;
-  /** Whether the kernel has taken all that was written. */
+  /** Whether the kernel has accepted all written bytes. */
   #isFlushed = true;
 
   constructor(number: number, plan: LoadPlan, tally: Tally, hooks: ConnectionHooks) {
@@ -80,17 +79,17 @@ export class LoadConnection {
     this.#socket = this.#open();
   }
 
-  /** Puts the first messages on their way. */
+  /** Sends the first messages. */
   start(): void {
     if (this.#isSender && this.#keepsPipeline) this.#send(this.#plan.pipeline);
   }
 
-  /** What a sender at a fixed rate writes, and where to. */
-  get outlet(): { readonly descriptor: number; readonly burst: FrameBurst } {
+  /** Frames and descriptor for a sender at a fixed rate. */
+  get target(): { readonly descriptor: number; readonly burst: FrameBurst } {
     return { descriptor: this.#descriptor, burst: this.#burstOf() };
   }
 
-  /** Drops the connection without a goodbye, so that no port waits for its end. */
+  /** Resets the connection, so that no port stays in TIME_WAIT. */
   destroy(): void {
     this.#socket.resetAndDestroy();
   }
@@ -169,13 +168,13 @@ export class LoadConnection {
     if (tally.isMeasuring) {
       const sentAt = readSendTime(buffer, start + this.#timeOffset);
       tally.latencies.add(microsSince(sentAt, this.#now));
-      if (this.#tracksArrivals) tally.noteArrival(sentAt, this.#now);
+      if (this.#tracksArrivals) tally.recordArrival(sentAt, this.#now);
     }
     if (!this.#isSender || !this.#keepsPipeline) return;
     if (this.#answersEverything || this.#isOwn(buffer, start)) this.#due += 1;
   }
 
-  /** Tells a group message that this client has sent itself. */
+  /** Tells whether this client sent a group message. */
   #isOwn(buffer: Buffer, start: number): boolean {
     const position = start + this.#textOffset + SENDER_POSITION;
     let sender = 0;
@@ -206,7 +205,7 @@ export class LoadConnection {
     return buffer[start] === CHARACTER_4 && buffer[start + 1] === CHARACTER_2;
   }
 
-  /** Socket.IO: the server opens with `0…`, asks for life with `2`; the connection is `40`. */
+  /** Answers Socket.IO control packets: `0…` opens, `2` is a ping; `40` connects. */
   #answerControl(buffer: Buffer, start: number): void {
     if (this.#plan.framing === 'websocket') return;
     if (buffer[start] === CHARACTER_0) this.#write(clientFrame('40'));
@@ -229,7 +228,7 @@ export class LoadConnection {
   #burstOf(): FrameBurst {
     const { connections, pipeline } = this.#plan;
     const receiver = (this.number + Math.floor(connections / 2)) % connections;
-    // Two that send to each other may find what both have in flight in one read.
+    // Two clients that send to each other may receive the messages of both in one read.
     const count = this.#plan.mode === 'uid' ? 2 * pipeline : pipeline;
     this.#burst ??= createBurst(this.#plan, { sender: this.number, receiver }, count);
     return this.#burst;
@@ -238,7 +237,7 @@ export class LoadConnection {
   #write(bytes: Buffer, length: number = bytes.length): void {
     const written = this.#isFlushed ? writeNow(this.#descriptor, bytes, length) : 0;
     if (written === length) return;
-    // The memory is used again, so what waits is copied.
+    // The memory is reused, so the rest is copied.
     this.#isFlushed = false;
     this.#socket.write(Buffer.from(bytes.subarray(written, length)), () => {
       this.#isFlushed = this.#socket.writableLength === 0;
@@ -246,7 +245,7 @@ export class LoadConnection {
   }
 }
 
-/** An address with ports to spare. The first is left to the kernel, which finds a port faster by itself. */
+/** Returns a local address with free ports. The kernel selects the first one, because it finds a port faster. */
 function localAddressOf(number: number): { localAddress?: string } {
   const index = Math.floor(number / CONNECTIONS_PER_ADDRESS);
   return index === 0 ? {} : { localAddress: `127.0.0.${1 + index}` };
@@ -257,7 +256,7 @@ function isSender(number: number, plan: LoadPlan): boolean {
   return plan.mode === 'echo' || plan.mode === 'uid';
 }
 
-/** What a client says before the load begins. */
+/** Returns the message of a client before the load begins. */
 function joinText(number: number, plan: LoadPlan): string | undefined {
   if (plan.mode === 'uid' || plan.mode === 'receive') return `u${numberText(number)}`;
   return plan.mode === 'group' && number < plan.members ? 'jg' : undefined;

@@ -11,36 +11,36 @@ import type {
   LoadShare,
 } from './load-plan.ts';
 
-/** Time that all clients have to connect, and that a run may take beyond its own length. */
-const PATIENCE_MS = 120_000;
+/** Time for all clients to connect, and margin for a run, in milliseconds. */
+const TIMEOUT_MARGIN_MS = 120_000;
 
-/** What all processes of the generator have measured together. */
+/** Results of all processes of the generator. */
 export interface LoadResult {
   /** Messages received per second. */
   readonly messagesPerSecond: number;
   readonly latencies: LatencyHistogram;
   /** CPU time of the servers per message received, in microseconds; 0 without messages. */
   readonly cpuMicrosPerMessage: number;
-  /** Part of the window that the busiest process of the generator was on a processor: at 1 it is the limit. */
+  /** Processor use of the busiest process of the generator, 0 to 1; near 1 the generator is the bottleneck. */
   readonly generatorLoad: number;
-  /** Milliseconds between the first and the last arrival of one message, of each that many clients got. */
+  /** Time between first and last arrival of each message to many clients, in milliseconds. */
   readonly spreads: readonly number[];
   /** Connections that the server has closed. */
   readonly closed: number;
 }
 
-/** How the clients got connected. */
+/** Result of connecting all clients. */
 export interface ConnectResult {
   readonly connectionsPerSecond: number;
   readonly latencies: LatencyHistogram;
 }
 
-/** Plays many clients, in processes of its own. */
+/** Simulates many clients in several processes. */
 export class LoadGenerator {
   readonly #plan: LoadPlan;
   readonly #children: readonly { readonly child: LoadChild; readonly share: LoadShare }[];
 
-  /** @param processes - over how many processes the clients are spread */
+  /** @param processes - number of processes that share the clients */
   constructor(plan: LoadPlan, processes: number) {
     this.#plan = plan;
     this.#children = Array.from({ length: processes }, (_, index) => ({
@@ -60,9 +60,9 @@ export class LoadGenerator {
   }
 
   /**
-   * Runs the load, warm-up included.
+   * Runs the warm-up and the load.
    *
-   * @param onReceived - is told how many messages have arrived, in `receive` mode
+   * @param onReceived - called with the number of messages that have arrived, in `receive` mode
    */
   async run(onReceived?: (messages: number) => void): Promise<LoadResult> {
     const received = this.#children.map(() => 0);
@@ -76,13 +76,13 @@ export class LoadGenerator {
     return sumReports(await Promise.all(reports));
   }
 
-  /** Drops all connections and ends the processes. */
+  /** Drops all connections, and ends the processes. */
   async stop(): Promise<void> {
     await Promise.all(this.#children.map(({ child }) => child.stop()));
   }
 }
 
-/** One process of the generator, as its parent sees it. */
+/** One process of the generator, seen by its parent. */
 class LoadChild {
   onReceived: (messages: number) => void = () => undefined;
   readonly #process: ChildProcess;
@@ -96,7 +96,7 @@ class LoadChild {
 
   async connect(share: LoadShare): Promise<ConnectReport> {
     this.#send({ type: 'connect', share });
-    const event = await this.#next(PATIENCE_MS);
+    const event = await this.#next(TIMEOUT_MARGIN_MS);
     if (event.type === 'connected') return event.report;
     throw new Error(event.type === 'failed' ? event.reason : `unexpected ${event.type}`);
   }
@@ -104,7 +104,7 @@ class LoadChild {
   async run(share: LoadShare): Promise<LoadReport> {
     this.#send({ type: 'run' });
     const { warmSeconds, seconds } = share.plan;
-    const event = await this.#next((warmSeconds + seconds) * 1000 + PATIENCE_MS);
+    const event = await this.#next((warmSeconds + seconds) * 1000 + TIMEOUT_MARGIN_MS);
     if (event.type === 'finished') return event.report;
     throw new Error(event.type === 'failed' ? event.reason : `unexpected ${event.type}`);
   }
@@ -120,14 +120,14 @@ class LoadChild {
     this.#process.send(command);
   }
 
-  /** The next event that is not about single messages. */
-  async #next(patienceMs: number): Promise<LoadEvent> {
+  /** Resolves with the next event other than `received`. */
+  async #next(timeoutMs: number): Promise<LoadEvent> {
     const child = this.#process;
     return await new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         settle();
-        reject(new Error(`the load generator has not answered for ${patienceMs / 1000} s`));
-      }, patienceMs);
+        reject(new Error(`the load generator has not answered for ${timeoutMs / 1000} s`));
+      }, timeoutMs);
       const onExit = (code: number | null, signal: string | null) => {
         settle();
         reject(new Error(`a process of the load generator has ended (${code ?? signal})`));
@@ -157,7 +157,7 @@ function sumReports(reports: readonly LoadReport[]): LoadResult {
   const latencies = new LatencyHistogram();
   for (const report of reports) latencies.merge(report.latencies);
   const messagesPerSecond = sum(reports.map(({ messages, seconds }) => messages / seconds));
-  // One process reads the CPU time, over its own window.
+  // Only one process measures the CPU time, over its own window.
   const cpuPerSecond = sum(reports.map((report) => report.serverCpuSeconds / report.seconds));
   return {
     messagesPerSecond,
@@ -169,7 +169,7 @@ function sumReports(reports: readonly LoadReport[]): LoadResult {
   };
 }
 
-/** Milliseconds between first and last arrival of each message, whichever processes they were noted by. */
+/** Returns the time between first and last arrival of each message over all processes, in milliseconds. */
 function spreadsOf(arrivals: LoadReport['arrivals']): number[] {
   const ends = new Map<number, { first: number; last: number }>();
   for (const [sentAt, first, last] of arrivals) {

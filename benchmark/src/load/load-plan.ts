@@ -1,20 +1,20 @@
 import type { LatencyCounts } from './latency-histogram.ts';
 
-/** How a server speaks: plain websocket messages, or Socket.IO v4 events named `m` over a websocket. */
+/** Format of messages: plain websocket messages, or Socket.IO v4 events named `m` over a websocket. */
 export type Framing = 'websocket' | 'socket.io';
 
 /**
- * What the clients do once all are there.
+ * What the clients do once all are connected.
  *
- * - `echo`: each has `pipeline` messages in flight, which come back to it
- * - `uid`: each has `pipeline` messages in flight, which go to the client half way round
- * - `group`: the first `senders` clients have `pipeline` messages each in flight to the first `members`
+ * - `echo`: each has `pipeline` messages in flight to itself
+ * - `uid`: each has `pipeline` messages in flight to the client whose number is half of all clients further
+ * - `group`: each of the first `senders` clients has `pipeline` messages in flight to the first `members` clients
  * - `idle`: nothing
- * - `receive`: each has bound its uid and takes what comes from outside
+ * - `receive`: each has bound its uid, and receives messages from outside
  */
 export type LoadMode = 'echo' | 'uid' | 'group' | 'idle' | 'receive';
 
-/** What the load generator is to do. */
+/** Plan of the load generator. */
 export interface LoadPlan {
   readonly mode: LoadMode;
   readonly framing: Framing;
@@ -29,36 +29,36 @@ export interface LoadPlan {
   readonly members: number;
   /** Clients that send, in group mode. */
   readonly senders: number;
-  /** Messages per second of all senders together, sent without waiting for answers; 0 waits for answers. */
+  /** Messages per second of all senders together, sent without waiting for answers; 0 to wait for answers. */
   readonly rate: number;
   /** Length of the measured window, in seconds. */
   readonly seconds: number;
-  /** Time under load before it, in seconds. */
+  /** Warm-up before it, in seconds. */
   readonly warmSeconds: number;
   /** Processes whose CPU time counts. */
   readonly pids: readonly number[];
 }
 
-/** The part of a plan that one process carries out: the connections `index`, `index + processes` and so on. */
+/** Part of a plan for one process: the connections `index`, `index + processes` and so on. */
 export interface LoadShare {
   readonly plan: LoadPlan;
   readonly index: number;
   readonly processes: number;
 }
 
-/** What a load process is told. */
+/** Message to a load process. */
 export type LoadCommand =
   | { readonly type: 'connect'; readonly share: LoadShare }
   | { readonly type: 'run' };
 
-/** How one process got its clients connected. */
+/** Result of connecting the clients of one process. */
 export interface ConnectReport {
   /** Seconds from the first attempt until the last client had its greeting. */
   readonly seconds: number;
   readonly latencies: LatencyCounts;
 }
 
-/** What one process has measured. */
+/** Results of one process. */
 export interface LoadReport {
   /** Messages received in the window. */
   readonly messages: number;
@@ -69,13 +69,13 @@ export interface LoadReport {
   /** CPU time of this process in the window, in seconds. */
   readonly ownCpuSeconds: number;
   readonly latencies: LatencyCounts;
-  /** First and last arrival of each message that many got: send time, first, last, in microseconds. */
+  /** First and last arrival of each message to many clients: send time, first, last, in microseconds. */
   readonly arrivals: readonly (readonly [number, number, number])[];
   /** Connections that the server has closed. */
   readonly closed: number;
 }
 
-/** What a load process tells. */
+/** Message from a load process. */
 export type LoadEvent =
   | { readonly type: 'connected'; readonly report: ConnectReport }
   | { readonly type: 'received'; readonly messages: number }

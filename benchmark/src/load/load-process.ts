@@ -5,19 +5,18 @@ import type { LoadCommand, LoadEvent, LoadPlan, LoadReport, LoadShare } from './
 import { type Pacer, startPacer } from './pacer.ts';
 import { Tally } from './tally.ts';
 
-// One process of the load generator. It is told what to do, and tells what it has measured, by the channel
-// to the process that has forked it.
+// One process of the load generator. It exchanges messages with its parent over the `fork` channel.
 
-/** Connections on their way at a time. */
-const CONNECTING = 200;
+/** Connections that are being opened at the same time. */
+const MAX_PENDING_CONNECTIONS = 200;
 
-/** Messages to each process before the measurement begins. */
-const WARM_MESSAGES = 20_000;
-const WARM_STEP_MS = 20;
-/** How many times longer than planned the warm-up may take for that. */
-const LONGEST_WARM = 5;
+/** Messages that each process must receive before the measurement begins. */
+const WARM_UP_MESSAGES = 20_000;
+const WARM_UP_POLL_MS = 20;
+/** The warm-up may take this many times its planned length. */
+const MAX_WARM_UP_FACTOR = 5;
 
-/** Messages after which the sender outside is told that they have arrived. */
+/** Messages between two reports to a push process. */
 const REPORTED_MESSAGES = 100;
 
 /** The clients of one process. */
@@ -42,15 +41,15 @@ class LoadProcess {
       (number) => number % share.processes === share.index,
     );
     this.#begin = this.#tally.now();
-    for (let count = 0; count < CONNECTING; count += 1) this.#openNext();
+    for (let count = 0; count < MAX_PENDING_CONNECTIONS; count += 1) this.#openNext();
   }
 
-  /** Begins the load; it ends by itself. */
+  /** Starts the load, which ends by itself. */
   async run(): Promise<void> {
     const { plan } = this.#share;
     if (plan.mode === 'receive') {
       this.#tally.reportEvery(REPORTED_MESSAGES, (messages) =>
-        tell({ type: 'received', messages }),
+        send({ type: 'received', messages }),
       );
     }
     if (plan.rate > 0) this.#pacer = await this.#startPacer();
@@ -59,15 +58,15 @@ class LoadProcess {
     setTimeout(() => this.#warmUp(begin), plan.warmSeconds * 1000);
   }
 
-  /** Waits until the server has seen enough for its code to be compiled, if it is slow. */
+  /** Waits until a slow server has processed enough messages for its code to be compiled. */
   #warmUp(begin: number): void {
     const { mode, members, rate } = this.#plan;
     const isBusy =
       rate === 0 && (mode !== 'group' || this.#numbers.some((number) => number < members));
-    const isWarm = !isBusy || this.#tally.messages >= WARM_MESSAGES;
-    if (isWarm || performance.now() - begin > this.#plan.warmSeconds * 1000 * LONGEST_WARM)
+    const isWarm = !isBusy || this.#tally.messages >= WARM_UP_MESSAGES;
+    if (isWarm || performance.now() - begin > this.#plan.warmSeconds * 1000 * MAX_WARM_UP_FACTOR)
       this.#measure();
-    else setTimeout(() => this.#warmUp(begin), WARM_STEP_MS);
+    else setTimeout(() => this.#warmUp(begin), WARM_UP_POLL_MS);
   }
 
   #openNext(): void {
@@ -89,7 +88,7 @@ class LoadProcess {
     if (this.#ready < this.#numbers.length) this.#openNext();
     else {
       const seconds = (now - this.#begin) / 1e6;
-      tell({
+      send({
         type: 'connected',
         report: { seconds, latencies: this.#connectLatencies.toCounts() },
       });
@@ -100,23 +99,23 @@ class LoadProcess {
     if (this.#hasFinished) return;
     this.#closed += 1;
     if (this.#started.has(connection)) {
-      tell({ type: 'failed', reason: `client ${connection.number} cannot connect: ${reason}` });
+      send({ type: 'failed', reason: `client ${connection.number} cannot connect: ${reason}` });
     }
   }
 
-  /** Sends what this process owes of the rate, by how many of the senders it has. */
+  /** Starts the senders of this process at their part of the rate. */
   async #startPacer(): Promise<Pacer> {
     const { mode, senders, connections, rate } = this.#plan;
     const all = mode === 'group' ? senders : connections;
-    const outlets = this.#connections
+    const targets = this.#connections
       .filter(({ number }) => number < all)
-      .map(({ outlet }) => outlet);
-    return await startPacer(outlets, (rate * outlets.length) / all);
+      .map(({ target }) => target);
+    return await startPacer(targets, (rate * targets.length) / all);
   }
 
   #measure(): void {
     const { plan } = this.#share;
-    // The processes of the servers are read by one process of the generator, so that they count once.
+    // Only one process of the generator measures the servers, so that they count once.
     const pids = this.#share.index === 0 ? plan.pids : [];
     const messages = this.#tally.messages;
     const cpu = cpuSeconds(pids);
@@ -141,7 +140,7 @@ class LoadProcess {
   #finish(report: LoadReport): void {
     this.#hasFinished = true;
     this.#pacer?.stop();
-    tell({ type: 'finished', report });
+    send({ type: 'finished', report });
   }
 }
 
@@ -150,12 +149,12 @@ let load: LoadProcess | undefined;
 process.on('message', (command: LoadCommand) => {
   if (command.type === 'connect') load = new LoadProcess(command.share);
   else {
-    load?.run().catch((error: Error) => tell({ type: 'failed', reason: error.message }));
+    load?.run().catch((error: Error) => send({ type: 'failed', reason: error.message }));
   }
 });
-// Without the process that has asked for it, the load has no use.
+// Without its parent the load is useless.
 process.on('disconnect', () => process.exit());
 
-function tell(event: LoadEvent): void {
+function send(event: LoadEvent): void {
   process.send?.(event);
 }

@@ -3,17 +3,17 @@ import { Worker } from 'node:worker_threads';
 import type { FrameBurst } from './client-frames.ts';
 
 /** A sender at a fixed rate. */
-export interface PacedOutlet {
+export interface PacedTarget {
   readonly descriptor: number;
   readonly burst: FrameBurst;
 }
 
-/** What the thread gets: frames of one message each, and where the send time stands in them. */
+/** Data of the thread: frames of one message each, and the position of the send time in them. */
 export interface PacerPlan {
   readonly descriptors: readonly number[];
   readonly frames: readonly Uint8Array[];
   readonly timePosition: number;
-  /** Messages per second over all outlets. */
+  /** Messages per second over all targets. */
   readonly rate: number;
 }
 
@@ -23,19 +23,17 @@ export interface Pacer {
 }
 
 /**
- * Sends one message after the other, through one outlet after the other, at a fixed rate, whatever comes
- * back.
+ * Sends messages to the targets in turn, at a fixed rate, independent of the answers. Resolves once it sends.
  *
- * It is a thread of its own because the timers of Node.js are exact to a millisecond: ten messages that
- * leave together would wait for each other in the server. It writes to the sockets of this process by their
- * descriptors. Resolves once it sends.
+ * A thread is needed because the timers of Node.js are exact to only one millisecond: ten messages sent at once would
+ * queue in the server. The thread writes to the sockets of this process by their descriptors.
  */
-export async function startPacer(outlets: readonly PacedOutlet[], rate: number): Promise<Pacer> {
-  const first = outlets[0];
+export async function startPacer(targets: readonly PacedTarget[], rate: number): Promise<Pacer> {
+  const first = targets[0];
   if (first === undefined) return { stop: () => undefined };
   const plan: PacerPlan = {
-    descriptors: outlets.map(({ descriptor }) => descriptor),
-    frames: outlets.map(({ burst }) => Uint8Array.from(burst.bytes.subarray(0, burst.frameLength))),
+    descriptors: targets.map(({ descriptor }) => descriptor),
+    frames: targets.map(({ burst }) => Uint8Array.from(burst.bytes.subarray(0, burst.frameLength))),
     timePosition: first.burst.timePosition,
     rate,
   };

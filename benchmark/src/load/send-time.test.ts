@@ -9,7 +9,7 @@ import {
   writeSendTime,
 } from './send-time.ts';
 
-test('reads what it has written, in characters that JSON leaves alone', () => {
+test('send time: is read back, and needs no escape in JSON', () => {
   for (let micros = 1; micros < 2 ** 35; micros = Math.ceil(micros * 1.7)) {
     const buffer = Buffer.alloc(SEND_TIME_LENGTH + 2, 'x');
     writeSendTime(buffer, 1, micros);
@@ -20,17 +20,17 @@ test('reads what it has written, in characters that JSON leaves alone', () => {
   }
 });
 
-test('a time passes over the end of the range', () => {
+test('send time: differences work across the end of the range', () => {
   const buffer = Buffer.alloc(SEND_TIME_LENGTH);
   writeSendTime(buffer, 0, 5 * 2 ** 35 - 100);
   expect(microsSince(readSendTime(buffer, 0), 5 * 2 ** 35 + 250.9)).toBe(350);
 });
 
-test('no time that has passed is below zero', () => {
+test('send time: a difference is never negative', () => {
   expect(microsSince(1000, 999)).toBe(0);
 });
 
-test('another process that answers does so between two looks at the clock here', async () => {
+test('send time: all processes share one clock', async () => {
   const file = JSON.stringify(new URL('./send-time.ts', import.meta.url).href);
   const code = `const { monotonicMicros } = await import(${file});
 process.on('message', () => process.send(monotonicMicros()));

@@ -1,6 +1,6 @@
-// A message carries the moment of its sending as seven characters of five bits each, in microseconds of
-// the machine's monotonic clock, which all processes share. The characters, '0' to 'O', need no escape in
-// JSON. 35 bits are nine hours; differences are taken modulo that.
+// A message contains its send time as seven characters of five bits each, in microseconds of the monotonic clock of the
+// machine, which all processes share. The characters, '0' to 'O', need no escape in JSON. 35 bits are nine hours;
+// differences are calculated modulo that.
 
 /** Number of characters of a send time. */
 export const SEND_TIME_LENGTH = 7;
@@ -9,9 +9,9 @@ const FIRST_CHARACTER = 48;
 const LOW_FACTOR = 2 ** 20;
 const MODULUS = 2 ** 35;
 
-/** Microseconds of the clock that all threads and processes of this machine share. */
+/** Returns the time in microseconds of a clock that all threads and processes of this machine share. */
 export function monotonicMicros(): number {
-  // Not `performance.now()`, which begins with each thread: what is between the two cannot be measured well.
+  // `performance.now()` starts at 0 in each thread, and the offset between threads cannot be measured exactly.
   const [seconds, nanoseconds] = process.hrtime();
   return seconds * 1e6 + nanoseconds / 1e3;
 }
@@ -38,7 +38,7 @@ export function readSendTime(buffer: Buffer, position: number): number {
   return high * LOW_FACTOR + low;
 }
 
-/** Microseconds from a send time until `micros`, at least 0. */
+/** Returns the microseconds from a send time until `micros`, at least 0. */
 export function microsSince(sentAt: number, micros: number): number {
   const passed = (Math.floor(micros) % MODULUS) - sentAt;
   return passed < -MODULUS / 2 ? passed + MODULUS : Math.max(0, passed);

@@ -1,9 +1,9 @@
 import { LatencyHistogram } from './latency-histogram.ts';
 import { monotonicMicros } from './send-time.ts';
 
-/** What the clients of one process have received. */
+/** Counts the received messages of the clients of one process. */
 export class Tally {
-  /** Whether latencies and arrivals count. */
+  /** Whether latencies and arrivals are recorded. */
   isMeasuring = false;
   readonly latencies: LatencyHistogram = new LatencyHistogram();
   #messages = 0;
@@ -17,7 +17,7 @@ export class Tally {
     return this.#messages;
   }
 
-  /** Tells how many messages have come: now, and whenever so many more have. */
+  /** Reports the number of messages now, and again after every `messages` more. */
   reportEvery(messages: number, report: (messages: number) => void): void {
     this.#reportEvery = messages;
     this.#reportAt = this.#messages + messages;
@@ -33,14 +33,14 @@ export class Tally {
     this.#report(this.#messages);
   }
 
-  /** Notes that a client got the message that was sent at this time. */
-  noteArrival(sentAt: number, now: number): void {
+  /** Records that a client received the message with a send time. */
+  recordArrival(sentAt: number, now: number): void {
     const known = this.#arrivals.get(sentAt);
     if (known === undefined) this.#arrivals.set(sentAt, { first: now, last: now });
     else known.last = now;
   }
 
-  /** Send time, first and last arrival of each message that was noted. */
+  /** Send time, first and last arrival of each recorded message. */
   get arrivals(): [number, number, number][] {
     return [...this.#arrivals].map(([sentAt, { first, last }]) => [sentAt, first, last]);
   }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Memory that only these processes have, in bytes: what they share with others would count twice. Linux only. */
+/** Returns the private memory of processes in bytes; shared memory would count twice. Linux only. */
 export function privateBytes(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + parsePrivateBytes(readRollup(pid)), 0);
 }
@@ -9,11 +9,11 @@ function readRollup(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
   } catch (cause) {
-    throw new Error(`process ${pid} has ended while it was measured`, { cause });
+    throw new Error(`process ${pid} ended during the measurement`, { cause });
   }
 }
 
-/** Reads the private memory out of the text of `/proc/<pid>/smaps_rollup`. */
+/** Parses the private memory in the text of `/proc/<pid>/smaps_rollup`. */
 export function parsePrivateBytes(rollup: string): number {
   const kilobytes = [...rollup.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)];
   return kilobytes.reduce((sum, match) => sum + Number(match[1]) * 1024, 0);

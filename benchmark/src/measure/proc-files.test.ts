@@ -2,16 +2,16 @@ import { expect, test } from 'vitest';
 import { cpuSeconds, parseCpuSeconds } from './cpu-time.ts';
 import { parsePrivateBytes } from './private-memory.ts';
 
-test('reads user and system time behind a name with spaces and brackets', () => {
+test('cpu time: is parsed after a name with spaces and brackets', () => {
   const stat = `77 (a (b) c) S 1 77 77 0 -1 4194560 900 0 3 0 250 125 9 9 20 0 11 0 1 2 3`;
   expect(parseCpuSeconds(stat)).toBe(3.75);
 });
 
-test('a process that has ended is an error that names it', () => {
-  expect(() => cpuSeconds([2 ** 30])).toThrow('process 1073741824 has ended while it was measured');
+test('cpu time: an ended process is an error with its pid', () => {
+  expect(() => cpuSeconds([2 ** 30])).toThrow('process 1073741824 ended during the measurement');
 });
 
-test('adds up clean and dirty private memory, and no other', () => {
+test('private memory: is the sum of clean and dirty private memory', () => {
   const rollup = [
     '55 ---p 00000000 00:00 0  [rollup]',
     'Rss:               9000 kB',

@@ -7,7 +7,7 @@ process.on('exit', () => {
   for (const path of inUse) rmSync(path, { recursive: true, force: true });
 });
 
-/** A folder for what a server writes. It is removed at the latest when the benchmark ends. */
+/** Creates a folder for the files of a server. It is removed when the benchmark ends, if not before. */
 export async function runFolder(): Promise<Pick<TemporaryFolder, 'path' | 'dispose'>> {
   const { path, dispose } = await temporaryFolder('bench');
   inUse.add(path);

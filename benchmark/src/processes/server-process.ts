@@ -2,37 +2,37 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { childPids, isAlive } from '@gatewayworker/testing';
 
-/** Time that a server has to become ready. */
+/** Time for a server to become ready, in milliseconds. */
 const READY_MS = 30_000;
-/** Time that a server has to stop by itself. */
+/** Time for a server to stop before it is killed, in milliseconds. */
 const STOP_MS = 10_000;
-/** Characters of a server's output that are kept for the error it may end with. */
-const KEPT_OUTPUT = 4000;
+/** Output of a server that is kept for an error message, in characters. */
+const MAX_OUTPUT_CHARACTERS = 4000;
 
-/** How a server is started, and how it says that it is ready. */
+/** Command line of a server, and how it reports that it is ready. */
 export interface ServerCommand {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** What it prints once it is ready; without it, it sends a message over its channel. */
+  /** Text that it prints once it is ready. @default it sends a message over its channel */
   readonly readyText?: string;
 }
 
 const running = new Set<ServerProcess>();
-let isEnding = false;
+let isStopping = false;
 
-/** Ends every server and then this process, when it is told to stop by SIGINT or SIGTERM. */
+/** On SIGINT or SIGTERM, stops every server and then this process. */
 export function stopServersOnSignals(): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
-      isEnding = true;
+      isStopping = true;
       const ends = [...running].map((server) => server.stop());
       void Promise.allSettled(ends).then(() => process.exit(130));
     });
   }
 }
 
-/** A server in a process of its own, with the processes it has started. */
+/** A server process with its descendants. */
 export class ServerProcess {
   readonly #child: ChildProcess;
   #output = '';
@@ -44,7 +44,7 @@ export class ServerProcess {
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
-        this.#output = (this.#output + text).slice(-KEPT_OUTPUT);
+        this.#output = (this.#output + text).slice(-MAX_OUTPUT_CHARACTERS);
         if (options.readyText && this.#output.includes(options.readyText))
           this.#child.emit('ready');
       });
@@ -55,30 +55,30 @@ export class ServerProcess {
   }
 
   /**
-   * Starts a server and resolves once it is ready.
+   * Starts a server, and resolves once it is ready.
    *
-   * @throws when it ends or is not ready in time; with its output
+   * @throws with its output, when it ends or is not ready in time
    */
   static async start(options: ServerCommand): Promise<ServerProcess> {
-    if (isEnding) throw new Error('the benchmark has been told to stop');
+    if (isStopping) throw new Error('the benchmark is stopping');
     const server = new ServerProcess(options);
     try {
-      await server.#untilReady();
+      await server.#waitUntilReady();
     } catch (cause) {
       await server.stop();
       const line = [options.command, ...options.args].join(' ');
-      throw new Error(`${line} does not become ready:\n${server.#output}`, { cause });
+      throw new Error(`${line} did not become ready:\n${server.#output}`, { cause });
     }
     return server;
   }
 
-  /** The process and those it has started. */
+  /** Pids of the process and its descendants. */
   get pids(): number[] {
     const pid = this.#child.pid;
     return pid === undefined ? [] : [pid, ...descendants(pid)];
   }
 
-  /** Ends the server: asks it to, and kills what is left after a while. */
+  /** Sends SIGTERM, and kills the processes that still run after `STOP_MS`. */
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const pids = this.pids;
@@ -91,7 +91,7 @@ export class ServerProcess {
     clearTimeout(timer);
   }
 
-  async #untilReady(): Promise<void> {
+  async #waitUntilReady(): Promise<void> {
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), READY_MS);
     const { signal } = abort;

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { type ServerCommand, ServerProcess } from './server-process.ts';
 
-/** Starts a module of this package, as built, as a server. */
+/** Starts a built module of this package as a server. */
 export async function startModule(
   module: URL,
   options: { readonly args: readonly string[] } & Pick<ServerCommand, 'env' | 'readyText'>,

@@ -2,14 +2,14 @@ import { messageText, numberText, sendTimePosition } from '../load/client-frames
 import { monotonicMicros, writeSendTime } from '../load/send-time.ts';
 import type { PushCommand } from './push-plan.ts';
 
-/** Messages that leave in one turn at most, so that what comes in is seen between. */
+/** Most messages sent in one turn of the event loop, so that incoming messages are read in between. */
 const PER_TURN = 100;
 
 /**
- * Sends to one uid after the other, with so many messages under way at a time, as its parent tells what has
+ * Sends to one uid after the other, with a limited number of messages in flight. The parent reports how many have
  * arrived.
  *
- * @param send - answers false when there is no room for the message now
+ * @param send - returns false when there is no room for the message now
  */
 export function servePush(send: (uid: string, text: string) => boolean): void {
   let plan: Extract<PushCommand, { type: 'push' }> | undefined;
@@ -22,7 +22,7 @@ export function servePush(send: (uid: string, text: string) => boolean): void {
     const room = plan.window - (sent - received);
     const end = sent + Math.min(room, PER_TURN);
     while (sent < end && send(...nextMessage(sent % plan.uids, plan.size))) sent += 1;
-    // A full window waits for word of what has arrived, anything else for the next turn.
+    // With a full window, wait for the next report; otherwise continue in the next turn.
     if (room > PER_TURN || sent < end) schedule();
   };
   const schedule = (): void => {
@@ -38,7 +38,7 @@ export function servePush(send: (uid: string, text: string) => boolean): void {
   process.send?.('ready');
 }
 
-/** A uid and a message to it, with the time at which it leaves. */
+/** Creates the next message: its uid, and a text with the send time. */
 function nextMessage(number: number, size: number): [uid: string, text: string] {
   const bytes = Buffer.from(messageText('receive', size, { sender: 0, receiver: number }));
   writeSendTime(bytes, sendTimePosition('receive'), monotonicMicros());

@@ -3,7 +3,7 @@ import { Emitter } from '@socket.io/redis-emitter';
 import { Redis } from 'ioredis';
 import { servePush } from './push-loop.ts';
 
-// Pushes to uids from outside the processes of Socket.IO. Its argument is the port of Redis.
+// Pushes to uids from outside of the Socket.IO processes. The argument is the port of Redis.
 
 const redis = new Redis({ host: '127.0.0.1', port: Number(process.argv[2]) });
 await once(redis, 'ready');

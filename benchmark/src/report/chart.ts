@@ -8,7 +8,7 @@ import { formatCount, formatDecimal } from './columns.ts';
 
 use([BarChart, GridComponent, TitleComponent, SVGRenderer]);
 
-/** Panels side by side, and their measures in pixels. */
+/** Panels per row, and their sizes in pixels. */
 const COLUMNS = 3;
 const PANEL = { width: 400, height: 176, head: 48, names: 150, values: 64 } as const;
 const HEAD = 56;
@@ -27,8 +27,8 @@ const captions: Readonly<Record<Metric, string>> = {
   bytesPerConnection: 'bytes per client, less is better',
 };
 
-/** A bar chart of what every scenario is about, as SVG: a panel each. */
-export function renderChart({ circumstances, scenarios: results }: BenchmarkResult): string {
+/** Renders a bar chart as SVG: one panel per scenario, with its main figure. */
+export function renderChart({ environment, scenarios: results }: BenchmarkResult): string {
   const panels = results.map((result, index) => panelOf(result, index));
   const rows = Math.ceil(results.length / COLUMNS);
   const chart = init(null, null, {
@@ -43,7 +43,7 @@ export function renderChart({ circumstances, scenarios: results }: BenchmarkResu
     textStyle: { fontFamily: 'system-ui, sans-serif' },
     title: [
       {
-        text: `${circumstances.processor}, ${circumstances.cores} cores, Node.js ${circumstances.node}`,
+        text: `${environment.processor}, ${environment.cores} cores, Node.js ${environment.node}`,
         left: 16,
         top: 12,
         textStyle: { fontSize: 15, fontWeight: 'normal', color: '#444444' },

@@ -1,12 +1,12 @@
 import type { Figure } from '../measurement.ts';
 import type { ContenderResult, ScenarioResult } from '../result.ts';
 
-/** A figure of a table. */
+/** A column of a table. */
 interface Column {
   readonly figure: Figure;
   readonly heading: string;
   readonly format: (value: number) => string;
-  /** Whether the ratio to the reference stands beside it. */
+  /** Whether the ratio to the reference is shown beside it. */
   readonly hasRatio: boolean;
 }
 
@@ -23,12 +23,12 @@ const columns: readonly Column[] = [
   { figure: 'generatorLoad', heading: 'generator', format: formatPercent, hasRatio: false },
 ];
 
-/** A whole number with commas; three digits count. */
+/** Formats a whole number with commas, rounded to three significant digits. */
 export function formatCount(value: number): string {
   return Number(value.toPrecision(3)).toLocaleString('en-US');
 }
 
-/** A number with as many digits behind the point as it takes to show three digits, two at most. */
+/** Formats a number with three significant digits, at most two of them after the point. */
 export function formatDecimal(value: number): string {
   if (value >= 100) return formatCount(value);
   return value.toFixed(value >= 10 ? 1 : 2);
@@ -38,7 +38,7 @@ function formatPercent(value: number): string {
   return `${Math.round(value * 100)} %`;
 }
 
-/** Headings and cells of a scenario: what at least one contender has measured, `–` where one has not. */
+/** Returns headings and cells of a scenario: every figure that a contender has, `–` where another has none. */
 export function tableOf(result: ScenarioResult): { headings: string[]; rows: string[][] } {
   const shown = columns.filter(({ figure }) =>
     result.contenders.some(({ median }) => median[figure] !== undefined),

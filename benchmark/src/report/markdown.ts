@@ -1,31 +1,31 @@
-import type { BenchmarkResult, Circumstances, ScenarioResult } from '../result.ts';
+import type { BenchmarkResult, RunEnvironment, ScenarioResult } from '../result.ts';
 import { tableOf } from './columns.ts';
 
-/** Name of the part that says where it was measured, and of that with the chart. */
+/** Names of the marked parts for the machine and the chart. */
 const MACHINE = 'machine';
 const CHART = 'chart';
 
-/** Is thrown when a document has no place for a part. */
-export class MarkError extends Error {}
+/** Thrown when a document lacks the markers of a part. */
+export class MarkerError extends Error {}
 
 /**
- * Replaces what stands between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`.
+ * Replaces the text between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`.
  *
- * @throws MarkError when the marks are not there
+ * @throws MarkerError when the markers are missing
  */
 export function replaceMarked(document: string, name: string, content: string): string {
   const [start, end] = [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`];
   const from = document.indexOf(start);
   const to = document.indexOf(end, from);
   if (from < 0 || to < 0)
-    throw new MarkError(`the document has no '${start}' with '${end}' behind`);
+    throw new MarkerError(`the document has no '${start}' followed by '${end}'`);
   return `${document.slice(0, from + start.length)}\n${content}\n${document.slice(to)}`;
 }
 
 /**
- * Sees whether a document has a place for everything.
+ * Checks that a document has the markers of all parts.
  *
- * @throws MarkError when a mark is not there
+ * @throws MarkerError when a marker is missing
  */
 export function checkDocument(document: string, scenarios: readonly { name: string }[]): void {
   for (const name of [MACHINE, CHART, ...scenarios.map((scenario) => scenario.name)]) {
@@ -34,13 +34,13 @@ export function checkDocument(document: string, scenarios: readonly { name: stri
 }
 
 /**
- * Puts where it was measured, the chart, and the table of each scenario into a document that has their marks.
+ * Replaces the marked parts of a document: the machine, the chart and the table of each scenario.
  *
- * @param chart - path of the chart, as the document links to it
+ * @param chart - path of the chart, relative to the document
  */
 export function fillDocument(document: string, result: BenchmarkResult, chart: string): string {
   const parts: [name: string, content: string][] = [
-    [MACHINE, describeMachine(result.circumstances)],
+    [MACHINE, describeMachine(result.environment)],
     [CHART, `![What every contender did in every scenario](${chart})`],
     ...result.scenarios.map((scenario): [string, string] => [
       scenario.scenario,
@@ -50,7 +50,7 @@ export function fillDocument(document: string, result: BenchmarkResult, chart: s
   return parts.reduce((text, [name, content]) => replaceMarked(text, name, content), document);
 }
 
-/** A Markdown table of what a scenario has shown. */
+/** Formats the result of a scenario as a Markdown table. */
 export function markdownTable(result: ScenarioResult): string {
   const { headings, rows } = tableOf(result);
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
@@ -58,11 +58,11 @@ export function markdownTable(result: ScenarioResult): string {
   return [line(headings), line(alignment), ...rows.map(line)].join('\n');
 }
 
-function describeMachine(where: Circumstances): string {
-  const gigabytes = Math.round(where.memoryBytes / 2 ** 30);
+function describeMachine(machine: RunEnvironment): string {
+  const gigabytes = Math.round(machine.memoryBytes / 2 ** 30);
   return (
-    `${where.date.slice(0, 10)}: ${where.processor}, ${where.cores} cores, ${gigabytes} GB, ` +
-    `${where.system}, Node.js ${where.node}. Medians of ${where.rounds} rounds of ` +
-    `${where.seconds} s each, the contenders in turn, the load generator on the same machine.`
+    `${machine.date.slice(0, 10)}: ${machine.processor}, ${machine.cores} cores, ${gigabytes} GB, ` +
+    `${machine.system}, Node.js ${machine.node}. Medians of ${machine.rounds} rounds of ` +
+    `${machine.seconds} s each, the contenders in turn, the load generator on the same machine.`
   );
 }

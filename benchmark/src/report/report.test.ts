@@ -8,7 +8,7 @@ import { formatCount, formatDecimal, tableOf } from './columns.ts';
 import {
   checkDocument,
   fillDocument,
-  MarkError,
+  MarkerError,
   markdownTable,
   replaceMarked,
 } from './markdown.ts';
@@ -16,13 +16,13 @@ import { renderTable } from './text-table.ts';
 
 const [scenario] = scenarios;
 if (scenario === undefined) throw new Error('there is no scenario');
-const shown = summarize(scenario, [
+const summary = summarize(scenario, [
   { contender: 'raw-ws', title: 'raw ws', rounds: [{ messagesPerSecond: 61_234, p99Ms: 12.34 }] },
   { contender: 'gatewayworker-1x1', title: 'own', rounds: [{ messagesPerSecond: 183_702 }] },
   { contender: 'socket.io-2', title: 'other', rounds: [], failure: 'it has ended' },
 ]);
 const result: BenchmarkResult = {
-  circumstances: {
+  environment: {
     date: '2030-01-02T03:04:05.000Z',
     processor: 'A processor',
     cores: 2,
@@ -35,16 +35,16 @@ const result: BenchmarkResult = {
     generators: 1,
     clients: 10_000,
   },
-  scenarios: [shown],
+  scenarios: [summary],
 };
 
-test('numbers have three digits that count', () => {
+test('numbers: have three significant digits', () => {
   expect([0.1234, 1.005, 12.34, 123.4].map(formatDecimal)).toEqual(['0.12', '1.00', '12.3', '123']);
   expect([5, 61_234, 1_463_499].map(formatCount)).toEqual(['5', '61,200', '1,460,000']);
 });
 
-test('a table has the figures that somebody has shown, and a dash where one has not', () => {
-  expect(tableOf(shown)).toEqual({
+test('table: has every measured figure, and a dash for a missing one', () => {
+  expect(tableOf(summary)).toEqual({
     headings: ['', 'messages/s', 'ratio', 'p99 ms'],
     rows: [
       ['raw ws', '61,200', '1.00', '12.3'],
@@ -54,8 +54,8 @@ test('a table has the figures that somebody has shown, and a dash where one has 
   });
 });
 
-test('columns of a text table are aligned', () => {
-  const { headings, rows } = tableOf(shown);
+test('text table: columns are aligned', () => {
+  const { headings, rows } = tableOf(summary);
   expect(renderTable(headings, rows, false)).toBe(
     [
       '        messages/s  ratio  p99 ms',
@@ -66,12 +66,12 @@ test('columns of a text table are aligned', () => {
   );
 });
 
-test('colour stands in a text table only when it is asked for', () => {
+test('text table: has colour only on request', () => {
   expect(renderTable(['a'], [['b']], true)).toContain('\u001b[');
   expect(renderTable(['a'], [['b']], false)).not.toContain('\u001b');
 });
 
-test('marked parts of a document are replaced, and nothing else', () => {
+test('markdown: only the marked parts of a document are replaced', () => {
   const document = [
     'before <!-- bench:machine -->\nold\n<!-- /bench:machine -->',
     '<!-- bench:chart --><!-- /bench:chart -->',
@@ -84,23 +84,23 @@ test('marked parts of a document are replaced, and nothing else', () => {
   expect(filled).toMatch(/<!-- bench:chart -->\n!\[.*\]\(performance.svg\)\n<!--/);
   expect(filled).not.toContain('old');
   expect(filled).toContain('between');
-  expect(filled).toContain(`<!-- bench:echo-deep -->\n${markdownTable(shown)}\n<!-- /bench:echo`);
+  expect(filled).toContain(`<!-- bench:echo-deep -->\n${markdownTable(summary)}\n<!-- /bench:echo`);
   expect(filled).toContain('<!-- bench:uid -->\nkept\n<!-- /bench:uid -->');
   expect(fillDocument(filled, result, 'performance.svg')).toBe(filled);
 });
 
-test('a document without a mark is an error that shows the mark', () => {
-  expect(() => replaceMarked('nothing', 'uid', 'x')).toThrow(MarkError);
+test('markdown: a missing marker is an error that names it', () => {
+  expect(() => replaceMarked('nothing', 'uid', 'x')).toThrow(MarkerError);
   expect(() => replaceMarked('<!-- bench:uid -->', 'uid', 'x')).toThrow("no '<!-- bench:uid -->'");
 });
 
-test('docs/performance.md has a place for every scenario', () => {
+test('markdown: docs/performance.md has the markers of every scenario', () => {
   const document = readFileSync(new URL('../../../docs/performance.md', import.meta.url), 'utf8');
   expect(() => checkDocument(document, scenarios)).not.toThrow();
   expect(() => checkDocument(document, [{ name: 'other' }])).toThrow("no '<!-- bench:other -->'");
 });
 
-test('the chart names scenarios, contenders and values', () => {
+test('chart: has scenarios, contenders and values', () => {
   const svg = renderChart(result);
   for (const text of [scenario.title, 'raw ws', 'own', '184,000', 'A processor']) {
     expect(svg).toContain(text);

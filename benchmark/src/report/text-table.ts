@@ -1,8 +1,8 @@
-/** Codes of the styles that terminals know (ECMA-48, SGR). */
+/** Codes of terminal styles (ECMA-48, SGR). */
 const styles = { bold: 1, dim: 2, red: 31 } as const;
 
 /**
- * Lines of a table: the first column to the left, the others to the right, two spaces between.
+ * Formats a table: the first column is left-aligned, the others right-aligned, with two spaces between.
  *
  * @param hasColour - whether the headings are dimmed
  */
@@ -25,7 +25,7 @@ export function renderTable(
   return [colour('dim', line(headings), hasColour), ...rows.map(line)].join('\n');
 }
 
-/** Text in a style, where the terminal shows it. */
+/** Formats text in a style if the terminal supports it. */
 export function colour(style: keyof typeof styles, text: string, hasColour: boolean): string {
   return hasColour ? `\u001b[${styles[style]}m${text}\u001b[0m` : text;
 }

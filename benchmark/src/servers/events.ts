@@ -2,8 +2,8 @@ import { type Context, type EventHandler, gateway } from 'gatewayworker';
 import { GREETING } from './greeting.ts';
 
 /**
- * Greets, and answers the five messages of the load generator: `e…` echo, `j<group>` join, `u<uid>` bind,
- * `g…` to group g, `t<uid> …` to a uid.
+ * Greets a client, and handles the five messages of the load generator: `e…` echo, `j<group>` join, `u<uid>` bind,
+ * `g…` send to group g, `t<uid> …` send to a uid.
  */
 export class Events implements EventHandler {
   onConnect(_clientId: string, ctx: Context): void {

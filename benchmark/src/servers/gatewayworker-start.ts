@@ -1,7 +1,7 @@
 import { BusinessWorker, Gateway, Register, run } from 'gatewayworker';
 
-// The start file of this framework's contender. Its ports and numbers of processes stand in the environment,
-// because the master and its children run this file too.
+// The start file of this framework. Ports and numbers of processes are environment variables, because the master and
+// its children run this file too.
 
 const { BENCH_GATEWAYS, BENCH_WORKERS, BENCH_PORTS, BENCH_FOLDER } = process.env;
 const [port = 0, register = 0, startPort = 0] = String(BENCH_PORTS).split(',').map(Number);

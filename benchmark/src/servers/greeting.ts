@@ -1,2 +1,2 @@
-/** What every server says to a new client, from where an application's `onConnect` would. */
+/** First message of every server to a new client, sent from `onConnect` or its equivalent. */
 export const GREETING = '{"type":"init"}';

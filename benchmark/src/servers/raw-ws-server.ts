@@ -2,8 +2,7 @@ import { once } from 'node:events';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { GREETING } from './greeting.ts';
 
-// A plain `ws` server in one process that answers the load generator by itself: what a user gives up by
-// using a framework. Its port is its argument.
+// A plain `ws` server in one process, without a framework: the upper bound of the comparison. The argument is its port.
 
 const groups = new Map<string, Set<WebSocket>>();
 const uids = new Map<string, WebSocket>();
@@ -40,7 +39,7 @@ server.on('connection', (socket) => {
   socket.on('message', (data) => answer(socket, String(data)));
   // The load generator drops its connections.
   socket.on('error', () => undefined);
-  // A server that runs for long must not send to those that have closed.
+  // Closed clients leave their groups.
   socket.on('close', () => {
     for (const members of groups.values()) members.delete(socket);
   });

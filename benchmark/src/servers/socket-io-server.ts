@@ -5,9 +5,9 @@ import { Redis } from 'ioredis';
 import { Server, type Socket } from 'socket.io';
 import { GREETING } from './greeting.ts';
 
-// One process of a Socket.IO server with the Redis adapter, that answers the load generator. Its port and
-// that of Redis are its arguments. The settings are those that its documentation recommends for production:
-// websockets alone, no bundle to serve, and the first request of each client let go of.
+// One process of a Socket.IO server with the Redis adapter. The arguments are its port and that of Redis. The settings
+// are those that its documentation recommends for production: websockets only, no client bundle, and the first HTTP
+// request of each client is released.
 
 const [port, redisPort] = process.argv.slice(2).map(Number);
 const publisher = new Redis({ host: '127.0.0.1', port: redisPort ?? 0 });
