@@ -44,7 +44,7 @@ test('no source has more than 400 lines, no test more than 800', () => {
 });
 
 test('no code casts to any or through unknown', () => {
-  expect(findLines(typescript, /\bas\s(?:any|unknown\sas)\b|<\s?any>|:\sany\b/)).toEqual([]);
+  expect(findLines(typescript, /\bas\s(?:any|unknown\sas)\b|<\s?any>|:\sany\b(?! \w)/)).toEqual([]);
 });
 
 test('no code silences the compiler', () => {
