@@ -69,7 +69,7 @@ const exempt: Readonly<Record<string, string>> = {
     'a timer of the directory of the process',
   'packages/discovery/src/initial-sync.ts: this.#timer ??= setTimeout(() => {':
     'a timer of the start of the process',
-  'packages/gateway/src/gateway-runtime.ts: void this.#presence.announce(this.#innerPort).then(announced, announced);':
+  'packages/gateway/src/gateway-runtime.ts: void presence.announce(this.#innerPort).then(announced, announced);':
     'tells the predecessor, whatever became of it',
   'packages/gateway-client/src/gateway-pool.ts: const timer = setTimeout(() => {':
     'resolves promises',

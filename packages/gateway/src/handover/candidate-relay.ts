@@ -1,6 +1,7 @@
 import { ClosedBy } from '@gatewayworker/protocol';
 import { ClientConnection } from '../clients/client-connection.ts';
 import { ClientEvents } from '../clients/client-events.ts';
+import type { GatewayParts } from '../gateway-parts.ts';
 import type {
   Admission,
   ClientCandidate,
@@ -8,7 +9,6 @@ import type {
   Refusal,
 } from '../transports/transport.ts';
 import type { ClientMover } from './client-mover.ts';
-import type { GatewayParts } from './gateway-parts.ts';
 import type { HandoverLink } from './handover-link.ts';
 import type { PredecessorMessage, SuccessorMessage } from './handover-messages.ts';
 

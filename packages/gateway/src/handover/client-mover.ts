@@ -2,8 +2,8 @@ import type { SuccessorChannel } from '@gatewayworker/core';
 import type { ClientConnection } from '../clients/client-connection.ts';
 import { ClientEvents } from '../clients/client-events.ts';
 import { forgetClient } from '../clients/client-table.ts';
+import type { GatewayParts } from '../gateway-parts.ts';
 import type { ReleasedSocket } from '../transports/transport.ts';
-import type { GatewayParts } from './gateway-parts.ts';
 import type { HandoverLink } from './handover-link.ts';
 import type { PredecessorMessage, SuccessorMessage } from './handover-messages.ts';
 

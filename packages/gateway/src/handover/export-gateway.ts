@@ -1,7 +1,7 @@
 import type { FrozenLink } from '@gatewayworker/core';
 import type { ClientConnection } from '../clients/client-connection.ts';
+import type { GatewayParts } from '../gateway-parts.ts';
 import type { WorkerLink } from '../workers/worker-link.ts';
-import type { GatewayParts } from './gateway-parts.ts';
 import type { ClientInfo, ClientRecord, LinkRecord, WorkerRecord } from './handover-messages.ts';
 
 /** Exports an inner link; `undefined` when it has ended. */

@@ -1,10 +1,10 @@
 import type { ConnectionAddress } from '@gatewayworker/protocol';
 import { ClientConnection } from '../clients/client-connection.ts';
 import { PauseReason } from '../clients/pause-reason.ts';
+import type { GatewayParts } from '../gateway-parts.ts';
 import type { ClientSocket } from '../transports/transport.ts';
 import type { InnerLinkParts } from '../workers/inner-links.ts';
 import type { WorkerLink } from '../workers/worker-link.ts';
-import type { GatewayParts } from './gateway-parts.ts';
 import type { ClientRecord, LinkRecord, WorkerRecord } from './handover-messages.ts';
 
 /** Imports an inner link. Its peer resumes it later. */

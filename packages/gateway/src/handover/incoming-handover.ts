@@ -9,10 +9,10 @@ import { ClosedBy, packValue } from '@gatewayworker/protocol';
 import type { ClientConnection } from '../clients/client-connection.ts';
 import { ClientEvents } from '../clients/client-events.ts';
 import { ServerClosure } from '../clients/server-closure.ts';
+import type { GatewayParts } from '../gateway-parts.ts';
 import { isHandle } from '../transports/socket-handle.ts';
 import type { SocketInfo } from '../transports/transport.ts';
 import type { InnerLinkParts } from '../workers/inner-links.ts';
-import type { GatewayParts } from './gateway-parts.ts';
 import { HandoverLink } from './handover-link.ts';
 import {
   type CandidateRecord,

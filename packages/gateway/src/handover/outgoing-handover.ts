@@ -11,11 +11,11 @@ import { ClosedBy } from '@gatewayworker/protocol';
 import type { ClientConnection } from '../clients/client-connection.ts';
 import { closeClients } from '../clients/close-clients.ts';
 import { PauseReason } from '../clients/pause-reason.ts';
+import type { GatewayParts } from '../gateway-parts.ts';
 import type { WorkerLink } from '../workers/worker-link.ts';
 import { CandidateRelay } from './candidate-relay.ts';
 import { ClientMover } from './client-mover.ts';
 import { exportClient, exportInfo, exportLink, listClients } from './export-gateway.ts';
-import type { GatewayParts } from './gateway-parts.ts';
 import { HandoverLink } from './handover-link.ts';
 import {
   type IdentityRecord,
