@@ -24,7 +24,8 @@ function readLines(file: string): unknown[] {
 
 /** Runs a script in a child process and returns its output. */
 function runScript(script: string): string {
-  const flags = [...nodeFlags('script.ts'), '--input-type=module'];
+  const source = '--conditions=@gatewayworker/source';
+  const flags = [source, ...nodeFlags('script.ts'), '--input-type=module'];
   const code = `import { createLogger } from '@gatewayworker/core';\n${script}`;
   return execFileSync(process.execPath, [...flags, '-e', code], { cwd: repositoryRoot }).toString();
 }
