@@ -198,7 +198,7 @@ test.skipIf(skipped !== '')(
     const [line] = logOf(master, 'too many open files');
     expect(line).toMatchObject({ code: 'EMFILE', hint: expect.stringContaining('ulimit -n') });
     setLimit(master, 4096);
-    await eventually(() => logOf(master, 'there are free file descriptors again').length > 0);
+    await eventually(() => logOf(master, 'file descriptors are free again').length > 0);
   },
 );
 
@@ -280,6 +280,6 @@ test.skipIf(skipped !== '')(
       limit: expect.any(Number),
       hint: expect.stringContaining('ulimit -n'),
     });
-    expect(logOf(full, 'there are free file descriptors again').length).toBeGreaterThan(0);
+    expect(logOf(full, 'file descriptors are free again').length).toBeGreaterThan(0);
   },
 );

@@ -218,16 +218,16 @@ const unproven = /^The secretKey differs from that of the peer$/;
 
 /** Why those are refused that do not come so far as to be asked for the key. */
 const otherReasons: Readonly<Record<string, RegExp>> = {
-  'more proofs than a process has keys': /^9 proofs came, allowed: 1 to 8$/,
-  'the challenge, sent back': /^challenge came instead of proof$/,
-  'a hello and then another': /^hello came instead of proof$/,
-  'a command behind the hello': /^command \d+ came instead of proof$/,
-  'a command at once': /^command \d+ came instead of hello$/,
+  'more proofs than a process has keys': /^the peer has sent 9 proofs; allowed: 1 to 8$/,
+  'the challenge, sent back': /^received challenge instead of proof$/,
+  'a hello and then another': /^received hello instead of proof$/,
+  'a command behind the hello': /^received command \d+ instead of proof$/,
+  'a command at once': /^received command \d+ instead of hello$/,
   'a hello that is too long': /^a frame of 5\d\d\d bytes exceeds the limit of 4096$/,
   'a hello said to be of four gigabytes': /^a frame of 4294967295 bytes exceeds the limit of 4096$/,
   'a graph of references that would take seconds to follow':
     /^a body is not msgpack: extension 105 of 4 bytes is not supported$/,
-  'a hello without a nonce': /^a nonce of 0 bytes came, allowed: 32$/,
+  'a hello without a nonce': /^the nonce has 0 bytes; allowed: 32$/,
 };
 
 /** Strangers that make the same attack at the same time. */

@@ -144,7 +144,11 @@ test.each([
   ['a frame without a command', Buffer.from([0, 0, 0, 0]), /a frame has length 0/],
   ['a body that is not msgpack', Buffer.from([0, 0, 0, 2, 1, 0x81]), /not msgpack/],
   ['a hello without fields', Buffer.from([0, 0, 0, 2, 1, 0x80]), /hello: version/],
-  ['a command before the handshake', Buffer.from([0, 0, 0, 1, 0x40]), /came instead of hello/],
+  [
+    'a command before the handshake',
+    Buffer.from([0, 0, 0, 1, 0x40]),
+    /received command 64 instead of hello/,
+  ],
   ['a hello of another version', helloFrame({ version: 99 }), /version 99/],
   ['a hello of a role that may not link', helloFrame({ role: 'gateway' }), /may not link here/],
   ['a proof without the key', Buffer.concat([helloFrame(), proofFrame()]), /secretKey differs/],

@@ -25,13 +25,18 @@ export function parseHandshakeAnswer(answer: unknown): HandshakeDecision {
   if (!isPlainObject(answer))
     throw new TypeError('the result of onHandshake is not a plain object');
   const unknown = Object.keys(answer).find((key) => !answerKeys.includes(key));
-  if (unknown !== undefined) throw new TypeError(`${unknown} is unknown`);
+  if (unknown !== undefined) {
+    throw new TypeError(`${unknown} is unknown; allowed: ${answerKeys.join(', ')}`);
+  }
   const { accept, uid, session, groups = [], status = 403, reason = 'refused' } = answer;
-  if (typeof accept !== 'boolean') throw new TypeError('accept is not a boolean');
+  if (typeof accept !== 'boolean')
+    throw new TypeError('accept is not a boolean; allowed: true or false');
   if (!accept) return parseRefusal(status, reason);
   const names = parseGroupList('groups', groups);
   if (names.join().length > MAX_GROUPS_LENGTH) {
-    throw new RangeError(`groups have more than ${MAX_GROUPS_LENGTH} characters together`);
+    throw new RangeError(
+      `the names of groups are longer than ${MAX_GROUPS_LENGTH} characters together`,
+    );
   }
   return {
     isAccepted: true,

@@ -98,7 +98,7 @@ export class DescriptorReserve {
       return;
     }
     this.#isUsed = false;
-    this.#logger.info('there are free file descriptors again');
+    this.#logger.info('file descriptors are free again');
   }
 
   /** Frees the reserve if no other descriptor is left. */

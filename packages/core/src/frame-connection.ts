@@ -202,7 +202,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
    * @returns the state for the other process; `undefined` if the link has ended or is not resumable
    */
   freeze(reason: Error): LinkState | undefined {
-    if (this.#canWait) {
+    if (this.#isResumable) {
       this.#phase = Phase.Suspended;
       this.#heartbeat.stop();
       this.output.detach();
@@ -305,14 +305,14 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
 
   /** See `FrameSocketOwner`. */
   handleEnd(): void {
-    if (this.#canWait) this.#suspend(new Error('the peer closed the connection unexpectedly'));
+    if (this.#isResumable) this.#suspend(new Error('the peer closed the connection unexpectedly'));
     // A peer that ends its side has finished: a link in one direction has no use.
     else this.close();
   }
 
   /** See `FrameSocketOwner`. */
   handleBroken(error: Error): void {
-    if (this.#canWait) this.#suspend(error);
+    if (this.#isResumable) this.#suspend(error);
     else this.destroy(error);
   }
 
@@ -323,12 +323,12 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
 
   /** See `FrameSocketOwner`. */
   handleClosed(): void {
-    if (this.#canWait) this.#suspend(new Error('the connection broke'));
+    if (this.#isResumable) this.#suspend(new Error('the connection broke'));
     else this.#end();
   }
 
-  /** True while the link would be suspended if its socket broke. */
-  get #canWait(): boolean {
+  /** True while a broken socket suspends the link instead of ending it. */
+  get #isResumable(): boolean {
     return this.#phase === Phase.Open && this.#resumption !== undefined;
   }
 

@@ -99,7 +99,7 @@ export function dialHandshake(
 function assertChallenge(challenge: Message<'challenge'>, role: AcceptorRole | undefined): void {
   assertVersion(challenge.version);
   if (role === undefined || challenge.role === role) return;
-  const text = `a ${challenge.role} answers where a ${role} should`;
+  const text = `the peer is a ${challenge.role}; allowed: ${role}`;
   throw new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', text);
 }
 
@@ -166,7 +166,7 @@ function assertHello(
 ): void {
   assertVersion(version);
   if (nonce.byteLength !== NONCE_BYTES) {
-    const text = `a nonce of ${nonce.byteLength} bytes came, allowed: ${NONCE_BYTES}`;
+    const text = `the nonce has ${nonce.byteLength} bytes; allowed: ${NONCE_BYTES}`;
     throw new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', text);
   }
   if (allowedRoles.includes(role)) return;
@@ -180,7 +180,7 @@ function findDialerKey(
   proofs: readonly Uint8Array[],
 ): string {
   if (proofs.length > MAX_KEYS) {
-    const text = `${proofs.length} proofs came, allowed: 1 to ${MAX_KEYS}`;
+    const text = `the peer has sent ${proofs.length} proofs; allowed: 1 to ${MAX_KEYS}`;
     throw new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', text);
   }
   const key = findProvenKey(secretKey, 'dialer', transcript, proofs);
@@ -264,7 +264,7 @@ class Handshake {
       const message = readMessage(command, buffer, start, end);
       if (message?.type === 'refusal') throw fromWire(message);
       if (message?.type !== this.#expected) {
-        const text = `${message?.type ?? `command ${command}`} came instead of ${this.#expected}`;
+        const text = `received ${message?.type ?? `command ${command}`} instead of ${this.#expected}`;
         throw new GatewayWorkerError('GW_ERR_HANDSHAKE_FAILED', text);
       }
       this.#onMessage(message);

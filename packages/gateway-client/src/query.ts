@@ -26,7 +26,7 @@ export async function askGatewayOf<T>(
   const query = { kind, client: { connection, nonceHigh, nonceLow } };
   const outcome = await askAt(pool, { address: at, gatewayToken }, query, parse);
   if (outcome.kind === 'answer') return outcome.answer;
-  if (outcome.kind === 'gone') return offline;
+  if (outcome.kind === 'ended') return offline;
   throw new PartialResultError(undefined, [at], { cause: outcome.cause });
 }
 
@@ -85,7 +85,7 @@ export async function askAboutKeys<T, R>(
 type Outcome<T> =
   | { readonly kind: 'answer'; readonly answer: T }
   /** The gateway has ended, and its clients with it. */
-  | { readonly kind: 'gone' }
+  | { readonly kind: 'ended' }
   /** The gateway is alive, but is not linked or has not answered. */
   | { readonly kind: 'missing'; readonly cause: Error | undefined };
 
@@ -117,7 +117,7 @@ async function askAt<T>(
       cause = toError(error);
     }
   }
-  return pool.hasGateway(address, gatewayToken) ? { kind: 'missing', cause } : { kind: 'gone' };
+  return pool.hasGateway(address, gatewayToken) ? { kind: 'missing', cause } : { kind: 'ended' };
 }
 
 function restMs(deadline: number): number {
