@@ -5,7 +5,7 @@ function read(path: string): string {
   return readFileSync(new URL(path, import.meta.url), 'utf8');
 }
 
-test('compose file: each service drops its capabilities and gains no privileges', () => {
+test('compose file: every service drops capabilities and gains no privileges', () => {
   const [role = '', services = ''] = read('./docker/compose.yaml').split(/^services:$/m);
   const hardening = ['cap_drop: [ALL]', 'no-new-privileges:true', 'read_only: true'];
   for (const rule of hardening) expect(role).toContain(rule);
@@ -19,7 +19,7 @@ test('compose file: each service drops its capabilities and gains no privileges'
   }
 });
 
-test('Kubernetes: each kind of pod has a network policy, and no proxy network is preset', () => {
+test('Kubernetes: every pod has a network policy, and no trusted proxy is preset', () => {
   const policies = read('./kubernetes/network-policy.yaml').split(/^---$/m);
   expect(read('./kubernetes/kustomization.yaml')).toContain('- network-policy.yaml');
   for (const kind of ['register', 'gateway', 'worker']) {

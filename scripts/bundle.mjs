@@ -1,5 +1,5 @@
-// Makes of each package one file, and one for each part that is loaded later: dist/*.js, beside the types that
-// tsc has written. A process of some hundred small modules takes twice as long to start.
+// Bundles each package into one file, and one more for each part that is loaded on demand: dist/*.js, beside the types
+// that tsc has written. A process with hundreds of small modules takes twice as long to start.
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
@@ -16,7 +16,7 @@ async function bundle(name) {
     entryPoints: ['src/index.ts'],
     outdir: 'dist',
     bundle: true,
-    // What is imported when it is needed stays a file of its own.
+    // Dynamic imports stay separate files.
     splitting: true,
     packages: 'external',
     format: 'esm',
@@ -27,25 +27,25 @@ async function bundle(name) {
     logLevel: 'warning',
   });
   for (const { path, contents } of outputFiles) await replace(path, contents);
-  // Of earlier builds. Last, for processes that run to find their parts as long as they can.
+  // Remove files of earlier builds. Do it last, so that running processes find their parts as long as possible.
   const written = new Set(outputFiles.map(({ path }) => basename(path)));
   for (const file of await readdir(`${folder}/dist`, { recursive: true })) {
     const isOldBundle = /\.js(\.map)?$/.test(file) && !written.has(file);
-    // tsc leaves the types of a source that was removed, and npm would publish them.
+    // tsc does not remove the types of a removed source, and npm would publish them.
     const [, typed] = /^(.*)\.d\.ts(?:\.map)?$/.exec(file) ?? [];
     const isOldType = typed !== undefined && !existsSync(`${folder}/src/${typed}.ts`);
     if (isOldBundle || isOldType) await rm(`${folder}/dist/${file}`);
   }
 }
 
-/** Writes a file that may be read at any time: at once, and only when it is another one. */
+/** Replaces a file atomically, because it may be read at any time, and only if its content has changed. */
 async function replace(path, contents) {
   const before = await readFile(path).catch(() => undefined);
   if (before?.equals(contents)) return;
   await mkdir(dirname(path), { recursive: true });
-  const aside = `${path}.${process.pid}`;
-  await writeFile(aside, contents);
-  await rename(aside, path);
+  const temporary = `${path}.${process.pid}`;
+  await writeFile(temporary, contents);
+  await rename(temporary, path);
 }
 
 await Promise.all((await readdir(packages)).map(bundle));

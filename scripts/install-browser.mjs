@@ -1,11 +1,11 @@
-// Makes sure that a Chromium is there for the browser test. Silent when it is; `--path` prints where.
+// Installs Chromium for the browser tests if it is missing. `--path` prints its path.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 const browserNames = ['chromium', 'chromium-browser', 'google-chrome'];
 
-/** Path of the browser to use; null when there is none. */
+/** Returns the path of the browser to use; null when there is none. */
 function findBrowser() {
   const chosen = process.env.CHROMIUM_PATH;
   if (chosen) return isExecutable(chosen) ? chosen : null;
@@ -21,7 +21,7 @@ function isExecutable(file) {
     accessSync(file, constants.X_OK);
     return statSync(file).isFile();
   } catch {
-    // Not there, or not ours to run: both mean that this one is not the browser.
+    // Missing or not accessible: not a browser that can be used.
     return false;
   }
 }
@@ -48,7 +48,7 @@ function explain() {
   return `The browser test needs Chromium. Run:\n\n  ${command}\n`;
 }
 
-// Only Debian and its like have a `chromium` package that apt-get knows.
+// Only Debian and its derivatives have a `chromium` package for apt-get.
 const canInstall =
   !process.env.CHROMIUM_PATH && existsSync('/usr/bin/apt-get') && process.getuid?.() === 0;
 

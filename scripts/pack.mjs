@@ -1,4 +1,4 @@
-// Writes the tarball of every package as npm would publish it, for another project to install from.
+// Writes the tarball of every package as npm would publish it, to install them in another project.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -10,14 +10,14 @@ if (given === undefined) {
   process.stderr.write('usage: npm run pack -- FOLDER\n');
   process.exit(1);
 }
-// npm runs this in the repository, wherever it was called.
+// npm runs this script in the root of the repository, so resolve the folder from the directory of the caller.
 const folder = resolve(process.env.INIT_CWD ?? '', given);
 mkdirSync(folder, { recursive: true });
 
 const packages = readdirSync(join(repository, 'packages'))
   .map((name) => join(repository, 'packages', name))
   .filter((path) => JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')).private !== true);
-// The npm around this one has put its own settings into the environment.
+// Remove the settings that the outer npm has added to the environment.
 const inherited = Object.entries(process.env).filter(([name]) => !/^npm_|^INIT_CWD$/i.test(name));
 execFileSync(
   'npm',

@@ -20,7 +20,7 @@ function writeFile(text: string): string {
   return file;
 }
 
-test('without variables everything runs on one machine', () => {
+test('settings: the defaults are for one machine', () => {
   expect(readRegisterSettings({})).toEqual({ listen: '127.0.0.1:1236' });
   expect(readRegisterAddress({})).toEqual(['127.0.0.1:1236']);
   expect(readWorkerSettings({})).toEqual({ count: 1 });
@@ -41,13 +41,13 @@ test('without variables everything runs on one machine', () => {
   });
 });
 
-test('a variable that is empty counts as one that is not set', () => {
+test('settings: an empty variable counts as unset', () => {
   expect(readGatewaySettings({ GW_TRUST_PROXY: '', GW_COUNT: ' ' })).toEqual(
     readGatewaySettings({}),
   );
 });
 
-test('registers and proxies are separated by commas, and those of an etcd stay together', () => {
+test('settings: commas separate registers and proxies, but not etcd endpoints', () => {
   expect(readRegisterAddress({ GW_REGISTER_ADDRESS: 'a:1236, b:1236' })).toEqual([
     'a:1236',
     'b:1236',
@@ -60,7 +60,7 @@ test('registers and proxies are separated by commas, and those of an etcd stay t
   expect(readGatewaySettings({ GW_TRUST_PROXY: 'true' }).trustProxy).toBe(true);
 });
 
-test('the file of the secret key holds a key per line', () => {
+test('settings: the file of the secret key has one key per line', () => {
   const GW_SECRET_KEY_FILE = writeFile('new key\n\nold key\n');
   const { secretKey } = readClusterSettings({ GW_SECRET_KEY_FILE, GW_SECRET_KEY: 'ignored' });
   expect(secretKey).toEqual(['new key', 'old key']);
@@ -69,7 +69,7 @@ test('the file of the secret key holds a key per line', () => {
   expect(() => readClusterSettings({ GW_SECRET_KEY_FILE: empty })).toThrow(/which is empty/);
 });
 
-test('TLS of inner links is read from its files', () => {
+test('settings: TLS of inner links is read from files', () => {
   const file = writeFile('PEM');
   const settings = readClusterSettings({
     GW_INNER_CERT_FILE: file,
@@ -80,7 +80,7 @@ test('TLS of inner links is read from its files', () => {
   expect(settings.innerTls).toEqual({ cert: 'PEM', key: 'PEM', ca: 'PEM', servername: 'cluster' });
 });
 
-test('roles that share a folder have pid files of their own', () => {
+test('settings: roles in one folder have separate pid files', () => {
   const variables = { GW_RUN_DIR: '/run/chat', GW_LOG_FILE: '/dev/null', GW_HEALTH: '[::]:9000' };
   expect(readRunSettings(variables, 'worker')).toMatchObject({
     pidFile: '/run/chat/worker.pid',
@@ -93,7 +93,7 @@ test.each([
   ['GW_COUNT', 'two', /GW_COUNT is 'two'; allowed: a whole number/],
   ['GW_START_PORT', '-1', /GW_START_PORT is '-1'; allowed: a whole number/],
   ['GW_PROXY_PROTOCOL', 'yes', /GW_PROXY_PROTOCOL is 'yes'; allowed: true or false/],
-])('%s of %s is refused', (variable, value, message) => {
+])('settings: %s of %s is rejected', (variable, value, message) => {
   expect(() => readGatewaySettings({ [variable]: value })).toThrow(message);
 });
 
@@ -104,7 +104,7 @@ function variablesIn(path: string): string[] {
   return [...new Set(names)].sort();
 }
 
-test('recipes set no variable that is not read, and the README describes each that is', () => {
+test('settings: recipes set only known variables, and the README describes all', () => {
   const known = variablesIn('cluster/settings.ts');
   expect(variablesIn('cluster/README.md')).toEqual(known);
   const files = readdirSync(recipes, { recursive: true, encoding: 'utf8' });

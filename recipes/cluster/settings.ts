@@ -10,7 +10,7 @@ import type {
 
 type InnerTls = NonNullable<RegisterOptions['innerTls']>;
 
-/** What every role needs to take part in the cluster. */
+/** Settings of every role. */
 export interface ClusterSettings {
   readonly secretKey: string | readonly string[];
   readonly innerTls?: InnerTls;
@@ -19,7 +19,7 @@ export interface ClusterSettings {
 /** Environment variables: `process.env`, or those of a test. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Reads `GW_SECRET_KEY_FILE` or `GW_SECRET_KEY`, and the files of `GW_INNER_CERT_FILE` and its like. */
+/** Reads `GW_SECRET_KEY_FILE` or `GW_SECRET_KEY`, and the files of `GW_INNER_CERT_FILE` and the other TLS variables. */
 export function readClusterSettings(environment: Environment): ClusterSettings {
   const tls = {
     cert: readPem(environment, 'GW_INNER_CERT_FILE'),
@@ -34,19 +34,19 @@ export function readClusterSettings(environment: Environment): ClusterSettings {
   };
 }
 
-/** Reads `GW_REGISTER_ADDRESS`: registers separated by commas, or `etcd://…`, whose commas are its own. */
+/** Reads `GW_REGISTER_ADDRESS`: registers separated by commas, or one `etcd://…` address, which may contain commas. */
 export function readRegisterAddress(environment: Environment): RegisterAddress {
   const address = optional(environment, 'GW_REGISTER_ADDRESS') ?? '127.0.0.1:1236';
   return /^etcds?:/.test(address) ? address : list(address);
 }
 
-/** Reads what only the register has: `GW_REGISTER_LISTEN`. */
+/** Reads the settings of the register: `GW_REGISTER_LISTEN`. */
 export function readRegisterSettings(environment: Environment): Pick<RegisterOptions, 'listen'> {
   return { listen: optional(environment, 'GW_REGISTER_LISTEN') ?? '127.0.0.1:1236' };
 }
 
 /**
- * Reads what only gateways have.
+ * Reads the settings of gateways.
  *
  * @throws {RangeError} naming the variable, its value and what is allowed
  */
@@ -64,7 +64,7 @@ export function readGatewaySettings(environment: Environment): GatewayOptions {
 }
 
 /**
- * Reads what only workers have: `GW_COUNT`.
+ * Reads the settings of workers: `GW_COUNT`.
  *
  * @throws {RangeError} naming the variable, its value and what is allowed
  */
@@ -73,9 +73,9 @@ export function readWorkerSettings(environment: Environment): { readonly count: 
 }
 
 /**
- * Reads where a role keeps its files, and how long it may take to start and to stop.
+ * Reads files, probes and timeouts of a role.
  *
- * @param role - names the files, so that all roles can share a folder
+ * @param role - prefix of the file names, so that roles can share a folder
  * @throws {RangeError} naming the variable, its value and what is allowed
  */
 export function readRunSettings(environment: Environment, role: string): RunOptions {
@@ -86,7 +86,7 @@ export function readRunSettings(environment: Environment, role: string): RunOpti
     health: optional(environment, 'GW_HEALTH'),
     readyTimeoutMs: readInteger(environment, 'GW_READY_TIMEOUT_MS', 10_000),
     stopTimeoutMs: readInteger(environment, 'GW_STOP_TIMEOUT_MS', 20_000),
-    // The service manager starts the next master, which attaches to what runs.
+    // The service manager starts the next master, which attaches to the running processes.
     onMasterExit: 'keep',
   });
 }
@@ -94,7 +94,7 @@ export function readRunSettings(environment: Environment, role: string): RunOpti
 function readSecretKey(environment: Environment): string | readonly string[] {
   const file = optional(environment, 'GW_SECRET_KEY_FILE');
   if (file === undefined) return optional(environment, 'GW_SECRET_KEY') ?? '';
-  // One key a line: two of them while the key is being changed.
+  // One key per line: there are two of them while the key is being changed.
   const keys = readFileSync(file, 'utf8')
     .split('\n')
     .map((line) => line.trim())
@@ -125,7 +125,7 @@ function readInteger(environment: Environment, variable: string, fallback: numbe
   throw new RangeError(`${variable} is '${text}'; allowed: a whole number`);
 }
 
-/** A variable that is set to nothing counts as one that is not set: compose files cannot leave one out. */
+/** Treats an empty variable as unset, because compose files cannot unset one. */
 function optional(environment: Environment, variable: string): string | undefined {
   return environment[variable]?.trim() || undefined;
 }
@@ -134,7 +134,7 @@ function list(text: string): string[] {
   return text.split(',').map((entry) => entry.trim());
 }
 
-/** What is left has a value: an option that is there and `undefined` is not the same as one left out. */
+/** Removes `undefined` values: an option that is `undefined` differs from a missing one. */
 function withoutUndefined<T extends object>(
   values: T,
 ): { [K in keyof T]?: Exclude<T[K], undefined> } {

@@ -8,7 +8,7 @@ import {
 
 new BusinessWorker({
   name: 'worker',
-  // Once it is built, `events.js` is what stands there.
+  // The build replaces it by `events.js`.
   eventHandler: new URL('./events.ts', import.meta.url),
   registerAddress: readRegisterAddress(process.env),
   ...readWorkerSettings(process.env),

@@ -1,4 +1,4 @@
-// Run by try.sh in a container of the image: four clients come by the proxy, one speaks, and all hear it.
+// Run by try.sh in a container of the image: four clients connect through the proxy, and all receive a message of one.
 import { WebSocket } from 'ws';
 
 const [, , url = '', proxyAddress = ''] = process.argv;
@@ -6,11 +6,11 @@ const CLIENTS = 4;
 const TIMEOUT_MS = 15_000;
 
 const timer = setTimeout(() => {
-  process.stderr.write(`not everybody has heard it within ${TIMEOUT_MS} ms\n`);
+  process.stderr.write(`not every client received the message within ${TIMEOUT_MS} ms\n`);
   process.exit(1);
 }, TIMEOUT_MS);
 
-/** Resolves with the first message of a type, and keeps what comes after it. */
+/** Opens a client. `next` resolves with the first message that matches, received or still to come. */
 function open() {
   const socket = new WebSocket(url);
   const messages = [];
@@ -19,9 +19,9 @@ function open() {
     messages.push(JSON.parse(String(data)));
     wake();
   });
-  const next = async (isIt) => {
+  const next = async (matches) => {
     for (;;) {
-      const found = messages.find(isIt);
+      const found = messages.find(matches);
       if (found !== undefined) return found;
       await new Promise((resolve, reject) => {
         wake = resolve;
@@ -39,10 +39,10 @@ for (const { next } of clients) {
   const { remoteAddress } = await next(({ type }) => type === 'welcome');
   if (remoteAddress === proxyAddress) throw new Error('a client has the address of the proxy');
 }
-const [speaker] = clients;
+const [sender] = clients;
 const text = `from ${process.pid} at ${Date.now()}`;
-speaker?.socket.send(text);
+sender?.socket.send(text);
 for (const { next } of clients) await next((message) => message.text === text);
 for (const { socket } of clients) socket.terminate();
 clearTimeout(timer);
-process.stdout.write(`${CLIENTS} clients have heard what one of them said\n`);
+process.stdout.write(`${CLIENTS} clients received the message of one of them\n`);

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Tries the Dockerfile and the compose file out, on Linux: builds the image, starts the cluster under a name and with
-# a key of its own, talks to it through the port of nginx, takes one gateway away and talks again. Everything but the
-# image is removed in the end. It needs docker with compose; or podman, and docker-compose, which is then led to podman,
-# or a podman-compose that knows fixed addresses (that of Debian 12 does not).
+# Tests the Dockerfile and the compose file on Linux: builds the image, starts the cluster with its own project name and
+# key, sends messages through nginx, stops one gateway and sends again. At the end it removes everything except the
+# image. It needs docker with compose; or podman with docker-compose, or with a podman-compose that supports fixed
+# addresses (the one of Debian 12 does not).
 #
-#   ENGINE=podman            instead of docker where both are there
-#   PORT=8080                where nginx listens on this machine
-#   NODE_IMAGE, NGINX_IMAGE  base images, if not those of Docker Hub
+#   ENGINE=podman            use podman although docker is installed
+#   PORT=8080                port of nginx on this machine
+#   NODE_IMAGE, NGINX_IMAGE  base images instead of those of Docker Hub
 set -eu
 
 folder=$(cd "$(dirname "$0")" && pwd)
@@ -25,9 +25,9 @@ node_image=${NODE_IMAGE:-node:24-bookworm-slim}
 work=$(mktemp -d)
 export SECRET_KEY_FILE="$work/secret-key"
 head -c 32 /dev/urandom | base64 > "$SECRET_KEY_FILE"
-# The user of the containers reads it, and on this machine nobody else reaches the folder that it is in.
+# The user of the containers must read it; on this machine its folder is accessible to its owner only.
 chmod 644 "$SECRET_KEY_FILE"
-# The format that knows of health checks; docker has no other.
+# The image format with health checks; docker always uses it.
 export BUILDAH_FORMAT=docker
 
 service=''
@@ -39,7 +39,7 @@ fi
 
 checks=''
 if [ "$engine" = podman ] && [ ! -d /run/systemd/system ]; then
-  # Podman leaves health checks to systemd; where none runs they are made here.
+  # Podman needs systemd for health checks; without it they are run here.
   while sleep 2; do
     for container in $(podman ps -q --filter name=gatewayworker-try); do
       podman healthcheck run "$container" > /dev/null 2>&1 || true
@@ -69,11 +69,11 @@ talk() {
     "ws://127.0.0.1:$PORT/" 172.30.82.2 < recipes/docker/talk.mjs
 }
 
-# Until it works, for two minutes at most.
+# Repeats until it works, for at most two minutes.
 talk_soon() {
-  give_up=$(($(date +%s) + 120))
+  deadline=$(($(date +%s) + 120))
   until talk > "$work/talk" 2>&1; do
-    if [ "$(date +%s)" -ge "$give_up" ]; then
+    if [ "$(date +%s)" -ge "$deadline" ]; then
       cat "$work/talk" >&2
       return 1
     fi
@@ -84,9 +84,9 @@ talk_soon() {
 
 "$engine" build --build-arg "NODE_IMAGE=$node_image" -f recipes/docker/Dockerfile -t gatewayworker-app .
 in_cluster up -d --no-build
-echo 'the cluster is started'
+echo 'cluster started'
 talk_soon
 in_cluster stop gateway1
-echo 'one gateway is stopped'
+echo 'one gateway stopped'
 talk_soon
-echo 'it works'
+echo 'all checks passed'

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Checks the manifests of this folder, without a cluster: kubectl (Debian: kubernetes-client) puts them together,
-# and TypeScript holds each object against the published types of Kubernetes: a key that is not known, is
-# missing, or has a value of a wrong type is an error. Needs npm, which fetches the types.
-# Without kubectl the files are checked as they are, but for kustomization.yaml, and that is said.
+# Checks the manifests of this folder without a cluster: kubectl (Debian: kubernetes-client) assembles them, and
+# TypeScript checks each object against the published types of Kubernetes. An unknown or missing key, or a value of a
+# wrong type, is an error. Needs npm, which fetches the types. Without kubectl, the files are checked one by one, except
+# for kustomization.yaml, and a warning says so.
 set -eu
 
 folder=$(cd "$(dirname "$0")" && pwd)
