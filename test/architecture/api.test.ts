@@ -58,7 +58,7 @@ function writeTypes(given: readonly Argument[]): string {
     .join(', ');
 }
 
-/** What the column of defaults holds: code or the words of the docstring; `…` stands for any words. */
+/** Expected text of the column of defaults: code or the words of the docstring; `…` matches any words. */
 function writeDefaults(given: readonly Argument[]): string {
   return given
     .flatMap(({ leaves }) => leaves)
@@ -70,7 +70,7 @@ function writeDefaults(given: readonly Argument[]): string {
     .join(', ');
 }
 
-/** Tells whether a cell holds this, or this and then a colon and words. */
+/** Returns whether a cell has this type, with or without an explanation after a colon. */
 function saysType(cell: string | undefined, type: string): boolean {
   return cell === `\`${type}\`` || cell?.startsWith(`\`${type}\`: `) === true;
 }
@@ -79,7 +79,7 @@ function byFirst(a: readonly unknown[], b: readonly unknown[]): number {
   return String(a[0]) < String(b[0]) ? -1 : 1;
 }
 
-/** A cell as it must be, when it is that; else as it is, for the message of the test. */
+/** The expected text if the cell is right, otherwise the cell, for the message of the test. */
 function unlessEqual(cell: string | undefined, expected: string, isEqual: boolean): unknown {
   return isEqual ? expected : cell;
 }
@@ -94,13 +94,13 @@ describe('the Gateway API', () => {
   });
   const rowOf = (call: string): string[] => rows.find(({ name }) => name === call)?.cells ?? [];
 
-  test('has nothing public but methods', () => {
+  test('has only methods as public members', () => {
     expect(methods.length).toBeGreaterThan(40);
     expect(membersOf('GatewayClient')).toEqual(methods);
   });
 
-  test('is an interface of all that a worker and a client share', () => {
-    // With their docstrings there, nothing of it can be said twice and differ.
+  test('GatewayApi: declares every method that a worker and a client share', () => {
+    // The docstrings are on the interface only, so that they cannot differ.
     const shared = methods.filter(({ name, isStatic }) => !isStatic && name !== 'close');
     const written = shared.map(({ name, parameters, type }) => ({ name, parameters, type }));
     const api = membersOf('GatewayApi').map(({ name, parameters, type }) => ({
@@ -109,13 +109,13 @@ describe('the Gateway API', () => {
     expect(api).toEqual(written);
   });
 
-  test('has one row for each method, with its arguments and their types, and no other', () => {
+  test('docs/api.md: has one row for each method, with arguments and types', () => {
     expect(rows.map(({ name, cells }) => [name, cells[1]]).sort(byFirst)).toEqual(
       expected.map(({ call, given }) => [call, writeTypes(given)]).sort(byFirst),
     );
   });
 
-  test('says what every optional argument is when it is left out', () => {
+  test('docs/api.md: has the default of every optional argument', () => {
     const documented = expected.map(({ call, given }) => {
       const cell = rowOf(call)[2];
       const wanted = writeDefaults(given);
@@ -126,7 +126,7 @@ describe('the Gateway API', () => {
     expect(documented).toEqual(expected.map(({ call, given }) => [call, writeDefaults(given)]));
   });
 
-  test('says what every method answers', () => {
+  test('docs/api.md: has the return type of every method', () => {
     const documented = expected.map(({ call, method }) => {
       const cell = rowOf(call)[3];
       return [call, unlessEqual(cell, method.type, saysType(cell, method.type))];
@@ -134,7 +134,7 @@ describe('the Gateway API', () => {
     expect(documented).toEqual(expected.map(({ call, method }) => [call, method.type]));
   });
 
-  test('names errors that there are, and for a query those of every query', () => {
+  test('docs/api.md: names known errors, and those of every query for a query', () => {
     const known = new Set(['TypeError', 'RangeError', ...Object.keys(errorCodes)]);
     const queries = rowsOf('Queries').map(({ name }) => name);
     for (const { call, given } of expected) {
@@ -146,14 +146,14 @@ describe('the Gateway API', () => {
     }
   });
 
-  test('says of every method what it does, and of what in PHP it takes the place', () => {
+  test('docs/api.md: has the effect and the PHP name of every method', () => {
     const wanting = rows.filter(({ cells }) => cells.length !== 6 || cells[0] === '');
     expect(wanting.map(({ name }) => name)).toEqual([]);
-    // A dash says that PHP has none.
+    // A dash means that PHP has no such method.
     expect(rows.filter(({ cells }) => !/^(?:–|`.+`)$/.test(cells[5] ?? ''))).toEqual([]);
   });
 
-  test('every method that answers a promise but connect and close is a query', () => {
+  test('methods that return a promise: are queries, except connect and close', () => {
     const asking = expected.filter(({ method }) => method.type.startsWith('Promise<'));
     const others = ['GatewayClient.connect(options?, logger?)', 'close()'];
     expect(rowsOf('Queries').map(({ name }) => name)).toHaveLength(asking.length - others.length);
@@ -189,12 +189,12 @@ test('members of ctx: have one row each, with type', () => {
   expect(rows.filter(({ cells }) => cells.length !== 3 || cells.includes(''))).toEqual([]);
 });
 
-test('docs/api.md has a section for each of these, and no other', () => {
+test('docs/api.md: has exactly these sections', () => {
   const headings = sections.slice(1).map((text) => text.split('\n')[0]);
   expect(headings).toEqual(['Connecting', 'Sends', 'Queries', 'Events', 'ctx', 'Patterns']);
 });
 
-test('members of every form would be found', () => {
+test('members: every form is parsed', () => {
   const body = [
     '  readonly #secret: string;',
     '  constructor(a: string) {',

@@ -14,7 +14,7 @@ function rowsOf(document: string, section: string): Row[] {
   return parseTableRows(sections.find((text) => text.startsWith(`${section}\n`)) ?? '');
 }
 
-/** What stands as code in a cell. */
+/** The texts in backticks in a cell. */
 function codeOf(cell = ''): string[] {
   return [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? '');
 }
@@ -53,7 +53,7 @@ describe('docs/api.md', () => {
     expect(documented).toEqual(expected);
   });
 
-  test('connect throws what its docstring says', () => {
+  test('connect: throws the errors of its docstring', () => {
     const docstring = readText('packages/gateway-client/src/gateway-client.ts').split(
       'static async',
     )[0];
@@ -63,7 +63,7 @@ describe('docs/api.md', () => {
     expect(codeOf(row?.cells[4])).toEqual(stated);
   });
 
-  test('a method has its name of PHP, but for those that have another', () => {
+  test('methods: have their PHP names, except the renamed ones', () => {
     const renamed: Record<string, string> = {
       'GatewayClient.connect': '$registerAddress',
       destroyClient: 'destoryClient',
@@ -78,7 +78,7 @@ describe('docs/api.md', () => {
     expect(without.map(({ name }) => nameOf(name))).toEqual(['close', 'closeUid', 'closeGroup']);
   });
 
-  test('an event has its name of PHP, but for those that PHP has not', () => {
+  test('events: have their PHP names, if PHP has them', () => {
     const php = rowsOf('docs/api.md', 'Events').map(({ name, cells }) => [
       nameOf(name),
       codeOf(cells[3])[0],
@@ -89,7 +89,7 @@ describe('docs/api.md', () => {
     );
   });
 
-  test('ctx.closed lists every way in which a connection ends, and no other', () => {
+  test('ctx.closed: lists every value of ClosedBy', () => {
     const row = rowsOf('docs/api.md', 'ctx').find(({ name }) => name === 'closed');
     const list = /`by` \(([^)]+)\)/.exec(row?.cells[1] ?? '')?.[1];
     expect(codeOf(list)).toEqual(Object.values(ClosedBy));
@@ -116,7 +116,7 @@ const classes = [
   { section: 'run', resolve: (options: object) => resolveRunOptions(options, '/start.js') },
 ];
 
-/** Values that a cell allows and values that it does not; `undefined` when it says so in other words. */
+/** Values that a cell allows and values that it refuses; `undefined` for a cell in other words. */
 function valuesOf(cell: string): { right: unknown[]; wrong: unknown[] } | undefined {
   const range = /^(0, or )?([\d.]+) to (\d+)$/.exec(cell);
   if (range !== null) {
@@ -147,7 +147,7 @@ describe.each(classes)('docs/options.md, $section', ({ section, resolve }) => {
     .map(({ name, cells }) => ({ name, values: valuesOf(cells[2] ?? '') }))
     .filter(({ values }) => values !== undefined);
 
-  test('what it allows is accepted, and what it does not allow is refused', () => {
+  test('accepts the allowed values, and refuses other values', () => {
     expect(rows.length).toBeGreaterThan(0);
     const isAccepted = (name: string, value: unknown): boolean => {
       try {
@@ -163,7 +163,7 @@ describe.each(classes)('docs/options.md, $section', ({ section, resolve }) => {
     }
   });
 
-  test('an option has its name of PHP, but for those that have another', () => {
+  test('options: have their PHP names, except the renamed ones', () => {
     const renamed: Record<string, string> = {
       connectTimeoutMs: 'connectTimeout',
       maxMessageBytes: 'defaultMaxPackageSize',
@@ -188,7 +188,7 @@ test.each([
   expect(readText(document)).toContain(sentence.replace('$', size));
 });
 
-test('the cells that are understood are those that are meant', () => {
+test('cells: ranges and lists of values are parsed, other texts are not', () => {
   expect(valuesOf('0, or 0.05 to 86400')).toEqual({
     right: [0.05, 86_400, 0],
     wrong: [0.025, 86_401, -1, '0.05', Number.NaN],

@@ -64,7 +64,7 @@ function matchesPath(path: string): boolean {
 }
 
 describe.each(named)('%s', (document) => {
-  test('is there', () => {
+  test('exists', () => {
     expect(isPresent(document)).toBe(true);
   });
 
@@ -73,7 +73,7 @@ describe.each(named)('%s', (document) => {
   });
 });
 
-test.each(['ARCHITECTURE.md', 'CONTRIBUTING.md'])('%s names only files that exist', (document) => {
+test.each(['ARCHITECTURE.md', 'CONTRIBUTING.md'])('%s: names only files that exist', (document) => {
   const missing = fileNamesIn(readText(document)).filter(
     (name) => !files.some((path) => path === name || path.endsWith(`/${name}`)),
   );
@@ -87,7 +87,7 @@ test('ARCHITECTURE.md: the life of a process names at most ten files', () => {
   expect(new Set(paths).size).toBeLessThanOrEqual(10);
 });
 
-test('docs/code-map.md has a section for every package', () => {
+test('docs/code-map.md: has a section for every package', () => {
   const sections = [...readText('docs/code-map.md').matchAll(/^## packages\/(.+)$/gm)];
   expect(sections.map((match) => match[1]).sort()).toEqual(
     packages.map(({ folder }) => folder).sort(),
@@ -123,7 +123,7 @@ test.each([
   expect(headingsIn(`${heading}\n`)).toEqual([anchor]);
 });
 
-test('every link of every document leads to a file', () => {
+test('links of documents: lead to a file', () => {
   const broken = markdown.flatMap((document) =>
     linksIn(readText(document))
       .filter((target) => !isPresent(join(dirname(document), target)))
@@ -132,7 +132,7 @@ test('every link of every document leads to a file', () => {
   expect(broken).toEqual([]);
 });
 
-test('a path that does not exist would be found', () => {
+test('paths: finds one that does not exist', () => {
   const text = 'See `packages/core/src/no-such-file.ts`, packages/<name>/src/index.ts and test/*.';
   expect(pathsIn(text).filter((path) => !matchesPath(path))).toEqual([
     'packages/core/src/no-such-file.ts',

@@ -6,7 +6,7 @@ const table = 'packages/protocol/src/error-code.ts';
 const rows = parseTableRows(readText('docs/errors.md'));
 const codePattern = /\bGW_ERR_[A-Z_]+\b/g;
 
-test('docs/errors.md and the table of codes agree on code, message and retryable', () => {
+test('docs/errors.md: has code, message and retryable of every code', () => {
   const documented = rows.map(({ name, cells }) => [name, cells[0], cells[1]]);
   const defined = Object.entries(errorCodes).map(([code, { message, retryable }]) => [
     code,
@@ -16,17 +16,17 @@ test('docs/errors.md and the table of codes agree on code, message and retryable
   expect(documented).toEqual(defined);
 });
 
-test('docs/errors.md says of every code when it is thrown and what to do', () => {
+test('docs/errors.md: says when every code is thrown and what to do', () => {
   const wanting = rows.filter(({ cells }) => cells.length !== 4 || cells.includes(''));
   expect(wanting.map((row) => row.name)).toEqual([]);
 });
 
-test('codes stand in the order of the alphabet, once', () => {
+test('error codes: are unique and sorted', () => {
   const codes = Object.keys(errorCodes);
   expect(codes).toEqual([...new Set(codes)].sort());
 });
 
-test('every code that a source or a document names is in the table', () => {
+test('error codes: sources and documents name only codes of the table', () => {
   const paths = files.filter((path) => /\.(?:ts|md)$/.test(path) && !isTest(path));
   const unknown = paths.flatMap((path) =>
     [...readText(path).matchAll(codePattern)]
@@ -36,7 +36,7 @@ test('every code that a source or a document names is in the table', () => {
   expect(unknown).toEqual([]);
 });
 
-test('every code of the table is used by a package', () => {
+test('error codes: each is used by a package', () => {
   const used = new Set(
     listSources()
       .filter((path) => path !== table)

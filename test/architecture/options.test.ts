@@ -47,7 +47,7 @@ interface DeclaredOption {
   readonly name: string;
   readonly type: string;
   readonly isRequired: boolean;
-  /** What its docstring says behind `@default`. */
+  /** The text after `@default` in its docstring. */
   readonly statedDefault: string | undefined;
 }
 
@@ -73,14 +73,14 @@ function documentedOptions(section: string): { name: string; cells: string[] }[]
   return parseTableRows(text.find((part) => part.startsWith(`${section}\n`)) ?? '');
 }
 
-/** A default as a literal; undefined when it follows from something else, as the pid file does. */
+/** A default as a literal; undefined for a computed one, such as the pid file. */
 function literalDefault(name: string, defaults: object): string | undefined {
   const value = new Map<string, unknown>(Object.entries(defaults)).get(name);
   if (value === undefined) return undefined;
   return typeof value === 'string' ? `'${value}'` : Array.isArray(value) ? '[]' : String(value);
 }
 
-/** What the default column must hold: a literal, or the words of the docstring. */
+/** Expected text of the default column: a literal, or the words of the docstring. */
 function writeDefault(option: DeclaredOption, defaults: object): string | undefined {
   if (option.isRequired) return 'required';
   const literal = literalDefault(option.name, defaults);
@@ -91,29 +91,29 @@ describe.each(classes)('$section', ({ section, interfaceName, defaults }) => {
   const declared = declaredOptions(interfaceName);
   const documented = documentedOptions(section);
 
-  test('documents every option with its type, and no other', () => {
+  test('docs/options.md: has one row for each option, with its type', () => {
     expect(declared).not.toEqual([]);
     expect(documented.map(({ name, cells }) => [name, cells[0]])).toEqual(
       declared.map(({ name, type }) => [name, `\`${type}\``]),
     );
   });
 
-  test('documents every default', () => {
+  test('docs/options.md: has every default', () => {
     expect(documented.map(({ name, cells }) => [name, cells[1]])).toEqual(
       declared.map((option) => [option.name, writeDefault(option, defaults)]),
     );
   });
 
-  test('documents what every option allows, what it is called in PHP and what it means', () => {
+  test('docs/options.md: has allowed values, PHP name and meaning of every option', () => {
     expect(documented.filter(({ cells }) => cells.length !== 5 || cells.includes(''))).toEqual([]);
   });
 
-  test('has defaults for options only, and none for a required one', () => {
+  test('defaults: exist only for optional options', () => {
     const optional = declared.filter((option) => !option.isRequired).map((option) => option.name);
     expect(Object.keys(defaults).filter((name) => !optional.includes(name))).toEqual([]);
   });
 
-  test('states every default in a docstring, as it is', () => {
+  test('docstrings: state every default', () => {
     const wrong = declared.filter((option) => {
       if (option.isRequired) return option.statedDefault !== undefined;
       const value = literalDefault(option.name, defaults);
@@ -126,7 +126,7 @@ describe.each(classes)('$section', ({ section, interfaceName, defaults }) => {
   });
 });
 
-/** What each class makes of its options; that of `Worker` has a test of its own in its package. */
+/** The function that resolves the options of each class; that of `Worker` is tested in its package. */
 const resolvers: readonly [string, object, (options: never) => object][] = [
   ['RegisterOptions', {}, resolveRegisterOptions],
   ['GatewayOptions', { listen: 'websocket://0.0.0.0:0' }, resolveGatewayOptions],
@@ -135,7 +135,7 @@ const resolvers: readonly [string, object, (options: never) => object][] = [
   ['RunOptions', {}, (options) => resolveRunOptions(options, '/app/start.js')],
 ];
 
-test.each(resolvers)('%s: undefined counts as left out', (interfaceName, required, resolve) => {
+test.each(resolvers)('%s: undefined counts as absent', (interfaceName, required, resolve) => {
   const call = (options: object): object => Reflect.apply(resolve, undefined, [options]);
   const plain = call(required);
   const optional = declaredOptions(interfaceName).filter(({ isRequired }) => !isRequired);
@@ -146,7 +146,7 @@ test.each(resolvers)('%s: undefined counts as left out', (interfaceName, require
   expect(call({ ...all, ...required })).toEqual(plain);
 });
 
-test('docs/options.md has a section for every class with options, and no other', () => {
+test('docs/options.md: has a section for every class with options', () => {
   const sections = [...readText('docs/options.md').matchAll(/^## (.+)$/gm)].map(
     (match) => match[1],
   );
