@@ -297,7 +297,7 @@ export const framesOfGateway: Bytes = (() => {
 
 const entry = { address: '127.0.0.1:1', instanceId: 'i', gatewayToken: 5, name: 'n' };
 
-/** Addresses that are none, or that nobody listens at. */
+/** Malformed addresses, and addresses without a listener. */
 const addresses = [
   '',
   'x',

@@ -84,15 +84,15 @@ export async function openProvedLink(port: number, role: DialerRole): Promise<Pr
   };
 }
 
-/** An acceptor of inner links that says the same to everybody who dials it. */
+/** An acceptor of inner links that sends the same bytes to every dialer. */
 export interface FakeAcceptor {
   readonly address: string;
-  /** Links that it has said everything to and that are closed. */
+  /** Closed links to which all bytes were sent. */
   readonly served: number;
   close(): Promise<void>;
 }
 
-/** Listens, proves itself to whoever dials, sends the bytes and closes. */
+/** Listens, authenticates to every dialer, sends the bytes and closes. */
 export async function openFakeAcceptor(role: AcceptorRole, bytes: Buffer): Promise<FakeAcceptor> {
   let served = 0;
   const server = new FrameServer({
@@ -120,7 +120,7 @@ export async function openFakeAcceptor(role: AcceptorRole, bytes: Buffer): Promi
   };
 }
 
-/** Listens, says the bytes to whoever connects, and closes. */
+/** Listens, sends the bytes to every client, and closes. */
 export async function openFakeListener(bytes: Buffer): Promise<FakeAcceptor> {
   let served = 0;
   const server = createServer((socket) => {

@@ -88,7 +88,7 @@ test.each([
   '/readyz',
   '/ready/gateway/0',
   '/ready/%zz',
-  '/ready/nobody',
+  '/ready/unknown',
   '//ready',
 ])('health server: GET %s returns 404', async (path) => {
   const answer = await exchange(await serve(), `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
