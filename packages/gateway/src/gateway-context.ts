@@ -6,17 +6,17 @@ import type {
   PredecessorChannel,
 } from '@gatewayworker/core';
 
-/** Where a gateway runs. */
+/** The process in which a gateway runs. */
 export interface GatewayContext {
   /** Number of the process within its declaration, from 0. */
   readonly id: number;
   readonly logger: Logger;
-  /** Keeps exceptions of one connection or link from the process. @default one that logs */
+  /** Limits an exception to its connection or link. @default a guard that logs */
   readonly guard?: Guard | undefined;
-  /** File descriptors that the process keeps back. @default a reserve of the gateway's own */
+  /** File descriptors that the process keeps in reserve. @default a new reserve */
   readonly descriptors?: DescriptorReserve;
-  /** Opens the socket for clients, which all processes of the gateway share. @default one of its own */
+  /** Opens the listening socket for clients, which all processes of the gateway share. @default a new socket */
   readonly openSocket?: OpenSocket;
-  /** The way from the process that this one succeeds. @default it succeeds none */
+  /** Channel from the predecessor. @default none */
   readonly predecessor?: PredecessorChannel | undefined;
 }

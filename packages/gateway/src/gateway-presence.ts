@@ -15,7 +15,7 @@ import { DialerRole } from '@gatewayworker/protocol';
 import { innerListenAddress, type ResolvedGatewayOptions } from './options.ts';
 import type { WorkerLivenessTable } from './workers/worker-liveness-table.ts';
 
-/** Which gateway process is announced, and who follows the answers. */
+/** Identity of the announced gateway process, and dependencies. */
 export interface GatewayPresenceContext {
   readonly id: number;
   readonly instanceId: string;
@@ -23,11 +23,11 @@ export interface GatewayPresenceContext {
   readonly scheduler: FlushScheduler;
   readonly logger: Logger;
   readonly liveness: WorkerLivenessTable;
-  /** Called when the liveness has changed. */
+  /** Called after `liveness` has changed. */
   readonly onWorkers: () => void;
 }
 
-/** Makes a gateway known to the registers, or to an etcd, which tell it of the workers. */
+/** Announces a gateway to registers or etcd, and receives their lists of workers. */
 export class GatewayPresence {
   readonly #options: ResolvedGatewayOptions;
   readonly #context: GatewayPresenceContext;
@@ -38,27 +38,27 @@ export class GatewayPresence {
     this.#context = context;
   }
 
-  /** What keeps others from finding it, in plain words; empty when nothing does. */
+  /** Why other processes cannot discover the gateway; empty when they can. */
   get notReadyReasons(): string[] {
     const { isAnnounced = false, failures } = this.#announcement ?? {};
     return isAnnounced ? [] : [describeUnavailable(this.#address, failures)];
   }
 
-  /** Problems that do not affect processes which have found it, in plain words. */
+  /** Discovery problems that do not affect processes which have discovered the gateway. */
   get warnings(): string[] {
     const { isAnnounced = false, isConnected = false } = this.#announcement ?? {};
     return isAnnounced && !isConnected ? [describeUnavailable(this.#address)] : [];
   }
 
   /**
-   * Resolves when a register or an etcd knows it, or a first attempt has failed.
+   * Announces the gateway. Resolves after the first success, or when the first attempt has failed.
    *
-   * @param innerPort - port on which it listens for inner links
+   * @param innerPort - port of the listener for inner links
    */
   async announce(innerPort: number): Promise<void> {
     const { name, lanIp, startPort } = this.#options;
     const { id, instanceId, gatewayToken, scheduler, logger, liveness, onWorkers } = this.#context;
-    // A port that was taken is the one to dial; one that was given may be mapped to another.
+    // Workers dial a free port as it is. A configured `innerListen` port may be mapped to `startPort`.
     const isFree = startPort === 0 || innerListenAddress(this.#options).port === 0;
     const port = isFree ? innerPort : startPort + id;
     const identity = { role: DialerRole.Gateway, instanceId, name, id };
@@ -78,7 +78,7 @@ export class GatewayPresence {
     await this.#announcement.settled;
   }
 
-  /** Removes it from the registers, or from the etcd. */
+  /** Removes the gateway from registers or etcd. */
   async withdraw(): Promise<void> {
     await this.#announcement?.close();
   }

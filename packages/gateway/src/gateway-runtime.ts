@@ -57,22 +57,22 @@ export class GatewayRuntime implements RoleRuntime {
     this.#parts = createGateway(options, context, { identity: incoming?.identity, isAccepting });
   }
 
-  /** Port that clients connect to, once started. */
+  /** Port for clients, after the start. */
   get port(): number {
     return this.#parts.transport.port;
   }
 
-  /** True once it was told to stop. */
+  /** True once `stop` was called. */
   get isStopped(): boolean {
     return this.#stop !== undefined;
   }
 
-  /** Port for inner links, once started. */
+  /** Port for inner links, after the start. */
   get innerPort(): number {
     return this.#innerPort;
   }
 
-  /** Workers that are ready for its clients. */
+  /** Number of ready workers. */
   get workerCount(): number {
     return this.#parts.routes.workerCount;
   }
@@ -82,11 +82,11 @@ export class GatewayRuntime implements RoleRuntime {
   }
 
   async start(): Promise<void> {
-    if (this.#incoming !== undefined) return await this.#succeed(this.#incoming);
+    if (this.#incoming !== undefined) return await this.#takeOver(this.#incoming);
     await this.#listenForLinks(this.#innerAddress());
     await this.#parts.presence.announce(this.#innerPort);
     await this.#awaitWorkers();
-    // A stop has come first.
+    // `stop` was called during the start.
     if (this.isStopped) return;
     await this.#listenForClients();
   }
@@ -121,7 +121,7 @@ export class GatewayRuntime implements RoleRuntime {
 
   async stop(options: StopOptions = quickStop): Promise<void> {
     if (this.#outgoing?.isCommitted) {
-      await this.#leave(this.#outgoing, options);
+      await this.#endAfterHandover(this.#outgoing, options);
       return;
     }
     const { state, dispatcher } = this.#parts;
@@ -169,8 +169,8 @@ export class GatewayRuntime implements RoleRuntime {
     return listConnections(this.#parts.state.clients);
   }
 
-  /** Becomes the gateway that the predecessor was, while clients and workers wait: for moments. */
-  async #succeed(incoming: IncomingHandover): Promise<void> {
+  /** Takes over the gateway from the predecessor. Clients and workers are frozen for a moment. */
+  async #takeOver(incoming: IncomingHandover): Promise<void> {
     const { gate, presence } = this.#parts;
     gate.close();
     await incoming.takeOver(this.#parts);
@@ -181,7 +181,7 @@ export class GatewayRuntime implements RoleRuntime {
     await this.#listenForClients();
     gate.open();
     incoming.sendServing();
-    // It is the gateway by now: a register that hangs must not make it late.
+    // Not awaited: the gateway serves already, and a register may hang.
     const announced = (): void => incoming.sendAnnounced();
     void presence.announce(this.#innerPort).then(announced, announced);
   }
@@ -206,8 +206,8 @@ export class GatewayRuntime implements RoleRuntime {
     await this.#close();
   }
 
-  /** The end of a process that has a successor. */
-  async #leave(outgoing: OutgoingHandover, options: StopOptions): Promise<void> {
+  /** Ends the process after a handover. */
+  async #endAfterHandover(outgoing: OutgoingHandover, options: StopOptions): Promise<void> {
     await outgoing.finish(options);
     await this.#withdraw();
     await this.#close();
@@ -235,7 +235,7 @@ export class GatewayRuntime implements RoleRuntime {
     this.#parts.transport.stopAccepting();
   }
 
-  /** Lets nobody in who would be refused: workers that are there link within moments. */
+  /** Waits for the links of running workers, so that no client is refused for the lack of one. */
   async #awaitWorkers(): Promise<void> {
     const { liveness, routes } = this.#parts;
     const deadline = performance.now() + WORKERS_TIMEOUT_MS;

@@ -5,17 +5,17 @@ import type { ClientSender } from './clients/client-sender.ts';
 import type { ClientTables } from './clients/client-table.ts';
 import type { LimitCounters } from './clients/limit-counters.ts';
 
-/** What commands read and change: the clients of this process and the tables about them. */
+/** The state that commands read and change: the clients of this process, and the indexes over them. */
 export interface GatewayState extends ClientTables {
   readonly sender: ClientSender;
   readonly limits: LimitCounters;
   readonly guard: Guard;
   readonly logger: Logger;
-  /** For lines that a client can cause. */
+  /** For log lines that a client can cause. */
   readonly clientLog: ThrottledLog;
 }
 
-/** Gives a client what the application let it in with. */
+/** Sets the session, uid and groups that a handshake decision assigns to a client. */
 export function applyHandshakeDecision(
   state: GatewayState,
   client: ClientConnection,

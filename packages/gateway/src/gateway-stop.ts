@@ -7,31 +7,31 @@ import { PauseReason } from './clients/pause-reason.ts';
 import { ServerClosure } from './clients/server-closure.ts';
 import type { EventDispatcher } from './workers/event-dispatcher.ts';
 
-/** Time that clients and workers have to take leave when the stop is not graceful, in milliseconds. */
+/** Time of a quick stop for close frames and acks, in milliseconds. */
 const QUICK_STOP_MS = 1000;
 
-/** Longest part of the time of a graceful stop that is kept for each of its later steps, in milliseconds. */
+/** Time of a graceful stop that is reserved for each later step, at most, in milliseconds. */
 const STEP_MS = 2000;
 
 /**
- * Time that events which no linked worker can handle wait for one in a graceful stop, in milliseconds: a
- * worker that is just being started anew takes no longer.
+ * Time for which a graceful stop waits for a worker while events are held without one, in milliseconds. A worker that
+ * restarts needs less.
  */
-const NEW_WORKER_MS = 3000;
+const WORKER_RESTART_MS = 3000;
 
-/** What the stop of a gateway works on. */
+/** Dependencies of the stop. */
 export interface GatewayStopContext {
   readonly clients: ClientTable;
   readonly sender: ClientSender;
   readonly dispatcher: EventDispatcher;
   readonly logger: Logger;
-  /** Lets no new client in. */
+  /** Stops accepting clients. */
   readonly stopAccepting: () => void;
-  /** Tells the registers that this gateway is gone: no worker dials it any more. */
+  /** Removes the gateway from the registers, so that no worker dials it. */
   readonly withdraw: () => Promise<void>;
 }
 
-/** The end of a gateway: what becomes of its clients and of their events. */
+/** The stop of a gateway: closes its clients, and waits until workers have acknowledged their events. */
 export class GatewayStop {
   readonly #context: GatewayStopContext;
   readonly #options: StopOptions;
@@ -47,14 +47,14 @@ export class GatewayStop {
     this.#stepMs = isGraceful ? Math.min(STEP_MS, timeoutMs / 4) : 0;
   }
 
-  /** Makes a graceful stop that is under way a quick one. */
+  /** Turns a graceful stop into a quick one. */
   makeQuick(options: StopOptions): void {
     if (options.isGraceful) return;
     this.#isQuick = true;
     this.#clock.shorten(quickTimeMs(options));
   }
 
-  /** Resolves when no client is left and the workers know of the end of each, or the time is over. */
+  /** Resolves when no client is left and workers have acknowledged each `onClose`, or at the deadline. */
   async run(): Promise<void> {
     const { clients, sender, dispatcher, stopAccepting, withdraw } = this.#context;
     const { isGraceful, drainMs } = this.#options;
@@ -64,9 +64,9 @@ export class GatewayStop {
         await withdraw();
         await closeClients(this.#context, drainMs, () => this.#isQuick);
       }
-      await this.#finishEvents();
+      await this.#drainEvents();
     }
-    // Unlisted first, so that no worker dials a gateway that is about to go.
+    // Withdraw first, so that no worker dials a gateway that is about to end.
     await withdraw();
     for (const client of clients.all()) {
       sender.close(client, ServerClosure.ServerStops);
@@ -76,21 +76,21 @@ export class GatewayStop {
     await this.#clock.waitUntil(() => dispatcher.eventsWithWorkers === 0, this.#stepMs / 2);
   }
 
-  /** Reads nothing more, and waits until what was read is handled. */
-  async #finishEvents(): Promise<void> {
+  /** Pauses reading, and waits until the events in flight are acknowledged. */
+  async #drainEvents(): Promise<void> {
     const { clients, dispatcher, logger } = this.#context;
     for (const client of clients.all()) client.pause(PauseReason.Stopping);
-    // Without a register entry no worker comes any more.
-    const chanceMs = this.#options.drainMs > 0 ? 0 : NEW_WORKER_MS;
-    let lastUnderWay = performance.now();
+    // After the withdrawal no new worker can dial the gateway.
+    const graceMs = this.#options.drainMs > 0 ? 0 : WORKER_RESTART_MS;
+    let lastProgress = performance.now();
     const isDone = (): boolean => {
       if (dispatcher.eventsInFlight === 0) return true;
-      if (dispatcher.eventsWithWorkers > 0) lastUnderWay = performance.now();
-      return performance.now() - lastUnderWay >= chanceMs && dispatcher.eventsWithWorkers === 0;
+      if (dispatcher.eventsWithWorkers > 0) lastProgress = performance.now();
+      return performance.now() - lastProgress >= graceMs && dispatcher.eventsWithWorkers === 0;
     };
     await this.#clock.waitUntil(isDone, this.#stepMs * 2);
     const events = dispatcher.eventsInFlight;
-    if (events > 0) logger.warn({ events }, 'the gateway stops before these events are handled');
+    if (events > 0) logger.warn({ events }, 'events not acknowledged before the stop');
   }
 }
 

@@ -6,12 +6,12 @@ import type { ResolvedGatewayOptions } from './options.ts';
 import { parseListenAddress } from './transports/listen-address.ts';
 
 /**
- * Makes a gateway. Its code is loaded here, with ws and HTTP, for no other process needs it: every process
- * runs the start file, and would load it otherwise.
+ * Creates a gateway. Its code, ws and HTTP are imported here, because every process runs the start file, but only
+ * gateway processes need them.
  *
- * @throws {GW_ERR_VERSION_MISMATCH} when it is to succeed a process that hands over in another way
- * @throws {GW_ERR_LINK_CLOSED} when that process is gone
- * @throws {GW_ERR_OPTION_INVALID} when that process is found elsewhere
+ * @throws {GW_ERR_VERSION_MISMATCH} when the predecessor has another handover version
+ * @throws {GW_ERR_LINK_CLOSED} when the predecessor is lost
+ * @throws {GW_ERR_OPTION_INVALID} when the predecessor has another address
  */
 export async function loadGateway(
   options: ResolvedGatewayOptions,
@@ -23,7 +23,7 @@ export async function loadGateway(
   const incoming = await IncomingHandover.open(predecessor, { guard, logger });
   assertSameAddresses(incoming.identity.addresses, options);
   const { host, port } = parseListenAddress(options.listen, options.protocol !== undefined);
-  // Before the predecessor listens no more: connections that wait in the socket must not be lost.
+  // Opened before the predecessor stops listening, so that connections in the accept queue are not lost.
   const clientSocket = await context.openSocket?.({ host, port });
   const openSocket = clientSocket && (() => Promise.resolve(clientSocket));
   const opened = { ...context, guard, ...(openSocket && { openSocket }) };

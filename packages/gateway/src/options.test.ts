@@ -9,11 +9,11 @@ import {
 
 const listen = 'websocket://0.0.0.0:8282';
 
-test('fills in every default', () => {
+test('gateway options: fill in every default', () => {
   expect(resolveGatewayOptions({ listen })).toEqual({ ...gatewayDefaults, listen });
 });
 
-test('takes what is given, freezes the result and leaves the argument alone', () => {
+test('gateway options: keep given values, freeze the result, not the argument', () => {
   const options = { listen, name: 'chat', registerAddress: ['a:1'], startPort: 0 };
   const resolved = resolveGatewayOptions(options);
   expect(resolved).toMatchObject(options);
@@ -111,7 +111,7 @@ test.each<[Record<string, unknown>, string]>([
     { routes: { '/chat': 'a' }, listen: 'text://0.0.0.0:1' },
     'option Gateway.routes is {"/chat":"a"}; allowed: only with listen websocket://',
   ],
-])('refuses %j', (wrong, message) => {
+])('gateway options: refuse %j', (wrong, message) => {
   const options: GatewayOptions = Object.assign({ listen }, wrong);
   expect(() => resolveGatewayOptions(options)).toThrow(
     expect.objectContaining({
@@ -138,12 +138,12 @@ test.each<Record<string, unknown>>([
   { maxHeldMs: 0 },
   { router: () => undefined },
   { routes: { '/': 'rest', '/chat': 'chat', '/chat/vip/': 'vip', '/café': 'café' } },
-])('accepts %j', (given) => {
+])('gateway options: accept %j', (given) => {
   const options: GatewayOptions = Object.assign({ listen }, given);
   expect(resolveGatewayOptions(options)).toMatchObject(given);
 });
 
-test('names a secret key of no wrong option', () => {
+test('gateway options: the error for an unknown option does not show its value', () => {
   const options: GatewayOptions = Object.assign({ listen }, { secretkey: 'hunter2' });
   expect(() => resolveGatewayOptions(options)).not.toThrow(/hunter2/);
 });
@@ -158,16 +158,16 @@ test.each([
   [{ lanIp: '::FFFF:127.0.0.1' }, { host: '127.0.0.1', port: 2000 }],
   [{ innerListen: '127.0.0.1:4000' }, { host: '127.0.0.1', port: 4000 }],
   [{ innerListen: '[::1]:4000' }, { host: '::1', port: 4000 }],
-])('with %j inner links are accepted on %j', (options, expected) => {
+])('innerListenAddress: %j gives %j', (options, expected) => {
   expect(innerListenAddress(resolveGatewayOptions({ listen, ...options }))).toEqual(expected);
 });
 
-test('a gateway that others dial needs no key while it listens for them on a loopback address', () => {
+test('gateway options: a loopback innerListen needs no key', () => {
   const behindTunnel = { listen, lanIp: '10.0.0.1', innerListen: '127.0.0.1' };
   expect(resolveGatewayOptions(behindTunnel).secretKey).toBe('');
 });
 
-test('gateway: a part of a nested option that is undefined counts as left out', async () => {
+test('gateway options: undefined values of nested options are removed', async () => {
   const { cert, key } = await makeCertificate();
   const tls = { cert, key, passphrase: undefined, minVersion: undefined };
   const innerTls = { cert, key, ca: undefined, servername: undefined };
@@ -178,7 +178,7 @@ test('gateway: a part of a nested option that is undefined counts as left out', 
 });
 
 test.each([{ secretKey: undefined }, { secretKey: undefined, innerListen: '0.0.0.0:1' }])(
-  'gateway: %j beyond loopback is refused, with a question',
+  'gateway options: %j without loopback address is refused',
   (options) => {
     const given = { listen, lanIp: '10.0.0.1', ...options };
     expect(() => Reflect.apply(resolveGatewayOptions, undefined, [given])).toThrow(

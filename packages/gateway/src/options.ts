@@ -34,8 +34,8 @@ import { type Router, routerNames } from './workers/worker-router.ts';
 /** Options of a gateway. */
 export interface GatewayOptions {
   /**
-   * Where clients connect: `websocket://host:port`, `text://`, `frame://`, `tcp://`, or any other scheme
-   * with the `protocol` option. All processes of the gateway share the port.
+   * Address for clients: `websocket://host:port`, `text://`, `frame://`, `tcp://`, or any other scheme with the
+   * `protocol` option. All processes of the gateway share the port.
    */
   readonly listen: string;
   /** Shown in the status and in logs; `ctx.gatewayName` in events. @default 'gateway' */
@@ -45,110 +45,111 @@ export interface GatewayOptions {
   /** Address of this machine that workers dial. @default '127.0.0.1' */
   readonly lanIp?: string;
   /**
-   * First port for inner links: process number `id` takes `startPort + id`; 0 takes free ones.
+   * First port for inner links: process number `id` uses `startPort + id`; 0 means free ports.
    * @default 2000
    */
   readonly startPort?: number;
   /**
-   * Where inner links are accepted, `host` or `host:port`, when that is not where workers dial:
-   * `0.0.0.0` in a container or behind NAT. Process number `id` takes `port + id`, or with port 0 a free
-   * one, which is then the one that workers dial; empty is `lanIp` and `startPort`. @default ''
+   * Address to bind for inner links, `host` or `host:port`, if it differs from the address that workers dial: `0.0.0.0`
+   * in a container or behind NAT. Process number `id` binds `port + id`; with port 0 it binds a free port, which
+   * workers then dial. Empty means `lanIp` and `startPort`. @default ''
    */
   readonly innerListen?: string;
   /** Register, registers or etcd to announce this gateway to. @default '127.0.0.1:1236' */
   readonly registerAddress?: RegisterAddress;
-  /** Shared by every process of the cluster; required when inner links are accepted on an address that is not a loopback one. Of several keys, one that both peers have is enough. @default '' */
+  /** The key of the cluster; required if inner links are accepted on an address that is not a loopback address. With lists, two processes need one key in common. @default '' */
   readonly secretKey?: SecretKey;
-  /** TLS of inner links; mutual when it has a `ca`. @default none */
+  /** TLS of inner links; mutual if `ca` is set. @default none */
   readonly innerTls?: InnerTlsOptions;
-  /** Longest message a client may send, in bytes; a longer one closes it with 1009 and a reason that names the limit. @default 1048576 */
+  /** Longest message of a client, in bytes; a longer one closes the client with 1009 and a reason that names the limit. @default 1048576 */
   readonly maxMessageBytes?: number;
-  /** Unsent bytes per client past which it counts as too slow and is closed with 1013. @default 1024000 */
+  /** Unsent bytes per client; above it the client is a slow consumer, see `slowConsumer`. @default 1024000 */
   readonly sendToClientBufferSize?: number;
-  /** Unsent bytes per worker link past which reading from its clients pauses. @default 10240000 */
+  /** Unsent bytes per worker link; above it reading from its clients pauses. @default 10240000 */
   readonly sendToWorkerBufferSize?: number;
-  /** Events of one client that may wait for their handlers; past it reading from the client pauses. @default 64 */
+  /** Unacknowledged events of one client; at this number reading from the client pauses. @default 64 */
   readonly maxEventsInFlight?: number;
-  /** Events of all clients that each gateway process may have in flight at one worker; past it reading from clients that send more pauses. @default 65536 */
+  /** Unacknowledged events of all clients at one worker, for each gateway process. At this number reading from clients that send more pauses. @default 65536 */
   readonly maxEventsInFlightPerWorker?: number;
   /**
-   * Bytes of the messages of one client that may wait for their handlers; past it reading from the client pauses. One
-   * message is always taken, whatever its size.
+   * Bytes of the unacknowledged messages of one client; above it reading from the client pauses. One message of any
+   * size is always accepted.
    * @default 4194304
    */
   readonly maxEventBytesInFlight?: number;
-  /** Bytes of the messages of all clients that each gateway process may have in flight at one worker; past it reading from clients that send more pauses. @default 67108864 */
+  /** Bytes of the unacknowledged messages of all clients at one worker, for each gateway process. Above it reading from clients that send more pauses. @default 67108864 */
   readonly maxEventBytesInFlightPerWorker?: number;
-  /** Bytes of client events held while no worker takes them, for each route by itself; past it reading from clients pauses. @default 67108864 */
+  /** Bytes of events that are held while no worker is available, for each route; above it reading from clients pauses. @default 67108864 */
   readonly maxHeldBytes?: number;
   /**
-   * Time that events of a client wait while no worker of its route is linked, in milliseconds, 0 to 86,400,000; then it
-   * is closed with 1013. 0 sets no limit.
+   * Time that events of a client are held while no worker of its route is linked, in milliseconds, 0 to 86,400,000;
+   * then the client is closed with 1013. 0 means no limit.
    * @default 30000
    */
   readonly maxHeldMs?: number;
-  /** Seconds between two looks at a client for signs of life, 0.05 to 86,400; 0 never looks. @default 25 */
+  /** Interval of the heartbeat check of each client in seconds, 0.05 to 86,400; 0 disables it. @default 25 */
   readonly pingInterval?: number;
   /**
-   * Intervals of silence after which a client is gone, 0 to 1000; 0 sends pings and never gives up.
+   * Intervals without a byte from the client after which its connection is dropped, 0 to 1000; 0 sends pings and never
+   * drops the connection.
    * @default 2
    */
   readonly pingNotResponseLimit?: number;
-  /** Sent as a text message at every look; empty sends a websocket ping, and nothing by other protocols. @default '' */
+  /** Text message that is sent at every check. Empty means a websocket ping, and nothing for other protocols. @default '' */
   readonly pingData?: string;
-  /** Messages per second that a client may send; past it it is closed with 1008. 0 sets no limit. @default 0 */
+  /** Messages per second of one client; above it the client is closed with 1008. 0 means no limit. @default 0 */
   readonly maxMessagesPerSecond?: number;
-  /** What happens to a client that is too slow: it is closed, or messages to it are dropped. @default 'close' */
+  /** Effect on a slow consumer: it is closed with 1013, or messages to it are dropped. @default 'close' */
   readonly slowConsumer?: SlowConsumerPolicy;
-  /** Time a client has to send its handshake, and then again time that `onHandshake` has, in milliseconds. @default 10000 */
+  /** Time for a client to send its handshake, and after that time for `onHandshake` to decide, in milliseconds. @default 10000 */
   readonly handshakeTimeoutMs?: number;
-  /** A protocol of your own, for a `listen` of any scheme that is not built in. @default none */
+  /** Your own protocol, for a `listen` address with a scheme that is not built in. @default none */
   readonly protocol?: ClientProtocol;
-  /** TLS for clients, whatever the protocol; `wss` with a websocket. @default none */
+  /** TLS for clients of any protocol; `wss` for websockets. @default none */
   readonly tls?: TlsOptions;
   /**
-   * Compress messages to websocket clients that offer it (permessage-deflate), each by itself.
+   * Compresses messages to websocket clients that offer it (permessage-deflate), each message separately.
    * @default false
    */
   readonly perMessageDeflate?: boolean | DeflateOptions;
-  /** Subprotocols of websockets; the first that the client offers is chosen, if it offers any. @default [] */
+  /** Subprotocols of websockets; the gateway chooses the first one that the client offers. @default [] */
   readonly subprotocols?: readonly string[];
   /**
-   * Origins of pages whose websockets are let in, such as `https://example.com` or `https://*.example.com`;
-   * others get 403. An empty list lets all in. @default []
+   * Origins of pages whose websockets are accepted, such as `https://example.com` or `https://*.example.com`; others
+   * get 403. An empty list accepts all. @default []
    */
   readonly allowedOrigins?: readonly string[];
-  /** Clients that one process takes, 1 to 10,000,000; past it websockets get 503, others are closed. 1,024 more may be in their handshake; further connections are closed at once. @default 100000 */
+  /** Clients of one process, 1 to 10,000,000; above it websockets get 503, clients of other protocols are closed. 1,024 more may be in their handshake; further connections are closed at once. @default 100000 */
   readonly maxConnections?: number;
-  /** Connections that one process takes from one address, of IPv6 from one /64, those in their handshake included; past it websockets get 429, others are closed. 0 sets no limit. @default 0 */
+  /** Connections of one process from one IP address, or from one IPv6 /64 network, including those in their handshake; above it websockets get 429, clients of other protocols are closed. 0 means no limit. @default 0 */
   readonly maxConnectionsPerIp?: number;
   /**
-   * Proxies whose `X-Forwarded-For` and PROXY header count: all, none, or addresses and networks.
+   * Proxies whose `X-Forwarded-For` and PROXY header are used: all, none, or addresses and networks.
    * @default false
    */
   readonly trustProxy?: TrustProxy;
   /**
-   * Every connection comes by a trusted proxy that sends a PROXY protocol header first, version 1 or 2.
+   * Every connection comes from a trusted proxy and begins with a PROXY protocol header, version 1 or 2.
    * @default false
    */
   readonly proxyProtocol?: boolean;
   /**
-   * Websocket paths, and the `name` of the BusinessWorker that serves the clients of each:
+   * Maps a websocket path to the `name` of the BusinessWorker that serves its clients:
    * `{ '/chat': 'chat-worker', '/game': 'game-worker' }`. Other paths get 404.
    * @default none
    */
   readonly routes?: Readonly<Record<string, string>>;
-  /** How the worker of a client is chosen, among those of its route. @default 'leastConnections' */
+  /** Chooses the worker of a client among those of its route. @default 'leastConnections' */
   readonly router?: Router;
   /**
    * Idle clients that one process moves per second from the worker with the most clients to the one with the fewest,
-   * 0 to 1000; 0 moves none. Only with the router `'leastConnections'`.
+   * 0 to 1000; 0 disables it. Only with the router `'leastConnections'`.
    * @default 100
    */
   readonly rebalancePerSecond?: number;
 }
 
-/** Gateway options with every default filled in. */
+/** Gateway options with all defaults. */
 export interface ResolvedGatewayOptions
   extends Required<Omit<GatewayOptions, 'protocol' | 'tls' | 'innerTls' | 'routes'>> {
   readonly protocol: ClientProtocol | undefined;
@@ -157,7 +158,7 @@ export interface ResolvedGatewayOptions
   readonly routes: Readonly<Record<string, string>> | undefined;
 }
 
-/** Defaults of a gateway; `listen` has none. */
+/** Defaults of the gateway options. `listen` is required. */
 export const gatewayDefaults: Omit<
   ResolvedGatewayOptions,
   'listen' | 'protocol' | 'tls' | 'innerTls' | 'routes'
@@ -196,7 +197,7 @@ export const gatewayDefaults: Omit<
 });
 
 /**
- * Merges options with the defaults, checks and freezes them.
+ * Merges the options with the defaults, and checks and freezes the result.
  *
  * @throws {GW_ERR_OPTION_INVALID} naming the option, its value and what is allowed
  */
@@ -226,7 +227,7 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
   parseDiscoveryAddress('Gateway.registerAddress', resolved.registerAddress);
   assertSecretKey('Gateway', givenSecretKey(options), innerListenAddress(resolved).host);
   const bytes = { min: 1024, max: 1_073_741_824 };
-  // A message must fit into one inner frame beside its header.
+  // A message and its header must fit into one inner frame.
   assertInteger('Gateway.maxMessageBytes', resolved.maxMessageBytes, { min: 1, max: 16_777_216 });
   assertInteger('Gateway.sendToClientBufferSize', resolved.sendToClientBufferSize, bytes);
   assertInteger('Gateway.sendToWorkerBufferSize', resolved.sendToWorkerBufferSize, bytes);
@@ -260,9 +261,9 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
   const moves = { min: 0, max: 1000 };
   assertInteger('Gateway.rebalancePerSecond', resolved.rebalancePerSecond, moves);
   assertClientOptions(resolved);
-  // The application's own objects stay as they are: a protocol may change itself.
+  // Objects of the application are not frozen: a custom protocol may have state.
   const copied = routes && Object.freeze({ ...routes });
-  // Any other router chooses with intent.
+  // Rebalancing would override the choices of other routers.
   const rebalancePerSecond =
     resolved.router === 'leastConnections' ? resolved.rebalancePerSecond : 0;
   const others = { protocol, tls, innerTls, routes: copied, rebalancePerSecond };
@@ -270,7 +271,7 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
 }
 
 /**
- * Answers where the first process of a gateway accepts inner links.
+ * Returns the address on which the first process of a gateway accepts inner links.
  *
  * @throws {GW_ERR_OPTION_INVALID} when `innerListen` is neither a host nor `host:port`
  */
@@ -288,9 +289,9 @@ export function innerListenAddress(
 }
 
 function assertLanIp(lanIp: unknown): void {
-  // Peers cannot dial a wildcard.
+  // Peers cannot dial a wildcard address.
   if (typeof lanIp === 'string' && isHost(lanIp) && !isWildcard(lanIp)) return;
-  const allowed = 'allowed: an IP address or a host name that others can dial';
+  const allowed = 'allowed: an IP address or a host name that workers can dial';
   throw new OptionError('Gateway.lanIp', lanIp, allowed);
 }
 

@@ -1,10 +1,10 @@
 /**
- * Tells whether an answer that is wanted at once is a promise, as that of an `async` function is. What
- * comes of it is ignored, a rejection too: nobody waits for it.
+ * Returns whether a synchronous function of the application has returned a promise, as an `async` function does. A
+ * rejection of the promise is ignored.
  */
-export function isUnexpectedPromise(answer: unknown): boolean {
-  const isObject = typeof answer === 'object' && answer !== null;
-  if (!isObject || typeof Reflect.get(answer, 'then') !== 'function') return false;
-  Promise.resolve(answer).catch(() => undefined);
+export function isUnexpectedPromise(value: unknown): boolean {
+  const isObject = typeof value === 'object' && value !== null;
+  if (!isObject || typeof Reflect.get(value, 'then') !== 'function') return false;
+  Promise.resolve(value).catch(() => undefined);
   return true;
 }
