@@ -64,7 +64,6 @@ export { Output, openForAppend } from './output.ts';
 export { processState, readVersion } from './process-state.ts';
 export { type Clock, RequestTable } from './request-table.ts';
 export {
-  type ConnectionStatus,
   emptyRoleStatus,
   quickStop,
   type RoleRuntime,

@@ -31,26 +31,6 @@ export interface RoleStatus {
   readonly tables: Readonly<Record<string, number>>;
 }
 
-/** One client in the output of `connections`. */
-export interface ConnectionStatus {
-  readonly clientId: string;
-  /** `host:port` of the client. For a client of a trusted proxy it is that of the client, not of the proxy. */
-  readonly remoteAddress: string;
-  /** Null while the client is not bound to a uid. */
-  readonly uid: string | null;
-  readonly groups: readonly string[];
-  /** The worker that handles its events, `name#id`; null while it has no worker. */
-  readonly worker: string | null;
-  /** Bytes received over its socket. */
-  readonly bytesRead: number;
-  /** Bytes written to its socket. */
-  readonly bytesWritten: number;
-  /** Bytes queued because the client has not read them. */
-  readonly pendingBytes: number;
-  /** Its unacknowledged events. */
-  readonly inFlight: number;
-}
-
 /** Options of a stop. */
 export interface StopOptions {
   /**
@@ -74,8 +54,12 @@ export const quickStop: StopOptions = Object.freeze({
   drainMs: 0,
 });
 
-/** The role that runs in a process: a register, a gateway, a business worker or a worker of the application. */
-export interface RoleRuntime {
+/**
+ * The role that runs in a process: a register, a gateway, a business worker or a worker of the application.
+ *
+ * `Connection` describes a client in the output of `connections`.
+ */
+export interface RoleRuntime<Connection = unknown> {
   /** Resolves once the process serves; rejects when it cannot start. */
   start(): Promise<void>;
   /**
@@ -93,7 +77,7 @@ export interface RoleRuntime {
   /** Returns the current status, without I/O. */
   status(): RoleStatus;
   /** Its clients, in chunks, so that no turn of the event loop lists all of them; absent in a role without clients. */
-  connections?(): Iterable<readonly ConnectionStatus[]>;
+  connections?(): Iterable<readonly Connection[]>;
 }
 
 /** Status of a process without sockets and messages. */

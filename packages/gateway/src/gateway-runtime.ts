@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  type ConnectionStatus,
   emptyRoleStatus,
   GatewayWorkerError,
   type HostPort,
@@ -11,6 +10,7 @@ import {
   type StopOptions,
   type SuccessorChannel,
 } from '@gatewayworker/core';
+import type { ConnectionStatus } from '@gatewayworker/protocol';
 import { listConnections } from './clients/connection-list.ts';
 import { Heartbeat } from './clients/heartbeat.ts';
 import { createGateway } from './create-gateway.ts';
@@ -32,7 +32,7 @@ const WORKERS_TIMEOUT_MS = 2000;
 const WORKERS_CHECK_MS = 10;
 
 /** The life cycle of a gateway process, which holds client sockets and runs no code of the application. */
-export class GatewayRuntime implements RoleRuntime {
+export class GatewayRuntime implements RoleRuntime<ConnectionStatus> {
   readonly #options: ResolvedGatewayOptions;
   readonly #id: number;
   readonly #parts: GatewayParts;

@@ -36,6 +36,7 @@ export {
   writeMessage,
 } from './codec.ts';
 export { Command, commands, PROTOCOL_VERSION } from './command.ts';
+export type { ConnectionStatus } from './connection-status.ts';
 export { brandErrors } from './error-brand.ts';
 export { type ErrorCode, type ErrorCodeEntry, errorCodes, isErrorCode } from './error-code.ts';
 export {

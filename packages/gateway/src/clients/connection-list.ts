@@ -1,4 +1,5 @@
-import { type ConnectionStatus, formatHostPort } from '@gatewayworker/core';
+import { formatHostPort } from '@gatewayworker/core';
+import type { ConnectionStatus } from '@gatewayworker/protocol';
 import type { ClientConnection } from './client-connection.ts';
 import { type ClientTable, TABLE_PARTS } from './client-table.ts';
 

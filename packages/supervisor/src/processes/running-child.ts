@@ -1,11 +1,6 @@
 import inspector from 'node:inspector';
-import {
-  type ConnectionStatus,
-  GatewayWorkerError,
-  type Logger,
-  type StopOptions,
-  toWire,
-} from '@gatewayworker/core';
+import { GatewayWorkerError, type Logger, type StopOptions, toWire } from '@gatewayworker/core';
+import type { ConnectionStatus } from '@gatewayworker/protocol';
 import {
   CHILD_PROTOCOL,
   ChildCommand,

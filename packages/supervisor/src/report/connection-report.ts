@@ -1,4 +1,4 @@
-import type { ConnectionStatus } from '@gatewayworker/core';
+import type { ConnectionStatus } from '@gatewayworker/protocol';
 import { readField, readFields, readNumber, readString } from '../control/json-value.ts';
 import { type Column, formatTable } from './text-table.ts';
 
