@@ -1,27 +1,27 @@
-/** What a page may send, in UTF-16 code units, which is also how `maxlength` of an input counts. */
+/** Longest fields, in UTF-16 code units, as `maxlength` of an input counts. */
 export const messageLimits = {
   name: 32,
   room: 32,
   text: 2000,
-  /** One whole message; JSON may spend six characters on one of the text. */
+  /** A whole message. JSON may use six characters (`\u00e9`) for one of the text. */
   json: 16_384,
 } as const;
 
-/** What a page asks for. */
+/** A message from a page. */
 export type ClientMessage =
   | { readonly type: 'enter'; readonly name: string; readonly room: string }
   | { readonly type: 'say'; readonly text: string }
   | { readonly type: 'whisper'; readonly to: string; readonly text: string };
 
-/** What a refusal is about: entering a room, or anything else. */
+/** What an error is about: entering a room, or any other message. */
 export type About = 'enter' | 'message';
 
-/** A message that can be acted on, or what is wrong with it, in words for the person who sent it. */
+/** A valid message, or the problem as a text for the user who sent it. */
 export type ParsedClientMessage =
   | { readonly valid: true; readonly message: ClientMessage }
   | { readonly valid: false; readonly about: About; readonly problem: string };
 
-/** Reads what a page sent; nothing about it is believed, and no input makes this throw. */
+/** Validates a message from a page. Does not throw, whatever the input. */
 export function parseClientMessage(data: unknown): ParsedClientMessage {
   if (typeof data !== 'string') return refuse('Only text messages are understood.');
   if (data.length > messageLimits.json) return refuse('That message is too long.');
@@ -60,18 +60,18 @@ function parseWhisper(fields: Readonly<Record<string, unknown>>): ParsedClientMe
   const said = parseSay(fields);
   if (!said.valid || said.message.type !== 'say') return said;
   const { to } = fields;
-  // A client id is 20 characters; whatever else it is made of is the framework's own business.
+  // A client id has 20 characters. Its content is internal to the framework.
   if (typeof to !== 'string' || to.length !== 20) return refuse('There is no such person.');
   return { valid: true, message: { type: 'whisper', to, text: said.message.text } };
 }
 
-/** The object in a JSON text; null when it is something else. */
+/** Parses a JSON object; returns null for any other text. */
 function parseObject(json: string): Readonly<Record<string, unknown>> | null {
   try {
     const value: unknown = JSON.parse(json);
     return isObject(value) ? value : null;
   } catch {
-    // Whatever is not JSON is an answer too: the caller tells the sender.
+    // Not an error here: the caller reports it to the sender.
     return null;
   }
 }
@@ -80,16 +80,16 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Controls, line and paragraph separators, and what turns the writing direction of the text around it. */
+/** Control characters, line and paragraph separators, and bidirectional controls. */
 const unfitForLabel = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu;
 
-/** One line without leading, trailing or doubled blanks; empty for anything that is not a string. */
+/** Normalizes whitespace to single spaces and trims; returns '' for a value that is not a string. */
 function toLabel(value: unknown): string {
   if (typeof value !== 'string') return '';
   return value.replace(unfitForLabel, ' ').replace(/\s+/gu, ' ').trim();
 }
 
-/** Controls other than tab and line feed. */
+/** Control characters except tab and line feed. */
 const unfitForText = /(?![\t\n])\p{Cc}/gu;
 
 function toText(value: unknown): string {

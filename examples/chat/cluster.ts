@@ -16,7 +16,7 @@ new Gateway({
   lanIp: '127.0.0.1',
   startPort: innerPort,
   registerAddress,
-  // Four times what the chat accepts: what is a little too long still gets a friendly answer.
+  // Four times the limit of the chat: a message that is a little too long gets an error, not a close.
   maxMessageBytes: 65_536,
 });
 
@@ -24,7 +24,7 @@ new BusinessWorker({
   name: 'chat-worker',
   count: 2,
   eventHandler: new URL('./events.ts', import.meta.url),
-  // To hear something twice is better than never: what a worker had not finished when it died, another does.
+  // At-least-once: another worker handles the events that were unfinished when a worker died.
   redeliver: true,
   registerAddress,
 });

@@ -2,7 +2,7 @@ import { allowPartial, type Context, type EventHandler, gateway } from 'gatewayw
 import { type About, type ClientMessage, parseClientMessage } from './client-message.ts';
 import { encodeServerMessage, type Person, type ServerMessage } from './server-message.ts';
 
-/** What the chat keeps for each client; nothing until it has entered a room. */
+/** The session of each client; undefined until the client has entered a room. */
 export interface Session {
   readonly name: string;
   readonly room: string;
@@ -45,17 +45,17 @@ async function enter(
   { name, room }: Extract<ClientMessage, { type: 'enter' }>,
   context: Context<Session>,
 ): Promise<void> {
-  const former = context.session;
-  const stays = former?.room === room && former.name === name;
-  if (former !== undefined && !stays) {
-    gateway.leaveGroup(clientId, former.room);
-    announce('left', clientId, former);
+  const previous = context.session;
+  const isUnchanged = previous?.room === room && previous.name === name;
+  if (previous !== undefined && !isUnchanged) {
+    gateway.leaveGroup(clientId, previous.room);
+    announce('left', clientId, previous);
   }
-  if (!stays) {
+  if (!isUnchanged) {
     const session = { name, room };
     context.session = session;
-    // Stored now rather than when this callback is done: somebody who enters at the same moment
-    // asks for the people of the room and must find the name of this one.
+    // Stored now, not when this callback settles: a person who enters at the same time queries the
+    // sessions of the room, and must find this one.
     gateway.setSession(clientId, session);
     gateway.joinGroup(clientId, room);
     announce('joined', clientId, session);
@@ -104,7 +104,7 @@ async function whisper(
   if (to !== clientId) reply(context, whispered);
 }
 
-/** Tells everybody else in the room that somebody came or went. */
+/** Notifies the other people in the room. */
 function announce(type: 'joined' | 'left', clientId: string, { name, room }: Session): void {
   const notice: ServerMessage = {
     type,
@@ -116,13 +116,13 @@ function announce(type: 'joined' | 'left', clientId: string, { name, room }: Ses
 }
 
 async function findSession(clientId: string): Promise<Session | undefined> {
-  // When the gateway of that person does not answer, nobody can write to them now.
+  // If the gateway of that client does not answer, the client counts as gone.
   return (await allowPartial(gateway.getSession<Session>(clientId))) ?? undefined;
 }
 
 async function findPeople(room: string): Promise<Person[]> {
   const people: Person[] = [];
-  // A gateway that dies takes its people along; the others are still worth showing.
+  // If a gateway does not answer, the list has the people of the other gateways.
   const sessions = await allowPartial(gateway.getClientSessionsByGroup<Session>(room));
   for (const [id, session] of sessions ?? []) {
     if (session !== undefined) people.push({ id, name: session.name });

@@ -3,14 +3,14 @@ import { fileURLToPath } from 'node:url';
 import sirv from 'sirv';
 import { messageLimits } from './client-message.ts';
 
-/** Serves the files of `page/` and tells them where the gateway is. */
+/** Serves the files of `page/` and the port of the gateway. */
 export interface PageServer {
-  /** It does not listen yet. */
+  /** Not listening yet. */
   readonly server: Server;
   close(): Promise<void>;
 }
 
-/** Makes the web server of the chat. */
+/** Creates the web server of the chat. */
 export function createPageServer({ gatewayPort }: { readonly gatewayPort: number }): PageServer {
   const serveFile = sirv(fileURLToPath(new URL('./page', import.meta.url)), { etag: true });
   const config = JSON.stringify({ gatewayPort, limits: messageLimits });
@@ -50,7 +50,7 @@ function setSecurityHeaders(
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
-    // With no policy allowed, every sink that takes markup (innerHTML and its like) throws.
+    // No Trusted Types policy is allowed, so innerHTML and similar sinks throw.
     "require-trusted-types-for 'script'",
     "trusted-types 'none'",
   ];
@@ -60,20 +60,20 @@ function setSecurityHeaders(
   response.setHeader('X-Content-Type-Options', 'nosniff');
 }
 
-/** The host name of a Host header, if it can stand in a policy (an IPv6 address cannot). */
+/** Returns the host name of a Host header; 127.0.0.1 if a policy cannot contain it (IPv6). */
 function toPolicyHost(header = ''): string {
   const host = header.replace(/:\d+$/, '');
   return /^[a-z\d.-]+$/i.test(host) ? host : '127.0.0.1';
 }
 
-/** Answers what is under way, for a moment; who has asked nothing holds nobody up. */
+/** Closes the server: waits up to 1 s for requests in progress, but not for idle connections. */
 async function close(server: Server): Promise<void> {
-  // Connections that become idle behind their last answer, too.
+  // Repeated, because keep-alive connections become idle only after their last response.
   const idle = setInterval(() => server.closeIdleConnections(), 100);
-  // Browsers open connections in advance, on which nothing may ever come.
-  const rest = setTimeout(() => server.closeAllConnections(), 1000);
-  // The callback gets an error only when the server never listened: then it is closed already.
+  // Browsers open connections in advance and may never send a request on them.
+  const deadline = setTimeout(() => server.closeAllConnections(), 1000);
+  // The callback gets an error only if the server never listened, so there is nothing to close.
   await new Promise<void>((resolve) => server.close(() => resolve()));
   clearInterval(idle);
-  clearTimeout(rest);
+  clearTimeout(deadline);
 }

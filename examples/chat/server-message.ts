@@ -1,16 +1,16 @@
 import type { About } from './client-message.ts';
 
-/** Somebody in a room; the id tells two people of the same name apart. */
+/** A person in a room. The id distinguishes people with the same name. */
 export interface Person {
   readonly id: string;
   readonly name: string;
 }
 
-/** What a page gets to hear; `time` is in milliseconds since 1970. */
+/** A message to a page; `time` is in milliseconds since 1970. */
 export type ServerMessage =
   /** The first message on every connection. */
   | { readonly type: 'init'; readonly clientId: string }
-  /** Answers `enter`; `people` are all in the room, the one who asked included. */
+  /** Answers `enter`; `people` are all people in the room, including the sender of `enter`. */
   | {
       readonly type: 'entered';
       readonly room: string;
@@ -30,7 +30,7 @@ export type ServerMessage =
       readonly text: string;
       readonly time: number;
     }
-  /** A private message: one copy for the person it is for, one for the sender. */
+  /** A private message, sent to the recipient and to the sender. */
   | {
       readonly type: 'whispered';
       readonly from: Person;
@@ -38,10 +38,10 @@ export type ServerMessage =
       readonly text: string;
       readonly time: number;
     }
-  /** What the sender did wrong, in words. */
+  /** Why a message was rejected, as a text for the user. */
   | { readonly type: 'error'; readonly about: About; readonly text: string };
 
-/** Writes a message the way it goes to the page. */
+/** Encodes a message for the page. */
 export function encodeServerMessage(message: ServerMessage): string {
   return JSON.stringify(message);
 }

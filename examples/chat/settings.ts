@@ -2,12 +2,12 @@
 export interface ChatSettings {
   /** Address of the page and of the websocket listener; inner links stay on 127.0.0.1. */
   readonly host: string;
-  /** Port of the page; 0 takes a free one. */
+  /** Port of the page; 0 chooses a free one. */
   readonly pagePort: number;
   /** Port the page opens its websocket to. */
   readonly gatewayPort: number;
   readonly registerPort: number;
-  /** First port for inner links, one per gateway process; 0 takes free ones. */
+  /** First port for inner links, one per gateway process; 0 chooses free ones. */
   readonly innerPort: number;
 }
 

@@ -1,6 +1,6 @@
-/** What a dashboard receives as JSON. A command for all clients (`* stop`) comes as bare text. */
+/** A JSON message to a dashboard. A command for all clients (`* stop`) is sent as plain text instead. */
 export type DashboardMessage =
-  /** The first message: all devices that are connected, with their last values. */
+  /** The first message: all connected devices with their last values. */
   | { readonly devices: readonly { readonly device: string; readonly value?: string }[] }
   | { readonly device: string; readonly here: true }
   | { readonly device: string; readonly value: string }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { deviceProtocol } from './device-protocol.ts';
 
-test('what is encoded is decoded, with whatever comes behind it', () => {
+test('device protocol: decodes an encoded text, followed by other bytes', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme', maxLength: 100 }), fc.uint8Array(), (text, rest) => {
       const frame = Buffer.from(deviceProtocol.encode(text));
@@ -12,14 +12,14 @@ test('what is encoded is decoded, with whatever comes behind it', () => {
   );
 });
 
-test('an incomplete frame asks for more', () => {
+test('device protocol: an incomplete frame decodes to undefined', () => {
   const frame = Buffer.from(deviceProtocol.encode('21.5'));
   for (let length = 1; length < frame.length; length += 1) {
     expect(deviceProtocol.decode(frame.subarray(0, length))).toBeUndefined();
   }
 });
 
-test('a wrong start, a wrong checksum and an impossible length are refused', () => {
+test('device protocol: a wrong first byte, checksum or length throws', () => {
   const frame = Buffer.from(deviceProtocol.encode('21.5'));
   const broken = Buffer.from(frame);
   broken.writeUInt8(broken.readUInt8(4) ^ 1, 4);
@@ -28,6 +28,6 @@ test('a wrong start, a wrong checksum and an impossible length are refused', () 
   expect(() => deviceProtocol.decode(Buffer.of(0xa5, 0xff, 0xff))).toThrow(/65535 bytes/);
 });
 
-test('a text that no device has room for is not sent', () => {
+test('device protocol: encoding a text of more than 1,024 bytes throws', () => {
   expect(() => deviceProtocol.encode('x'.repeat(1025))).toThrow(/1025 bytes/);
 });

@@ -3,33 +3,33 @@ import type { DashboardMessage } from './dashboard-message.ts';
 
 interface DeviceSession {
   readonly name: string;
-  /** What it reported last. */
+  /** The last reported value. */
   readonly value?: string;
 }
 
-/** Groups of the dashboards and of the devices. */
+/** Groups. */
 const DASHBOARDS = 'dashboards';
 const DEVICES = 'devices';
 
-/** Longest value in bytes that is kept for dashboards that open later. */
+/** Longest value that is stored for new dashboards, in bytes. */
 const MAX_VALUE_BYTES = 64;
 
-/** A device has a name of letters, digits and dashes: it becomes its uid. */
+/** The name of a device, which becomes its uid. */
 const DEVICE_NAME = /^[a-z0-9-]{1,32}$/;
 
-/** Which gateway a client came by tells what it is. */
+/** Devices and dashboards connect to different gateways. */
 function isDevice(ctx: Context<DeviceSession>): boolean {
   return ctx.gatewayName === 'device-gateway';
 }
 
-/** Devices report values; dashboards see them, and send commands to single devices. */
+/** Devices report values to all dashboards; dashboards send commands to single devices. */
 export class Events implements EventHandler<DeviceSession> {
   async onConnect(clientId: string, ctx: Context<DeviceSession>): Promise<void> {
     if (isDevice(ctx)) {
       ctx.send('name?');
       return;
     }
-    // Joined first: what a device reports during the query comes too.
+    // Join before the query: otherwise a value reported during the query would be missed.
     gateway.joinGroup(clientId, DASHBOARDS);
     const sessions = await allowPartial(gateway.getClientSessionsByGroup<DeviceSession>(DEVICES));
     const devices = Array.from(sessions?.values() ?? []).flatMap((session) =>
@@ -46,7 +46,7 @@ export class Events implements EventHandler<DeviceSession> {
   }
 
   onClose(_clientId: string, ctx: Context<DeviceSession>): void {
-    if (ctx.session !== undefined) tellDashboards({ device: ctx.session.name, gone: true });
+    if (ctx.session !== undefined) notifyDashboards({ device: ctx.session.name, gone: true });
   }
 
   #handleName(clientId: string, name: string, ctx: Context<DeviceSession>): void {
@@ -57,24 +57,24 @@ export class Events implements EventHandler<DeviceSession> {
     ctx.session = { name };
     gateway.bindUid(clientId, name);
     gateway.joinGroup(clientId, DEVICES);
-    tellDashboards({ device: name, here: true });
+    notifyDashboards({ device: name, here: true });
   }
 
   #handleValue(value: string, ctx: Context<DeviceSession>, name: string): void {
     if (Buffer.byteLength(value) <= MAX_VALUE_BYTES) ctx.session = { name, value };
-    tellDashboards({ device: name, value });
+    notifyDashboards({ device: name, value });
   }
 
-  /** `boiler-1 off` tells the device `boiler-1` to do `off`; `* off` tells everybody, dashboards too. */
+  /** `boiler-1 off` sends `off` to the device `boiler-1`; `* off` sends it to all clients, including dashboards. */
   #handleCommand(text: string, ctx: Context<DeviceSession>): void {
     const [, device = '', command = ''] = /^(\S+) (.{1,200})$/.exec(text) ?? [];
     if (device === '*') gateway.sendToAll(command);
     else if (DEVICE_NAME.test(device)) gateway.sendToUid(device, command);
-    else ctx.send(encode({ error: 'say: <device> <command>' }));
+    else ctx.send(encode({ error: 'expected: <device> <command>' }));
   }
 }
 
-function tellDashboards(message: DashboardMessage): void {
+function notifyDashboards(message: DashboardMessage): void {
   gateway.sendToGroup(DASHBOARDS, encode(message));
 }
 

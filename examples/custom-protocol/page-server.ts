@@ -16,8 +16,8 @@ interface Answer {
   readonly content: Buffer;
 }
 
-/** Makes the web server of the dashboard: it serves the files of `page/` from memory and no other path. */
-export function createPageServer({ pagePort, dashboardPort }: Settings): Server {
+/** Starts the web server of the dashboard, which serves the files of `page/` from memory. */
+export function startPageServer({ pagePort, dashboardPort }: Settings): Server {
   const answers = new Map<string, Answer>();
   for (const name of readdirSync(folder)) {
     const type = contentTypes[name.slice(name.lastIndexOf('.') + 1)];

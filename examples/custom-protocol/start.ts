@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
 import { deviceProtocol } from './device-protocol.ts';
-import { createPageServer } from './page-server.ts';
+import { startPageServer } from './page-server.ts';
 import { resolveSettings } from './settings.ts';
 
 const settings = resolveSettings(process.env);
@@ -11,7 +11,7 @@ const registerAddress = `127.0.0.1:${registerPort}`;
 
 new Register({ listen: registerAddress });
 
-// The scheme may be any that is not built in; what it means is the protocol's matter.
+// Any scheme that is not built in, together with `protocol`.
 new Gateway({
   name: 'device-gateway',
   listen: `device://127.0.0.1:${devicePort}`,
@@ -20,7 +20,7 @@ new Gateway({
   startPort: innerPort,
   registerAddress,
   maxMessageBytes: 2048,
-  // A device that has nothing to say for five minutes is taken for gone.
+  // A device that sends nothing for five minutes is closed.
   pingInterval: 100,
   pingNotResponseLimit: 3,
 });
@@ -31,7 +31,7 @@ new Gateway({
   count: 2,
   startPort: innerPort + 2,
   registerAddress,
-  // A dashboard sends commands to devices: the page of another site must not open one in a visitor's browser.
+  // A dashboard sends commands to devices, so pages of other sites must not connect.
   allowedOrigins: [`http://127.0.0.1:${pagePort}`, `http://localhost:${pagePort}`],
 });
 
@@ -47,7 +47,7 @@ let pageServer: Server | undefined;
 new Worker({
   name: 'device-page',
   async onWorkerStart() {
-    pageServer = createPageServer(settings);
+    pageServer = startPageServer(settings);
     await once(pageServer, 'listening');
     process.stdout.write(`Devices: http://127.0.0.1:${pagePort}\n`);
   },

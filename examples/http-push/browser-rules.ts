@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { HttpError } from './http-error.ts';
 import type { PushSettings } from './settings.ts';
 
-/** Refuses what comes from pages of other sites, and tells browsers what this page may do. */
+/** Rejects requests of pages of other sites, and sets the security headers of this page. */
 export function addBrowserRules(app: FastifyInstance, settings: PushSettings): void {
   app.addHook('onRequest', async (request, reply) => {
     const { host = '', origin } = request.headers;
@@ -14,16 +14,16 @@ export function addBrowserRules(app: FastifyInstance, settings: PushSettings): v
       'Cache-Control': 'no-cache',
     });
     if (request.method === 'GET' || request.method === 'HEAD') return;
-    // Any site may open a websocket to the gateway and get an id and a token that are good. Were it
-    // able to have them posted with a visitor's cookie, it would read along as that visitor. The
-    // cookie is SameSite=Strict already, but another port of the same host counts as the same site.
+    // Any site can open a websocket to the gateway and receive a valid id and token. If it could post
+    // them with the cookie of a visitor, it would receive the messages of that visitor. SameSite=Strict
+    // alone does not prevent this: another port of the same host is the same site.
     if (!isOwnOrigin(origin, host, settings.origin)) {
-      throw new HttpError('wrong_origin', 'Only the page of this app may post here.');
+      throw new HttpError('wrong_origin', 'Only pages of this app may send requests.');
     }
   });
 }
 
-/** Every browser tells the origin of a POST; whoever does not is no browser, or has something to hide. */
+/** A request without an Origin header is rejected: every browser sends one with a POST. */
 function isOwnOrigin(origin: string | undefined, host: string, expected?: string): boolean {
   if (origin === undefined) return false;
   if (expected !== undefined) return origin === expected;
@@ -41,13 +41,13 @@ function createPolicy(host: string, gatewayPort: number): string {
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
-    // With no policy allowed, every sink that takes markup (innerHTML and its like) throws.
+    // No Trusted Types policy is allowed, so innerHTML and similar sinks throw.
     "require-trusted-types-for 'script'",
     "trusted-types 'none'",
   ].join('; ');
 }
 
-/** The host name of a Host header, if it can stand in a policy (an IPv6 address cannot). */
+/** Returns the host name of a Host header; 127.0.0.1 if a policy cannot contain it (IPv6). */
 function toPolicyHost(header: string): string {
   const host = header.replace(/:\d+$/, '');
   return /^[a-z\d.-]+$/i.test(host) ? host : '127.0.0.1';

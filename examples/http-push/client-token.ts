@@ -1,26 +1,26 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
-/** How long a page has to show its token, in milliseconds. */
+/** How long a token is valid, in milliseconds. */
 export const tokenLifetimeMs = 60_000;
 
-/** What a token is worth to the page that shows it. */
+/** Result of the verification of a token. */
 export type TokenVerdict =
   | 'valid'
-  /** Not signed with the key, or no token at all. */
+  /** Not signed with the key, or not a token. */
   | 'forged'
-  /** Made for another client id. */
+  /** Issued for another client id. */
   | 'foreign'
-  /** Too old, or from before this process began to remember which tokens were used. */
+  /** Too old, or issued before this process started to store used tokens. */
   | 'expired'
   | 'used'
-  /** So many tokens were used lately that no more can be remembered. */
-  | 'crowded';
+  /** The store of used tokens is full. */
+  | 'full';
 
 /**
- * Makes the token that proves whose a client id is. It goes over the websocket of that client and
- * nowhere else, so whoever shows it holds that websocket.
+ * Issues the token that proves the possession of a client id. It is sent only over the websocket of that
+ * client, so the sender of a valid token owns that websocket.
  *
- * | client id | `.` | end, in milliseconds since 1970 | `.` | nonce | `.` | HMAC-SHA256 of all before |
+ * | client id | `.` | expiry, in milliseconds since 1970 | `.` | nonce | `.` | HMAC-SHA256 of the preceding bytes |
  *
  * @param now - milliseconds since 1970
  */
@@ -30,21 +30,21 @@ export function issueClientToken(key: Buffer, clientId: string, now: number): st
   return `${claims}.${sign(key, claims).toString('base64url')}`;
 }
 
-/** What a verifier needs. */
+/** Options of a verifier. */
 export interface ClientTokenVerifierOptions {
   readonly key: Buffer;
-  /** When the verifier began to remember, in milliseconds since 1970. */
+  /** When the verifier started to store used tokens, in milliseconds since 1970. */
   readonly startedAt: number;
-  /** Most used tokens that are remembered, each for its lifetime. @default 100_000 */
+  /** Maximum number of stored used tokens, each for its lifetime. @default 100_000 */
   readonly capacity?: number;
 }
 
-/** Tells which tokens are worth something; each is worth it once. */
+/** Verifies tokens, each for one use. */
 export class ClientTokenVerifier {
   readonly #key: Buffer;
   readonly #startedAt: number;
   readonly #capacity: number;
-  /** End of each used token by its nonce, in the order of use. */
+  /** Expiry of each used token by its nonce, in the order of use. */
   readonly #used = new Map<string, number>();
 
   constructor({ key, startedAt, capacity = 100_000 }: ClientTokenVerifierOptions) {
@@ -53,27 +53,27 @@ export class ClientTokenVerifier {
     this.#capacity = capacity;
   }
 
-  /** Checks a token without using it up; no input makes this throw. */
+  /** Verifies a token without using it. Does not throw, whatever the input. */
   check(token: string, clientId: string, now: number): TokenVerdict {
     const claims = parseSigned(this.#key, token);
     if (claims === undefined) return 'forged';
     if (claims.clientId !== clientId) return 'foreign';
-    // A process that was started anew does not know what the one before it has accepted.
-    const isRemembered = claims.expiresAt - tokenLifetimeMs >= this.#startedAt;
-    if (claims.expiresAt <= now || !isRemembered) return 'expired';
+    // Tokens issued before this process started may have been used at the previous process.
+    const isTracked = claims.expiresAt - tokenLifetimeMs >= this.#startedAt;
+    if (claims.expiresAt <= now || !isTracked) return 'expired';
     if (this.#used.has(claims.nonce)) return 'used';
-    this.#forget(now);
-    return this.#used.size < this.#capacity ? 'valid' : 'crowded';
+    this.#sweep(now);
+    return this.#used.size < this.#capacity ? 'valid' : 'full';
   }
 
-  /** Uses up a token that was checked in the same turn. */
-  spend(token: string): void {
+  /** Marks a token as used. Call it in the same turn of the event loop as `check`. */
+  markUsed(token: string): void {
     const claims = parseClaims(token);
     if (claims !== undefined) this.#used.set(claims.nonce, claims.expiresAt);
   }
 
-  /** Drops the oldest entries whose tokens have expired: those are refused anyway. */
-  #forget(now: number): void {
+  /** Removes expired tokens, which are rejected by their expiry. */
+  #sweep(now: number): void {
     for (const [nonce, expiresAt] of this.#used) {
       if (expiresAt > now) return;
       this.#used.delete(nonce);
@@ -91,7 +91,7 @@ function parseSigned(key: Buffer, token: string): Claims | undefined {
   const end = token.lastIndexOf('.');
   const signature = Buffer.from(token.slice(end + 1), 'base64url');
   const expected = sign(key, token.slice(0, Math.max(end, 0)));
-  // How long a signature is, is no secret; what is in it must not show in the time this takes.
+  // The length is not secret; the content is compared in constant time.
   if (signature.length !== expected.length || !timingSafeEqual(signature, expected)) {
     return undefined;
   }

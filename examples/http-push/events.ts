@@ -4,14 +4,14 @@ import { encodeServerMessage } from './server-message.ts';
 import { resolvePushSettings } from './settings.ts';
 import { topic } from './topic.ts';
 
-/** What the app keeps for each client that it has bound. */
+/** The session of each client that the app has bound. */
 export interface Session {
   readonly uid: string;
 }
 
 const { tokenKey } = resolvePushSettings(process.env);
 
-/** Pages only listen: all that happens here is that a page learns who it is. */
+/** Pages only receive: a worker issues their tokens and announces disconnects. */
 export class Events implements EventHandler<Session> {
   onConnect(clientId: string, context: Context<Session>): void {
     const token = issueClientToken(tokenKey, clientId, Date.now());
@@ -19,7 +19,7 @@ export class Events implements EventHandler<Session> {
   }
 
   onMessage(clientId: string): void {
-    gateway.closeClient(clientId, null, { code: 1008, reason: 'Pages post to the app instead.' });
+    gateway.closeClient(clientId, null, { code: 1008, reason: 'send requests to the app by HTTP' });
   }
 
   onClose(_clientId: string, context: Context<Session>): void {

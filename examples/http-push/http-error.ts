@@ -1,6 +1,6 @@
 import { GatewayWorkerError } from 'gatewayworker';
 
-/** What goes wrong between a page and the app, by the status that it is answered with. */
+/** HTTP status of each error code. */
 export const errorStatus = {
   invalid: 400,
   not_logged_in: 401,
@@ -19,10 +19,10 @@ export const errorStatus = {
   cluster_unreachable: 503,
 } as const;
 
-/** Code of an error: programs go by it, people by the message. */
+/** Error code for programs; the message is for users. */
 export type ErrorCode = keyof typeof errorStatus;
 
-/** An error that the page is told of as `{ error, message }`. */
+/** An error that is sent to the page as `{ error, message }`. */
 export class HttpError extends Error {
   override readonly name = 'HttpError';
   readonly code: ErrorCode;
@@ -33,7 +33,7 @@ export class HttpError extends Error {
   }
 }
 
-/** Makes the error that a page is told of out of whatever was thrown. */
+/** Converts any thrown value into the error that is sent to the page. */
 export function toHttpError(thrown: unknown): HttpError {
   if (thrown instanceof HttpError) return thrown;
   if (isOutage(thrown)) {
@@ -44,14 +44,14 @@ export function toHttpError(thrown: unknown): HttpError {
 }
 
 /**
- * Tells an outage of the cluster from a fault of ours: no gateway is linked, or one of them did not
- * answer (`PartialResultError`). All that says "later" is of this kind.
+ * Returns true for an outage of the cluster: no gateway is linked, or one did not answer
+ * (`PartialResultError`). These errors are `retryable`.
  */
 function isOutage(thrown: unknown): boolean {
   return thrown instanceof GatewayWorkerError && thrown.retryable;
 }
 
-/** Reads what Fastify throws at a request that it does not take; undefined when it is none of that. */
+/** Converts an error of Fastify for a rejected request; undefined for other errors. */
 function fromFastify(thrown: unknown): HttpError | undefined {
   if (!(thrown instanceof Error) || !('statusCode' in thrown)) return undefined;
   const options = { cause: thrown };
@@ -59,7 +59,7 @@ function fromFastify(thrown: unknown): HttpError | undefined {
     case 400:
       return new HttpError('invalid', thrown.message, options);
     case 413:
-      return new HttpError('too_large', 'That is too much at once.', options);
+      return new HttpError('too_large', 'The request body is too large.', options);
     case 415:
       return new HttpError('wrong_content_type', 'Please send application/json.', options);
     default:
@@ -68,5 +68,5 @@ function fromFastify(thrown: unknown): HttpError | undefined {
 }
 
 function toInternal(cause: unknown): HttpError {
-  return new HttpError('internal', 'Something went wrong in the app.', { cause });
+  return new HttpError('internal', 'Internal error.', { cause });
 }

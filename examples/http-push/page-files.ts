@@ -10,7 +10,7 @@ const contentTypes: Readonly<Record<string, string>> = {
   svg: 'image/svg+xml',
 };
 
-/** Serves the few files of `page/` from memory, each under its name: no path reaches any other. */
+/** Serves the files of `page/` from memory, one route per file. */
 export function addPageFiles(app: FastifyInstance): void {
   for (const name of readdirSync(folder)) {
     const type = contentTypes[name.slice(name.lastIndexOf('.') + 1)];

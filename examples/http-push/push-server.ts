@@ -12,16 +12,16 @@ import type { PushSettings } from './settings.ts';
 
 /** The HTTP app while it runs. */
 export interface PushServer {
-  /** Where browsers on this machine find it. */
+  /** URL of the app on this machine. */
   readonly address: string;
-  /** Ends the requests under way, then the links to the cluster. */
+  /** Finishes the requests in progress, then closes the links to the cluster. */
   close(): Promise<void>;
 }
 
 /**
- * Starts the HTTP app: an ordinary web server that has a client of the cluster.
+ * Starts the HTTP app: a web server with a client of the cluster.
  *
- * @throws {GW_ERR_CONNECT_TIMEOUT} when no register answers: the master starts the process again
+ * @throws {GW_ERR_CONNECT_TIMEOUT} when no register answers; the master then restarts the process
  */
 export async function startPushServer(
   settings: PushSettings,
@@ -30,19 +30,19 @@ export async function startPushServer(
   const { logger } = worker;
   const { registerAddress, host, port } = settings;
   const client = await GatewayClient.connect(
-    // Somebody waits for the answer of each request, so a gateway that hangs may cost a second, not five.
+    // A user waits for each response, so a gateway that hangs delays it by one second instead of five.
     { registerAddress, name: 'push-app', queryTimeoutMs: 1000 },
     logger,
   );
   const app = fastify({
     bodyLimit: 8192,
-    // A reload ends what is idle; what is under way is answered, whoever asks.
+    // In a reload, close idle connections and finish the requests in progress.
     forceCloseConnections: 'idle',
     return503OnClosing: false,
-    // What is wrong is refused, not turned into something else.
+    // Reject wrong types and unknown fields; the default converts and removes them.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   });
-  // JSON is the one type that a form of another site cannot send.
+  // Forms of other sites can send text/plain, but not JSON.
   app.removeContentTypeParser('text/plain');
   answerErrors(app, logger);
   await app.register(cookie, { secret: settings.cookieKey });
@@ -62,20 +62,20 @@ export async function startPushServer(
   };
 }
 
-/** Answers every error as `{ error, message }`, and logs what is not the page's own doing. */
+/** Sends every error as `{ error, message }`, and logs those that the page did not cause. */
 function answerErrors(app: FastifyInstance, logger: Logger): void {
   app.setErrorHandler((thrown, request, reply) => {
     const error = toHttpError(thrown);
     const status = errorStatus[error.code];
     const path = request.routeOptions.url;
-    if (status === 500) logger.error({ err: error.cause, path }, 'a request failed');
+    if (status === 500) logger.error({ err: error.cause, path }, 'request failed');
     if (status === 503) {
-      logger.warn({ path, error: error.code }, 'a request came during an outage');
+      logger.warn({ path, error: error.code }, 'request failed during an outage');
       reply.header('Retry-After', '1');
     }
     reply.code(status).send({ error: error.code, message: error.message });
   });
   app.setNotFoundHandler(() => {
-    throw new HttpError('not_found', 'There is no such page.');
+    throw new HttpError('not_found', 'Not found.');
   });
 }

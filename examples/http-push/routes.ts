@@ -8,16 +8,16 @@ import type { PushSettings } from './settings.ts';
 import { textLimits, toLine } from './text.ts';
 import { topic } from './topic.ts';
 
-/** What the routes work with. */
+/** Dependencies of the routes. */
 export interface RouteOptions {
   readonly settings: PushSettings;
-  /** One for the whole life of the process: its links come back by themselves. */
+  /** One for the life of the process; its links reconnect by themselves. */
   readonly client: GatewayApi;
   readonly verifier: ClientTokenVerifier;
   readonly sessions: LoginSessions;
 }
 
-/** Adds what pages ask for and post. */
+/** Adds the routes of the app. */
 export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
   addSessionRoutes(app, options);
   addBindRoute(app, options);
@@ -25,7 +25,7 @@ export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
   addOnlineRoute(app, options);
 }
 
-/** A body with these fields, all of them strings, and no others. */
+/** JSON schema of a body that has exactly these fields. */
 function bodyOf(properties: Readonly<Record<string, object>>): object {
   return {
     type: 'object',
@@ -52,7 +52,7 @@ function addSessionRoutes(
     '/login',
     { schema: { body: bodyOf({ name: nameSchema }) } },
     async (request, reply) => {
-      // Whoever says a name is believed; a real app asks for a password here and looks up the uid.
+      // This example accepts any name. A real app verifies a password here and looks up the uid.
       const uid = requireLine('name', request.body.name);
       sessions.start(reply, uid);
       return { uid };
@@ -62,7 +62,7 @@ function addSessionRoutes(
   app.post('/logout', async (request, reply) => {
     const session = sessions.require(request);
     // First: a logout that fails here can be repeated. Pages that stay bound would keep receiving messages.
-    requireHanded(client.closeUid(session.uid));
+    requireSent(client.closeUid(session.uid));
     sessions.end(reply, session);
     return { uid: session.uid };
   });
@@ -79,17 +79,17 @@ function addBindRoute(app: FastifyInstance, { client, verifier, sessions }: Rout
     async (request) => {
       const { uid } = sessions.require(request);
       const { clientId, token } = request.body;
-      // A client id is no secret: others may have seen it. The token says that it is this page's own.
-      refuseUnlessValid(verifier.check(token, clientId, Date.now()));
-      requireHanded(
+      // A client id is not secret. The token proves that it belongs to this page.
+      requireValid(verifier.check(token, clientId, Date.now()));
+      requireSent(
         client.bindUid(clientId, uid) &&
           client.setSession(clientId, { uid }) &&
           client.joinGroup(clientId, topic),
       );
-      verifier.spend(token);
-      // A query sees the commands before it, so this answer says that the gateway has carried them out.
+      verifier.markUsed(token);
+      // A query sees the preceding commands of this process: its result proves that they were executed.
       if ((await client.getUidByClientId(clientId)) !== uid) {
-        throw new HttpError('page_gone', 'The connection of that page has ended.');
+        throw new HttpError('page_gone', 'The page has disconnected.');
       }
       client.sendToGroup(topic, encodeServerMessage({ type: 'presence' }));
       return { uid, topic };
@@ -105,10 +105,10 @@ function addPushRoutes(app: FastifyInstance, { client, sessions }: RouteOptions)
       const { uid: from } = sessions.require(request);
       const uid = requireLine('uid', request.body.uid);
       const text = requireLine('text', request.body.text);
-      // Asked first: when the cluster answers in part only, nothing has been sent yet.
+      // Queried first: if the cluster returns a partial result, nothing has been sent.
       const pages = await client.getClientIdByUid(uid);
       if (pages.length === 0) throw new HttpError('not_online', `${uid} has no page open.`);
-      requireHanded(client.sendToUid(uid, encodePush({ from, text, topic: null })));
+      requireSent(client.sendToUid(uid, encodePush({ from, text, topic: null })));
       return { pages: pages.length };
     },
   );
@@ -120,7 +120,7 @@ function addPushRoutes(app: FastifyInstance, { client, sessions }: RouteOptions)
       const { uid: from } = sessions.require(request);
       const text = requireLine('text', request.body.text);
       const pages = await client.getClientIdCountByGroup(topic);
-      requireHanded(client.sendToGroup(topic, encodePush({ from, text, topic })));
+      requireSent(client.sendToGroup(topic, encodePush({ from, text, topic })));
       return { pages };
     },
   );
@@ -146,7 +146,7 @@ function addOnlineRoute(app: FastifyInstance, { client, sessions }: RouteOptions
   );
 }
 
-/** Everybody who has pages open, and how many, by name. */
+/** The number of open pages of each user, sorted by name. */
 function countPages(
   sessions: Iterable<{ readonly uid: string } | undefined>,
 ): { uid: string; pages: number }[] {
@@ -162,43 +162,40 @@ function encodePush(push: Omit<Extract<ServerMessage, { type: 'push' }>, 'type' 
   return encodeServerMessage({ type: 'push', ...push, time: Date.now() });
 }
 
-/** @throws {HttpError} 400 when nothing is left that can be read */
+/** @throws {HttpError} 400 when the normalized text is empty */
 function requireLine(field: string, value: string): string {
   const line = toLine(value);
   if (line !== '') return line;
-  throw new HttpError('invalid', `body/${field} has nothing in it that can be read`);
+  throw new HttpError('invalid', `body/${field} has no visible characters`);
 }
 
 /**
- * A send answers false when it was handed to no live link: the cluster is away, or too busy.
+ * A send returns false if it did not reach a live link: the cluster is unreachable or overloaded.
  *
  * @throws {HttpError} 503
  */
-function requireHanded(isHanded: boolean): void {
-  if (isHanded) return;
+function requireSent(isSent: boolean): void {
+  if (isSent) return;
   throw new HttpError(
     'cluster_unreachable',
     'The pages cannot be reached right now. Please try again in a moment.',
   );
 }
 
-/** @throws {HttpError} 403 when the token proves nothing, 503 when it cannot be remembered */
-function refuseUnlessValid(verdict: TokenVerdict): void {
+/** @throws {HttpError} 403 when the token is not valid, 503 when the store of used tokens is full */
+function requireValid(verdict: TokenVerdict): void {
   switch (verdict) {
     case 'valid':
       return;
     case 'forged':
-      throw new HttpError('token_forged', 'That token was not made by this app.');
+      throw new HttpError('token_forged', 'The token was not issued by this app.');
     case 'foreign':
-      throw new HttpError('token_foreign', 'That token is for another page.');
+      throw new HttpError('token_foreign', 'The token belongs to another page.');
     case 'expired':
-      throw new HttpError(
-        'token_expired',
-        'That token is too old. Connect again to get a new one.',
-      );
+      throw new HttpError('token_expired', 'The token has expired. Reconnect to get a new one.');
     case 'used':
-      throw new HttpError('token_used', 'That token was used. Connect again to get a new one.');
-    case 'crowded':
-      throw new HttpError('busy', 'Too many pages come at once. Please try again in a minute.');
+      throw new HttpError('token_used', 'The token was used. Reconnect to get a new one.');
+    case 'full':
+      throw new HttpError('busy', 'Too many pages are connecting. Please try again in a minute.');
   }
 }

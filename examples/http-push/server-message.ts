@@ -1,8 +1,8 @@
-/** What a page gets to hear over its websocket; `time` is in milliseconds since 1970. */
+/** A message to a page; `time` is in milliseconds since 1970. */
 export type ServerMessage =
-  /** The first message on every connection: what the page posts to the app to be bound. */
+  /** The first message of every connection; the page posts its fields to `/bind`. */
   | { readonly type: 'init'; readonly clientId: string; readonly token: string }
-  /** A push: to one person, or to everybody who follows the topic. */
+  /** A push to one user, or to all followers of a topic. */
   | {
       readonly type: 'push';
       readonly topic: string | null;
@@ -10,10 +10,10 @@ export type ServerMessage =
       readonly text: string;
       readonly time: number;
     }
-  /** Somebody came or went: time to ask the app who is online. */
+  /** A user connected or disconnected: the page requests `/online` again. */
   | { readonly type: 'presence' };
 
-/** Writes a message the way it goes to the page. */
+/** Encodes a message for the page. */
 export function encodeServerMessage(message: ServerMessage): string {
   return JSON.stringify(message);
 }

@@ -6,7 +6,7 @@ import { LoginSessions, type LoginSessionsOptions } from './session.ts';
 const startedAt = 1_800_000_000_000;
 const hourMs = 60 * 60 * 1000;
 
-/** An app with a login, a logout and a page that names the user. */
+/** An app with routes for login, logout and the current uid. */
 async function openApp(options: Partial<LoginSessionsOptions> = {}) {
   const clock = { now: startedAt };
   const sessions = new LoginSessions({ secure: false, now: () => clock.now, ...options });
@@ -39,7 +39,7 @@ async function openApp(options: Partial<LoginSessionsOptions> = {}) {
   };
 }
 
-test('login sessions: end at logout, each by itself, and after 12 hours', async () => {
+test('login sessions: a logout ends one session, all end after 12 hours', async () => {
   const app = await openApp();
   const [first, second] = [await app.login('Ada'), await app.login('Ada')];
   await app.logout(first);
@@ -50,7 +50,7 @@ test('login sessions: end at logout, each by itself, and after 12 hours', async 
   expect([await app.uid(first), await app.uid(second)]).toEqual([null, null]);
 });
 
-test('login sessions: no ended session is valid again when the memory is full', async () => {
+test('login sessions: when the store is full, ended sessions stay invalid', async () => {
   const app = await openApp({ capacity: 3 });
   const cookies: string[] = [];
   for (const uid of ['a', 'b', 'c', 'd', 'bystander']) cookies.push(await app.login(uid));

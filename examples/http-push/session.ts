@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HttpError } from './http-error.ts';
 
-/** Cookies belong to a host whatever the port, hence a name that no other example has. */
+/** Cookies are shared by all ports of a host, so the name differs from those of other examples. */
 const cookieName = 'push_session';
 
 const lifetimeSeconds = 12 * 60 * 60;
 
-/** Who is logged in: the app's own business, of which the cluster knows nothing but the uid. */
+/** A login. It belongs to the app; the cluster knows only the uid. */
 export interface LoginSession {
   readonly id: string;
   readonly uid: string;
@@ -16,24 +16,24 @@ export interface LoginSession {
   readonly expiresAt: number;
 }
 
-/** What `LoginSessions` depends on. */
+/** Options of `LoginSessions`. */
 export interface LoginSessionsOptions {
-  /** Whether browsers may send the cookie over https only. */
+  /** Whether browsers send the cookie over HTTPS only. */
   readonly secure: boolean;
-  /** Most ended sessions that are remembered, each for its lifetime. @default 100_000 */
+  /** Maximum number of stored ended sessions, each for its lifetime. @default 100_000 */
   readonly capacity?: number;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
 }
 
-/** Login sessions in signed cookies. The process remembers only those that ended before their time. */
+/** Login sessions in signed cookies. The process stores only the sessions that were ended before their expiry. */
 export class LoginSessions {
   readonly #secure: boolean;
   readonly #capacity: number;
   readonly #now: () => number;
   /** When each ended session expires, by its id; the oldest logout first. */
   readonly #ended = new Map<string, number>();
-  /** Sessions that started at this time or earlier do not count. */
+  /** Sessions that started at this time or earlier are invalid. */
   #validAfter = 0;
 
   constructor({ secure, capacity = 100_000, now = Date.now }: LoginSessionsOptions) {
@@ -42,7 +42,7 @@ export class LoginSessions {
     this.#now = now;
   }
 
-  /** Logs a user in, with a cookie that scripts cannot read and other sites cannot use. */
+  /** Logs a user in, with a cookie that is HttpOnly and SameSite=Strict. */
   start(reply: FastifyReply, uid: string): void {
     const id = randomBytes(16).toString('base64url');
     const startedAt = this.#now();
@@ -58,7 +58,7 @@ export class LoginSessions {
     });
   }
 
-  /** Logs a user out: the browser drops the cookie, and a copy of it is worth nothing. */
+  /** Logs a user out: the browser deletes the cookie, and copies of it become invalid. */
   end(reply: FastifyReply, { id, expiresAt }: LoginSession): void {
     reply.clearCookie(cookieName, { path: '/' });
     for (const [ended, until] of this.#ended) {
@@ -66,14 +66,14 @@ export class LoginSessions {
       this.#ended.delete(ended);
     }
     if (this.#ended.size >= this.#capacity) {
-      // Forgetting one would make its cookie valid again; a new login is the smaller harm.
+      // Removing one entry would make its cookie valid again, so all users must log in again instead.
       this.#ended.clear();
       this.#validAfter = this.#now();
     }
     this.#ended.set(id, expiresAt);
   }
 
-  /** The session of a request; undefined when it has none that counts. */
+  /** Returns the valid session of a request; undefined if there is none. */
   find(request: FastifyRequest): LoginSession | undefined {
     const cookie = request.cookies[cookieName];
     const { value } = cookie === undefined ? { value: null } : request.unsignCookie(cookie);
@@ -85,9 +85,9 @@ export class LoginSessions {
   }
 
   /**
-   * The session of a request.
+   * Returns the valid session of a request.
    *
-   * @throws {HttpError} 401 when it has none
+   * @throws {HttpError} 401 when there is none
    */
   require(request: FastifyRequest): LoginSession {
     const session = this.find(request);
@@ -96,7 +96,7 @@ export class LoginSessions {
   }
 }
 
-/** Only this app can sign a value, so it has the form that `start` gave it. */
+/** The value is not validated: its signature was verified, so `start` wrote it. */
 function parseSession(value: string): LoginSession {
   return JSON.parse(value) as LoginSession;
 }

@@ -1,33 +1,33 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
 
-/** Where the processes of the example listen, and what they sign with. */
+/** Where the processes of the example listen, and their keys. */
 export interface PushSettings {
   /** Address of the app and of the websocket listener; inner links stay on 127.0.0.1. */
   readonly host: string;
-  /** Port of the app; 0 takes a free one. */
+  /** Port of the app; 0 chooses a free one. */
   readonly port: number;
   /** Port the page opens its websocket to. */
   readonly gatewayPort: number;
   readonly registerAddress: string;
-  /** First port for inner links, one per gateway process; 0 takes free ones. */
+  /** First port for inner links, one per gateway process; 0 chooses free ones. */
   readonly innerPort: number;
-  /** Where browsers find the app, such as `https://push.example`; undefined: whatever host they ask. */
+  /** Origin of the app in browsers, such as `https://push.example`; undefined: the Host header is used. */
   readonly origin: string | undefined;
-  /** Signs the tokens that prove whose a client id is. */
+  /** Signs the tokens that prove the possession of a client id. */
   readonly tokenKey: Buffer;
   /** Signs the session cookies. */
   readonly cookieKey: Buffer;
 }
 
-/** Makes a key that fits `PUSH_KEY`. */
+/** Generates a key for `PUSH_KEY`. */
 export function createPushKey(): string {
   return randomBytes(32).toString('base64url');
 }
 
 /**
- * Reads the settings from environment variables, with a default for each but `PUSH_KEY`.
+ * Reads the settings from environment variables, with a default for each except `PUSH_KEY`.
  *
- * @throws {RangeError} when a variable is wrong, naming it; the value too, unless it is the key
+ * @throws {RangeError} when a variable is wrong, naming it and its value, except the value of the key
  */
 export function resolvePushSettings(
   environment: Readonly<Record<string, string | undefined>>,
@@ -63,7 +63,7 @@ function parseOrigin(value: string | undefined): string | undefined {
   );
 }
 
-/** One key per purpose: what is signed for one is worth nothing for the other. */
+/** One key per purpose, so that a signature for one purpose is invalid for another. */
 function deriveKey(key: string, purpose: string): Buffer {
   return Buffer.from(hkdfSync('sha256', key, '', purpose, 32));
 }

@@ -2,9 +2,9 @@ import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
 import { type PushServer, startPushServer } from './push-server.ts';
 import { createPushKey, resolvePushSettings } from './settings.ts';
 
-// The workers sign tokens and the app checks them, so all of them need one key. Every process runs
-// this file, but the first is the master: it makes the key, and whatever it starts, now or after a
-// crash, inherits its environment. With a key of your own, sessions outlive a restart of the master.
+// The workers sign tokens and the app verifies them, so all processes need the same key. The master
+// generates it; the processes that it starts inherit its environment. If you set PUSH_KEY yourself,
+// sessions stay valid after a restart of the master.
 process.env['PUSH_KEY'] ||= createPushKey();
 
 const settings = resolvePushSettings(process.env);
@@ -20,7 +20,7 @@ new Gateway({
   lanIp: '127.0.0.1',
   startPort: innerPort,
   registerAddress,
-  // Pages only listen.
+  // Pages only receive.
   maxMessageBytes: 1024,
 });
 
@@ -33,7 +33,7 @@ new BusinessWorker({
 
 new Worker({
   name: 'push-app',
-  // One process: each would have a memory of its own for the tokens that were used.
+  // One process, because used tokens are stored in its memory.
   count: 1,
   async onWorkerStart(worker) {
     server = await startPushServer(settings, worker);

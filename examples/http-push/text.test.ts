@@ -2,21 +2,21 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { toLine } from './text.ts';
 
-test('makes one tidy line', () => {
+test('toLine: whitespace and control characters become single spaces', () => {
   expect(toLine('  Ada\n\u202eLovelace\u0000 ')).toBe('Ada Lovelace');
   expect(toLine(' \n\u2028 ')).toBe('');
 });
 
-test('two ways to write a letter are one', () => {
+test('toLine: composed and decomposed letters are equal', () => {
   expect(toLine('Zoe\u0308')).toBe(toLine('Zo\u00eb'));
 });
 
-test('keeps emoji whole and lets no half of one through', () => {
+test('toLine: keeps emoji sequences and removes lone surrogates', () => {
   expect(toLine('👩‍🚀 Ada')).toBe('👩‍🚀 Ada');
   expect(toLine('Ada \ud83d')).toBe('Ada');
 });
 
-test('whatever comes out stays as it is and can stand in a cookie', () => {
+test('toLine: is idempotent, and its result can be encoded in a cookie', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       const line = toLine(text);

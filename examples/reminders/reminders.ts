@@ -18,7 +18,7 @@ export function findDueUids(now: number): string[] {
   return find.pluck().all(now).map(String);
 }
 
-/** Removes and returns what is due. One statement: no other process gets the same reminders. */
+/** Removes and returns the due reminders. One statement: no other process gets the same reminders. */
 export function takeDue(uid: string, now: number): string[] {
   const take = database.prepare(
     'DELETE FROM reminders WHERE uid = ? AND due_at <= ? RETURNING text',

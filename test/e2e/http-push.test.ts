@@ -205,7 +205,7 @@ test('what is wrong is refused with the reason', async () => {
   const ada = await Visitor.login('Ada');
   const wrong = [
     ['/login', {}, "body must have required property 'name'"],
-    ['/login', { name: ' \u202e ' }, 'body/name has nothing in it that can be read'],
+    ['/login', { name: ' \u202e ' }, 'body/name has no visible characters'],
     ['/login', { name: 'n'.repeat(33) }, 'body/name must NOT have more than 32 characters'],
     ['/bind', { clientId: 'short', token: '' }, 'body/clientId must NOT have fewer than 20'],
     ['/push/user', { uid: 7, text: 'x' }, 'body/uid must be string'],

@@ -4,10 +4,10 @@ import { Connection } from './connection.js';
 import { ConnectionState } from './connection-state.js';
 import { Conversation } from './conversation.js';
 import { createName, fillAvatar, find } from './elements.js';
-import { recall, remember } from './memory.js';
 import { PeopleList } from './people.js';
 import { RoomList } from './rooms.js';
 import { Sidebar } from './sidebar.js';
+import { load, save } from './tab-storage.js';
 import { Welcome } from './welcome.js';
 
 /**
@@ -15,7 +15,7 @@ import { Welcome } from './welcome.js';
  * @typedef {import('../server-message.ts').ServerMessage} ServerMessage
  * @typedef {import('./welcome.js').Place} Place
  *
- * @typedef {object} Kept
+ * @typedef {object} SavedMessages
  * @property {string} room
  * @property {import('./conversation.js').ShownMessage[]} messages
  *
@@ -30,14 +30,14 @@ const roomName = find('room-name', HTMLElement);
 const config = await loadConfig();
 
 let clientId = '';
-/** Where this person wants to be: entered anew on every connection. @type {Place | null} */
-let wanted = readPlace();
-/** Where the chat says this person is. @type {Place | null} */
+/** The name and room that the user chose; sent as `enter` on every new connection. @type {Place | null} */
+let wanted = loadPlace();
+/** The name and room that the server confirmed last. @type {Place | null} */
 let entered = null;
-/** How far this person has come on the connection that is open now. @type {'outside' | 'entering' | 'inside'} */
+/** Progress of `enter` on the current connection. @type {'outside' | 'entering' | 'inside'} */
 let phase = 'outside';
-/** What came from the wanted room before the answer did; it is newer than that. @type {ServerMessage[]} */
-let early = [];
+/** Messages of the wanted room that arrived before `entered`; they are newer than its list. @type {ServerMessage[]} */
+let pending = [];
 let lostAt = 0;
 let unread = 0;
 
@@ -78,7 +78,7 @@ document.addEventListener('keydown', (event) => {
 });
 addEventListener('pagehide', () => {
   if (entered !== null) {
-    remember('messages', { room: entered.room, messages: conversation.recent });
+    save('messages', { room: entered.room, messages: conversation.recent });
   }
 });
 document.addEventListener('visibilitychange', () => {
@@ -94,7 +94,7 @@ connection.retry();
 async function loadConfig() {
   try {
     const response = await fetch('config.json');
-    if (!response.ok) throw new Error(`config.json is answered with ${response.status}`);
+    if (!response.ok) throw new Error(`GET config.json failed with status ${response.status}`);
     return await response.json();
   } catch (error) {
     showProblem('The chat could not be loaded. Please reload the page.');
@@ -107,7 +107,7 @@ function enter(place) {
   wanted = place;
   if (entered === null) roomName.textContent = place.room;
   showProblem('');
-  early = [];
+  pending = [];
   phase = connection.send({ type: 'enter', ...place }) ? 'entering' : 'outside';
   if (phase === 'entering') connection.expectAnswer();
   composer.setOnline(false);
@@ -130,7 +130,7 @@ function receive(message) {
     case 'whispered':
       return showMessage(message, message.to);
     default:
-      if (phase === 'entering' && message.room === wanted?.room) early.push(message);
+      if (phase === 'entering' && message.room === wanted?.room) pending.push(message);
       else if (message.room === entered?.room) receiveFromRoom(message);
   }
 }
@@ -141,7 +141,7 @@ function finishEntering({ name, room, people: present }) {
   const [isFirstEntry, isNewRoom] = [entered === null, entered?.room !== room];
   entered = wanted = { name, room };
   phase = 'inside';
-  remember('place', entered);
+  save('place', entered);
   roomName.textContent = room;
   find('own-name', HTMLElement).textContent = name;
   fillAvatar(find('own-avatar', HTMLElement), name);
@@ -158,21 +158,21 @@ function finishEntering({ name, room, people: present }) {
     conversation.addNotice(`Connected again. What was said in the last ${seconds} s is not shown.`);
   }
   lostAt = 0;
-  for (const message of early.splice(0)) receiveFromRoom(message);
+  for (const message of pending.splice(0)) receiveFromRoom(message);
   checkRecipient();
   unread = 0;
   showTitle();
 }
 
 /**
- * Shows what this tab showed of a room before it was reloaded.
+ * Shows the messages of a room that this tab showed before a reload.
  *
  * @param {string} room
  */
 function restoreMessages(room) {
-  const kept = /** @type {Kept | null} */ (recall('messages'));
-  if (kept?.room !== room || !Array.isArray(kept.messages) || kept.messages.length === 0) return;
-  for (const message of kept.messages) conversation.addMessage(message);
+  const saved = /** @type {SavedMessages | null} */ (load('messages'));
+  if (saved?.room !== room || !Array.isArray(saved.messages) || saved.messages.length === 0) return;
+  for (const message of saved.messages) conversation.addMessage(message);
   conversation.addNotice('Loaded again. What was said meanwhile is not shown.');
 }
 
@@ -181,11 +181,11 @@ function receiveFromRoom(message) {
   switch (message.type) {
     case 'joined':
       people.add(message.person);
-      showMovement(message);
+      showPresence(message);
       return checkRecipient();
     case 'left':
-      // The notice first: as long as both of one name are in the list, it tells which of them went.
-      showMovement(message);
+      // Before the removal: the tag that distinguishes equal names is derived from the list.
+      showPresence(message);
       people.remove(message.person);
       return checkRecipient();
     case 'said':
@@ -194,8 +194,8 @@ function receiveFromRoom(message) {
 }
 
 /** @param {Extract<ServerMessage, { type: 'joined' | 'left' }>} message */
-function showMovement({ type, person, time }) {
-  conversation.addMovement(time, type, createName(person.name, people.toTag(person)));
+function showPresence({ type, person, time }) {
+  conversation.addPresence(time, type, createName(person.name, people.toTag(person)));
 }
 
 function checkRecipient() {
@@ -225,7 +225,7 @@ function showMessage({ from, text, time }, privatelyTo) {
 function send(text, to) {
   /** @type {import('../client-message.ts').ClientMessage} */
   const message = to === null ? { type: 'say', text } : { type: 'whisper', to: to.id, text };
-  // An open connection is not enough: the chat knows nobody who has not entered on it.
+  // An open connection is not enough: the server rejects messages before `enter`.
   const isSent = phase === 'inside' && connection.send(message);
   showProblem(isSent ? '' : 'There is no connection. What you wrote is kept.');
   return isSent;
@@ -269,8 +269,8 @@ function showTitle() {
 }
 
 /** @returns {Place | null} */
-function readPlace() {
-  const place = recall('place');
+function loadPlace() {
+  const place = load('place');
   if (typeof place !== 'object' || place === null) return null;
   const { name, room } = /** @type {Record<string, unknown>} */ (place);
   return typeof name === 'string' && typeof room === 'string' ? { name, room } : null;

@@ -5,11 +5,11 @@ import { create, createName, find } from './elements.js';
  * @typedef {import('../server-message.ts').Person} Person
  *
  * @typedef {object} ComposerListener
- * @property {(text: string, to: Person | null) => boolean} send false keeps what was written
+ * @property {(text: string, to: Person | null) => boolean} send false keeps the text in the field
  * @property {(to: Person | null) => void} onRecipientChange
  */
 
-/** Where one writes: to the room, or privately to one person. */
+/** The message field: writes to the room, or privately to one person. */
 export class Composer {
   #form = find('composer', HTMLFormElement);
   #field = find('message', HTMLTextAreaElement);
@@ -35,7 +35,7 @@ export class Composer {
     });
     this.#field.addEventListener('input', () => this.#update());
     this.#field.addEventListener('keydown', (event) => {
-      // Enter while an input method composes a word ends the word, not the message.
+      // While an input method is composing, Enter confirms a word and must not send.
       if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
       event.preventDefault();
       this.#submit();
@@ -67,8 +67,8 @@ export class Composer {
   }
 
   /**
-   * @param {Person | null} person whom to write to privately; null for the room
-   * @param {string} [tag] tells people of the same name apart
+   * @param {Person | null} person the recipient of private messages; null for the room
+   * @param {string} [tag] distinguishes people with the same name
    */
   setRecipient(person, tag = '') {
     this.#recipient = person;
@@ -80,7 +80,7 @@ export class Composer {
   }
 
   /**
-   * The mode stays when the person goes: the next line was meant for one person, not for the room.
+   * Private mode stays if the recipient leaves, so that the next message does not go to the room.
    *
    * @param {(id: string) => boolean} isHere
    */
@@ -123,7 +123,7 @@ export class Composer {
     const words = this.#isRecipientGone ? ' has left the room' : ' alone will read this';
     this.#private.classList.toggle('gone', this.#isRecipientGone);
     const description = create('span', '', createName(name, this.#recipientTag), words);
-    // Announced by screen readers when it changes, hence untouched while it says the same.
+    // Screen readers announce every change of this element, so an equal text is not written again.
     if (this.#privateText.textContent === description.textContent) return;
     this.#privateText.replaceChildren(description);
   }

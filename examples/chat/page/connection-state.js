@@ -1,10 +1,10 @@
 // @ts-check
 import { find } from './elements.js';
 
-/** A wait shorter than this many milliseconds is over before anybody has read about it. */
+/** Shorter waits are not shown: they end before the user could read the text, in milliseconds. */
 const shownWaitMs = 1000;
 
-/** Shows whether the page is connected, and what happens if it is not. */
+/** Shows the state of the connection, and the time until the next attempt. */
 export class ConnectionState {
   #text = find('connection', HTMLElement);
   #banner = find('banner', HTMLElement);
@@ -51,7 +51,7 @@ export class ConnectionState {
   #show(state, text) {
     clearInterval(this.#countdown);
     document.documentElement.dataset.connection = state;
-    // A screen reader speaks up when this changes, hence only when it does.
+    // Screen readers announce every write to this element, so an equal text is not written again.
     if (this.#text.textContent !== text) this.#text.textContent = text;
   }
 }

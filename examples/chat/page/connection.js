@@ -6,8 +6,8 @@ const openTimeoutMs = 10_000;
 const answerTimeoutMs = 5_000;
 
 /**
- * How long to wait before attempt number `attempt` (from 0). Half of it is random: the people of a
- * gateway that died must not all come back in the same moment.
+ * Returns the delay before attempt number `attempt` (from 0). Half of it is random, so that the clients
+ * of a dead gateway do not all reconnect at the same time.
  *
  * @param {number} attempt
  * @returns {number} milliseconds
@@ -27,7 +27,7 @@ export function toReconnectDelay(attempt) {
  * @typedef {import('../client-message.ts').ClientMessage} ClientMessage
  */
 
-/** One websocket that is opened again whenever it closes. */
+/** A websocket that reconnects whenever it closes. */
 export class Connection {
   #url;
   #listener;
@@ -48,7 +48,7 @@ export class Connection {
     this.#listener = listener;
     addEventListener('online', () => this.retry());
     addEventListener('offline', () => this.#socket?.close());
-    // A page that was asleep in the background need not wait for its timer.
+    // Browsers throttle timers in the background, so a page that becomes visible retries at once.
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'visible') this.retry();
     });
@@ -61,7 +61,7 @@ export class Connection {
     this.#listener.onConnecting();
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
-    // Left alone, a browser may wait minutes for a network that swallows packets.
+    // A browser may wait minutes for a network that drops packets.
     const openTimer = setTimeout(() => socket.close(), openTimeoutMs);
     socket.addEventListener('open', () => {
       clearTimeout(openTimer);
@@ -85,22 +85,22 @@ export class Connection {
   }
 
   /**
-   * Opens the connection anew when the chat does not answer in time: a process that was killed may have
-   * taken with it what it was told. The greeting of a new connection is expected by itself.
+   * Reconnects if the server does not answer within 5 s: the request may be lost with a killed process.
+   * Called by the class itself for `init`, the first message of a connection.
    */
   expectAnswer() {
     clearTimeout(this.#answerTimer);
     this.#answerTimer = setTimeout(() => this.#socket?.close(), answerTimeoutMs);
   }
 
-  /** The answer that was expected is there. */
+  /** The expected answer has arrived. */
   handleAnswer() {
     clearTimeout(this.#answerTimer);
   }
 
   /** @param {string} data */
   #receive(data) {
-    // Only now the chat itself has answered; an open socket alone may have nothing behind it.
+    // Reset by a message, not by `open`: a gateway without workers may accept and close at once.
     this.#attempt = 0;
     this.#listener.onMessage(JSON.parse(data));
   }

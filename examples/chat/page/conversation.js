@@ -6,31 +6,31 @@ import { create, createButton, createIcon, createName, fillAvatar, find } from '
  *
  * @typedef {object} ShownMessage
  * @property {Person} from
- * @property {string} tag tells people of the same name apart; often empty
+ * @property {string} tag distinguishes people with the same name; usually empty
  * @property {string} text
  * @property {number} time
  * @property {boolean} isOwn
  * @property {Person} [privatelyTo] the recipient of a private message
  * @property {string} [recipientTag]
  *
- * @typedef {object} Movement
+ * @typedef {object} PresenceNotice one line for people who joined, or left, at about the same time
  * @property {'joined' | 'left'} verb
  * @property {number} time
  * @property {Node[][]} names
- * @property {number} more how many the line does not name
+ * @property {number} more number of people whose names are not shown
  * @property {HTMLElement | null} element
  */
 
 const mostEntries = 500;
-/** What a reload of the page keeps. */
+/** Messages that are restored after a reload of the page. */
 const mostRecent = 100;
-/** Messages of one person closer together than this, and at most so many, share one avatar and name. */
+/** Consecutive messages of one person within this time share an avatar and a name, up to this many. */
 const groupMs = 5 * 60_000;
 const mostInGroup = 8;
-/** People who come or go closer together than this share one line, and this many are named in it. */
-const movementMs = 60_000;
+/** People who join, or leave, within this time share one line, which shows up to this many names. */
+const presenceMs = 60_000;
 const mostNames = 3;
-/** Nearer to the end than this many pixels counts as reading the newest. */
+/** A scroll position within this many pixels of the end counts as the end. */
 const endTolerance = 48;
 
 const timeFormat = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
@@ -49,27 +49,27 @@ export class Conversation {
   #unseen = 0;
   /** @type {ShownMessage | null} */
   #previous = null;
-  /** Messages that share the name of the last one. */
+  /** Number of messages in the current group. */
   #groupSize = 0;
   /** The newest messages, oldest first. @type {ShownMessage[]} */
   #recent = [];
-  /** The last entry, if it tells who came or went. @type {Movement | null} */
-  #movement = null;
+  /** The last entry, if it is a presence notice. @type {PresenceNotice | null} */
+  #presence = null;
   #reply;
 
-  /** @param {(person: Person) => void} reply called with the person to answer privately */
+  /** @param {(person: Person) => void} reply called with the recipient of a private reply */
   constructor(reply) {
     this.#reply = reply;
-    this.#log.addEventListener('scroll', () => this.#noticeScroll(), { passive: true });
+    this.#log.addEventListener('scroll', () => this.#handleScroll(), { passive: true });
     this.#latest.addEventListener('click', () => this.#scrollToEnd());
-    // The keyboard of a phone takes half of the room: the newest message stays in sight.
+    // When the on-screen keyboard opens, the newest message must stay visible.
     new ResizeObserver(() => {
       this.#height = this.#log.clientHeight;
       if (this.#isAtEnd) this.#scrollToEnd();
     }).observe(this.#log);
   }
 
-  /** The newest messages, to be shown again after a reload of the page. */
+  /** The newest messages, for a restore after a reload of the page. */
   get recent() {
     return this.#recent;
   }
@@ -78,7 +78,7 @@ export class Conversation {
     this.#log.replaceChildren();
     this.#recent = [];
     this.#previous = null;
-    this.#movement = null;
+    this.#presence = null;
     this.#empty.hidden = false;
     this.#scrollToEnd();
   }
@@ -101,42 +101,42 @@ export class Conversation {
     }
     element.append(this.#createBubble(message, isFirst));
     this.#previous = message;
-    this.#movement = null;
+    this.#presence = null;
     this.#append(element, message.isOwn, !message.isOwn);
   }
 
   /**
-   * Adds a line that nobody said.
+   * Adds a line of the page itself.
    *
    * @param {string} text
    */
   addNotice(text) {
     this.#previous = null;
-    this.#movement = null;
+    this.#presence = null;
     this.#append(createNotice(Date.now(), text), false, false);
   }
 
   /**
-   * Tells that somebody came or went. Many at once share a line: a gateway takes all of its people
-   * along when it dies, and they are back a moment later.
+   * Adds a notice that a person joined or left. Notices within a minute are merged into one line, because
+   * all clients of a gateway that dies leave and rejoin at once.
    *
    * @param {number} time
    * @param {'joined' | 'left'} verb
    * @param {DocumentFragment} name
    */
-  addMovement(time, verb, name) {
-    const former = this.#movement;
-    const continues = former !== null && former.verb === verb && time - former.time < movementMs;
-    const movement = continues ? former : { verb, time, names: [], more: 0, element: null };
-    if (movement.names.length < mostNames) movement.names.push([...name.childNodes]);
-    else movement.more += 1;
-    const names = movement.names.flatMap((nodes, i) => (i === 0 ? nodes : [', ', ...nodes]));
-    const more = movement.more === 0 ? '' : ` and ${movement.more} more`;
-    const notice = createNotice(movement.time, ...names, more, ` ${verb}`);
+  addPresence(time, verb, name) {
+    const last = this.#presence;
+    const continues = last !== null && last.verb === verb && time - last.time < presenceMs;
+    const presence = continues ? last : { verb, time, names: [], more: 0, element: null };
+    if (presence.names.length < mostNames) presence.names.push([...name.childNodes]);
+    else presence.more += 1;
+    const names = presence.names.flatMap((nodes, i) => (i === 0 ? nodes : [', ', ...nodes]));
+    const more = presence.more === 0 ? '' : ` and ${presence.more} more`;
+    const notice = createNotice(presence.time, ...names, more, ` ${verb}`);
     this.#previous = null;
-    movement.element?.remove();
-    movement.element = notice;
-    this.#movement = movement;
+    presence.element?.remove();
+    presence.element = notice;
+    this.#presence = presence;
     this.#append(notice, false, false);
   }
 
@@ -180,7 +180,7 @@ export class Conversation {
   /**
    * @param {HTMLElement} entry
    * @param {boolean} alwaysScroll
-   * @param {boolean} counts whether somebody who reads further up is told about it
+   * @param {boolean} counts whether it is counted as unseen if the log is scrolled up
    */
   #append(entry, alwaysScroll, counts) {
     const follow = this.#isAtEnd || alwaysScroll;
@@ -197,9 +197,9 @@ export class Conversation {
     this.#showUnseen(0);
   }
 
-  #noticeScroll() {
+  #handleScroll() {
     const { scrollHeight, scrollTop, clientHeight } = this.#log;
-    // The log was resized, nobody has scrolled: the observer is told in a moment.
+    // The log was resized, not scrolled: the ResizeObserver handles it.
     if (clientHeight !== this.#height) return;
     this.#isAtEnd = scrollHeight - scrollTop - clientHeight < endTolerance;
     this.#showUnseen(this.#isAtEnd ? 0 : this.#unseen);
@@ -215,12 +215,12 @@ export class Conversation {
 }
 
 /**
- * The parts of a text: an address of the web can be followed, and its site does not learn of this page.
+ * Splits a text at its URLs, which become links without a referrer.
  *
  * @param {string} text
  */
 function createLinks(text) {
-  // Every other part is an address.
+  // split() with a capture group puts the URLs at odd indexes.
   return text.split(link).map((part, index) => {
     if (index % 2 === 0) return part;
     const anchor = create('a', '', part);

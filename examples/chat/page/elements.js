@@ -15,7 +15,7 @@ export function find(id, kind) {
 }
 
 /**
- * Makes an element. What people typed gets in as text only, never as markup.
+ * Creates an element. Strings become text nodes, never markup.
  *
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
@@ -31,7 +31,7 @@ export function create(tag, className, ...children) {
 }
 
 /**
- * Makes the icon that index.html declares as a symbol.
+ * Creates an icon from a symbol of index.html.
  *
  * @param {string} name
  */
@@ -46,10 +46,10 @@ export function createIcon(name) {
 }
 
 /**
- * Makes the name of somebody: isolated, so that one written from right to left turns nothing around it.
+ * Creates a name, isolated so that right-to-left text does not reorder its surroundings.
  *
  * @param {string} name
- * @param {string} tag tells people of the same name apart; often empty
+ * @param {string} tag distinguishes people with the same name; usually empty
  */
 export function createName(name, tag) {
   const fragment = document.createDocumentFragment();
@@ -58,7 +58,7 @@ export function createName(name, tag) {
 }
 
 /**
- * Makes a button that only says something and does something.
+ * Creates a button with a click handler.
  *
  * @param {string} className
  * @param {() => void} onClick

@@ -11,7 +11,7 @@ import { create, createButton, createIcon, createName, fillAvatar, find } from '
 
 const collator = new Intl.Collator();
 
-/** The list of the people in the room, in order of their names. */
+/** The people in the room, sorted by name. */
 export class PeopleList {
   #list = find('people', HTMLUListElement);
   #count = find('people-count', HTMLElement);
@@ -20,12 +20,12 @@ export class PeopleList {
   #entries = new Map();
   /** @type {Map<string, Set<string>>} */
   #idsByName = new Map();
-  /** The entries as they are shown. @type {Entry[]} */
+  /** The entries in display order. @type {Entry[]} */
   #ordered = [];
   #ownId = '';
   #choose;
 
-  /** @param {(person: Person) => void} choose called with the person to write to privately */
+  /** @param {(person: Person) => void} choose called with the recipient of private messages */
   constructor(choose) {
     this.#choose = choose;
   }
@@ -36,7 +36,7 @@ export class PeopleList {
   }
 
   /**
-   * What tells somebody from others of the same name: the end of the id, or nothing if the name does.
+   * Returns the end of the id if other people have the same name, otherwise an empty string.
    *
    * @param {Person} person
    */
@@ -64,13 +64,13 @@ export class PeopleList {
 
   /** @param {Person} person */
   add(person) {
-    const former = this.#entries.get(person.id);
-    if (former !== undefined) this.remove(former.person);
+    const previous = this.#entries.get(person.id);
+    if (previous !== undefined) this.remove(previous.person);
     const entry = { person, row: this.#createRow(person) };
-    // Put in its place, not drawn anew with all the others: the keyboard focus stays.
-    const place = this.#findPlace(person);
-    this.#list.insertBefore(entry.row, this.#ordered[place]?.row ?? null);
-    this.#ordered.splice(place, 0, entry);
+    // Inserted without rebuilding the list, which would lose the keyboard focus.
+    const index = this.#findIndex(person);
+    this.#list.insertBefore(entry.row, this.#ordered[index]?.row ?? null);
+    this.#ordered.splice(index, 0, entry);
     this.#register(entry);
     this.#showTags(person.name);
     this.#showCount();
@@ -89,7 +89,7 @@ export class PeopleList {
   }
 
   /**
-   * Marks the person that private messages go to.
+   * Marks the recipient of private messages.
    *
    * @param {string | null} id
    */
@@ -127,7 +127,7 @@ export class PeopleList {
   }
 
   /** @param {Person} person */
-  #findPlace(person) {
+  #findIndex(person) {
     let low = 0;
     let high = this.#ordered.length;
     while (low < high) {
@@ -140,7 +140,7 @@ export class PeopleList {
   }
 
   /**
-   * One's own name first, the others by name; equal names stay in one order by their ids.
+   * Sorts the user first, then by name, then by id.
    *
    * @param {Person} a
    * @param {Person} b

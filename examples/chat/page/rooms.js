@@ -1,17 +1,17 @@
 // @ts-check
 import { create, createButton, find } from './elements.js';
-import { recall, remember } from './memory.js';
+import { load, save } from './tab-storage.js';
 
 const suggestedRooms = ['lobby', 'kitchen', 'garden'];
 const mostRooms = 12;
 
-/** The rooms to choose from: a few suggestions and those this tab has been to. */
+/** The list of rooms: suggestions and the rooms that this tab has visited. */
 export class RoomList {
   #list = find('rooms', HTMLUListElement);
   #rooms = readRooms();
   #choose;
 
-  /** @param {(room: string) => void} choose called with the room to go to */
+  /** @param {(room: string) => void} choose called with the selected room */
   constructor(choose) {
     this.#choose = choose;
     const form = find('room-form', HTMLFormElement);
@@ -30,14 +30,14 @@ export class RoomList {
   }
 
   /**
-   * Shows which room this is, and keeps it in the list.
+   * Marks the current room, and adds it to the list.
    *
    * @param {string} current
    */
   show(current) {
     if (!this.#rooms.includes(current)) {
       this.#rooms = [...this.#rooms, current].slice(-mostRooms);
-      remember('rooms', this.#rooms);
+      save('rooms', this.#rooms);
     }
     this.#list.replaceChildren(
       ...this.#rooms.map((room) => this.#createRow(room, room === current)),
@@ -60,7 +60,7 @@ export class RoomList {
 
 /** @returns {string[]} */
 function readRooms() {
-  const rooms = recall('rooms');
+  const rooms = load('rooms');
   const known = Array.isArray(rooms) ? rooms.filter((room) => typeof room === 'string') : [];
   return [...new Set([...suggestedRooms, ...known])];
 }

@@ -1,7 +1,7 @@
 // @ts-check
 import { find } from './elements.js';
 
-/** The rooms and the people: a column on a wide screen, a drawer on a narrow one. */
+/** Rooms and people: a column on a wide screen, a drawer on a narrow screen. */
 export class Sidebar {
   #sidebar = find('sidebar', HTMLElement);
   #conversation = find('conversation', HTMLElement);
@@ -35,7 +35,7 @@ export class Sidebar {
     this.#isOpen = isOpen;
     this.#sidebar.classList.toggle('open', isOpen);
     this.#openButton.setAttribute('aria-expanded', String(isOpen));
-    // What is out of sight is out of reach of the keyboard and of screen readers too.
+    // Inert: keyboard and screen readers must not reach the hidden part.
     this.#sidebar.inert = this.#narrow.matches && !isOpen;
     this.#conversation.inert = isOpen;
     if (isOpen) this.#closeButton.focus();

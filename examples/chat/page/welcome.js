@@ -29,7 +29,7 @@ export class Welcome {
     });
     this.#cancel.addEventListener('click', () => this.close());
     this.#dialog.addEventListener('cancel', (event) => {
-      // Without a name there is nowhere to go back to.
+      // The first dialog cannot be cancelled: the chat needs a name.
       if (this.#cancel.hidden) event.preventDefault();
     });
   }
@@ -41,7 +41,7 @@ export class Welcome {
   }
 
   /**
-   * @param {Place} place what the fields hold at first
+   * @param {Place} place initial values of the fields
    * @param {{ canCancel: boolean, problem?: string }} options
    */
   open({ name, room }, { canCancel, problem = '' }) {

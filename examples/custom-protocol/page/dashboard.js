@@ -10,7 +10,7 @@
 
 const mostValues = 60;
 const mostLines = 50;
-/** A device that left stays in sight, up to this many of all. */
+/** Disconnected devices are removed beyond this number of devices. */
 const mostDevices = 200;
 const [firstDelayMs, longestDelayMs] = [500, 10_000];
 
@@ -45,7 +45,7 @@ function connect() {
     showConnection('off', 'Reconnecting…');
     const delayMs = Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(attempt, 10));
     attempt += 1;
-    // Half of it is random: the pages of a gateway that died must not all come back at once.
+    // Half of it is random, so that the clients of a dead gateway do not all reconnect at the same time.
     setTimeout(connect, delayMs / 2 + (Math.random() * delayMs) / 2);
   });
 }
@@ -53,7 +53,7 @@ function connect() {
 /** @param {string} data */
 function receive(data) {
   const message = parse(data);
-  // What is sent to all clients is the bare command.
+  // A command for all clients is plain text, not JSON.
   if (message === undefined) return addLine(`All devices: ${data}`);
   if ('devices' in message) {
     for (const { device, value } of message.devices) {
@@ -85,7 +85,7 @@ function parse(data) {
 }
 
 /**
- * The card of a device, which is made when there is none.
+ * Returns the card of a device; creates it on first use.
  *
  * @param {string} name
  * @returns {Device}

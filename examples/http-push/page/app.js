@@ -1,10 +1,10 @@
 // @ts-check
 
-/** An answer of the app that is no success. */
+/** A failed request to the app. */
 export class AppError extends Error {
   /**
    * @param {string} message
-   * @param {ErrorOptions & { status?: number }} [options] the status is 0 when there was no answer at all
+   * @param {ErrorOptions & { status?: number }} [options] status is 0 if there was no response
    */
   constructor(message, { status = 0, ...options } = {}) {
     super(message, options);
@@ -13,37 +13,37 @@ export class AppError extends Error {
 }
 
 /**
- * Asks the app, or posts to it.
+ * Sends a request to the app.
  *
  * @param {string} path
- * @param {object} [body] is posted as JSON; a body of undefined is a GET
+ * @param {object} [body] sent as JSON by POST; without a body the request is a GET
  * @returns {Promise<Record<string, any>>}
- * @throws {AppError} with what the app says
+ * @throws {AppError} with the message of the app
  */
 export async function callApp(path, body) {
-  const response = await ask(path, body);
+  const response = await request(path, body);
   const answer = await response.json().catch(() => ({}));
   if (response.ok) return answer;
   const { status } = response;
-  throw new AppError(answer.message ?? `The app answers with ${status}.`, { status });
+  throw new AppError(answer.message ?? `The request failed with status ${status}.`, { status });
 }
 
 /**
  * @param {string} path
  * @param {object} [body]
  */
-async function ask(path, body) {
-  const request = {
+async function request(path, body) {
+  const post = {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify(body),
   };
   try {
-    // Left alone, a browser may wait minutes for an app that hangs.
+    // A browser may wait minutes for an app that hangs.
     const signal = AbortSignal.timeout(10_000);
-    return await fetch(path, body === undefined ? { signal } : { ...request, signal });
+    return await fetch(path, body === undefined ? { signal } : { ...post, signal });
   } catch (error) {
-    throw new AppError('The app does not answer. Please try again in a moment.', {
+    throw new AppError('The app does not respond. Please try again in a moment.', {
       cause: error,
     });
   }

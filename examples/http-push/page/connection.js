@@ -8,13 +8,13 @@ const longestDelayMs = 10_000;
  * @typedef {import('../server-message.ts').ServerMessage} ServerMessage
  *
  * @typedef {object} ConnectionListener
- * @property {() => void} onBound the app has bound this page: pushes come from now on
+ * @property {() => void} onBound the app has bound this page, which receives pushes from now on
  * @property {(message: ServerMessage) => void} onMessage
- * @property {() => void} onLost it is tried again by itself
- * @property {() => void} onLoggedOut the app does not know this person: nothing is tried any more
+ * @property {() => void} onLost the connection is retried
+ * @property {() => void} onLoggedOut the user is not logged in; the connection is not retried
  */
 
-/** A websocket that the app has bound; whenever it is lost, another one is opened and bound again. */
+/** A websocket that the app binds to the user; whenever it closes, another one is opened and bound. */
 export class Connection {
   #url;
   #listener;
@@ -34,7 +34,7 @@ export class Connection {
     this.#listener = listener;
     addEventListener('online', () => this.#open());
     addEventListener('offline', () => this.#socket?.close());
-    // A page that was asleep in the background need not wait for its timer.
+    // Browsers throttle timers in the background, so a page that becomes visible retries at once.
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'visible') this.#open();
     });
@@ -58,7 +58,7 @@ export class Connection {
     clearTimeout(this.#timer);
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
-    // Left alone, a browser may wait minutes for a network that swallows packets.
+    // A browser may wait minutes for a network that drops packets.
     const timer = setTimeout(() => socket.close(), 10_000);
     socket.addEventListener('message', ({ data }) => this.#receive(socket, JSON.parse(data)));
     socket.addEventListener('open', () => clearTimeout(timer));
@@ -77,7 +77,7 @@ export class Connection {
     const { clientId, token } = message;
     callApp('bind', { clientId, token }).then(
       () => {
-        // Lost while the app was asked: the next connection is bound anew.
+        // Closed during the request: the next connection is bound by another request.
         if (socket.readyState !== WebSocket.OPEN) return;
         this.#attempt = 0;
         document.documentElement.dataset.clientId = clientId;
@@ -88,7 +88,7 @@ export class Connection {
           this.stop();
           this.#listener.onLoggedOut();
         }
-        // Whatever else went wrong: a new connection gets a new token.
+        // After any other error, a new connection gets a new token.
         socket.close();
       },
     );
@@ -100,7 +100,7 @@ export class Connection {
     if (!this.#isWanted) return;
     const delayMs = Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(this.#attempt, 10));
     this.#attempt += 1;
-    // Half of it is random: the pages of a gateway that died must not all come back at once.
+    // Half of it is random, so that the clients of a dead gateway do not all reconnect at the same time.
     this.#timer = setTimeout(() => this.#open(), delayMs / 2 + (Math.random() * delayMs) / 2);
     this.#listener.onLost();
   }

@@ -15,7 +15,7 @@ export function find(id, kind) {
 }
 
 /**
- * Makes an element. What people typed gets in as text only, never as markup.
+ * Creates an element. Strings become text nodes, never markup.
  *
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
@@ -31,7 +31,7 @@ export function create(tag, className, ...children) {
 }
 
 /**
- * Shows a line of text, or hides its element when there is none.
+ * Shows a line of text; hides the element if the text is empty.
  *
  * @param {HTMLElement} element
  * @param {string} text

@@ -8,10 +8,10 @@ import { create, find, showLine } from './elements.js';
  * @typedef {{ uid: string, pages: number }} Person
  */
 
-/** Pushes that are shown; older ones go. */
+/** Maximum number of pushes shown. */
 const shownPushes = 200;
 
-/** Pause before the app is asked again who is online. */
+/** Pause before a failed request of the online list is retried, in milliseconds. */
 const retryMs = 2000;
 
 const page = document.documentElement;
@@ -25,14 +25,14 @@ const pushes = find('pushes', HTMLElement);
 
 const config = await loadConfig();
 let uid = '';
-/** Whether the app is being asked who is online, and whether that has changed since. @type {'no' | 'asking' | 'again'} */
-let asking = 'no';
+/** State of the request of the online list; stale if the list changed during it. @type {'idle' | 'loading' | 'stale'} */
+let onlineRequest = 'idle';
 
 const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
 const connection = new Connection(`${scheme}://${location.hostname}:${config.gatewayPort}`, {
   onBound() {
     showConnection('open', 'Connected');
-    void showWhoIsOnline();
+    void refreshOnline();
   },
   onMessage: receive,
   onLost: () => showConnection('lost', 'Reconnecting…'),
@@ -69,7 +69,7 @@ async function login(event) {
 
 async function logout() {
   connection.stop();
-  // Even if the app could not close the other pages of this person, it has ended the session.
+  // A failure is ignored: then the session stays valid, and other pages stay connected.
   await callApp('logout', {}).catch(() => undefined);
   showLogin();
 }
@@ -93,7 +93,7 @@ async function push(event) {
 
 /** @param {ServerMessage} message */
 function receive(message) {
-  if (message.type === 'presence') void showWhoIsOnline();
+  if (message.type === 'presence') void refreshOnline();
   else if (message.type === 'push') showPush(message);
 }
 
@@ -115,23 +115,23 @@ function showPush({ from, text, topic, time }) {
   find('empty', HTMLElement).hidden = true;
 }
 
-/** Asks the app; one question at a time, and one more for all that changed meanwhile. */
-async function showWhoIsOnline() {
-  const isFirst = asking === 'no';
-  asking = isFirst ? 'asking' : 'again';
+/** Loads and shows the online list: one request at a time, and another one if the list changed during it. */
+async function refreshOnline() {
+  const isFirst = onlineRequest === 'idle';
+  onlineRequest = isFirst ? 'loading' : 'stale';
   if (!isFirst) return;
   do {
-    asking = 'asking';
+    onlineRequest = 'loading';
     const answer = await callApp('online').catch(() => null);
     if (answer !== null) showPeople(answer.people);
-    // What is shown stays while the app cannot tell; a lost connection asks when it is back.
-    else if (page.dataset.connection === 'open') setTimeout(showWhoIsOnline, retryMs);
-  } while (isAskedAgain());
-  asking = 'no';
+    // The shown list stays during an outage. A lost connection refreshes it after the reconnect.
+    else if (page.dataset.connection === 'open') setTimeout(refreshOnline, retryMs);
+  } while (isStale());
+  onlineRequest = 'idle';
 }
 
-function isAskedAgain() {
-  return asking === 'again';
+function isStale() {
+  return onlineRequest === 'stale';
 }
 
 /** @param {readonly Person[]} people */
@@ -139,7 +139,7 @@ function showPeople(people) {
   find('people', HTMLElement).replaceChildren(...people.map(createPerson));
   const chosen = receiver.value;
   const others = people.filter((person) => person.uid !== uid).map((person) => person.uid);
-  // Somebody who is away for a moment stays chosen: the text must not go to everybody instead.
+  // A receiver who reconnects stays selected, so that the text does not go to all followers.
   if (chosen !== '' && !others.includes(chosen)) others.push(chosen);
   receiver.replaceChildren(
     new Option(`Followers of #${config.topic}`, ''),
@@ -169,7 +169,7 @@ function showLogin() {
 function showBoard(name) {
   uid = name;
   find('own-name', HTMLElement).textContent = name;
-  // What came for the one before is not for this one to read.
+  // Remove the pushes of the previous user.
   pushes.replaceChildren();
   find('empty', HTMLElement).hidden = false;
   showLine(outcome, '');
