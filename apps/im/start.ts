@@ -18,7 +18,7 @@ new Gateway({
   registerAddress,
   secretKey,
   maxMessageBytes: limits.socketMessageBytes,
-  // Far beyond what the rules allow anybody: who goes on after hundreds of refusals is cut off.
+  // Far above the rate limits of the app: only a client that ignores hundreds of refusals is closed.
   maxMessagesPerSecond: 200,
   trustProxy: settings.trustProxy.length === 0 ? false : settings.trustProxy,
 });
@@ -26,18 +26,18 @@ new Gateway({
 new BusinessWorker({
   name: 'im-worker',
   count: settings.workers,
-  // Once it is compiled, `events.js` is what stands there.
+  // In the compiled app this loads `events.js`.
   eventHandler: new URL('./src/events.ts', import.meta.url),
   registerAddress,
   secretKey,
-  // A message that is handled twice is stored once: so none is lost with a worker that dies.
+  // Safe, because a message is stored once however often it is handled.
   redeliver: true,
 });
 
 new Worker({
   name: 'im-http',
   async onWorkerStart(worker) {
-    // Loaded here alone: every process runs this file, and only this one needs the web server and its libraries.
+    // Imported here: every process runs this file, but only this one needs the web server and its libraries.
     const { startHttpServer } = await import('./src/http/http-server.ts');
     server = await startHttpServer(settings, worker);
     process.stdout.write(`Messenger: ${server.address}\n`);

@@ -15,21 +15,21 @@ import type {
   User,
 } from './model.ts';
 
-/** The body of every answer of 400 and above. */
+/** The body of every response with a status of 400 or above. */
 export interface ErrorBody {
   readonly error: ErrorCode;
-  /** For people, in English. */
+  /** For users, in English. */
   readonly message: string;
-  /** When trying again makes sense, in milliseconds from now. */
+  /** When to retry, in milliseconds from now. */
   readonly retryAfterMs?: number;
 }
 
-/** `GET /api/config`: needs no login. */
+/** `GET /api/config`, without login. */
 export interface ConfigBody {
   /** Port of the websocket, on the host of the page. */
   readonly socketPort: number;
   readonly limits: typeof limits;
-  /** Whether the request carried a token; it may be stale. */
+  /** True if the request had a token, which may be stale. */
   readonly hasLogin: boolean;
 }
 
@@ -39,9 +39,9 @@ export interface RegisterRequest {
   readonly password: string;
   readonly phone?: string;
   readonly nickname?: string;
-  /** What this device is called in the list of devices. */
+  /** Name of this device in the list of devices. */
   readonly device?: string;
-  /** Sets the token as a cookie instead of answering it: what a page wants. */
+  /** True sets the token as a cookie instead of returning it; for pages. */
   readonly cookie?: boolean;
 }
 
@@ -54,11 +54,11 @@ export interface LoginRequest {
   readonly cookie?: boolean;
 }
 
-/** Answer to both. */
+/** Response to both. */
 export interface LoginBody {
   readonly me: Me;
   readonly deviceId: Id;
-  /** For `Authorization: Bearer`; left out when it went into a cookie. */
+  /** For `Authorization: Bearer`; missing if it was set as a cookie. */
   readonly token?: string;
 }
 
@@ -68,7 +68,7 @@ export interface MeBody {
   readonly deviceId: Id;
 }
 
-/** `PATCH /api/me`; answers a MeBody. */
+/** `PATCH /api/me`; the response is a MeBody. */
 export interface ProfileRequest {
   readonly nickname?: string;
   /** Hash of an uploaded picture; null for none. */
@@ -93,7 +93,7 @@ export interface FriendRequestRequest {
   readonly userId: Id;
 }
 
-/** Answers it: one of the two is set. `friend` when the other one had asked already. */
+/** The response. One field is set; `friend` if the other user had sent a request before. */
 export interface FriendRequestBody {
   readonly request?: FriendRequest;
   readonly friend?: Friend;
@@ -105,14 +105,14 @@ export interface AcceptBody {
   readonly conversation: Conversation;
 }
 
-/** `GET /api/conversations`: all of mine, in no particular order. */
+/** `GET /api/conversations`: all conversations of the user, in no particular order. */
 export interface ConversationsBody {
   readonly conversations: readonly Conversation[];
-  /** Everybody that they mention, as member or sender of the last message. */
+  /** All members, and the senders of the last messages. */
   readonly users: readonly User[];
 }
 
-/** `GET /api/conversations/:id`, and what every change of a group answers. */
+/** `GET /api/conversations/:id`, and the response to every change of a group. */
 export interface ConversationBody {
   readonly conversation: Conversation;
   readonly users: readonly User[];
@@ -122,9 +122,9 @@ export interface ConversationBody {
 export interface MessagesBody {
   /** By `seq`, ascending. */
   readonly messages: readonly Message[];
-  /** Everybody that they mention. */
+  /** All users that the messages refer to. */
   readonly users: readonly User[];
-  /** Whether there are more in the direction that was asked for. */
+  /** True if there are more messages in the requested direction. */
   readonly hasMore: boolean;
 }
 
@@ -135,10 +135,10 @@ export interface SendRequest {
   readonly content: SendContent;
 }
 
-/** What can be sent. */
+/** Content of a message to send. */
 export type SendContent =
   | { readonly kind: 'text'; readonly text: string }
-  /** `picture` is the hash of an uploaded one. */
+  /** `picture` is the hash of an uploaded picture. */
   | { readonly kind: 'picture'; readonly picture: string; readonly text?: string };
 
 export interface SendBody {
@@ -148,7 +148,7 @@ export interface SendBody {
 /** `POST /api/groups`. */
 export interface GroupRequest {
   readonly name: string;
-  /** Friends of mine to begin with. */
+  /** The first members, who must be friends of the user. */
   readonly userIds?: readonly Id[];
 }
 
@@ -176,7 +176,7 @@ export interface InvitationPreviewBody {
   readonly conversationId: Id;
   readonly name: string;
   readonly memberCount: number;
-  /** Whether I am in it already. */
+  /** True if the user is a member. */
   readonly joined: boolean;
 }
 
@@ -185,5 +185,5 @@ export interface PictureBody {
   readonly picture: Picture;
 }
 
-/** Answer to what has nothing else to say. */
+/** Response without fields. */
 export type EmptyBody = Readonly<Record<string, never>>;

@@ -1,44 +1,44 @@
-/** A 64-bit id in decimal digits. It does not fit a JavaScript number: never make one of it. */
+/** A 64-bit id in decimal digits. Never convert it to a JavaScript number, which cannot represent it. */
 export type Id = string;
 
 /** Milliseconds since 1970. */
 export type Time = number;
 
-/** A person as anybody may see them. */
+/** The public fields of a user. */
 export interface User {
   readonly id: Id;
-  /** Unique, chosen at registration, never changes. */
+  /** Unique, chosen at registration, never changed. */
   readonly name: string;
-  /** What is shown; the name when none was chosen. */
+  /** The displayed name; equal to `name` if none was chosen. */
   readonly nickname: string;
   /** Hash of a picture. */
   readonly avatar: string | null;
 }
 
-/** What a person sees of themselves. */
+/** The user's own fields. */
 export interface Me extends User {
-  /** In digits, with a leading `+` if it was given with one. */
+  /** Digits, with a leading `+` if it was given. */
   readonly phone: string | null;
 }
 
-/** Whether somebody is connected with any device, and since when not. */
+/** Whether a user is connected with any device. */
 export interface Presence {
   readonly userId: Id;
   readonly online: boolean;
-  /** When the last device went; null while online, and for who was never there. */
+  /** When the last device disconnected; null while online, and before the first connection. */
   readonly lastSeenAt: Time | null;
 }
 
-/** What somebody is to the one who asks. */
+/** Relation of a user to the requesting user. */
 export type Relation =
   | 'none'
   | 'self'
   | 'friend'
-  /** Asked by me, not answered yet. */
+  /** The requesting user has sent a friend request. */
   | 'requested'
-  /** Has asked me. */
+  /** The other user has sent a friend request. */
   | 'asking'
-  /** Blocked by me. */
+  /** Blocked by the requesting user. */
   | 'blocked';
 
 export interface FoundUser extends User {
@@ -48,17 +48,17 @@ export interface FoundUser extends User {
 export interface Friend extends User {
   readonly online: boolean;
   readonly lastSeenAt: Time | null;
-  /** The conversation of the two. */
+  /** The direct conversation with this friend. */
   readonly conversationId: Id;
 }
 
 export interface FriendRequest {
-  /** The other one: who has asked, or who was asked. */
+  /** The other user: the sender of a received request, the receiver of a sent one. */
   readonly user: User;
   readonly requestedAt: Time;
 }
 
-/** Every relation of a person. */
+/** All relations of a user. */
 export interface Relations {
   readonly friends: readonly Friend[];
   readonly received: readonly FriendRequest[];
@@ -66,56 +66,56 @@ export interface Relations {
   readonly blocked: readonly User[];
 }
 
-/** A place where somebody is logged in. */
+/** A login of a user. */
 export interface Device {
   readonly id: Id;
   readonly name: string;
   readonly createdAt: Time;
   /** When it last opened a websocket or logged in. */
   readonly lastUsedAt: Time;
-  /** Whether it has a websocket open. */
+  /** True if it has an open websocket. */
   readonly online: boolean;
-  /** Whether it is the one that asks. */
+  /** True for the device of the request. */
   readonly current: boolean;
 }
 
-/** A picture as messages refer to it. */
+/** A picture of a message. */
 export interface Picture {
-  /** SHA-256 of what was uploaded, 64 hexadecimal digits. */
+  /** SHA-256 of the uploaded file, 64 hexadecimal digits. */
   readonly hash: string;
   /** Of `full.webp`, in pixels. */
   readonly width: number;
   readonly height: number;
 }
 
-/** What happened in a group; `userIds` are those it happened to. */
+/** An event of a group; `userIds` are the affected users. */
 export type Notice =
   | { readonly event: 'created'; readonly name: string }
   | { readonly event: 'renamed'; readonly name: string }
-  /** Came by an invitation link. */
+  /** The sender joined by an invitation. */
   | { readonly event: 'joined' }
-  /** The sender has added these. */
+  /** The sender has added these users. */
   | { readonly event: 'added'; readonly userIds: readonly Id[] }
   | { readonly event: 'left' }
-  /** The sender has removed these. */
+  /** The sender has removed these users. */
   | { readonly event: 'removed'; readonly userIds: readonly Id[] };
 
-/** What a message says. Further kinds may come: show an unknown one as such. */
+/** Content of a message. Later versions may add kinds: show a placeholder for an unknown one. */
 export type MessageContent =
   | { readonly kind: 'text'; readonly text: string }
-  /** `text` are words beside the picture; it may be empty. */
+  /** `text` is the caption, which may be empty. */
   | { readonly kind: 'picture'; readonly picture: Picture; readonly text: string }
-  /** Made by the server, in groups only; it counts as read. */
+  /** Created by the server, only in groups; counts as read. */
   | { readonly kind: 'notice'; readonly notice: Notice };
 
 /** One message of a conversation. */
 export interface Message {
   readonly id: Id;
   readonly conversationId: Id;
-  /** Place in the conversation: 1, 2, 3 … without a gap. Every screen shows messages in this order. */
+  /** Number in the conversation: 1, 2, 3 … without a gap. Clients show messages in this order. */
   readonly seq: number;
   readonly senderId: Id;
-  /** What the sender's device called it, unique per conversation and sender; null for a notice. */
+  /** Id chosen by the device of the sender, unique per conversation and sender; null for a notice. */
   readonly clientId: string | null;
   readonly sentAt: Time;
   readonly content: MessageContent;
@@ -123,36 +123,36 @@ export interface Message {
 
 export type MemberRole = 'owner' | 'member';
 
-/** Somebody in a conversation, and how far they have got. */
+/** A member of a conversation with its marks. */
 export interface Member {
   readonly userId: Id;
   readonly role: MemberRole;
-  /** Everything up to this `seq` has reached one of their devices. */
+  /** All messages up to this `seq` have arrived on a device of the member. */
   readonly deliveredSeq: number;
-  /** Everything up to this `seq` was read. Never more than `deliveredSeq`. */
+  /** The member has read all messages up to this `seq`. Never greater than `deliveredSeq`. */
   readonly readSeq: number;
 }
 
-/** Why nothing can be sent to a conversation right now. */
+/** Why the user cannot send to a direct conversation. */
 export type Barrier = 'blocked' | 'you_blocked' | 'not_friends';
 
-/** A conversation as one of its members sees it. */
+/** A conversation from the view of a member. */
 export interface Conversation {
   readonly id: Id;
   readonly kind: 'direct' | 'group';
-  /** Of a group; null for two people: show the other one. */
+  /** Name of a group; null for a direct conversation, which is named after the other user. */
   readonly name: string | null;
   readonly createdAt: Time;
   readonly members: readonly Member[];
-  /** What came before this `seq` is not for this member. */
+  /** The member cannot see messages before this `seq`. */
   readonly firstSeq: number;
-  /** `seq` of the newest message, 0 when there is none. */
+  /** `seq` of the newest message; 0 if there is none. */
   readonly lastSeq: number;
   readonly lastMessage: Message | null;
-  /** My own marks, those of my entry in `members`. */
+  /** The `readSeq` of the member. */
   readonly readSeq: number;
-  /** Messages of others that I have not read, notices apart; at most `limits.unread`. */
+  /** Number of unread messages of others, without notices; at most `limits.unread`. */
   readonly unread: number;
-  /** Of two people; null when messages can be sent, and in every group. */
+  /** Null if the member can send, and always null in groups. */
   readonly barrier: Barrier | null;
 }

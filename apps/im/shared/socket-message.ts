@@ -2,7 +2,7 @@ import type { ErrorCode } from './error-code.ts';
 import type { SendContent } from './http-api.ts';
 import type { Id, Message, Presence, Time, User } from './model.ts';
 
-/** What a client says on the websocket: one JSON object per text message. */
+/** A message of a client: one JSON object per text message. */
 export type ClientMessage =
   /** Answered by `sent` or `refused` with the same `clientId` and `conversationId`. */
   | {
@@ -11,9 +11,9 @@ export type ClientMessage =
       readonly conversationId: Id;
       readonly content: SendContent;
     }
-  /** Everything up to `seq` has arrived on this device. */
+  /** All messages up to `seq` have arrived on this device. */
   | { readonly type: 'delivered'; readonly conversationId: Id; readonly seq: number }
-  /** Everything up to `seq` was read. */
+  /** The user has read all messages up to `seq`. */
   | { readonly type: 'read'; readonly conversationId: Id; readonly seq: number }
   | { readonly type: 'typing'; readonly conversationId: Id }
   /** Answered by `heads`. */
@@ -21,27 +21,27 @@ export type ClientMessage =
   /** Answered by `pong`. */
   | { readonly type: 'ping' };
 
-/** How far somebody has got in a conversation. */
+/** The marks of a member of a conversation. */
 export interface Mark {
   readonly userId: Id;
   readonly deliveredSeq: number;
   readonly readSeq: number;
 }
 
-/** What has changed so that it is to be asked for again. */
+/** What has changed and should be fetched again. */
 export type ChangedWhat =
   /** `GET /api/friends`. */
   | 'friends'
-  /** `GET /api/conversations`: one came or went, or its name or members changed. */
+  /** `GET /api/conversations`: one was added or removed, or its name or members changed. */
   | 'conversations'
   /** `GET /api/devices`. */
   | 'devices'
   /** `GET /api/me`. */
   | 'me';
 
-/** What the server says: one JSON object per text message. Pass over a `type` that you do not know. */
+/** A message of the server: one JSON object per text message. Ignore an unknown `type`. */
 export type ServerMessage =
-  /** The first message on every connection: from here on nothing that is new is missed. */
+  /** The first message of every connection. All later events are delivered to it. */
   | {
       readonly type: 'ready';
       readonly userId: Id;
@@ -49,9 +49,9 @@ export type ServerMessage =
       /** Clock of the server. */
       readonly time: Time;
     }
-  /** A message, to every device of every member, those of its sender included. */
+  /** A chat message, to every device of every member, including those of the sender. */
   | { readonly type: 'message'; readonly message: Message; readonly sender: User }
-  /** The message is stored. To the connection that sent it, behind its `message`. */
+  /** The chat message is stored. To the sending connection, after its `message`. */
   | {
       readonly type: 'sent';
       readonly clientId: string;
@@ -60,7 +60,7 @@ export type ServerMessage =
       readonly seq: number;
       readonly sentAt: Time;
     }
-  /** The message is not stored. */
+  /** The chat message is not stored. */
   | {
       readonly type: 'refused';
       readonly clientId: string;
@@ -69,7 +69,7 @@ export type ServerMessage =
       readonly message: string;
       readonly retryAfterMs?: number;
     }
-  /** Anything else that was said could not be done; `about` is its type, null if it had none. */
+  /** Any other message of the client failed; `about` is its type, null if it had none. */
   | {
       readonly type: 'error';
       readonly about: string | null;
@@ -77,21 +77,21 @@ export type ServerMessage =
       readonly message: string;
       readonly retryAfterMs?: number;
     }
-  /** To every device of every member. Marks only rise: keep the greater. */
+  /** To every device of every member. Marks never decrease: keep the greater value. */
   | { readonly type: 'marks'; readonly conversationId: Id; readonly marks: readonly Mark[] }
-  /** To my own devices, when one of them has read. */
+  /** To the devices of a user, after one of them has sent `read`. */
   | {
       readonly type: 'unread';
       readonly conversationId: Id;
       readonly readSeq: number;
       readonly unread: number;
     }
-  /** Somebody else types; it is over after 5 seconds, or when their message comes. */
+  /** Another member is typing; expires after 5 seconds or with the next message of that member. */
   | { readonly type: 'typing'; readonly conversationId: Id; readonly userId: Id }
-  /** A friend came or went. */
+  /** A friend went online or offline. */
   | ({ readonly type: 'presence' } & Presence)
   | { readonly type: 'changed'; readonly what: ChangedWhat }
-  /** The newest `seq` of each of my conversations. */
+  /** The newest `seq` of each conversation of the user. */
   | { readonly type: 'heads'; readonly heads: Readonly<Record<Id, number>> }
   | { readonly type: 'pong' };
 

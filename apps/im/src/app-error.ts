@@ -2,11 +2,11 @@ import { GatewayWorkerError } from 'gatewayworker';
 import type { ErrorCode } from '../shared/error-code.ts';
 import type { ErrorBody } from '../shared/http-api.ts';
 
-/** An error that a client is told of, over HTTP and on the websocket alike. */
+/** An error that is sent to the client, over HTTP and on the websocket. */
 export class AppError extends Error {
   override readonly name = 'AppError';
   readonly code: ErrorCode;
-  /** When trying again makes sense, in milliseconds from now. */
+  /** When to retry, in milliseconds from now. */
   readonly retryAfterMs: number | undefined;
 
   constructor(
@@ -20,21 +20,21 @@ export class AppError extends Error {
   }
 }
 
-/** Makes the error that a client is told of out of whatever was thrown. */
+/** Converts any thrown value into the error that is sent to the client. */
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
-  // No gateway is linked, or one of them did not answer.
+  // No gateway is linked, or one did not answer.
   if (thrown instanceof GatewayWorkerError && thrown.retryable) {
-    const message = 'The others cannot be reached right now. Please try again in a moment.';
+    const message = 'The gateways cannot be reached. Please try again in a moment.';
     return new AppError('cluster_unreachable', message, { cause: thrown, retryAfterMs: 1000 });
   }
-  if (isDatabaseOutage(thrown)) return busy('The database does not answer right now.', thrown);
-  return new AppError('internal', 'Something went wrong on the server.', { cause: thrown });
+  if (isDatabaseOutage(thrown)) return busy('The database does not respond.', thrown);
+  return new AppError('internal', 'Internal server error.', { cause: thrown });
 }
 
-/** A queue is full, or something that all need is away for a while. */
-export function busy(what: string, cause?: unknown): AppError {
-  return new AppError('busy', `${what} Please try again in a moment.`, {
+/** Creates the error for a full queue or an unavailable dependency. */
+export function busy(reason: string, cause?: unknown): AppError {
+  return new AppError('busy', `${reason} Please try again in a moment.`, {
     retryAfterMs: 1000,
     ...(cause === undefined ? {} : { cause }),
   });
@@ -44,21 +44,21 @@ export function invalid(message: string): AppError {
   return new AppError('invalid', message);
 }
 
-/** What a client gets to read of an error. */
+/** The fields of an error that are sent to the client. */
 export function toErrorBody({ code, message, retryAfterMs }: AppError): ErrorBody {
   return { error: code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
 
-/** Code that a driver gives its error; undefined for anything else. */
+/** The error code of a database driver; undefined for other errors. */
 export function driverCode(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error) || !('code' in thrown)) return undefined;
   return typeof thrown.code === 'string' ? thrown.code : undefined;
 }
 
 /**
- * Tells a database that is away, or held by another process for too long, from a fault of ours.
+ * Returns true if the database is unavailable, or locked by another process for too long.
  *
- * PostgreSQL: class 08 is connections, 53 resources, 57 an operator, 40 a conflict of transactions.
+ * PostgreSQL error classes: 08 connection, 40 transaction rollback, 53 insufficient resources, 57 operator intervention.
  */
 function isDatabaseOutage(thrown: unknown): boolean {
   const code = driverCode(thrown) ?? '';
@@ -70,7 +70,7 @@ function isDatabaseOutage(thrown: unknown): boolean {
     return true;
   }
   if (/^(?:08|40|53|57)[0-9A-Z]{3}$/.test(code)) return true;
-  // pg has no code for these two.
+  // pg sets no code on these two errors.
   const message = thrown instanceof Error ? thrown.message : '';
   return /^(?:Connection terminated|timeout exceeded when trying to connect)/.test(message);
 }

@@ -3,7 +3,7 @@ import { Batcher } from './batcher.ts';
 
 function batcher(options: { maxBatch?: number; maxWaiting?: number } = {}) {
   const batches: number[][] = [];
-  const gathering = new Batcher<number, string>({
+  const queue = new Batcher<number, string>({
     ...{ delayMs: 0, maxBatch: 3, maxWaiting: 100, ...options },
     async run(items) {
       batches.push([...items]);
@@ -11,12 +11,12 @@ function batcher(options: { maxBatch?: number; maxWaiting?: number } = {}) {
       return items.map((item) => (item < 0 ? new Error(`${item} is negative`) : `<${item}>`));
     },
   });
-  return { batches, gathering };
+  return { batches, queue };
 }
 
-test('items are handled together, in order, and each gets its own result', async () => {
-  const { batches, gathering } = batcher();
-  const results = await Promise.allSettled([1, 2, -3, 4].map((item) => gathering.add(item)));
+test('batcher: items are handled in batches, in order, each with its own result', async () => {
+  const { batches, queue } = batcher();
+  const results = await Promise.allSettled([1, 2, -3, 4].map((item) => queue.add(item)));
   expect(batches).toEqual([[1, 2, -3], [4]]);
   expect(results).toMatchObject([
     { value: '<1>' },
@@ -26,28 +26,28 @@ test('items are handled together, in order, and each gets its own result', async
   ]);
 });
 
-test('a batch that fails fails for all of its items, and the next one goes on', async () => {
-  const { gathering } = batcher();
-  const results = await Promise.allSettled([1, 13, 2, 4].map((item) => gathering.add(item)));
+test('batcher: an exception fails all items of the batch, the next batch succeeds', async () => {
+  const { queue } = batcher();
+  const results = await Promise.allSettled([1, 13, 2, 4].map((item) => queue.add(item)));
   expect(results.map(({ status }) => status)).toEqual([
     ...['rejected', 'rejected', 'rejected', 'fulfilled'],
   ]);
-  expect(await gathering.add(5)).toBe('<5>');
+  expect(await queue.add(5)).toBe('<5>');
 });
 
-test('no more than so many wait', async () => {
-  const { gathering } = batcher({ maxWaiting: 2 });
-  const results = await Promise.allSettled([1, 2, 3].map((item) => gathering.add(item)));
+test('batcher: more than maxWaiting items are refused as busy', async () => {
+  const { queue } = batcher({ maxWaiting: 2 });
+  const results = await Promise.allSettled([1, 2, 3].map((item) => queue.add(item)));
   expect(results[2]).toMatchObject({ reason: { code: 'busy', retryAfterMs: 1000 } });
   expect(results.slice(0, 2)).toMatchObject([{ value: '<1>' }, { value: '<2>' }]);
 });
 
-test('what comes while a batch is handled is handled after it', async () => {
-  const { batches, gathering } = batcher();
-  const first = gathering.add(1).then(() => gathering.add(3));
-  const second = gathering.add(2);
-  await gathering.drain();
+test('batcher: an item added during a batch is handled in the next one', async () => {
+  const { batches, queue } = batcher();
+  const first = queue.add(1).then(() => queue.add(3));
+  const second = queue.add(2);
+  await queue.drain();
   expect(await Promise.all([first, second])).toEqual(['<3>', '<2>']);
-  await gathering.drain();
+  await queue.drain();
   expect(batches).toEqual([[1, 2], [3]]);
 });

@@ -1,14 +1,14 @@
 import { busy } from './app-error.ts';
 
-/** How a batcher gathers. */
+/** Options of a batcher. */
 export interface BatcherOptions<Item, Result> {
-  /** Handles a batch; answers a result or an error for each item, in their order. A throw fails all of them. */
+  /** Handles a batch; returns a result or an error for each item, in order. An exception fails all items. */
   readonly run: (items: readonly Item[]) => Promise<readonly (Result | Error)[]>;
-  /** How long the first item waits for others, in milliseconds. */
+  /** How long the first item waits for more items, in milliseconds. */
   readonly delayMs: number;
-  /** Items of one batch at most. */
+  /** Maximum number of items in one batch. */
   readonly maxBatch: number;
-  /** Items that may wait; past it `add` rejects with `busy`. */
+  /** Maximum number of waiting items; beyond it `add` rejects with `busy`. */
   readonly maxWaiting: number;
 }
 
@@ -18,7 +18,7 @@ interface Entry<Item, Result> {
   readonly reject: (error: unknown) => void;
 }
 
-/** Gathers items for a moment, or while the batch before is handled, and handles them together, in order. */
+/** Collects items for a short time, or while the previous batch is handled, and handles them in order as one batch. */
 export class Batcher<Item, Result> {
   readonly #options: BatcherOptions<Item, Result>;
   #waiting: Entry<Item, Result>[] = [];
@@ -29,13 +29,13 @@ export class Batcher<Item, Result> {
   }
 
   /**
-   * Resolves with the result of the item, once its batch is handled.
+   * Resolves with the result of the item after its batch was handled.
    *
-   * @throws {AppError} `busy` when too many wait
+   * @throws {AppError} `busy` when too many items wait
    */
   add(item: Item): Promise<Result> {
     if (this.#waiting.length >= this.#options.maxWaiting) {
-      return Promise.reject(busy('Too much is waiting to be stored.'));
+      return Promise.reject(busy('Too many writes are waiting.'));
     }
     const result = new Promise<Result>((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject });
@@ -44,7 +44,7 @@ export class Batcher<Item, Result> {
     return result;
   }
 
-  /** Resolves when nothing waits any more. */
+  /** Resolves when no item is waiting. */
   async drain(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
   }

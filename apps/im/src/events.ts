@@ -9,19 +9,19 @@ import {
 import { errorStatus } from '../shared/error-code.ts';
 import { checkToken, findToken, refuseForeignOrigin, tokenCookie } from './accounts/token.ts';
 import { AppError, toAppError } from './app-error.ts';
-import { LiveSide, type Session } from './live/live-side.ts';
+import { LiveConnections, type Session } from './live/live-connections.ts';
 import { type Messenger, openMessenger } from './messenger.ts';
 import { deviceGroup } from './push.ts';
 import { resolveImSettings } from './settings.ts';
 
-/** The live side: who gets a websocket, and what is said on it. */
+/** Handles the websockets: authenticates them in the handshake, and passes their messages on. */
 export class Events implements EventHandler<Session> {
-  #opened: { readonly messenger: Messenger; readonly live: LiveSide } | undefined;
+  #opened: { readonly messenger: Messenger; readonly live: LiveConnections } | undefined;
 
   async onWorkerStart({ logger, signal }: WorkerInfo): Promise<void> {
     const settings = resolveImSettings(process.env);
     const messenger = await openMessenger({ settings, push: gateway, logger, signal });
-    this.#opened = { messenger, live: new LiveSide(messenger, logger) };
+    this.#opened = { messenger, live: new LiveConnections(messenger, logger) };
   }
 
   async onHandshake(request: HandshakeCandidate): Promise<HandshakeAnswer<Session>> {
@@ -41,7 +41,7 @@ export class Events implements EventHandler<Session> {
 
   async onConnect(_clientId: string, context: Context<Session>): Promise<void> {
     const { session } = context;
-    if (session !== undefined) await this.#open.live.connect(context, session);
+    if (session !== undefined) await this.#open.live.connected(context, session);
   }
 
   async onMessage(
@@ -54,8 +54,8 @@ export class Events implements EventHandler<Session> {
   }
 
   async onClose(clientId: string, { session }: Context<Session>): Promise<void> {
-    this.#open.live.gone(clientId);
-    if (session !== undefined) await this.#open.messenger.presence.went(session.userId);
+    this.#open.live.disconnected(clientId);
+    if (session !== undefined) await this.#open.messenger.presence.disconnected(session.userId);
   }
 
   async onWorkerStop(): Promise<void> {
@@ -63,7 +63,7 @@ export class Events implements EventHandler<Session> {
     await this.#opened?.messenger.close();
   }
 
-  get #open(): { readonly messenger: Messenger; readonly live: LiveSide } {
+  get #open(): { readonly messenger: Messenger; readonly live: LiveConnections } {
     if (this.#opened === undefined) throw new Error('the worker has not started');
     return this.#opened;
   }
@@ -75,7 +75,7 @@ export class Events implements EventHandler<Session> {
       cookie: cookies[tokenCookie],
     });
     if (found === undefined) throw new AppError('not_logged_in', 'Please log in first.');
-    // A browser sends its cookie along for every page that opens a websocket, whatever its site.
+    // A browser sends the cookie for a websocket of any page, also of another site.
     if (found.byCookie) {
       const page = settings.origin || `${hostname(headers['host'])}:${settings.httpPort}`;
       refuseForeignOrigin(headers['origin'], page);
@@ -85,7 +85,7 @@ export class Events implements EventHandler<Session> {
   }
 }
 
-/** The name in a Host header, without the port. */
+/** The host name of a Host header, without the port. */
 function hostname(host = ''): string {
   return host.replace(/:\d+$/, '');
 }

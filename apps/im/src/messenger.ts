@@ -16,7 +16,7 @@ import { PresenceTracker } from './people/presence.ts';
 import type { Push } from './push.ts';
 import type { ImSettings } from './settings.ts';
 
-/** The rules of the messenger, the same for whoever asks over HTTP and on the websocket. */
+/** The logic of the messenger, shared by the HTTP process and the business workers. */
 export interface Messenger {
   readonly settings: ImSettings;
   readonly db: Database;
@@ -30,20 +30,20 @@ export interface Messenger {
   readonly invitations: Invitations;
   readonly messages: MessageWriter;
   readonly marks: Marks;
-  /** Stores what waits, gives the node number back and closes the database. */
+  /** Stores pending writes, releases the node number and closes the database. */
   close(): Promise<void>;
 }
 
-/** What a messenger works with. */
+/** Dependencies of a messenger. */
 export interface MessengerOptions {
   readonly settings: ImSettings;
   readonly push: Push;
   readonly logger: Logger;
-  /** Aborted when the process is to end. */
+  /** Aborted when the process is about to end. */
   readonly signal: AbortSignal;
 }
 
-/** Opens the database, leases a node number and puts the rules together. */
+/** Opens the database, leases a node number and creates the parts of the messenger. */
 export async function openMessenger(options: MessengerOptions): Promise<Messenger> {
   const { settings, push, logger, signal } = options;
   const db = await openDatabase(settings);

@@ -1,7 +1,7 @@
 import type { GatewayApi } from 'gatewayworker';
 import type { ServerMessage } from '../shared/socket-message.ts';
 
-/** What the rules need of the cluster: `gateway` in a business worker, a `GatewayClient` in the HTTP process. */
+/** The part of the Gateway API that the messenger uses: `gateway` in a business worker, a `GatewayClient` in the HTTP process. */
 export type Push = Pick<
   GatewayApi,
   | 'batchGetClientIdCountByGroup'
@@ -12,17 +12,17 @@ export type Push = Pick<
   | 'sendToUid'
 >;
 
-/** Writes a message the way it goes to a client. */
+/** Encodes a message for a client. */
 export function encode(message: ServerMessage): string {
   return JSON.stringify(message);
 }
 
-/** Tells every device of these people; the message is written and framed once. */
-export function tell(push: Push, userIds: readonly string[], message: ServerMessage): void {
+/** Sends a message to every device of these users; it is encoded and framed once. */
+export function notify(push: Push, userIds: readonly string[], message: ServerMessage): void {
   if (userIds.length > 0) push.sendToUid(userIds, encode(message));
 }
 
-/** Group of all connections of a device. */
+/** The group of all connections of a device. */
 export function deviceGroup(deviceId: string): string {
   return `device:${deviceId}`;
 }

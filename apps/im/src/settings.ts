@@ -1,32 +1,32 @@
-import { folder } from './folders.ts';
+import { appFolder } from './folders.ts';
 
-/** Where the processes of the messenger listen and keep things. */
+/** Settings of the messenger. */
 export interface ImSettings {
-  /** Address of the page and of the websocket; inner links stay on 127.0.0.1. */
+  /** Address of the page and of the websocket; inner links use 127.0.0.1. */
   readonly host: string;
   /** Port of the page and the HTTP API. */
   readonly httpPort: number;
   /** Port of the websocket. */
   readonly socketPort: number;
   readonly registerAddress: string;
-  /** First port for inner links, one per gateway process; 0 takes free ones. */
+  /** First port for inner links, one per gateway process; 0 chooses free ones. */
   readonly innerPort: number;
-  /** Gateway processes, and business workers. */
+  /** Number of gateway processes and of business workers. */
   readonly gateways: number;
   readonly workers: number;
-  /** Shared by the processes of the cluster; empty is enough while they are on one machine. */
+  /** Shared by the processes of the cluster; may be empty if all are on one machine. */
   readonly secretKey: string;
   /** Folder of the embedded database and of the pictures. */
   readonly dataFolder: string;
   /** `postgres://…`; empty for the embedded database. */
   readonly databaseUrl: string;
-  /** Where browsers find the page, such as `https://im.example`; empty: whatever host they ask. */
+  /** Origin of the page in browsers, such as `https://im.example`; empty: the Host header is used. */
   readonly origin: string;
-  /** Proxies whose `X-Forwarded-For` counts. */
+  /** Addresses of proxies whose `X-Forwarded-For` is trusted. */
   readonly trustProxy: readonly string[];
-  /** Work of one password hash: scrypt with N = 2 to this power, r = 8, p = 3. */
+  /** Cost of a password hash: scrypt with N = 2 to this power, r = 8, p = 3. */
   readonly passwordCost: number;
-  /** Registrations from one IPv4 address or IPv6 /64 in an hour. */
+  /** Registrations per hour from one IPv4 address or IPv6 /64. */
   readonly registrationsPerHour: number;
 }
 
@@ -55,7 +55,7 @@ export function resolveImSettings(
     gateways: integer('IM_GATEWAYS', 2, [1, 64]),
     workers: integer('IM_WORKERS', 2, [1, 64]),
     secretKey: environment['IM_SECRET_KEY'] ?? '',
-    dataFolder: environment['IM_DATA'] || `${folder}data`,
+    dataFolder: environment['IM_DATA'] || `${appFolder}data`,
     databaseUrl: parseDatabaseUrl(environment['DATABASE_URL']),
     origin: parseOrigin(environment['IM_ORIGIN']),
     trustProxy: (environment['IM_TRUST_PROXY'] ?? '').split(',').filter((entry) => entry !== ''),
@@ -64,10 +64,10 @@ export function resolveImSettings(
   };
 }
 
-/** The value is not shown: it holds a password. */
+/** The error does not show the value, which contains a password. */
 function parseDatabaseUrl(value = ''): string {
   if (value === '' || /^postgres(?:ql)?:\/\//.test(value)) return value;
-  throw new RangeError('DATABASE_URL is no postgres://… URL');
+  throw new RangeError('DATABASE_URL is wrong; allowed: a URL that begins with postgres://');
 }
 
 function parseOrigin(value = ''): string {

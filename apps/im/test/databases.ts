@@ -1,21 +1,21 @@
 import { type Postgres, skipReason, startPostgres, temporaryFolder } from '@gatewayworker/testing';
 
-/** Where a messenger of a test keeps its things. */
+/** The storage of a messenger in a test. */
 export interface TestDatabase {
-  /** `postgres://…`; empty for SQLite in the folder. */
+  /** `postgres://…`; empty for SQLite in `dataFolder`. */
   readonly databaseUrl: string;
   readonly dataFolder: string;
   dispose(): Promise<void>;
 }
 
-/** A kind of database that the same tests run on. */
+/** A kind of database that tests run on. */
 export interface DatabaseKind {
-  /** Says why its tests are skipped, if they are. */
+  /** Name, and the reason if its tests are skipped. */
   readonly title: string;
   readonly isSkipped: boolean;
-  /** Every test runs on it. On another kind a test runs if databases answer it differently. */
+  /** True: every test runs on it. False: only tests whose result depends on the database. */
   readonly runsEveryTest: boolean;
-  /** Starts an empty one. */
+  /** Starts an empty database. */
   start(): Promise<TestDatabase>;
 }
 
@@ -24,7 +24,7 @@ const reason = skipReason('postgres');
 /** Set in the nightly run of CI: every test runs on every kind. */
 const runsAll = (process.env['GATEWAYWORKER_ALL_DATABASES'] ?? '') !== '';
 
-/** Every kind. */
+/** All kinds; the first is the default. */
 export const databaseKinds: readonly DatabaseKind[] = [
   { title: 'SQLite', isSkipped: false, runsEveryTest: true, start: startSqlite },
   {

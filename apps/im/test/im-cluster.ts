@@ -7,30 +7,30 @@ import { HttpClient } from '../src/client/http-client.ts';
 import { MessengerClient, type MessengerClientEvents } from '../src/client/messenger-client.ts';
 import type { DatabaseKind } from './databases.ts';
 
-/** As `test/build.ts` has built it, which starts in a third of the time. */
+/** Compiled by `test/build.ts`, because it starts three times as fast. */
 const startFile = fileURLToPath(new URL('../dist/server/start.js', import.meta.url));
 
-/** The messenger as real processes, with a database of its own. */
+/** A messenger in real processes, with its own database. */
 export interface ImCluster {
   readonly cluster: Cluster;
-  /** Of the page and the HTTP API. */
+  /** URL of the page and the HTTP API. */
   readonly address: string;
   readonly socketPort: number;
-  /** Pids of the processes of a name, by their numbers. */
+  /** Pids of the processes of a declaration, by their ids. */
   pids(name: string): Promise<number[]>;
-  /** Kills a process of a name as `kill -9` does; resolves when another one has taken its place. */
+  /** Kills a process with SIGKILL; resolves when its replacement is ready. */
   killAndWait(name: string, id?: number): Promise<void>;
   dispose(): Promise<void>;
 }
 
-/** Starts the messenger and resolves once everything is ready. */
+/** Starts the messenger; resolves when all processes are ready. */
 export async function startIm(
   kind: DatabaseKind,
   env: Readonly<Record<string, string>> = {},
 ): Promise<ImCluster> {
   const database = await kind.start();
   const [port = 0, socketPort = 0, register = 0, inner = 0] = await freePorts(6);
-  // By a name of its own, which the pid file stands beside: the app may be running already.
+  // The pid file is created beside this link: the app may be running on this machine.
   const file = `${database.dataFolder}/start.js`;
   await symlink(startFile, file);
   const cluster = await startCluster({
@@ -42,7 +42,7 @@ export async function startIm(
       IM_INNER_PORT: String(inner),
       IM_DATA: database.dataFolder,
       DATABASE_URL: database.databaseUrl,
-      // A thousandth of the work: nobody attacks these.
+      // The minimum, to save time.
       IM_PASSWORD_COST: '10',
       ...env,
     },
@@ -61,7 +61,7 @@ export async function startIm(
     pids,
     async killAndWait(name, id = 0) {
       const victim = (await pids(name))[id];
-      if (victim === undefined) throw new Error(`there is no ${name} #${id}`);
+      if (victim === undefined) throw new Error(`no process ${name} #${id}`);
       process.kill(victim, 'SIGKILL');
       await eventually(
         async () => {
@@ -80,28 +80,32 @@ export async function startIm(
 
 let people = 0;
 
-/** A name that nobody has yet. */
+/** Returns an unused name. */
 export function newName(stem = 'person'): string {
   people += 1;
   return `${stem}-${process.pid}-${people}`;
 }
 
-/** Makes an account; the client has not connected. */
-export async function enter(
+/** Creates an account, or logs in; the client is not connected. */
+export async function openAccount(
   { address }: ImCluster,
   name: string = newName(),
   events: MessengerClientEvents = {},
 ): Promise<MessengerClient> {
-  return await MessengerClient.enter(address, { name, password: 'correct horse' }, events);
+  return await MessengerClient.registerOrLogIn(
+    address,
+    { name, password: 'correct horse' },
+    events,
+  );
 }
 
-/** Logs in again, as another device. */
+/** Logs in as another device. */
 export async function loginAgain({ address }: ImCluster, name: string): Promise<LoginBody> {
   const login = { login: name, password: 'correct horse' };
   return await new HttpClient(address).post<LoginBody>('/api/login', login);
 }
 
-/** Makes two people friends; answers their conversation. */
+/** Makes two users friends; returns the id of their conversation. */
 export async function befriend(one: MessengerClient, other: MessengerClient): Promise<string> {
   await one.http.post('/api/friend-requests', { userId: other.me.id });
   const path = `/api/friend-requests/${one.me.id}/accept`;

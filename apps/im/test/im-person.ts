@@ -2,13 +2,13 @@ import { eventually } from '@gatewayworker/testing';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { expect } from 'vitest';
 
-/** Somebody, and their device. */
+/** Options of a user and the device. */
 export interface ImPersonOptions extends BrowserContextOptions {
   readonly address: string;
   readonly name: string;
 }
 
-/** A person of the messenger at the page of one of their devices. */
+/** A user at the page of one device. */
 export class ImPerson {
   readonly page: Page;
   readonly name: string;
@@ -22,30 +22,30 @@ export class ImPerson {
     this.password = `${name} and a secret`;
   }
 
-  /** Opens the page on a device of its own, where nobody is logged in. */
+  /** Opens the page on a new device without a login. */
   static async open(browser: Browser, options: ImPersonOptions): Promise<ImPerson> {
-    const person = await ImPerson.#create(browser, options);
+    const person = await ImPerson.#newDevice(browser, options);
     await person.page.goto(options.address);
     return person;
   }
 
-  /** Makes an account over HTTP, which is faster than by the page, and logs the device in; `load` opens the page. */
-  static async enter(
+  /** Creates an account over HTTP, which is faster than the page; `load` opens the page. */
+  static async create(
     browser: Browser,
     options: ImPersonOptions,
     nickname: string,
   ): Promise<ImPerson> {
-    const person = await ImPerson.#create(browser, options);
+    const person = await ImPerson.#newDevice(browser, options);
     const { name, password } = person;
     await person.post('/api/register', { name, password, nickname, cookie: true });
     return person;
   }
 
-  static async #create(browser: Browser, options: ImPersonOptions): Promise<ImPerson> {
+  static async #newDevice(browser: Browser, options: ImPersonOptions): Promise<ImPerson> {
     const { address: _address, name: _name, ...contextOptions } = options;
     const context = await browser.newContext(contextOptions);
     const page = await context.newPage();
-    // Long, because it only ends what hangs.
+    // Long, because it only ends a test that hangs.
     page.setDefaultTimeout(60_000);
     return new ImPerson(page, options);
   }
@@ -93,12 +93,12 @@ export class ImPerson {
     await page.getByRole('button', { name: 'Log in', exact: true }).click();
   }
 
-  /** Waits until the server has said that it hears this page. */
+  /** Waits for `ready` of the server. */
   async untilConnected(): Promise<void> {
     await this.page.locator('html[data-connection="open"]').waitFor();
   }
 
-  /** When the connection that is open now was opened, by the clock of the page. */
+  /** When the current connection was opened, by the clock of the page. */
   async connectedAt(): Promise<number> {
     return Number(await this.page.locator('html').getAttribute('data-connected-at'));
   }
@@ -107,7 +107,7 @@ export class ImPerson {
     await this.page.getByRole('tab', { name }).click();
   }
 
-  /** Finds somebody by name, and presses a button beside them. */
+  /** Finds a user by name, and presses a button of the result. */
   async find(name: string, action: 'Add' | 'Write'): Promise<void> {
     await this.showTab('People');
     await this.page.getByRole('searchbox', { name: 'Find people' }).fill(name);
@@ -115,7 +115,7 @@ export class ImPerson {
     await row.getByRole('button', { name: action }).click();
   }
 
-  /** Both become friends: this one asks, the other one accepts. */
+  /** Makes both friends: this user sends the request, the other one accepts. */
   async befriend(other: ImPerson): Promise<void> {
     await this.find(other.name, 'Add');
     await other.showTab('People');
@@ -126,23 +126,23 @@ export class ImPerson {
     await this.showTab('Chats');
   }
 
-  /** Opens a conversation of the list. */
+  /** Opens a conversation from the list. */
   async openChat(title: string): Promise<void> {
     await this.showTab('Chats');
     await this.chat(title).click();
     await this.page.getByRole('heading', { level: 1, name: title }).waitFor();
   }
 
-  /** A line of the list of conversations. */
+  /** A row of the list of conversations. */
   chat(title: string): Locator {
     return this.page.locator('.conversation').filter({
       has: this.page.locator('.conversation-title').getByText(title, { exact: true }),
     });
   }
 
-  /** How much is new, as the list shows it; 0 when nothing is. */
+  /** The unread count of the list; 0 without a badge. */
   async unread(title: string): Promise<number> {
-    // Read in one step: a badge that goes between two would be waited for.
+    // One call: with two, a badge that disappears in between would be waited for.
     const [badge] = await this.chat(title).locator('.badge').allTextContents();
     return badge === undefined ? 0 : Number.parseInt(badge, 10);
   }
@@ -151,18 +151,18 @@ export class ImPerson {
     return this.page.getByRole('textbox', { name: /^Message to / });
   }
 
-  /** Writes into the open conversation, and sends it with the Enter key. */
+  /** Writes a message in the open conversation, and sends it with Enter. */
   async write(text: string): Promise<void> {
     await this.field.fill(text);
     await this.field.press('Enter');
   }
 
-  /** A text in the open conversation. */
+  /** A message of the open conversation. */
   message(text: string): Locator {
     return this.page.locator('.message .text').getByText(text, { exact: true });
   }
 
-  /** Everything in the open conversation, from the top: `name: text`, pictures as `[picture]`. */
+  /** All messages of the open conversation, from the top: the texts, pictures as `[picture]`. */
   async messages(): Promise<string[]> {
     return await this.page.locator('.message').evaluateAll((elements) =>
       elements.map((element) => {
@@ -173,7 +173,7 @@ export class ImPerson {
     );
   }
 
-  /** Waits until the open conversation shows exactly these, in this order, and all of them are stored. */
+  /** Waits until the open conversation shows exactly these messages, in this order, all stored. */
   async sees(messages: readonly string[], timeoutMs = 60_000): Promise<void> {
     await eventually(
       async () => {
@@ -185,7 +185,7 @@ export class ImPerson {
     );
   }
 
-  /** How far a message of this person has got: Sending, Sent, Delivered or Read. */
+  /** The progress of a message of this user: Sending, Sent, Delivered or Read. */
   async progressOf(text: string): Promise<string | null> {
     const message = this.page.locator('.message.own').filter({
       has: this.page.getByText(text, { exact: true }),

@@ -1,4 +1,4 @@
-// Takes the pictures of apps/im/README.md, of a messenger of its own:
+// Takes the screenshots of apps/im/README.md, of a messenger that it starts:
 // node --conditions=@gatewayworker/source --import tsx apps/im/test/take-screenshots.ts
 import { symlink } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -47,15 +47,15 @@ try {
 }
 
 async function take(chromium: Browser, address: string): Promise<void> {
-  const come = async (name: string, nickname: string, options: BrowserContextOptions) => {
+  const openPerson = async (name: string, nickname: string, options: BrowserContextOptions) => {
     const person = await ImPerson.open(chromium, { address, name, ...options });
     await person.register(nickname);
     return person;
   };
-  const ada = await come('ada', 'Ada Lovelace', desktop);
-  const grace = await come('grace', 'Grace Hopper', { ...desktop, colorScheme: 'dark' });
-  const linus = await come('linus', 'Linus 🐧', phone);
-  const tom = await come('tom', 'Tom', { ...phone, colorScheme: 'dark' });
+  const ada = await openPerson('ada', 'Ada Lovelace', desktop);
+  const grace = await openPerson('grace', 'Grace Hopper', { ...desktop, colorScheme: 'dark' });
+  const linus = await openPerson('linus', 'Linus 🐧', phone);
+  const tom = await openPerson('tom', 'Tom', { ...phone, colorScheme: 'dark' });
   for (const friend of [grace, linus, tom]) await ada.befriend(friend);
   await grace.befriend(tom);
 

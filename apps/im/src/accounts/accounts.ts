@@ -6,15 +6,15 @@ import type { Database, UserRow, Write } from '../database/schema.ts';
 import { lockUsers } from '../database/transact.ts';
 import type { IdGenerator } from '../ids/id-generator.ts';
 import { type Fields, parseHash, parseLine, parseOptionalString, parseString } from '../input.ts';
-import { Pace } from '../pace.ts';
-import { type Push, tell } from '../push.ts';
+import { notify, type Push } from '../push.ts';
+import { RateLimiter } from '../rate-limiter.ts';
 import { checkName, checkPassword, checkPhone, toNameKey, toPhone } from './credentials.ts';
 import type { Devices } from './devices.ts';
 import { toNetwork } from './network.ts';
 import type { PasswordHasher } from './password.ts';
 import { createToken, hashToken, type Login } from './token.ts';
 
-/** What accounts work with. */
+/** Dependencies of `Accounts`. */
 export interface AccountsOptions {
   readonly db: Database;
   readonly ids: IdGenerator;
@@ -24,30 +24,30 @@ export interface AccountsOptions {
   readonly registrationsPerHour: number;
 }
 
-/** Somebody who has just logged in. */
+/** Result of a registration or login. */
 export interface LoggedIn extends Login {
   readonly me: Me;
   readonly token: string;
 }
 
-/** Registers people and logs them in. */
+/** Registers users and logs them in. */
 export class Accounts {
   readonly #options: AccountsOptions;
-  readonly #registrations: Pace;
+  readonly #registrations: RateLimiter;
   /** Wrong passwords for an account from one network. */
-  readonly #failures = new Pace({ burst: 10, perSecond: 1 / 30 });
+  readonly #failures = new RateLimiter({ burst: 10, perSecond: 1 / 30 });
   /** Wrong passwords from one network, for all accounts together. */
-  readonly #guesses = new Pace({ burst: 300, perSecond: 1 });
+  readonly #guesses = new RateLimiter({ burst: 300, perSecond: 1 });
   /**
-   * Wrong passwords for an account from all networks together: the 100 in a row of NIST SP 800-63B, then slowly, so
-   * that a guesser with many addresses keeps the owner out of new devices for a minute at a time.
+   * Wrong passwords for an account from all networks: 100 in a row, as in NIST SP 800-63B, then one per minute. So an
+   * attacker with many addresses blocks the owner from new logins for one minute at a time.
    */
-  readonly #accountFailures = new Pace({ burst: 100, perSecond: 1 / 60 });
+  readonly #accountFailures = new RateLimiter({ burst: 100, perSecond: 1 / 60 });
 
   constructor(options: AccountsOptions) {
     this.#options = options;
     const { registrationsPerHour } = options;
-    this.#registrations = new Pace({
+    this.#registrations = new RateLimiter({
       burst: registrationsPerHour,
       perSecond: registrationsPerHour / 3600,
     });
@@ -64,9 +64,12 @@ export class Accounts {
     const device = parseDevice(fields);
     const { db, ids, hasher } = this.#options;
     const keys = { name_key: toNameKey(name), phone };
-    // Before the hash, which is dear, and again by the keys of the table.
+    // Checked before the expensive hash; the unique keys of the table check it again.
     await refuseTaken(db, keys);
-    this.#registrations.take(toNetwork(address), 'Too many accounts were made from here.');
+    this.#registrations.take(
+      toNetwork(address),
+      'Too many accounts were created from this network.',
+    );
     const hash = await hasher.hash(password);
     return await db.transaction().execute(async (write) => {
       const now = Date.now();
@@ -90,18 +93,18 @@ export class Accounts {
 
   /** @throws {AppError} `invalid`, `wrong_credentials`, `too_fast`, `busy` */
   async login(fields: Fields, address: string): Promise<LoggedIn> {
-    // Controls are dropped as from every line: PostgreSQL takes no NUL.
+    // toLine removes control characters; PostgreSQL rejects NUL.
     const login = toLine(parseString(fields, 'login')).slice(0, 200);
     const password = parseString(fields, 'password').slice(0, limits.password + 1);
     const device = parseDevice(fields);
     const { db, hasher, devices, push } = this.#options;
     const network = toNetwork(address);
     const attempt = `${network} ${toPhone(login) ?? toNameKey(login)}`;
-    // Taken before the check, so that many at once do not get past; given back when it was right.
+    // Taken before the check, so that concurrent attempts cannot exceed the limit; given back after a correct password.
     this.#failures.take(attempt, 'Too many wrong passwords.');
     this.#guesses.take(network, 'Too many wrong passwords.');
     const user = await findByLogin(db, login);
-    // Name and phone are one account; a name without an account is paced too, so that the answers do not differ.
+    // Name and phone count for one account. Unknown names are limited too, so that responses do not reveal accounts.
     const account = user?.id ?? attempt.slice(network.length);
     this.#accountFailures.take(account, 'Too many wrong passwords.');
     if (!(await hasher.verify(password, user?.password)) || user === undefined) {
@@ -116,15 +119,15 @@ export class Accounts {
     }
     const { loggedIn, displaced } = await db.transaction().execute(async (write) => {
       await lockUsers(write, [user.id]);
-      const removed = await devices.makeRoom(write, user.id);
+      const removed = await devices.evict(write, user.id);
       return { loggedIn: await this.#addDevice(write, user, device), displaced: removed };
     });
-    devices.endConnections(displaced);
-    tell(push, [user.id], { type: 'changed', what: 'devices' });
+    devices.closeConnections(displaced);
+    notify(push, [user.id], { type: 'changed', what: 'devices' });
     return loggedIn;
   }
 
-  /** @throws {AppError} `token_stale` when the account is gone */
+  /** @throws {AppError} `token_stale` when the account does not exist */
   async findMe(userId: string): Promise<Me> {
     const user = await this.#options.db
       .selectFrom('users')
@@ -132,7 +135,7 @@ export class Accounts {
       .where('id', '=', userId)
       .executeTakeFirst();
     if (user !== undefined) return toMe(user);
-    throw new AppError('token_stale', 'There is no such account any more.');
+    throw new AppError('token_stale', 'The account no longer exists.');
   }
 
   /** @throws {AppError} `invalid`, `picture_unknown` */
@@ -148,7 +151,7 @@ export class Accounts {
       if (avatar !== null) await requirePicture(db, avatar);
       Object.assign(changes, { avatar });
     }
-    if (Object.keys(changes).length === 0) throw invalid('There is nothing to change.');
+    if (Object.keys(changes).length === 0) throw invalid("'nickname' or 'avatar' is required.");
     const friends = await db.transaction().execute(async (write) => {
       await write.updateTable('users').set(changes).where('id', '=', userId).execute();
       return await write
@@ -157,9 +160,9 @@ export class Accounts {
         .where('user_id', '=', userId)
         .execute();
     });
-    tell(push, [userId], { type: 'changed', what: 'me' });
+    notify(push, [userId], { type: 'changed', what: 'me' });
     const friendIds = friends.map(({ friend_id }) => friend_id);
-    tell(push, friendIds, { type: 'changed', what: 'friends' });
+    notify(push, friendIds, { type: 'changed', what: 'friends' });
     return await this.findMe(userId);
   }
 
@@ -202,7 +205,7 @@ async function refuseTaken(
   }
   if (phone === null) return;
   if ((await users.where('phone', '=', phone).executeTakeFirst()) !== undefined) {
-    throw new AppError('phone_taken', 'There is an account with that phone number already.');
+    throw new AppError('phone_taken', 'Another account has that phone number.');
   }
 }
 
@@ -213,7 +216,7 @@ async function requirePicture(db: Database, hash: string): Promise<void> {
     .select('hash')
     .where('hash', '=', hash)
     .executeTakeFirst();
-  if (found === undefined) throw new AppError('picture_unknown', 'There is no such picture.');
+  if (found === undefined) throw new AppError('picture_unknown', 'The picture does not exist.');
 }
 
 function toMe({ id, name, nickname, avatar, phone }: UserRow): Me {

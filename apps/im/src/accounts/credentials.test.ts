@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { checkName, checkPassword, checkPhone, toNameKey, toPhone } from './credentials.ts';
 
 test.each(['Tom', 'tom.jones_2', '李雷', 'Zoë', 'नमस्ते', 'a1', 'x'.repeat(32)])(
-  '%s is a name',
+  'credentials: %s is accepted as a name',
   (name) => {
     expect(checkName(name)).toBe(name.normalize('NFC'));
   },
@@ -20,16 +20,16 @@ test.each([
   '😀😀',
   'x'.repeat(33),
   'ﷺ'.repeat(20),
-])('%j is no name', (name) => {
+])('credentials: %j is rejected as a name', (name) => {
   expect(() => checkName(name)).toThrow('A name has 2 to 32');
 });
 
-test('names are the same in upper and lower case, however they are composed', () => {
+test('credentials: names are equal in upper and lower case and in any composition', () => {
   expect(toNameKey('ZOE\u0308')).toBe(toNameKey('zoë'));
   expect(toNameKey('Ｔｏｍ')).toBe('tom');
 });
 
-test('a phone is its digits', () => {
+test('credentials: a phone number is reduced to its digits', () => {
   expect(checkPhone('+49 (30) 123-45.67')).toBe('+49301234567');
   expect(toPhone('030 1234')).toBe('0301234');
   for (const text of ['', '12345', '1234567890123456', 'tom', '+', '49+301234', '１２３４５６']) {
@@ -37,7 +37,7 @@ test('a phone is its digits', () => {
   }
 });
 
-test('a password has 8 to 128 characters', () => {
+test('credentials: a password has 8 to 128 characters', () => {
   expect(checkPassword('12345678')).toBe('12345678');
   for (const text of ['', '1234567', 'x'.repeat(129)]) {
     expect(() => checkPassword(text)).toThrow('8 to 128');

@@ -1,25 +1,25 @@
 import { limits } from '../../shared/limits.ts';
 import { invalid } from '../app-error.ts';
 
-/** How names are compared: `Tom` and `TOM` are one. */
+/** The key by which names are compared: `Tom` and `TOM` have the same key. */
 export function toNameKey(name: string): string {
   return name.normalize('NFKC').toLowerCase();
 }
 
-/** @throws {AppError} `invalid` when the name has other characters than are allowed, or too many */
+/** @throws {AppError} `invalid` when the name has characters that are not allowed, or a wrong length */
 export function checkName(name: string): string {
   const normal = name.normalize('NFC');
   const fits = normal.length >= limits.nameMin && normal.length <= limits.name;
-  // A letter, so that no name looks like a phone number; marks, because some scripts write vowels with them.
+  // A letter is required, so that no name looks like a phone number. Marks are allowed: some scripts use them for vowels.
   const isName = /^[\p{L}\p{M}\p{N}._-]+$/u.test(normal) && /\p{L}/u.test(normal);
-  // Some single characters stand for several: `ﷺ` would get past the limit as a key.
+  // NFKC expands some characters to many: the key of `ﷺ` would exceed the limit.
   if (fits && isName && toNameKey(normal).length <= 2 * limits.name) return normal;
   throw invalid(
     `A name has ${limits.nameMin} to ${limits.name} letters, digits, '.', '_' or '-', a letter among them.`,
   );
 }
 
-/** The digits of a phone number, with a leading `+` if it has one; undefined when it is none. */
+/** Returns the digits of a phone number, with its leading `+`; undefined for other texts. */
 export function toPhone(text: string): string | undefined {
   const phone = text.replace(/[\s().-]/g, '');
   return /^\+?\d{6,15}$/.test(phone) ? phone : undefined;

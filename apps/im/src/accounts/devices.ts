@@ -5,19 +5,19 @@ import { socketClose } from '../../shared/socket-message.ts';
 import { AppError } from '../app-error.ts';
 import { Batcher } from '../batcher.ts';
 import type { Database, Write } from '../database/schema.ts';
-import { deviceGroup, type Push, tell } from '../push.ts';
+import { deviceGroup, notify, type Push } from '../push.ts';
 import { type Login, tokenLifetimeMs } from './token.ts';
 
-/** What devices work with. */
+/** Dependencies of `Devices`. */
 export interface DevicesOptions {
   readonly db: Database;
   readonly push: Push;
 }
 
-/** The places where people are logged in. */
+/** The logins of users, one per device. */
 export class Devices {
   readonly #options: DevicesOptions;
-  /** Thousands may connect at once, after a restart: their times are stored together. */
+  /** Batched, because thousands of devices may connect at once after a restart. */
   readonly #uses: Batcher<string, undefined>;
 
   constructor(options: DevicesOptions) {
@@ -47,13 +47,13 @@ export class Devices {
     }));
   }
 
-  /** Notes that a device has come. */
-  async noteUse(deviceId: string): Promise<void> {
+  /** Stores the current time as the last use of a device. */
+  async recordUse(deviceId: string): Promise<void> {
     await this.#uses.add(deviceId);
   }
 
-  /** Those of these devices that are still logged in. */
-  async stillLoggedIn(deviceIds: readonly string[]): Promise<Set<string>> {
+  /** Returns the devices that are logged in. */
+  async filterLoggedIn(deviceIds: readonly string[]): Promise<Set<string>> {
     const unique = [...new Set(deviceIds)];
     if (unique.length === 0) return new Set();
     const { db } = this.#options;
@@ -62,7 +62,7 @@ export class Devices {
   }
 
   /**
-   * Logs out one device of a person: its token is stale, its connections are closed.
+   * Logs out one device of a user: its token becomes stale, its connections are closed.
    *
    * @throws {AppError} `device_unknown`
    */
@@ -71,43 +71,45 @@ export class Devices {
     if (removed === 0) throw new AppError('device_unknown', 'That device is not logged in.');
   }
 
-  /** Logs out every device of a person. */
+  /** Logs out every device of a user. */
   async logOutEverywhere(userId: string): Promise<void> {
     await this.#remove(userId);
   }
 
   /**
-   * Removes devices of a person whose time is over, and the one unused for longest if there is no room for another.
+   * Removes the expired devices of a user, and the least recently used one if the limit is reached.
    *
-   * @returns those whose connections are to be ended, once this is stored
+   * @returns the removed devices; close their connections after the commit
    */
-  async makeRoom(write: Write, userId: string): Promise<string[]> {
+  async evict(write: Write, userId: string): Promise<string[]> {
     const devices = await write
       .selectFrom('devices')
       .select(['id', 'last_used_at'])
       .where('user_id', '=', userId)
       .orderBy('last_used_at', 'desc')
       .execute();
-    const goodAfter = Date.now() - tokenLifetimeMs;
+    const validAfter = Date.now() - tokenLifetimeMs;
     const displaced = devices
-      .filter(({ last_used_at }, index) => last_used_at <= goodAfter || index >= limits.devices - 1)
+      .filter(
+        ({ last_used_at }, index) => last_used_at <= validAfter || index >= limits.devices - 1,
+      )
       .map(({ id }) => id);
     if (displaced.length > 0)
       await write.deleteFrom('devices').where('id', 'in', displaced).execute();
     return displaced;
   }
 
-  /** Ends the connections of devices that were logged out. */
-  endConnections(deviceIds: readonly string[]): void {
+  /** Closes the connections of logged-out devices. */
+  closeConnections(deviceIds: readonly string[]): void {
     const { push } = this.#options;
-    // Who is let in meanwhile is in this group already, and looks once more whether it is still logged in. Where a
-    // gateway cannot be reached now, the workers end them: see `login-watch.ts`.
+    // A connection that is being admitted is in the group already, and `onConnect` checks its login again. If a gateway
+    // cannot be reached, the workers close its connections later: see `login-monitor.ts`.
     for (const id of deviceIds) {
       push.closeGroup(deviceGroup(id), null, { code: socketClose.loggedOut, reason: 'logged out' });
     }
   }
 
-  /** Resolves when everything is stored. */
+  /** Resolves when all pending writes are stored. */
   async drain(): Promise<void> {
     await this.#uses.drain();
   }
@@ -118,8 +120,8 @@ export class Devices {
       const all = write.deleteFrom('devices').where('user_id', '=', userId).returning('id');
       return await (deviceId === undefined ? all : all.where('id', '=', deviceId)).execute();
     });
-    this.endConnections(removed.map(({ id }) => id));
-    tell(push, [userId], { type: 'changed', what: 'devices' });
+    this.closeConnections(removed.map(({ id }) => id));
+    notify(push, [userId], { type: 'changed', what: 'devices' });
     return removed.length;
   }
 

@@ -15,6 +15,6 @@ test.each([
   ['fe80::1:2:3:4%eth0', 'fe80:0:0:0::/64'],
   ['unknown', 'unknown'],
   ['', ''],
-])('network: %s counts as %s', (address, network) => {
+])('network: %s belongs to %s', (address, network) => {
   expect(toNetwork(address)).toBe(network);
 });

@@ -1,17 +1,17 @@
 import { isIPv6 } from 'node:net';
 
 /**
- * The network that counts as one caller: an IPv4 address by itself, an IPv6 address by its /64, because one
- * customer of a provider has a /64 or more.
+ * Returns the network that is limited as one caller: an IPv4 address, or the /64 of an IPv6 address, because one
+ * customer of a provider has at least a /64.
  *
- * @param address - of a client; anything that is not an IPv6 address is answered as it is
+ * @param address - of a client; a text that is not an IPv6 address is returned unchanged
  */
 export function toNetwork(address: string): string {
   const [bare = ''] = address.split('%');
   if (!isIPv6(bare)) return address;
   const mapped = /^::ffff:([\d.]+)$/i.exec(bare)?.[1];
   if (mapped !== undefined) return mapped;
-  // The URL parser writes the address in its one canonical form, with at most one `::`.
+  // The URL parser returns the canonical form, with at most one `::`.
   const canonical = new URL(`http://[${bare}]`).hostname.slice(1, -1);
   const [head = [], tail = []] = canonical.split('::').map((part) => part.split(':'));
   const groups = canonical.includes('::')

@@ -4,7 +4,7 @@ import { PasswordHasher } from './password.ts';
 
 const hasher = new PasswordHasher(10);
 
-test('a password fits its hash, and nothing else does', async () => {
+test('password: verifies against its hash, other passwords do not', async () => {
   const hash = await hasher.hash('correct horse');
   expect(hash).toMatch(/^scrypt\$1024\$8\$3\$[\w-]{22}\$[\w-]{43}$/);
   expect(await hasher.verify('correct horse', hash)).toBe(true);
@@ -13,11 +13,11 @@ test('a password fits its hash, and nothing else does', async () => {
   expect(await hasher.hash('correct horse')).not.toBe(hash);
 });
 
-test('the form in which a keyboard composes a letter makes no difference', async () => {
+test('password: composed and decomposed letters are equal', async () => {
   expect(await hasher.verify('cafe\u0301 au lait', await hasher.hash('café au lait'))).toBe(true);
 });
 
-test('a hash keeps its own parameters when the cost is raised', async () => {
+test('password: a hash verifies with its own parameters after the cost is raised', async () => {
   const hash = await hasher.hash('correct horse');
   expect(await new PasswordHasher(12).verify('correct horse', hash)).toBe(true);
 });
@@ -39,11 +39,11 @@ test('password: the default cost is the OWASP setting N = 2^15, r = 8, p = 3', a
   expect(await strong.verify('correct horse', hash)).toBe(true);
 });
 
-test('for a name that nobody has, a password is checked all the same, and wrong', async () => {
+test('password: verification without a hash returns false', async () => {
   expect(await hasher.verify('anything', undefined)).toBe(false);
 });
 
-test('those that wait are bounded', async () => {
+test('password: the queue is bounded, more hashes are refused as busy', async () => {
   const busy = new PasswordHasher(10);
   const outcomes = await Promise.allSettled(Array.from({ length: 80 }, () => busy.hash('secret')));
   const refused = outcomes.filter(({ status }) => status === 'rejected');

@@ -2,20 +2,20 @@ import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:c
 import { busy } from '../app-error.ts';
 
 /**
- * With N = 2^15, the default, one of the settings that OWASP counts as equal to N = 2^17, r = 8, p = 1; it needs
- * 32 MiB for a hash instead of 128 MiB.
+ * With the default N = 2^15 this is one of the settings that OWASP recommends as equivalent to N = 2^17, r = 8, p = 1.
+ * A hash needs 32 MiB instead of 128 MiB.
  *
  * Source: https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html#scrypt
  */
 const [blockSize, parallelization, saltBytes, keyBytes] = [8, 3, 16, 32];
 
-/** Hashes that may be under way or wait in one process: each takes 32 MiB and 0.3 s by default. */
+/** Maximum number of running and queued hashes in one process: each takes 32 MiB and 0.3 s by default. */
 const maxWaiting = 64;
 
-/** Hashes passwords by scrypt, and checks them. */
+/** Hashes and verifies passwords with scrypt. */
 export class PasswordHasher {
   readonly #cost: number;
-  /** What the password of a name that nobody has is compared with. */
+  /** A random hash that passwords of unknown names are compared with. */
   readonly #decoy: string;
   #waiting = 0;
 
@@ -28,7 +28,7 @@ export class PasswordHasher {
   /**
    * Hashes a password: `scrypt$N$r$p$salt$key`, the last two in base64url.
    *
-   * @throws {AppError} `busy` when too many wait
+   * @throws {AppError} `busy` when the queue is full
    */
   async hash(password: string): Promise<string> {
     const salt = randomBytes(saltBytes);
@@ -36,9 +36,9 @@ export class PasswordHasher {
   }
 
   /**
-   * Checks a password against a hash; undefined, for a name that nobody has, takes as long and is wrong.
+   * Verifies a password. An undefined hash (unknown name) takes as long and returns false.
    *
-   * @throws {AppError} `busy` when too many wait
+   * @throws {AppError} `busy` when the queue is full
    */
   async verify(password: string, hash: string | undefined): Promise<boolean> {
     const [, cost, r, p, salt = '', key = ''] = (hash ?? this.#decoy).split('$');
@@ -48,18 +48,18 @@ export class PasswordHasher {
     return timingSafeEqual(actual, expected) && hash !== undefined;
   }
 
-  /** Tells whether a hash costs an attacker less than one that is made now. */
+  /** Returns true if a hash has a lower cost than a new one. */
   isWeak(hash: string): boolean {
     const [, cost, r, p] = hash.split('$').map(Number);
     return Number(cost) * Number(r) * Number(p) < this.#cost * blockSize * parallelization;
   }
 
   async #derive(password: string, salt: Buffer, terms: ScryptOptions): Promise<Buffer> {
-    if (this.#waiting >= maxWaiting) throw busy('Too many people log in right now.');
+    if (this.#waiting >= maxWaiting) throw busy('Too many users are logging in.');
     this.#waiting += 1;
     try {
       return await new Promise((resolve, reject) => {
-        // The same password typed on another keyboard may come in another form.
+        // Keyboards produce different compositions of the same character.
         scrypt(password.normalize('NFKC'), salt, keyBytes, terms, (error, key) => {
           if (error === null) resolve(key);
           else reject(error);

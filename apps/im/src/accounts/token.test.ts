@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createToken, findToken, hashToken, refuseForeignOrigin } from './token.ts';
 
-test('tokens are random, and kept as a hash', () => {
+test('token: random, stored as a hash', () => {
   const token = createToken();
   expect(token).toMatch(/^[\w-]{43}$/);
   expect(createToken()).not.toBe(token);
@@ -9,7 +9,7 @@ test('tokens are random, and kept as a hash', () => {
   expect(hashToken(token)).not.toContain(token);
 });
 
-test('a token stands in a header or in a cookie', () => {
+test('token: read from the Authorization header or from the cookie', () => {
   const [authorization, cookie] = ['Bearer abc', 'xyz'];
   expect(findToken({ authorization, cookie })).toEqual({ token: 'abc', byCookie: false });
   expect(findToken({ authorization: undefined, cookie })).toEqual({ token: 'xyz', byCookie: true });
@@ -22,7 +22,7 @@ test.each([
   ['http://IM.local', 'im.local:80'],
   ['https://im.example', 'https://im.example'],
   ['http://[::1]:3002', '[::1]:3002'],
-])('%s is the page at %s', (origin, own) => {
+])('token: origin %s is accepted for the page at %s', (origin, own) => {
   expect(() => refuseForeignOrigin(origin, own)).not.toThrow();
 });
 
@@ -33,6 +33,6 @@ test.each([
   ['http://im.local.evil.example:3002', 'im.local:3002'],
   ['http://im.example', 'https://im.example'],
   ['http://im.local', ''],
-])('%s is not the page at %s', (origin, own) => {
-  expect(() => refuseForeignOrigin(origin, own)).toThrow('Only the page of this messenger');
+])('token: origin %s is rejected for the page at %s', (origin, own) => {
+  expect(() => refuseForeignOrigin(origin, own)).toThrow('Only pages of this messenger');
 });

@@ -2,34 +2,34 @@ import { createHash, randomBytes } from 'node:crypto';
 import { AppError } from '../app-error.ts';
 import type { Database } from '../database/schema.ts';
 
-/** How long a token is good after its last use, in milliseconds. */
+/** How long a token is valid after its last use, in milliseconds. */
 export const tokenLifetimeMs: number = 30 * 24 * 60 * 60 * 1000;
 
 export const tokenCookie = 'im_token';
 
-/** Who asks, and from which device. */
+/** The user and the device of a request. */
 export interface Login {
   readonly userId: string;
   readonly deviceId: string;
 }
 
-/** Makes a token: 256 random bits in base64url. */
+/** Creates a token: 256 random bits in base64url. */
 export function createToken(): string {
   return randomBytes(32).toString('base64url');
 }
 
-/** What the database knows of a token: who reads the database cannot log in with it. */
+/** The stored form of a token. A reader of the database cannot log in with it. */
 export function hashToken(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }
 
-/** Where a token may stand: headers in lower case, and cookies. */
+/** The header and the cookie that may contain a token. */
 export interface TokenSource {
   readonly authorization: string | undefined;
   readonly cookie: string | undefined;
 }
 
-/** The token of a request, and whether a browser sent it by itself. */
+/** Returns the token of a request, and whether it is from a cookie. */
 export function findToken({
   authorization,
   cookie,
@@ -39,13 +39,13 @@ export function findToken({
   return cookie === undefined || cookie === '' ? undefined : { token: cookie, byCookie: true };
 }
 
-/** Who asks, and when their device was used before, in milliseconds since 1970. */
+/** A verified login, with the previous use of its device in milliseconds since 1970. */
 export interface CheckedLogin extends Login {
   readonly lastUsedAt: number;
 }
 
 /**
- * Tells whose a token is.
+ * Returns the login of a token.
  *
  * @throws {AppError} `token_stale` when it is unknown, has expired or was logged out
  */
@@ -63,15 +63,16 @@ export async function checkToken(db: Database, token: string, now: number): Prom
 }
 
 /**
- * Refuses what the page of another site has a browser ask with this site's cookie. Another port of the same host
- * counts as another site here, though not for cookies.
+ * Rejects a request of a page of another origin, for which the browser sends the cookie of this site. Cookies do not
+ * distinguish ports, so another port of the same host is rejected too.
  *
- * @param own - where the page is: an origin such as `https://im.example`, or a host with its port
+ * @param own - the origin of the page, such as `https://im.example`, or its host and port
  * @throws {AppError} `wrong_origin`
  */
 export function refuseForeignOrigin(origin: string | undefined, own: string): void {
   const isOwn = origin !== undefined && URL.canParse(origin) && isSame(new URL(origin), own);
-  if (!isOwn) throw new AppError('wrong_origin', 'Only the page of this messenger may do this.');
+  if (!isOwn)
+    throw new AppError('wrong_origin', 'Only pages of this messenger may send this request.');
 }
 
 function isSame(origin: URL, own: string): boolean {

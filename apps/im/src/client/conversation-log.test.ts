@@ -16,7 +16,7 @@ function message(seq: number): Message {
   };
 }
 
-test('messages come up in order, each once, in whatever order and however often they come', () => {
+test('conversation log: every order of arrival gives each message once', () => {
   const numbers = Array.from({ length: 12 }, (_, index) => index + 1);
   const arrivals = fc
     .shuffledSubarray([...numbers, ...numbers], { minLength: 24 })
@@ -34,7 +34,7 @@ test('messages come up in order, each once, in whatever order and however often 
   );
 });
 
-test('a message behind a gap waits, and shows that there is one', () => {
+test('conversation log: a message after a gap waits, and hasGap is true', () => {
   const log = new ConversationLog(5);
   expect(log.place(message(5))).toEqual({ outcome: 'repeated' });
   expect(log.place(message(8))).toEqual({ outcome: 'early' });

@@ -1,17 +1,17 @@
 import type { Message } from '../../shared/model.ts';
 
-/** What has become of a message that came. */
+/** Result of adding a received message. */
 export type Placed =
-  /** It and those that it was waited for are next, in this order. */
+  /** The message, and the early messages that follow it without a gap, in order. */
   | { readonly outcome: 'next'; readonly messages: readonly Message[] }
-  /** It is there already. */
+  /** The message was added before. */
   | { readonly outcome: 'repeated' }
-  /** There is a gap before it. */
+  /** Messages before it are missing. */
   | { readonly outcome: 'early' };
 
-/** Puts the messages of one conversation in order, each once. */
+/** Orders the messages of one conversation and drops duplicates. */
 export class ConversationLog {
-  /** Everything up to this `seq` is there. */
+  /** All messages up to this `seq` have been added. */
   have: number;
   readonly #early = new Map<number, Message>();
 
@@ -19,7 +19,7 @@ export class ConversationLog {
     this.have = have;
   }
 
-  /** Whether there is a gap that has to be fetched when it does not close by itself. */
+  /** True if messages are missing; fetch them if the gap does not close by itself. */
   get hasGap(): boolean {
     return this.#early.size > 0;
   }

@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
 import { HttpClient } from './http-client.ts';
 
-/** An HTTP server on a free port, ended with the test; answers its address. */
+/** Starts an HTTP server on a free port for the duration of the test; returns its address. */
 async function serve(listener: RequestListener): Promise<string> {
   const server = createServer(listener).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
@@ -15,7 +15,7 @@ async function serve(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${address.port}`;
 }
 
-test('HTTP client: sends no password to the host that a redirect names', async () => {
+test('HTTP client: a redirect is rejected, the password is not sent to its host', async () => {
   const received: string[] = [];
   const other = await serve((request, response) => {
     received.push(request.url ?? '');

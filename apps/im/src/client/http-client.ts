@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../shared/error-code.ts';
 import type { ErrorBody } from '../../shared/http-api.ts';
 
-/** An answer of 400 and above. */
+/** A response with a status of 400 or above. */
 export class RequestError extends Error {
   override readonly name = 'RequestError';
   readonly status: number;
@@ -16,7 +16,7 @@ export class RequestError extends Error {
   }
 }
 
-/** Asks the HTTP API as somebody, or as nobody. */
+/** Client of the HTTP API, with or without a login. */
 export class HttpClient {
   readonly #address: string;
   readonly #token: string | undefined;
@@ -37,8 +37,8 @@ export class HttpClient {
 
   /**
    * @param body - sent as JSON, unless it is form data
-   * @throws {RequestError} when the answer is an error
-   * @throws {TypeError} when there is none
+   * @throws {RequestError} when the response is an error
+   * @throws {TypeError} when there is no response
    */
   async request<Body>(method: string, path: string, body?: object): Promise<Body> {
     const isForm = body instanceof FormData;

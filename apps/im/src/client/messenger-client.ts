@@ -17,24 +17,24 @@ import {
 import { ConversationLog } from './conversation-log.ts';
 import { HttpClient, RequestError } from './http-client.ts';
 
-/** Time that a gap has to close by itself, and that an answer has before the message is sent again, in milliseconds. */
+/** Wait before a gap is fetched, and before an unanswered message is sent again, in milliseconds. */
 const gapMs = 500;
 const answerMs = 10_000;
 
-/** What a dying process has stored but not delivered is found after this time at the latest, in milliseconds. */
+/** Interval of `sync`, which finds messages that a dying process stored but did not deliver, in milliseconds. */
 const syncMs = 60_000;
 
-/** What a client tells of itself; all of it may be left out. */
+/** Callbacks of a client, all optional. */
 export interface MessengerClientEvents {
-  /** The next message of a conversation: in order, each once. */
+  /** The next message of a conversation, in order and without duplicates. */
   onMessage?(message: Message): void;
-  /** Whatever the server says, as it comes. */
+  /** Every message of the server, as it arrives. */
   onServerMessage?(message: ServerMessage): void;
-  /** A message came that is there already, or before one that is missing. */
+  /** A message was delivered again, or before a missing one. */
   onDisorder?(kind: 'repeated' | 'early', message: Message): void;
 }
 
-/** The message was refused for good. */
+/** The message was refused and will not be retried. */
 export type Refused = Extract<ServerMessage, { type: 'refused' }>;
 export type Sent = Extract<ServerMessage, { type: 'sent' }>;
 
@@ -44,7 +44,7 @@ interface Outgoing {
   sentAt: number;
 }
 
-/** A client of the messenger that keeps to PROTOCOL.md: it comes back by itself, catches up, and sends again. */
+/** A client of the messenger, as PROTOCOL.md describes: it reconnects, catches up, and resends. */
 export class MessengerClient {
   readonly me: Me;
   readonly deviceId: Id;
@@ -63,7 +63,7 @@ export class MessengerClient {
   #attempts = 0;
 
   private constructor(
-    { http, socketUrl, events }: Surroundings,
+    { http, socketUrl, events }: ClientParts,
     { me, deviceId, token = '' }: LoginBody,
   ) {
     this.me = me;
@@ -74,39 +74,39 @@ export class MessengerClient {
     this.#events = events;
   }
 
-  /** Logs in, with an account that is made when there is none, and does not connect yet. */
-  static async enter(
+  /** Creates an account, or logs in if it exists. Does not connect. */
+  static async registerOrLogIn(
     address: string,
     { name, password }: { readonly name: string; readonly password: string },
     events: MessengerClientEvents = {},
   ): Promise<MessengerClient> {
-    const nobody = new HttpClient(address);
-    const login = await nobody
+    const anonymous = new HttpClient(address);
+    const login = await anonymous
       .post<LoginBody>('/api/register', { name, password })
       .catch((error: unknown) => {
         if (!(error instanceof RequestError && error.code === 'name_taken')) throw error;
-        return nobody.post<LoginBody>('/api/login', { login: name, password });
+        return anonymous.post<LoginBody>('/api/login', { login: name, password });
       });
-    const { socketPort } = await nobody.get<ConfigBody>('/api/config');
+    const { socketPort } = await anonymous.get<ConfigBody>('/api/config');
     const socketUrl = `ws://${new URL(address).hostname}:${socketPort}/`;
     const http = new HttpClient(address, login.token);
     return new MessengerClient({ http, socketUrl, events }, login);
   }
 
-  /** Whether the connection is open and the server has said `ready`. */
+  /** True if the connection is open and `ready` was received. */
   get isReady(): boolean {
     return this.#isReady;
   }
 
-  /** Messages that wait for an answer. */
+  /** Number of messages without an answer. */
   get unanswered(): number {
     return this.#outgoing.size;
   }
 
   /**
-   * Opens the websocket, and again whenever it ends; resolves when the server is ready for the first time.
+   * Opens the websocket, and reconnects whenever it closes. Resolves at the first `ready`.
    *
-   * @throws when the token is not good any more
+   * @throws when the token is stale
    */
   async connect(): Promise<void> {
     const { conversations } = await this.http.get<ConversationsBody>('/api/conversations');
@@ -114,8 +114,8 @@ export class MessengerClient {
       if (!this.#logs.has(id)) this.#logs.set(id, new ConversationLog(lastSeq));
     }
     this.#timers = [
-      setInterval(() => this.#sendAgain(), 1000),
-      setInterval(() => this.say({ type: 'sync' }), syncMs),
+      setInterval(() => this.#resendUnanswered(), 1000),
+      setInterval(() => this.transmit({ type: 'sync' }), syncMs),
     ];
     await new Promise<void>((resolve, reject) => {
       this.#first = { resolve, reject };
@@ -123,17 +123,17 @@ export class MessengerClient {
     });
   }
 
-  /** Everything of a conversation up to this `seq` has come. */
+  /** The `seq` up to which all messages of a conversation have arrived. */
   have(conversationId: Id): number {
     return this.#logs.get(conversationId)?.have ?? 0;
   }
 
-  /** Begins a conversation at its first message, whatever is there: `connect` begins at the newest one. */
+  /** Starts a conversation after this `seq`. Without a call, `connect` starts at the newest message. */
   follow(conversationId: Id, have = 0): void {
     this.#logs.set(conversationId, new ConversationLog(have));
   }
 
-  /** Sends a message, again and again until it is answered. */
+  /** Sends a message, and resends it until it is answered. */
   async send(
     conversationId: Id,
     content: SendContent,
@@ -143,21 +143,21 @@ export class MessengerClient {
     return await new Promise((resolve) => {
       const outgoing = { message, resolve, sentAt: performance.now() };
       this.#outgoing.set(clientId, outgoing);
-      if (this.#isReady) this.say(message);
+      if (this.#isReady) this.transmit(message);
     });
   }
 
-  /** Says something, if there is a connection. */
-  say(message: ClientMessage): void {
+  /** Writes a message to the websocket if it is open. */
+  transmit(message: ClientMessage): void {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
-  /** Drops the connection without a goodbye, as a phone that loses its network; it comes back unless told not to. */
+  /** Terminates the connection without a close frame, like a phone that loses its network. It reconnects. */
   drop(): void {
     this.#socket?.terminate();
   }
 
-  /** Ends the connection for good. */
+  /** Closes the connection and does not reconnect. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#isReady = false;
@@ -179,10 +179,10 @@ export class MessengerClient {
     this.#socket = socket;
     socket.on('message', (data) => {
       const message = JSON.parse(String(data)) as ServerMessage;
-      this.#hear(message);
+      this.#handle(message);
     });
     socket.on('unexpected-response', (request, { statusCode }) => {
-      // The token will not get better: what is else refused may be let in later.
+      // 401: the token stays invalid. After any other status a retry may succeed.
       if (statusCode === 401) {
         this.#isClosed = true;
         this.#first?.reject(new Error('the token is stale'));
@@ -190,7 +190,7 @@ export class MessengerClient {
       request.destroy();
       socket.terminate();
     });
-    // Whatever goes wrong ends in `close`.
+    // Every error is followed by `close`.
     socket.on('error', () => undefined);
     socket.on('close', (code) => {
       this.#isReady = false;
@@ -201,25 +201,25 @@ export class MessengerClient {
     });
   }
 
-  #hear(message: ServerMessage): void {
+  #handle(message: ServerMessage): void {
     this.#events.onServerMessage?.(message);
     switch (message.type) {
       case 'ready':
         this.#isReady = true;
         this.#attempts = 0;
         this.#first?.resolve();
-        this.say({ type: 'sync' });
-        for (const outgoing of this.#outgoing.values()) this.#say(outgoing);
+        this.transmit({ type: 'sync' });
+        for (const outgoing of this.#outgoing.values()) this.#transmitOutgoing(outgoing);
         break;
       case 'message':
-        this.#take(message.message);
+        this.#add(message.message);
         break;
       case 'sent':
-        this.#answer(message);
+        this.#settle(message);
         break;
       case 'refused':
-        if (!isRetryable(message.error)) this.#answer(message);
-        else this.#postpone(message);
+        if (!isRetryable(message.error)) this.#settle(message);
+        else this.#retryLater(message);
         break;
       case 'heads':
         for (const [id, seq] of Object.entries(message.heads)) {
@@ -228,12 +228,12 @@ export class MessengerClient {
         }
         break;
       default:
-        // The rest is for screens.
+        // Other types are for user interfaces.
         break;
     }
   }
 
-  #take(message: Message): void {
+  #add(message: Message): void {
     const { conversationId } = message;
     const log = this.#logs.get(conversationId) ?? new ConversationLog(0);
     this.#logs.set(conversationId, log);
@@ -249,13 +249,13 @@ export class MessengerClient {
     }, gapMs);
   }
 
-  /** Fetches what is missing, one request per conversation at a time. */
+  /** Fetches missing messages, one request per conversation at a time. */
   #fetch(conversationId: Id): void {
     if (this.#fetching.has(conversationId) || this.#isClosed) return;
     this.#fetching.add(conversationId);
     this.#fetchAll(conversationId)
       .catch((error: unknown) => {
-        // A member no more; anything else is tried again by the next `sync`.
+        // 404: no longer a member. After any other error a `sync` tries again.
         if (!(error instanceof RequestError && error.status === 404)) this.#syncLater();
       })
       .finally(() => this.#fetching.delete(conversationId));
@@ -268,53 +268,53 @@ export class MessengerClient {
       const { messages, hasMore } = await this.http.get<MessagesBody>(path + query);
       const [first] = messages;
       const log = this.#logs.get(conversationId);
-      // What came before is not for this member.
+      // Messages before the member joined are not available.
       if (first !== undefined && log !== undefined && first.seq > log.have + 1) {
         log.have = first.seq - 1;
       }
-      for (const message of messages) this.#takeFetched(message);
+      for (const message of messages) this.#addFetched(message);
       if (!hasMore) return;
     }
   }
 
-  #takeFetched(message: Message): void {
+  #addFetched(message: Message): void {
     const placed = this.#logs.get(message.conversationId)?.place(message);
     if (placed?.outcome !== 'next') return;
     for (const next of placed.messages) this.#events.onMessage?.(next);
   }
 
   #syncLater(): void {
-    setTimeout(() => this.say({ type: 'sync' }), 2500).unref();
+    setTimeout(() => this.transmit({ type: 'sync' }), 2500).unref();
   }
 
-  #answer(answer: Sent | Refused): void {
+  #settle(answer: Sent | Refused): void {
     const outgoing = this.#outgoing.get(answer.clientId);
     this.#outgoing.delete(answer.clientId);
     outgoing?.resolve(answer);
   }
 
-  #postpone({ clientId, retryAfterMs = 1000 }: Refused): void {
+  #retryLater({ clientId, retryAfterMs = 1000 }: Refused): void {
     const outgoing = this.#outgoing.get(clientId);
     if (outgoing === undefined) return;
     setTimeout(() => {
-      if (this.#isReady && this.#outgoing.has(clientId)) this.#say(outgoing);
+      if (this.#isReady && this.#outgoing.has(clientId)) this.#transmitOutgoing(outgoing);
     }, retryAfterMs);
   }
 
-  #sendAgain(): void {
+  #resendUnanswered(): void {
     if (!this.#isReady) return;
     for (const outgoing of this.#outgoing.values()) {
-      if (performance.now() - outgoing.sentAt > answerMs) this.#say(outgoing);
+      if (performance.now() - outgoing.sentAt > answerMs) this.#transmitOutgoing(outgoing);
     }
   }
 
-  #say(outgoing: Outgoing): void {
+  #transmitOutgoing(outgoing: Outgoing): void {
     outgoing.sentAt = performance.now();
-    this.say(outgoing.message);
+    this.transmit(outgoing.message);
   }
 }
 
-interface Surroundings {
+interface ClientParts {
   readonly http: HttpClient;
   readonly socketUrl: string;
   readonly events: MessengerClientEvents;

@@ -4,13 +4,13 @@ import { AppError, invalid } from '../app-error.ts';
 import type { Database, MessageRow, Write } from '../database/schema.ts';
 import { type Fields, isFields, parseFields, parseHash, parseText } from '../input.ts';
 
-/** Reads what somebody wants to send. @throws {AppError} `invalid`, `text_too_long` */
+/** Validates the content of a `send`. @throws {AppError} `invalid`, `text_too_long` */
 export function parseContent(value: unknown): SendContent {
   const kind = isFields(value) ? value['kind'] : undefined;
   switch (kind) {
     case 'text': {
       const text = parseText(parseFields(value, ['kind', 'text'], 'content'), 'text');
-      if (text === '') throw invalid('There is nothing to send.');
+      if (text === '') throw invalid('The text is empty.');
       return { kind, text };
     }
     case 'picture': {
@@ -19,19 +19,19 @@ export function parseContent(value: unknown): SendContent {
       return { kind, picture: parseHash(fields, 'picture'), text };
     }
     default:
-      throw invalid("'content' has to be an object whose 'kind' is 'text' or 'picture'.");
+      throw invalid("'content' must be an object whose 'kind' is 'text' or 'picture'.");
   }
 }
 
-/** Reads a client id. @throws {AppError} `invalid` */
+/** Validates a client id. @throws {AppError} `invalid` */
 export function parseClientId(fields: Fields): string {
   const clientId = fields['clientId'];
   if (typeof clientId === 'string' && /^[\w-]{1,64}$/.test(clientId)) return clientId;
-  throw invalid("'clientId' needs 1 to 64 characters of A-Z, a-z, 0-9, _ and -.");
+  throw invalid("'clientId' must have 1 to 64 characters of A-Z, a-z, 0-9, _ and -.");
 }
 
 /**
- * What is stored of a content: pictures with their size, so that a page can leave room for them.
+ * Returns the stored form of a content. Pictures get their size, so that a page can reserve the space.
  *
  * @throws {AppError} `picture_unknown`
  */
@@ -42,10 +42,10 @@ export function completeContent(
   if (content.kind === 'text') return content;
   const picture = pictures.get(content.picture);
   if (picture !== undefined) return { kind: 'picture', picture, text: content.text ?? '' };
-  throw new AppError('picture_unknown', 'There is no such picture. Please upload it first.');
+  throw new AppError('picture_unknown', 'The picture does not exist. Please upload it first.');
 }
 
-/** The pictures of these hashes that were uploaded. */
+/** Returns the uploaded pictures among these hashes. */
 export async function findPictures(
   db: Database | Write,
   hashes: readonly string[],
@@ -59,7 +59,7 @@ export async function findPictures(
   return new Map(rows.map((row) => [row.hash, row]));
 }
 
-/** The columns that hold a content. */
+/** The columns that store a content. */
 export function toColumns(content: MessageContent): Pick<MessageRow, 'kind' | 'content'> {
   const { kind, ...rest } = content;
   return { kind, content: JSON.stringify(rest) };
@@ -77,7 +77,7 @@ export function toMessage(row: MessageRow): Message {
   };
 }
 
-/** Nobody but `toColumns` writes these. */
+/** Not validated: only `toColumns` writes these columns. */
 function parseStoredContent({ kind, content }: MessageRow): MessageContent {
   return { kind, ...JSON.parse(content) } as MessageContent;
 }

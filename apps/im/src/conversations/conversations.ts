@@ -7,20 +7,20 @@ import { findBarriers, findUsers } from '../people/users.ts';
 import { toMessage } from './content.ts';
 import { unknownConversation } from './store-messages.ts';
 
-/** A conversation with everybody that it mentions. */
+/** A conversation with all users that it refers to. */
 export interface ConversationView {
   readonly conversation: Conversation;
   readonly users: readonly User[];
 }
 
-/** Part of a history: what comes before or after a message, or the newest. */
+/** A page of a history: the messages before or after a `seq`, or the newest. */
 export interface PageRequest {
   readonly before?: number;
   readonly after?: number;
   readonly limit: number;
 }
 
-/** Reads conversations as their members see them. */
+/** Reads conversations from the view of a member. */
 export class Conversations {
   readonly #db: Database;
 
@@ -54,7 +54,7 @@ export class Conversations {
       .selectAll()
       .where('conversation_id', '=', conversationId)
       .where('seq', '>=', member.first_seq)
-      // One more tells whether there are more.
+      // One more row shows whether there is another page.
       .limit(page.limit + 1);
     if (page.before !== undefined) query = query.where('seq', '<', page.before);
     if (page.after !== undefined) query = query.where('seq', '>', page.after);
@@ -68,11 +68,11 @@ export class Conversations {
   }
 
   /**
-   * The other members that a member may write to right now.
+   * Returns the other members that a member may write to.
    *
    * @throws {AppError} `conversation_unknown`
    */
-  async listenersTo(userId: string, conversationId: string): Promise<string[]> {
+  async reachableMembers(userId: string, conversationId: string): Promise<string[]> {
     const rows = await this.#db
       .selectFrom('members')
       .innerJoin('conversations', 'conversations.id', 'members.conversation_id')
@@ -91,7 +91,7 @@ export class Conversations {
       .filter((otherId) => !barriers.has(`${userId} ${otherId}`));
   }
 
-  /** The newest number of each conversation of a person. */
+  /** Returns the newest `seq` of each conversation of a user. */
   async heads(userId: string): Promise<Record<string, number>> {
     const rows = await this.#db
       .selectFrom('members')
@@ -144,7 +144,7 @@ export class Conversations {
     return { conversations, users };
   }
 
-  /** With the last message, in one statement: what is stored meanwhile is in both or in neither. */
+  /** Reads the last message in the same statement, so that it always matches `last_seq`. */
   async #rows(userId: string, conversationId?: string) {
     const query = this.#db
       .selectFrom('members')
@@ -153,7 +153,7 @@ export class Conversations {
         join
           .onRef('last.conversation_id', '=', 'conversations.id')
           .onRef('last.seq', '=', 'conversations.last_seq')
-          // What came before a member is not for them.
+          // Members do not see messages from before they joined.
           .onRef('last.seq', '>=', 'members.first_seq'),
       )
       .select(['conversations.id', 'conversations.kind', 'name', 'created_at', 'last_seq'])
@@ -179,7 +179,7 @@ export class Conversations {
   }
 }
 
-/** Messages of others that a member has not read; stops counting at the limit. */
+/** Number of unread messages of other members; counts up to the limit. */
 export const unreadCount = sql<number>`(
   select count(*) from (
     select 1 from messages
@@ -192,7 +192,7 @@ export const unreadCount = sql<number>`(
   ) as unread_messages
 )`;
 
-/** What a row has of the newest message of its conversation; all null when there is none for the member. */
+/** The columns of the newest message; null when the member can see none. */
 interface LastColumns {
   readonly id: string;
   readonly last_seq: number;
@@ -217,7 +217,7 @@ function toMember({ user_id, role, delivered_seq, read_seq }: MemberRow): Member
   return { userId: user_id, role, deliveredSeq: delivered_seq, readSeq: read_seq };
 }
 
-/** Senders, and whom notices are about. */
+/** The senders, and the users that notices refer to. */
 function mentionedIn(rows: readonly MessageRow[]): string[] {
   return rows.flatMap((row) => {
     const { content } = toMessage(row);

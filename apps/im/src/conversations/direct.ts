@@ -2,14 +2,14 @@ import type { Write } from '../database/schema.ts';
 import { lockConversations } from '../database/transact.ts';
 import type { IdGenerator } from '../ids/id-generator.ts';
 
-/** What two people have in common, whoever comes first. */
+/** The key of a pair of users, independent of their order. */
 function toDirectKey(pair: readonly [string, string]): string {
   return [...pair].sort().join(' ');
 }
 
 /**
- * Keeps messages out of the conversation of two people until the transaction ends, if they have one: what is stored
- * later sees what the transaction has changed between the two.
+ * Locks the conversation of two users, if there is one, until the transaction ends. Messages that are stored later see
+ * the changes of the transaction.
  */
 export async function lockDirect(write: Write, pair: readonly [string, string]): Promise<void> {
   const conversation = await write
@@ -20,7 +20,7 @@ export async function lockDirect(write: Write, pair: readonly [string, string]):
   if (conversation !== undefined) await lockConversations(write, [conversation.id]);
 }
 
-/** The conversation of two people, made when there is none: there is never more than one. */
+/** Returns the conversation of two users; creates it if there is none. */
 export async function openDirect(
   write: Write,
   ids: IdGenerator,

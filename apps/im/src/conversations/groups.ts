@@ -5,18 +5,18 @@ import type { Database, MemberRow, Write } from '../database/schema.ts';
 import { lockConversations, transact } from '../database/transact.ts';
 import type { IdGenerator } from '../ids/id-generator.ts';
 import { findFriendIds } from '../people/users.ts';
-import { type Push, tell } from '../push.ts';
+import { notify, type Push } from '../push.ts';
 import { deliver } from './message-writer.ts';
 import { type Stored, storeMessages, unknownConversation } from './store-messages.ts';
 
-/** What the rules about groups work with. */
+/** Dependencies of `Groups`. */
 export interface GroupsOptions {
   readonly db: Database;
   readonly ids: IdGenerator;
   readonly push: Push;
 }
 
-/** A group while it is changed: nobody else writes to it. */
+/** A group that is locked for the transaction. */
 export interface LockedGroup {
   readonly id: string;
   readonly name: string;
@@ -24,7 +24,7 @@ export interface LockedGroup {
   readonly members: readonly MemberRow[];
 }
 
-/** Groups and who is in them. What happens to a group is a message of it, in the same transaction. */
+/** Groups and their members. Each change is stored with a notice in the history, in one transaction. */
 export class Groups {
   readonly #options: GroupsOptions;
 
@@ -33,7 +33,7 @@ export class Groups {
   }
 
   /**
-   * Makes a group of a person and some of their friends; answers its id.
+   * Creates a group of a user and some friends; returns its id.
    *
    * @throws {AppError} `not_friends`, `group_full`, `limit_reached`
    */
@@ -47,7 +47,7 @@ export class Groups {
         .insertInto('conversations')
         .values({ id, kind: 'group', name, direct_key: null, last_seq: 0, created_at: now })
         .execute();
-      // Whoever comes first is the owner.
+      // The first member becomes the owner.
       await addMembers(write, { id, name, lastSeq: 0, members: [] }, [userId, ...others]);
       const notices: Notice[] = [{ event: 'created', name }];
       if (others.length > 0) notices.push({ event: 'added', userIds: others });
@@ -82,17 +82,17 @@ export class Groups {
   }
 
   /**
-   * Removes a member, and ends the links that they have made.
+   * Removes a member, and deletes the invitations that the member created.
    *
-   * @throws {AppError} `conversation_unknown`, `not_owner`, `user_unknown`, `invalid` for oneself
+   * @throws {AppError} `conversation_unknown`, `not_owner`, `user_unknown`, `invalid` when `otherId` is the user
    */
   async remove(userId: string, groupId: string, otherId: string): Promise<void> {
-    if (userId === otherId) throw invalid('You cannot remove yourself: leave the group instead.');
+    if (userId === otherId) throw invalid('You cannot remove yourself. Leave the group instead.');
     await this.#change([otherId], async (write) => {
       const group = await lockGroup(write, groupId, userId);
       requireOwner(group, userId);
       if (!group.members.some(({ user_id }) => user_id === otherId)) {
-        throw new AppError('user_unknown', 'That person is not in the group.');
+        throw new AppError('user_unknown', 'The user is not in the group.');
       }
       await removeMember(write, groupId, otherId);
       await write
@@ -106,7 +106,7 @@ export class Groups {
   }
 
   /**
-   * Leaves a group. When the owner goes, who has been in it longest is the owner.
+   * Leaves a group. If the owner leaves, the longest member becomes the owner.
    *
    * @throws {AppError} `conversation_unknown`
    */
@@ -114,13 +114,13 @@ export class Groups {
     await this.#change([userId], async (write) => {
       const group = await lockGroup(write, groupId, userId);
       await removeMember(write, groupId, userId);
-      const [heir] = group.members.filter(({ user_id }) => user_id !== userId);
-      if (heir !== undefined && isOwner(group, userId)) {
+      const [successor] = group.members.filter(({ user_id }) => user_id !== userId);
+      if (successor !== undefined && isOwner(group, userId)) {
         await write
           .updateTable('members')
           .set({ role: 'owner' })
           .where('conversation_id', '=', groupId)
-          .where('user_id', '=', heir.user_id)
+          .where('user_id', '=', successor.user_id)
           .execute();
       }
       return await this.#post(write, { id: groupId, senderId: userId }, [{ event: 'left' }]);
@@ -128,9 +128,9 @@ export class Groups {
   }
 
   /**
-   * Lets somebody in who comes by an invitation; answers the id of the group.
+   * Adds a user who has an invitation; returns the id of the group.
    *
-   * @param find - tells which group it is for, within the transaction
+   * @param find - returns the group of the invitation, within the transaction
    * @throws {AppError} `already_member`, `group_full`, `limit_reached`, and what `find` throws
    */
   async join(userId: string, find: (write: Write) => Promise<string>): Promise<string> {
@@ -144,15 +144,15 @@ export class Groups {
     return groupId;
   }
 
-  /** Makes a change, and tells its members, and these people, once it is made. */
+  /** Runs a transaction, then notifies the members of the group and these users. */
   async #change(
     userIds: readonly string[],
     work: (write: Write) => Promise<Stored[]>,
   ): Promise<void> {
     const { db, push } = this.#options;
     const stored = await transact(db, work);
-    const told = new Set([...userIds, ...stored.flatMap(({ memberIds }) => memberIds)]);
-    tell(push, [...told], { type: 'changed', what: 'conversations' });
+    const notified = new Set([...userIds, ...stored.flatMap(({ memberIds }) => memberIds)]);
+    notify(push, [...notified], { type: 'changed', what: 'conversations' });
     deliver(push, stored);
   }
 
@@ -173,9 +173,9 @@ export class Groups {
 }
 
 /**
- * Reads a group and keeps every other writer away from it; members in the order in which they came.
+ * Reads and locks a group; its members are in the order in which they joined.
  *
- * @param memberId - who has to be in it, if anybody
+ * @param memberId - a user who must be a member
  * @throws {AppError} `conversation_unknown`
  */
 async function lockGroup(write: Write, groupId: string, memberId?: string): Promise<LockedGroup> {
@@ -215,7 +215,7 @@ async function requireFriends(
 }
 
 /**
- * Adds members; the first one is the owner when the group has none, because everybody has left it.
+ * Adds members. If the group has no owner, because all members have left, the first one becomes the owner.
  *
  * @throws {AppError} `already_member`, `group_full`, `limit_reached`
  */
@@ -226,13 +226,13 @@ async function addMembers(
 ): Promise<void> {
   if (userIds.length === 0) return;
   if (group.members.some(({ user_id }) => userIds.includes(user_id))) {
-    throw new AppError('already_member', 'Already in the group.');
+    throw new AppError('already_member', 'The user is already in the group.');
   }
   if (group.members.length + userIds.length > limits.groupMembers) {
-    throw new AppError('group_full', `A group has ${limits.groupMembers} members at most.`);
+    throw new AppError('group_full', `A group can have ${limits.groupMembers} members.`);
   }
   await refuseTooManyGroups(write, userIds);
-  // What came before is not for them, so it counts as read.
+  // New members do not see earlier messages, so these count as read.
   const hasOwner = group.members.some(({ role }) => role === 'owner');
   const seen = { delivered_seq: group.lastSeq, read_seq: group.lastSeq };
   await write
@@ -259,7 +259,7 @@ async function refuseTooManyGroups(write: Write, userIds: readonly string[]): Pr
     .having(({ fn }) => fn.countAll(), '>=', limits.groups)
     .execute();
   if (full.length === 0) return;
-  throw new AppError('limit_reached', `Nobody can be in more than ${limits.groups} groups.`);
+  throw new AppError('limit_reached', `A user can be in ${limits.groups} groups.`);
 }
 
 async function removeMember(write: Write, groupId: string, userId: string): Promise<void> {

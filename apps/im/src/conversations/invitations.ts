@@ -5,10 +5,10 @@ import { fromBase62, randomCode } from '../ids/base62.ts';
 import type { Groups } from './groups.ts';
 import { unknownConversation } from './store-messages.ts';
 
-/** How long a link is good, in milliseconds. */
+/** How long an invitation is valid, in milliseconds. */
 const lifetimeMs = 7 * 24 * 60 * 60 * 1000;
 
-/** Links by which people come into groups. */
+/** Invitation links of groups. */
 export class Invitations {
   readonly #db: Database;
   readonly #groups: Groups;
@@ -56,12 +56,15 @@ export class Invitations {
     };
   }
 
-  /** @throws {AppError} `invitation_unknown`, `not_owner` when somebody else made it */
+  /** @throws {AppError} `invitation_unknown`, `not_owner` when the user neither created it nor owns the group */
   async withdraw(userId: string, code: string): Promise<void> {
     const { conversation_id, created_by } = await requireInvitation(this.#db, code);
     const role = await requireRole(this.#db, userId, conversation_id);
     if (created_by !== userId && role !== 'owner') {
-      throw new AppError('not_owner', 'Only who made the link, or the owner, can withdraw it.');
+      throw new AppError(
+        'not_owner',
+        'Only the creator of the link or the owner of the group can withdraw it.',
+      );
     }
     await this.#db
       .transaction()
@@ -69,7 +72,7 @@ export class Invitations {
   }
 
   /**
-   * Joins the group of a link; answers its id.
+   * Joins the group of an invitation; returns its id.
    *
    * @throws {AppError} `invitation_unknown`, `already_member`, `group_full`, `limit_reached`
    */
@@ -93,10 +96,10 @@ async function requireInvitation(db: Database | Write, code: string): Promise<In
           .where('expires_at', '>', Date.now())
           .executeTakeFirst();
   if (row !== undefined) return row;
-  throw new AppError('invitation_unknown', 'This link is wrong, or it has expired.');
+  throw new AppError('invitation_unknown', 'The link is wrong or has expired.');
 }
 
-/** @throws {AppError} `conversation_unknown` for who is not in the group */
+/** @throws {AppError} `conversation_unknown` when the user is not a member of the group */
 async function requireRole(
   db: Database,
   userId: string,

@@ -4,20 +4,20 @@ import type { AppError } from '../app-error.ts';
 import { Batcher } from '../batcher.ts';
 import type { Database, Write } from '../database/schema.ts';
 import { transact } from '../database/transact.ts';
-import { type Push, tell } from '../push.ts';
+import { notify, type Push } from '../push.ts';
 import { unreadCount } from './conversations.ts';
 import { unknownConversation } from './store-messages.ts';
 
-/** Members beyond which nobody is told of the marks of others. */
-const maxTold = 50;
+/** In larger groups, members do not receive the marks of others. */
+const maxNotified = 50;
 
-/** What marks work with. */
+/** Dependencies of `Marks`. */
 export interface MarksOptions {
   readonly db: Database;
   readonly push: Push;
 }
 
-/** How far somebody says that they have got. */
+/** New marks of a member. */
 export interface MarkRequest {
   readonly conversationId: string;
   readonly userId: string;
@@ -30,7 +30,7 @@ interface ChangedMark extends Mark {
   readonly unread: number;
 }
 
-/** Stores how far people have got, many at once, and tells the others. */
+/** Stores delivered and read marks in batches, and notifies the members. */
 export class Marks {
   readonly #options: MarksOptions;
   readonly #batches: Batcher<MarkRequest, undefined>;
@@ -39,7 +39,7 @@ export class Marks {
     this.#options = options;
     this.#batches = new Batcher<MarkRequest, undefined>({
       run: (requests) => this.#run(requests),
-      // Short enough for a message that is sent right behind a mark, which waits for it.
+      // Short, because a message that follows a mark on the same connection waits for it.
       delayMs: 25,
       maxBatch: 500,
       maxWaiting: 10_000,
@@ -47,7 +47,7 @@ export class Marks {
   }
 
   /**
-   * Raises the marks of a member, never beyond the newest message and never back.
+   * Raises the marks of a member. They are capped at the newest message and never decrease.
    *
    * @throws {AppError} `conversation_unknown`, `busy`
    */
@@ -55,45 +55,45 @@ export class Marks {
     await this.#batches.add(request);
   }
 
-  /** Resolves when nothing waits any more. */
+  /** Resolves when no mark is waiting. */
   async drain(): Promise<void> {
     await this.#batches.drain();
   }
 
   async #run(requests: readonly MarkRequest[]): Promise<(undefined | AppError)[]> {
-    const gathered = gather(requests);
+    const merged = merge(requests);
     const { members, changed } = await transact(this.#options.db, async (write) => {
-      const raised = await raiseMarks(write, [...gathered.values()]);
-      return { members: await readMembers(write, [...gathered.values()]), changed: raised };
+      const raised = await raiseMarks(write, [...merged.values()]);
+      return { members: await readMembers(write, [...merged.values()]), changed: raised };
     });
-    this.#tell(members, changed, gathered);
+    this.#notify(members, changed, merged);
     return requests.map(({ conversationId, userId }) =>
       members.get(conversationId)?.includes(userId) === true ? undefined : unknownConversation(),
     );
   }
 
-  #tell(
+  #notify(
     members: ReadonlyMap<string, readonly string[]>,
     changed: readonly ChangedMark[],
-    gathered: ReadonlyMap<string, MarkRequest>,
+    merged: ReadonlyMap<string, MarkRequest>,
   ): void {
     const { push } = this.#options;
     const byConversation = new Map<string, Mark[]>();
     for (const { conversationId, unread, ...mark } of changed) {
       byConversation.set(conversationId, [...(byConversation.get(conversationId) ?? []), mark]);
       const { readSeq, userId } = mark;
-      const request = gathered.get(keyOf({ conversationId, userId }));
+      const request = merged.get(keyOf({ conversationId, userId }));
       if ((request?.readSeq ?? 0) > 0) {
-        tell(push, [userId], { type: 'unread', conversationId, readSeq, unread });
+        notify(push, [userId], { type: 'unread', conversationId, readSeq, unread });
       }
     }
     for (const [conversationId, marks] of byConversation) {
       const all = members.get(conversationId) ?? [];
-      const told = all.length <= maxTold ? all : [];
-      tell(push, told, { type: 'marks', conversationId, marks });
-      if (told.length > 0) continue;
+      const notified = all.length <= maxNotified ? all : [];
+      notify(push, notified, { type: 'marks', conversationId, marks });
+      if (notified.length > 0) continue;
       for (const mark of marks) {
-        tell(push, [mark.userId], { type: 'marks', conversationId, marks: [mark] });
+        notify(push, [mark.userId], { type: 'marks', conversationId, marks: [mark] });
       }
     }
   }
@@ -103,36 +103,38 @@ function keyOf({ conversationId, userId }: Pick<MarkRequest, 'conversationId' | 
   return `${conversationId} ${userId}`;
 }
 
-/** The furthest of what was said, one per member. */
-function gather(requests: readonly MarkRequest[]): Map<string, MarkRequest> {
-  const gathered = new Map<string, MarkRequest>();
+/** Merges the requests of each member into the highest marks. */
+function merge(requests: readonly MarkRequest[]): Map<string, MarkRequest> {
+  const merged = new Map<string, MarkRequest>();
   for (const request of requests) {
     const key = keyOf(request);
-    const before = gathered.get(key);
-    gathered.set(key, {
+    const previous = merged.get(key);
+    merged.set(key, {
       ...request,
-      deliveredSeq: Math.max(request.deliveredSeq, request.readSeq, before?.deliveredSeq ?? 0),
-      readSeq: Math.max(request.readSeq, before?.readSeq ?? 0),
+      deliveredSeq: Math.max(request.deliveredSeq, request.readSeq, previous?.deliveredSeq ?? 0),
+      readSeq: Math.max(request.readSeq, previous?.readSeq ?? 0),
     });
   }
-  return gathered;
+  return merged;
 }
 
-/** Raises marks, in one statement however many there are; answers those that have changed. */
+/** Raises marks in one statement; returns the changed ones. */
 async function raiseMarks(write: Write, requests: readonly MarkRequest[]): Promise<ChangedMark[]> {
   const values = requests.map(
     ({ conversationId, userId, deliveredSeq, readSeq }) =>
       sql`(${conversationId}, ${userId}, cast(${deliveredSeq} as integer), cast(${readSeq} as integer))`,
   );
   const { rows } = await sql<ChangedMark>`
-    with said (conversation_id, user_id, delivered_seq, read_seq) as (values ${sql.join(values)}),
+    with requested (conversation_id, user_id, delivered_seq, read_seq) as (values ${sql.join(values)}),
     capped as (
       select
-        said.conversation_id,
-        said.user_id,
-        case when said.delivered_seq < last_seq then said.delivered_seq else last_seq end as delivered_seq,
-        case when said.read_seq < last_seq then said.read_seq else last_seq end as read_seq
-      from said inner join conversations on conversations.id = said.conversation_id
+        requested.conversation_id,
+        requested.user_id,
+        case when requested.delivered_seq < last_seq
+          then requested.delivered_seq else last_seq end as delivered_seq,
+        case when requested.read_seq < last_seq
+          then requested.read_seq else last_seq end as read_seq
+      from requested inner join conversations on conversations.id = requested.conversation_id
     )
     update members set
       delivered_seq = case when capped.delivered_seq > members.delivered_seq

@@ -4,17 +4,17 @@ import { Batcher } from '../batcher.ts';
 import type { Database } from '../database/schema.ts';
 import { transact } from '../database/transact.ts';
 import type { IdGenerator } from '../ids/id-generator.ts';
-import { type Push, tell } from '../push.ts';
+import { notify, type Push } from '../push.ts';
 import { type Draft, type Stored, storeMessages } from './store-messages.ts';
 
-/** What a message writer works with. */
+/** Dependencies of `MessageWriter`. */
 export interface MessageWriterOptions {
   readonly db: Database;
   readonly ids: IdGenerator;
   readonly push: Push;
 }
 
-/** Stores messages, many in one transaction, and delivers them once they are stored. */
+/** Stores messages in batches, one transaction each, and delivers them after the commit. */
 export class MessageWriter {
   readonly #options: MessageWriterOptions;
   readonly #batches: Batcher<Draft, Stored>;
@@ -23,7 +23,7 @@ export class MessageWriter {
     this.#options = options;
     this.#batches = new Batcher<Draft, Stored>({
       run: (drafts) => this.#run(drafts),
-      // While a batch is stored the next one gathers: so the delay counts for the first one only.
+      // The next batch collects while one is stored, so only the first batch waits for the delay.
       delayMs: 2,
       maxBatch: 200,
       maxWaiting: 5000,
@@ -33,16 +33,16 @@ export class MessageWriter {
   /**
    * Stores a message and delivers it to every device of every member.
    *
-   * What is sent again is stored once and delivered again, because whoever stored it may have died before it
-   * could deliver; pages pass over what they have.
+   * A message that is sent again is stored once but delivered again, because the process that stored it may have died
+   * before the delivery. Clients ignore messages that they have.
    *
-   * @throws {AppError} when it may not be sent or cannot be stored: then nothing is
+   * @throws {AppError} when it is refused or cannot be stored; then nothing is stored
    */
   async send(draft: Draft): Promise<Stored> {
     return await this.#batches.add(draft);
   }
 
-  /** Resolves when nothing waits any more. */
+  /** Resolves when no message is waiting. */
   async drain(): Promise<void> {
     await this.#batches.drain();
   }
@@ -51,7 +51,7 @@ export class MessageWriter {
     const outcomes = await this.#store(drafts).catch(async (error: unknown) => {
       const failed = toAppError(error);
       if (isRetryable(failed.code) || drafts.length === 1) return drafts.map(() => failed);
-      // Something in one of them breaks the whole batch: the others are stored without it.
+      // One message makes the whole batch fail: store each in its own transaction.
       const single: (Stored | AppError)[] = [];
       for (const draft of drafts) {
         single.push(...(await this.#store([draft]).catch((cause: unknown) => [toAppError(cause)])));
@@ -71,9 +71,9 @@ export class MessageWriter {
   }
 }
 
-/** Delivers messages that are stored; only then, so that nobody sees one that is not there in the end. */
+/** Delivers stored messages. Call it after the commit, so that no client sees a message that is rolled back. */
 export function deliver(push: Push, stored: readonly Stored[]): void {
   for (const { message, sender, memberIds } of stored) {
-    tell(push, memberIds, { type: 'message', message, sender });
+    notify(push, memberIds, { type: 'message', message, sender });
   }
 }

@@ -7,49 +7,49 @@ import type { IdGenerator } from '../ids/id-generator.ts';
 import { findBarriers, findUsers, toBarrierError } from '../people/users.ts';
 import { completeContent, findPictures, toColumns, toMessage } from './content.ts';
 
-/** A message that is to be stored. */
+/** A message to store. */
 export interface Draft {
   readonly conversationId: string;
   readonly senderId: string;
-  /** Null for a notice of the server, which needs no leave. */
+  /** Null for a notice of the server, which needs no permission. */
   readonly clientId: string | null;
   readonly content: SendContent | Extract<MessageContent, { kind: 'notice' }>;
 }
 
-/** A message that is stored, with those it is for. */
+/** A stored message with its receivers. */
 export interface Stored {
   readonly message: Message;
   readonly sender: User;
   readonly memberIds: readonly string[];
-  /** Whether it was there before: somebody has sent it again. */
+  /** True if it was stored before and sent again. */
   readonly isRepeated: boolean;
 }
 
 /**
  * Stores messages within a transaction, in their order, and numbers them.
  *
- * A number is given in the transaction that stores its message, while nobody else writes to the conversation: so
- * numbers have no gap, and whoever sees one also finds all that come before it.
+ * The transaction that stores a message assigns its number and locks the conversation. So numbers have no gap, and a
+ * reader who sees a number finds all messages before it.
  *
- * @returns for each draft what was stored, or why it was not
+ * @returns for each draft the stored message, or the error
  */
 export async function storeMessages(
   write: Write,
   ids: IdGenerator,
   drafts: readonly Draft[],
 ): Promise<(Stored | AppError)[]> {
-  const known = await readSurroundings(write, drafts);
+  const known = await readContext(write, drafts);
   const rows: MessageRow[] = [];
   const outcomes = drafts.map((draft): Stored | AppError => {
     try {
       const sender = known.senders.get(draft.senderId);
       if (sender === undefined) throw unknownConversation();
-      const { row, isRepeated } = place(draft, known, ids);
+      const { row, isRepeated } = assignRow(draft, known, ids);
       if (!isRepeated) rows.push(row);
       const memberIds = known.members.get(draft.conversationId) ?? [];
       return { message: toMessage(row), sender, memberIds, isRepeated };
     } catch (error) {
-      // One that cannot be stored leaves the others alone.
+      // An error of one message does not affect the others.
       return toAppError(error);
     }
   });
@@ -57,20 +57,20 @@ export async function storeMessages(
   return outcomes;
 }
 
-interface Surroundings {
+interface StoreContext {
   readonly conversations: ReadonlyMap<string, ConversationRow>;
-  /** Newest number of each conversation; rises as messages are placed. */
+  /** Newest number of each conversation; increased for each new message. */
   readonly lastSeqs: Map<string, number>;
   readonly members: ReadonlyMap<string, readonly string[]>;
   readonly senders: ReadonlyMap<string, User>;
   readonly barriers: Awaited<ReturnType<typeof findBarriers>>;
   readonly pictures: Awaited<ReturnType<typeof findPictures>>;
-  /** Messages that were there before, and those that are placed meanwhile, by `repeatKey`. */
+  /** Messages that were stored before, or are new in this batch, by `repeatKey`. */
   readonly sent: Map<string, MessageRow>;
 }
 
-/** Everything that is to be known, in one query of a kind however many messages there are. */
-async function readSurroundings(write: Write, drafts: readonly Draft[]): Promise<Surroundings> {
+/** Reads all required rows, with one query per table for any number of messages. */
+async function readContext(write: Write, drafts: readonly Draft[]): Promise<StoreContext> {
   const conversationIds = [...new Set(drafts.map(({ conversationId }) => conversationId))];
   const conversations = await lockConversations(write, conversationIds);
   const members = await readMembers(write, conversationIds);
@@ -112,7 +112,7 @@ async function readMembers(write: Write, ids: readonly string[]): Promise<Map<st
   return members;
 }
 
-/** Messages that may be those of the drafts, sent before. */
+/** Stored messages that may be earlier sends of the drafts. */
 async function readSent(write: Write, drafts: readonly Draft[]): Promise<Map<string, MessageRow>> {
   const clientIds = drafts.flatMap(({ clientId }) => (clientId === null ? [] : [clientId]));
   if (clientIds.length === 0) return new Map();
@@ -132,10 +132,10 @@ function repeatKey(conversationId: string, senderId: string, clientId: string | 
   return `${conversationId} ${senderId} ${clientId}`;
 }
 
-/** Gives a message its place. @throws {AppError} when it may not have one */
-function place(
+/** Creates the row of a message. @throws {AppError} when the message is refused */
+function assignRow(
   draft: Draft,
-  known: Surroundings,
+  known: StoreContext,
   ids: IdGenerator,
 ): { readonly row: MessageRow; readonly isRepeated: boolean } {
   const { conversationId, senderId, clientId, content } = draft;
@@ -143,10 +143,10 @@ function place(
   if (lastSeq === undefined) throw unknownConversation();
   const key = repeatKey(conversationId, senderId, clientId);
   if (content.kind !== 'notice') requireMember(draft, known);
-  const before = clientId === null ? undefined : known.sent.get(key);
-  if (before !== undefined) {
-    refuseOther(before, content);
-    return { row: before, isRepeated: true };
+  const stored = clientId === null ? undefined : known.sent.get(key);
+  if (stored !== undefined) {
+    requireSameContent(stored, content);
+    return { row: stored, isRepeated: true };
   }
   if (content.kind !== 'notice') requireNoBarrier(draft, known);
   const complete = content.kind === 'notice' ? content : completeContent(content, known.pictures);
@@ -165,21 +165,21 @@ function place(
 }
 
 /** @throws {AppError} `conversation_unknown` */
-function requireMember({ conversationId, senderId }: Draft, known: Surroundings): void {
+function requireMember({ conversationId, senderId }: Draft, known: StoreContext): void {
   if (known.members.get(conversationId)?.includes(senderId) !== true) throw unknownConversation();
 }
 
 /** @throws {AppError} `blocked`, `you_blocked`, `not_friends` */
-function requireNoBarrier({ conversationId, senderId }: Draft, known: Surroundings): void {
+function requireNoBarrier({ conversationId, senderId }: Draft, known: StoreContext): void {
   if (known.conversations.get(conversationId)?.kind !== 'direct') return;
   const other = known.members.get(conversationId)?.find((id) => id !== senderId);
   const barrier = known.barriers.get(`${senderId} ${other}`);
   if (barrier !== undefined) throw toBarrierError(barrier);
 }
 
-/** @throws {AppError} `client_id_used` when the message under this client id says something else */
-function refuseOther(before: MessageRow, content: Draft['content']): void {
-  const { content: stored } = toMessage(before);
+/** @throws {AppError} `client_id_used` when the stored message of this client id has another content */
+function requireSameContent(row: MessageRow, content: Draft['content']): void {
+  const { content: stored } = toMessage(row);
   const isSame =
     (content.kind === 'text' && stored.kind === 'text' && stored.text === content.text) ||
     (content.kind === 'picture' &&
@@ -187,7 +187,7 @@ function refuseOther(before: MessageRow, content: Draft['content']): void {
       stored.picture.hash === content.picture &&
       stored.text === (content.text ?? ''));
   if (isSame) return;
-  const message = 'This client id was used for another message of the conversation.';
+  const message = 'The client id was used for another message of the conversation.';
   throw new AppError('client_id_used', message);
 }
 
@@ -208,6 +208,6 @@ async function insert(write: Write, rows: readonly MessageRow[]): Promise<void> 
 }
 
 export function unknownConversation(): AppError {
-  const message = 'There is no such conversation, or you are not in it.';
+  const message = 'The conversation does not exist, or you are not a member.';
   return new AppError('conversation_unknown', message);
 }

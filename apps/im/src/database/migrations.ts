@@ -1,11 +1,11 @@
 import type { Kysely, Migration } from 'kysely';
 
-/** Every change of the tables by its name; they run in the order of the names, each once. */
+/** The migrations by name. They run once each, in the order of the names. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first-tables': { up: createFirstTables },
 };
 
-// A migration knows the tables as they were in its time, not by today's types.
+// Migrations use untyped tables, because the types describe the newest schema.
 async function createFirstTables(db: Kysely<unknown>): Promise<void> {
   await createPeople(db);
   await createConversations(db);
@@ -112,7 +112,7 @@ async function createConversations(db: Kysely<unknown>): Promise<void> {
     .addColumn('content', 'text', (column) => column.notNull())
     .addColumn('sent_at', 'bigint', (column) => column.notNull())
     .addPrimaryKeyConstraint('messages_pk', ['conversation_id', 'seq'])
-    // What is sent again is found by it.
+    // Finds messages that are sent again.
     .addUniqueConstraint('messages_sent_once', ['conversation_id', 'sender_id', 'client_id'])
     .execute();
   await db.schema

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { openDatabase } from './open-database.ts';
 
-test('openDatabase: makes a folder and files that their owner alone can read', async () => {
+test('openDatabase: creates a folder and files that only the owner can read', async () => {
   const parent = mkdtempSync(join(tmpdir(), 'im-'));
   onTestFinished(() => rmSync(parent, { recursive: true, force: true }));
   const mask = process.umask(0o022);

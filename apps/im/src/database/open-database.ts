@@ -6,12 +6,12 @@ import { Pool, types } from 'pg';
 import type { ImSettings } from '../settings.ts';
 import { migrations } from './migrations.ts';
 import type { Database, Tables } from './schema.ts';
-import { isHeldByAnother, SharedSqliteDialect } from './sqlite-dialect.ts';
+import { isLocked, SharedSqliteDialect } from './sqlite-dialect.ts';
 
 /**
- * Opens the database and brings its tables up to date; any number of processes may do so at once.
+ * Opens the database and runs the migrations. Several processes may call it at the same time.
  *
- * @throws what the driver throws when it cannot be reached
+ * @throws the error of the driver when the database cannot be reached
  */
 export async function openDatabase(
   settings: Pick<ImSettings, 'databaseUrl' | 'dataFolder'>,
@@ -19,14 +19,14 @@ export async function openDatabase(
   const { databaseUrl, dataFolder } = settings;
   if (databaseUrl !== '') return await migrate(openPostgres(databaseUrl));
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
-  // SQLite gives its other files the mode of this one: all hold what people have written to each other.
+  // SQLite creates its other files with the mode of this one. All contain private messages.
   closeSync(openSync(`${dataFolder}/im.db`, 'a', 0o600));
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await migrate(openSqlite(`${dataFolder}/im.db`));
     } catch (error) {
-      // The first process that comes changes the mode of the file and makes the tables, alone.
-      if (!isHeldByAnother(error) || attempt === 100) throw error;
+      // The first process sets the journal mode and creates the tables; the others retry.
+      if (!isLocked(error) || attempt === 100) throw error;
       await sleep(20 + Math.random() * 80);
     }
   }
@@ -35,11 +35,11 @@ export async function openDatabase(
 function openSqlite(path: string): Database {
   const file = new LibsqlDatabase(path);
   try {
-    // Of what happens outside of transactions, which holds up the process; those wait by themselves.
+    // Short, because SQLite blocks the process while it waits. Transactions wait in `sqlite-dialect.ts`.
     file.pragma('busy_timeout = 20');
-    // Readers and the one writer do not wait for each other.
+    // Readers and the writer do not block each other.
     file.pragma('journal_mode = WAL');
-    // What is told to be stored has reached the disk.
+    // A committed transaction is on disk.
     file.pragma('synchronous = FULL');
     file.pragma('foreign_keys = ON');
     return new Kysely<Tables>({ dialect: new SharedSqliteDialect(file) });
@@ -59,17 +59,17 @@ function openPostgres(connectionString: string): Database {
     statement_timeout: 10_000,
     application_name: 'im',
     types: {
-      // Counts and times: numbers hold them exactly.
+      // Counts and times fit a JavaScript number.
       getTypeParser: (oid: number, format?: 'text' | 'binary') =>
         oid === int8 ? Number : types.getTypeParser(oid, format),
     },
   });
-  // A connection that nobody uses was lost; the next query opens another one.
+  // An idle connection was lost; the next query opens another one.
   pool.on('error', () => undefined);
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
 }
 
-/** The migrations stand in the code, so there is no folder to read. */
+/** The migrations are code, not files of a folder. */
 const provider: MigrationProvider = { getMigrations: async () => ({ ...migrations }) };
 
 async function migrate(db: Database): Promise<Database> {

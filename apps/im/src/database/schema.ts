@@ -1,9 +1,9 @@
 import type { Kysely, Transaction } from 'kysely';
 
-// Ids are text: neither driver hands 64-bit integers over unharmed, and nothing is sorted by them.
-// Times are milliseconds since 1970 in 64-bit columns, which JavaScript numbers hold exactly.
+// Ids are text, because the drivers do not preserve 64-bit integers. Rows are never sorted by id.
+// Times are milliseconds since 1970 in 64-bit columns, which fit JavaScript numbers.
 
-/** Every table, as Kysely checks queries against it. */
+/** The tables, for the type checks of Kysely. */
 export interface Tables {
   readonly users: UserRow;
   readonly devices: DeviceRow;
@@ -20,18 +20,18 @@ export interface Tables {
 
 export type Database = Kysely<Tables>;
 
-/** Where writes happen: never outside of a transaction, see `sqlite-dialect.ts`. */
+/** A transaction. All writes need one, see `sqlite-dialect.ts`. */
 export type Write = Transaction<Tables>;
 
 export interface UserRow {
   readonly id: string;
   readonly name: string;
-  /** The name, and the nickname, as they are compared and searched. */
+  /** The keys by which name and nickname are compared and searched. */
   readonly name_key: string;
   readonly nickname: string;
   readonly nickname_key: string;
   readonly phone: string | null;
-  /** Hash with its parameters, see `password.ts`. */
+  /** Hash and its parameters, see `password.ts`. */
   readonly password: string;
   readonly avatar: string | null;
   readonly created_at: number;
@@ -53,7 +53,7 @@ export interface FriendRequestRow {
   readonly requested_at: number;
 }
 
-/** Two rows per friendship, one for each side. */
+/** Two rows per friendship, one for each user. */
 export interface FriendshipRow {
   readonly user_id: string;
   readonly friend_id: string;
@@ -71,7 +71,7 @@ export interface ConversationRow {
   readonly id: string;
   readonly kind: 'direct' | 'group';
   readonly name: string | null;
-  /** Both ids of a direct conversation, so that two people have one; null for a group. */
+  /** Both user ids of a direct conversation, unique; null for a group. */
   readonly direct_key: string | null;
   readonly last_seq: number;
   readonly created_at: number;
@@ -94,7 +94,7 @@ export interface MessageRow {
   readonly sender_id: string;
   readonly client_id: string | null;
   readonly kind: string;
-  /** JSON, by kind. */
+  /** JSON; its fields depend on `kind`. */
   readonly content: string;
   readonly sent_at: number;
 }
@@ -115,11 +115,11 @@ export interface PictureRow {
   readonly created_at: number;
 }
 
-/** One row per node number that was ever leased, see `node-lease.ts`. */
+/** One row per node number that was leased, see `node-lease.ts`. */
 export interface NodeRow {
   readonly node: number;
   readonly holder: string;
   readonly expires_at: number;
-  /** Ids with a time up to this one may have been given out. */
+  /** Ids with times up to this one may have been issued. */
   readonly horizon: number;
 }

@@ -11,15 +11,15 @@ import {
 } from 'kysely';
 import { driverCode } from '../app-error.ts';
 
-/** How long a transaction waits for those of other processes, in milliseconds. */
-const patienceMs = 5000;
+/** How long a transaction waits for transactions of other processes, in milliseconds. */
+const lockTimeoutMs = 5000;
 
-/** What is needed of an open file. */
+/** The required methods of an open database file. */
 export interface SqliteFile extends SqliteDatabase {
   exec(sql: string): unknown;
 }
 
-/** SQLite for several processes that write to one file. */
+/** SQLite dialect for several processes that write to one file. */
 export class SharedSqliteDialect extends SqliteDialect implements Dialect {
   readonly #file: SqliteFile;
 
@@ -46,19 +46,19 @@ class SharedSqliteDriver extends SqliteDriver {
   }
 
   /**
-   * Takes the write lock at once: a transaction that reads first and writes then fails when another process
-   * has written in between. Waits without holding up the process, as the timeout of SQLite itself would.
+   * Takes the write lock at the beginning: a transaction that reads first and writes later fails if another process has
+   * written in between. Waits asynchronously; the timeout of SQLite would block the process.
    */
   override async beginTransaction(_connection: DatabaseConnection): Promise<void> {
-    const deadline = performance.now() + patienceMs;
+    const deadline = performance.now() + lockTimeoutMs;
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 20)) {
       try {
-        // Not as a prepared statement: libsql leaves one that fails in progress, and then nothing can be committed
+        // Not a prepared statement: a failed one stays in progress in libsql, and then no transaction can commit
         // (tursodatabase/libsql-js#237).
         this.#file.exec('begin immediate');
         return;
       } catch (error) {
-        if (!isHeldByAnother(error) || performance.now() > deadline) throw error;
+        if (!isLocked(error) || performance.now() > deadline) throw error;
         await sleep(pauseMs * (0.5 + Math.random()));
       }
     }
@@ -66,13 +66,13 @@ class SharedSqliteDriver extends SqliteDriver {
 }
 
 class SharedSqliteAdapter extends SqliteAdapter {
-  /** Has the migrations run in a transaction, whose lock keeps the other processes waiting. */
+  /** Runs the migrations in a transaction, whose lock makes the other processes wait. */
   override get supportsTransactionalDdl(): boolean {
     return true;
   }
 }
 
-/** Tells that another process holds the database right now. */
-export function isHeldByAnother(error: unknown): boolean {
+/** Returns true if another process has locked the database. */
+export function isLocked(error: unknown): boolean {
   return driverCode(error)?.startsWith('SQLITE_BUSY') ?? false;
 }

@@ -4,7 +4,7 @@ import type { ConversationRow, Database, Write } from './schema.ts';
 
 const attempts = 4;
 
-/** Runs a transaction, again when PostgreSQL has ended it for the sake of another one. */
+/** Runs a transaction; retries it after a serialization failure or deadlock of PostgreSQL. */
 export async function transact<T>(db: Database, work: (write: Write) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -17,9 +17,9 @@ export async function transact<T>(db: Database, work: (write: Write) => Promise<
 }
 
 /**
- * Reads conversations and keeps every other writer away from them until the transaction ends.
+ * Reads conversations and locks them until the transaction ends.
  *
- * Always in the order of their ids, so that two transactions never wait for each other.
+ * Locks in the order of the ids, so that two transactions cannot deadlock.
  */
 export async function lockConversations(
   write: Write,
@@ -30,18 +30,18 @@ export async function lockConversations(
     .selectAll()
     .where('id', 'in', [...new Set(ids)])
     .orderBy('id');
-  const rows = await (isShared(write) ? query.forUpdate() : query).execute();
+  const rows = await (hasRowLocks(write) ? query.forUpdate() : query).execute();
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** Keeps everybody else from changing what these people are to each other, until the transaction ends. */
+/** Locks users until the transaction ends: other transactions cannot change their relations. */
 export async function lockUsers(write: Write, ids: readonly string[]): Promise<void> {
   const query = write.selectFrom('users').select('id').where('id', 'in', ids).orderBy('id');
-  // Rows that only refer to these people may be written meanwhile.
-  if (isShared(write)) await query.forNoKeyUpdate().execute();
+  // FOR NO KEY UPDATE allows inserts of rows that refer to these users.
+  if (hasRowLocks(write)) await query.forNoKeyUpdate().execute();
 }
 
-/** Whether there are other writers at the same time: SQLite has one, which is this transaction. */
-function isShared(write: Write): boolean {
+/** SQLite has a single writer, so it needs no row locks. */
+function hasRowLocks(write: Write): boolean {
   return write.getExecutor().adapter instanceof PostgresAdapter;
 }

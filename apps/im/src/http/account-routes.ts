@@ -7,7 +7,7 @@ import type { Messenger } from '../messenger.ts';
 import { type Guard, setTokenCookie } from './guard.ts';
 import { parseIdParameter } from './parameters.ts';
 
-/** Adds registering, logging in and out, and what somebody sees and changes of themselves. */
+/** Adds the routes for registration, login, logout, the own profile and devices. */
 export function addAccountRoutes(app: FastifyInstance, messenger: Messenger, guard: Guard): void {
   const { accounts, devices, settings } = messenger;
 
@@ -53,7 +53,7 @@ export function addAccountRoutes(app: FastifyInstance, messenger: Messenger, gua
 
   app.get('/api/me', async (request): Promise<MeBody> => {
     const { userId, deviceId } = await guard.read(request);
-    // Every page asks this first, even if a websocket has noted the use of the device a moment ago.
+    // The first request of every page. Renews the cookie even if a websocket has just stored the use of the device.
     guard.renewCookie(request);
     return { me: await accounts.findMe(userId), deviceId };
   });
@@ -75,7 +75,7 @@ export function addAccountRoutes(app: FastifyInstance, messenger: Messenger, gua
   });
 }
 
-/** A device that gives itself no name is called after its browser and system. */
+/** Names a device without a name after its browser and system. */
 function withDevice(fields: Fields, request: FastifyRequest): Fields {
   const agent = request.headers['user-agent'] ?? '';
   const browser = /Edg|OPR|Firefox|Chrome|Safari/.exec(agent)?.[0];

@@ -5,26 +5,29 @@ import type {
   MessagesBody,
   SendBody,
 } from '../../shared/http-api.ts';
-import { limits, paces } from '../../shared/limits.ts';
+import { limits, rateLimits } from '../../shared/limits.ts';
 import { invalid } from '../app-error.ts';
 import { parseClientId, parseContent } from '../conversations/content.ts';
 import { parseFields } from '../input.ts';
 import type { Messenger } from '../messenger.ts';
-import { Pace } from '../pace.ts';
+import { RateLimiter } from '../rate-limiter.ts';
 import type { Guard } from './guard.ts';
 import { parseIdParameter, queryNumber } from './parameters.ts';
 
-/** Numbers of messages that a client may name. */
-const lastNumber = 2 ** 31 - 1;
+/** Highest `seq` that a client may send. */
+const maxSeq = 2 ** 31 - 1;
 
-/** Adds conversations, their history, and sending. */
+/** Adds the routes for conversations, histories and messages. */
 export function addConversationRoutes(
   app: FastifyInstance,
   messenger: Messenger,
   guard: Guard,
 ): void {
   const { conversations, messages } = messenger;
-  const pace = new Pace({ burst: paces.messageBurst, perSecond: paces.messagesPerSecond });
+  const sends = new RateLimiter({
+    burst: rateLimits.messageBurst,
+    perSecond: rateLimits.messagesPerSecond,
+  });
 
   app.get('/api/conversations', async (request): Promise<ConversationsBody> => {
     const { userId } = await guard.read(request);
@@ -39,10 +42,10 @@ export function addConversationRoutes(
   app.get('/api/conversations/:id/messages', async (request): Promise<MessagesBody> => {
     const { userId } = await guard.read(request);
     const conversationId = parseIdParameter(request, 'id');
-    const before = queryNumber(request, 'before', lastNumber);
-    const after = queryNumber(request, 'after', lastNumber);
+    const before = queryNumber(request, 'before', maxSeq);
+    const after = queryNumber(request, 'after', maxSeq);
     if (before !== undefined && after !== undefined) {
-      throw invalid("'before' and 'after' do not go together.");
+      throw invalid("'before' and 'after' cannot be combined.");
     }
     const limit = queryNumber(request, 'limit', limits.pageSize) ?? 50;
     return await conversations.history(userId, conversationId, {
@@ -54,7 +57,7 @@ export function addConversationRoutes(
 
   app.post('/api/conversations/:id/messages', async (request, reply): Promise<SendBody> => {
     const { userId } = await guard.read(request);
-    pace.take(userId);
+    sends.take(userId);
     const fields = parseFields(request.body, ['clientId', 'content']);
     const { message, isRepeated } = await messages.send({
       conversationId: parseIdParameter(request, 'id'),

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 
-/** What is read of a body that nobody wants, and for how long. */
+/** Limits for reading a rejected body, in bytes and milliseconds. */
 const [maxBytes, maxMs] = [32 * 1024 * 1024, 5000];
 
 /**
- * Reads the rest of a body that was refused, and throws it away.
+ * Reads and discards the rest of a rejected body.
  *
- * Else the connection would be reset while the client still sends, and the client would never see the answer.
+ * Without it the connection would be reset while the client is sending, and the client would not see the response.
  */
 export async function drainBody(body: IncomingMessage): Promise<void> {
   if (body.complete || body.destroyed) return;

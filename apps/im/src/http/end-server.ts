@@ -1,15 +1,15 @@
 import type { Server } from 'node:http';
 
-/** How long requests may take that are under way when the server ends, in milliseconds. */
+/** Maximum wait for requests in progress, in milliseconds. */
 const graceMs = 3000;
 
-/** Ends a server: what is under way is answered, and who has asked nothing holds nobody up. */
+/** Closes a server: waits for requests in progress, but not for idle connections. */
 export async function endServer(server: Server, close: () => Promise<unknown>): Promise<void> {
-  // Connections that become idle behind their last answer, too.
+  // Repeated, because keep-alive connections become idle only after their last response.
   const idle = setInterval(() => server.closeIdleConnections(), 100);
-  // Browsers open connections in advance, on which nothing may ever come.
-  const rest = setTimeout(() => server.closeAllConnections(), graceMs);
+  // Browsers open connections in advance and may never send a request on them.
+  const deadline = setTimeout(() => server.closeAllConnections(), graceMs);
   await close();
   clearInterval(idle);
-  clearTimeout(rest);
+  clearTimeout(deadline);
 }

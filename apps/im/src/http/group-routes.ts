@@ -11,7 +11,7 @@ import type { Messenger } from '../messenger.ts';
 import type { Guard } from './guard.ts';
 import { parseIdParameter, textParameter } from './parameters.ts';
 
-/** Adds groups, their members and the links that lead into them. */
+/** Adds the routes for groups, their members and invitations. */
 export function addGroupRoutes(app: FastifyInstance, messenger: Messenger, guard: Guard): void {
   const { groups, conversations } = messenger;
 
@@ -69,7 +69,7 @@ function addInvitationRoutes(app: FastifyInstance, messenger: Messenger, guard: 
   });
 
   app.get('/api/invitations/:code', async (request): Promise<InvitationPreviewBody> => {
-    // Paced as a change is, against guessing.
+    // Rate-limited like a change, against guessing of codes.
     const { userId } = await guard.change(request);
     return await invitations.preview(userId, textParameter(request, 'code'));
   });

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { paces } from '../../shared/limits.ts';
+import { rateLimits } from '../../shared/limits.ts';
 import {
   checkToken,
   findToken,
@@ -10,32 +10,35 @@ import {
 } from '../accounts/token.ts';
 import { AppError } from '../app-error.ts';
 import type { Messenger } from '../messenger.ts';
-import { Pace } from '../pace.ts';
+import { RateLimiter } from '../rate-limiter.ts';
 import type { ImSettings } from '../settings.ts';
 
-/** How old the noted use of a device may be, in milliseconds. */
-const noteAfterMs = 60 * 60 * 1000;
+/** Minimum time between two stored uses of a device, in milliseconds. */
+const recordAfterMs = 60 * 60 * 1000;
 
-/** Tells who asks. */
+/** Authenticates requests. */
 export class Guard {
   readonly #messenger: Messenger;
-  readonly #changes = new Pace({ burst: paces.changeBurst, perSecond: paces.changesPerSecond });
+  readonly #changes = new RateLimiter({
+    burst: rateLimits.changeBurst,
+    perSecond: rateLimits.changesPerSecond,
+  });
 
-  /** Tokens whose cookies are to be renewed by the answers. */
+  /** Tokens whose cookies the responses renew. */
   readonly #renewals = new WeakMap<FastifyRequest, string>();
 
   constructor(app: FastifyInstance, messenger: Messenger) {
     this.#messenger = messenger;
     app.addHook('onSend', async (request, reply) => {
       const token = this.#renewals.get(request);
-      // An answer that ends the login, or begins another, has a cookie of its own.
+      // A response to a login or logout sets its own cookie.
       if (token === undefined || reply.hasHeader('set-cookie')) return;
       setTokenCookie(reply, token, messenger.settings);
     });
   }
 
   /**
-   * Who asks for something.
+   * Authenticates a request that reads.
    *
    * @throws {AppError} `not_logged_in`, `token_stale`
    */
@@ -44,22 +47,22 @@ export class Guard {
     if (found === undefined) throw new AppError('not_logged_in', 'Please log in first.');
     const { db, devices } = this.#messenger;
     const login = await checkToken(db, found.token, Date.now());
-    // A token is good for a time after its last use, which need not be known to the minute.
-    if (Date.now() - login.lastUsedAt > noteAfterMs) {
-      await devices.noteUse(login.deviceId);
+    // The lifetime of a token starts at its last use, which is stored once per hour.
+    if (Date.now() - login.lastUsedAt > recordAfterMs) {
+      await devices.recordUse(login.deviceId);
       this.renewCookie(request);
     }
     return login;
   }
 
-  /** Has a browser keep the cookie that it has sent for as long as the token is good from now on. */
+  /** Extends the cookie of a browser to the new lifetime of its token. */
   renewCookie(request: FastifyRequest): void {
     const found = tokenOf(request);
     if (found?.byCookie === true) this.#renewals.set(request, found.token);
   }
 
   /**
-   * Who wants to change something.
+   * Authenticates a request that changes something, and counts it.
    *
    * @throws {AppError} `not_logged_in`, `token_stale`, `too_fast`
    */
@@ -70,7 +73,7 @@ export class Guard {
   }
 }
 
-/** Has a browser keep a token, where no script can read it. */
+/** Sets the token as an HttpOnly cookie. */
 export function setTokenCookie(
   reply: FastifyReply,
   token: string,
@@ -81,7 +84,7 @@ export function setTokenCookie(
   reply.setCookie(tokenCookie, token, { ...rules, secure, maxAge: tokenLifetimeMs / 1000 });
 }
 
-/** Tells whether a request carries a token, good or stale. */
+/** Returns true if a request has a token, valid or stale. */
 export function hasToken(request: FastifyRequest): boolean {
   return tokenOf(request) !== undefined;
 }
@@ -91,13 +94,13 @@ function tokenOf({ headers, cookies }: FastifyRequest): ReturnType<typeof findTo
 }
 
 /**
- * Refuses changes that the page of another site has a browser ask for. Logging in counts as one: else a page could log
- * its visitor in to an account of its own.
+ * Rejects changes that pages of other sites request. Includes the login: another site could log its visitor in to an
+ * account of the attacker.
  */
 export function addOriginRule(app: FastifyInstance, origin: string): void {
   app.addHook('onRequest', async (request) => {
     if (request.method === 'GET' || request.method === 'HEAD') return;
-    // Whoever is no browser sends neither an origin nor a cookie.
+    // Programs send neither an Origin header nor a cookie.
     const isBrowser = request.headers.origin !== undefined || tokenOf(request)?.byCookie === true;
     if (isBrowser)
       refuseForeignOrigin(request.headers.origin, origin || (request.headers.host ?? ''));

@@ -4,14 +4,14 @@ import { errorStatus } from '../../shared/error-code.ts';
 import { AppError, toAppError, toErrorBody } from '../app-error.ts';
 import { drainBody } from './drain-body.ts';
 
-/** Answers every error as `{ error, message, retryAfterMs? }`, and logs what is not the client's doing. */
+/** Sends every error as `{ error, message, retryAfterMs? }`, and logs those that the client did not cause. */
 export function answerErrors(app: FastifyInstance, logger: Logger): void {
   app.setErrorHandler(async (thrown, request, reply) => {
     const error = fromFastify(thrown) ?? toAppError(thrown);
     const status = errorStatus[error.code];
     const path = request.routeOptions.url;
-    if (status === 500) logger.error({ err: error.cause, path }, 'a request failed');
-    if (status === 503) logger.warn({ path, err: error.cause }, 'a request came during an outage');
+    if (status === 500) logger.error({ err: error.cause, path }, 'request failed');
+    if (status === 503) logger.warn({ path, err: error.cause }, 'request failed during an outage');
     if (error.retryAfterMs !== undefined) {
       reply.header('Retry-After', Math.ceil(error.retryAfterMs / 1000));
     }
@@ -19,11 +19,11 @@ export function answerErrors(app: FastifyInstance, logger: Logger): void {
     return reply.code(status).header('Cache-Control', 'no-store').send(toErrorBody(error));
   });
   app.setNotFoundHandler(() => {
-    throw new AppError('not_found', 'There is nothing here.');
+    throw new AppError('not_found', 'Not found.');
   });
 }
 
-/** Reads what Fastify throws at a request that it does not take; undefined when it is none of that. */
+/** Converts an error of Fastify for a rejected request; undefined for other errors. */
 function fromFastify(thrown: unknown): AppError | undefined {
   if (!(thrown instanceof Error) || !('statusCode' in thrown)) return undefined;
   const options = { cause: thrown };
@@ -31,7 +31,7 @@ function fromFastify(thrown: unknown): AppError | undefined {
     case 400:
       return new AppError('invalid', thrown.message, options);
     case 413:
-      return new AppError('too_large', 'That is too much at once.', options);
+      return new AppError('too_large', 'The request body is too large.', options);
     case 415:
       return new AppError('wrong_content_type', 'Please send application/json.', options);
     default:

@@ -17,16 +17,16 @@ import { addPictureRoutes } from './picture-routes.ts';
 
 /** The HTTP app while it runs. */
 export interface HttpServer {
-  /** Where browsers on this machine find it. */
+  /** URL of the app on this machine. */
   readonly address: string;
-  /** Ends the requests under way, then the database and the links to the cluster. */
+  /** Finishes the requests in progress, then closes the database and the links to the cluster. */
   close(): Promise<void>;
 }
 
 /**
  * Starts the HTTP app: accounts, people, groups, pictures and history, and the page.
  *
- * @throws {GW_ERR_CONNECT_TIMEOUT} when no register answers: the master starts the process again
+ * @throws {GW_ERR_CONNECT_TIMEOUT} when no register answers; the master then restarts the process
  */
 export async function startHttpServer(
   settings: ImSettings,
@@ -36,19 +36,19 @@ export async function startHttpServer(
   const { registerAddress, secretKey, host, httpPort: port, origin } = settings;
   await buildPage(logger);
   const push = await GatewayClient.connect(
-    // Somebody waits for each answer, so a gateway that hangs may cost a second, not five.
+    // A user waits for each response, so a gateway that hangs delays it by one second instead of five.
     { registerAddress, secretKey, name: 'im-http', queryTimeoutMs: 1000 },
     logger,
   );
   const messenger = await openMessenger({ settings, push, logger, signal });
   const app = fastify({
     bodyLimit: limits.bodyBytes,
-    // A reload ends what is idle; what is under way is answered, whoever asks.
+    // In a reload, close idle connections and finish the requests in progress.
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     trustProxy: settings.trustProxy.length === 0 ? false : [...settings.trustProxy],
   });
-  // JSON is the one type that a form of another site cannot send.
+  // Forms of other sites can send text/plain, but not JSON.
   app.removeContentTypeParser('text/plain');
   answerErrors(app, logger);
   await app.register(cookie);

@@ -1,15 +1,15 @@
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import type { Logger } from 'gatewayworker';
-import { folder } from '../folders.ts';
+import { appFolder } from '../folders.ts';
 
-const source = `${folder}page/`;
-const shared = `${folder}shared/`;
+const source = `${appFolder}page/`;
+const shared = `${appFolder}shared/`;
 
-/** Where the built page is. */
-export const pageFolder: string = `${folder}dist/page/`;
+/** Folder of the built page. */
+export const pageFolder: string = `${appFolder}dist/page/`;
 
 /**
- * Builds the page when there is no build newer than its sources, which takes a second or two; answers whether there
+ * Builds the page, in one or two seconds, unless there is a build that is newer than its sources. Returns true if there
  * is a page.
  */
 export async function buildPage(logger: Logger): Promise<boolean> {
@@ -17,10 +17,10 @@ export async function buildPage(logger: Logger): Promise<boolean> {
   const built = `${pageFolder}index.html`;
   const newest = Math.max(newestTime(source), newestTime(shared));
   if (existsSync(built) && statSync(built).mtimeMs >= newest) return true;
-  // Loaded only when needed: a start that finds a build does without.
+  // Imported only for a build, because it loads slowly.
   const { build } = await import('vite');
   const start = performance.now();
-  const draft = `${folder}dist/page-${process.pid}`;
+  const draft = `${appFolder}dist/page-${process.pid}`;
   await build({
     root: source,
     configFile: `${source}vite.config.ts`,
@@ -28,18 +28,18 @@ export async function buildPage(logger: Logger): Promise<boolean> {
     build: { outDir: draft, emptyOutDir: true },
   });
   replacePage(draft);
-  logger.info({ ms: Math.round(performance.now() - start) }, 'the page is built');
+  logger.info({ ms: Math.round(performance.now() - start) }, 'page built');
   return true;
 }
 
-/** Puts a build in the place of the one before, whole: others may build, or serve, the same page at the same time. */
+/** Replaces the previous build by a rename, because other processes may build or serve the page at the same time. */
 function replacePage(draft: string): void {
   rmSync(pageFolder, { recursive: true, force: true });
   try {
     renameSync(draft, pageFolder);
   } catch (error) {
     rmSync(draft, { recursive: true, force: true });
-    // Somebody else was faster, with the same sources.
+    // Another process has built the same sources.
     if (!existsSync(`${pageFolder}index.html`)) throw error;
   }
 }

@@ -7,7 +7,7 @@ import { AppError } from '../app-error.ts';
 import { hasToken } from './guard.ts';
 import { pageFolder } from './page-build.ts';
 
-/** Serves the built page, under `/` and the links of invitations, and its files, whose names hold their hashes. */
+/** Serves the built page at `/` and at invitation links, and its assets, whose names contain their hashes. */
 export async function addPageFiles(app: FastifyInstance, socketPort: number): Promise<void> {
   app.get('/api/config', async (request): Promise<ConfigBody> => {
     return { socketPort, limits, hasLogin: hasToken(request) };
@@ -36,7 +36,7 @@ function createPolicy(host: string | undefined, socketPort: number): string {
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
-    // Pictures that are not uploaded yet are shown from memory.
+    // Pictures that are not uploaded yet are blob: URLs.
     "img-src 'self' blob: data:",
     `connect-src 'self' ws://${socket} wss://${socket}`,
     "manifest-src 'self'",
@@ -46,7 +46,7 @@ function createPolicy(host: string | undefined, socketPort: number): string {
   ].join('; ');
 }
 
-/** The host name of a Host header, if it can stand in a policy (an IPv6 address cannot). */
+/** Returns the host name of a Host header; 127.0.0.1 if a policy cannot contain it (IPv6). */
 function toPolicyHost(header = ''): string {
   const host = header.replace(/:\d+$/, '');
   return /^[a-z\d.-]+$/i.test(host) ? host : '127.0.0.1';

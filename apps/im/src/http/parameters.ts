@@ -2,24 +2,24 @@ import type { FastifyRequest } from 'fastify';
 import { invalid } from '../app-error.ts';
 import { type Fields, isFields, parseIdField } from '../input.ts';
 
-/** @throws {AppError} `invalid` when this part of the path is no id */
+/** @throws {AppError} `invalid` when this part of the path is not an id */
 export function parseIdParameter(request: FastifyRequest, name: string): string {
   return parseIdField(fieldsOf(request.params), name);
 }
 
-/** A part of the path as it is: a text of any kind. */
+/** Returns a part of the path, not validated. */
 export function textParameter(request: FastifyRequest, name: string): string {
   const value = fieldsOf(request.params)[name];
   return typeof value === 'string' ? value : '';
 }
 
-/** A text of the query; empty when it is not there, or there more than once. */
+/** Returns a parameter of the query; '' when it is missing or repeated. */
 export function queryText(request: FastifyRequest, name: string): string {
   const value = fieldsOf(request.query)[name];
   return typeof value === 'string' ? value : '';
 }
 
-/** @throws {AppError} `invalid` when it is there and no number from 0 to `max` */
+/** @throws {AppError} `invalid` when it is given but not a number from 0 to `max` */
 export function queryNumber(
   request: FastifyRequest,
   name: string,
@@ -30,7 +30,7 @@ export function queryNumber(
   if (typeof value === 'string' && /^\d{1,10}$/.test(value) && Number(value) <= max) {
     return Number(value);
   }
-  throw invalid(`'${name}' has to be a number from 0 to ${max}.`);
+  throw invalid(`'${name}' must be a number from 0 to ${max}.`);
 }
 
 function fieldsOf(value: unknown): Fields {

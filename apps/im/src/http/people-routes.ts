@@ -11,12 +11,12 @@ import type { Messenger } from '../messenger.ts';
 import type { Guard } from './guard.ts';
 import { parseIdParameter, queryText } from './parameters.ts';
 
-/** Adds search, friends, requests and blocks. */
+/** Adds the routes for search, friends, friend requests and blocks. */
 export function addPeopleRoutes(app: FastifyInstance, messenger: Messenger, guard: Guard): void {
   const { people, conversations } = messenger;
 
   app.get('/api/users', async (request): Promise<FoundUsersBody> => {
-    // Paced as a change is: who asks for everything would have a list of everybody.
+    // Rate-limited like a change, against listing all users.
     const { userId } = await guard.change(request);
     return { users: await people.search(userId, queryText(request, 'query')) };
   });

@@ -3,15 +3,15 @@ import multipart from '@fastify/multipart';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { PictureBody } from '../../shared/http-api.ts';
-import { limits, paces } from '../../shared/limits.ts';
+import { limits, rateLimits } from '../../shared/limits.ts';
 import { AppError, invalid } from '../app-error.ts';
 import type { Messenger } from '../messenger.ts';
-import { Pace } from '../pace.ts';
 import { Pictures } from '../pictures/pictures.ts';
+import { RateLimiter } from '../rate-limiter.ts';
 import type { Guard } from './guard.ts';
 import { textParameter } from './parameters.ts';
 
-/** Adds uploads, and the pictures for those who are logged in. */
+/** Adds the routes for uploads and for pictures, which need a login. */
 export async function addPictureRoutes(
   app: FastifyInstance,
   messenger: Messenger,
@@ -19,7 +19,10 @@ export async function addPictureRoutes(
 ): Promise<void> {
   const pictureFolder = `${messenger.settings.dataFolder}/pictures`;
   const pictures = new Pictures(messenger.db, pictureFolder);
-  const pace = new Pace({ burst: paces.pictureBurst, perSecond: paces.picturesPerSecond });
+  const uploads = new RateLimiter({
+    burst: rateLimits.pictureBurst,
+    perSecond: rateLimits.picturesPerSecond,
+  });
   await app.register(multipart, {
     limits: { fileSize: limits.pictureBytes, files: 1, fields: 0, parts: 1, headerPairs: 20 },
     throwFileSizeLimit: true,
@@ -29,7 +32,7 @@ export async function addPictureRoutes(
 
   app.post('/api/pictures', async (request, reply): Promise<PictureBody> => {
     const { userId } = await guard.read(request);
-    pace.take(userId, 'Too many pictures at once.');
+    uploads.take(userId, 'Too many pictures.');
     const picture = await pictures.add(userId, await readUpload(request));
     reply.code(201);
     return { picture };
@@ -39,7 +42,7 @@ export async function addPictureRoutes(
     await guard.read(request);
     const hash = textParameter(request, 'hash');
     const size = /^(full|small)\.webp$/.exec(textParameter(request, 'file'))?.[1];
-    // Nothing but a hash and one of two words ever becomes part of a path.
+    // Only a hash and one of two words become part of a path.
     const isPicture = /^[0-9a-f]{64}$/.test(hash) && (size === 'full' || size === 'small');
     if (!isPicture) throw unknownPicture();
     reply.headers({
@@ -61,7 +64,7 @@ async function readUpload(request: FastifyRequest): Promise<Buffer> {
   }
   try {
     const file = await request.file();
-    if (file?.fieldname !== 'picture') throw invalid("There is no file in 'picture'.");
+    if (file?.fieldname !== 'picture') throw invalid("The field 'picture' has no file.");
     return await file.toBuffer();
   } catch (error) {
     throw toUploadError(error);
@@ -71,11 +74,12 @@ async function readUpload(request: FastifyRequest): Promise<Buffer> {
 function toUploadError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
-  if (status !== 413) return new AppError('invalid', 'The upload is broken.', { cause: error });
-  const message = `A picture has ${limits.pictureBytes / 1024 / 1024} MiB at most.`;
+  if (status !== 413)
+    return new AppError('invalid', 'The upload is incomplete or malformed.', { cause: error });
+  const message = `The picture is too large; allowed: ${limits.pictureBytes / 1024 / 1024} MiB.`;
   return new AppError('picture_too_large', message, { cause: error });
 }
 
 function unknownPicture(): AppError {
-  return new AppError('picture_unknown', 'There is no such picture.');
+  return new AppError('picture_unknown', 'The picture does not exist.');
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fromBase62, randomCode, toBase62 } from './base62.ts';
 
-test('every 64-bit number has one form, of 11 characters at most', () => {
+test('base62: every 64-bit number has one encoding of at most 11 characters', () => {
   fc.assert(
     fc.property(fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }), (value) => {
       const text = toBase62(value);
@@ -15,13 +15,13 @@ test('every 64-bit number has one form, of 11 characters at most', () => {
   ]);
 });
 
-test('what is no such form is none', () => {
+test('base62: other texts decode to undefined', () => {
   for (const text of ['', 'ZZZZZZZZZZZ', 'lYGhA16ahyg', '00', '-1', 'a b', 'ä', 'x'.repeat(12)]) {
     expect(fromBase62(text)).toBeUndefined();
   }
 });
 
-test('codes are random', () => {
+test('base62: random codes differ and decode', () => {
   const codes = new Set(Array.from({ length: 1000 }, randomCode));
   expect(codes.size).toBe(1000);
   for (const code of codes) expect(fromBase62(code)).toBeDefined();

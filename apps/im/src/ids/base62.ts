@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 const digits = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
-/** Writes a 64-bit number in base62: 1 to 11 characters. */
+/** Encodes a 64-bit number in base62: 1 to 11 characters. */
 export function toBase62(value: bigint): string {
   let text = '';
   let rest = BigInt.asUintN(64, value);
@@ -13,7 +13,7 @@ export function toBase62(value: bigint): string {
   return text;
 }
 
-/** Reads what `toBase62` has written; undefined for anything else. */
+/** Decodes a result of `toBase62`; undefined for other texts. */
 export function fromBase62(text: string): bigint | undefined {
   if (!/^[0-9a-zA-Z]{1,11}$/.test(text)) return undefined;
   let value = 0n;
@@ -21,7 +21,7 @@ export function fromBase62(text: string): bigint | undefined {
   return value < 1n << 64n && toBase62(value) === text ? value : undefined;
 }
 
-/** A random 64-bit number in base62: nobody guesses one of a few thousand that are good. */
+/** Returns a random 64-bit number in base62, which cannot be guessed. */
 export function randomCode(): string {
   return toBase62(randomBytes(8).readBigUInt64BE());
 }

@@ -4,7 +4,7 @@ import { epochMs, IdGenerator, isId, parseId } from './id-generator.ts';
 
 const start = epochMs + 1_000_000;
 
-/** Turns of a clock: what it says before each id, in milliseconds from the start; it also steps back. */
+/** Readings of a clock that also steps back, one per id, in milliseconds from the start. */
 const turns = fc.array(fc.integer({ min: -20_000, max: 20_000 }), { minLength: 1, maxLength: 200 });
 
 function generator(turnsOfClock: readonly number[], node = 1, untilMs = Number.MAX_SAFE_INTEGER) {
@@ -14,7 +14,7 @@ function generator(turnsOfClock: readonly number[], node = 1, untilMs = Number.M
   return ids;
 }
 
-test('ids are made of the time, the node and a sequence', () => {
+test('id generator: an id consists of time, node and sequence', () => {
   const ids = generator([0, 0, 5], 1023);
   const made = [ids.next(), ids.next(), ids.next()];
   expect(made.map(parseId)).toEqual([
@@ -25,7 +25,7 @@ test('ids are made of the time, the node and a sequence', () => {
   expect(made.every(isId)).toBe(true);
 });
 
-test('ids rise without a repetition, wherever the clock steps', () => {
+test('id generator: ids increase strictly, wherever the clock steps', () => {
   fc.assert(
     fc.property(turns, (steps) => {
       const ids = generator(steps);
@@ -37,7 +37,7 @@ test('ids rise without a repetition, wherever the clock steps', () => {
   );
 });
 
-test('ids are no earlier than the clock has ever been, and go on with it', () => {
+test('id generator: the time of an id is the latest reading of the clock', () => {
   fc.assert(
     fc.property(turns, (steps) => {
       const ids = generator(steps);
@@ -48,7 +48,7 @@ test('ids are no earlier than the clock has ever been, and go on with it', () =>
   );
 });
 
-test('generators of different nodes never make the same id', () => {
+test('id generator: different nodes never create the same id', () => {
   fc.assert(
     fc.property(turns, turns, (one, other) => {
       const [left, right] = [generator(one, 3), generator(other, 4)];
@@ -59,7 +59,7 @@ test('generators of different nodes never make the same id', () => {
   );
 });
 
-test('holders of one node, one after the other, never make the same id, whatever their clocks say', () => {
+test('id generator: successive holders of a node never create the same id', () => {
   fc.assert(
     fc.property(fc.array(turns, { minLength: 2, maxLength: 5 }), (holders) => {
       const made = new Set<string>();
@@ -81,24 +81,24 @@ test('holders of one node, one after the other, never make the same id, whatever
   );
 });
 
-test('more than 4096 ids in a millisecond borrow from the next one', () => {
+test('id generator: id 4,097 of a millisecond borrows from the next one', () => {
   const ids = generator([0]);
   for (let count = 0; count < 4096; count += 1) ids.next();
   expect(parseId(ids.next())).toEqual({ ms: start + 1, node: 1, sequence: 0 });
 });
 
-test('it refuses at the end of its range and without one, and goes on with another', () => {
+test('id generator: throws at the end of its range, continues with a new one', () => {
   const ids = generator([0], 1, start);
   for (let count = 0; count < 4096; count += 1) ids.next();
-  expect(() => ids.next()).toThrow('lost its number');
-  expect(() => ids.next()).toThrow('lost its number');
+  expect(() => ids.next()).toThrow('lease of this server has expired');
+  expect(() => ids.next()).toThrow('lease of this server has expired');
   ids.use({ node: 2, afterMs: start, untilMs: start + 10 });
   expect(parseId(ids.next())).toEqual({ ms: start + 1, node: 2, sequence: 0 });
   ids.use(undefined);
-  expect(() => ids.next()).toThrow('no number of its own');
+  expect(() => ids.next()).toThrow('no node number');
 });
 
-test('an id is a 64-bit number in decimal digits', () => {
+test('isId: accepts only canonical decimal 64-bit numbers', () => {
   for (const id of ['1', '18446744073709551615']) expect(isId(id)).toBe(true);
   for (const other of ['', '0', '01', '-1', '1.0', '18446744073709551616', '1e3', ' 1', 1, null]) {
     expect(isId(other)).toBe(false);

@@ -1,6 +1,6 @@
 import { busy } from '../app-error.ts';
 
-/** First moment of the ids, 2025-01-01 in UTC, in milliseconds since 1970. */
+/** Epoch of the ids, 2025-01-01 UTC, in milliseconds since 1970. */
 export const epochMs = 1_735_689_600_000;
 
 const nodeBits = 10n;
@@ -8,28 +8,27 @@ const sequenceBits = 12n;
 const lastSequence = (1 << Number(sequenceBits)) - 1;
 
 /**
- * What a generator may use: a node number, and a stretch of time that nobody else has with this number.
+ * The node number and the time range that a generator may use.
  *
- * Two holders of one number, one after the other, never have a millisecond in common, whatever their clocks say.
+ * The ranges of successive holders of one number never overlap, whatever their clocks show.
  */
 export interface IdRange {
   /** 0 to 1023. */
   readonly node: number;
-  /** Ids are later than this time, in milliseconds since 1970. */
+  /** Times of ids are after this one, in milliseconds since 1970. */
   readonly afterMs: number;
-  /** Ids are not later than this time. */
+  /** Times of ids are not after this one. */
   readonly untilMs: number;
 }
 
 /**
- * Makes 64-bit ids: unique, rising within a process, roughly ordered in time between processes.
+ * Creates 64-bit ids: unique, increasing within a process, roughly ordered in time between processes.
  *
- * `| 42 bits milliseconds since 2025 | 10 bits node | 12 bits sequence |`, good until the year 2164.
+ * `| 42 bits milliseconds since 2025 | 10 bits node | 12 bits sequence |`, sufficient until the year 2164.
  *
- * When the clock steps back, the last millisecond goes on: its ids are used up, then those of the next one are
- * borrowed, until the clock has caught up. So ids go on rising and nobody waits; they are a little less in order
- * with those of other processes meanwhile. More than 4,096 in a millisecond borrow in the same way. What is borrowed never
- * goes beyond the range: there the generator refuses, and never repeats.
+ * If the clock steps back, the generator continues in the last millisecond, and borrows the following ones until the
+ * clock has caught up. So ids keep increasing without a wait, but are less ordered relative to other processes. More than
+ * 4,096 ids in a millisecond borrow in the same way. The generator never exceeds its range: it throws instead.
  */
 export class IdGenerator {
   readonly #now: () => number;
@@ -47,31 +46,31 @@ export class IdGenerator {
     return this.#lastMs;
   }
 
-  /** Goes on within another range: later, longer, or of another node. Undefined stops it. */
+  /** Sets the range: a later end, or another node. Undefined stops the generator. */
   use(range: IdRange | undefined): void {
     this.#range = range;
   }
 
   /**
-   * The next id, in decimal digits.
+   * Returns the next id, in decimal digits.
    *
-   * @throws {AppError} `busy` when there is no range or it is used up
+   * @throws {AppError} `busy` when there is no range or it is exhausted
    */
   next(): string {
     const range = this.#range;
-    if (range === undefined) throw busy('This server has no number of its own right now.');
+    if (range === undefined) throw busy('This server has no node number.');
     const now = Math.max(this.#now(), range.afterMs + 1);
     let [ms, sequence] = [this.#lastMs, this.#sequence + 1];
     if (now > ms) [ms, sequence] = [now, 0];
     else if (sequence > lastSequence) [ms, sequence] = [ms + 1, 0];
-    if (ms > range.untilMs) throw busy('This server has lost its number.');
+    if (ms > range.untilMs) throw busy('The node lease of this server has expired.');
     [this.#lastMs, this.#sequence] = [ms, sequence];
     const high = (BigInt(ms - epochMs) << nodeBits) | BigInt(range.node);
     return ((high << sequenceBits) | BigInt(sequence)).toString();
   }
 }
 
-/** What an id is made of. */
+/** The parts of an id. */
 export interface IdParts {
   /** Milliseconds since 1970. */
   readonly ms: number;
@@ -79,7 +78,7 @@ export interface IdParts {
   readonly sequence: number;
 }
 
-/** Takes an id apart, for those who look into a database. */
+/** Splits an id into its parts, for debugging and tests. */
 export function parseId(id: string): IdParts {
   const value = BigInt(id);
   return {
@@ -89,7 +88,7 @@ export function parseId(id: string): IdParts {
   };
 }
 
-/** Tells whether a text is a 64-bit number in decimal digits, written in the one way there is. */
+/** Returns true for the canonical decimal form of a 64-bit number. */
 export function isId(text: unknown): text is string {
   return typeof text === 'string' && /^[1-9]\d{0,19}$/.test(text) && BigInt(text) < 1n << 64n;
 }

@@ -3,12 +3,12 @@ import type { Logger } from 'gatewayworker';
 import type { Database, NodeRow, Write } from '../database/schema.ts';
 import type { IdGenerator } from './id-generator.ts';
 
-/** For how long a number is taken, and how often that is prolonged, in milliseconds. */
+/** Duration of a lease, and the interval of its renewal, in milliseconds. */
 const leaseMs = 30_000;
 const renewalMs = 10_000;
 const nodes = 1024;
 
-/** What a lease works with. */
+/** Dependencies of a lease. */
 export interface NodeLeaseOptions {
   readonly db: Database;
   readonly ids: IdGenerator;
@@ -18,12 +18,12 @@ export interface NodeLeaseOptions {
 }
 
 /**
- * Leases a node number for an id generator from the database, and prolongs it while the process lives.
+ * Leases a node number for an id generator from the database, and renews the lease while the process lives.
  *
- * A row says who holds a number, until when, and up to which time its ids may have been used: the horizon. Nobody
- * issues an id beyond the horizon that they have written, and the next holder begins behind it. So two
- * processes never make the same id, even if one was stopped for minutes or their clocks differ by hours; the
- * expiry only says when a number may be taken over.
+ * A row stores the holder of a number, the expiry, and the horizon: the latest time that its ids may use. A holder creates
+ * no id beyond the horizon that it has stored, and the next holder starts after that horizon. So two processes never
+ * create the same id, even if one was suspended for minutes or their clocks differ by hours. The expiry only determines
+ * when another process may take the number.
  */
 export class NodeLease {
   readonly #options: Required<NodeLeaseOptions>;
@@ -37,27 +37,27 @@ export class NodeLease {
     this.#options = { now: Date.now, ...options };
   }
 
-  /** The number that is held; undefined when none is. */
+  /** The leased number; undefined when there is none. */
   get node(): number | undefined {
     return this.#node;
   }
 
   /**
-   * Takes a number and keeps it until `stop`.
+   * Leases a number and renews the lease until `stop`.
    *
-   * @throws when all are taken, or the database does not answer
+   * @throws when all numbers are leased, or the database cannot be reached
    */
   async start(): Promise<void> {
     await this.renew();
     this.#timer = setInterval(() => {
       this.#renewal = this.renew().catch((error: unknown) => {
-        // The generator goes on to the horizon and then refuses; the next turn tries again.
-        this.#options.logger.warn({ err: error }, 'the node number could not be prolonged');
+        // The generator works up to the horizon; the next interval tries again.
+        this.#options.logger.warn({ err: error }, 'node lease not renewed');
       });
     }, renewalMs);
   }
 
-  /** Gives the number back. */
+  /** Releases the number. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#renewal;
@@ -74,23 +74,23 @@ export class NodeLease {
     );
   }
 
-  /** Prolongs the lease, or takes another number when it was lost. */
+  /** Renews the lease, or leases another number if it was lost. */
   async renew(): Promise<void> {
     const { db, ids, now } = this.#options;
     const time = now();
     const untilMs = Math.max(time, ids.lastMs) + leaseMs;
     const terms = { expires_at: time + leaseMs, horizon: untilMs };
     await db.transaction().execute(async (write) => {
-      if (this.#node !== undefined && (await this.#prolong(write, this.#node, terms))) return;
+      if (this.#node !== undefined && (await this.#extend(write, this.#node, terms))) return;
       const taken = await this.#take(write, time, terms);
       this.#node = taken.node;
       this.#afterMs = taken.afterMs;
     });
-    // Only now: what the transaction has written counts when it is committed.
+    // After the commit: the stored horizon must be durable before ids use it.
     if (this.#node !== undefined) ids.use({ node: this.#node, afterMs: this.#afterMs, untilMs });
   }
 
-  async #prolong(write: Write, node: number, terms: Terms): Promise<boolean> {
+  async #extend(write: Write, node: number, terms: Terms): Promise<boolean> {
     const { numUpdatedRows } = await write
       .updateTable('nodes')
       .set(terms)
@@ -98,7 +98,7 @@ export class NodeLease {
       .where('holder', '=', this.#holder)
       .executeTakeFirst();
     if (numUpdatedRows === 1n) return true;
-    this.#options.logger.warn({ node }, 'another process has taken the node number over');
+    this.#options.logger.warn({ node }, 'node number taken over by another process');
     return false;
   }
 
@@ -111,7 +111,7 @@ export class NodeLease {
         return { node, afterMs: rows.get(node)?.horizon ?? 0 };
       }
     }
-    throw new Error(`all ${nodes} node numbers are taken`);
+    throw new Error(`all ${nodes} node numbers are leased`);
   }
 
   async #takeOne(
@@ -146,13 +146,13 @@ interface Taken {
   readonly afterMs: number;
 }
 
-/** Free numbers, from a random one on so that processes that start together rarely want the same. */
+/** Free numbers, starting at a random one, so that processes that start together rarely conflict. */
 function* candidates(rows: ReadonlyMap<number, NodeRow>, time: number): Generator<number> {
   const first = Math.floor(Math.random() * nodes);
   for (let step = 0; step < nodes; step += 1) {
     const node = (first + step) % nodes;
     const row = rows.get(node);
-    // A horizon ahead of the clock was written by a clock that is ahead; there are other numbers.
+    // Skip a horizon in the future: its holder had a clock that was ahead.
     if (row === undefined || (row.expires_at < time && row.horizon <= time)) yield node;
   }
 }

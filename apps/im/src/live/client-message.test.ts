@@ -8,7 +8,7 @@ const send = {
   content: { kind: 'text', text: 'Hello' },
 };
 
-test('every message of the protocol is read', () => {
+test('client message: every type of the protocol is parsed', () => {
   for (const message of [
     send,
     { ...send, content: { kind: 'picture', picture: 'a'.repeat(64), text: '' } },
@@ -25,9 +25,9 @@ test('every message of the protocol is read', () => {
   }
 });
 
-test('a message that cannot be stored is refused by its client id, when it has one', () => {
-  const said = parseClientMessage(JSON.stringify({ ...send, content: { kind: 'song' } }));
-  expect(said).toMatchObject({
+test('client message: an invalid send with a usable client id is refusable', () => {
+  const parsed = parseClientMessage(JSON.stringify({ ...send, content: { kind: 'song' } }));
+  expect(parsed).toMatchObject({
     message: { code: 'invalid' },
     refusable: { clientId: 'c-1', conversationId: '42' },
   });
@@ -50,13 +50,13 @@ test.each([
   ['{"text":"x"}', 'type'],
   ['[]', 'JSON object'],
   ['', 'JSON object'],
-])('%s is told to be wrong', (text, word) => {
+])('client message: %s is invalid', (text, word) => {
   const { message } = parseClientMessage(text);
   expect(message).toBeInstanceOf(AppError);
   expect(message).toMatchObject({ code: 'invalid', message: expect.stringContaining(word) });
 });
 
-test('nothing makes it throw', () => {
+test('client message: random input never throws', () => {
   const types = fc.constantFrom('send', 'delivered', 'read', 'typing', 'sync', 'ping', 'x');
   const fields = fc.record(
     {

@@ -3,22 +3,22 @@ import { AppError, invalid } from '../app-error.ts';
 import { parseClientId, parseContent } from '../conversations/content.ts';
 import { type Fields, isFields, parseFields, parseIdField, parseSeq } from '../input.ts';
 
-/** Something that a client said and that can be answered: what is wrong with it, if anything. */
-export interface Said {
-  /** Its type; null if it had none. */
+/** A parsed message of a client: valid, or the error to answer. */
+export interface ParsedMessage {
+  /** The type; null if it had none. */
   readonly about: string | null;
   readonly message: ClientMessage | AppError;
-  /** Of a `send` that can be answered by `refused`. */
+  /** Set for a `send` that can be answered by `refused`. */
   readonly refusable: { readonly clientId: string; readonly conversationId: string } | undefined;
 }
 
-/** Reads what a client said; nothing about it is believed, and no input makes this throw. */
-export function parseClientMessage(data: unknown): Said {
+/** Validates a message of a client. Does not throw, whatever the input. */
+export function parseClientMessage(data: unknown): ParsedMessage {
   const fields = typeof data === 'string' ? parseJson(data) : undefined;
   const type = fields?.['type'];
   const about = typeof type === 'string' ? type.slice(0, 32) : null;
   if (fields === undefined || about === null) {
-    const problem = invalid("A message has to be the text of a JSON object with a 'type'.");
+    const problem = invalid("A message must be the text of a JSON object with a 'type'.");
     return { about, message: problem, refusable: undefined };
   }
   const refusable = about === 'send' ? attempt(() => parseAddress(fields)) : undefined;
@@ -52,7 +52,7 @@ function parseMessage(fields: Fields): ClientMessage {
       return { type };
     }
     default:
-      throw invalid('That type of message is unknown.');
+      throw invalid('The type of the message is unknown.');
   }
 }
 
@@ -66,7 +66,7 @@ function parseJson(text: string): Fields | undefined {
     const value: unknown = JSON.parse(text);
     return isFields(value) ? value : undefined;
   } catch {
-    // The client is told that it is none.
+    // Not an error here: the caller answers it.
     return undefined;
   }
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseLoadOptions } from './load-options.ts';
 
-test('a thousand people talk unless told otherwise', () => {
+test('load options: have defaults, and are read from the arguments', () => {
   expect(parseLoadOptions([])).toMatchObject({ users: 1000, seconds: 30, rate: 100 });
   expect(parseLoadOptions(['--users', '50', '--address', 'http://im:80/x'])).toMatchObject({
     ...{ users: 50, address: 'http://im' },
@@ -14,6 +14,6 @@ test.each([
   [['--address', 'nowhere'], "--address is 'nowhere'; allowed: a URL"],
   [['--name', 'A B'], "--name is 'A B'"],
   [['--loud'], '--loud'],
-])('%s is refused', (args, problem) => {
+])('load options: %s is rejected', (args, problem) => {
   expect(() => parseLoadOptions(args)).toThrow(problem);
 });

@@ -1,33 +1,33 @@
 import { parseArgs } from 'node:util';
 
-/** How much is said, by how many, for how long. */
+/** Options of the load script. */
 export interface LoadOptions {
-  /** Of the running messenger. */
+  /** URL of the running messenger. */
   readonly address: string;
   readonly users: number;
-  /** People of one group; everybody also has a friend. */
+  /** Users per group; each user also has a friend. */
   readonly groupSize: number;
   readonly seconds: number;
-  /** Messages per second, of all people together. */
+  /** Messages per second of all users together. */
   readonly rate: number;
-  /** What comes later than this counts as late, in milliseconds. */
+  /** A longer latency counts as late, in milliseconds. */
   readonly lateMs: number;
-  /** First part of the names of the people. */
+  /** Prefix of the user names. */
   readonly name: string;
 }
 
 export const usage = `Usage: load.ts [options]
-  --address <url>     of the messenger            (http://127.0.0.1:3002)
-  --users <n>         people, 2 to 20000          (1000)
-  --group-size <n>    people of a group, 2 to 200 (10)
-  --seconds <n>       for how long they talk      (30)
-  --rate <n>          messages per second         (100)
-  --late-ms <n>       what counts as late         (1000)
-  --name <text>       first part of their names   (load)
+  --address <url>     URL of the messenger            (http://127.0.0.1:3002)
+  --users <n>         number of users, 2 to 20000     (1000)
+  --group-size <n>    users per group, 2 to 200       (10)
+  --seconds <n>       duration                        (30)
+  --rate <n>          messages per second             (100)
+  --late-ms <n>       a longer latency is late        (1000)
+  --name <text>       prefix of the user names        (load)
 `;
 
 /**
- * Reads the arguments of the load script.
+ * Parses the arguments of the load script.
  *
  * @throws {TypeError} when one is unknown
  * @throws {RangeError} when a value is not allowed, naming it

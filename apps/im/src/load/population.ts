@@ -5,37 +5,40 @@ import { type HttpClient, RequestError } from '../client/http-client.ts';
 import { MessengerClient } from '../client/messenger-client.ts';
 import type { LoadOptions } from './load-options.ts';
 
-/** Requests under way at once while people come. */
-const hands = 32;
+/** Concurrent requests during the preparation. */
+const concurrency = 32;
 
-/** Where somebody can write to, and who reads it. */
-export interface Place {
+/** A conversation that a user sends to. */
+export interface Target {
   readonly conversationId: string;
-  /** Numbers of the people. */
+  /** Numbers of the receiving users. */
   readonly audience: readonly number[];
 }
 
-/** One of the people, with a connection. */
-export interface Talker {
+/** A simulated user with a connection. */
+export interface VirtualUser {
   readonly number: number;
   readonly client: MessengerClient;
-  readonly places: Place[];
+  readonly targets: Target[];
 }
 
-/** What is told while people come and talk. */
+/** Callbacks of the preparation and of the load. */
 export interface PopulationEvents {
-  onMessage(person: number, message: Message): void;
+  onMessage(user: number, message: Message): void;
   onDisorder(kind: 'repeated' | 'early'): void;
   onProgress(what: string, done: number): void;
 }
 
-/** Makes the accounts, unless an earlier run has; logs all of them in, each with a friend and in a group. */
-export async function populate(options: LoadOptions, events: PopulationEvents): Promise<Talker[]> {
+/** Creates the accounts, or reuses those of an earlier run. Each user is connected, has a friend and is in a group. */
+export async function populate(
+  options: LoadOptions,
+  events: PopulationEvents,
+): Promise<VirtualUser[]> {
   const numbers = Array.from({ length: options.users }, (_, number) => number);
-  const talkers = await each('logged in', numbers, events, async (number) => {
+  const users = await each('logged in', numbers, events, async (number) => {
     const name = `${options.name}-${number}`;
-    const client = await patiently(() =>
-      MessengerClient.enter(
+    const client = await withRetries(() =>
+      MessengerClient.registerOrLogIn(
         options.address,
         { name, password: `${name}-${name}` },
         {
@@ -44,17 +47,17 @@ export async function populate(options: LoadOptions, events: PopulationEvents): 
         },
       ),
     );
-    return { number, client, places: [] };
+    return { number, client, targets: [] };
   });
-  const pairs = rows(talkers, 2).filter(({ length }) => length === 2);
+  const pairs = rows(users, 2).filter(({ length }) => length === 2);
   await each('pairs of friends', pairs, events, (pair) => befriend(pair));
-  const groups = rows(talkers, options.groupSize).filter(({ length }) => length > 1);
+  const groups = rows(users, options.groupSize).filter(({ length }) => length > 1);
   await each('groups', groups, events, (group) => join(group, `${options.name} group`));
-  await each('connected', talkers, events, ({ client }) => patiently(() => client.connect()));
-  return talkers;
+  await each('connected', users, events, ({ client }) => withRetries(() => client.connect()));
+  return users;
 }
 
-async function befriend([one, other]: readonly Talker[]): Promise<void> {
+async function befriend([one, other]: readonly VirtualUser[]): Promise<void> {
   if (one === undefined || other === undefined) return;
   const known = await conversationsOf(one.client.http);
   let id = known.find(
@@ -63,19 +66,19 @@ async function befriend([one, other]: readonly Talker[]): Promise<void> {
   )?.id;
   if (id === undefined) {
     const { http, me } = other.client;
-    await patiently(() => one.client.http.post('/api/friend-requests', { userId: me.id }));
+    await withRetries(() => one.client.http.post('/api/friend-requests', { userId: me.id }));
     const path = `/api/friend-requests/${one.client.me.id}/accept`;
-    id = (await patiently(() => http.post<ConversationBody>(path))).conversation.id;
+    id = (await withRetries(() => http.post<ConversationBody>(path))).conversation.id;
   }
-  settle([one, other], id);
+  addTarget([one, other], id);
 }
 
-async function join(group: readonly Talker[], name: string): Promise<void> {
+async function join(group: readonly VirtualUser[], name: string): Promise<void> {
   const [owner] = group;
   if (owner === undefined) return;
   const { http } = owner.client;
   const ids = group.map(({ client }) => client.me.id);
-  // The same people as before, if the group is as large.
+  // Reuses the group of an earlier run if it has the same members.
   let id = (await conversationsOf(http)).find(
     (conversation) =>
       conversation.name === name &&
@@ -83,33 +86,33 @@ async function join(group: readonly Talker[], name: string): Promise<void> {
       conversation.members.every(({ userId }) => ids.includes(userId)),
   )?.id;
   if (id === undefined) {
-    const { conversation } = await patiently(() =>
+    const { conversation } = await withRetries(() =>
       http.post<ConversationBody>('/api/groups', { name }),
     );
     id = conversation.id;
     const path = `/api/groups/${id}/invitations`;
-    const { code } = await patiently(() => http.post<InvitationBody>(path));
+    const { code } = await withRetries(() => http.post<InvitationBody>(path));
     for (const { client } of group.slice(1)) {
-      await patiently(() => client.http.post(`/api/invitations/${code}/join`));
+      await withRetries(() => client.http.post(`/api/invitations/${code}/join`));
     }
   }
-  settle(group, id);
+  addTarget(group, id);
 }
 
-function settle(people: readonly Talker[], conversationId: string): void {
-  const audience = people.map(({ number }) => number);
-  for (const { places } of people) places.push({ conversationId, audience });
+function addTarget(users: readonly VirtualUser[], conversationId: string): void {
+  const audience = users.map(({ number }) => number);
+  for (const { targets } of users) targets.push({ conversationId, audience });
 }
 
 async function conversationsOf(http: HttpClient): Promise<ConversationsBody['conversations']> {
-  const { conversations } = await patiently(() =>
+  const { conversations } = await withRetries(() =>
     http.get<ConversationsBody>('/api/conversations'),
   );
   return conversations;
 }
 
-/** Does as the server says when it is asked too fast, or is busy. */
-async function patiently<T>(request: () => Promise<T>): Promise<T> {
+/** Retries a request after the time that the server returns with `too_fast` or `busy`. */
+async function withRetries<T>(request: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await request();
@@ -121,7 +124,7 @@ async function patiently<T>(request: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Goes through a list with several hands, and tells how far it is. */
+/** Maps a list with bounded concurrency, and reports the progress. */
 async function each<Item, Result>(
   what: string,
   items: readonly Item[],
@@ -131,7 +134,7 @@ async function each<Item, Result>(
   const results: Result[] = [];
   let next = 0;
   let done = 0;
-  const hand = async (): Promise<void> => {
+  const runWorker = async (): Promise<void> => {
     for (let index = next++; index < items.length; index = next++) {
       const item = items[index];
       if (item !== undefined) results[index] = await work(item);
@@ -139,7 +142,7 @@ async function each<Item, Result>(
       if (done % 100 === 0 || done === items.length) onProgress(what, done);
     }
   };
-  await Promise.all(Array.from({ length: hands }, hand));
+  await Promise.all(Array.from({ length: concurrency }, runWorker));
   return results;
 }
 

@@ -1,41 +1,42 @@
 import type { Message } from '../../shared/model.ts';
 
-/** A message of the load, by the text that only it has. */
-interface Said {
-  /** By the clock of `performance.now`. */
+/** A message of the load, identified by its unique text. */
+interface SentMessage {
+  /** Time of the send, by `performance.now`. */
   readonly at: number;
-  /** Who is to see it: everybody in the conversation. */
+  /** Expected receivers: all members of the conversation. */
   readonly audience: readonly number[];
   isStored: boolean;
   id: string | undefined;
   isStoredTwice: boolean;
-  readonly seenBy: Map<number, number>;
+  /** Number of deliveries by receiver. */
+  readonly shownTo: Map<number, number>;
 }
 
-/** What has become of everything that was said. */
+/** Totals of a load. */
 export interface TallyReport {
-  readonly said: number;
+  readonly sent: number;
   readonly stored: number;
   readonly refused: number;
-  /** How often one of them came up on one screen. */
-  readonly seen: number;
-  /** Stored, but missing on the screen of somebody; counted per screen. */
+  /** Deliveries, counted per receiver. */
+  readonly shown: number;
+  /** Stored but not delivered, counted per receiver. */
   readonly lost: number;
-  /** Twice on one screen, or stored twice. */
-  readonly doubled: number;
-  /** Those of one sender in another order than they were sent; counted per screen. */
+  /** Delivered twice to one receiver, or stored twice. */
+  readonly duplicated: number;
+  /** Messages of one sender that were delivered in another order than sent, counted per receiver. */
   readonly reordered: number;
   readonly late: number;
-  /** Milliseconds from sending to the screens of the others: the middle one, that of 99 in 100, the longest. */
+  /** Milliseconds from the send to each delivery: median, 99th percentile, maximum. */
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly max: number };
 }
 
-/** Counts what is said, and what comes up on which screen. */
+/** Counts sent, stored and delivered messages. */
 export class Tally {
   readonly #lateMs: number;
   readonly #now: () => number;
-  readonly #said = new Map<string, Said>();
-  /** Number of the last message of a sender in a conversation that a screen has shown. */
+  readonly #sent = new Map<string, SentMessage>();
+  /** Number of the last delivered message by receiver, conversation and sender. */
   readonly #last = new Map<string, number>();
   readonly #latencies: number[] = [];
   #refused = 0;
@@ -46,61 +47,61 @@ export class Tally {
     this.#now = now;
   }
 
-  /** Something is sent now, for these people; `text` is its own. */
-  say(text: string, audience: readonly number[]): void {
+  /** A message with a unique text is sent to these receivers. */
+  recordSent(text: string, audience: readonly number[]): void {
     const record = { isStored: false, id: undefined, isStoredTwice: false };
-    this.#said.set(text, { at: this.#now(), audience, ...record, seenBy: new Map() });
+    this.#sent.set(text, { at: this.#now(), audience, ...record, shownTo: new Map() });
   }
 
-  /** The server has said that it is stored. */
-  store(text: string): void {
-    const said = this.#said.get(text);
-    if (said !== undefined) said.isStored = true;
+  /** The server has answered `sent`. */
+  recordStored(text: string): void {
+    const sent = this.#sent.get(text);
+    if (sent !== undefined) sent.isStored = true;
   }
 
-  /** The server has refused it for good. */
-  refuse(): void {
+  /** The server has refused a message permanently. */
+  recordRefused(): void {
     this.#refused += 1;
   }
 
-  /** A message has come up on the screen of somebody. */
-  show(person: number, message: Message): void {
+  /** A message was delivered to a receiver. */
+  recordShown(user: number, message: Message): void {
     const text = message.content.kind === 'text' ? message.content.text : '';
-    const said = this.#said.get(text);
-    // Something else than this load: what it had said in an earlier run.
-    if (said === undefined) return;
-    const count = (said.seenBy.get(person) ?? 0) + 1;
-    said.seenBy.set(person, count);
-    if (said.id !== undefined && said.id !== message.id) said.isStoredTwice = true;
-    said.id = message.id;
+    const sent = this.#sent.get(text);
+    // A message of an earlier run.
+    if (sent === undefined) return;
+    const count = (sent.shownTo.get(user) ?? 0) + 1;
+    sent.shownTo.set(user, count);
+    if (sent.id !== undefined && sent.id !== message.id) sent.isStoredTwice = true;
+    sent.id = message.id;
     if (count > 1) return;
-    this.#latencies.push(this.#now() - said.at);
-    const key = `${person} ${message.conversationId} ${message.senderId}`;
+    this.#latencies.push(this.#now() - sent.at);
+    const key = `${user} ${message.conversationId} ${message.senderId}`;
     const number = numberOf(text);
     if (number < (this.#last.get(key) ?? -1)) this.#reordered += 1;
     this.#last.set(key, number);
   }
 
-  /** Whether everything that is stored has come up everywhere. */
+  /** True if every stored message was delivered to every receiver. */
   get isComplete(): boolean {
     return this.#lost() === 0;
   }
 
   report(): TallyReport {
-    const all = [...this.#said.values()];
+    const all = [...this.#sent.values()];
     const sorted = this.#latencies.toSorted((a, b) => a - b);
     const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
-    const doubled = all.reduce((sum, { seenBy, isStoredTwice }) => {
-      const more = [...seenBy.values()].filter((count) => count > 1).length;
-      return sum + more + (isStoredTwice ? 1 : 0);
+    const duplicated = all.reduce((sum, { shownTo, isStoredTwice }) => {
+      const repeated = [...shownTo.values()].filter((count) => count > 1).length;
+      return sum + repeated + (isStoredTwice ? 1 : 0);
     }, 0);
     return {
-      said: all.length,
+      sent: all.length,
       stored: all.filter(({ isStored }) => isStored).length,
       refused: this.#refused,
-      seen: sorted.length,
+      shown: sorted.length,
       lost: this.#lost(),
-      doubled,
+      duplicated,
       reordered: this.#reordered,
       late: sorted.filter((latency) => latency > this.#lateMs).length,
       latencyMs: { p50: at(0.5), p99: at(0.99), max: at(1) },
@@ -109,16 +110,16 @@ export class Tally {
 
   #lost(): number {
     let lost = 0;
-    for (const { isStored, audience, seenBy } of this.#said.values()) {
-      if (isStored) lost += audience.filter((person) => !seenBy.has(person)).length;
+    for (const { isStored, audience, shownTo } of this.#sent.values()) {
+      if (isStored) lost += audience.filter((user) => !shownTo.has(user)).length;
     }
     return lost;
   }
 }
 
-/** Text of the message with this number of a run. */
-export function toLoadText(run: string, person: number, number: number): string {
-  return `${run} ${person} ${number}`;
+/** The unique text of a message: run, user and number. */
+export function toLoadText(run: string, user: number, number: number): string {
+  return `${run} ${user} ${number}`;
 }
 
 function numberOf(text: string): number {

@@ -9,7 +9,7 @@ import { lockDirect, openDirect } from '../conversations/direct.ts';
 import type { Database, Write } from '../database/schema.ts';
 import { lockUsers } from '../database/transact.ts';
 import type { IdGenerator } from '../ids/id-generator.ts';
-import { type Push, tell } from '../push.ts';
+import { notify, type Push } from '../push.ts';
 import {
   findBarriers,
   findRelations,
@@ -19,20 +19,20 @@ import {
   userColumns,
 } from './users.ts';
 
-/** What the rules about people work with. */
+/** Dependencies of `People`. */
 export interface PeopleOptions {
   readonly db: Database;
   readonly ids: IdGenerator;
   readonly push: Push;
 }
 
-/** What a request to become friends has come to. */
+/** Result of a friend request. */
 export type RequestOutcome =
   | { readonly request: FriendRequest }
-  /** The other one had asked already. */
+  /** The other user had sent a request before. */
   | { readonly friend: Friend };
 
-/** Who knows whom: search, requests, friends and blocks. */
+/** Search, friend requests, friends and blocks. */
 export class People {
   readonly #options: PeopleOptions;
 
@@ -43,10 +43,10 @@ export class People {
   /** @throws {AppError} `invalid` when the query is too short */
   async search(userId: string, query: string): Promise<FoundUser[]> {
     const { db } = this.#options;
-    // Controls are dropped as from every line: PostgreSQL takes no NUL.
+    // toLine removes control characters; PostgreSQL rejects NUL.
     const words = toLine(query);
     const key = toNameKey(words).slice(0, 64);
-    if (key.length < 2) throw invalid('Please type two characters or more.');
+    if (key.length < 2) throw invalid("'query' must have 2 characters or more.");
     const pattern = `${key.replace(/[\\%_]/g, '\\$&')}%`;
     const rows = await db
       .selectFrom('users')
@@ -65,7 +65,7 @@ export class People {
     return rows.map((row) => ({ ...toUser(row), relation: relations.get(row.id) ?? 'none' }));
   }
 
-  /** Everybody who is something to a person. */
+  /** Returns the friends, friend requests and blocks of a user. */
   async relations(userId: string): Promise<Relations> {
     const { db } = this.#options;
     const received = await requests(db, 'from_id', userId);
@@ -81,28 +81,28 @@ export class People {
   }
 
   /**
-   * Asks somebody to become friends, or accepts their request if they have asked.
+   * Sends a friend request, or accepts the request of the other user.
    *
    * @throws {AppError} `invalid`, `user_unknown`, `blocked`, `you_blocked`, `already_friends`, `already_requested`,
    *   `limit_reached`
    */
   async request(userId: string, otherId: string): Promise<RequestOutcome> {
     const { db, push } = this.#options;
-    if (userId === otherId) throw invalid('You cannot be your own friend.');
+    if (userId === otherId) throw invalid('You cannot send a friend request to yourself.');
     const outcome = await db.transaction().execute(async (write) => {
       await lockUsers(write, [userId, otherId]);
       const user = await requireUser(write, otherId);
       await requireStranger(write, userId, otherId);
-      const asked = await removeRequest(write, otherId, userId);
-      if (asked) {
+      const hadRequest = await removeRequest(write, otherId, userId);
+      if (hadRequest) {
         await this.#befriend(write, userId, otherId);
         return undefined;
       }
       return { request: await addRequest(write, userId, user) };
     });
-    tell(push, [userId, otherId], { type: 'changed', what: 'friends' });
+    notify(push, [userId, otherId], { type: 'changed', what: 'friends' });
     if (outcome !== undefined) return outcome;
-    tell(push, [userId, otherId], { type: 'changed', what: 'conversations' });
+    notify(push, [userId, otherId], { type: 'changed', what: 'conversations' });
     return { friend: await this.#friend(userId, otherId) };
   }
 
@@ -114,13 +114,13 @@ export class People {
       if (!(await removeRequest(write, otherId, userId))) throw unknownRequest();
       await this.#befriend(write, userId, otherId);
     });
-    tell(push, [userId, otherId], { type: 'changed', what: 'friends' });
-    tell(push, [userId, otherId], { type: 'changed', what: 'conversations' });
+    notify(push, [userId, otherId], { type: 'changed', what: 'friends' });
+    notify(push, [userId, otherId], { type: 'changed', what: 'conversations' });
     return await this.#friend(userId, otherId);
   }
 
   /**
-   * Ends a request, by who got it or by who made it.
+   * Removes a request: declined by its receiver, or withdrawn by its sender.
    *
    * @throws {AppError} `request_unknown`
    */
@@ -128,7 +128,7 @@ export class People {
     const { db, push } = this.#options;
     const ended = await db.transaction().execute((write) => removeRequest(write, fromId, toId));
     if (!ended) throw unknownRequest();
-    tell(push, [fromId, toId], { type: 'changed', what: 'friends' });
+    notify(push, [fromId, toId], { type: 'changed', what: 'friends' });
   }
 
   /** @throws {AppError} `not_friends` */
@@ -140,7 +140,7 @@ export class People {
       return await endFriendship(write, userId, otherId);
     });
     if (!ended) throw new AppError('not_friends', 'You are not friends.');
-    this.#tellOfEnd(userId, otherId);
+    this.#notifyBoth(userId, otherId);
   }
 
   /** @throws {AppError} `invalid`, `user_unknown` */
@@ -159,10 +159,10 @@ export class People {
       await removeRequest(write, userId, otherId);
       await removeRequest(write, otherId, userId);
     });
-    this.#tellOfEnd(userId, otherId);
+    this.#notifyBoth(userId, otherId);
   }
 
-  /** Takes a block back; the two are strangers then. */
+  /** Removes a block. The friendship is not restored. */
   async unblock(userId: string, otherId: string): Promise<void> {
     await this.#options.db
       .transaction()
@@ -173,20 +173,20 @@ export class People {
           .where('blocked_id', '=', otherId)
           .execute(),
       );
-    this.#tellOfEnd(userId, otherId);
+    this.#notifyBoth(userId, otherId);
   }
 
-  /** The barrier of their conversation has changed, if they have one. */
-  #tellOfEnd(userId: string, otherId: string): void {
+  /** Also notifies about conversations, because the barrier of a direct conversation may have changed. */
+  #notifyBoth(userId: string, otherId: string): void {
     const { push } = this.#options;
-    tell(push, [userId, otherId], { type: 'changed', what: 'friends' });
-    tell(push, [userId, otherId], { type: 'changed', what: 'conversations' });
+    notify(push, [userId, otherId], { type: 'changed', what: 'friends' });
+    notify(push, [userId, otherId], { type: 'changed', what: 'conversations' });
   }
 
   /** @throws {AppError} `limit_reached` */
   async #befriend(write: Write, userId: string, otherId: string): Promise<void> {
     const { ids } = this.#options;
-    for (const id of [userId, otherId]) await refuseTooMany(write, id);
+    for (const id of [userId, otherId]) await requireRoomForFriend(write, id);
     const conversationId = await openDirect(write, ids, [userId, otherId]);
     const pair = { conversation_id: conversationId, since: Date.now() };
     await write
@@ -229,7 +229,7 @@ export class People {
   }
 }
 
-/** Requests of a person with who is on the other side: `from_id` for those that came, `to_id` for those sent. */
+/** Requests of a user; `other` is the column of the other user: `from_id` for received, `to_id` for sent requests. */
 async function requests(
   db: Database,
   other: 'from_id' | 'to_id',
@@ -246,11 +246,11 @@ async function requests(
   return rows.map((row) => ({ user: toUser(row), requestedAt: row.requested_at }));
 }
 
-/** @throws {AppError} when the two are friends, or one has blocked the other */
+/** @throws {AppError} when the users are friends, or one has blocked the other */
 async function requireStranger(write: Write, userId: string, otherId: string): Promise<void> {
   const barriers = await findBarriers(write, [{ from: userId, to: otherId }]);
   const barrier = barriers.get(`${userId} ${otherId}`);
-  if (barrier === undefined) throw new AppError('already_friends', 'You are friends already.');
+  if (barrier === undefined) throw new AppError('already_friends', 'You are already friends.');
   if (barrier !== 'not_friends') throw toBarrierError(barrier);
 }
 
@@ -262,10 +262,10 @@ async function addRequest(write: Write, userId: string, user: User): Promise<Fri
     .where('from_id', '=', userId)
     .execute();
   if (sent.some(({ to_id }) => to_id === user.id)) {
-    throw new AppError('already_requested', 'You have asked already.');
+    throw new AppError('already_requested', 'You have already sent a request.');
   }
   if (sent.length >= limits.sentRequests) {
-    const message = `${limits.sentRequests} of your requests wait for an answer: that is as many as may.`;
+    const message = `You have ${limits.sentRequests} unanswered requests, which is the maximum.`;
     throw new AppError('limit_reached', message);
   }
   const requestedAt = Date.now();
@@ -296,16 +296,16 @@ async function endFriendship(write: Write, userId: string, otherId: string): Pro
 }
 
 /** @throws {AppError} `limit_reached` */
-async function refuseTooMany(write: Write, userId: string): Promise<void> {
+async function requireRoomForFriend(write: Write, userId: string): Promise<void> {
   const { count } = await write
     .selectFrom('friendships')
     .select(({ fn }) => fn.countAll<number>().as('count'))
     .where('user_id', '=', userId)
     .executeTakeFirstOrThrow();
   if (count < limits.friends) return;
-  throw new AppError('limit_reached', `Nobody has more than ${limits.friends} friends here.`);
+  throw new AppError('limit_reached', `A user can have ${limits.friends} friends.`);
 }
 
 function unknownRequest(): AppError {
-  return new AppError('request_unknown', 'There is no such request any more.');
+  return new AppError('request_unknown', 'The request no longer exists.');
 }

@@ -2,29 +2,29 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { allowPartial, GatewayWorkerError } from 'gatewayworker';
 import { Batcher } from '../batcher.ts';
 import type { Database } from '../database/schema.ts';
-import { type Push, tell } from '../push.ts';
+import { notify, type Push } from '../push.ts';
 
-/** How long somebody may be away, to load the page anew, before they count as gone, in milliseconds. */
+/** Delay before a disconnected user counts as offline, so that a page reload is not visible, in milliseconds. */
 const graceMs = 2000;
 
-/** How often the gateways are asked, when one of them does not answer. */
+/** Maximum number of queries if a gateway does not answer. */
 const attempts = 4;
 
-/** What presence works with. */
+/** Dependencies of `PresenceTracker`. */
 export interface PresenceOptions {
   readonly db: Database;
   readonly push: Push;
-  /** Aborted when the process is to end. */
+  /** Aborted when the process is about to end. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Tells friends who comes and goes. Who is online is the cluster's own knowledge and kept nowhere else: so it is right
- * after a process has died.
+ * Notifies friends when a user goes online or offline. The cluster is the only source of who is online, so the state is
+ * correct after the crash of any process.
  */
 export class PresenceTracker {
   readonly #options: PresenceOptions;
-  /** A gateway that dies takes thousands along at once: they are looked up together. */
+  /** Batched, because the crash of a gateway disconnects thousands of users at once. */
   readonly #changes: Batcher<string, undefined>;
 
   constructor(options: PresenceOptions) {
@@ -37,40 +37,40 @@ export class PresenceTracker {
     });
   }
 
-  /** A device of somebody has come. */
-  async came(userId: string): Promise<void> {
+  /** A device of a user has connected. */
+  async connected(userId: string): Promise<void> {
     await this.#changes.add(userId);
   }
 
-  /** A device of somebody has gone; after a moment it is seen whether it was the last one. */
-  async went(userId: string): Promise<void> {
-    // When the process is to end, the moment is over: nobody else would tell.
+  /** A device of a user has disconnected; checks after a delay whether it was the last one. */
+  async disconnected(userId: string): Promise<void> {
+    // Shortened when the process is about to end, because no other process would send the notification.
     await this.#sleep(graceMs);
     await this.#changes.add(userId);
   }
 
-  /** Resolves when everything is told. */
+  /** Resolves when all notifications are sent. */
   async drain(): Promise<void> {
     await this.#changes.drain();
   }
 
-  /** Waits, but not longer than until the process is to end. */
+  /** Waits until the time has passed or the process is about to end. */
   async #sleep(ms: number): Promise<void> {
     const { signal } = this.#options;
     await sleep(ms, undefined, { signal }).catch(() => undefined);
   }
 
   async #run(userIds: readonly string[]): Promise<void> {
-    const told = await this.#tell(userIds, await this.#online(userIds));
-    // Another process may have told the opposite at the same time, on older knowledge. Whoever looks last, after
-    // telling, is right; so nobody stays offline who is there.
-    const now = await this.#online(userIds);
-    const wrong = userIds.filter((id) => now.get(id) !== told.get(id));
-    if (wrong.length > 0) await this.#tell(wrong, now);
+    const announced = await this.#announce(userIds, await this.#findOnline(userIds));
+    // Another process may have announced an older state at the same time. Each process queries again after its
+    // announcement, and the last one corrects a wrong state.
+    const now = await this.#findOnline(userIds);
+    const wrong = userIds.filter((id) => now.get(id) !== announced.get(id));
+    if (wrong.length > 0) await this.#announce(wrong, now);
   }
 
-  /** Who is connected; a gateway that does not answer gets some more time, before it counts as gone. */
-  async #online(userIds: readonly string[]): Promise<Map<string, boolean>> {
+  /** Returns who is connected. Retries if a gateway does not answer, before it counts as dead. */
+  async #findOnline(userIds: readonly string[]): Promise<Map<string, boolean>> {
     const { push } = this.#options;
     for (let attempt = 1; attempt < attempts; attempt += 1) {
       try {
@@ -83,7 +83,7 @@ export class PresenceTracker {
     return (await allowPartial(push.isUidsOnline(userIds))) ?? new Map();
   }
 
-  async #tell(
+  async #announce(
     userIds: readonly string[],
     online: Map<string, boolean>,
   ): Promise<Map<string, boolean>> {
@@ -95,19 +95,19 @@ export class PresenceTracker {
       .select(['user_id', 'friend_id'])
       .where('user_id', 'in', userIds)
       .execute();
-    if (gone.length > 0) await this.#noteLastSeen(gone, now);
+    if (gone.length > 0) await this.#storeLastSeen(gone, now);
     const friendIds = new Map<string, string[]>(userIds.map((id) => [id, []]));
     for (const { user_id, friend_id } of friends) friendIds.get(user_id)?.push(friend_id);
-    for (const [userId, told] of friendIds) {
+    for (const [userId, receivers] of friendIds) {
       const isOnline = online.get(userId);
       if (isOnline === undefined) continue;
       const lastSeenAt = isOnline ? null : now;
-      tell(push, told, { type: 'presence', userId, online: isOnline, lastSeenAt });
+      notify(push, receivers, { type: 'presence', userId, online: isOnline, lastSeenAt });
     }
     return online;
   }
 
-  async #noteLastSeen(userIds: readonly string[], time: number): Promise<void> {
+  async #storeLastSeen(userIds: readonly string[], time: number): Promise<void> {
     await this.#options.db
       .transaction()
       .execute((write) =>

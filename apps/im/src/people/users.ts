@@ -2,7 +2,7 @@ import type { Relation, User } from '../../shared/model.ts';
 import { AppError } from '../app-error.ts';
 import type { Database, UserRow, Write } from '../database/schema.ts';
 
-/** The columns of what anybody may see. */
+/** The public columns of a user. */
 export const userColumns = ['id', 'name', 'nickname', 'avatar'] as const;
 
 export function toUser({
@@ -14,7 +14,7 @@ export function toUser({
   return { id, name, nickname, avatar };
 }
 
-/** The people with these ids, in no particular order; unknown ids are left out. */
+/** Returns the users with these ids, in no particular order, without unknown ids. */
 export async function findUsers(db: Database | Write, ids: Iterable<string>): Promise<User[]> {
   const unique = [...new Set(ids)];
   if (unique.length === 0) return [];
@@ -26,10 +26,10 @@ export async function findUsers(db: Database | Write, ids: Iterable<string>): Pr
 export async function requireUser(db: Database | Write, id: string): Promise<User> {
   const [user] = await findUsers(db, [id]);
   if (user !== undefined) return user;
-  throw new AppError('user_unknown', 'There is no such person.');
+  throw new AppError('user_unknown', 'The user does not exist.');
 }
 
-/** What others are to somebody; who is left out is `none`. */
+/** Returns the relations of a user; a missing user has the relation `none`. */
 export async function findRelations(db: Database, userId: string): Promise<Map<string, Relation>> {
   const relations = new Map<string, Relation>([[userId, 'self']]);
   const sent = await db
@@ -63,7 +63,7 @@ export async function findFriendIds(db: Database | Write, userId: string): Promi
   return rows.map(({ friend_id }) => friend_id);
 }
 
-/** Why two people cannot write to each other, as each pair `from to` sees it; a pair that can is left out. */
+/** Returns why `from` cannot write to `to`, by the key `from to`; pairs without a barrier are missing. */
 export async function findBarriers(
   db: Database | Write,
   pairs: readonly Pair[],
@@ -102,12 +102,12 @@ export interface Pair {
 type Barrier = 'blocked' | 'you_blocked' | 'not_friends';
 
 const barrierTexts: Readonly<Record<Barrier, string>> = {
-  blocked: 'This person does not take messages from you.',
-  you_blocked: 'You have blocked this person.',
+  blocked: 'This user has blocked you.',
+  you_blocked: 'You have blocked this user.',
   not_friends: 'You can only write to friends.',
 };
 
-/** The error that says so. */
+/** Creates the error of a barrier. */
 export function toBarrierError(barrier: Barrier): AppError {
   return new AppError(barrier, barrierTexts[barrier]);
 }

@@ -10,6 +10,6 @@ test.each([
   ['%PDF-1.7', undefined],
   ['RIFF\x10\x00\x00\x00WAVE', undefined],
   ['', undefined],
-])('%j is %s', (head, format) => {
+])('picture format: %j is %s', (head, format) => {
   expect(detectFormat(Buffer.from(head, 'latin1'))).toBe(format);
 });

@@ -1,9 +1,9 @@
 import type { FormatEnum } from 'sharp';
 
-/** What pictures may be. SVG and PDF, which sharp reads too, may hold programs and links. */
+/** Accepted formats. SVG and PDF, which sharp also reads, may contain scripts and links. */
 export type PictureFormat = Extract<keyof FormatEnum, 'jpeg' | 'png' | 'webp' | 'gif'>;
 
-/** Tells what a file is by its first bytes, whatever its name or its sender say; undefined for anything else. */
+/** Detects the format from the first bytes, not from the name or content type; undefined for other formats. */
 export function detectFormat(bytes: Buffer): PictureFormat | undefined {
   const head = bytes.subarray(0, 12).toString('latin1');
   if (head.startsWith('\xff\xd8\xff')) return 'jpeg';

@@ -9,18 +9,18 @@ import { findPictures } from '../conversations/content.ts';
 import type { Database } from '../database/schema.ts';
 import { detectFormat } from './picture-format.ts';
 
-/** Sizes in which a picture is kept, by the names of the files. */
+/** Stored sizes of a picture. */
 export type PictureSize = 'full' | 'small';
 
-/** Pictures that may be under way or wait at once: each holds up to 160 MB of pixels while it is read. */
+/** Maximum number of running and queued conversions: each decodes up to 160 MB of pixels. */
 const maxWaiting = 16;
 
-/** Keeps pictures, each content once, in files that are named by nothing but its hash. */
+/** Stores pictures, once per content, in files named after its hash. */
 export class Pictures {
   readonly #db: Database;
   readonly #folder: string;
   #waiting = 0;
-  /** One after the other: the pixels of many at once would fill the memory. */
+  /** Conversions run one after the other, because parallel ones would need too much memory. */
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(db: Database, folder: string) {
@@ -29,7 +29,7 @@ export class Pictures {
   }
 
   /**
-   * Keeps an uploaded picture, re-encoded without its metadata.
+   * Stores an uploaded picture, re-encoded without metadata.
    *
    * @throws {AppError} `not_a_picture`, `picture_too_many_pixels`, `busy`
    */
@@ -37,21 +37,21 @@ export class Pictures {
     const hash = createHash('sha256').update(bytes).digest('hex');
     const known = (await findPictures(this.#db, [hash])).get(hash);
     if (known !== undefined && (await this.#isComplete(hash))) return known;
-    if (this.#waiting >= maxWaiting) throw busy('Too many pictures arrive right now.');
+    if (this.#waiting >= maxWaiting) throw busy('Too many pictures are waiting.');
     this.#waiting += 1;
-    const kept = this.#last.then(() => this.#keep(userId, hash, bytes));
-    this.#last = kept.catch(() => undefined);
-    return await kept.finally(() => {
+    const stored = this.#last.then(() => this.#store(userId, hash, bytes));
+    this.#last = stored.catch(() => undefined);
+    return await stored.finally(() => {
       this.#waiting -= 1;
     });
   }
 
-  /** Path of the file of a picture, relative to the folder; `hash` has been checked to be one. */
+  /** Path of the file of a picture, relative to the folder. `hash` must be validated. */
   static fileName(hash: string, size: PictureSize): string {
     return `${hash.slice(0, 2)}/${hash}-${size}.webp`;
   }
 
-  async #keep(userId: string, hash: string, bytes: Buffer): Promise<Picture> {
+  async #store(userId: string, hash: string, bytes: Buffer): Promise<Picture> {
     const format = detectFormat(bytes);
     if (format === undefined) throw notAPicture();
     await refuseTooManyPixels(bytes);
@@ -71,7 +71,7 @@ export class Pictures {
     return { hash, width, height };
   }
 
-  /** Whole or not at all, whoever writes the same at the same time or dies meanwhile. */
+  /** Writes a file atomically, by a rename. */
   async #write(name: string, data: Buffer): Promise<void> {
     const path = join(this.#folder, name);
     const draft = `${path}.${randomUUID()}`;
@@ -92,7 +92,7 @@ export class Pictures {
   }
 }
 
-/** Reads the header alone. @throws {AppError} `not_a_picture`, `picture_too_many_pixels` */
+/** Reads only the header. @throws {AppError} `not_a_picture`, `picture_too_many_pixels` */
 async function refuseTooManyPixels(bytes: Buffer): Promise<void> {
   const { width, height } = await sharp(bytes, { limitInputPixels: false })
     .metadata()
@@ -100,12 +100,12 @@ async function refuseTooManyPixels(bytes: Buffer): Promise<void> {
       throw notAPicture(error);
     });
   if (width * height <= limits.picturePixels) return;
-  const message = `That picture has ${width} × ${height} pixels; ${limits.picturePixels / 1e6} million are allowed.`;
+  const message = `The picture has ${width} × ${height} pixels; allowed: ${limits.picturePixels / 1e6} million.`;
   throw new AppError('picture_too_many_pixels', message);
 }
 
 async function resize(bytes: Buffer, size: number) {
-  // Reads the first frame of a moving picture; `rotate` turns it the way its metadata, which goes, says.
+  // Only the first frame of an animation is read. `rotate` applies the orientation of the metadata, which is removed.
   return await sharp(bytes, { limitInputPixels: limits.picturePixels, failOn: 'error' })
     .rotate()
     .resize({ width: size, height: size, fit: 'inside', withoutEnlargement: true })
@@ -117,6 +117,6 @@ async function resize(bytes: Buffer, size: number) {
 }
 
 function notAPicture(cause?: unknown): AppError {
-  const message = 'That is no picture: JPEG, PNG, WebP and GIF are.';
+  const message = 'The file is not a picture; allowed: JPEG, PNG, WebP, GIF.';
   return new AppError('not_a_picture', message, cause === undefined ? {} : { cause });
 }

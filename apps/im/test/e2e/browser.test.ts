@@ -20,7 +20,7 @@ afterAll(async () => {
   await im?.dispose();
 });
 
-test('the page may load nothing but its own files and talk to nothing but its server', async () => {
+test('im page: the Content-Security-Policy allows only its own files and server', async () => {
   const response = await fetch(im.address);
   const policy = response.headers.get('content-security-policy')?.split('; ');
   expect(policy).toContain("default-src 'none'");
@@ -33,115 +33,123 @@ test('the page may load nothing but its own files and talk to nothing but its se
 
 const long = { timeout: 600_000 };
 
-test('im page: three people talk through two killed gateways, in order, once', long, async () => {
-  const [ada, grace] = await Promise.all([openPerson('ada'), openPerson('grace')]);
-  await Promise.all([ada.register('Ada'), grace.register('Grace')]);
-  await ada.befriend(grace);
-  const link = await makeGroup(ada, 'Engine room', ['Grace']);
-  // Who has no account yet makes one, and the invitation is still there.
-  const linus = await openPerson('linus', link);
-  await linus.register('Linus');
-  await linus.page.getByRole('button', { name: 'Join the group' }).click();
-  await linus.page.getByRole('heading', { level: 1, name: 'Engine room' }).waitFor();
-  await grace.openChat('Engine room');
-  const people = [ada, grace, linus];
-  const gateways = await spread([ada, linus], 1);
+test(
+  'im page: through two gateway kills, every message is shown once, in order',
+  long,
+  async () => {
+    const [ada, grace] = await Promise.all([openPerson('ada'), openPerson('grace')]);
+    await Promise.all([ada.register('Ada'), grace.register('Grace')]);
+    await ada.befriend(grace);
+    const link = await makeGroup(ada, 'Engine room', ['Grace']);
+    // The invitation stays open while a new user registers.
+    const linus = await openPerson('linus', link);
+    await linus.register('Linus');
+    await linus.page.getByRole('button', { name: 'Join the group' }).click();
+    await linus.page.getByRole('heading', { level: 1, name: 'Engine room' }).waitFor();
+    await grace.openChat('Engine room');
+    const people = [ada, grace, linus];
+    const gateways = await spread([ada, linus], 1);
 
-  // Text, emoji and pictures, by Enter, by the picker, by the button and by dropping.
-  await ada.write('Good morning');
-  await everybodySees(people, ['Good morning']);
-  await grace.page.getByRole('button', { name: 'Emoji', exact: true }).click();
-  await grace.page.getByRole('button', { name: 'penguin' }).click();
-  await grace.page.keyboard.press('Escape');
-  await grace.field.press('Enter');
-  const said = ['Good morning', '🐧'];
-  await everybodySees(people, said);
-  await linus.page.getByLabel('Pictures', { exact: true }).setInputFiles(await drawPicture(linus));
-  await linus.write('The view from here');
-  said.push('[picture] The view from here');
-  await everybodySees(people, said);
-  await drop(ada, await drawPicture(ada));
-  await ada.page.getByRole('list', { name: 'Pictures to send' }).waitFor();
-  await ada.page.getByRole('button', { name: 'Send', exact: true }).click();
-  said.push('[picture]');
-  await everybodySees(people, said);
-  for (const { page } of people) {
-    await eventually(() =>
-      page
-        .locator('.message .picture img')
-        .evaluateAll((images) =>
-          images.every((image) => 'naturalWidth' in image && Number(image.naturalWidth) > 0),
-        ),
+    // Text, emoji and pictures, sent by Enter, the picker, the button and a drop.
+    await ada.write('Good morning');
+    await allSee(people, ['Good morning']);
+    await grace.page.getByRole('button', { name: 'Emoji', exact: true }).click();
+    await grace.page.getByRole('button', { name: 'penguin' }).click();
+    await grace.page.keyboard.press('Escape');
+    await grace.field.press('Enter');
+    const said = ['Good morning', '🐧'];
+    await allSee(people, said);
+    await linus.page
+      .getByLabel('Pictures', { exact: true })
+      .setInputFiles(await drawPicture(linus));
+    await linus.write('The view from here');
+    said.push('[picture] The view from here');
+    await allSee(people, said);
+    await drop(ada, await drawPicture(ada));
+    await ada.page.getByRole('list', { name: 'Pictures to send' }).waitFor();
+    await ada.page.getByRole('button', { name: 'Send', exact: true }).click();
+    said.push('[picture]');
+    await allSee(people, said);
+    for (const { page } of people) {
+      await eventually(() =>
+        page
+          .locator('.message .picture img')
+          .evaluateAll((images) =>
+            images.every((image) => 'naturalWidth' in image && Number(image.naturalWidth) > 0),
+          ),
+      );
+    }
+    await eventually(async () => (await ada.progressOf('Good morning')) === 'Read');
+
+    // After the network is back, missed messages arrive and the outbox is sent.
+    await grace.page.context().setOffline(true);
+    await grace.page.locator('html:not([data-connection="open"])').waitFor();
+    await grace.write('Can anybody hear me?');
+    expect(await grace.progressOf('Can anybody hear me?')).toBe('Sending');
+    await ada.write('Grace is gone');
+    await allSee([ada, linus], [...said, 'Grace is gone']);
+    await linus.write('She will be back');
+    said.push('Grace is gone', 'She will be back');
+    await allSee([ada, linus], said);
+    await grace.page.context().setOffline(false);
+    said.push('Can anybody hear me?');
+    await allSee(people, said);
+
+    // A second device shows the whole history, and each device shows messages of the other.
+    const second = await openDevice(grace);
+    await second.logIn();
+    await second.openChat('Engine room');
+    people.push(second);
+    await second.write('Now on my phone');
+    said.push('Now on my phone');
+    await allSee(people, said);
+    expect(await grace.page.locator('.message.own').last().textContent()).toContain(
+      'Now on my phone',
     );
-  }
-  await eventually(async () => (await ada.progressOf('Good morning')) === 'Read');
 
-  // What was missed without a network comes with it, and what was written goes out.
-  await grace.page.context().setOffline(true);
-  await grace.page.locator('html:not([data-connection="open"])').waitFor();
-  await grace.write('Can anybody hear me?');
-  expect(await grace.progressOf('Can anybody hear me?')).toBe('Sending');
-  await ada.write('Grace is gone');
-  await everybodySees([ada, linus], [...said, 'Grace is gone']);
-  await linus.write('She will be back');
-  said.push('Grace is gone', 'She will be back');
-  await everybodySees([ada, linus], said);
-  await grace.page.context().setOffline(false);
-  said.push('Can anybody hear me?');
-  await everybodySees(people, said);
+    // Kill a gateway while they write in turn. `failures.test.ts` has a reload.
+    let isOver = false;
+    const conversation = converse(people, () => isOver);
+    // Awaited below; an earlier failure should be reported instead.
+    conversation.catch(() => undefined);
+    await kill(ada, gateways[0]);
+    await ada.untilConnected();
+    isOver = true;
+    said.push(...(await conversation));
+    await allSee(people, said);
 
-  // A second device has all of it, and each shows what is written on the other one.
-  const second = await openDevice(grace);
-  await second.logIn();
-  await second.openChat('Engine room');
-  people.push(second);
-  await second.write('Now on my phone');
-  said.push('Now on my phone');
-  await everybodySees(people, said);
-  expect(await grace.page.locator('.message.own').last().textContent()).toContain(
-    'Now on my phone',
-  );
+    // Kill another one while all write at once, so that one of them is disconnected.
+    const lines = people.map((_person, index) =>
+      [1, 2, 3, 4].map((line) => `${index} says ${line}`),
+    );
+    await Promise.all([
+      kill(linus, gateways[1]),
+      ...people.map(async (person, index) => {
+        for (const line of lines[index] ?? []) await person.write(line);
+      }),
+    ]);
+    const all = await eventually(
+      async () => {
+        const screens = await Promise.all(people.map((person) => person.messages()));
+        const [shown = []] = screens;
+        for (const screen of screens) expect(screen).toEqual(shown);
+        expect(shown.length).toBe(said.length + lines.flat().length);
+        return shown;
+      },
+      { timeoutMs: 120_000, intervalMs: 100 },
+    );
+    expect(all.slice(0, said.length)).toEqual(said);
+    for (const own of lines) expect(all.filter((line) => own.includes(line))).toEqual(own);
+    await allSee(people, all);
 
-  // A gateway is killed while they write in turn. `failures.test.ts` reloads the workers while people talk.
-  let isOver = false;
-  const conversation = converse(people, () => isOver);
-  // Awaited below; a failure of what comes between is the one to report.
-  conversation.catch(() => undefined);
-  await kill(ada, gateways[0]);
-  await ada.untilConnected();
-  isOver = true;
-  said.push(...(await conversation));
-  await everybodySees(people, said);
+    // After a reload the page loads the same history, from the newest message to the oldest.
+    await ada.page.reload();
+    await ada.untilConnected();
+    await seeWhole(ada, all);
+  },
+);
 
-  // And another one while all of them write at once, one of them without a connection.
-  const lines = people.map((_person, index) => [1, 2, 3, 4].map((line) => `${index} says ${line}`));
-  await Promise.all([
-    kill(linus, gateways[1]),
-    ...people.map(async (person, index) => {
-      for (const line of lines[index] ?? []) await person.write(line);
-    }),
-  ]);
-  const all = await eventually(
-    async () => {
-      const screens = await Promise.all(people.map((person) => person.messages()));
-      const [shown = []] = screens;
-      for (const screen of screens) expect(screen).toEqual(shown);
-      expect(shown.length).toBe(said.length + lines.flat().length);
-      return shown;
-    },
-    { timeoutMs: 120_000, intervalMs: 100 },
-  );
-  expect(all.slice(0, said.length)).toEqual(said);
-  for (const own of lines) expect(all.filter((line) => own.includes(line))).toEqual(own);
-  await everybodySees(people, all);
-
-  // The same again from what is stored, read from the newest to the oldest.
-  await ada.page.reload();
-  await ada.untilConnected();
-  await seeWhole(ada, all);
-});
-
-test('a second tab and the list show what is new, until it is read on any device', async () => {
+test('im page: unread counts are shown on all devices until read on one', async () => {
   const [ada, grace] = await openFriends();
   const other = await openDevice(ada);
   await other.logIn();
@@ -164,7 +172,7 @@ test('a second tab and the list show what is new, until it is read on any device
   await ada.field.pressSequentially('Hm');
   await grace.page.locator('.pane-status').getByText('typing…').waitFor();
 
-  // Both devices of Ada go: Grace sees it, and when she was there last.
+  // Both devices of Ada disconnect: Grace sees it, with the last time.
   await other.close();
   await grace.page.locator('.pane-status').getByText('online', { exact: true }).waitFor();
   await ada.close();
@@ -174,17 +182,17 @@ test('a second tab and the list show what is new, until it is read on any device
     .waitFor();
 });
 
-test('a long history is read backwards, and what is looked at does not move', async () => {
+test('im page: loading older messages does not move the visible ones', async () => {
   const [ada, grace] = await openFriends();
   await ada.openChat('Grace');
   const id = new URL(ada.page.url()).hash.slice(1);
-  // As many as one person may send at once.
+  // The burst of the rate limit.
   const lines = [...(await sendAll(ada, id, 30)), ...(await sendAll(grace, id, 30))];
   await eventually(async () => (await ada.messages()).length === lines.length);
   const shown = await ada.messages();
   expect([...shown].sort()).toEqual([...lines].sort());
 
-  // A page that was not open while they came has the newest alone.
+  // A page that is opened later loads only the newest page.
   await grace.page.reload();
   await grace.untilConnected();
   await grace.openChat('Ada');
@@ -207,7 +215,7 @@ test('a long history is read backwards, and what is looked at does not move', as
   await grace.sees(shown);
 });
 
-test('what is wrong is told where it happens, and nothing of it is stored', async () => {
+test('im page: errors are shown at their cause, and nothing is stored', async () => {
   const [ada, grace] = await openFriends();
   const stranger = await openDevice(ada);
   await stranger.logIn('not the password');
@@ -237,7 +245,7 @@ test('what is wrong is told where it happens, and nothing of it is stored', asyn
   await ada.page.locator('.outgoing .problem[data-code="not_a_picture"]').waitFor();
   await ada.page.getByRole('button', { name: 'Discard' }).click();
 
-  // A flood: what is refused is told, and is not there.
+  // A flood: refused messages show an error and are not stored.
   const conversation = new URL(ada.page.url()).hash;
   const stored = await flood(ada, conversation.slice(1));
   expect(stored.length).toBeGreaterThanOrEqual(30);
@@ -258,12 +266,12 @@ test('what is wrong is told where it happens, and nothing of it is stored', asyn
   expect(await grace.page.locator('.text img, .text b').count()).toBe(0);
   expect(await grace.page.title()).not.toContain('hacked');
 
-  // Somebody else's conversation, by its address.
+  // The URL of a conversation of others.
   const eve = await openPerson('eve', `${im.address}/${conversation}`);
   await eve.register();
   await eve.page.getByText('You are not in this conversation.').waitFor();
 
-  // What is written before it is known that it will not be taken.
+  // A message that was written offline and is refused later.
   await ada.page.context().setOffline(true);
   await ada.page.locator('html:not([data-connection="open"])').waitFor();
   await ada.write('Too late');
@@ -278,7 +286,7 @@ test('what is wrong is told where it happens, and nothing of it is stored', asyn
   expect(await grace.messages()).toEqual(before);
 });
 
-test('the keyboard reaches everything, and the colours stay as they were chosen', async () => {
+test('im page: works by keyboard, and keeps the chosen theme', async () => {
   const [ada] = await createFriends();
   await ada.load();
   const { page } = ada;
@@ -320,13 +328,13 @@ test('the keyboard reaches everything, and the colours stay as they were chosen'
   expect(await ground()).toBe(dark);
 });
 
-test('a log-out everywhere ends every device, and a login is needed again', async () => {
+test('im page: a log-out everywhere logs out all devices and tabs', async () => {
   const ada = await createPerson('Ada');
   await ada.load();
   const other = await openDevice(ada);
   await other.logIn();
   await other.untilConnected();
-  // No script can read what proves the login.
+  // Scripts cannot read the token.
   expect(await other.page.context().cookies()).toMatchObject([
     { name: 'im_token', httpOnly: true, sameSite: 'Strict' },
   ]);
@@ -342,7 +350,7 @@ test('a log-out everywhere ends every device, and a login is needed again', asyn
   await other.page.getByText('You were logged out. Please log in again.').waitFor();
   await other.logIn();
   await other.untilConnected();
-  // The other tab of that browser has the same login.
+  // The other tab of the browser shares the login.
   await tab.locator('html[data-connection="open"]').waitFor();
 });
 
@@ -362,7 +370,7 @@ test('im page: a first visit makes no request that fails and no error in the con
   expect(problems).toEqual([]);
 });
 
-test('im page: on a phone the list has landmarks, opens a friend and shows a lost connection', async () => {
+test('im page: on a phone, landmarks, opening a friend and a lost connection work', async () => {
   const [ada, grace] = await createFriends();
   await ada.load();
   const { page } = ada;
@@ -378,7 +386,7 @@ test('im page: on a phone the list has landmarks, opens a friend and shows a los
   await page.getByText('Reconnecting…').waitFor();
 });
 
-test('im page: Find people focuses the search, which takes what is typed', async () => {
+test('im page: Find people focuses the search field', async () => {
   const linus = await createPerson('Linus');
   await linus.load();
   await linus.page.getByRole('button', { name: 'Find people' }).click();
@@ -386,10 +394,10 @@ test('im page: Find people focuses the search, which takes what is typed', async
   await linus.page.locator(`[data-user="${linus.name}"]`).waitFor();
 });
 
-/** Names are unique: each test has people of its own. */
+/** Makes names unique, because all tests share one messenger. */
 let people = 0;
 
-/** Somebody who has no account yet. */
+/** Opens the page of a user without an account. */
 async function openPerson(name: string, at: string = im.address): Promise<ImPerson> {
   people += 1;
   const person = await ImPerson.open(browser, { address: at, name: `${name}${people}` });
@@ -397,23 +405,23 @@ async function openPerson(name: string, at: string = im.address): Promise<ImPers
   return person;
 }
 
-/** Another device of somebody, where they are not logged in. */
+/** Opens the page on another device of a user, without a login. */
 async function openDevice({ name }: ImPerson): Promise<ImPerson> {
   const person = await ImPerson.open(browser, { address: im.address, name });
   onTestFinished(() => person.close());
   return person;
 }
 
-/** Makes an account and logs a device in, without opening the page. */
+/** Creates an account and a logged-in device, without opening the page. */
 async function createPerson(nickname: string): Promise<ImPerson> {
   people += 1;
   const name = `${nickname.toLowerCase()}${people}`;
-  const person = await ImPerson.enter(browser, { address: im.address, name }, nickname);
+  const person = await ImPerson.create(browser, { address: im.address, name }, nickname);
   onTestFinished(() => person.close());
   return person;
 }
 
-/** Makes accounts for Ada and Grace, who are friends, without opening their pages. */
+/** Creates the friends Ada and Grace, without opening their pages. */
 async function createFriends(): Promise<readonly [ImPerson, ImPerson]> {
   const [ada, grace] = await Promise.all([createPerson('Ada'), createPerson('Grace')]);
   await ada.post('/api/friend-requests', { userId: await grace.id() });
@@ -421,14 +429,14 @@ async function createFriends(): Promise<readonly [ImPerson, ImPerson]> {
   return [ada, grace];
 }
 
-/** The same, with both pages open. */
+/** Creates the friends Ada and Grace, and opens their pages. */
 async function openFriends(): Promise<readonly [ImPerson, ImPerson]> {
   const friends = await createFriends();
   await Promise.all(friends.map((person) => person.load()));
   return friends;
 }
 
-/** Makes a group with some friends, opens it, and answers the link of an invitation. */
+/** Creates and opens a group with some friends; returns an invitation link. */
 async function makeGroup(
   { page }: ImPerson,
   name: string,
@@ -474,7 +482,7 @@ async function spread(persons: readonly ImPerson[], others: number): Promise<num
   return taken;
 }
 
-/** Clients of each gateway by its number, once there are so many of all together. */
+/** Number of clients of each gateway, if the total is right; otherwise undefined. */
 async function countClients(total: number): Promise<number[] | undefined> {
   const counts: number[] = [];
   for (const row of await im.cluster.status()) {
@@ -490,10 +498,10 @@ async function kill(person: ImPerson, gateway: number | undefined): Promise<void
   await eventually(async () => (await person.connectedAt()) > before, { timeoutMs: 120_000 });
 }
 
-/** Each writes when the words of the one before are on their screen; answers all that was written. */
+/** Users write in turn, each after the previous message is displayed; returns the texts. */
 async function converse(persons: readonly ImPerson[], isOver: () => boolean): Promise<string[]> {
   const written: string[] = [];
-  // One more round once it is over.
+  // One more round at the end.
   let left = persons.length;
   for (let turn = 0; left > 0; turn += 1) {
     if (isOver()) left -= 1;
@@ -506,14 +514,11 @@ async function converse(persons: readonly ImPerson[], isOver: () => boolean): Pr
   return written;
 }
 
-async function everybodySees(
-  persons: readonly ImPerson[],
-  messages: readonly string[],
-): Promise<void> {
+async function allSee(persons: readonly ImPerson[], messages: readonly string[]): Promise<void> {
   await Promise.all(persons.map((person) => person.sees(messages)));
 }
 
-/** Scrolls back until the page shows all of a conversation. */
+/** Scrolls back until the page shows the whole conversation. */
 async function seeWhole(person: ImPerson, messages: readonly string[]): Promise<void> {
   await eventually(
     async () => {
@@ -527,7 +532,7 @@ async function seeWhole(person: ImPerson, messages: readonly string[]): Promise<
   );
 }
 
-/** A picture of what somebody sees. */
+/** Returns a screenshot as a picture file. */
 async function drawPicture({ page }: ImPerson, size = 300) {
   const clip = { x: 0, y: 0, width: size, height: size };
   return { name: 'view.png', mimeType: 'image/png', buffer: await page.screenshot({ clip }) };
@@ -558,19 +563,19 @@ async function paste({ page }: ImPerson, length: number): Promise<void> {
   })()`);
 }
 
-/** Sends messages faster than they are allowed, until one is refused; answers those that are stored. */
+/** Sends messages faster than the rate limit, until one is refused; returns the stored ones. */
 async function flood(person: ImPerson, id: string): Promise<string[]> {
   const stored: string[] = [];
-  // A busy machine may take so long for the first 60 that the pace allows them all.
+  // On a slow machine the rate limit may allow all of the first 60.
   for (let round = 1; round <= 10; round += 1) {
     const accepted = await sendAll(person, id, 60, `${round}-`);
     stored.push(...accepted);
     if (accepted.length < 60) return stored;
   }
-  throw new Error('600 messages were sent, and none was refused');
+  throw new Error('none of 600 messages was refused');
 }
 
-/** Sends messages by the API, all at once; answers those that are stored. */
+/** Sends messages over HTTP, all at once; returns the stored ones. */
 async function sendAll(
   { page, name }: ImPerson,
   id: string,
@@ -580,7 +585,7 @@ async function sendAll(
   const sending = Array.from({ length: count }, async (_, index) => {
     const text = `${name} ${prefix}${index + 1}`;
     const answer = await page.request.post(`${im.address}/api/conversations/${id}/messages`, {
-      // The login is in a cookie: only the page of this address may use it.
+      // A request with the cookie needs the Origin of the page.
       headers: { origin: im.address },
       data: { clientId: text.replace(' ', '-'), content: { kind: 'text', text } },
     });

@@ -15,13 +15,13 @@ import type { ServerMessage } from '../../shared/socket-message.ts';
 import { RequestError } from '../../src/client/http-client.ts';
 import type { MessengerClient } from '../../src/client/messenger-client.ts';
 import { databaseKinds } from '../databases.ts';
-import { befriend, enter, type ImCluster, startIm } from '../im-cluster.ts';
+import { befriend, type ImCluster, openAccount, startIm } from '../im-cluster.ts';
 
 interface Person {
   readonly client: MessengerClient;
-  /** What stands on their screen, in order. */
+  /** The displayed messages, in order. */
   readonly screen: Message[];
-  readonly heard: ServerMessage[];
+  readonly received: ServerMessage[];
 }
 
 let im: ImCluster;
@@ -34,41 +34,43 @@ beforeAll(async () => {
 
 afterAll(() => im?.dispose());
 
-async function come(): Promise<Person> {
-  const [screen, heard]: [Message[], ServerMessage[]] = [[], []];
-  const client = await enter(im, undefined, {
+async function connect(): Promise<Person> {
+  const [screen, received]: [Message[], ServerMessage[]] = [[], []];
+  const client = await openAccount(im, undefined, {
     onMessage: (message) => screen.push(message),
-    onServerMessage: (message) => heard.push(message),
+    onServerMessage: (message) => received.push(message),
   });
   onTestFinished(() => client.close());
   await client.connect();
-  return { client, screen, heard };
+  return { client, screen, received };
 }
 
-/** A group of people, who come to the gateways in turn. */
-async function gather(count: number): Promise<{ readonly people: Person[]; readonly id: string }> {
-  const owner = await come();
+/** Creates a group of connected users. */
+async function createGroup(
+  count: number,
+): Promise<{ readonly people: Person[]; readonly id: string }> {
+  const owner = await connect();
   const people = [owner];
   const { http } = owner.client;
   const { conversation } = await http.post<ConversationBody>('/api/groups', { name: 'All' });
   const { id } = conversation;
   const { code } = await http.post<InvitationBody>(`/api/groups/${id}/invitations`);
   while (people.length < count) {
-    const person = await come();
+    const person = await connect();
     await person.client.http.post(`/api/invitations/${code}/join`);
     people.push(person);
   }
   return { people, id };
 }
 
-/** Sends one message over HTTP until it is answered, as a program does whose connection may be lost. */
+/** Sends one message over HTTP, with retries until it is answered. */
 async function post({ client }: Person, conversationId: string, text: string): Promise<void> {
   const body = { clientId: randomUUID(), content: { kind: 'text', text } };
   const attempt = () =>
     client.http.post(`/api/conversations/${conversationId}/messages`, body).then(
       () => true,
       (error: unknown) => {
-        // What the server says is final unless it says "later"; what it does not say is asked again.
+        // An error response is final unless it is retryable; without a response the request is repeated.
         if (error instanceof RequestError && error.retryAfterMs === undefined) throw error;
         return false;
       },
@@ -92,18 +94,18 @@ function textOf({ content }: Message): string {
 }
 
 /**
- * Has everybody talk while something happens, and then checks that each message is stored once, stands on every screen
- * once and in the same order, and that those of one person are in the order in which they were sent.
+ * Sends messages of all users during a failure. Then checks that each message is stored once and displayed once to every
+ * user, in the same order, and that the messages of one user keep their order.
  */
-async function talkDuring(happening: () => Promise<void>): Promise<Person[]> {
-  const { people, id } = await gather(4);
-  let isOver = false;
-  const said: string[] = [];
-  const talk = async (person: Person, index: number): Promise<void> => {
-    for (let count = 0; count < 10 || !isOver; count += 1) {
+async function sendDuring(failure: () => Promise<void>): Promise<Person[]> {
+  const { people, id } = await createGroup(4);
+  let isDone = false;
+  const sent: string[] = [];
+  const keepSending = async (person: Person, index: number): Promise<void> => {
+    for (let count = 0; count < 10 || !isDone; count += 1) {
       const text = `${index}-${count}`;
-      said.push(text);
-      // The last one is a program that posts.
+      sent.push(text);
+      // The last user sends over HTTP.
       if (index === people.length - 1) await post(person, id, text);
       else {
         const answer = await person.client.send(id, { kind: 'text', text });
@@ -112,25 +114,25 @@ async function talkDuring(happening: () => Promise<void>): Promise<Person[]> {
       await new Promise((resolve) => setTimeout(resolve, 90));
     }
   };
-  const talks = Promise.all(people.map(talk));
+  const sending = Promise.all(people.map(keepSending));
   const [first] = people;
-  if (first === undefined) throw new Error('nobody is there');
+  if (first === undefined) throw new Error('the group is empty');
   await eventually(() => first.screen.length > 8);
-  await happening().finally(() => {
-    isOver = true;
+  await failure().finally(() => {
+    isDone = true;
   });
-  await talks;
+  await sending;
 
   const history = (await historyOf(first, id)).filter(({ content }) => content.kind === 'text');
   const texts = history.map(textOf);
-  expect([...texts].sort()).toEqual([...said].sort());
+  expect([...texts].sort()).toEqual([...sent].sort());
   for (const index of people.keys()) {
     const own = texts.filter((text) => text.startsWith(`${index}-`));
     expect(own).toEqual(own.map((_, count) => `${index}-${count}`));
   }
   for (const { client, screen } of people) {
-    // What was stored but not delivered is found by a `sync`, which a page says once a minute.
-    client.say({ type: 'sync' });
+    // `sync`, which a page sends once a minute, finds messages that were stored but not delivered.
+    client.transmit({ type: 'sync' });
     await eventually(
       () => expect(screen.filter(({ content }) => content.kind === 'text')).toEqual(history),
       { timeoutMs: 120_000 },
@@ -139,20 +141,20 @@ async function talkDuring(happening: () => Promise<void>): Promise<Person[]> {
   return people;
 }
 
-test('a worker that is killed while people talk loses and doubles nothing', async () => {
-  const people = await talkDuring(async () => {
+test('im failures: a killed worker loses and duplicates no message', async () => {
+  const people = await sendDuring(async () => {
     await im.killAndWait('im-worker', 0);
     await im.killAndWait('im-worker', 1);
   });
-  // Nobody was disconnected.
-  for (const { heard } of people)
-    expect(heard.filter(({ type }) => type === 'ready')).toHaveLength(1);
+  // No client was disconnected.
+  for (const { received } of people)
+    expect(received.filter(({ type }) => type === 'ready')).toHaveLength(1);
 });
 
-test('a reload while people talk loses and doubles nothing', async () => {
+test('im failures: a reload loses and duplicates no message', async () => {
   const pids = async () => [...(await im.pids('im-worker')), ...(await im.pids('im-http'))];
   const before = await pids();
-  const people = await talkDuring(async () => {
+  const people = await sendDuring(async () => {
     process.kill(im.cluster.pid, 'SIGUSR1');
     await eventually(
       async () => {
@@ -162,34 +164,34 @@ test('a reload while people talk loses and doubles nothing', async () => {
       { timeoutMs: 120_000 },
     );
   });
-  for (const { heard } of people)
-    expect(heard.filter(({ type }) => type === 'ready')).toHaveLength(1);
+  for (const { received } of people)
+    expect(received.filter(({ type }) => type === 'ready')).toHaveLength(1);
 });
 
-test('an HTTP process that is killed while people talk loses and doubles nothing', async () => {
-  await talkDuring(() => im.killAndWait('im-http'));
+test('im failures: a killed HTTP process loses and duplicates no message', async () => {
+  await sendDuring(() => im.killAndWait('im-http'));
 });
 
-test('a gateway that is killed while people talk loses and doubles nothing', async () => {
-  const people = await talkDuring(async () => {
+test('im failures: a killed gateway loses and duplicates no message', async () => {
+  const people = await sendDuring(async () => {
     await im.killAndWait('im-gateway', 0);
     await im.killAndWait('im-gateway', 1);
   });
-  for (const { heard } of people) {
-    expect(heard.filter(({ type }) => type === 'ready').length).toBeGreaterThan(1);
+  for (const { received } of people) {
+    expect(received.filter(({ type }) => type === 'ready').length).toBeGreaterThan(1);
   }
 });
 
-test('when a gateway dies, who comes back is online, and who does not is offline', async () => {
-  const [watcher, other, lost] = [await come(), await come(), await come()];
+test('im failures: after a gateway dies, presence is right for returned and lost users', async () => {
+  const [watcher, other, lost] = [await connect(), await connect(), await connect()];
   for (const { client } of [other, lost]) await befriend(watcher.client, client);
-  const lastTold = ({ client }: Person) =>
-    watcher.heard.findLast((said) => said.type === 'presence' && said.userId === client.me.id);
+  const lastPresence = ({ client }: Person) =>
+    watcher.received.findLast((said) => said.type === 'presence' && said.userId === client.me.id);
   const friends = async () => {
     const relations = await watcher.client.http.get<RelationsBody>('/api/friends');
     return new Map(relations.friends.map((friend) => [friend.id, friend]));
   };
-  // A device that does not come back by itself.
+  // A device that does not reconnect.
   await lost.client.close();
   const headers = { Authorization: `Bearer ${lost.client.token}` };
   const socket = await openClient(im.socketPort, '/', { headers });
@@ -197,7 +199,7 @@ test('when a gateway dies, who comes back is online, and who does not is offline
   await socket.next();
   expect((await friends()).get(lost.client.me.id)).toMatchObject({ online: true });
 
-  // Both, one after the other: so everybody was on one that died.
+  // Both gateways, one after the other, so that every user was on a killed one.
   for (const id of [0, 1]) await im.killAndWait('im-gateway', id);
   await eventually(() => watcher.client.isReady && other.client.isReady);
   await eventually(async () => {
@@ -207,19 +209,19 @@ test('when a gateway dies, who comes back is online, and who does not is offline
       ...{ online: false, lastSeenAt: expect.any(Number) },
     });
   });
-  // Whatever the watcher was told meanwhile, the last word is right.
-  await eventually(() => expect(lastTold(lost)).toMatchObject({ online: false }));
-  await eventually(() => expect(lastTold(other)).toMatchObject({ online: true }));
+  // Earlier notifications may be wrong; the last one must be right.
+  await eventually(() => expect(lastPresence(lost)).toMatchObject({ online: false }));
+  await eventually(() => expect(lastPresence(other)).toMatchObject({ online: true }));
 });
 
-test('the load script finds nothing lost, doubled or reordered', async () => {
+test('im load script: reports no lost, duplicated or reordered message', async () => {
   const args = ['--users', '10', '--seconds', '1', '--rate', '60', '--address', im.address];
   const script = fileURLToPath(new URL('../../dist/server/load.js', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [script, ...args]);
   expect(stdout).toContain('connected: 10\n');
-  // How many are said in a second is the machine's business.
-  expect(stdout).toMatch(/^said (\d+), stored \1, refused 0, seen \d+ times$/m);
-  expect(stdout).toMatch(/^lost 0, doubled 0, reordered 0, late \d+$/m);
+  // The number of messages depends on the machine.
+  expect(stdout).toMatch(/^sent (\d+), stored \1, refused 0, shown \d+ times$/m);
+  expect(stdout).toMatch(/^lost 0, duplicated 0, reordered 0, late \d+$/m);
   await expect(
     promisify(execFile)(process.execPath, [script, '--users', 'many']),
   ).rejects.toMatchObject({

@@ -11,15 +11,15 @@ import { storeMessages } from '../../src/conversations/store-messages.ts';
 import { openDatabase } from '../../src/database/open-database.ts';
 import { IdGenerator, parseId } from '../../src/ids/id-generator.ts';
 import { NodeLease } from '../../src/ids/node-lease.ts';
-import { LiveSide, type Session } from '../../src/live/live-side.ts';
+import { LiveConnections, type Session } from '../../src/live/live-connections.ts';
 import { type Messenger, openMessenger } from '../../src/messenger.ts';
 import type { Push } from '../../src/push.ts';
 import { resolveImSettings } from '../../src/settings.ts';
 import { databaseKinds, type TestDatabase } from '../databases.ts';
 
-/** A cluster that notes what each person would hear; everybody is online except `offline`. */
+/** A fake cluster that records the sent messages; all users except `offline` are online. */
 class Recorder implements Push {
-  readonly told: { readonly userIds: readonly string[]; readonly message: ServerMessage }[] = [];
+  readonly sent: { readonly userIds: readonly string[]; readonly message: ServerMessage }[] = [];
 
   readonly closed: string[] = [];
 
@@ -30,7 +30,7 @@ class Recorder implements Push {
     data: string | Uint8Array,
   ): boolean {
     const userIds = [uid].flat().map(String);
-    this.told.push({ userIds, message: JSON.parse(String(data)) });
+    this.sent.push({ userIds, message: JSON.parse(String(data)) });
     return true;
   }
 
@@ -58,12 +58,12 @@ class Recorder implements Push {
   }
 }
 
-/** A friendship of somebody, but for the friend. */
+/** A row of a friendship without `friend_id`. */
 function friendOf(userId: string) {
   return { user_id: userId, conversation_id: '1', since: 1 };
 }
 
-/** The code of the error that something fails with. */
+/** Returns the code of a rejection, or 'no error'. */
 async function codeOf(outcome: Promise<unknown>): Promise<unknown> {
   return await outcome.then(
     () => 'no error',
@@ -74,7 +74,7 @@ async function codeOf(outcome: Promise<unknown>): Promise<unknown> {
 interface Instance {
   readonly messenger: Messenger;
   readonly push: Recorder;
-  /** Aborts what the process of a messenger would: it is to end. */
+  /** Aborts the signal of the process. */
   readonly ending: AbortController;
 }
 
@@ -91,7 +91,7 @@ describe.each(databaseKinds)('im storage on $title', (kind) => {
   beforeAll(async () => {
     if (kind.isSkipped) return;
     database = await kind.start();
-    // Both at once, on an empty database: each wants to make the tables.
+    // Both at once on an empty database, so that both try to create the tables.
     [first, second] = await Promise.all([open(), open()]);
   });
 
@@ -104,12 +104,12 @@ describe.each(databaseKinds)('im storage on $title', (kind) => {
   beforeEach(() => {
     for (const instance of [first, second])
       if (instance !== undefined) {
-        instance.push.told.length = 0;
+        instance.push.sent.length = 0;
         instance.push.closed.length = 0;
       }
   });
 
-  /** What a process of the messenger has. */
+  /** Opens the messenger of one process. */
   async function open(): Promise<Instance> {
     const { databaseUrl, dataFolder } = database;
     const settings = {
@@ -150,34 +150,31 @@ describe.each(databaseKinds)('im storage on $title', (kind) => {
     }
   }
 
-  checkOnEach(
-    'two processes that write to one conversation number its messages without a gap',
-    async () => {
-      const [ann, bob] = [await register(), await register()];
-      const conversation = await befriend(ann, bob);
-      const sends = Array.from({ length: 300 }, (_, index) => {
-        const { messages } = index % 2 === 0 ? first.messenger : second.messenger;
-        return messages.send(text(conversation, index % 3 === 0 ? ann : bob, `m${index}`));
-      });
-      const stored = await Promise.all(sends);
-      const seqs = stored.map(({ message }) => message.seq).sort((a, b) => a - b);
-      expect(seqs).toEqual(Array.from({ length: 300 }, (_, index) => index + 1));
-      expect(new Set(stored.map(({ message }) => message.id)).size).toBe(300);
-      const history = await historyOf(ann, conversation);
-      expect(history.map(({ seq }) => seq)).toEqual(seqs);
-      // What one process was given in an order is stored in it.
-      for (const rest of [0, 1]) {
-        const own = history.map(({ clientId }) => Number(clientId?.slice(1)));
-        const order = own.filter((index) => index % 2 === rest);
-        expect(order).toEqual([...order].sort((a, b) => a - b));
-      }
-      const { conversation: seen } = await second.messenger.conversations.get(bob, conversation);
-      expect(seen).toMatchObject({ lastSeq: 300, lastMessage: history.at(-1) });
-    },
-  );
+  checkOnEach('messages: two writing processes number one conversation without a gap', async () => {
+    const [ann, bob] = [await register(), await register()];
+    const conversation = await befriend(ann, bob);
+    const sends = Array.from({ length: 300 }, (_, index) => {
+      const { messages } = index % 2 === 0 ? first.messenger : second.messenger;
+      return messages.send(text(conversation, index % 3 === 0 ? ann : bob, `m${index}`));
+    });
+    const stored = await Promise.all(sends);
+    const seqs = stored.map(({ message }) => message.seq).sort((a, b) => a - b);
+    expect(seqs).toEqual(Array.from({ length: 300 }, (_, index) => index + 1));
+    expect(new Set(stored.map(({ message }) => message.id)).size).toBe(300);
+    const history = await historyOf(ann, conversation);
+    expect(history.map(({ seq }) => seq)).toEqual(seqs);
+    // Messages of one process are stored in the order in which they were sent.
+    for (const rest of [0, 1]) {
+      const own = history.map(({ clientId }) => Number(clientId?.slice(1)));
+      const order = own.filter((index) => index % 2 === rest);
+      expect(order).toEqual([...order].sort((a, b) => a - b));
+    }
+    const { conversation: seen } = await second.messenger.conversations.get(bob, conversation);
+    expect(seen).toMatchObject({ lastSeq: 300, lastMessage: history.at(-1) });
+  });
 
   checkOnEach(
-    'a message that is sent again, by two processes at once, is stored once and delivered by both',
+    'messages: sent twice at two processes, stored once and delivered by both',
     async () => {
       const [ann, bob] = [await register(), await register()];
       const conversation = await befriend(ann, bob);
@@ -189,52 +186,49 @@ describe.each(databaseKinds)('im storage on $title', (kind) => {
       expect(one.message).toEqual(other.message);
       expect([one.isRepeated, other.isRepeated].sort()).toEqual([false, true]);
       expect(await historyOf(bob, conversation)).toEqual([one.message]);
-      const heard = [...first.push.told, ...second.push.told].filter(
+      const received = [...first.push.sent, ...second.push.sent].filter(
         ({ message }) => message.type === 'message',
       );
-      expect(heard).toHaveLength(2);
-      expect(heard[0]?.userIds.toSorted()).toEqual([ann, bob].sort());
+      expect(received).toHaveLength(2);
+      expect(received[0]?.userIds.toSorted()).toEqual([ann, bob].sort());
       await expect(
         second.messenger.messages.send(text(conversation, ann, 'same', 'something else')),
       ).rejects.toMatchObject({ code: 'client_id_used' });
     },
   );
 
-  checkOnEach(
-    'what may not be sent leaves the rest of its batch alone, and nothing of it is stored',
-    async () => {
-      const [ann, bob, eve] = [await register(), await register(), await register()];
-      const conversation = await befriend(ann, bob);
-      const { messages } = first.messenger;
-      const outcomes = await Promise.allSettled([
-        messages.send(text(conversation, ann, 'a')),
-        messages.send(text(conversation, eve, 'intruder')),
-        messages.send(text('12345', ann, 'nowhere')),
-        messages.send({
-          ...text(conversation, ann, 'no picture'),
-          content: { kind: 'picture', picture: 'f'.repeat(64) },
-        }),
-        messages.send(text(conversation, bob, 'b')),
-      ]);
-      expect(
-        outcomes.map((outcome) => Reflect.get(Object(Reflect.get(outcome, 'reason')), 'code')),
-      ).toEqual([
-        undefined,
-        'conversation_unknown',
-        'conversation_unknown',
-        'picture_unknown',
-        undefined,
-      ]);
-      const history = await historyOf(ann, conversation);
-      expect(history.map(({ seq, clientId }) => [seq, clientId])).toEqual([
-        [1, 'a'],
-        [2, 'b'],
-      ]);
-    },
-  );
+  checkOnEach('messages: refused ones of a batch are not stored, the others are', async () => {
+    const [ann, bob, eve] = [await register(), await register(), await register()];
+    const conversation = await befriend(ann, bob);
+    const { messages } = first.messenger;
+    const outcomes = await Promise.allSettled([
+      messages.send(text(conversation, ann, 'a')),
+      messages.send(text(conversation, eve, 'intruder')),
+      messages.send(text('12345', ann, 'nowhere')),
+      messages.send({
+        ...text(conversation, ann, 'no picture'),
+        content: { kind: 'picture', picture: 'f'.repeat(64) },
+      }),
+      messages.send(text(conversation, bob, 'b')),
+    ]);
+    expect(
+      outcomes.map((outcome) => Reflect.get(Object(Reflect.get(outcome, 'reason')), 'code')),
+    ).toEqual([
+      undefined,
+      'conversation_unknown',
+      'conversation_unknown',
+      'picture_unknown',
+      undefined,
+    ]);
+    const history = await historyOf(ann, conversation);
+    expect(history.map(({ seq, clientId }) => [seq, clientId])).toEqual([
+      [1, 'a'],
+      [2, 'b'],
+    ]);
+  });
 
   checkOnEach(
-    'marks rise, never beyond the newest message and never back, and count what is unread',
+    'marks: never decrease or exceed the newest message, and give the unread count',
     async () => {
       const [ann, bob] = [await register(), await register()];
       const conversation = await befriend(ann, bob);
@@ -257,7 +251,7 @@ describe.each(databaseKinds)('im storage on $title', (kind) => {
         deliveredSeq: 3,
         readSeq: 3,
       });
-      expect(first.push.told.at(-1)).toEqual({
+      expect(first.push.sent.at(-1)).toEqual({
         userIds: expect.arrayContaining([ann, bob]),
         message: {
           type: 'marks',
@@ -265,7 +259,7 @@ describe.each(databaseKinds)('im storage on $title', (kind) => {
           marks: [{ userId: bob, deliveredSeq: 3, readSeq: 3 }],
         },
       });
-      expect(first.push.told.at(-2)).toEqual({
+      expect(first.push.sent.at(-2)).toEqual({
         userIds: [bob],
         message: { type: 'unread', conversationId: conversation, readSeq: 3, unread: 0 },
       });
@@ -279,69 +273,69 @@ describe.each(databaseKinds)('im storage on $title', (kind) => {
     },
   );
 
-  checkOnEach(
-    'a message that is stored while conversations are read is in them or not',
-    async () => {
-      const [ann, bob] = [await register(), await register()];
-      const conversation = await befriend(ann, bob);
-      await first.messenger.messages.send(text(conversation, ann, 'before'));
-      // Behind each statement of the reader somebody else writes.
-      let written = 0;
-      const reader = first.messenger.db.withPlugin({
-        transformQuery: ({ node }) => node,
-        async transformResult({ result }) {
-          written += 1;
-          await second.messenger.messages.send(text(conversation, ann, `meanwhile-${written}`));
-          return result;
-        },
-      });
-      const [seen] = (await new Conversations(reader).list(bob)).conversations;
-      expect(written).toBeGreaterThan(1);
-      expect(seen).toMatchObject({ lastSeq: 1, lastMessage: { seq: 1, clientId: 'before' } });
-    },
-  );
+  checkOnEach('conversations: a list is consistent while messages are being stored', async () => {
+    const [ann, bob] = [await register(), await register()];
+    const conversation = await befriend(ann, bob);
+    await first.messenger.messages.send(text(conversation, ann, 'before'));
+    // After each statement of the reader, another process writes.
+    let written = 0;
+    const reader = first.messenger.db.withPlugin({
+      transformQuery: ({ node }) => node,
+      async transformResult({ result }) {
+        written += 1;
+        await second.messenger.messages.send(text(conversation, ann, `later-${written}`));
+        return result;
+      },
+    });
+    const [seen] = (await new Conversations(reader).list(bob)).conversations;
+    expect(written).toBeGreaterThan(1);
+    expect(seen).toMatchObject({ lastSeq: 1, lastMessage: { seq: 1, clientId: 'before' } });
+  });
 
-  checkOnEach('typing is for those one may write to; in a group a block bars nothing', async () => {
+  checkOnEach('typing: sent to reachable members; a block has no effect in a group', async () => {
     const [ann, bob, eve] = [await register(), await register(), await register()];
     const conversation = await befriend(ann, bob);
     const { conversations, groups, people } = first.messenger;
     const group = await groups.create(ann, 'Both', [bob]);
-    expect(await conversations.listenersTo(ann, conversation)).toEqual([bob]);
+    expect(await conversations.reachableMembers(ann, conversation)).toEqual([bob]);
     const unknown = { code: 'conversation_unknown' };
-    await expect(conversations.listenersTo(eve, conversation)).rejects.toMatchObject(unknown);
+    await expect(conversations.reachableMembers(eve, conversation)).rejects.toMatchObject(unknown);
     await people.block(bob, ann);
-    expect(await conversations.listenersTo(ann, conversation)).toEqual([]);
-    expect(await conversations.listenersTo(bob, conversation)).toEqual([]);
-    expect(await conversations.listenersTo(ann, group)).toEqual([bob]);
-  });
-
-  checkOnEach('who is answered that somebody is blocked gets nothing more from them', async () => {
-    const [ann, bob] = [await register(), await register()];
-    const conversation = await befriend(ann, bob);
-    const order: string[] = [];
-    let blocked: Promise<unknown> | undefined;
-    // A message that was allowed when it was looked at, and is not stored yet.
-    await first.messenger.db.transaction().execute(async (write) => {
-      const ids = new IdGenerator();
-      ids.next = () => `1${conversation}`;
-      await storeMessages(write, ids, [text(conversation, ann, 'just in time')]);
-      blocked = second.messenger.people.block(bob, ann).then(() => order.push('blocked'));
-      // Time in which a block that waits for nobody would be answered, many times over.
-      for (let round = 0; round < 200; round += 1) {
-        await write.selectFrom('users').select('id').execute();
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-      order.push('stored');
-    });
-    await blocked;
-    expect(order).toEqual(['stored', 'blocked']);
-    await expect(
-      first.messenger.messages.send(text(conversation, ann, 'too late')),
-    ).rejects.toMatchObject({ code: 'blocked' });
+    expect(await conversations.reachableMembers(ann, conversation)).toEqual([]);
+    expect(await conversations.reachableMembers(bob, conversation)).toEqual([]);
+    expect(await conversations.reachableMembers(ann, group)).toEqual([bob]);
   });
 
   checkOnEach(
-    'a device whose connection outlives its login says nothing, and is closed',
+    'block: after it is confirmed, no more messages of the blocked user are stored',
+    async () => {
+      const [ann, bob] = [await register(), await register()];
+      const conversation = await befriend(ann, bob);
+      const order: string[] = [];
+      let blocked: Promise<unknown> | undefined;
+      // A message that was allowed, in a transaction that has not committed.
+      await first.messenger.db.transaction().execute(async (write) => {
+        const ids = new IdGenerator();
+        ids.next = () => `1${conversation}`;
+        await storeMessages(write, ids, [text(conversation, ann, 'just in time')]);
+        blocked = second.messenger.people.block(bob, ann).then(() => order.push('blocked'));
+        // Long enough for a block that does not wait for the lock to finish.
+        for (let round = 0; round < 200; round += 1) {
+          await write.selectFrom('users').select('id').execute();
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        order.push('stored');
+      });
+      await blocked;
+      expect(order).toEqual(['stored', 'blocked']);
+      await expect(
+        first.messenger.messages.send(text(conversation, ann, 'too late')),
+      ).rejects.toMatchObject({ code: 'blocked' });
+    },
+  );
+
+  checkOnEach(
+    'logout: messages of a connection that stayed open are ignored, it is closed',
     async () => {
       const [ann, bob] = [await register(), await register()];
       const conversation = await befriend(ann, bob);
@@ -351,13 +345,13 @@ describe.each(databaseKinds)('im storage on $title', (kind) => {
         .select('id')
         .where('user_id', '=', ann)
         .executeTakeFirstOrThrow();
-      // The close that follows a logout reaches nothing here, as with a gateway that does not answer.
+      // The fake cluster ignores the close of the logout, like a gateway that cannot be reached.
       await first.messenger.devices.logOutEverywhere(ann);
-      first.push.told.length = 0;
+      first.push.sent.length = 0;
       const { logger } = captureLogger();
-      const live = new LiveSide(first.messenger, logger);
+      const live = new LiveConnections(first.messenger, logger);
       onTestFinished(() => live.stop());
-      const heard: unknown[] = [];
+      const received: unknown[] = [];
       const session = { userId: ann, deviceId: device.id };
       const context: Context<Session> = {
         ...{
@@ -368,7 +362,7 @@ describe.each(databaseKinds)('im storage on $title', (kind) => {
           remotePort: 1,
         },
         ...{ gatewayName: 'im-gateway', gatewayPort: 1, request: undefined },
-        ...{ redelivered: false, closed: undefined, send: (data) => heard.push(data) > 0 },
+        ...{ redelivered: false, closed: undefined, send: (data) => received.push(data) > 0 },
       };
       const content = { kind: 'text', text: 'stolen' };
       for (const said of [
@@ -378,24 +372,27 @@ describe.each(databaseKinds)('im storage on $title', (kind) => {
       ]) {
         await live.handle(JSON.stringify(said), context, session);
       }
-      expect(heard).toEqual([]);
-      expect(first.push.told).toEqual([]);
+      expect(received).toEqual([]);
+      expect(first.push.sent).toEqual([]);
       expect(first.push.closed).toEqual(Array.from({ length: 3 }, () => context.clientId));
       expect(await historyOf(bob, conversation)).toEqual([]);
     },
   );
 
-  checkOnEach('two who ask each other at once become friends, with one conversation', async () => {
-    const [ann, bob] = [await register(), await register()];
-    await Promise.all([
-      first.messenger.people.request(ann, bob),
-      second.messenger.people.request(bob, ann),
-    ]);
-    const { friends } = await first.messenger.people.relations(ann);
-    expect(friends.map(({ id }) => id)).toEqual([bob]);
-    const { conversations } = await second.messenger.conversations.list(bob);
-    expect(conversations.map(({ id }) => id)).toEqual([friends[0]?.conversationId]);
-  });
+  checkOnEach(
+    'friends: simultaneous requests of both make one friendship and conversation',
+    async () => {
+      const [ann, bob] = [await register(), await register()];
+      await Promise.all([
+        first.messenger.people.request(ann, bob),
+        second.messenger.people.request(bob, ann),
+      ]);
+      const { friends } = await first.messenger.people.relations(ann);
+      expect(friends.map(({ id }) => id)).toEqual([bob]);
+      const { conversations } = await second.messenger.conversations.list(bob);
+      expect(conversations.map(({ id }) => id)).toEqual([friends[0]?.conversationId]);
+    },
+  );
 
   check('login: all addresses of an IPv6 /64 share ten wrong passwords', async () => {
     const { accounts } = first.messenger;
@@ -421,7 +418,7 @@ describe.each(databaseKinds)('im storage on $title', (kind) => {
       const code = await codeOf(accounts.login({ login, password: 'wrong' }, address));
       counts.set(code, (counts.get(code) ?? 0) + 1);
     }
-    // One more a minute, should the machine need minutes for this.
+    // On a slow machine one more attempt per minute is allowed.
     expect(counts.get('too_fast')).toBeGreaterThan(10);
     expect([...counts.keys()]).toEqual(['wrong_credentials', 'too_fast']);
     // Other accounts are not affected.
@@ -455,7 +452,7 @@ describe.each(databaseKinds)('im storage on $title', (kind) => {
     expect(await accounts.login(login, 'x')).toMatchObject({ userId });
   });
 
-  checkOnEach('of many who register one name at once, one gets it', async () => {
+  checkOnEach('accounts: of simultaneous registrations of one name, one succeeds', async () => {
     const fields = { name: 'Wanted', password: 'correct horse' };
     const outcomes = await Promise.allSettled(
       Array.from({ length: 8 }, (_, index) => {
@@ -471,7 +468,7 @@ describe.each(databaseKinds)('im storage on $title', (kind) => {
   });
 
   checkOnEach(
-    'one device too many takes the place of the one unused for longest; what is old is stale',
+    'devices: beyond the limit the least recently used is evicted, old ones expire',
     async () => {
       const { accounts, db, devices } = first.messenger;
       const name = `many-devices-${kind.title.length}`;
@@ -495,57 +492,57 @@ describe.each(databaseKinds)('im storage on $title', (kind) => {
     },
   );
 
+  checkOnEach('groups: simultaneous joins add every member and a notice each', async () => {
+    const people = await Promise.all(Array.from({ length: 12 }, register));
+    const [owner = '', ...others] = people;
+    const { groups, invitations, conversations } = first.messenger;
+    const id = await groups.create(owner, 'All of us', []);
+    const { code } = await invitations.create(owner, id);
+    await Promise.all(
+      others.map((userId, index) =>
+        (index % 2 === 0 ? first : second).messenger.invitations.join(userId, code),
+      ),
+    );
+    const { conversation } = await conversations.get(owner, id);
+    expect(conversation.members.map(({ userId }) => userId).sort()).toEqual([...people].sort());
+    expect(conversation.lastSeq).toBe(12);
+    const history = await historyOf(owner, id);
+    expect(history.map(({ seq }) => seq)).toEqual(
+      Array.from({ length: 12 }, (_, index) => index + 1),
+    );
+    expect(conversation.unread).toBe(0);
+    // A new member sees the messages from the join on.
+    const late = history.find(({ senderId }) => senderId === others[5]);
+    expect((await historyOf(others[5] ?? '', id))[0]).toEqual(late);
+  });
+
   checkOnEach(
-    'a group that many join at once has every one of them, and a notice each, in order',
+    'groups: a successor replaces the leaving owner; a removed member has no access',
     async () => {
-      const people = await Promise.all(Array.from({ length: 12 }, register));
-      const [owner = '', ...others] = people;
-      const { groups, invitations, conversations } = first.messenger;
-      const id = await groups.create(owner, 'All of us', []);
-      const { code } = await invitations.create(owner, id);
-      await Promise.all(
-        others.map((userId, index) =>
-          (index % 2 === 0 ? first : second).messenger.invitations.join(userId, code),
-        ),
+      const [ann, bob, cem] = [await register(), await register(), await register()];
+      await befriend(ann, bob);
+      await befriend(ann, cem);
+      const { groups, conversations } = first.messenger;
+      const id = await groups.create(ann, 'Three', [bob, cem]);
+      await expect(groups.rename(bob, id, 'Mine')).rejects.toMatchObject({ code: 'not_owner' });
+      await groups.leave(ann, id);
+      const heir = (await conversations.get(bob, id)).conversation.members.find(
+        ({ role }) => role === 'owner',
       );
-      const { conversation } = await conversations.get(owner, id);
-      expect(conversation.members.map(({ userId }) => userId).sort()).toEqual([...people].sort());
-      expect(conversation.lastSeq).toBe(12);
-      const history = await historyOf(owner, id);
-      expect(history.map(({ seq }) => seq)).toEqual(
-        Array.from({ length: 12 }, (_, index) => index + 1),
+      const other = heir?.userId === bob ? cem : bob;
+      await groups.remove(heir?.userId ?? '', id, other);
+      await expect(conversations.get(other, id)).rejects.toMatchObject({
+        code: 'conversation_unknown',
+      });
+      await expect(historyOf(ann, id)).rejects.toMatchObject({ code: 'conversation_unknown' });
+      const notices = (await historyOf(heir?.userId ?? '', id)).map(({ content }) =>
+        content.kind === 'notice' ? content.notice.event : content.kind,
       );
-      expect(conversation.unread).toBe(0);
-      // Who comes late sees what comes after.
-      const late = history.find(({ senderId }) => senderId === others[5]);
-      expect((await historyOf(others[5] ?? '', id))[0]).toEqual(late);
+      expect(notices).toEqual(['created', 'added', 'left', 'removed']);
     },
   );
 
-  checkOnEach('the owner who leaves hands the group on, and who was removed is out', async () => {
-    const [ann, bob, cem] = [await register(), await register(), await register()];
-    await befriend(ann, bob);
-    await befriend(ann, cem);
-    const { groups, conversations } = first.messenger;
-    const id = await groups.create(ann, 'Three', [bob, cem]);
-    await expect(groups.rename(bob, id, 'Mine')).rejects.toMatchObject({ code: 'not_owner' });
-    await groups.leave(ann, id);
-    const heir = (await conversations.get(bob, id)).conversation.members.find(
-      ({ role }) => role === 'owner',
-    );
-    const other = heir?.userId === bob ? cem : bob;
-    await groups.remove(heir?.userId ?? '', id, other);
-    await expect(conversations.get(other, id)).rejects.toMatchObject({
-      code: 'conversation_unknown',
-    });
-    await expect(historyOf(ann, id)).rejects.toMatchObject({ code: 'conversation_unknown' });
-    const notices = (await historyOf(heir?.userId ?? '', id)).map(({ content }) =>
-      content.kind === 'notice' ? content.notice.event : content.kind,
-    );
-    expect(notices).toEqual(['created', 'added', 'left', 'removed']);
-  });
-
-  checkOnEach('who joins a group that everybody has left is its owner', async () => {
+  checkOnEach('groups: the first to join an empty group becomes the owner', async () => {
     const [ann, bob, cem] = [await register(), await register(), await register()];
     const { groups, invitations, conversations } = first.messenger;
     const id = await groups.create(ann, 'Empty', []);
@@ -562,7 +559,7 @@ describe.each(databaseKinds)('im storage on $title', (kind) => {
   });
 
   checkOnEach(
-    'a group has as many members as it may from the start, its owner among them',
+    'groups: the limit of members, including the owner, applies at creation',
     async () => {
       const owner = await register();
       const { groups, db, conversations } = first.messenger;
@@ -595,7 +592,7 @@ describe.each(databaseKinds)('im storage on $title', (kind) => {
     },
   );
 
-  checkOnEach('the links that a removed member has made are good for nobody', async () => {
+  checkOnEach('invitations: removing a member deletes the invitations of that member', async () => {
     const [ann, bob] = [await register(), await register()];
     await befriend(ann, bob);
     const { groups, invitations, conversations } = first.messenger;
@@ -610,58 +607,55 @@ describe.each(databaseKinds)('im storage on $title', (kind) => {
     expect((await conversations.get(ann, id)).conversation.members).toHaveLength(2);
   });
 
-  checkOnEach('friends are told at once of who goes while the process is to end', async () => {
+  checkOnEach('presence: announced without delay if the process is about to end', async () => {
     const [ann, bob] = [await register(), await register()];
     await befriend(ann, bob);
     const order: string[] = [];
-    const going = await open();
-    onTestFinished(() => going.messenger.close());
-    for (const { push } of [first, going]) push.offline.add(ann);
-    const staying = first.messenger.presence.went(ann).then(() => order.push('staying'));
-    const ended = going.messenger.presence.went(ann).then(() => order.push('to end'));
-    going.ending.abort();
+    const ending = await open();
+    onTestFinished(() => ending.messenger.close());
+    for (const { push } of [first, ending]) push.offline.add(ann);
+    const staying = first.messenger.presence.disconnected(ann).then(() => order.push('staying'));
+    const ended = ending.messenger.presence.disconnected(ann).then(() => order.push('to end'));
+    ending.ending.abort();
     await Promise.all([staying, ended]);
     expect(order).toEqual(['to end', 'staying']);
     const gone = { online: false, lastSeenAt: expect.any(Number) };
-    expect(going.push.told).toEqual([
+    expect(ending.push.sent).toEqual([
       { userIds: [bob], message: { type: 'presence', userId: ann, ...gone } },
     ]);
     const { friends } = await first.messenger.people.relations(bob);
     expect(friends).toMatchObject([{ id: ann, ...gone }]);
   });
 
-  checkOnEach(
-    'leases give every process a node number of its own, and never the same id twice',
-    async () => {
-      const db = await openDatabase(database);
-      onTestFinished(() => db.destroy());
-      const { logger } = captureLogger();
-      let now = Date.now() + 1_000_000;
-      const lease = (clock: () => number) => {
-        const ids = new IdGenerator(clock);
-        return { ids, lease: new NodeLease({ db, ids, logger, now: clock }) };
-      };
-      const seen = new Set<string>();
-      const issue = ({ ids }: { readonly ids: IdGenerator }, count: number) => {
-        for (let step = 0; step < count; step += 1) seen.add(ids.next());
-      };
-      const leases = Array.from({ length: 4 }, () => lease(() => now));
-      await Promise.all(leases.map((entry) => entry.lease.renew()));
-      expect(new Set(leases.map((entry) => entry.lease.node)).size).toBe(4);
-      for (const entry of leases) issue(entry, 100);
+  checkOnEach('node leases: processes get different numbers and never the same id', async () => {
+    const db = await openDatabase(database);
+    onTestFinished(() => db.destroy());
+    const { logger } = captureLogger();
+    let now = Date.now() + 1_000_000;
+    const lease = (clock: () => number) => {
+      const ids = new IdGenerator(clock);
+      return { ids, lease: new NodeLease({ db, ids, logger, now: clock }) };
+    };
+    const seen = new Set<string>();
+    const issue = ({ ids }: { readonly ids: IdGenerator }, count: number) => {
+      for (let step = 0; step < count; step += 1) seen.add(ids.next());
+    };
+    const leases = Array.from({ length: 4 }, () => lease(() => now));
+    await Promise.all(leases.map((entry) => entry.lease.renew()));
+    expect(new Set(leases.map((entry) => entry.lease.node)).size).toBe(4);
+    for (const entry of leases) issue(entry, 100);
 
-      // One stands still for a minute, so its number may be taken: its ids end where those of another begin.
-      const [sleeper] = leases;
-      now += 60_000;
-      expect(() => sleeper?.ids.next()).toThrow('lost its number');
-      await sleeper?.lease.renew();
-      issue(sleeper ?? lease(() => now), 100);
-      // Somebody whose clock is ten minutes behind does not come near them.
-      const late = lease(() => now - 600_000);
-      await late.lease.renew();
-      issue(late, 100);
-      expect(seen.size).toBe(600);
-      expect(new Set([...seen].map((id) => parseId(id).node)).size).toBeGreaterThanOrEqual(5);
-    },
-  );
+    // A suspended process loses its number after a minute: its generator must throw.
+    const [sleeper] = leases;
+    now += 60_000;
+    expect(() => sleeper?.ids.next()).toThrow('lease of this server has expired');
+    await sleeper?.lease.renew();
+    issue(sleeper ?? lease(() => now), 100);
+    // A process whose clock is ten minutes behind must not repeat ids.
+    const late = lease(() => now - 600_000);
+    await late.lease.renew();
+    issue(late, 100);
+    expect(seen.size).toBe(600);
+    expect(new Set([...seen].map((id) => parseId(id).node)).size).toBeGreaterThanOrEqual(5);
+  });
 });

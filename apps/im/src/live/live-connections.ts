@@ -1,5 +1,5 @@
 import type { Context, Logger } from 'gatewayworker';
-import { paces } from '../../shared/limits.ts';
+import { rateLimits } from '../../shared/limits.ts';
 import {
   type ClientMessage,
   type ServerMessage,
@@ -8,84 +8,94 @@ import {
 import { AppError, toAppError, toErrorBody } from '../app-error.ts';
 import type { Stored } from '../conversations/store-messages.ts';
 import type { Messenger } from '../messenger.ts';
-import { Pace } from '../pace.ts';
-import { encode, tell } from '../push.ts';
-import { parseClientMessage, type Said } from './client-message.ts';
-import { LoginWatch } from './login-watch.ts';
+import { encode, notify } from '../push.ts';
+import { RateLimiter } from '../rate-limiter.ts';
+import { type ParsedMessage, parseClientMessage } from './client-message.ts';
+import { LoginMonitor } from './login-monitor.ts';
 
-/** What the messenger keeps for each connection, from the handshake on. */
+/** The session of each connection, set in the handshake. */
 export interface Session {
   readonly userId: string;
   readonly deviceId: string;
 }
 
-/** Carries out what devices say. */
-export class LiveSide {
+/** Handles the messages of connected devices. */
+export class LiveConnections {
   readonly #messenger: Messenger;
   readonly #logger: Logger;
-  readonly #messages = new Pace({ burst: paces.messageBurst, perSecond: paces.messagesPerSecond });
-  readonly #notices = new Pace({ burst: paces.noticeBurst, perSecond: paces.noticesPerSecond });
-  /** By connection: a list of all conversations is dearer than anything else. */
-  readonly #syncs = new Pace({ burst: 2, perSecond: 0.5 });
-  /** By person and conversation. */
-  readonly #typings = new Pace({ burst: 1, perSecond: 0.5 });
+  readonly #messages = new RateLimiter({
+    burst: rateLimits.messageBurst,
+    perSecond: rateLimits.messagesPerSecond,
+  });
+  readonly #notices = new RateLimiter({
+    burst: rateLimits.noticeBurst,
+    perSecond: rateLimits.noticesPerSecond,
+  });
+  /** Per connection, because the list of all conversations is the most expensive answer. */
+  readonly #syncs = new RateLimiter({ burst: 2, perSecond: 0.5 });
+  /** Per user and conversation. */
+  readonly #typings = new RateLimiter({ burst: 1, perSecond: 0.5 });
 
-  readonly #logins: LoginWatch;
+  readonly #logins: LoginMonitor;
 
   constructor(messenger: Messenger, logger: Logger) {
     this.#messenger = messenger;
     this.#logger = logger;
     const { devices, push } = messenger;
-    this.#logins = new LoginWatch({
+    this.#logins = new LoginMonitor({
       devices,
       onStale: (clientId) => push.closeClient(clientId, null, loggedOut),
-      onError: (error) => logger.warn({ err: error }, 'the logins could not be looked up'),
+      onError: (error) => logger.warn({ err: error }, 'login check failed'),
     });
   }
 
-  /** The process is to end. */
+  /** Call it when the process is about to end. */
   stop(): void {
     this.#logins.stop();
   }
 
-  /** A device has gone. */
-  gone(clientId: string): void {
-    this.#logins.gone(clientId);
+  /** A connection has ended. */
+  disconnected(clientId: string): void {
+    this.#logins.forget(clientId);
   }
 
-  /** A device was let in. */
-  async connect(context: Context<Session>, { userId, deviceId }: Session): Promise<void> {
+  /** A connection was admitted. */
+  async connected(context: Context<Session>, { userId, deviceId }: Session): Promise<void> {
     const { devices, presence } = this.#messenger;
-    // It may have been logged out since the handshake; who logs it out from now on finds this connection.
-    if (!(await this.#logins.isGoodNow(context.clientId, deviceId))) return;
+    // The device may have been logged out after the handshake. A later logout finds this connection in its group.
+    if (!(await this.#logins.lookUp(context.clientId, deviceId))) return;
     reply(context, { type: 'ready', userId, deviceId, time: Date.now() });
-    devices.noteUse(deviceId).catch((error: unknown) => {
-      this.#logger.warn({ err: error }, 'the use of a device could not be noted');
+    devices.recordUse(deviceId).catch((error: unknown) => {
+      this.#logger.warn({ err: error }, 'device use not stored');
     });
-    await presence.came(userId);
+    await presence.connected(userId);
   }
 
-  /** A device says something; every error is told to it. */
+  /** Handles a message; sends every error to the device. */
   async handle(data: string | Buffer, context: Context<Session>, session: Session): Promise<void> {
-    const said = parseClientMessage(data);
+    const parsed = parseClientMessage(data);
     try {
-      if (said.message instanceof AppError) throw said.message;
-      await this.#carryOut(said.message, context, session);
+      if (parsed.message instanceof AppError) throw parsed.message;
+      await this.#execute(parsed.message, context, session);
     } catch (thrown) {
-      this.#refuse(context, said, thrown);
+      this.#replyError(context, parsed, thrown);
     }
   }
 
-  #refuse(context: Context<Session>, { about, refusable }: Said, thrown: unknown): void {
+  #replyError(
+    context: Context<Session>,
+    { about, refusable }: ParsedMessage,
+    thrown: unknown,
+  ): void {
     const error = toAppError(thrown);
     if (error.code === 'internal')
-      this.#logger.error({ err: error.cause, about }, 'a message failed');
+      this.#logger.error({ err: error.cause, about }, 'message failed');
     const body = toErrorBody(error);
     if (refusable === undefined) reply(context, { type: 'error', about, ...body });
     else reply(context, { type: 'refused', ...refusable, ...body });
   }
 
-  async #carryOut(
+  async #execute(
     message: ClientMessage,
     context: Context<Session>,
     session: Session,
@@ -93,10 +103,10 @@ export class LiveSide {
     const { userId } = session;
     if (message.type === 'send') this.#messages.take(userId);
     else if (message.type !== 'ping') this.#notices.take(userId);
-    const isGood = this.#logins.isGood(context.clientId, session.deviceId);
-    // Whoever only pings is answered while the database is away; with a stale login it is closed behind the answer.
-    if (message.type === 'ping') isGood.catch(() => undefined);
-    else if (!(await isGood)) return;
+    const isLoggedIn = this.#logins.isLoggedIn(context.clientId, session.deviceId);
+    // A ping is answered without waiting for the database. A stale login closes the connection after the answer.
+    if (message.type === 'ping') isLoggedIn.catch(() => undefined);
+    else if (!(await isLoggedIn)) return;
     switch (message.type) {
       case 'send':
         return await this.#send(message, context, userId);
@@ -120,7 +130,7 @@ export class LiveSide {
     const draft = { conversationId, senderId, clientId, content };
     const { message }: Stored = await this.#messenger.messages.send(draft);
     const { id, seq, sentAt } = message;
-    // Behind the message itself: both go to this gateway over the same link.
+    // After `message` itself: both use the same link to this gateway.
     reply(context, { type: 'sent', clientId, conversationId, id, seq, sentAt });
   }
 
@@ -135,8 +145,8 @@ export class LiveSide {
   async #typing(conversationId: string, userId: string): Promise<void> {
     if (this.#typings.tryTake(`${userId} ${conversationId}`) > 0) return;
     const { conversations, push } = this.#messenger;
-    const others = await conversations.listenersTo(userId, conversationId);
-    tell(push, others, { type: 'typing', conversationId, userId });
+    const others = await conversations.reachableMembers(userId, conversationId);
+    notify(push, others, { type: 'typing', conversationId, userId });
   }
 
   async #sync(context: Context<Session>, userId: string): Promise<void> {

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import { Pace } from './pace.ts';
+import { RateLimiter } from './rate-limiter.ts';
 
-function pace(burst: number, perSecond: number) {
+function createLimiter(burst: number, perSecond: number) {
   const clock = { now: 0 };
-  return { clock, pace: new Pace({ burst, perSecond }, () => clock.now) };
+  return { clock, limit: new RateLimiter({ burst, perSecond }, () => clock.now) };
 }
 
-test('so much goes at once, and then so much per second', () => {
-  const { clock, pace: limit } = pace(3, 2);
+test('rate limiter: allows a burst, then the rate per second, per key', () => {
+  const { clock, limit } = createLimiter(3, 2);
   for (let count = 0; count < 3; count += 1) expect(limit.tryTake('ann')).toBe(0);
   expect(limit.tryTake('ann')).toBe(500);
   expect(limit.tryTake('bob')).toBe(0);
@@ -21,8 +21,8 @@ test('so much goes at once, and then so much per second', () => {
   expect(limit.tryTake('ann')).toBeGreaterThan(0);
 });
 
-test('who goes too fast is told how long to wait', () => {
-  const { pace: limit } = pace(1, 0.5);
+test('rate limiter: beyond the limit, throws too_fast with the time to wait', () => {
+  const { limit } = createLimiter(1, 0.5);
   limit.take('ann');
   expect(() => limit.take('ann', 'Too much.')).toThrow('Too much. Please wait 2 s.');
   try {
@@ -35,8 +35,8 @@ test('who goes too fast is told how long to wait', () => {
   expect(limit.tryTake('ann')).toBe(0);
 });
 
-test('any number of keys does not fill the memory, and those in use are not forgotten', () => {
-  const { clock, pace: limit } = pace(1, 0.001);
+test('rate limiter: the number of keys is bounded, recently used ones are kept', () => {
+  const { clock, limit } = createLimiter(1, 0.001);
   for (let key = 0; key < 30_000; key += 1) expect(limit.tryTake(`key ${key}`)).toBe(0);
   expect(limit.tryTake('key 29999')).toBeGreaterThan(0);
   expect(limit.tryTake('key 0')).toBe(0);
