@@ -13,7 +13,7 @@ import { applyTheme, readTheme } from './theme.ts';
 
 applyTheme(readTheme());
 const root = document.querySelector('#root');
-if (root === null) throw new Error('the page has no root');
+if (root === null) throw new Error('no element with the id root');
 createRoot(root).render(
   <StrictMode>
     <App />

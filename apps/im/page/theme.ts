@@ -1,4 +1,4 @@
-/** Light, dark, or as the system has it. */
+/** Light, dark, or the setting of the system. */
 export type Theme = 'system' | 'light' | 'dark';
 
 const key = 'im-theme';
@@ -8,18 +8,18 @@ export function readTheme(): Theme {
     const theme = localStorage.getItem(key);
     return theme === 'light' || theme === 'dark' ? theme : 'system';
   } catch {
-    // Storage is forbidden.
+    // Storage is disabled.
     return 'system';
   }
 }
 
-/** Shows a theme, and keeps it for all pages of this browser. */
+/** Applies a theme, and saves it for all pages of this browser. */
 export function applyTheme(theme: Theme): void {
   if (theme === 'system') delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
   try {
     localStorage.setItem(key, theme);
   } catch {
-    // Storage is forbidden: it holds until the page is closed.
+    // Storage is disabled: the theme is not saved.
   }
 }

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../../shared/error-code.ts';
 import type { ErrorBody } from '../../shared/http-api.ts';
 import type { Problem } from '../store/outgoing.ts';
 
-/** An answer that is an error, or none at all. */
+/** An error response, or a failed request. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly code: ErrorCode | 'network';
@@ -12,24 +12,24 @@ export class ApiError extends Error {
     this.code = code;
   }
 
-  /** Whether the login is no longer good. */
+  /** True if the device is not logged in. */
   get isLoggedOut(): boolean {
     return this.code === 'token_stale' || this.code === 'not_logged_in';
   }
 }
 
-/** What is shown of whatever went wrong. */
+/** Converts any thrown value into the displayed problem. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof ApiError) return { code: error.code, message: error.message };
   return { code: 'internal', message: 'Something went wrong. Please try again.' };
 }
 
-/** How long an answer may take, in milliseconds. */
+/** Timeout of a request, in milliseconds. */
 const timeoutMs = 30_000;
 
-/** Asks the HTTP API; the login is in a cookie that no script can read. */
+/** Client of the HTTP API. The login is in an HttpOnly cookie. */
 export class Api {
-  /** Called when the server says that nobody is logged in: `isStale` when somebody was. */
+  /** Called when a response says that the device is not logged in; `isStale` if the login was ended. */
   onLoggedOut: (isStale: boolean) => void = () => undefined;
 
   async get<Body>(path: string): Promise<Body> {
@@ -42,7 +42,7 @@ export class Api {
 
   /**
    * @param body - sent as JSON, unless it is form data
-   * @throws {ApiError} when the answer is an error, or there is none
+   * @throws {ApiError} when the response is an error, or the request fails
    */
   async request<Body>(method: string, path: string, body?: object): Promise<Body> {
     const isForm = body instanceof FormData;
@@ -58,7 +58,7 @@ export class Api {
     if (response.ok) return answer as Body;
     const error = isErrorBody(answer)
       ? new ApiError(answer.error, answer.message)
-      : new ApiError('network', `The server answered ${response.status}.`);
+      : new ApiError('network', `The request failed with status ${response.status}.`);
     if (error.isLoggedOut) this.onLoggedOut(error.code === 'token_stale');
     throw error;
   }

@@ -5,29 +5,29 @@ import type { State } from '../store/state.ts';
 import type { Store } from '../store/store.ts';
 import { type Api, ApiError } from './api.ts';
 
-/** What a catch-up works with. */
+/** Dependencies of a catch-up. */
 export interface CatchUpOptions {
   readonly api: Api;
   readonly store: Store<State, Action>;
-  /** The conversation is no longer one of mine. */
+  /** The user is no longer a member of the conversation. */
   readonly onUnknown: () => void;
-  /** It could not be fetched: it has to be tried again later. */
+  /** A request failed and must be repeated later. */
   readonly onFailed: () => void;
 }
 
-/** Time that a gap has to close by itself, in milliseconds. */
+/** Wait before a gap is fetched, in milliseconds. */
 const gapMs = 500;
 
-/** Further behind than this, what is between is left for scrolling. */
+/** With more missing messages, only the newest page is fetched; the rest is loaded by scrolling. */
 const maxBehind = 300;
 const pageSize = 100;
 
-/** Fetches what is missing at the end of histories, one request per conversation at a time. */
+/** Fetches missing messages at the end of histories, one request per conversation at a time. */
 export class CatchUp {
   readonly #options: CatchUpOptions;
   readonly #running = new Set<Id>();
   readonly #gapTimers = new Map<Id, ReturnType<typeof setTimeout>>();
-  /** The newest `seq` that was heard of. */
+  /** The newest known `seq` of each conversation. */
   readonly #heads = new Map<Id, number>();
   #isStopped = false;
 
@@ -40,13 +40,13 @@ export class CatchUp {
     for (const timer of this.#gapTimers.values()) clearTimeout(timer);
   }
 
-  /** The conversation is known to go on to `seq`. */
-  reach(conversationId: Id, seq: number): void {
+  /** Sets the newest known `seq` of a conversation, and fetches missing messages. */
+  setHead(conversationId: Id, seq: number): void {
     this.#heads.set(conversationId, Math.max(seq, this.#heads.get(conversationId) ?? 0));
     if (this.#behind(conversationId) > 0) this.#run(conversationId);
   }
 
-  /** Closes the gap of a conversation, unless it closes by itself. */
+  /** Fetches the gap of a conversation, unless it closes by itself. */
   watchGap(conversationId: Id): void {
     if (this.#isStopped || this.#gapTimers.has(conversationId)) return;
     if (!this.#hasGap(conversationId)) return;

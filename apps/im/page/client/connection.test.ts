@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { readAskedPause, toPause } from './backoff.ts';
+import { parseRetryDelay, toRetryDelay } from './backoff.ts';
 import { Connection } from './connection.ts';
 import { FakeSocket } from './fake-socket.fixture.ts';
 
@@ -11,10 +11,10 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A connection with every socket that it has opened, and all that it tells. */
+/** Opens a connection; records its sockets and callbacks. */
 function open() {
   const sockets: FakeSocket[] = [];
-  const told: string[] = [];
+  const events: string[] = [];
   const connection = new Connection({
     open(listener) {
       const socket = new FakeSocket(listener);
@@ -22,11 +22,11 @@ function open() {
       return socket;
     },
     random: () => 0.5,
-    onState: ({ status }) => told.push(status),
-    onMessage: ({ type }) => told.push(type),
-    onLoggedOut: () => told.push('logged out'),
-    onRefused: () => told.push('refused'),
-    onFault: (reason) => told.push(`fault ${reason}`),
+    onState: ({ status }) => events.push(status),
+    onMessage: ({ type }) => events.push(type),
+    onLoggedOut: () => events.push('logged out'),
+    onRefused: () => events.push('refused'),
+    onFault: (reason) => events.push(`fault ${reason}`),
   });
   connection.start();
   const last = () => {
@@ -34,19 +34,19 @@ function open() {
     if (socket === undefined) throw new Error('nothing was opened');
     return socket;
   };
-  return { connection, sockets, told, last };
+  return { connection, sockets, events, last };
 }
 
-test('it is open once the server has said ready, not before', () => {
-  const { connection, told, last } = open();
-  expect(connection.say({ type: 'sync' })).toBe(false);
+test('connection: is open after ready, not before', () => {
+  const { connection, events, last } = open();
+  expect(connection.transmit({ type: 'sync' })).toBe(false);
   last().ready();
-  expect(connection.say({ type: 'sync' })).toBe(true);
-  expect(last().said).toEqual([{ type: 'sync' }]);
-  expect(told).toEqual(['connecting', 'open', 'ready']);
+  expect(connection.transmit({ type: 'sync' })).toBe(true);
+  expect(last().sent).toEqual([{ type: 'sync' }]);
+  expect(events).toEqual(['connecting', 'open', 'ready']);
 });
 
-test('it is opened again when it ends, after pauses that grow up to 15 s', () => {
+test('connection: reconnects after a close, with delays that grow up to 15 s', () => {
   const { sockets, last } = open();
   last().ready();
   const pauses: number[] = [];
@@ -66,13 +66,13 @@ test('it is opened again when it ends, after pauses that grow up to 15 s', () =>
   expect(sockets).toHaveLength(10);
 });
 
-test('one that could not be opened says so: the login may be why', () => {
-  const { told, last } = open();
+test('connection: reports refused if it could not be opened', () => {
+  const { events, last } = open();
   last().end();
-  expect(told).toEqual(['connecting', 'waiting', 'refused']);
+  expect(events).toEqual(['connecting', 'waiting', 'refused']);
 });
 
-test('a server that goes away tells when to come back', () => {
+test('connection: reconnects after the delay of close code 1012', () => {
   const { sockets, last } = open();
   last().ready();
   last().end(1012, 'retry in 20-30 s');
@@ -82,43 +82,43 @@ test('a server that goes away tells when to come back', () => {
   expect(sockets).toHaveLength(2);
 });
 
-test('a device that was logged out is not connected again', () => {
-  const { sockets, told, last } = open();
+test('connection: does not reconnect after a logout', () => {
+  const { sockets, events, last } = open();
   last().ready();
   last().end(4001);
   vi.advanceTimersByTime(60_000);
   expect(sockets).toHaveLength(1);
-  expect(told.at(-1)).toBe('logged out');
+  expect(events.at(-1)).toBe('logged out');
 });
 
-test('a server that does not answer a ping is given up', () => {
+test('connection: reconnects if a ping is not answered', () => {
   const { sockets, last } = open();
   const first = last();
   first.ready();
   vi.advanceTimersByTime(20_000);
-  expect(first.said).toEqual([{ type: 'ping' }]);
-  first.hear({ type: 'pong' });
+  expect(first.sent).toEqual([{ type: 'ping' }]);
+  first.receive({ type: 'pong' });
   vi.advanceTimersByTime(20_000);
-  expect(first.said).toHaveLength(2);
+  expect(first.sent).toHaveLength(2);
   vi.advanceTimersByTime(10_000);
   expect(first.isClosed).toBe(true);
   vi.advanceTimersByTime(1000);
   expect(sockets).toHaveLength(2);
 });
 
-test('a socket that was given up is not heard any more', () => {
-  const { connection, told, last } = open();
+test('connection: events of a dropped socket are ignored', () => {
+  const { connection, events, last } = open();
   last().ready();
   const first = last();
   connection.lose();
   connection.retry();
-  const count = told.length;
-  first.hear({ type: 'pong' });
+  const count = events.length;
+  first.receive({ type: 'pong' });
   first.end();
-  expect(told).toHaveLength(count);
+  expect(events).toHaveLength(count);
 });
 
-test('one that never says ready is given up after 10 s', () => {
+test('connection: reconnects if ready does not arrive within 10 s', () => {
   const { sockets, last } = open();
   const first = last();
   vi.advanceTimersByTime(10_000);
@@ -127,20 +127,20 @@ test('one that never says ready is given up after 10 s', () => {
   expect(sockets).toHaveLength(2);
 });
 
-test('what the client did wrong is told, and it comes back all the same', () => {
-  const { sockets, told, last } = open();
+test('connection: reports a fault of the client, and reconnects', () => {
+  const { sockets, events, last } = open();
   last().ready();
   last().end(1009, 'too big');
-  expect(told).toContain('fault too big');
+  expect(events).toContain('fault too big');
   vi.advanceTimersByTime(1000);
   expect(sockets).toHaveLength(2);
 });
 
-test('pauses are random, and read from the server when it names them', () => {
-  expect(toPause(0, () => 0)).toBe(0);
-  expect(toPause(0, () => 0.999)).toBeLessThan(1000);
-  expect(toPause(50, () => 1)).toBe(15_000);
-  expect(readAskedPause('retry in 1-3 s', () => 0.5)).toBe(2000);
-  expect(readAskedPause('going away', () => 0.5)).toBeUndefined();
-  expect(readAskedPause('retry in 1-9999999 s', () => 1)).toBe(60_000);
+test('backoff: delays are random, or parsed from the close reason', () => {
+  expect(toRetryDelay(0, () => 0)).toBe(0);
+  expect(toRetryDelay(0, () => 0.999)).toBeLessThan(1000);
+  expect(toRetryDelay(50, () => 1)).toBe(15_000);
+  expect(parseRetryDelay('retry in 1-3 s', () => 0.5)).toBe(2000);
+  expect(parseRetryDelay('going away', () => 0.5)).toBeUndefined();
+  expect(parseRetryDelay('retry in 1-9999999 s', () => 1)).toBe(60_000);
 });

@@ -4,53 +4,53 @@ import {
   socketClose,
 } from '../../shared/socket-message.ts';
 import type { Connection as ConnectionState } from '../store/state.ts';
-import { readAskedPause, toPause } from './backoff.ts';
+import { parseRetryDelay, toRetryDelay } from './backoff.ts';
 
-/** The part of a WebSocket that is used. */
+/** The used part of WebSocket. */
 export interface Socket {
   readonly readyState: number;
   send(text: string): void;
   close(): void;
 }
 
-/** What a socket tells. */
+/** Callbacks of a socket. */
 export interface SocketListener {
   readonly onMessage: (data: unknown) => void;
-  /** Whatever has gone wrong ends in this. */
+  /** Called after every kind of end. */
   readonly onClose: (code: number, reason: string) => void;
 }
 
-/** What a connection works with. */
+/** Dependencies of a connection. */
 export interface ConnectionOptions {
   readonly open: (listener: SocketListener) => Socket;
   readonly random: () => number;
   readonly onState: (state: ConnectionState) => void;
   readonly onMessage: (message: ServerMessage) => void;
-  /** The server has closed it because this device was logged out: it is not opened again. */
+  /** The server has closed the connection because the device was logged out; it does not reconnect. */
   readonly onLoggedOut: () => void;
-  /** It could not be opened: a browser does not tell whether the login is why. */
+  /** The connection could not be opened. A browser does not show whether the login is the reason. */
   readonly onRefused: () => void;
-  /** The server has closed it because of what was said. */
+  /** The server has closed the connection because of a message of the client. */
   readonly onFault: (reason: string) => void;
 }
 
-/** How often the server is asked whether it is there, and how long it has to answer, in milliseconds. */
+/** Interval of pings, and the timeout of the pong, in milliseconds. */
 const pingMs = 20_000;
 const pongMs = 10_000;
 
-/** How long opening may take: left alone, a browser may wait minutes for a network that swallows packets. */
+/** Timeout of opening, in milliseconds: a browser may wait minutes for a network that drops packets. */
 const openMs = 10_000;
 
-/** WebSocket.OPEN, which only browsers have by name. */
+/** WebSocket.OPEN, which is not defined in unit tests. */
 const isOpen = 1;
 
 const closeCode = { policyViolation: 1008, messageTooBig: 1009 } as const;
 
-/** One websocket that is opened again whenever it ends. */
+/** A websocket that reconnects whenever it closes. */
 export class Connection {
   readonly #options: ConnectionOptions;
   #socket: Socket | undefined;
-  /** Failures since the server has last said `ready`. */
+  /** Failed attempts since the last `ready`. */
   #attempt = 0;
   #isReady = false;
   #isStopped = true;
@@ -63,7 +63,7 @@ export class Connection {
     this.#options = options;
   }
 
-  /** Whether the server has said `ready`. */
+  /** True if `ready` was received. */
   get isReady(): boolean {
     return this.#isReady;
   }
@@ -73,23 +73,23 @@ export class Connection {
     this.retry();
   }
 
-  /** Ends it for good. */
+  /** Closes the connection and does not reconnect. */
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#retryTimer);
     this.#drop();
   }
 
-  /** Opens it at once, unless it is open or being opened. */
+  /** Opens the connection at once, unless it is open or being opened. */
   retry(): void {
     if (this.#isStopped || this.#socket !== undefined) return;
     clearTimeout(this.#retryTimer);
     this.#options.onState({ status: 'connecting' });
-    // One that was let go of is not heard any more.
+    // Events of a dropped socket are ignored.
     const isCurrent = () => this.#socket === socket;
     const socket = this.#options.open({
       onMessage: (data) => {
-        if (isCurrent()) this.#hear(data);
+        if (isCurrent()) this.#handle(data);
       },
       onClose: (code, reason) => {
         if (isCurrent()) this.#close(code, reason);
@@ -99,19 +99,19 @@ export class Connection {
     this.#openTimer = setTimeout(() => this.#lose(), openMs);
   }
 
-  /** Counts it as lost, and opens it again after a pause: the network has gone. */
+  /** Drops the connection because the network is gone, and reconnects after a delay. */
   lose(): void {
     if (this.#socket !== undefined) this.#lose();
   }
 
-  /** Answers false when there is no connection on which the server has said `ready`. */
-  say(message: ClientMessage): boolean {
+  /** Sends a message; returns false if the connection is not ready. */
+  transmit(message: ClientMessage): boolean {
     if (!this.#isReady || this.#socket?.readyState !== isOpen) return false;
     this.#socket.send(JSON.stringify(message));
     return true;
   }
 
-  #hear(data: unknown): void {
+  #handle(data: unknown): void {
     clearTimeout(this.#pongTimer);
     const message = parseServerMessage(data);
     if (message === undefined) return;
@@ -129,7 +129,7 @@ export class Connection {
   }
 
   #ping(): void {
-    if (!this.say({ type: 'ping' })) return;
+    if (!this.transmit({ type: 'ping' })) return;
     clearTimeout(this.#pongTimer);
     this.#pongTimer = setTimeout(() => this.#lose(), pongMs);
   }
@@ -144,20 +144,20 @@ export class Connection {
     if (code === closeCode.policyViolation || code === closeCode.messageTooBig) {
       this.#options.onFault(reason);
     }
-    this.#lose(readAskedPause(reason, this.#options.random));
+    this.#lose(parseRetryDelay(reason, this.#options.random));
     if (!wasReady) this.#options.onRefused();
   }
 
-  #lose(askedMs?: number): void {
+  #lose(requestedMs?: number): void {
     this.#drop();
     if (this.#isStopped) return;
-    const pauseMs = askedMs ?? toPause(this.#attempt, this.#options.random);
+    const pauseMs = requestedMs ?? toRetryDelay(this.#attempt, this.#options.random);
     this.#attempt += 1;
     this.#options.onState({ status: 'waiting', retryAt: Date.now() + pauseMs });
     this.#retryTimer = setTimeout(() => this.retry(), pauseMs);
   }
 
-  /** Lets go of the socket: closing one whose network is gone may take a minute. */
+  /** Does not wait for the close of the socket, which may take a minute without a network. */
   #drop(): void {
     clearTimeout(this.#openTimer);
     clearTimeout(this.#pongTimer);
@@ -174,7 +174,7 @@ function parseServerMessage(data: unknown): ServerMessage | undefined {
   try {
     return JSON.parse(data) as ServerMessage;
   } catch {
-    // Nothing that this server says.
+    // Not a message of this server.
     return undefined;
   }
 }

@@ -2,17 +2,17 @@ import type { ConversationsBody, MessagesBody } from '../../shared/http-api.ts';
 import type { Message } from '../../shared/model.ts';
 import { ada, conversation, grace } from '../store/samples.fixture.ts';
 
-/** The HTTP side of a server with one conversation, in the place of `fetch`. */
+/** A fake `fetch` of a server with one conversation. */
 export class FakeServer {
-  /** Everything that is stored, by `seq`. */
+  /** The stored messages, by `seq`. */
   stored: Message[] = [];
-  /** Paths that were asked for. */
-  readonly asked: string[] = [];
-  /** Set to answer the next requests with an error instead. */
+  /** The requested paths. */
+  readonly requested: string[] = [];
+  /** If set, all requests are answered with this error. */
   failure: { readonly status: number; readonly error: string } | undefined;
 
   readonly fetch = async (path: string): Promise<Response> => {
-    this.asked.push(path);
+    this.requested.push(path);
     const { failure } = this;
     if (failure !== undefined) {
       const body = { error: failure.error, message: 'It failed.' };

@@ -1,10 +1,10 @@
 import type { ClientMessage, ServerMessage } from '../../shared/socket-message.ts';
 import type { Socket, SocketListener } from './connection.ts';
 
-/** A websocket whose other end is a test. */
+/** A websocket with the test as its server. */
 export class FakeSocket implements Socket {
   readyState = 1;
-  readonly said: ClientMessage[] = [];
+  readonly sent: ClientMessage[] = [];
   isClosed = false;
   readonly #listener: SocketListener;
 
@@ -13,7 +13,7 @@ export class FakeSocket implements Socket {
   }
 
   send(text: string): void {
-    this.said.push(JSON.parse(text));
+    this.sent.push(JSON.parse(text));
   }
 
   close(): void {
@@ -21,16 +21,16 @@ export class FakeSocket implements Socket {
     this.readyState = 3;
   }
 
-  /** The server says something. */
-  hear(message: ServerMessage): void {
+  /** Delivers a message of the server. */
+  receive(message: ServerMessage): void {
     this.#listener.onMessage(JSON.stringify(message));
   }
 
   ready(userId = '1'): void {
-    this.hear({ type: 'ready', userId, deviceId: '5', time: 0 });
+    this.receive({ type: 'ready', userId, deviceId: '5', time: 0 });
   }
 
-  /** The server, or the network, ends it. */
+  /** Closes the socket from the side of the server or the network. */
   end(code = 1006, reason = ''): void {
     this.readyState = 3;
     this.#listener.onClose(code, reason);

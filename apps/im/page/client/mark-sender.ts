@@ -1,10 +1,10 @@
 import type { Id } from '../../shared/model.ts';
 import type { ClientMessage } from '../../shared/socket-message.ts';
 
-/** What a mark sender works with. */
+/** Dependencies of a mark sender. */
 export interface MarkSenderOptions {
-  /** Answers false when there is no connection. */
-  readonly say: (message: ClientMessage) => boolean;
+  /** Returns false if there is no connection. */
+  readonly transmit: (message: ClientMessage) => boolean;
 }
 
 interface Marks {
@@ -12,14 +12,14 @@ interface Marks {
   read: number;
 }
 
-/** How often marks are said, and of how many conversations at a time: well below what the server takes. */
+/** Interval of marks, in milliseconds, and conversations per interval: well below the rate limit of the server. */
 const pauseMs = 250;
 const maxAtOnce = 4;
 
-/** Says how far this device has got, the newest mark of each conversation alone. */
+/** Sends the delivered and read marks of this device, only the newest of each conversation. */
 export class MarkSender {
   readonly #options: MarkSenderOptions;
-  readonly #said = new Map<Id, Marks>();
+  readonly #sent = new Map<Id, Marks>();
   readonly #waiting = new Map<Id, Marks>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -27,28 +27,28 @@ export class MarkSender {
     this.#options = options;
   }
 
-  /** Everything up to `seq` is here, or was read. */
-  note(conversationId: Id, kind: keyof Marks, seq: number): void {
-    const said = this.#said.get(conversationId) ?? { delivered: 0, read: 0 };
-    const known = kind === 'read' ? said.read : Math.max(said.delivered, said.read);
+  /** All messages up to `seq` were delivered, or read. */
+  mark(conversationId: Id, kind: keyof Marks, seq: number): void {
+    const sent = this.#sent.get(conversationId) ?? { delivered: 0, read: 0 };
+    const known = kind === 'read' ? sent.read : Math.max(sent.delivered, sent.read);
     if (seq <= known) return;
     const waiting = this.#waiting.get(conversationId) ?? { delivered: 0, read: 0 };
     waiting[kind] = Math.max(waiting[kind], seq);
     this.#waiting.set(conversationId, waiting);
-    // The first one goes soon, the next ones together.
+    // A short delay for the first mark; later ones are batched.
     this.#timer ??= setTimeout(() => this.#flush(), pauseMs / 5);
   }
 
-  /** A new connection: what the last one has not taken is said again. */
+  /** Call it for a new connection: sends the marks again, because the last ones may be lost. */
   restart(): void {
-    for (const [id, marks] of this.#said) {
+    for (const [id, marks] of this.#sent) {
       const waiting = this.#waiting.get(id);
       this.#waiting.set(id, {
         delivered: Math.max(marks.delivered, waiting?.delivered ?? 0),
         read: Math.max(marks.read, waiting?.read ?? 0),
       });
     }
-    this.#said.clear();
+    this.#sent.clear();
     this.#timer ??= setTimeout(() => this.#flush(), pauseMs / 5);
   }
 
@@ -60,17 +60,17 @@ export class MarkSender {
   #flush(): void {
     this.#timer = undefined;
     for (const [conversationId, marks] of [...this.#waiting].slice(0, maxAtOnce)) {
-      if (!this.#sayMarks(conversationId, marks)) return;
+      if (!this.#transmitMarks(conversationId, marks)) return;
       this.#waiting.delete(conversationId);
-      this.#said.set(conversationId, marks);
+      this.#sent.set(conversationId, marks);
     }
     if (this.#waiting.size > 0) this.#timer = setTimeout(() => this.#flush(), pauseMs);
   }
 
-  /** Read implies delivered. Answers false when there is no connection. */
-  #sayMarks(conversationId: Id, { delivered, read }: Marks): boolean {
-    const { say } = this.#options;
-    if (read > 0 && !say({ type: 'read', conversationId, seq: read })) return false;
-    return delivered <= read || say({ type: 'delivered', conversationId, seq: delivered });
+  /** `read` implies `delivered`. Returns false if there is no connection. */
+  #transmitMarks(conversationId: Id, { delivered, read }: Marks): boolean {
+    const { transmit } = this.#options;
+    if (read > 0 && !transmit({ type: 'read', conversationId, seq: read })) return false;
+    return delivered <= read || transmit({ type: 'delivered', conversationId, seq: delivered });
   }
 }

@@ -16,31 +16,31 @@ import { CatchUp } from './catch-up.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { MarkSender } from './mark-sender.ts';
 import { Outbox } from './outbox.ts';
-import { Repeater } from './repeater.ts';
+import { SerialTask } from './serial-task.ts';
 import { Syncer } from './syncer.ts';
 
-/** What a messenger works with. */
+/** Dependencies of a messenger. */
 export interface MessengerOptions {
   readonly api: Api;
   readonly login: MeBody;
   readonly openSocket: ConnectionOptions['open'];
-  /** Keeps what is not sent while the page is loaded anew. */
+  /** Keeps unsent messages over a reload of the page. */
   readonly storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
   readonly random: () => number;
-  /** The login is no longer good, or is somebody else's. */
+  /** The login has ended, or belongs to another user. */
   readonly onLoggedOut: () => void;
-  /** Something that somebody should know and that has no place of its own. */
+  /** A message for the user that belongs to no part of the page. */
   readonly onNotice: (text: string) => void;
 }
 
-/** How many older messages are fetched at a time. */
+/** Number of older messages per request. */
 const olderCount = 40;
 
-/** The page says that somebody types, and forgets that others do, this often; in milliseconds. */
+/** Minimum interval of `typing`, and the interval at which typing of others expires, in milliseconds. */
 const typingMs = 2000;
 const tickMs = 1000;
 
-/** One person's messenger: keeps the state as the server has it, and carries out what the person does. */
+/** The messenger of a user: synchronizes the state with the server, and executes the actions of the user. */
 export class Messenger {
   readonly store: Store<State, Action>;
   readonly api: Api;
@@ -50,12 +50,12 @@ export class Messenger {
   readonly #marks: MarkSender;
   readonly #catchUp: CatchUp;
   readonly #syncer: Syncer;
-  readonly #conversations: Repeater;
-  readonly #relations: Repeater;
+  readonly #conversations: SerialTask;
+  readonly #relations: SerialTask;
   #tickTimer: ReturnType<typeof setInterval> | undefined;
   #typedAt = 0;
   #isStopped = false;
-  #noted: State['chats'] = new Map();
+  #marked: State['chats'] = new Map();
 
   constructor(options: MessengerOptions) {
     const { api, login, random } = options;
@@ -65,23 +65,23 @@ export class Messenger {
     this.#connection = new Connection({
       ...{ open: options.openSocket, random },
       onState: (connection) => this.store.dispatch({ type: 'connection', connection }),
-      onMessage: (message) => this.#hear(message),
+      onMessage: (message) => this.#handle(message),
       onLoggedOut: () => options.onLoggedOut(),
       onRefused: () => this.#checkLogin(),
-      onFault: (reason) => options.onNotice(`The server has ended the connection: ${reason}`),
+      onFault: (reason) => options.onNotice(`The server has closed the connection: ${reason}`),
     });
-    const say = this.#connection.say.bind(this.#connection);
-    this.outbox = new Outbox({ api, say, store: this.store, storage: options.storage });
-    this.#marks = new MarkSender({ say });
-    this.#syncer = new Syncer(() => say({ type: 'sync' }));
+    const transmit = this.#connection.transmit.bind(this.#connection);
+    this.outbox = new Outbox({ api, transmit, store: this.store, storage: options.storage });
+    this.#marks = new MarkSender({ transmit });
+    this.#syncer = new Syncer(() => transmit({ type: 'sync' }));
     this.#catchUp = new CatchUp({
       ...{ api, store: this.store },
       onUnknown: () => this.refreshConversations(),
       onFailed: () => this.#syncer.soon(),
     });
-    this.#conversations = new Repeater(() => this.#loadConversations());
-    this.#relations = new Repeater(() => this.#loadRelations());
-    this.store.subscribe(() => this.#noteDelivered());
+    this.#conversations = new SerialTask(() => this.#loadConversations());
+    this.#relations = new SerialTask(() => this.#loadRelations());
+    this.store.subscribe(() => this.#sendDelivered());
   }
 
   start(): void {
@@ -115,37 +115,37 @@ export class Messenger {
     this.store.dispatch({ type: 'devices', devices });
   }
 
-  /** The page is looked at again, or the network is back. */
+  /** The page is visible again, or the network is back. */
   wake(): void {
     this.#connection.retry();
     this.#syncer.soon();
   }
 
-  /** The network has gone. */
+  /** The network is gone. */
   sleep(): void {
     this.#connection.lose();
   }
 
-  /** Everything up to `seq` was seen on this page. */
-  see(conversationId: Id, seq: number): void {
+  /** The user has seen all messages up to `seq`. */
+  markRead(conversationId: Id, seq: number): void {
     const chat = this.store.get().chats.get(conversationId);
     if (chat === undefined || seq <= chat.conversation.readSeq) return;
     this.store.dispatch({ type: 'seen', conversationId, seq });
-    this.#marks.note(conversationId, 'read', seq);
+    this.#marks.mark(conversationId, 'read', seq);
   }
 
-  /** Something is typed. */
-  type(conversationId: Id): void {
+  /** The user is typing. */
+  notifyTyping(conversationId: Id): void {
     const now = Date.now();
     if (now - this.#typedAt < typingMs) return;
-    if (this.#connection.say({ type: 'typing', conversationId })) this.#typedAt = now;
+    if (this.#connection.transmit({ type: 'typing', conversationId })) this.#typedAt = now;
   }
 
-  /** Fetches a page of older messages, unless one is on its way or there are none. */
+  /** Fetches a page of older messages, unless one is being fetched or there are none. */
   async loadOlder(conversationId: Id): Promise<void> {
     const chat = this.store.get().chats.get(conversationId);
     if (chat === undefined || chat.older === 'loading' || !hasOlder(chat)) return;
-    this.store.dispatch({ type: 'older-asked', conversationId });
+    this.store.dispatch({ type: 'older-requested', conversationId });
     const before = chat.history.messages[0]?.seq ?? chat.history.have + 1;
     const path = `/api/conversations/${conversationId}/messages`;
     try {
@@ -162,8 +162,8 @@ export class Messenger {
     if (this.store.get().typing.size > 0) this.store.dispatch({ type: 'tick', now: Date.now() });
   }
 
-  #hear(message: ServerMessage): void {
-    this.store.dispatch({ type: 'heard', message, now: Date.now() });
+  #handle(message: ServerMessage): void {
+    this.store.dispatch({ type: 'server-message', message, now: Date.now() });
     switch (message.type) {
       case 'ready':
         this.#beReady(message.userId);
@@ -176,11 +176,11 @@ export class Messenger {
         break;
       case 'sent':
       case 'refused':
-        this.outbox.heard(message);
+        this.outbox.handleAnswer(message);
         if (message.type === 'refused') this.#refreshAfter(message.error);
         break;
       case 'heads':
-        this.#reachAll(message.heads);
+        this.#setHeads(message.heads);
         break;
       case 'changed':
         this.#change(message.what);
@@ -192,7 +192,7 @@ export class Messenger {
   }
 
   #beReady(userId: Id): void {
-    // Another tab has logged in as somebody else.
+    // Another tab has logged in another user.
     if (userId !== this.store.get().me.id) {
       this.#options.onLoggedOut();
       return;
@@ -205,19 +205,19 @@ export class Messenger {
     this.#loadMe();
   }
 
-  #reachAll(heads: Readonly<Record<Id, number>>): void {
+  #setHeads(heads: Readonly<Record<Id, number>>): void {
     const { chats } = this.store.get();
     const isSame = Object.keys(heads).every((id) => chats.has(id));
     const isMissing = [...chats.keys()].some((id) => heads[id] === undefined);
     if (!isSame || isMissing) this.refreshConversations();
-    for (const [id, seq] of Object.entries(heads)) this.#catchUp.reach(id, seq);
+    for (const [id, seq] of Object.entries(heads)) this.#catchUp.setHead(id, seq);
   }
 
   #change(what: Extract<ServerMessage, { type: 'changed' }>['what']): void {
     switch (what) {
       case 'friends':
         this.refreshRelations();
-        // What can be sent to whom changes with it.
+        // Barriers of conversations depend on friendships.
         this.refreshConversations();
         break;
       case 'conversations':
@@ -232,7 +232,7 @@ export class Messenger {
     }
   }
 
-  /** What is shown was wrong. */
+  /** These errors show that the displayed conversations are outdated. */
   #refreshAfter(code: string): void {
     const codes = ['blocked', 'you_blocked', 'not_friends', 'conversation_unknown'];
     if (codes.includes(code)) this.refreshConversations();
@@ -243,7 +243,7 @@ export class Messenger {
       const { me } = await this.api.get<MeBody>('/api/me');
       if (!this.#isStopped) this.store.dispatch({ type: 'me', me });
     };
-    // What it was stays; the next `ready` asks again.
+    // On an error the old value stays; the next `ready` loads it again.
     load().catch(() => undefined);
   }
 
@@ -252,7 +252,7 @@ export class Messenger {
       const { conversations, users } = await this.api.get<ConversationsBody>('/api/conversations');
       if (this.#isStopped) return;
       this.store.dispatch({ type: 'conversations', conversations, users });
-      for (const { id, lastSeq } of conversations) this.#catchUp.reach(id, lastSeq);
+      for (const { id, lastSeq } of conversations) this.#catchUp.setHead(id, lastSeq);
     } catch {
       this.#tryAgain(() => this.refreshConversations());
     }
@@ -277,16 +277,16 @@ export class Messenger {
     );
   }
 
-  /** The websocket was refused: the API tells whether the login is why. */
+  /** The websocket was refused. The HTTP API shows whether the login is the reason. */
   #checkLogin(): void {
-    // Its answer is heard by `onLoggedOut` of the API.
+    // `onLoggedOut` of the API handles the response.
     this.#loadMe();
   }
 
-  #noteDelivered(): void {
+  #sendDelivered(): void {
     const { chats, me } = this.store.get();
-    if (chats === this.#noted) return;
-    this.#noted = chats;
+    if (chats === this.#marked) return;
+    this.#marked = chats;
     for (const [id, { conversation, history }] of chats) {
       const mine = conversation.members.find(({ userId }) => userId === me.id);
       const delivered = mine?.deliveredSeq ?? 0;
@@ -294,7 +294,7 @@ export class Messenger {
       const isNew = history.messages.some(
         ({ seq, senderId }) => seq > delivered && senderId !== me.id,
       );
-      if (isNew) this.#marks.note(id, 'delivered', history.have);
+      if (isNew) this.#marks.mark(id, 'delivered', history.have);
     }
   }
 }

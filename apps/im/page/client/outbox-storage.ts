@@ -1,43 +1,43 @@
 import type { Id } from '../../shared/model.ts';
 import type { Outgoing } from '../store/outgoing.ts';
 
-type Keeper = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+type StorageMethods = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 
 const key = 'im-outbox';
 
-/** Keeps what has not been sent, for the page that is loaded next in this tab; pictures without their upload are not. */
-export function saveOutbox(storage: Keeper, meId: Id, outbox: readonly Outgoing[]): void {
-  const kept = outbox
+/** Saves unsent messages for a reload of this tab, except pictures that are not uploaded. */
+export function saveOutbox(storage: StorageMethods, meId: Id, outbox: readonly Outgoing[]): void {
+  const saved = outbox
     .filter(({ picture, localPicture }) => picture !== null || localPicture === null)
     .map((outgoing) => ({ ...outgoing, localPicture: null }));
   try {
-    if (kept.length === 0) storage.removeItem(key);
-    else storage.setItem(key, JSON.stringify({ meId, outbox: kept }));
+    if (saved.length === 0) storage.removeItem(key);
+    else storage.setItem(key, JSON.stringify({ meId, outbox: saved }));
   } catch {
-    // Full or forbidden: then a page that is loaded anew has to do without.
+    // Storage is full or disabled: unsent messages are lost on a reload.
   }
 }
 
-/** What was kept of this person's. */
-export function readOutbox(storage: Keeper, meId: Id): readonly Outgoing[] {
+/** Loads the saved messages of this user. */
+export function loadOutbox(storage: StorageMethods, meId: Id): readonly Outgoing[] {
   try {
-    const kept: unknown = JSON.parse(storage.getItem(key) ?? 'null');
-    return isKept(kept) && kept.meId === meId ? kept.outbox : [];
+    const saved: unknown = JSON.parse(storage.getItem(key) ?? 'null');
+    return isSaved(saved) && saved.meId === meId ? saved.outbox : [];
   } catch {
-    // Nothing that this page has written.
+    // Not written by this page.
     return [];
   }
 }
 
-export function forgetOutbox(storage: Keeper): void {
+export function removeOutbox(storage: StorageMethods): void {
   try {
     storage.removeItem(key);
   } catch {
-    // Forbidden: then nothing was kept.
+    // Storage is disabled, so nothing was saved.
   }
 }
 
-function isKept(value: unknown): value is { meId: Id; outbox: readonly Outgoing[] } {
+function isSaved(value: unknown): value is { meId: Id; outbox: readonly Outgoing[] } {
   return (
     typeof value === 'object' && value !== null && 'outbox' in value && Array.isArray(value.outbox)
   );

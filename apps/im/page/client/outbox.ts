@@ -7,23 +7,23 @@ import type { State } from '../store/state.ts';
 import type { Store } from '../store/store.ts';
 import { type Api, ApiError, toProblem } from './api.ts';
 import { createClientId } from './client-id.ts';
-import { forgetOutbox, readOutbox, saveOutbox } from './outbox-storage.ts';
+import { loadOutbox, removeOutbox, saveOutbox } from './outbox-storage.ts';
 import { Sender } from './sender.ts';
 
-/** A picture that somebody has chosen. */
+/** A picture that the user has selected. */
 export interface ChosenPicture extends LocalPicture {
   readonly file: Blob;
 }
 
-/** What an outbox works with. */
+/** Dependencies of an outbox. */
 export interface OutboxOptions {
   readonly api: Api;
   readonly store: Store<State, Action>;
-  readonly say: (message: ClientMessage) => boolean;
+  readonly transmit: (message: ClientMessage) => boolean;
   readonly storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 }
 
-/** What somebody has written: shown at once, sent as soon as possible, kept until it is answered. */
+/** Messages of the user: shown at once, sent as soon as possible, kept until they are answered. */
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #sender: Sender;
@@ -33,19 +33,20 @@ export class Outbox {
 
   constructor(options: OutboxOptions) {
     this.#options = options;
-    this.#sender = new Sender({ outbox: () => options.store.get().outbox, say: options.say });
+    const { store, transmit } = options;
+    this.#sender = new Sender({ outbox: () => store.get().outbox, transmit });
     options.store.subscribe(() => this.#save());
   }
 
-  /** Takes up what was not sent when the page was closed. */
+  /** Restores the messages that were unsent at the last close of the page. */
   restore(): void {
     const { store, storage } = this.#options;
-    for (const outgoing of readOutbox(storage, store.get().me.id)) {
-      store.dispatch({ type: 'written', outgoing });
+    for (const outgoing of loadOutbox(storage, store.get().me.id)) {
+      store.dispatch({ type: 'outgoing-added', outgoing });
     }
   }
 
-  /** A new connection: all that is not answered is sent again. */
+  /** Call it for a new connection: unanswered messages are sent again. */
   restart(): void {
     this.#sender.restart();
   }
@@ -54,13 +55,13 @@ export class Outbox {
     this.#sender.stop();
   }
 
-  /** Forgets what would be taken up later. */
+  /** Removes the saved messages. */
   forget(): void {
-    forgetOutbox(this.#options.storage);
+    removeOutbox(this.#options.storage);
   }
 
-  heard(answer: Extract<ServerMessage, { type: 'sent' | 'refused' }>): void {
-    this.#sender.heard(answer);
+  handleAnswer(answer: Extract<ServerMessage, { type: 'sent' | 'refused' }>): void {
+    this.#sender.handleAnswer(answer);
   }
 
   /** Sends a text. */
@@ -68,14 +69,14 @@ export class Outbox {
     this.#add({ conversationId, text, localPicture: null, status: 'sending' });
   }
 
-  /** Uploads a picture, and sends it with the words beside it. */
+  /** Uploads a picture, and sends it with a text. */
   writePicture(conversationId: Id, { file, ...localPicture }: ChosenPicture, text: string): void {
     const clientId = this.#add({ conversationId, text, localPicture, status: 'uploading' });
     this.#files.set(clientId, file);
     this.#upload(clientId, file);
   }
 
-  /** Tries again what has failed. */
+  /** Retries a failed message. */
   retry({ clientId, picture }: Outgoing): void {
     const file = this.#files.get(clientId);
     if (file !== undefined && picture === null) {
@@ -87,7 +88,7 @@ export class Outbox {
     this.#sender.flush();
   }
 
-  /** Gives up what has failed. */
+  /** Removes a failed message. */
   discard({ clientId }: Outgoing): void {
     this.#files.delete(clientId);
     this.#options.store.dispatch({ type: 'discarded', clientId });
@@ -99,7 +100,7 @@ export class Outbox {
       ...{ ...written, clientId, createdAt: Date.now() },
       ...{ picture: null, problem: null, seq: null },
     };
-    this.#options.store.dispatch({ type: 'written', outgoing });
+    this.#options.store.dispatch({ type: 'outgoing-added', outgoing });
     this.#sender.flush();
     return clientId;
   }
@@ -115,7 +116,7 @@ export class Outbox {
       },
       (error: unknown) => {
         this.#change(clientId, { status: 'failed', problem: toProblem(error) });
-        // What was written behind it has waited for it.
+        // Later messages have waited for this picture.
         this.#sender.flush();
         if (!(error instanceof ApiError)) throw error;
       },
@@ -140,10 +141,10 @@ export class Outbox {
   }
 }
 
-/** Lets go of the pictures that are no longer shown from memory. */
-function release(before: State['outbox'], now: State['outbox']): void {
-  const kept = new Set(now.map(({ clientId }) => clientId));
-  for (const { clientId, localPicture } of before) {
+/** Releases the blob URLs of pictures that are no longer shown. */
+function release(previous: State['outbox'], current: State['outbox']): void {
+  const kept = new Set(current.map(({ clientId }) => clientId));
+  for (const { clientId, localPicture } of previous) {
     if (localPicture !== null && !kept.has(clientId)) URL.revokeObjectURL(localPicture.url);
   }
 }

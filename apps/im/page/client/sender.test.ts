@@ -12,8 +12,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A sender with what it has sent, and an outbox that answers can be taken from. */
-function begin(...clientIds: readonly string[]) {
+/** Creates a sender with an outbox; records the sent messages. */
+function createSender(...clientIds: readonly string[]) {
   const outbox: Outgoing[] = clientIds.map((clientId) => outgoing(clientId));
   const sent: string[] = [];
   const line = { isOpen: true };
@@ -23,7 +23,7 @@ function begin(...clientIds: readonly string[]) {
       looks.count += 1;
       return outbox;
     },
-    say(message: ClientMessage) {
+    transmit(message: ClientMessage) {
       if (line.isOpen && message.type === 'send') sent.push(message.clientId);
       return line.isOpen;
     },
@@ -32,17 +32,17 @@ function begin(...clientIds: readonly string[]) {
     const index = outbox.findIndex((one) => one.clientId === clientId);
     outbox.splice(index, 1);
     const stamp = { id: '1', seq: 1, sentAt: 0 };
-    sender.heard({ type: 'sent', clientId, conversationId: '10', ...stamp });
+    sender.handleAnswer({ type: 'sent', clientId, conversationId: '10', ...stamp });
   };
   const refuse = (clientId: string, retryAfterMs: number) => {
     const reason = { error: 'too_fast', message: 'Too fast.', retryAfterMs } as const;
-    sender.heard({ type: 'refused', clientId, conversationId: '10', ...reason });
+    sender.handleAnswer({ type: 'refused', clientId, conversationId: '10', ...reason });
   };
   return { sender, outbox, sent, line, looks, answer, refuse };
 }
 
-test('messages of a conversation are sent one after the other, in order', () => {
-  const { sender, sent, answer } = begin('a', 'b', 'c');
+test('sender: sends messages of a conversation one after the other', () => {
+  const { sender, sent, answer } = createSender('a', 'b', 'c');
   sender.flush();
   expect(sent).toEqual(['a']);
   answer('a');
@@ -51,15 +51,15 @@ test('messages of a conversation are sent one after the other, in order', () => 
   expect(sent).toEqual(['a', 'b', 'c']);
 });
 
-test('another conversation does not wait for this one', () => {
-  const { sender, outbox, sent } = begin('a', 'b');
+test('sender: conversations do not wait for each other', () => {
+  const { sender, outbox, sent } = createSender('a', 'b');
   outbox.push(outgoing('x', { conversationId: '11' }));
   sender.flush();
   expect(sent).toEqual(['a', 'x']);
 });
 
-test('what is refused for now is sent again later, and is not overtaken', () => {
-  const { sender, sent, answer, refuse } = begin('a', 'b');
+test('sender: a temporary refusal is retried, and later messages wait', () => {
+  const { sender, sent, answer, refuse } = createSender('a', 'b');
   sender.flush();
   refuse('a', 700);
   vi.advanceTimersByTime(699);
@@ -70,8 +70,8 @@ test('what is refused for now is sent again later, and is not overtaken', () => 
   expect(sent).toEqual(['a', 'a', 'b']);
 });
 
-test('what is not answered within 10 s is sent again', () => {
-  const { sender, sent } = begin('a');
+test('sender: resends a message without an answer after 10 s', () => {
+  const { sender, sent } = createSender('a');
   sender.flush();
   vi.advanceTimersByTime(9999);
   expect(sent).toEqual(['a']);
@@ -79,8 +79,8 @@ test('what is not answered within 10 s is sent again', () => {
   expect(sent).toEqual(['a', 'a']);
 });
 
-test('what was not answered is sent again on the next connection, at once and in order', () => {
-  const { sender, sent, line, answer } = begin('a', 'b');
+test('sender: resends unanswered messages on the next connection, in order', () => {
+  const { sender, sent, line, answer } = createSender('a', 'b');
   sender.flush();
   line.isOpen = false;
   vi.advanceTimersByTime(1000);
@@ -93,8 +93,8 @@ test('what was not answered is sent again on the next connection, at once and in
 
 const localPicture = { url: 'blob:1', width: 1, height: 1 };
 
-test('nothing is sent of what has failed or is stored; the others go on', () => {
-  const { sender, outbox, sent } = begin();
+test('sender: skips failed and stored messages', () => {
+  const { sender, outbox, sent } = createSender();
   outbox.push(
     outgoing('failed', { status: 'failed', localPicture }),
     outgoing('stored', { seq: 7 }),
@@ -104,8 +104,8 @@ test('nothing is sent of what has failed or is stored; the others go on', () => 
   expect(sent).toEqual(['text']);
 });
 
-test('what follows a picture waits until it is uploaded and stored; other conversations go on', () => {
-  const { sender, outbox, sent, answer } = begin();
+test('sender: messages after a picture wait until it is uploaded and stored', () => {
+  const { sender, outbox, sent, answer } = createSender();
   const picture = { hash: 'f', width: 1, height: 1 };
   outbox.push(
     outgoing('one', { status: 'uploading', localPicture }),
@@ -123,8 +123,8 @@ test('what follows a picture waits until it is uploaded and stored; other conver
   expect(sent).toEqual(['elsewhere', 'one', 'two', 'text']);
 });
 
-test('what is overdue behind a picture that is tried again waits for it, in peace', () => {
-  const { sender, outbox, sent, looks } = begin();
+test('sender: an overdue message waits for a retried picture without a busy loop', () => {
+  const { sender, outbox, sent, looks } = createSender();
   outbox.push(outgoing('picture', { status: 'failed', localPicture }), outgoing('text'));
   sender.flush();
   expect(sent).toEqual(['text']);
@@ -137,8 +137,8 @@ test('what is overdue behind a picture that is tried again waits for it, in peac
   expect(sent).toEqual(['text', 'text']);
 });
 
-test('a picture that cannot be uploaded holds up nobody', () => {
-  const { sender, outbox, sent } = begin();
+test('sender: a failed upload does not block later messages', () => {
+  const { sender, outbox, sent } = createSender();
   outbox.push(outgoing('picture', { status: 'uploading', localPicture }), outgoing('text'));
   sender.flush();
   expect(sent).toEqual([]);

@@ -3,27 +3,27 @@ import type { Id } from '../../shared/model.ts';
 import type { ClientMessage, ServerMessage } from '../../shared/socket-message.ts';
 import { isUnanswered, type Outgoing, toContent } from '../store/outgoing.ts';
 
-/** What a sender works with. */
+/** Dependencies of a sender. */
 export interface SenderOptions {
-  /** The messages that wait, in the order in which they were written. */
+  /** The messages of the outbox, in the order in which they were written. */
   readonly outbox: () => readonly Outgoing[];
-  /** Answers false when there is no connection. */
-  readonly say: (message: ClientMessage) => boolean;
+  /** Returns false if there is no connection. */
+  readonly transmit: (message: ClientMessage) => boolean;
 }
 
-/** How long an answer may take before the message is sent again, in milliseconds. */
+/** Timeout after which an unanswered message is sent again, in milliseconds. */
 const answerMs = 10_000;
 
-/** How often it is looked at what is overdue and held up, in milliseconds. */
-const heldUpMs = 1000;
+/** Interval of checks while an overdue message waits for an earlier one, in milliseconds. */
+const blockedCheckMs = 1000;
 
 /**
- * Sends what waits in the outbox, again and again until each is answered: in a conversation one after the other, since
- * what is refused for now would else be overtaken by what follows.
+ * Sends the messages of the outbox, and resends them until they are answered. In a conversation one after the other:
+ * otherwise later messages would overtake one that is refused temporarily.
  */
 export class Sender {
   readonly #options: SenderOptions;
-  /** When each message was sent on this connection. */
+  /** Time of the last send of each message on this connection. */
   readonly #sentAt = new Map<string, number>();
   #pausedUntil = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -32,7 +32,7 @@ export class Sender {
     this.#options = options;
   }
 
-  /** A new connection: whatever is not answered is sent again. */
+  /** Call it for a new connection: unanswered messages are sent again. */
   restart(): void {
     this.#sentAt.clear();
     this.#pausedUntil = 0;
@@ -43,8 +43,8 @@ export class Sender {
     clearTimeout(this.#timer);
   }
 
-  /** Hears an answer: what was refused for now holds up all that follow, so that their order stays. */
-  heard(answer: Extract<ServerMessage, { type: 'sent' | 'refused' }>): void {
+  /** Handles an answer. A temporary refusal pauses all sends, so that the order is kept. */
+  handleAnswer(answer: Extract<ServerMessage, { type: 'sent' | 'refused' }>): void {
     this.#sentAt.delete(answer.clientId);
     if (answer.type === 'refused' && isRetryable(answer.error)) {
       this.#pausedUntil = Date.now() + (answer.retryAfterMs ?? 1000);
@@ -52,7 +52,7 @@ export class Sender {
     this.flush();
   }
 
-  /** Sends what can be sent now. */
+  /** Sends the messages that can be sent now. */
   flush(): void {
     clearTimeout(this.#timer);
     const now = Date.now();
@@ -65,7 +65,7 @@ export class Sender {
     this.#wake(waiting, now);
   }
 
-  /** Answers false when there is no connection. */
+  /** Returns false if there is no connection. */
   #sendAll(outbox: readonly Outgoing[], now: number): boolean {
     const busy = new Set<Id>();
     for (const outgoing of outbox) {
@@ -74,23 +74,24 @@ export class Sender {
       if ((!isWaiting && status !== 'uploading') || busy.has(conversationId)) continue;
       busy.add(conversationId);
       const content = toContent(outgoing);
-      // A picture that is uploaded is not overtaken either.
+      // Later messages also wait for a picture that is being uploaded.
       if (!isWaiting || content === undefined) continue;
       const sentAt = this.#sentAt.get(clientId);
       if (sentAt !== undefined && now - sentAt < answerMs) continue;
-      if (!this.#options.say({ type: 'send', clientId, conversationId, content })) return false;
+      if (!this.#options.transmit({ type: 'send', clientId, conversationId, content }))
+        return false;
       this.#sentAt.set(clientId, now);
     }
     return true;
   }
 
-  /** Looks again when a pause is over, or an answer overdue. */
+  /** Schedules the next check: at the end of the pause, or when an answer is overdue. */
   #wake(waiting: readonly Outgoing[], now: number): void {
     if (waiting.length === 0) return;
     const overdue = [...this.#sentAt.values()].map((sentAt) => sentAt + answerMs);
     const at = now < this.#pausedUntil ? this.#pausedUntil : Math.min(...overdue);
     if (!Number.isFinite(at)) return;
-    // What is overdue still is held up by something before it, which was tried again.
-    this.#timer = setTimeout(() => this.flush(), at > now ? at - now : heldUpMs);
+    // A message that is still overdue waits for an earlier one, which is being retried.
+    this.#timer = setTimeout(() => this.flush(), at > now ? at - now : blockedCheckMs);
   }
 }

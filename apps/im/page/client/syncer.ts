@@ -1,29 +1,29 @@
-/** What a dying process of the server has stored but not delivered is found after this time, in milliseconds. */
-const everyMs = 60_000;
+/** Interval of `sync`, which finds messages that a dying process stored but did not deliver, in milliseconds. */
+const intervalMs = 60_000;
 
-/** The server takes not more than one in 2 s. */
-const pauseMs = 2500;
+/** Minimum interval, in milliseconds: the server allows one `sync` in 2 s. */
+const minIntervalMs = 2500;
 
-/** Asks for the newest numbers: on every connection, once a minute, and whenever something may be missing. */
+/** Sends `sync` on every connection, once a minute, and whenever messages may be missing. */
 export class Syncer {
-  readonly #say: () => boolean;
-  #saidAt = Number.NEGATIVE_INFINITY;
+  readonly #transmit: () => boolean;
+  #sentAt = Number.NEGATIVE_INFINITY;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param say - answers false when there is no connection */
-  constructor(say: () => boolean) {
-    this.#say = say;
+  /** @param transmit - sends `sync`; returns false if there is no connection */
+  constructor(transmit: () => boolean) {
+    this.#transmit = transmit;
   }
 
-  /** A new connection. */
+  /** Call it for a new connection. */
   restart(): void {
-    this.#saidAt = Number.NEGATIVE_INFINITY;
+    this.#sentAt = Number.NEGATIVE_INFINITY;
     this.soon();
   }
 
-  /** Asks as soon as the server takes it. */
+  /** Sends `sync` as soon as the server allows it. */
   soon(): void {
-    this.#wait(Math.max(0, this.#saidAt + pauseMs - Date.now()));
+    this.#wait(Math.max(0, this.#sentAt + minIntervalMs - Date.now()));
   }
 
   stop(): void {
@@ -36,7 +36,7 @@ export class Syncer {
       this.#timer = setTimeout(() => this.#wait(0), ms);
       return;
     }
-    if (this.#say()) this.#saidAt = Date.now();
-    this.#timer = setTimeout(() => this.#wait(0), everyMs);
+    if (this.#transmit()) this.#sentAt = Date.now();
+    this.#timer = setTimeout(() => this.#wait(0), intervalMs);
   }
 }

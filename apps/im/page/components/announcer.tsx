@@ -5,18 +5,18 @@ import type { State } from '../store/state.ts';
 import { toPreview } from '../text/notice-text.ts';
 import { useMessengerState } from './messenger-context.ts';
 
-/** Reads out what comes, to who does not see it. */
+/** Announces new messages to screen readers. */
 export function Announcer(): React.JSX.Element {
   const state = useMessengerState();
   const { chats, isLoaded } = state;
-  const heard = useRef<State['chats'] | null>(null);
+  const announced = useRef<State['chats'] | null>(null);
   const [text, setText] = useState('');
-  // biome-ignore lint/correctness/useExhaustiveDependencies: names are taken as they are when a message comes
+  // biome-ignore lint/correctness/useExhaustiveDependencies: names are read only when a message arrives
   useEffect(() => {
     if (!isLoaded) return;
-    const before = heard.current;
-    heard.current = chats;
-    const news = before === null ? [] : findNews(before, state);
+    const previous = announced.current;
+    announced.current = chats;
+    const news = previous === null ? [] : findNews(previous, state);
     const last = news.at(-1);
     if (last !== undefined) setText(toAnnouncement(state, last, news.length));
   }, [chats, isLoaded]);
@@ -27,11 +27,11 @@ export function Announcer(): React.JSX.Element {
   );
 }
 
-/** Messages of others that were not there before. */
-function findNews(before: State['chats'], { chats, me }: State): Message[] {
+/** Returns the new messages of other users. */
+function findNews(previous: State['chats'], { chats, me }: State): Message[] {
   const news: Message[] = [];
   for (const [id, { history }] of chats) {
-    const known = before.get(id)?.history;
+    const known = previous.get(id)?.history;
     if (known === undefined || known.have === history.have) continue;
     news.push(
       ...history.messages.filter(({ seq, senderId }) => seq > known.have && senderId !== me.id),

@@ -6,10 +6,10 @@ import { Welcome } from './welcome.tsx';
 
 const noticeMs = 6000;
 
-/** The page: who is not logged in is asked to. */
+/** The page: a login form, or the messenger of the logged-in user. */
 export function App(): React.JSX.Element {
   const [notices, notify] = useNotices();
-  const [session, keeper] = useSession(notify);
+  const [session, manager] = useSession(notify);
   const [invitation, setInvitation] = useState(readInvitation);
   const forgetInvitation = () => {
     history.replaceState(null, '', '/');
@@ -23,15 +23,15 @@ export function App(): React.JSX.Element {
           The server cannot be reached. Trying again…
         </p>
       )}
-      {session.phase === 'welcome' && keeper !== null && (
-        <Welcome keeper={keeper} notice={session.notice} isInvited={invitation !== null} />
+      {session.phase === 'welcome' && manager !== null && (
+        <Welcome manager={manager} notice={session.notice} isInvited={invitation !== null} />
       )}
-      {session.phase === 'open' && keeper !== null && (
+      {session.phase === 'open' && manager !== null && (
         <Shell
           key={session.messenger.store.get().deviceId}
           messenger={session.messenger}
           notify={notify}
-          logOut={(everywhere) => keeper.logOut(everywhere)}
+          logOut={(everywhere) => manager.logOut(everywhere)}
           invitation={invitation}
           onInvitationDone={forgetInvitation}
         />
@@ -53,7 +53,7 @@ function useNotices(): readonly [readonly Notice[], (text: string) => void] {
   return [notices, notify];
 }
 
-/** The code of the link by which the page was opened. */
+/** Returns the invitation code of the URL. */
 function readInvitation(): string | null {
   return /^\/i\/([0-9a-zA-Z]{1,11})$/.exec(location.pathname)?.[1] ?? null;
 }

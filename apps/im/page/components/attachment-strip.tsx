@@ -1,7 +1,7 @@
 import { IconButton } from './icon-button.tsx';
 import type { Attachments } from './use-attachments.ts';
 
-/** Pictures that are sent with the next message. */
+/** Pictures that will be sent with the next message. */
 export function AttachmentStrip({
   attachments: { pictures, remove },
 }: {

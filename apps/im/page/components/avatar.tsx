@@ -1,14 +1,14 @@
 interface AvatarProps {
-  /** What it is the picture of: the same always has the same colour. */
+  /** Determines the colour. */
   readonly id: string;
   readonly name: string;
   readonly picture?: string | null | undefined;
-  /** Shown as a dot; left out for groups and strangers. */
+  /** Shown as a dot; undefined for groups and users who are not friends. */
   readonly online?: boolean | undefined;
   readonly size?: 'small' | 'normal' | 'large';
 }
 
-/** A picture, or the first letter; its name stands beside it. */
+/** A picture or the first letter. Hidden from screen readers, because the name is next to it. */
 export function Avatar({
   id,
   name,
@@ -32,7 +32,7 @@ export function Avatar({
 }
 
 function toHue(id: string): number {
-  // FNV-1a: ids that follow each other have colours far apart.
+  // FNV-1a: consecutive ids get very different colours.
   let hash = 2166136261;
   for (const digit of id) hash = Math.imul(hash ^ digit.charCodeAt(0), 16777619);
   return ((hash ^ (hash >>> 15)) >>> 0) % 360;

@@ -15,10 +15,10 @@ interface ComposerProps {
   readonly attachments: Attachments;
 }
 
-/** Text beyond this is not taken at all: the page would be slow with it. */
-const mostTaken = limits.text * 5;
+/** Longer input is rejected, because it would slow down the page. */
+const maxInput = limits.text * 5;
 
-/** Where a message is written. */
+/** The form for a new message. */
 export function Composer({ conversationId, title, attachments }: ComposerProps): React.JSX.Element {
   const messenger = useMessenger();
   const field = useRef<HTMLTextAreaElement>(null);
@@ -28,39 +28,39 @@ export function Composer({ conversationId, title, attachments }: ComposerProps):
   const [isPicking, setPicking] = useState(false);
   useFieldHeight(field, text);
   useEffect(() => {
-    // A phone would open its keyboard over the messages.
+    // On a phone the focus would open the keyboard over the messages.
     if (matchMedia('(pointer: fine)').matches) field.current?.focus();
   }, []);
 
   const change = (value: string) => {
-    if (value.length > mostTaken) {
+    if (value.length > maxInput) {
       setRefused(value.length);
       return;
     }
     setRefused(null);
     setText(value);
-    if (value !== '') messenger.type(conversationId);
+    if (value !== '') messenger.notifyTyping(conversationId);
   };
   const insert = (symbol: string) => {
     const { selectionStart = text.length, selectionEnd = text.length } = field.current ?? {};
     change(text.slice(0, selectionStart) + symbol + text.slice(selectionEnd));
-    // Behind what was put in, once it is there.
+    // Move the cursor after the insertion, when React has rendered it.
     requestAnimationFrame(() => {
       const at = selectionStart + symbol.length;
       field.current?.setSelectionRange(at, at);
     });
   };
-  const written = text.trim();
-  const isTooLong = written.length > limits.text;
-  const isEmpty = written === '' && attachments.pictures.length === 0;
+  const trimmed = text.trim();
+  const isTooLong = trimmed.length > limits.text;
+  const isEmpty = trimmed === '' && attachments.pictures.length === 0;
   const send = () => {
     if (isEmpty || isTooLong) return;
     const pictures = attachments.take();
-    // The words stand beside the first picture.
+    // The text becomes the caption of the first picture.
     for (const [index, picture] of pictures.entries()) {
-      messenger.outbox.writePicture(conversationId, picture, index === 0 ? written : '');
+      messenger.outbox.writePicture(conversationId, picture, index === 0 ? trimmed : '');
     }
-    if (pictures.length === 0) messenger.outbox.write(conversationId, written);
+    if (pictures.length === 0) messenger.outbox.write(conversationId, trimmed);
     setText('');
     setRefused(null);
     field.current?.focus();
@@ -75,7 +75,7 @@ export function Composer({ conversationId, title, attachments }: ComposerProps):
         send();
       }}
     >
-      <ProblemLine problem={toLengthProblem(refused ?? (isTooLong ? written.length : null))} />
+      <ProblemLine problem={toLengthProblem(refused ?? (isTooLong ? trimmed.length : null))} />
       <ProblemLine problem={attachments.problem} />
       <AttachmentStrip attachments={attachments} />
       {isPicking && (
@@ -125,13 +125,13 @@ export function Composer({ conversationId, title, attachments }: ComposerProps):
           onPaste={(event) => {
             const { files } = event.clipboardData;
             const { length } = event.clipboardData.getData('text/plain');
-            if (files.length === 0 && length <= mostTaken) return;
+            if (files.length === 0 && length <= maxInput) return;
             event.preventDefault();
             if (files.length > 0) attachments.add([...files]);
             else setRefused(length);
           }}
           onKeyDown={(event) => {
-            // While a word is chosen from a list of candidates, Enter belongs to that list.
+            // While an input method is composing, Enter confirms a word and must not send.
             if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
             event.preventDefault();
             send();
@@ -151,7 +151,7 @@ export function Composer({ conversationId, title, attachments }: ComposerProps):
   );
 }
 
-/** What is typed is kept when another conversation is opened. */
+/** A text that is kept while another conversation is open. */
 function useDraft(conversationId: string): readonly [string, (text: string) => void] {
   const { store } = useMessenger();
   const [text, setText] = useState(() => store.get().drafts.get(conversationId) ?? '');
@@ -167,7 +167,7 @@ function useDraft(conversationId: string): readonly [string, (text: string) => v
   return [text, change];
 }
 
-/** As high as its text, up to what the styles allow. */
+/** Sets the height of the field to that of its text, up to the maximum of the styles. */
 function useFieldHeight(field: React.RefObject<HTMLTextAreaElement | null>, text: string): void {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the text
   useEffect(() => {

@@ -2,10 +2,10 @@ import { useEffect, useState } from 'react';
 import type { Connection } from '../store/state.ts';
 import { useMessenger } from './messenger-context.ts';
 
-/** A connection that is back sooner than this is not worth a word, in milliseconds. */
-const patienceMs = 800;
+/** Shorter interruptions are not shown, in milliseconds. */
+const delayMs = 800;
 
-/** Tells that the server does not hear us; what is written meanwhile is sent later. */
+/** Shows that there is no connection; messages are sent later. */
 export function ConnectionNotice({
   connection,
 }: {
@@ -13,7 +13,7 @@ export function ConnectionNotice({
 }): React.JSX.Element {
   const messenger = useMessenger();
   const isOpen = connection.status === 'open';
-  const isShown = useLasting(!isOpen);
+  const isShown = useDelayed(!isOpen);
   return (
     <div className="connection-notice" role="status" hidden={!isShown}>
       {isShown && (
@@ -30,16 +30,16 @@ export function ConnectionNotice({
   );
 }
 
-/** Whether it has been so for a while. */
-function useLasting(isSo: boolean): boolean {
-  const [isLasting, setLasting] = useState(false);
+/** Returns true if the value has been true for some time. */
+function useDelayed(value: boolean): boolean {
+  const [isDelayed, setDelayed] = useState(false);
   useEffect(() => {
-    if (!isSo) {
-      setLasting(false);
+    if (!value) {
+      setDelayed(false);
       return;
     }
-    const timer = setTimeout(() => setLasting(true), patienceMs);
+    const timer = setTimeout(() => setDelayed(true), delayMs);
     return () => clearTimeout(timer);
-  }, [isSo]);
-  return isLasting;
+  }, [value]);
+  return isDelayed;
 }

@@ -19,7 +19,7 @@ interface ConversationItemProps {
   readonly onOpen: () => void;
 }
 
-/** One line of the list: who, what was said last, when, and how much is new. */
+/** A row of the list: name, last message, its time, and the unread count. */
 export function ConversationItem({
   chat,
   state,

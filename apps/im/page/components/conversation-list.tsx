@@ -1,21 +1,21 @@
 import { listChats, titleOf } from '../store/select.ts';
 import { moveFocus } from './arrow-keys.ts';
 import { ConversationItem } from './conversation-item.tsx';
-import { useMessengerState, useSurroundings } from './messenger-context.ts';
+import { useMessengerContext, useMessengerState } from './messenger-context.ts';
 
 interface ConversationListProps {
-  /** What the titles have to contain. */
+  /** Filter: the titles must contain it. */
   readonly query: string;
   readonly onFindPeople: () => void;
 }
 
-/** All conversations, the one in which something was said last first. */
+/** All conversations, sorted by the newest message. */
 export function ConversationList({
   query,
   onFindPeople,
 }: ConversationListProps): React.JSX.Element {
   const state = useMessengerState();
-  const { open } = useSurroundings();
+  const { open } = useMessengerContext();
   const wanted = query.trim().toLowerCase();
   const chats = listChats(state).filter(({ conversation }) =>
     titleOf(state, conversation).toLowerCase().includes(wanted),
@@ -23,7 +23,7 @@ export function ConversationList({
   if (chats.length === 0 && state.isLoaded) {
     return (
       <div className="empty">
-        <p>{wanted === '' ? 'No conversations yet.' : 'No conversation is called that.'}</p>
+        <p>{wanted === '' ? 'No conversations yet.' : 'No conversation has this name.'}</p>
         <button type="button" className="text-button" onClick={onFindPeople}>
           Find people
         </button>

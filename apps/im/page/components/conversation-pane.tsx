@@ -9,14 +9,14 @@ import { Composer } from './composer.tsx';
 import { DetailsDialog } from './details-dialog.tsx';
 import { IconButton } from './icon-button.tsx';
 import { MessageList } from './message-list.tsx';
-import { useMessengerState, useSurroundings } from './messenger-context.ts';
+import { useMessengerContext, useMessengerState } from './messenger-context.ts';
 import { PictureDrop } from './picture-drop.tsx';
 import { useAttachments } from './use-attachments.ts';
 
 /** The open conversation. */
 export function ConversationPane({ chat }: { readonly chat: Chat }): React.JSX.Element {
   const state = useMessengerState();
-  const { open } = useSurroundings();
+  const { open } = useMessengerContext();
   const [isDetailed, setDetailed] = useState(false);
   const attachments = useAttachments();
   const { conversation } = chat;
@@ -55,7 +55,7 @@ export function ConversationPane({ chat }: { readonly chat: Chat }): React.JSX.E
   );
 }
 
-/** Who types; else who is there. */
+/** Typing members, otherwise the online state or the number of members. */
 function toStatus(state: State, { conversation }: Chat): string {
   const typists = typistsOf(state, conversation.id);
   const isGroup = conversation.kind === 'group';

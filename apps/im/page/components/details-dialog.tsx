@@ -8,7 +8,7 @@ interface DetailsDialogProps {
   readonly onClose: () => void;
 }
 
-/** Who is in a conversation, and what can be done about it. */
+/** The members and actions of a conversation. */
 export function DetailsDialog({ chat, onClose }: DetailsDialogProps): React.JSX.Element {
   const isGroup = chat.conversation.kind === 'group';
   return (

@@ -6,7 +6,7 @@ import { toLastSeen } from '../text/times.ts';
 import { useMessenger, useMessengerState } from './messenger-context.ts';
 import { ProblemLine } from './problem-line.tsx';
 
-/** Where this account is logged in. */
+/** The devices on which the user is logged in. */
 export function DeviceList(): React.JSX.Element {
   const messenger = useMessenger();
   const { devices } = useMessengerState();

@@ -8,7 +8,7 @@ interface DialogProps {
   readonly children: React.ReactNode;
 }
 
-/** A window over the page, which keeps the focus until Escape, its button or a click beside it closes it. */
+/** A modal dialog, closed by Escape, its button or a click on the backdrop. */
 export function Dialog({
   title,
   onClose,
@@ -17,7 +17,7 @@ export function Dialog({
 }: DialogProps): React.JSX.Element {
   const element = useRef<HTMLDialogElement>(null);
   const titleId = useId();
-  // While it is still there: so the focus goes back to where it came from.
+  // A layout effect, because close() must run before the element is removed to restore the focus.
   useLayoutEffect(() => {
     const dialog = element.current;
     if (dialog !== null && !dialog.open) dialog.showModal();

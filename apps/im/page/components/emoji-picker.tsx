@@ -6,7 +6,7 @@ interface EmojiPickerProps {
   readonly onClose: () => void;
 }
 
-/** Emoji to choose from; the arrow keys move between them, Escape closes. */
+/** Emoji picker; the arrow keys move the focus, Escape closes it. */
 export function EmojiPicker({ onPick, onClose }: EmojiPickerProps): React.JSX.Element {
   const [query, setQuery] = useState('');
   const search = useRef<HTMLInputElement>(null);
@@ -39,14 +39,14 @@ export function EmojiPicker({ onPick, onClose }: EmojiPickerProps): React.JSX.El
         value={query}
         onChange={(event) => setQuery(event.target.value)}
         onKeyDown={(event) => {
-          // The form around it would be sent.
+          // Enter would submit the surrounding form.
           if (event.key === 'Enter') event.preventDefault();
         }}
         placeholder="Search emoji"
         aria-label="Search emoji"
       />
       <div className="emoji-groups">
-        {groups.length === 0 && <p className="soft">There is none of that.</p>}
+        {groups.length === 0 && <p className="soft">No emoji found.</p>}
         {groups.map(({ name, emoji }) => (
           <section key={name} aria-label={name}>
             <h3>{name}</h3>
@@ -70,14 +70,14 @@ export function EmojiPicker({ onPick, onClose }: EmojiPickerProps): React.JSX.El
   );
 }
 
-/** Moves by the places of the buttons, since a row holds as many as there is room for. */
+/** Moves by the positions of the buttons, because the number of columns depends on the width. */
 function moveInGrid(event: React.KeyboardEvent<HTMLElement>): void {
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
   const isVertical = event.key === 'ArrowDown' || event.key === 'ArrowUp';
   if (step === undefined && !isVertical) return;
   const buttons = [...event.currentTarget.querySelectorAll<HTMLElement>('.emoji-grid button')];
   const index = buttons.indexOf(document.activeElement as HTMLElement);
-  // In the search, left and right move the cursor.
+  // In the search field, left and right move the cursor.
   if (index === -1 && event.key !== 'ArrowDown') return;
   event.preventDefault();
   const target =
@@ -104,7 +104,7 @@ function useOutsideClick(
   useEffect(() => {
     const listen = ({ target }: PointerEvent) => {
       if (!(target instanceof Element)) return;
-      // The button that opened it closes it by itself.
+      // The button that opens the picker also closes it.
       const isOwn = target.closest('[aria-expanded="true"]') !== null;
       if (!isOwn && element.current?.contains(target) === false) onOutside();
     };

@@ -5,12 +5,12 @@ import { ProblemLine } from './problem-line.tsx';
 interface FieldProps extends React.ComponentProps<'input'> {
   readonly label: string;
   readonly hint?: string;
-  /** What is wrong with what stands in it. */
+  /** An error of the value. */
   readonly problem?: Problem | null;
   readonly isWrong?: boolean;
 }
 
-/** A line to type in, with its name above, and below it what is allowed or what is wrong. */
+/** An input with a label, and a hint or a problem below. */
 export function Field({
   label,
   hint,

@@ -7,7 +7,7 @@ interface FriendChoiceProps {
   readonly onChange: (chosen: ReadonlySet<string>) => void;
 }
 
-/** Some friends out of all. */
+/** Checkboxes for friends. */
 export function FriendChoice({
   friends,
   chosen,

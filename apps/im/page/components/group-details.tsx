@@ -10,7 +10,7 @@ import { Field } from './field.tsx';
 import { FriendChoice } from './friend-choice.tsx';
 import { IconButton } from './icon-button.tsx';
 import { InvitationLink } from './invitation-link.tsx';
-import { useMessengerState, useSurroundings } from './messenger-context.ts';
+import { useMessengerContext, useMessengerState } from './messenger-context.ts';
 import { PersonRow } from './person-row.tsx';
 import { ProblemLine } from './problem-line.tsx';
 import { useTask } from './use-task.ts';
@@ -20,9 +20,9 @@ interface GroupDetailsProps {
   readonly onClose: () => void;
 }
 
-/** Members of a group, its name, how to come in and how to leave. */
+/** Name, members and invitation of a group, and how to leave it. */
 export function GroupDetails({ conversation, onClose }: GroupDetailsProps): React.JSX.Element {
-  const { messenger, open } = useSurroundings();
+  const { messenger, open } = useMessengerContext();
   const state = useMessengerState();
   const { id, members } = conversation;
   const path = `/api/groups/${id}`;

@@ -2,7 +2,7 @@ import { Icon, type IconName } from './icon.tsx';
 
 interface IconButtonProps extends React.ComponentProps<'button'> {
   readonly icon: IconName;
-  /** What it does; also its tooltip. */
+  /** Accessible name and tooltip. */
   readonly label: string;
 }
 

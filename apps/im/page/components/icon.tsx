@@ -1,4 +1,4 @@
-/** Lines of 24 by 24. */
+/** SVG paths in a box of 24 × 24. */
 const paths = {
   add: 'M12 5v14M5 12h14',
   back: 'M15 5l-7 7 7 7',
@@ -28,7 +28,7 @@ const paths = {
 
 export type IconName = keyof typeof paths;
 
-/** A drawing that says nothing to who cannot see it: what it stands on has a name. */
+/** An icon, hidden from screen readers: its parent has an accessible name. */
 export function Icon({ name }: { readonly name: IconName }): React.JSX.Element {
   return (
     <svg className="icon" viewBox="0 0 24 24" aria-hidden="true">

@@ -5,7 +5,7 @@ import type { Problem } from '../store/outgoing.ts';
 import { count } from '../text/words.ts';
 import { Avatar } from './avatar.tsx';
 import { Dialog } from './dialog.tsx';
-import { useSurroundings } from './messenger-context.ts';
+import { useMessengerContext } from './messenger-context.ts';
 import { ProblemLine } from './problem-line.tsx';
 import { useTask } from './use-task.ts';
 
@@ -14,9 +14,9 @@ interface InvitationDialogProps {
   readonly onClose: () => void;
 }
 
-/** A group that somebody is invited to. */
+/** The group of an invitation. */
 export function InvitationDialog({ code, onClose }: InvitationDialogProps): React.JSX.Element {
-  const { messenger, open } = useSurroundings();
+  const { messenger, open } = useMessengerContext();
   const [group, setGroup] = useState<InvitationPreviewBody | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   const path = `/api/invitations/${code}`;

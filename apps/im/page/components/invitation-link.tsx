@@ -2,13 +2,13 @@ import { useRef, useState } from 'react';
 import type { InvitationBody } from '../../shared/http-api.ts';
 import { toDate } from '../text/times.ts';
 import { IconButton } from './icon-button.tsx';
-import { useSurroundings } from './messenger-context.ts';
+import { useMessengerContext } from './messenger-context.ts';
 import { ProblemLine } from './problem-line.tsx';
 import { useTask } from './use-task.ts';
 
-/** Makes a link by which anybody can come in. */
+/** Creates an invitation link for everyone. */
 export function InvitationLink({ groupId }: { readonly groupId: string }): React.JSX.Element {
-  const { messenger, notify } = useSurroundings();
+  const { messenger, notify } = useMessengerContext();
   const [invitation, setInvitation] = useState<InvitationBody | null>(null);
   const field = useRef<HTMLInputElement>(null);
   const task = useTask(async () => {
@@ -33,9 +33,9 @@ export function InvitationLink({ groupId }: { readonly groupId: string }): React
   const link = new URL(invitation.path, location.origin).href;
   const copy = async () => {
     field.current?.select();
-    // Only pages that came over https, or from this machine, may do it: the others leave it selected.
+    // The clipboard needs HTTPS or localhost; otherwise the link stays selected.
     await navigator.clipboard?.writeText(link);
-    notify('The link is copied.');
+    notify('The link was copied.');
   };
   return (
     <div className="invitation-link">
@@ -50,7 +50,7 @@ export function InvitationLink({ groupId }: { readonly groupId: string }): React
         />
         <IconButton icon="copy" label="Copy" onClick={() => copy().catch(() => undefined)} />
       </div>
-      <p className="hint">{`Good for anybody, until ${toDate(invitation.expiresAt)}.`}</p>
+      <p className="hint">{`For everyone with the link, until ${toDate(invitation.expiresAt)}.`}</p>
     </div>
   );
 }

@@ -13,14 +13,14 @@ interface MessageBubbleProps {
   readonly sender: User | undefined;
   readonly senderName: string;
   readonly isFirst: boolean;
-  /** Whether the name of the sender stands above. */
+  /** True if the name of the sender is shown. */
   readonly isNamed: boolean;
-  /** Of a message of mine. */
+  /** Progress of an own message; null for others. */
   readonly progress: Progress | null;
   readonly onView: (picture: Picture) => void;
 }
 
-/** A message that is stored. */
+/** A stored message. */
 export const MessageBubble: React.MemoExoticComponent<
   (props: MessageBubbleProps) => React.JSX.Element
 > = memo(function MessageBubble(props: MessageBubbleProps) {

@@ -12,7 +12,7 @@ import { PictureViewer } from './picture-viewer.tsx';
 import { type Row, toRows } from './rows.ts';
 import { useMessageScroll } from './use-message-scroll.ts';
 
-/** What was said, in the order in which it is stored; what waits stands at the end. */
+/** The messages of a conversation in order, with unsent ones at the end. */
 export function MessageList({ chat }: { readonly chat: Chat }): React.JSX.Element {
   const messenger = useMessenger();
   const state = useMessengerState();
@@ -32,7 +32,7 @@ export function MessageList({ chat }: { readonly chat: Chat }): React.JSX.Elemen
         role="log"
         aria-live="off"
         aria-label="Messages"
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled with the keyboard
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrollable by keyboard
         tabIndex={0}
         {...scroll.props}
       >

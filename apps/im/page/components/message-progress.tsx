@@ -1,7 +1,7 @@
 import type { Progress } from '../store/select.ts';
 import { Icon, type IconName } from './icon.tsx';
 
-/** How far a message of mine has got, from the first moment on. */
+/** Progress of an own message, including unsent states. */
 export type OwnProgress = Progress | 'sending' | 'failed';
 
 const looks: Readonly<Record<OwnProgress, readonly [IconName, string]>> = {

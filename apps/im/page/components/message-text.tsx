@@ -2,9 +2,9 @@ import { Fragment } from 'react';
 
 const link = /(https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]}])/u;
 
-/** What somebody has typed, as text; an address of the web can be followed, and learns nothing of this page. */
+/** The text of a message; URLs become links without a referrer. */
 export function MessageText({ text }: { readonly text: string }): React.JSX.Element {
-  // Every other part is an address.
+  // split() with a capture group puts the URLs at odd indexes.
   const parts = text.split(link).map((part, index) => ({ part, isLink: index % 2 === 1, index }));
   return (
     <bdi className="text" dir="auto">

@@ -4,13 +4,13 @@ import { limits } from '../../shared/limits.ts';
 import { Dialog } from './dialog.tsx';
 import { Field } from './field.tsx';
 import { FriendChoice } from './friend-choice.tsx';
-import { useMessengerState, useSurroundings } from './messenger-context.ts';
+import { useMessengerContext, useMessengerState } from './messenger-context.ts';
 import { ProblemLine } from './problem-line.tsx';
 import { useTask } from './use-task.ts';
 
-/** A group is made, with friends to begin with. */
+/** Creates a group with some friends. */
 export function NewGroupDialog({ onClose }: { readonly onClose: () => void }): React.JSX.Element {
-  const { messenger, open } = useSurroundings();
+  const { messenger, open } = useMessengerContext();
   const { relations } = useMessengerState();
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const task = useTask(async (name: string) => {

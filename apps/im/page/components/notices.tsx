@@ -1,10 +1,10 @@
-/** A line that is shown for a few seconds. */
+/** A text that is shown for a few seconds. */
 export interface Notice {
   readonly id: number;
   readonly text: string;
 }
 
-/** What somebody should know and that has no place of its own; read out when there is time. */
+/** Notices that belong to no part of the page; screen readers announce them. */
 export function Notices({ notices }: { readonly notices: readonly Notice[] }): React.JSX.Element {
   return (
     <div className="notices" role="status" aria-live="polite">

@@ -13,8 +13,8 @@ interface OutgoingBubbleProps {
   readonly isFirst: boolean;
 }
 
-/** The same again would fail again. */
-const hopeless: ReadonlySet<string> = new Set([
+/** Errors after which a retry would fail again. */
+const permanentErrors: ReadonlySet<string> = new Set([
   'client_id_used',
   'invalid',
   'not_a_picture',
@@ -23,7 +23,7 @@ const hopeless: ReadonlySet<string> = new Set([
   'text_too_long',
 ]);
 
-/** A message of mine that is not stored yet. */
+/** An own message that is not stored yet. */
 export const OutgoingBubble: React.MemoExoticComponent<
   (props: OutgoingBubbleProps) => React.JSX.Element
 > = memo(function OutgoingBubble({ outgoing, isFirst }: OutgoingBubbleProps) {
@@ -42,7 +42,7 @@ export const OutgoingBubble: React.MemoExoticComponent<
             <img
               src={image.url}
               alt=""
-              // Instead of the sign for a broken one: what is wrong is told below.
+              // Hides the broken-image icon; the problem is shown below.
               onError={(event) => {
                 event.currentTarget.hidden = true;
               }}
@@ -63,7 +63,7 @@ export const OutgoingBubble: React.MemoExoticComponent<
           <ProblemLine problem={problem} />
           {hasFailed && (
             <span>
-              {!hopeless.has(problem.code) && (
+              {!permanentErrors.has(problem.code) && (
                 <button
                   type="button"
                   className="text-button"

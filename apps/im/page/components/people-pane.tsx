@@ -4,11 +4,11 @@ import type { FoundUser, Friend, Relation, Relations, User } from '../../shared/
 import { toProblem } from '../client/api.ts';
 import type { Problem } from '../store/outgoing.ts';
 import { toLastSeen } from '../text/times.ts';
-import { useMessengerState, useSurroundings } from './messenger-context.ts';
+import { useMessengerContext, useMessengerState } from './messenger-context.ts';
 import { PersonRow } from './person-row.tsx';
 import { ProblemLine } from './problem-line.tsx';
 
-/** Friends and requests, and whoever a search finds. */
+/** Friends, friend requests, blocked users, and search results. */
 export function PeoplePane({ query }: { readonly query: string }): React.JSX.Element {
   const { relations } = useMessengerState();
   const isSearching = query.trim().length > 0;
@@ -20,14 +20,14 @@ export function PeoplePane({ query }: { readonly query: string }): React.JSX.Ele
     return (
       <div className="empty">
         <p>No friends yet.</p>
-        <p className="soft">Search for a name or a phone number above, and ask.</p>
+        <p className="soft">Search for a name or a phone number above, and send a request.</p>
       </div>
     );
   }
   return (
     <>
       <People title="Requests" users={received.map(({ user }) => user)} relation="asking" />
-      <People title="Asked by you" users={sent.map(({ user }) => user)} relation="requested" />
+      <People title="Sent requests" users={sent.map(({ user }) => user)} relation="requested" />
       <Friends friends={friends} />
       <People title="Blocked" users={blocked} relation="blocked" />
     </>
@@ -59,7 +59,7 @@ function People({
 }
 
 function Friends({ friends }: { readonly friends: readonly Friend[] }): React.JSX.Element | null {
-  const { open } = useSurroundings();
+  const { open } = useMessengerContext();
   if (friends.length === 0) return null;
   const now = Date.now();
   const sorted = [...friends].sort(
@@ -93,32 +93,32 @@ function Friends({ friends }: { readonly friends: readonly Friend[] }): React.JS
   );
 }
 
-/** A search is asked this long after the last key, in milliseconds. */
-const searchPauseMs = 300;
+/** Delay of a search after the last key press, in milliseconds. */
+const searchDelayMs = 300;
 const searchLength = 2;
 
 function FoundPeople({ query }: { readonly query: string }): React.JSX.Element {
-  const { messenger, open } = useSurroundings();
+  const { messenger, open } = useMessengerContext();
   const { relations, me } = useMessengerState();
   const [found, setFound] = useState<readonly FoundUser[] | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   useEffect(() => {
     setProblem(null);
     if (query.length < searchLength) return;
-    let isOver = false;
+    let isCancelled = false;
     const timer = setTimeout(() => {
       const path = `/api/users?query=${encodeURIComponent(query)}`;
       messenger.api.get<FoundUsersBody>(path).then(
         ({ users }) => {
-          if (!isOver) setFound(users);
+          if (!isCancelled) setFound(users);
         },
         (error: unknown) => {
-          if (!isOver) setProblem(toProblem(error));
+          if (!isCancelled) setProblem(toProblem(error));
         },
       );
-    }, searchPauseMs);
+    }, searchDelayMs);
     return () => {
-      isOver = true;
+      isCancelled = true;
       clearTimeout(timer);
     };
   }, [messenger, query]);
@@ -127,7 +127,7 @@ function FoundPeople({ query }: { readonly query: string }): React.JSX.Element {
   }
   if (problem !== null) return <ProblemLine problem={problem} />;
   if (found === null) return <p className="empty">Searching…</p>;
-  if (found.length === 0) return <p className="empty">Nobody is called that.</p>;
+  if (found.length === 0) return <p className="empty">No user has this name.</p>;
   return (
     <section className="people" aria-label="Found people">
       <h2>Found</h2>
@@ -153,7 +153,7 @@ function FoundPeople({ query }: { readonly query: string }): React.JSX.Element {
   );
 }
 
-/** What somebody is right now: a search only tells what they were when it was made. */
+/** Returns the current relation, which may differ from that of the search result. */
 function toRelation(relations: Relations | null, { id, relation }: FoundUser): Relation {
   if (relations === null) return relation;
   if (relations.friends.some((friend) => friend.id === id)) return 'friend';
@@ -162,7 +162,7 @@ function toRelation(relations: Relations | null, { id, relation }: FoundUser): R
   return relations.blocked.some((user) => user.id === id) ? 'blocked' : 'none';
 }
 
-/** What can be done about somebody; what went wrong stands below. */
+/** Buttons for a user, and the problem of the last action. */
 function RelationButtons({
   user,
   relation,
@@ -170,7 +170,7 @@ function RelationButtons({
   readonly user: User;
   readonly relation: Relation;
 }): React.JSX.Element | null {
-  const { messenger, open } = useSurroundings();
+  const { messenger, open } = useMessengerContext();
   const { relations } = useMessengerState();
   const [problem, setProblem] = useState<Problem | null>(null);
   const run = (method: string, path: string, body?: object) => {
@@ -192,7 +192,7 @@ function RelationButtons({
     self: [],
     none: [['Add', () => run('POST', '/api/friend-requests', { userId: user.id })]],
     friend: [['Write', write]],
-    requested: [['Take back', () => run('DELETE', request)]],
+    requested: [['Withdraw', () => run('DELETE', request)]],
     asking: [
       ['Accept', () => run('POST', `${request}/accept`, {})],
       ['Decline', () => run('POST', `${request}/decline`, {})],

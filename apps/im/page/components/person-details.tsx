@@ -6,7 +6,7 @@ import { useMessenger, useMessengerState } from './messenger-context.ts';
 import { ProblemLine } from './problem-line.tsx';
 import { useTask } from './use-task.ts';
 
-/** The other one of a conversation of two. */
+/** The other user of a direct conversation, with actions. */
 export function PersonDetails({
   conversation,
 }: {

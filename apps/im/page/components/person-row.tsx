@@ -3,16 +3,16 @@ import { Avatar } from './avatar.tsx';
 
 interface PersonRowProps {
   readonly user: User;
-  /** What stands below the name. */
+  /** Text below the name. */
   readonly line: string;
   readonly online?: boolean | undefined;
-  /** Opens the conversation with them; undefined where there is none. */
+  /** Opens the conversation; undefined if there is none. */
   readonly onOpen?: (() => void) | undefined;
-  /** What can be done about them. */
+  /** Buttons. */
   readonly children?: React.ReactNode;
 }
 
-/** Somebody in a list. */
+/** A user in a list. */
 export function PersonRow({
   user,
   line,

@@ -1,18 +1,18 @@
 import { useState } from 'react';
 
 interface PictureDropProps {
-  /** Left out when nothing can be sent. */
+  /** Undefined if the user cannot send. */
   readonly onFiles: ((files: readonly File[]) => void) | undefined;
   readonly children: React.ReactNode;
 }
 
-/** A place to drop pictures on. */
+/** A drop area for pictures. */
 export function PictureDrop({ onFiles, children }: PictureDropProps): React.JSX.Element {
-  // Entering a child comes before leaving its parent.
+  // A counter, because dragenter of a child precedes dragleave of its parent.
   const [depth, setDepth] = useState(0);
   const hasFiles = (event: React.DragEvent) => event.dataTransfer.types.includes('Files');
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: the button beside the text does the same
+    // biome-ignore lint/a11y/noStaticElementInteractions: the button next to the text field does the same
     <div
       className="drop"
       onDragEnter={(event) => {

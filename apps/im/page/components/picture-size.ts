@@ -1,7 +1,7 @@
 const widest = 300;
 const highest = 320;
 
-/** The room that a picture takes in the list, known before it is loaded: so nothing jumps. */
+/** Returns the displayed size of a picture, so that the list does not move when it loads. */
 export function fitPicture({
   width,
   height,

@@ -1,7 +1,7 @@
 import type { Picture } from '../../shared/model.ts';
 import { Dialog } from './dialog.tsx';
 
-/** A picture as large as the window. */
+/** A picture in the size of the window. */
 export function PictureViewer({
   picture,
   onClose,

@@ -1,7 +1,7 @@
 import type { Problem } from '../store/outgoing.ts';
 import { Icon } from './icon.tsx';
 
-/** What went wrong, where it happened; read out at once. */
+/** The message of a problem; screen readers announce it at once. */
 export function ProblemLine({
   problem,
   id,

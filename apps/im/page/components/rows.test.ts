@@ -10,7 +10,7 @@ const kinds = (rows: ReturnType<typeof toRows>) =>
   rows.map((row) => ('isFirst' in row && row.isFirst ? `first ${row.kind}` : row.kind));
 const nothing = { outgoing: [], newFrom: null, meId: ada.id };
 
-test('a day stands above its messages, once', () => {
+test('rows: each day has one heading above its messages', () => {
   const notice = { content: { kind: 'notice', notice: { event: 'joined' } } };
   const messages = [at(1, 0), at(2, 1, notice), at(3, 2), at(4, 24 * 60)];
   expect(kinds(toRows({ ...nothing, messages }))).toEqual([
@@ -23,7 +23,7 @@ test('a day stands above its messages, once', () => {
   ]);
 });
 
-test('messages of one person within five minutes stand together', () => {
+test('rows: messages of one sender within five minutes form a group', () => {
   const messages = [at(1, 0), at(2, 4), at(3, 10), at(4, 11, { senderId: ada.id })];
   expect(kinds(toRows({ ...nothing, messages }))).toEqual([
     'day',
@@ -34,7 +34,7 @@ test('messages of one person within five minutes stand together', () => {
   ]);
 });
 
-test('what was new when the conversation was opened is marked at the first message of others', () => {
+test('rows: new messages are marked before the first one of another user', () => {
   const messages = [at(1, 0), at(2, 1, { senderId: ada.id }), at(3, 2)];
   expect(kinds(toRows({ ...nothing, messages, newFrom: 1 }))).toEqual([
     'day',
@@ -45,7 +45,7 @@ test('what was new when the conversation was opened is marked at the first messa
   ]);
 });
 
-test('a message that waits stands at the end, and keeps its key when it is stored', () => {
+test('rows: an unsent message is last, and keeps its key when it is stored', () => {
   const waiting = outgoing('a1', { createdAt: noon + minute });
   const [, , row] = toRows({ ...nothing, messages: [at(1, 0)], outgoing: [waiting] });
   const mine = at(2, 1, { senderId: ada.id, clientId: 'a1' });

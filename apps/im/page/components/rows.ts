@@ -2,16 +2,16 @@ import type { Message } from '../../shared/model.ts';
 import type { Outgoing } from '../store/outgoing.ts';
 import { isSameDay } from '../text/times.ts';
 
-/** What stands in a list of messages, from the top. */
+/** A row of the message list. */
 export type Row =
   | { readonly kind: 'day'; readonly key: string; readonly time: number }
-  /** What follows was new when the conversation was opened. */
+  /** Separator before messages that were unread when the conversation was opened. */
   | { readonly kind: 'new'; readonly key: string }
   | {
       readonly kind: 'message';
       readonly key: string;
       readonly message: Message;
-      /** Whether the one before it is of somebody else, or long ago. */
+      /** True if the previous message has another sender, or is older than the group time. */
       readonly isFirst: boolean;
     }
   | {
@@ -21,13 +21,13 @@ export type Row =
       readonly isFirst: boolean;
     };
 
-/** Messages of one person within this time stand together, in milliseconds. */
-const togetherMs = 5 * 60_000;
+/** Messages of one sender within this time form a group, in milliseconds. */
+const groupMs = 5 * 60_000;
 
 interface RowsInput {
   readonly messages: readonly Message[];
   readonly outgoing: readonly Outgoing[];
-  /** Everything after this `seq` is new. */
+  /** Messages after this `seq` are new. */
   readonly newFrom: number | null;
   readonly meId: string;
 }
@@ -49,19 +49,19 @@ export function toRows({ messages, outgoing, newFrom, meId }: RowsInput): Row[] 
       rows.push({ kind: 'new', key: 'new' });
       before = undefined;
     }
-    const isFirst = before?.senderId !== senderId || time - before.time > togetherMs;
+    const isFirst = before?.senderId !== senderId || time - before.time > groupMs;
     rows.push({ kind: 'message', key: keyOf(message), message, isFirst });
     before = message.content.kind === 'notice' ? undefined : { senderId, time };
   }
   for (const one of outgoing) {
-    const isFirst = before?.senderId !== meId || one.createdAt - before.time > togetherMs;
+    const isFirst = before?.senderId !== meId || one.createdAt - before.time > groupMs;
     rows.push({ kind: 'outgoing', key: `${meId} ${one.clientId}`, outgoing: one, isFirst });
     before = { senderId: meId, time: one.createdAt };
   }
   return rows;
 }
 
-/** The same for a message that waits and for the one that it becomes, which takes its place. */
+/** Equal for an unsent message and the stored one, so that React keeps the element. */
 function keyOf({ id, senderId, clientId }: Message): string {
   return clientId === null ? id : `${senderId} ${clientId}`;
 }

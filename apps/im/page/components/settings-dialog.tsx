@@ -6,13 +6,13 @@ import { Avatar } from './avatar.tsx';
 import { DeviceList } from './device-list.tsx';
 import { Dialog } from './dialog.tsx';
 import { Field } from './field.tsx';
-import { useMessenger, useMessengerState, useSurroundings } from './messenger-context.ts';
+import { useMessenger, useMessengerContext, useMessengerState } from './messenger-context.ts';
 import { ProblemLine } from './problem-line.tsx';
 import { useTask } from './use-task.ts';
 
-/** The account, how the page looks, and the devices. */
+/** Profile, theme and devices. */
 export function SettingsDialog({ onClose }: { readonly onClose: () => void }): React.JSX.Element {
-  const { logOut } = useSurroundings();
+  const { logOut } = useMessengerContext();
   const leaving = useTask(logOut);
   return (
     <Dialog title="Settings" onClose={onClose}>
@@ -42,7 +42,7 @@ export function SettingsDialog({ onClose }: { readonly onClose: () => void }): R
 
 function Profile(): React.JSX.Element {
   const messenger = useMessenger();
-  const { notify } = useSurroundings();
+  const { notify } = useMessengerContext();
   const { me } = useMessengerState();
   const fileInput = useRef<HTMLInputElement>(null);
   const save = useTask(async (change: object) => {
@@ -105,7 +105,7 @@ function Profile(): React.JSX.Element {
 }
 
 const themes: readonly (readonly [Theme, string])[] = [
-  ['system', 'As the system'],
+  ['system', 'System'],
   ['light', 'Light'],
   ['dark', 'Dark'],
 ];

@@ -6,21 +6,25 @@ import { Announcer } from './announcer.tsx';
 import { ConnectionNotice } from './connection-notice.tsx';
 import { ConversationPane } from './conversation-pane.tsx';
 import { InvitationDialog } from './invitation-dialog.tsx';
-import { MessengerContext, type Surroundings, useMessengerState } from './messenger-context.ts';
+import {
+  MessengerContext,
+  type MessengerContextValue,
+  useMessengerState,
+} from './messenger-context.ts';
 import { NewGroupDialog } from './new-group-dialog.tsx';
 import { SettingsDialog } from './settings-dialog.tsx';
 import { Sidebar } from './sidebar.tsx';
 import { useRoute } from './use-route.ts';
 import { useShortcuts } from './use-shortcuts.ts';
 
-interface ShellProps extends Pick<Surroundings, 'notify' | 'logOut'> {
+interface ShellProps extends Pick<MessengerContextValue, 'notify' | 'logOut'> {
   readonly messenger: Messenger;
-  /** Code of the invitation by which the page was opened. */
+  /** Invitation code of the URL. */
   readonly invitation: string | null;
   readonly onInvitationDone: () => void;
 }
 
-/** The messenger of who is logged in: the list at one side, the open conversation at the other. */
+/** The messenger of the logged-in user: the list and the open conversation. */
 export function Shell({
   messenger,
   notify,
@@ -29,12 +33,12 @@ export function Shell({
   onInvitationDone,
 }: ShellProps): React.JSX.Element {
   const open = useRoute(messenger);
-  const surroundings = useMemo(
+  const context = useMemo(
     () => ({ messenger, notify, open, logOut }),
     [messenger, notify, open, logOut],
   );
   return (
-    <MessengerContext value={surroundings}>
+    <MessengerContext value={context}>
       <Panes />
       {invitation !== null && <InvitationDialog code={invitation} onClose={onInvitationDone} />}
       <Announcer />
@@ -56,7 +60,7 @@ function Panes(): React.JSX.Element {
       <Sidebar onSettings={() => setDialog('settings')} onNewGroup={() => setDialog('group')} />
       <div className="main">
         {chat === undefined ? (
-          <Nothing isGone={state.isLoaded && state.selectedId !== null} />
+          <EmptyPane isGone={state.isLoaded && state.selectedId !== null} />
         ) : (
           <ConversationPane key={chat.conversation.id} chat={chat} />
         )}
@@ -67,7 +71,7 @@ function Panes(): React.JSX.Element {
   );
 }
 
-function Nothing({ isGone }: { readonly isGone: boolean }): React.JSX.Element {
+function EmptyPane({ isGone }: { readonly isGone: boolean }): React.JSX.Element {
   return (
     <div className="nothing">
       <p>{isGone ? 'You are not in this conversation.' : 'Choose a conversation.'}</p>
@@ -88,7 +92,7 @@ function useTitle(unread: number): void {
   }, [unread]);
 }
 
-/** Shows anew what tells how long ago something was. */
+/** Re-renders every minute, because times are shown relative to now. */
 function useMinutes(): void {
   const [, setMinutes] = useState(0);
   useEffect(() => {
@@ -97,7 +101,7 @@ function useMinutes(): void {
   }, []);
 }
 
-/** For styles, and for whoever watches the page from outside. */
+/** Sets attributes for styles and tests. */
 function useConnectionAttributes(connection: Connection): void {
   useEffect(() => {
     const { dataset } = document.documentElement;

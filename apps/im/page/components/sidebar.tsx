@@ -13,7 +13,7 @@ interface SidebarProps {
 
 type Tab = 'chats' | 'people';
 
-/** The list of conversations, and the people. */
+/** The list of conversations, or the people pane. */
 export function Sidebar({ onSettings, onNewGroup }: SidebarProps): React.JSX.Element {
   const { me, relations } = useMessengerState();
   const [tab, setTab] = useState<Tab>('chats');

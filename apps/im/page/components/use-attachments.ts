@@ -3,14 +3,14 @@ import { limits } from '../../shared/limits.ts';
 import type { ChosenPicture } from '../client/outbox.ts';
 import type { Problem } from '../store/outgoing.ts';
 
-/** Pictures that are chosen and not sent yet. */
+/** Selected pictures that are not sent yet. */
 export interface Attachments {
   readonly pictures: readonly ChosenPicture[];
-  /** What was wrong with the last one. */
+  /** The problem of the last file. */
   readonly problem: Problem | null;
   readonly add: (files: readonly File[]) => void;
   readonly remove: (picture: ChosenPicture) => void;
-  /** Hands them over: they are shown elsewhere from now on. */
+  /** Returns the pictures and clears the list; the caller then owns their URLs. */
   readonly take: () => readonly ChosenPicture[];
 }
 
@@ -21,7 +21,7 @@ export function useAttachments(): Attachments {
   const [problem, setProblem] = useState<Problem | null>(null);
   const kept = useRef(pictures);
   kept.current = pictures;
-  // What was not sent is not needed any more; what was sent is shown until it comes back.
+  // Releases only unsent pictures; the outbox releases the sent ones.
   useEffect(() => () => release(kept.current), []);
   const add = useCallback((files: readonly File[]) => {
     setProblem(null);
@@ -54,7 +54,7 @@ export function useAttachments(): Attachments {
   };
 }
 
-/** What can be told before it is uploaded; its content is looked at by the server. */
+/** Checks a file before the upload; the server checks its content. */
 function findProblem(file: File): Problem | null {
   if (!/^image\//.test(file.type)) {
     return { code: 'not_a_picture', message: `“${file.name}” is not a picture.` };
@@ -67,7 +67,7 @@ function findProblem(file: File): Problem | null {
   };
 }
 
-/** One that cannot be shown is sent all the same: the server tells what it is. */
+/** Reads the size of a picture. A file that cannot be decoded is sent too: the server rejects it. */
 async function measure(file: File): Promise<ChosenPicture> {
   const url = URL.createObjectURL(file);
   const image = new Image();

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react';
 
-/** Whether somebody looks at the page: what is shown meanwhile counts as read. */
+/** Returns true if the page is visible and focused: then shown messages count as read. */
 export function useAttention(): boolean {
   return useSyncExternalStore(subscribe, hasAttention);
 }

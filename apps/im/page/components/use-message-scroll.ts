@@ -4,26 +4,26 @@ import type { Chat } from '../store/state.ts';
 import { useMessenger } from './messenger-context.ts';
 import { useAttention } from './use-attention.ts';
 
-/** How the list of messages is scrolled. */
+/** Scroll state of the message list. */
 export interface MessageScroll {
   readonly props: {
     readonly ref: React.RefObject<HTMLDivElement | null>;
     readonly onScroll: () => void;
   };
-  /** Whether the newest message is out of sight. */
+  /** True if the newest message is not visible. */
   readonly isAway: boolean;
-  /** Messages that have come meanwhile. */
+  /** Number of messages that have arrived since then. */
   readonly missed: number;
   readonly toBottom: () => void;
 }
 
-/** Nearer to an end than this counts as there, in pixels. */
+/** Distances from the bottom and the top that count as there, in pixels. */
 const nearBottom = 60;
 const nearTop = 600;
 
 /**
- * Stays at the newest message while somebody is there, and at what they look at while they are not, also when older
- * messages come above it; fetches those in time, and tells what was seen.
+ * Keeps the newest message in view if the list is at the bottom; otherwise keeps the visible messages in place, also when
+ * older ones are added above. Loads older messages before they are needed, and marks visible messages as read.
  */
 export function useMessageScroll(chat: Chat, waiting: number): MessageScroll {
   const messenger = useMessenger();
@@ -41,37 +41,37 @@ export function useMessageScroll(chat: Chat, waiting: number): MessageScroll {
     const element = ref.current;
     if (element === null || element.scrollTop > nearTop) return;
     const current = messenger.store.get().chats.get(id);
-    // What has failed waits to be asked for: else it would fail over and over.
+    // After a failure only the button retries; otherwise it would fail repeatedly.
     if (current?.older !== 'idle' || !hasOlder(current)) return;
     messenger.loadOlder(id).catch(() => undefined);
   }, [messenger, id]);
 
-  const see = useCallback(() => {
+  const markRead = useCallback(() => {
     if (!hasAttention || !isAtBottom.current) return;
-    messenger.see(id, messenger.store.get().chats.get(id)?.history.have ?? 0);
+    messenger.markRead(id, messenger.store.get().chats.get(id)?.history.have ?? 0);
   }, [messenger, hasAttention, id]);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: whatever changes what is shown may change its height
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each dependency may change the height
   useLayoutEffect(() => {
     const element = ref.current;
     if (element === null) return;
-    const before = shown.current;
-    if (waiting > before.waiting) isAtBottom.current = true;
+    const previous = shown.current;
+    if (waiting > previous.waiting) isAtBottom.current = true;
     if (isAtBottom.current) element.scrollTop = element.scrollHeight;
-    else if (first < before.first) element.scrollTop += element.scrollHeight - before.height;
+    else if (first < previous.first) element.scrollTop += element.scrollHeight - previous.height;
     shown.current = { first, waiting, height: element.scrollHeight };
   }, [history.messages, waiting, first, chat.older]);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: each of them may bring something new into sight
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each dependency may make messages visible
   useEffect(() => {
-    see();
+    markRead();
     loadOlder();
-  }, [see, loadOlder, history.messages, chat.older]);
+  }, [markRead, loadOlder, history.messages, chat.older]);
 
   useEffect(() => {
     const element = ref.current;
     if (element === null) return;
-    // The keyboard of a phone, or a line more to write in, takes room from the list.
+    // The on-screen keyboard and a growing text field reduce the height of the list.
     const observer = new ResizeObserver(() => {
       if (isAtBottom.current) element.scrollTop = element.scrollHeight;
     });
@@ -89,7 +89,7 @@ export function useMessageScroll(chat: Chat, waiting: number): MessageScroll {
       setAway(!isAtBottom.current);
       setLeftAt(history.have);
     }
-    see();
+    markRead();
     loadOlder();
   };
 

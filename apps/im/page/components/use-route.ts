@@ -1,12 +1,12 @@
 import { useCallback, useEffect } from 'react';
 import type { Messenger } from '../client/messenger.ts';
 
-/** State of an address behind which the list is. */
+/** State of a history entry that was pushed from the list. */
 const fromList = 'from the list';
 
 /**
- * Keeps the open conversation in the address, so that the back button of a phone leads to the list, and a page that is
- * loaded anew shows the same; answers how to open one.
+ * Keeps the open conversation in the URL: the back button returns to the list, and a reload shows the same conversation.
+ * Returns a function that opens a conversation.
  */
 export function useRoute({ store }: Messenger): (conversationId: string | null) => void {
   useEffect(() => {
@@ -24,7 +24,7 @@ export function useRoute({ store }: Messenger): (conversationId: string | null) 
         else history.replaceState(null, '', '/');
       } else {
         const address = `/#${conversationId}`;
-        // From one conversation to the next is no way back: that is the list.
+        // Switching conversations replaces the entry, so that the back button returns to the list.
         if (current === null) history.pushState(fromList, '', address);
         else history.replaceState(history.state, '', address);
       }

@@ -1,17 +1,17 @@
 import { useEffect, useState } from 'react';
-import { type Session, SessionKeeper } from '../client/session-keeper.ts';
+import { type Session, SessionManager } from '../client/session-manager.ts';
 
-/** Keeps who is logged in while the page is open. */
+/** Manages the login while the page is open. */
 export function useSession(
   notify: (text: string) => void,
-): readonly [Session, SessionKeeper | null] {
+): readonly [Session, SessionManager | null] {
   const [session, setSession] = useState<Session>({ phase: 'starting' });
-  const [keeper, setKeeper] = useState<SessionKeeper | null>(null);
+  const [manager, setKeeper] = useState<SessionManager | null>(null);
   useEffect(() => {
-    const created = new SessionKeeper(setSession, notify);
+    const created = new SessionManager(setSession, notify);
     setKeeper(created);
     created.start();
     return () => created.stop();
   }, [notify]);
-  return [session, keeper];
+  return [session, manager];
 }

@@ -1,10 +1,10 @@
 import { useEffect } from 'react';
 import { listChats } from '../store/select.ts';
-import { useSurroundings } from './messenger-context.ts';
+import { useMessengerContext } from './messenger-context.ts';
 
-/** Ctrl+K searches, Alt+Up and Alt+Down go to the next conversation, Escape leaves the open one. */
+/** Ctrl+K focuses the search, Alt+Up and Alt+Down switch conversations, Escape closes the open one. */
 export function useShortcuts(): void {
-  const { messenger, open } = useSurroundings();
+  const { messenger, open } = useMessengerContext();
   useEffect(() => {
     const step = (by: number) => {
       const state = messenger.store.get();
@@ -22,7 +22,7 @@ export function useShortcuts(): void {
         event.preventDefault();
         step(event.key === 'ArrowDown' ? 1 : -1);
       } else if (event.key === 'Escape') {
-        leave(messenger.store.get().selectedId, open);
+        close(messenger.store.get().selectedId, open);
       }
     };
     addEventListener('keydown', onKeyDown);
@@ -30,8 +30,8 @@ export function useShortcuts(): void {
   }, [messenger, open]);
 }
 
-/** The focus goes back to where the conversation stands in the list. */
-function leave(selectedId: string | null, open: (conversationId: string | null) => void): void {
+/** Closes the conversation, and focuses its row in the list. */
+function close(selectedId: string | null, open: (conversationId: string | null) => void): void {
   if (selectedId === null) return;
   open(null);
   requestAnimationFrame(() =>

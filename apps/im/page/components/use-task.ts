@@ -2,17 +2,17 @@ import { useState } from 'react';
 import { toProblem } from '../client/api.ts';
 import type { Problem } from '../store/outgoing.ts';
 
-/** Something that takes a while, and may fail. */
+/** An asynchronous action that may fail. */
 export interface Task<Arguments extends readonly unknown[]> {
-  /** Answers whether it succeeded. */
+  /** Returns true on success. */
   readonly run: (...args: Arguments) => Promise<boolean>;
   readonly isRunning: boolean;
-  /** Why it failed the last time. */
+  /** The problem of the last run. */
   readonly problem: Problem | null;
   readonly clear: () => void;
 }
 
-/** Runs a task once at a time, and keeps what went wrong for the place where it happened. */
+/** Runs an action without overlap, and keeps its problem for display. */
 export function useTask<Arguments extends readonly unknown[]>(
   work: (...args: Arguments) => Promise<void>,
 ): Task<Arguments> {

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import type { LoginBody } from '../../shared/http-api.ts';
 import { limits } from '../../shared/limits.ts';
-import type { SessionKeeper } from '../client/session-keeper.ts';
+import type { SessionManager } from '../client/session-manager.ts';
 import type { Problem } from '../store/outgoing.ts';
 import { Field } from './field.tsx';
 import { Icon } from './icon.tsx';
@@ -9,22 +9,22 @@ import { ProblemLine } from './problem-line.tsx';
 import { useTask } from './use-task.ts';
 
 interface WelcomeProps {
-  readonly keeper: SessionKeeper;
-  /** Why somebody is no longer logged in. */
+  readonly manager: SessionManager;
+  /** Why the login has ended. */
   readonly notice: string | null;
-  /** Whether the page was opened by an invitation. */
+  /** True if the page was opened with an invitation. */
   readonly isInvited: boolean;
 }
 
 type Mode = 'login' | 'register';
 
-/** Logging in, and making an account. */
-export function Welcome({ keeper, notice, isInvited }: WelcomeProps): React.JSX.Element {
+/** Login and registration. */
+export function Welcome({ manager, notice, isInvited }: WelcomeProps): React.JSX.Element {
   const [mode, setMode] = useState<Mode>('login');
   const [problemMode, setProblemMode] = useState<Mode>('login');
   const task = useTask(async (form: FormData) => {
     setProblemMode(mode);
-    keeper.enter(await (mode === 'login' ? logIn(keeper, form) : register(keeper, form)));
+    manager.logIn(await (mode === 'login' ? logIn(manager, form) : register(manager, form)));
   });
   const problem = problemMode === mode ? task.problem : null;
   return (
@@ -133,7 +133,7 @@ function RegisterFields({ problem }: { readonly problem: Problem | null }): Reac
       <Field
         label="Nickname"
         name="nickname"
-        hint="What others see; may be left out"
+        hint="Shown to others; optional"
         autoComplete="nickname"
         maxLength={limits.nickname}
       />
@@ -141,7 +141,7 @@ function RegisterFields({ problem }: { readonly problem: Problem | null }): Reac
         label="Phone"
         name="phone"
         type="tel"
-        hint="So that friends find you; shown to nobody, may be left out"
+        hint="Lets friends find you; not shown to others, optional"
         autoComplete="tel"
         maxLength={40}
         problem={problem?.code === 'phone_taken' ? problem : null}
@@ -160,12 +160,12 @@ function RegisterFields({ problem }: { readonly problem: Problem | null }): Reac
   );
 }
 
-async function logIn({ api }: SessionKeeper, form: FormData): Promise<LoginBody> {
+async function logIn({ api }: SessionManager, form: FormData): Promise<LoginBody> {
   const [login, password] = [textOf(form, 'login'), textOf(form, 'password')];
   return await api.post<LoginBody>('/api/login', { login, password, cookie: true });
 }
 
-async function register({ api }: SessionKeeper, form: FormData): Promise<LoginBody> {
+async function register({ api }: SessionManager, form: FormData): Promise<LoginBody> {
   const [nickname, phone] = [textOf(form, 'nickname'), textOf(form, 'phone')];
   return await api.post<LoginBody>('/api/register', {
     ...{ name: textOf(form, 'name'), password: textOf(form, 'password'), cookie: true },

@@ -3,7 +3,7 @@ import { withoutStored } from './outbox.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Chat, State } from './state.ts';
 
-/** Changes one chat; the state stays as it is when the chat does, or is not known. */
+/** Changes one chat; returns the same state if the chat is unchanged or unknown. */
 export function changeChat(state: State, id: Id, change: (chat: Chat) => Chat): State {
   const chat = state.chats.get(id);
   if (chat === undefined) return state;
@@ -18,24 +18,25 @@ export function changeChat(state: State, id: Id, change: (chat: Chat) => Chat): 
 
 export function withUsers(
   users: ReadonlyMap<Id, User>,
-  told: readonly User[],
+  received: readonly User[],
 ): ReadonlyMap<Id, User> {
-  const isSame = told.every((user) => {
+  const isSame = received.every((user) => {
     const known = users.get(user.id);
     return known?.nickname === user.nickname && known.avatar === user.avatar;
   });
   if (isSame) return users;
   const all = new Map(users);
-  for (const { id, name, nickname, avatar } of told) all.set(id, { id, name, nickname, avatar });
+  for (const { id, name, nickname, avatar } of received)
+    all.set(id, { id, name, nickname, avatar });
   return all;
 }
 
-/** Forgets messages that wait. */
-export function withoutOutgoing(state: State, isOver: (outgoing: Outgoing) => boolean): State {
-  return { ...state, outbox: state.outbox.filter((outgoing) => !isOver(outgoing)) };
+/** Removes messages from the outbox. */
+export function withoutOutgoing(state: State, isRemoved: (outgoing: Outgoing) => boolean): State {
+  return { ...state, outbox: state.outbox.filter((outgoing) => !isRemoved(outgoing)) };
 }
 
-/** A friend came or went. */
+/** A friend went online or offline. */
 export function withPresence(state: State, { userId, online, lastSeenAt }: Presence): State {
   const { relations } = state;
   if (relations === null) return state;

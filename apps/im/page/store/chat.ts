@@ -1,38 +1,38 @@
 import { limits } from '../../shared/limits.ts';
 import type { Conversation, Id, Member } from '../../shared/model.ts';
 import type { Mark } from '../../shared/socket-message.ts';
-import { beginHistory, firstOf, type History } from './history.ts';
+import { createHistory, firstOf, type History } from './history.ts';
 import type { Chat } from './state.ts';
 
-/** A conversation that was not known. */
-export function beginChat(conversation: Conversation): Chat {
-  const history = beginHistory(conversation.lastSeq, conversation.lastMessage);
+/** Creates the chat of a new conversation. */
+export function createChat(conversation: Conversation): Chat {
+  const history = createHistory(conversation.lastSeq, conversation.lastMessage);
   return { conversation, history, older: 'idle' };
 }
 
-/** Takes what the server tells anew of a conversation. Marks never go back, whatever comes late. */
-export function updateChat(chat: Chat, told: Conversation, meId: Id): Chat {
+/** Updates a conversation from the server. Marks never decrease, also with an outdated update. */
+export function updateChat(chat: Chat, update: Conversation, meId: Id): Chat {
   const { conversation } = chat;
-  const readSeq = Math.max(told.readSeq, conversation.readSeq);
-  const members = raiseMarks(told.members, conversation.members);
-  const isUnreadNewer = told.readSeq === readSeq && told.lastSeq >= chat.history.have;
-  const unread = isUnreadNewer ? told.unread : conversation.unread;
-  const lastSeq = Math.max(told.lastSeq, conversation.lastSeq);
-  const updated = { ...chat, conversation: { ...told, members, readSeq, unread, lastSeq } };
+  const readSeq = Math.max(update.readSeq, conversation.readSeq);
+  const members = raiseMarks(update.members, conversation.members);
+  const isUnreadNewer = update.readSeq === readSeq && update.lastSeq >= chat.history.have;
+  const unread = isUnreadNewer ? update.unread : conversation.unread;
+  const lastSeq = Math.max(update.lastSeq, conversation.lastSeq);
+  const updated = { ...chat, conversation: { ...update, members, readSeq, unread, lastSeq } };
   return recount(updated, meId);
 }
 
-/** Takes a history that has more at its end, and counts what of it is unread. */
+/** Sets a history with new messages, and counts the unread ones. */
 export function withNewer(chat: Chat, history: History, meId: Id): Chat {
   const { readSeq, unread, lastSeq } = chat.conversation;
-  // What the server has counted is in `unread` already.
+  // Messages up to here are included in `unread` of the server.
   const counted = Math.max(readSeq, lastSeq, chat.history.have);
   const added = countUnread(history, counted, meId);
   const conversation = { ...chat.conversation, unread: atMostLimit(unread + added) };
   return recount({ ...chat, conversation, history }, meId);
 }
 
-/** Everything up to `seq` was read on one of my devices; `unread` are left. */
+/** All messages up to `seq` were read on a device of the user; `unread` remain. */
 export function withRead(chat: Chat, read: { seq: number; unread: number }, meId: Id): Chat {
   const { conversation } = chat;
   if (read.seq < conversation.readSeq) return chat;
@@ -45,7 +45,7 @@ export function withMarks(chat: Chat, marks: readonly Mark[]): Chat {
   return { ...chat, conversation: { ...chat.conversation, members } };
 }
 
-/** Counts again when everything unread is here; else it stays what the server has told. */
+/** Counts the unread messages if all are loaded; otherwise the count of the server stays. */
 function recount(chat: Chat, meId: Id): Chat {
   const { conversation, history } = chat;
   if (conversation.readSeq < firstOf(history) - 1) return chat;

@@ -1,34 +1,34 @@
 import type { Message } from '../../shared/model.ts';
 
-/** What a page has of a conversation: its messages up to `have`, without a gap, and those that came too early. */
+/** The loaded messages of a conversation: those up to `have` without a gap, and early ones after a gap. */
 export interface History {
-  /** By `seq`, each following the one before it; the last one is `have`. */
+  /** Consecutive, by `seq`; the last one is `have`. */
   readonly messages: readonly Message[];
-  /** Everything up to this `seq` was seen to be there. */
+  /** All messages up to this `seq` are known. */
   readonly have: number;
-  /** Behind a gap, by `seq`. */
+  /** After a gap, by `seq`. */
   readonly early: readonly Message[];
 }
 
-/** Messages that are kept behind a gap; more of them are found by the catch-up that closes it. */
+/** Maximum number of buffered messages after a gap; the catch-up fetches the others. */
 const maxEarly = 500;
 
 /**
- * A history of which nothing is there but the newest message, if there is one.
+ * Creates a history with only the newest message, if there is one.
  *
- * It ends with that message, whatever `lastSeq` says: what follows is fetched, and nothing comes twice.
+ * It ends with that message even if `lastSeq` is greater: the following messages are fetched, without duplicates.
  */
-export function beginHistory(lastSeq: number, lastMessage: Message | null): History {
+export function createHistory(lastSeq: number, lastMessage: Message | null): History {
   if (lastMessage === null) return { messages: [], have: lastSeq, early: [] };
   return { messages: [lastMessage], have: lastMessage.seq, early: [] };
 }
 
-/** `seq` of the first message that is there; the next one to come when none is. */
+/** Returns the `seq` of the first loaded message; of the next expected one if none is loaded. */
 export function firstOf({ messages, have }: History): number {
   return messages[0]?.seq ?? have + 1;
 }
 
-/** Puts a message that came by itself in its place, once, whenever it comes. */
+/** Adds a delivered message, in any order and without duplicates. */
 export function placeMessage(history: History, message: Message): History {
   if (message.seq <= history.have) return history;
   if (message.seq === history.have + 1) return append(history, [message]);
@@ -38,17 +38,17 @@ export function placeMessage(history: History, message: Message): History {
   return { ...history, early };
 }
 
-/** Takes the answer to `?after=`, by `seq`. */
+/** Adds the response to `?after=`, by `seq`. */
 export function placeNewer(history: History, messages: readonly Message[]): History {
   const news = messages.filter(({ seq }) => seq > history.have);
   const [first] = news;
   if (first === undefined) return history;
-  // What came before it is not for this member.
+  // Messages before the member joined are not available.
   if (first.seq > history.have + 1) return restart(history, news);
   return append(history, news);
 }
 
-/** Takes the answer to `?before=`, by `seq`; it is passed over unless it ends where this history begins. */
+/** Adds the response to `?before=`, by `seq`; ignored unless it ends directly before this history. */
 export function placeOlder(history: History, messages: readonly Message[]): History {
   const first = firstOf(history);
   const older = messages.filter(({ seq }) => seq < first);
@@ -56,14 +56,14 @@ export function placeOlder(history: History, messages: readonly Message[]): Hist
   return { ...history, messages: [...older, ...history.messages] };
 }
 
-/** Takes the newest page instead of all that is there, unless that is newer still. */
+/** Replaces the loaded messages by the newest page, unless they are newer. */
 export function restart(history: History, messages: readonly Message[]): History {
   const last = messages.at(-1);
   if (last === undefined || last.seq <= history.have) return history;
   return append({ messages: [], have: firstSeqBefore(messages), early: history.early }, messages);
 }
 
-/** Forgets all but the newest messages. */
+/** Removes all except the newest messages. */
 export function trim(history: History, count: number): History {
   if (history.messages.length <= count) return history;
   return { ...history, messages: history.messages.slice(-count) };
@@ -73,7 +73,7 @@ function firstSeqBefore(messages: readonly Message[]): number {
   return (messages[0]?.seq ?? 1) - 1;
 }
 
-/** Adds what follows, and what was waiting for it. */
+/** Appends messages, and the early ones that follow them. */
 function append(history: History, next: readonly Message[]): History {
   const messages = [...history.messages];
   let { have } = history;

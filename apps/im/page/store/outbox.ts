@@ -2,7 +2,7 @@ import type { Id } from '../../shared/model.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Chat } from './state.ts';
 
-/** What is left of an outbox once the messages that have come are known: those of mine are shown there. */
+/** Removes messages from an outbox that are stored in the history of a chat. */
 export function withoutStored(
   outbox: readonly Outgoing[],
   chat: Chat,
@@ -17,13 +17,13 @@ export function withoutStored(
   }
   return outbox.filter(({ conversationId, clientId, seq }) => {
     if (conversationId !== id) return true;
-    // Stored before all that is here: it will be seen when it is scrolled to.
+    // Stored before the loaded messages: it appears when the user scrolls to it.
     if (seq !== null && seq <= have) return false;
     return !stored.has(clientId);
   });
 }
 
-/** Changes the message of this client id, if it is still there. */
+/** Changes the message with this client id, if it exists. */
 export function changeOutgoing(
   outbox: readonly Outgoing[],
   clientId: string,

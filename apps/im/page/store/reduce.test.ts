@@ -13,7 +13,7 @@ const loaded = run(createState(ada, '5'), {
   users,
 });
 
-test('a conversation begins with its newest message, and older ones can be asked for', () => {
+test('store: a conversation starts with its newest message, older ones can be loaded', () => {
   expect(shownTexts(loaded)).toEqual(['Line 3']);
   expect(hasOlder(chatOf(loaded))).toBe(true);
   const older = run(loaded, {
@@ -26,30 +26,37 @@ test('a conversation begins with its newest message, and older ones can be asked
   expect(hasOlder(chatOf(older))).toBe(false);
 });
 
-test('messages are shown once, in order, whatever comes twice or too early', () => {
-  const state = run(loaded, heard(5), heard(4), heard(4), heard(5), heard(3));
+test('store: repeated and early messages are shown once, in order', () => {
+  const state = run(
+    loaded,
+    messageAction(5),
+    messageAction(4),
+    messageAction(4),
+    messageAction(5),
+    messageAction(3),
+  );
   expect(shownTexts(state)).toEqual(['Line 3', 'Line 4', 'Line 5']);
 });
 
-test('a message of mine is shown at once, and stored in its place without being shown twice', () => {
-  const written = run(loaded, { type: 'written', outgoing: outgoing('a1') });
+test('store: an own message is shown at once, and only once after it is stored', () => {
+  const written = run(loaded, { type: 'outgoing-added', outgoing: outgoing('a1') });
   expect(written.outbox).toHaveLength(1);
-  const mine = heard(4, { senderId: ada.id, clientId: 'a1' });
-  // The message itself comes before the answer.
+  const mine = messageAction(4, { senderId: ada.id, clientId: 'a1' });
+  // The message itself arrives before the answer.
   expect(run(written, mine).outbox).toEqual([]);
-  const stored = run(written, mine, said({ type: 'sent', ...answer('a1'), ...stamp(4) }));
+  const stored = run(written, mine, fromServer({ type: 'sent', ...answer('a1'), ...stamp(4) }));
   expect(stored.outbox).toEqual([]);
   expect(shownTexts(stored)).toEqual(['Line 3', 'Line 4']);
 });
 
-test('a message of somebody else with the same client id leaves mine waiting', () => {
-  const written = run(loaded, { type: 'written', outgoing: outgoing('a1') });
-  expect(run(written, heard(4, { clientId: 'a1' })).outbox).toHaveLength(1);
+test('store: a message of another user with the same client id is no answer', () => {
+  const written = run(loaded, { type: 'outgoing-added', outgoing: outgoing('a1') });
+  expect(run(written, messageAction(4, { clientId: 'a1' })).outbox).toHaveLength(1);
 });
 
-test('a message that is stored behind a gap is shown as mine until the gap is closed', () => {
-  const written = run(loaded, { type: 'written', outgoing: outgoing('a1') });
-  const sent = run(written, said({ type: 'sent', ...answer('a1'), ...stamp(6) }));
+test('store: an own message stored after a gap stays in the outbox until it closes', () => {
+  const written = run(loaded, { type: 'outgoing-added', outgoing: outgoing('a1') });
+  const sent = run(written, fromServer({ type: 'sent', ...answer('a1'), ...stamp(6) }));
   expect(sent.outbox).toMatchObject([{ clientId: 'a1', seq: 6 }]);
   const page = [...messages(4, 5), message(6, { senderId: ada.id, clientId: 'a1' })];
   const caught = run(sent, { type: 'newer', conversationId: '10', messages: page, users: [] });
@@ -57,66 +64,68 @@ test('a message that is stored behind a gap is shown as mine until the gap is cl
   expect(shownTexts(caught)).toEqual(['Line 3', 'Line 4', 'Line 5', 'Line 6']);
 });
 
-test('a repeated answer to a message that is far back ends its waiting', () => {
-  const written = run(loaded, { type: 'written', outgoing: outgoing('a1') });
-  expect(run(written, said({ type: 'sent', ...answer('a1'), ...stamp(2) })).outbox).toEqual([]);
+test('store: a repeated answer for an old message removes it from the outbox', () => {
+  const written = run(loaded, { type: 'outgoing-added', outgoing: outgoing('a1') });
+  expect(run(written, fromServer({ type: 'sent', ...answer('a1'), ...stamp(2) })).outbox).toEqual(
+    [],
+  );
 });
 
-test('what is refused for good has failed, and what may be tried again waits and says why', () => {
-  const written = run(loaded, { type: 'written', outgoing: outgoing('a1') });
+test('store: a final refusal fails the message, a temporary one keeps it waiting', () => {
+  const written = run(loaded, { type: 'outgoing-added', outgoing: outgoing('a1') });
   const refuse = (error: 'blocked' | 'too_fast') =>
-    run(written, said({ type: 'refused', ...answer('a1'), error, message: 'No.' })).outbox;
+    run(written, fromServer({ type: 'refused', ...answer('a1'), error, message: 'No.' })).outbox;
   expect(refuse('blocked')).toMatchObject([{ status: 'failed', problem: { code: 'blocked' } }]);
   expect(refuse('too_fast')).toMatchObject([{ status: 'sending', problem: { code: 'too_fast' } }]);
 });
 
-test('unread are the messages of others behind what was read; notices and mine are not', () => {
+test('store: unread counts messages of others, without notices and own ones', () => {
   const notice = { kind: 'notice', notice: { event: 'joined' } } as const;
   const state = run(
     loaded,
-    heard(4),
-    heard(5, { content: notice }),
-    heard(6, { senderId: ada.id }),
-    heard(7),
+    messageAction(4),
+    messageAction(5, { content: notice }),
+    messageAction(6, { senderId: ada.id }),
+    messageAction(7),
   );
   expect(countUnread(state)).toBe(2);
   const seen = run(state, { type: 'seen', conversationId: '10', seq: 7 });
   expect(countUnread(seen)).toBe(0);
-  expect(countUnread(run(seen, heard(8)))).toBe(1);
+  expect(countUnread(run(seen, messageAction(8)))).toBe(1);
 });
 
-test('what was read on another device is read here, and what came since is not', () => {
-  const state = run(loaded, heard(4), heard(5));
-  const read = said({ type: 'unread', conversationId: '10', readSeq: 4, unread: 0 });
+test('store: reading on another device updates the unread count', () => {
+  const state = run(loaded, messageAction(4), messageAction(5));
+  const read = fromServer({ type: 'unread', conversationId: '10', readSeq: 4, unread: 0 });
   expect(countUnread(run(state, read))).toBe(1);
-  // Late, from before: it is passed over.
-  const late = said({ type: 'unread', conversationId: '10', readSeq: 2, unread: 3 });
+  // An outdated one is ignored.
+  const late = fromServer({ type: 'unread', conversationId: '10', readSeq: 2, unread: 3 });
   expect(countUnread(run(state, read, late))).toBe(1);
 });
 
-test('unread messages that are not loaded are counted by the server, and new ones with them', () => {
+test('store: the unread count of the server is increased by new messages', () => {
   const behind = conversation(50, { readSeq: 10, unread: 40 });
   const state = run(createState(ada, '5'), {
     type: 'conversations',
     conversations: [behind],
     users,
   });
-  expect(countUnread(run(state, heard(51)))).toBe(41);
-  // Fetched again, the server has counted it already.
+  expect(countUnread(run(state, messageAction(51)))).toBe(41);
+  // After a fetch the count of the server includes it.
   const fetched = conversation(51, { readSeq: 10, unread: 41 });
   const again = run(state, { type: 'conversations', conversations: [fetched], users });
-  expect(countUnread(run(again, heard(51)))).toBe(41);
+  expect(countUnread(run(again, messageAction(51)))).toBe(41);
 });
 
-test('marks only rise, whatever comes late', () => {
+test('store: marks never decrease, also with outdated updates', () => {
   const mark = (deliveredSeq: number, readSeq: number) =>
-    said({
+    fromServer({
       type: 'marks',
       conversationId: '10',
       marks: [{ userId: grace.id, deliveredSeq, readSeq }],
     });
   const mine = message(4, { senderId: ada.id });
-  const state = run(loaded, heard(4, { senderId: ada.id }));
+  const state = run(loaded, messageAction(4, { senderId: ada.id }));
   const progress = (next: State) => progressOf(chatOf(next).conversation, mine);
   expect(progress(state)).toBe('sent');
   expect(progress(run(state, mark(4, 0)))).toBe('delivered');
@@ -125,8 +134,8 @@ test('marks only rise, whatever comes late', () => {
   expect(progress(run(state, mark(4, 4), stale))).toBe('read');
 });
 
-test('a list that was fetched before a message came takes nothing back', () => {
-  const state = run(loaded, heard(4), {
+test('store: an outdated list removes no message', () => {
+  const state = run(loaded, messageAction(4), {
     type: 'conversations',
     conversations: [conversation(3)],
     users,
@@ -135,25 +144,25 @@ test('a list that was fetched before a message came takes nothing back', () => {
   expect(countUnread(state)).toBe(1);
 });
 
-test('a conversation that is no longer listed is gone, and what waits in it once it is refused', () => {
-  const written = run(loaded, { type: 'written', outgoing: outgoing('a1') });
+test('store: an unlisted conversation is removed, its outbox after a refusal', () => {
+  const written = run(loaded, { type: 'outgoing-added', outgoing: outgoing('a1') });
   const state = run(written, { type: 'conversations', conversations: [], users: [] });
   expect(state.chats.size).toBe(0);
   expect(state.outbox).toHaveLength(1);
   const reason = { error: 'conversation_unknown', message: 'There is none.' } as const;
-  const refused = said({ type: 'refused', ...answer('a1'), ...reason });
+  const refused = fromServer({ type: 'refused', ...answer('a1'), ...reason });
   expect(run(state, refused).outbox).toEqual([]);
   expect(run(written, refused).outbox).toMatchObject([{ status: 'failed' }]);
 });
 
-test('a conversation that somebody leaves is gone, with what waits in it', () => {
-  const written = run(loaded, { type: 'written', outgoing: outgoing('a1') });
+test('store: leaving a conversation removes it and its outbox', () => {
+  const written = run(loaded, { type: 'outgoing-added', outgoing: outgoing('a1') });
   const state = run(written, { type: 'gone', conversationId: '10' });
   expect(state.chats.size).toBe(0);
   expect(state.outbox).toEqual([]);
 });
 
-test('who comes back to a group sees nothing of what was before', () => {
+test('store: after joining a group again, old messages are not shown', () => {
   const state = run(loaded, {
     type: 'conversation',
     conversation: conversation(9, { firstSeq: 9 }),
@@ -163,10 +172,10 @@ test('who comes back to a group sees nothing of what was before', () => {
   expect(hasOlder(chatOf(state))).toBe(false);
 });
 
-test('somebody types until 5 s are over or their message is there', () => {
+test('store: typing expires after 5 s or with the next message', () => {
   const typing = (now: number) =>
     ({
-      type: 'heard',
+      type: 'server-message',
       message: { type: 'typing', conversationId: '10', userId: grace.id },
       now,
     }) as const;
@@ -174,19 +183,19 @@ test('somebody types until 5 s are over or their message is there', () => {
   expect(state.typing.get('10')?.has(grace.id)).toBe(true);
   expect(run(state, { type: 'tick', now: 5999 }).typing.size).toBe(1);
   expect(run(state, { type: 'tick', now: 6000 }).typing.size).toBe(0);
-  expect(run(state, heard(4)).typing.size).toBe(0);
+  expect(run(state, messageAction(4)).typing.size).toBe(0);
 });
 
-test('the list begins with the conversation in which something was said or written last', () => {
+test('store: the list is sorted by the newest stored or unsent message', () => {
   const other = conversation(2, { id: '11', lastMessage: message(2, { conversationId: '11' }) });
   const state = run(loaded, { type: 'conversation', conversation: other, users });
   const ids = (next: State) => listChats(next).map((chat) => chat.conversation.id);
   expect(ids(state)).toEqual(['10', '11']);
   const written = outgoing('a1', { conversationId: '11', createdAt: 9_000_000 });
-  expect(ids(run(state, { type: 'written', outgoing: written }))).toEqual(['11', '10']);
+  expect(ids(run(state, { type: 'outgoing-added', outgoing: written }))).toEqual(['11', '10']);
 });
 
-test('a conversation that is left keeps its newest messages, and its new ones are marked when it is opened', () => {
+test('store: a closed conversation keeps its newest messages; opening marks new ones', () => {
   const full = run(
     loaded,
     { type: 'newer', conversationId: '10', messages: messages(4, 200), users: [] },
@@ -199,21 +208,21 @@ test('a conversation that is left keeps its newest messages, and its new ones ar
   expect(chatOf(left).history.have).toBe(200);
 });
 
-test('what a later server says and this page does not know changes nothing', () => {
+test('store: an unknown message type changes nothing', () => {
   const unknown: ServerMessage = JSON.parse('{"type":"applause"}');
-  expect(run(loaded, said(unknown))).toBe(loaded);
+  expect(run(loaded, fromServer(unknown))).toBe(loaded);
 });
 
 function run(state: State, ...actions: readonly Action[]): State {
   return actions.reduce(reduce, state);
 }
 
-function said(server: ServerMessage): Action {
-  return { type: 'heard', message: server, now: 0 };
+function fromServer(server: ServerMessage): Action {
+  return { type: 'server-message', message: server, now: 0 };
 }
 
-function heard(seq: number, more: Parameters<typeof message>[1] = {}): Action {
-  return said({ type: 'message', message: message(seq, more), sender: grace });
+function messageAction(seq: number, more: Parameters<typeof message>[1] = {}): Action {
+  return fromServer({ type: 'message', message: message(seq, more), sender: grace });
 }
 
 function answer(clientId: string): { clientId: string; conversationId: string } {
@@ -226,7 +235,7 @@ function stamp(seq: number): { id: string; seq: number; sentAt: number } {
 
 function chatOf(state: State) {
   const chat = state.chats.get('10');
-  if (chat === undefined) throw new Error('the conversation is not there');
+  if (chat === undefined) throw new Error('the conversation is not loaded');
   return chat;
 }
 

@@ -1,17 +1,17 @@
 import type { Conversation, Id, Relations, User } from '../../shared/model.ts';
 import type { Action } from './action.ts';
 import { changeChat, withoutOutgoing, withUsers } from './change.ts';
-import { beginChat, updateChat, withNewer, withRead } from './chat.ts';
+import { createChat, updateChat, withNewer, withRead } from './chat.ts';
 import { type History, placeNewer, placeOlder, restart, trim } from './history.ts';
 import { changeOutgoing, withoutStored } from './outbox.ts';
-import { reduceHeard } from './reduce-heard.ts';
+import { reduceServerMessage } from './reduce-server-message.ts';
 import type { State } from './state.ts';
 import { expireTyping } from './typing.ts';
 
-/** Messages of a conversation that are kept when it is no longer looked at. */
+/** Number of messages that are kept after a conversation is closed. */
 const keptMessages = 60;
 
-/** The state after something has happened. Pure: the same input always has the same outcome. */
+/** Returns the state after an action. A pure function. */
 export function reduce(state: State, action: Action): State {
   switch (action.type) {
     case 'connection':
@@ -34,9 +34,9 @@ export function reduce(state: State, action: Action): State {
         withoutOutgoing(state, (one) => one.conversationId === action.conversationId),
         action.conversationId,
       );
-    case 'heard':
-      return reduceHeard(state, action.message, action.now);
-    case 'older-asked':
+    case 'server-message':
+      return reduceServerMessage(state, action.message, action.now);
+    case 'older-requested':
       return changeChat(state, action.conversationId, (chat) => ({ ...chat, older: 'loading' }));
     case 'older-failed':
       return changeChat(state, action.conversationId, (chat) => ({ ...chat, older: 'failed' }));
@@ -44,7 +44,7 @@ export function reduce(state: State, action: Action): State {
     case 'newer':
     case 'newest':
       return withPage(state, action);
-    case 'written':
+    case 'outgoing-added':
       return { ...state, outbox: [...state.outbox, action.outgoing] };
     case 'outgoing':
       return { ...state, outbox: changeOutgoing(state.outbox, action.clientId, action.change) };
@@ -65,8 +65,8 @@ export function reduce(state: State, action: Action): State {
 
 function withRelations(state: State, relations: Relations): State {
   const { friends, received, sent, blocked } = relations;
-  const asked = [...received, ...sent].map(({ user }) => user);
-  const users = withUsers(state.users, [...friends, ...asked, ...blocked]);
+  const requests = [...received, ...sent].map(({ user }) => user);
+  const users = withUsers(state.users, [...friends, ...requests, ...blocked]);
   return { ...state, relations, users };
 }
 
@@ -75,8 +75,8 @@ function withConversations(
   conversations: readonly Conversation[],
   users: readonly User[],
 ): State {
-  const told = new Set(conversations.map(({ id }) => id));
-  const gone = [...state.chats.keys()].filter((id) => !told.has(id));
+  const listed = new Set(conversations.map(({ id }) => id));
+  const gone = [...state.chats.keys()].filter((id) => !listed.has(id));
   let next: State = { ...state, isLoaded: true, users: withUsers(state.users, users) };
   for (const id of gone) next = withoutChat(next, id);
   for (const conversation of conversations) next = withConversation(next, conversation);
@@ -85,11 +85,11 @@ function withConversations(
 
 function withConversation(state: State, conversation: Conversation): State {
   const known = state.chats.get(conversation.id);
-  // Who has left and come back sees nothing of what was before.
+  // A user who has left and joined again does not see the old messages.
   const isSame = known !== undefined && known.conversation.firstSeq === conversation.firstSeq;
-  const chat = isSame ? updateChat(known, conversation, state.me.id) : beginChat(conversation);
+  const chat = isSame ? updateChat(known, conversation, state.me.id) : createChat(conversation);
   const outbox = withoutStored(state.outbox, chat, state.me.id);
-  // It was opened before it was known what of it is new.
+  // The conversation was opened by its URL before it was loaded.
   const isOpened = known === undefined && state.selectedId === conversation.id;
   const newFrom = isOpened ? newFromOf(conversation) : state.newFrom;
   return { ...state, outbox, newFrom, chats: new Map(state.chats).set(conversation.id, chat) };
@@ -100,7 +100,7 @@ function newFromOf({ unread, readSeq }: Conversation): number | null {
 }
 
 function withoutChat(state: State, id: Id): State {
-  // What waits in it is kept until the server refuses it: a list may be older than the conversation.
+  // Its unsent messages stay until the server refuses them, because a list may be older than the conversation.
   const chats = new Map(state.chats);
   return chats.delete(id) ? { ...state, chats } : state;
 }

@@ -4,7 +4,7 @@ import type { Outgoing } from './outgoing.ts';
 export const ada: Me = { id: '1', name: 'ada', nickname: 'Ada', avatar: null, phone: null };
 export const grace: User = { id: '2', name: 'grace', nickname: 'Grace', avatar: null };
 
-/** A message of the one conversation of these tests. */
+/** A message of the conversation of the tests. */
 export function message(seq: number, more: Partial<Message> = {}): Message {
   return {
     id: String(1000 + seq),
@@ -44,7 +44,7 @@ export function conversation(lastSeq: number, more: Partial<Conversation> = {}):
   };
 }
 
-/** A message of Ada that waits. */
+/** An unsent message of Ada. */
 export function outgoing(clientId: string, more: Partial<Outgoing> = {}): Outgoing {
   return {
     clientId,

@@ -2,29 +2,29 @@ import type { Conversation, Friend, Id, Message, Time, User } from '../../shared
 import type { Outgoing } from './outgoing.ts';
 import type { Chat, State } from './state.ts';
 
-/** How far a message of mine has got. */
+/** Progress of an own message. */
 export type Progress = 'sent' | 'delivered' | 'read';
 
-/** Every chat, the one in which something was said last first. */
+/** Returns all chats, sorted by the newest message. */
 export function listChats({ chats, outbox }: State): Chat[] {
-  const written = new Map<Id, Time>();
-  for (const { conversationId, createdAt } of outbox) written.set(conversationId, createdAt);
+  const unsent = new Map<Id, Time>();
+  for (const { conversationId, createdAt } of outbox) unsent.set(conversationId, createdAt);
   const time = ({ conversation, history }: Chat) =>
     Math.max(
-      written.get(conversation.id) ?? 0,
+      unsent.get(conversation.id) ?? 0,
       history.messages.at(-1)?.sentAt ?? conversation.lastMessage?.sentAt ?? conversation.createdAt,
     );
   return [...chats.values()].sort((one, other) => time(other) - time(one));
 }
 
-/** The other one of a conversation of two. */
+/** Returns the other user of a direct conversation. */
 export function otherOf(state: State, { kind, members }: Conversation): User | undefined {
   if (kind === 'group') return undefined;
   const other = members.find(({ userId }) => userId !== state.me.id);
   return other === undefined ? undefined : state.users.get(other.userId);
 }
 
-/** What a conversation is called. */
+/** Returns the displayed name of a conversation. */
 export function titleOf(state: State, conversation: Conversation): string {
   return conversation.name ?? otherOf(state, conversation)?.nickname ?? 'Conversation';
 }
@@ -33,23 +33,23 @@ export function friendOf(state: State, userId: Id): Friend | undefined {
   return state.relations?.friends.find(({ id }) => id === userId);
 }
 
-/** What is called by a nickname; the person themselves is "You". */
+/** Returns the nickname of a user; "You" for the user of this page. */
 export function nicknameOf(state: State, userId: Id): string {
   if (userId === state.me.id) return 'You';
-  return state.users.get(userId)?.nickname ?? 'Somebody';
+  return state.users.get(userId)?.nickname ?? 'Unknown user';
 }
 
-/** Messages of mine that wait, of one conversation. */
+/** Returns the unsent messages of a conversation. */
 export function outgoingOf({ outbox }: State, conversationId: Id): readonly Outgoing[] {
   return outbox.filter((outgoing) => outgoing.conversationId === conversationId);
 }
 
-/** Who else types in a conversation. */
+/** Returns the other members who are typing. */
 export function typistsOf({ typing }: State, conversationId: Id): readonly Id[] {
   return [...(typing.get(conversationId)?.keys() ?? [])];
 }
 
-/** How far a message of mine has got with everybody else; sent when there is nobody else. */
+/** Returns the progress that all other members have reached; 'sent' if there are none. */
 export function progressOf({ members }: Conversation, { seq, senderId }: Message): Progress {
   const others = members.filter(({ userId }) => userId !== senderId);
   if (others.length === 0) return 'sent';
@@ -57,14 +57,14 @@ export function progressOf({ members }: Conversation, { seq, senderId }: Message
   return others.every(({ deliveredSeq }) => deliveredSeq >= seq) ? 'delivered' : 'sent';
 }
 
-/** How many messages wait to be read, in all conversations. */
+/** Returns the number of unread messages of all conversations. */
 export function countUnread({ chats }: State): number {
   let unread = 0;
   for (const { conversation } of chats.values()) unread += conversation.unread;
   return unread;
 }
 
-/** Whether a conversation has messages before those that are here. */
+/** Returns true if there are messages before the loaded ones. */
 export function hasOlder({ conversation, history }: Chat): boolean {
   const first = history.messages[0]?.seq ?? history.have + 1;
   return first > conversation.firstSeq;

@@ -2,46 +2,46 @@ import type { Conversation, Device, Id, Me, Relations, Time, User } from '../../
 import type { History } from './history.ts';
 import type { Outgoing } from './outgoing.ts';
 
-/** Whether the server hears us right now. */
+/** State of the connection to the server. */
 export type Connection =
   | { readonly status: 'connecting' }
-  /** `since` is when it was opened, by the clock of the page. */
+  /** `since` is the time of `ready`, by the clock of the page. */
   | { readonly status: 'open'; readonly since: Time }
-  /** The next attempt comes by itself. */
+  /** The next attempt starts at `retryAt`. */
   | { readonly status: 'waiting'; readonly retryAt: Time };
 
-/** A conversation with what the page has of its history. */
+/** A conversation with its loaded history. */
 export interface Chat {
   readonly conversation: Conversation;
   readonly history: History;
-  /** A page of older messages is on its way, or could not be fetched. */
+  /** State of the request for older messages. */
   readonly older: 'idle' | 'loading' | 'failed';
 }
 
-/** Everything that the page shows of one person's messenger. */
+/** State of the page of a logged-in user. */
 export interface State {
   readonly me: Me;
   readonly deviceId: Id;
   readonly connection: Connection;
-  /** Whether the conversations have come once. */
+  /** True after the conversations were loaded once. */
   readonly isLoaded: boolean;
   readonly chats: ReadonlyMap<Id, Chat>;
   readonly users: ReadonlyMap<Id, User>;
-  /** Null until they have come. */
+  /** Null until they are loaded. */
   readonly relations: Relations | null;
   readonly devices: readonly Device[] | null;
-  /** Messages of mine that are not stored yet, in the order in which they were written. */
+  /** Own messages that are not in a history yet, in the order in which they were written. */
   readonly outbox: readonly Outgoing[];
-  /** Who types where, and until when that is believed. */
+  /** Expiry of the typing notices, by conversation and user. */
   readonly typing: ReadonlyMap<Id, ReadonlyMap<Id, Time>>;
   readonly selectedId: Id | null;
-  /** What was read of the selected conversation when it was opened, if anything was unread. */
+  /** `readSeq` of the selected conversation when it was opened; null if nothing was unread. */
   readonly newFrom: number | null;
-  /** What was typed and not sent. */
+  /** Texts that were typed and not sent, by conversation. */
   readonly drafts: ReadonlyMap<Id, string>;
 }
 
-/** Nothing is there yet but who it is for. */
+/** Creates the initial state of a user. */
 export function createState(me: Me, deviceId: Id): State {
   return {
     me,

@@ -1,8 +1,8 @@
-/** Keeps a state that changes by actions alone. */
+/** Holds a state that is changed only by actions. */
 export interface Store<State, Action> {
   readonly get: () => State;
   readonly dispatch: (action: Action) => void;
-  /** Calls after each change; answers how to stop it. */
+  /** Calls the listener after each change; returns a function that unsubscribes. */
   readonly subscribe: (listener: () => void) => () => void;
 }
 

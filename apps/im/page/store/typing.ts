@@ -2,11 +2,11 @@ import type { Id, Time } from '../../shared/model.ts';
 
 type Typing = ReadonlyMap<Id, ReadonlyMap<Id, Time>>;
 
-/** How long a notice is believed, in milliseconds. */
+/** Lifetime of a typing notice, in milliseconds. */
 const typingMs = 5000;
 
-/** Somebody types. */
-export function noteTyping(
+/** Adds a typing notice. */
+export function addTyping(
   typing: Typing,
   notice: { readonly conversationId: Id; readonly userId: Id; readonly now: Time },
 ): Typing {
@@ -15,18 +15,18 @@ export function noteTyping(
   return new Map(typing).set(conversationId, people);
 }
 
-/** Somebody has stopped, since their message is there. */
+/** Removes the typing notice of a user whose message has arrived. */
 export function endTyping(typing: Typing, conversationId: Id, userId: Id): Typing {
   if (typing.get(conversationId)?.has(userId) !== true) return typing;
   return filterTyping(typing, (id, personId) => id !== conversationId || personId !== userId);
 }
 
-/** Forgets the notices that are too old. */
+/** Removes expired typing notices. */
 export function expireTyping(typing: Typing, now: Time): Typing {
-  const isOver = [...typing.values()].some((people) =>
+  const hasExpired = [...typing.values()].some((people) =>
     [...people.values()].some((at) => at <= now),
   );
-  return isOver ? filterTyping(typing, (_id, _personId, until) => until > now) : typing;
+  return hasExpired ? filterTyping(typing, (_id, _personId, until) => until > now) : typing;
 }
 
 function filterTyping(

@@ -1,4 +1,4 @@
-/** Emoji with the words that find them, by group. */
+/** Emoji with their search words, by group. */
 export const emojiGroups: readonly {
   readonly name: string;
   readonly emoji: readonly (readonly [symbol: string, words: string])[];

@@ -3,7 +3,7 @@ import { nicknameOf } from '../store/select.ts';
 import type { State } from '../store/state.ts';
 import { list } from './words.ts';
 
-/** What a message says in one line, for lists and for who hears the page. */
+/** Returns a message as one line, for lists and screen readers. */
 export function toPreview(state: State, { content, senderId }: Message): string {
   switch (content.kind) {
     case 'text':
@@ -13,13 +13,13 @@ export function toPreview(state: State, { content, senderId }: Message): string 
     case 'notice':
       return toNoticeText(state, senderId, content.notice);
     default:
-      return 'A message that this page is too old to show';
+      return 'A message that this version of the page cannot show';
   }
 }
 
 type Notice = Extract<MessageContent, { kind: 'notice' }>['notice'];
 
-/** What happened in a group. */
+/** Returns the text of an event of a group. */
 export function toNoticeText(state: State, senderId: string, notice: Notice): string {
   const sender = nicknameOf(state, senderId);
   const them = (userIds: readonly string[]) =>
@@ -38,6 +38,6 @@ export function toNoticeText(state: State, senderId: string, notice: Notice): st
     case 'removed':
       return `${sender} removed ${them(notice.userIds)}`;
     default:
-      return 'Something happened in the group';
+      return 'The group was changed';
   }
 }

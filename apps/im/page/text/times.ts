@@ -14,7 +14,7 @@ export function toClock(time: Time): string {
   return clock.format(time);
 }
 
-/** Days from one to the other, by the calendar of this place. */
+/** Number of days between two times, in the local calendar. */
 function daysBetween(time: Time, now: Time): number {
   const start = (at: Time) => new Date(at).setHours(0, 0, 0, 0);
   return Math.round((start(now) - start(time)) / 86_400_000);
@@ -38,7 +38,7 @@ export function toDay(time: Time, now: Time): string {
   return days < 300 ? day.format(time) : dayOfYear.format(time);
 }
 
-/** When something was last said: the hour of today, else the day. */
+/** The time for today, otherwise the day. */
 export function toShort(time: Time, now: Time): string {
   return isSameDay(time, now) ? toClock(time) : toDay(time, now);
 }

@@ -11,7 +11,7 @@ export function list(words: readonly string[]): string {
 
 const emoji = /^(?:\p{Extended_Pictographic}|\p{Emoji_Component}|\u200d|\ufe0f|\s)+$/u;
 
-/** Whether a text is a few emoji and nothing else: those are shown large. */
+/** Returns true for one to five emoji without other text, which are shown large. */
 export function isEmojiOnly(text: string): boolean {
   if (text.length > 40 || !emoji.test(text) || !/\p{Extended_Pictographic}|\p{RI}/u.test(text)) {
     return false;

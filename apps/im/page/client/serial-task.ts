@@ -1,11 +1,11 @@
 /**
- * Runs a task whenever it is asked to, once at a time: what is asked for meanwhile is one more run behind it, so that
- * each asking is followed by a run that began after it.
+ * Runs a task without overlap. Calls of `run` during a run are merged into one more run, so that every call is followed
+ * by a run that starts after it.
  */
-export class Repeater {
+export class SerialTask {
   readonly #task: () => Promise<void>;
   #running: Promise<void> | undefined;
-  #isAskedAgain = false;
+  #isPending = false;
 
   /** @param task - must not reject */
   constructor(task: () => Promise<void>) {
@@ -14,13 +14,13 @@ export class Repeater {
 
   run(): void {
     if (this.#running !== undefined) {
-      this.#isAskedAgain = true;
+      this.#isPending = true;
       return;
     }
     this.#running = this.#task().finally(() => {
       this.#running = undefined;
-      if (!this.#isAskedAgain) return;
-      this.#isAskedAgain = false;
+      if (!this.#isPending) return;
+      this.#isPending = false;
       this.run();
     });
   }

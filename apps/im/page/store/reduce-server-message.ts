@@ -6,30 +6,30 @@ import { withMarks, withNewer, withRead } from './chat.ts';
 import { placeMessage } from './history.ts';
 import { changeOutgoing, withoutStored } from './outbox.ts';
 import type { State } from './state.ts';
-import { endTyping, noteTyping } from './typing.ts';
+import { addTyping, endTyping } from './typing.ts';
 
-/** The state after the server has said something. */
-export function reduceHeard(state: State, heard: ServerMessage, now: Time): State {
-  switch (heard.type) {
+/** Returns the state after a message of the server. */
+export function reduceServerMessage(state: State, received: ServerMessage, now: Time): State {
+  switch (received.type) {
     case 'message':
-      return withMessage(state, heard);
+      return withMessage(state, received);
     case 'sent':
-      return withSent(state, heard);
+      return withSent(state, received);
     case 'refused':
-      return withRefused(state, heard);
+      return withRefused(state, received);
     case 'marks':
-      return changeChat(state, heard.conversationId, (chat) => withMarks(chat, heard.marks));
+      return changeChat(state, received.conversationId, (chat) => withMarks(chat, received.marks));
     case 'unread':
-      return changeChat(state, heard.conversationId, (chat) =>
-        withRead(chat, { seq: heard.readSeq, unread: heard.unread }, state.me.id),
+      return changeChat(state, received.conversationId, (chat) =>
+        withRead(chat, { seq: received.readSeq, unread: received.unread }, state.me.id),
       );
     case 'typing':
-      if (heard.userId === state.me.id) return state;
-      return { ...state, typing: noteTyping(state.typing, { ...heard, now }) };
+      if (received.userId === state.me.id) return state;
+      return { ...state, typing: addTyping(state.typing, { ...received, now }) };
     case 'presence':
-      return withPresence(state, heard);
+      return withPresence(state, received);
     default:
-      // The rest is a reason to ask for something, or has a type that came later than this page.
+      // Other types do not change the state, or are unknown to this version of the page.
       return state;
   }
 }
@@ -66,7 +66,7 @@ function withRefused(
   state: State,
   { clientId, conversationId, error, message }: Extract<ServerMessage, { type: 'refused' }>,
 ): State {
-  // There is no place to show it.
+  // The conversation is not shown, so the error cannot be shown either.
   if (error === 'conversation_unknown' && !state.chats.has(conversationId)) {
     return withoutOutgoing(state, (outgoing) => outgoing.clientId === clientId);
   }

@@ -1,23 +1,23 @@
 import type { ConfigBody, EmptyBody, MeBody } from '../../shared/http-api.ts';
 import { Api, ApiError } from './api.ts';
-import { toPause } from './backoff.ts';
+import { toRetryDelay } from './backoff.ts';
 import { Messenger } from './messenger.ts';
 import { openWebSocket } from './open-web-socket.ts';
 
-/** What the page is about right now. */
+/** State of the page. */
 export type Session =
   | { readonly phase: 'starting' }
-  /** The server cannot be reached; it is tried again. */
+  /** The server cannot be reached; the request is repeated. */
   | { readonly phase: 'unreachable' }
-  /** Nobody is logged in; `notice` says why when somebody was. */
+  /** The user is not logged in; `notice` is the reason if the login has ended. */
   | { readonly phase: 'welcome'; readonly notice: string | null }
   | { readonly phase: 'open'; readonly messenger: Messenger };
 
-/** Tells the other tabs of this browser that somebody has logged in or out. */
+/** Channel that notifies the other tabs of this browser of logins and logouts. */
 const channelName = 'im-session';
 
-/** Who is logged in, in all tabs of this browser. */
-export class SessionKeeper {
+/** Manages the login of this browser, which all its tabs share. */
+export class SessionManager {
   readonly api: Api = new Api();
   readonly #show: (session: Session) => void;
   readonly #notify: (text: string) => void;
@@ -27,7 +27,7 @@ export class SessionKeeper {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #attempt = 0;
   #isClosed = false;
-  /** Whether somebody was logged in until it was asked again. */
+  /** True if a user was logged in before the current request. */
   #wasOpen = false;
 
   constructor(show: (session: Session) => void, notify: (text: string) => void) {
@@ -54,13 +54,13 @@ export class SessionKeeper {
     this.#messenger?.stop();
   }
 
-  /** Somebody has logged in on this page. */
-  enter(login: MeBody): void {
+  /** The user has logged in on this page. */
+  logIn(login: MeBody): void {
     this.#channel.postMessage('login');
     this.#open(login);
   }
 
-  /** @throws {ApiError} when the server cannot be told */
+  /** @throws {ApiError} when the request fails */
   async logOut(everywhere: boolean): Promise<void> {
     const messenger = this.#messenger;
     await this.api.post<EmptyBody>(everywhere ? '/api/logout-everywhere' : '/api/logout');
@@ -77,22 +77,22 @@ export class SessionKeeper {
     this.#messenger?.sleep();
   };
 
-  /** Asks who is logged in, until there is an answer. */
+  /** Requests the login from the server, until there is a response. */
   #begin(): void {
     clearTimeout(this.#timer);
     this.#wasOpen ||= this.#messenger !== undefined;
     this.#messenger?.stop();
     this.#messenger = undefined;
-    this.#ask().catch((error: unknown) => {
+    this.#load().catch((error: unknown) => {
       if (this.#isClosed || (error instanceof ApiError && error.isLoggedOut)) return;
       this.#show({ phase: 'unreachable' });
-      const pauseMs = toPause(this.#attempt, Math.random);
+      const pauseMs = toRetryDelay(this.#attempt, Math.random);
       this.#attempt += 1;
       this.#timer = setTimeout(() => this.#begin(), pauseMs);
     });
   }
 
-  async #ask(): Promise<void> {
+  async #load(): Promise<void> {
     const config = await this.api.get<ConfigBody>('/api/config');
     this.#config = config;
     if (!config.hasLogin) {
@@ -122,7 +122,7 @@ export class SessionKeeper {
     this.#show({ phase: 'open', messenger });
   }
 
-  /** The server says that nobody is logged in. A stale token was that of a page before this one, perhaps. */
+  /** The server says that the user is not logged in. A stale token may be from an earlier page. */
   #end(isStale: boolean): void {
     if (this.#isClosed) return;
     const wasOpen = isStale || this.#wasOpen || this.#messenger !== undefined;

@@ -1,10 +1,10 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { type Session, SessionKeeper } from './session-keeper.ts';
+import { type Session, SessionManager } from './session-manager.ts';
 
-/** Paths that the page has asked for. */
+/** The requested paths. */
 const requested: string[] = [];
 
-/** Opens a page whose cookie the server answers with an error; resolves with the first thing shown. */
+/** Opens a page whose login the server rejects with an error; resolves with the first state. */
 async function openRefused(error: string): Promise<Session> {
   vi.stubGlobal('addEventListener', vi.fn());
   vi.stubGlobal('removeEventListener', vi.fn());
@@ -18,23 +18,23 @@ async function openRefused(error: string): Promise<Session> {
       : Response.json({ error, message: 'No.' }, { status: 401 });
   });
   return await new Promise((resolve) => {
-    const keeper = new SessionKeeper(resolve, () => undefined);
+    const manager = new SessionManager(resolve, () => undefined);
     onTestFinished(() => {
-      keeper.stop();
+      manager.stop();
       vi.unstubAllGlobals();
     });
-    keeper.start();
+    manager.start();
   });
 }
 
-test('a page that is opened with a stale login says so', async () => {
+test('session manager: shows a notice if the login is stale', async () => {
   expect(await openRefused('token_stale')).toEqual({
     phase: 'welcome',
     notice: 'You were logged out. Please log in again.',
   });
 });
 
-test('session keeper: without a login asks for one and makes no request that fails', async () => {
+test('session manager: without a login shows the welcome page, no request fails', async () => {
   expect(await openRefused('not_logged_in')).toEqual({ phase: 'welcome', notice: null });
   expect(requested).toEqual(['/api/config']);
 });
