@@ -1,7 +1,7 @@
 import { type EventHandler, gateway, type HandshakeRequest } from 'gatewayworker';
 import { verifyToken } from './token.ts';
 
-/** A browser sends its cookies whatever page opens the websocket: only this page may use them. */
+/** A browser sends the cookie for a websocket of any page, so it is accepted only from this one. */
 const PAGE_ORIGIN = 'https://app.example';
 
 export const Events: EventHandler = {

@@ -16,7 +16,7 @@ export const Events: EventHandler<{ room: string }> = {
     if (session !== undefined) await announce(session.room);
   },
 
-  /** Called after the client has left its groups, whatever ended the connection. */
+  /** Called after the client has left its groups, for every kind of close. */
   async onClose(_clientId, { session }) {
     if (session !== undefined) await announce(session.room);
   },

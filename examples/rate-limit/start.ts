@@ -9,7 +9,7 @@ const {
 const registerAddress = `127.0.0.1:${LIMIT_REGISTER_PORT}`;
 
 /**
- * Sends all clients of a uid to the same worker, at whatever gateway they are: that worker counts for all of them.
+ * Sends all clients of a uid to the same worker, from every gateway, so that one process counts their messages.
  * Rendezvous hashing: when a worker is missing, only its uids move.
  */
 const byUid: RouterFunction = (workers, { request }) => {

@@ -1,13 +1,13 @@
-/** Messages that a user may send at once, and the time after which one more is allowed. */
+/** Messages that a user may send at once, and the interval of one more message. */
 const BURST = 5;
 const INTERVAL_MS = 1000;
 
 /**
- * Limits the messages of each user by the generic cell rate algorithm: one number per user, the time when all that
- * was sent is paid for. Source: ITU-T I.371.
+ * Limits the messages of each user by the generic cell rate algorithm, which stores one time per user: until when
+ * the rate is used up. Source: ITU-T I.371.
  */
 export class UserRate {
-  readonly #paidAt = new Map<string, number>();
+  readonly #usedUntil = new Map<string, number>();
 
   /**
    * Counts one message of a user.
@@ -16,15 +16,16 @@ export class UserRate {
    * @returns 0, or how long the user must wait in milliseconds; a refused message does not count
    */
   take(uid: string, now: number): number {
-    const paidAt = Math.max(this.#paidAt.get(uid) ?? 0, now);
-    const waitMs = paidAt - now - (BURST - 1) * INTERVAL_MS;
+    const usedUntil = Math.max(this.#usedUntil.get(uid) ?? 0, now);
+    const waitMs = usedUntil - now - (BURST - 1) * INTERVAL_MS;
     if (waitMs > 0) return Math.ceil(waitMs);
-    this.#paidAt.set(uid, paidAt + INTERVAL_MS);
+    this.#usedUntil.set(uid, usedUntil + INTERVAL_MS);
     return 0;
   }
 
-  /** Forgets the users whose limit is unused. */
+  /** Removes the users whose limit is unused. */
   sweep(now: number): void {
-    for (const [uid, paidAt] of this.#paidAt) if (paidAt <= now) this.#paidAt.delete(uid);
+    for (const [uid, usedUntil] of this.#usedUntil)
+      if (usedUntil <= now) this.#usedUntil.delete(uid);
   }
 }

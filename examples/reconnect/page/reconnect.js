@@ -1,12 +1,11 @@
-/** Codes that the same page would only get again: it broke a rule, or the application refuses it (4000 to 4999). */
+/** No reconnect: the page broke a rule and would break it again, or the application refuses it (4000 to 4999). */
 const isFinal = (code) => [1002, 1007, 1008, 1009].includes(code) || code >= 4000;
 
-/** How long to wait before attempt 0, 1, 2 …, in milliseconds. */
 function pauseMs({ code, reason }, attempt) {
-  // A gateway that is taken out of service says how long its clients should wait.
+  // A gateway that is taken out of service tells its clients the delay.
   const [, least, most] = /^retry in (\d+)-(\d+) s$/.exec(reason) ?? [];
   if (code === 1012 && most) return 1000 * (+least + Math.random() * (most - least));
-  // Full jitter: clients that lost their connection at the same time come back at different times.
+  // Full jitter: clients that were disconnected at the same time reconnect at different times.
   return Math.random() * Math.min(30_000, 500 * 2 ** attempt);
 }
 
@@ -24,7 +23,7 @@ function connect(url, { onState, onMessage }) {
     // Also called if the connection could not be opened, with code 1006.
     socket.onclose = (end) => {
       if (isFinal(end.code)) return onState(`closed: ${end.code} ${end.reason}`);
-      // It was stable: the pauses begin again with a short one.
+      // The connection was stable: start again with a short delay.
       if (Date.now() - openedAt > 5000) attempt = 0;
       const waitMs = pauseMs(end, attempt++);
       onState(`reconnecting in ${Math.ceil(waitMs)} ms`);
