@@ -106,6 +106,30 @@ test('ARCHITECTURE.md: names only identifiers that a source contains', () => {
   expect(identifiersIn(readText('ARCHITECTURE.md')).filter((name) => !words.has(name))).toEqual([]);
 });
 
+/** Log messages that a text quotes after `log` or `log line`; `…` stands for variable parts. */
+function logMessagesIn(text: string): string[] {
+  return [...text.matchAll(/\blogs?(?: line| has)?\s`([^`]+)`/gi)].map((match) => match[1] ?? '');
+}
+
+test('documents: quote only log messages that a source contains', () => {
+  const sources = listSources().map(readText).join('\n');
+  const messages = markdown
+    .filter((path) => path.startsWith('docs/'))
+    .flatMap((path) => logMessagesIn(readText(path)));
+  expect(messages.length).toBeGreaterThan(5);
+  const parts = messages.flatMap((message) => message.split('…').map((part) => part.trim()));
+  expect(parts.filter((part) => !sources.includes(part))).toEqual([]);
+});
+
+test('documents: name only counters that a source contains', () => {
+  const words = new Set(listSources().map(readText).join('\n').match(/\w+/g));
+  const counters = markdown
+    .filter((path) => path.startsWith('docs/'))
+    .flatMap((path) => [...readText(path).matchAll(/`(?:limits|tables)\.(\w+)`/g)]);
+  expect(counters.length).toBeGreaterThan(10);
+  expect(counters.filter(([, name = '']) => !words.has(name)).map(([code]) => code)).toEqual([]);
+});
+
 test('links to headings: lead to a heading', () => {
   const broken = markdown.flatMap((document) =>
     anchorsIn(document, readText(document))
