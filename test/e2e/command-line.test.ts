@@ -165,7 +165,7 @@ test('start after kill -9 of a foreground master: one of two succeeds and cleans
     /already running|another process starts it/,
   );
   expect(starts.map(({ stdout, stderr }) => stdout + stderr).join('')).toContain(
-    `start.pid of process ${killed.pid}, which has ended`,
+    `start.pid (pid ${killed.pid})`,
   );
   expect(await runCommand(file, ['stop'])).toMatchObject({ exitCode: 0 });
 });
@@ -176,7 +176,7 @@ test('stop: a pid file that names another program is removed, the program lives'
   const stop = await runCommand(file, ['stop']);
   expect(stop.exitCode).toBe(1);
   expect(stop.stderr).toMatch(
-    /^start\.js is not running \(removed .*start\.pid, which process \d+/,
+    /^start\.js is not running \(removed stale pid file .*start\.pid \(pid \d+\)\)/,
   );
   expect(await isPresent(path('start.pid'))).toBe(false);
 });

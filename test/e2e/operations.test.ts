@@ -162,7 +162,7 @@ test('commands: report that no process runs after kill -9 of a foreground master
     const command = await runCommand(file, args);
     expect(command).toMatchObject({ exitCode: 1, stdout: '' });
     expect(command.stderr).toMatch(
-      /^start\.js is not running( \(removed .*start\.pid of process \d+, which has ended\))?\n$/,
+      /^start\.js is not running( \(removed stale pid file .*start\.pid \(pid \d+\)\))?\n$/,
     );
   }
   expect(await runCommand(file, ['start', '-d', '--wait', '50'])).toMatchObject({

@@ -134,7 +134,7 @@ cluster.fork().on('exit', (code) => process.exit(code));`,
   const { exitCode, stderr } = await runCommand(main, []);
   expect(exitCode).toBe(1);
   expect(stderr).toMatch(
-    /^run\(\) cannot run in a worker of node:cluster, as pm2's cluster mode [^\n]*\n$/,
+    /^run\(\) cannot run in a worker of node:cluster, such as in pm2's cluster mode[^\n]*\n$/,
   );
 });
 

@@ -71,7 +71,7 @@ export async function sendCommand<T>(
   throw new GatewayWorkerError('GW_ERR_CLUSTER_NOT_RUNNING', message);
 }
 
-/** Describes the pid file of a killed master. */
+/** Describes the pid file of a killed master; its pid may belong to another program by now. */
 export function describeStaleFile(pidFile: string, pid: number): string {
-  return `${pidFile} of process ${pid}, which has ended`;
+  return `stale pid file ${pidFile} (pid ${pid})`;
 }
