@@ -127,7 +127,7 @@ run();
   const start = starts.find(({ exitCode }) => exitCode === 0);
   const refused = starts.find((each) => each !== start);
   expect(refused?.exitCode).toBe(1);
-  expect(refused?.stderr).toMatch(/already running|another process starts it/);
+  expect(refused?.stderr).toMatch(/already running|another start of this cluster is in progress/);
   expect(start?.stderr).toBe('');
   expect(start?.stdout).toMatch(/worker +web +1 +\[ok\]\n/);
   expect(start?.stdout).toContain(`To stop it: ${process.execPath} ${file} stop\n`);
@@ -162,7 +162,7 @@ test('start after kill -9 of a foreground master: one of two succeeds and cleans
   ]);
   expect(starts.map(({ exitCode }) => exitCode).sort()).toEqual([0, 1]);
   expect(starts.find(({ exitCode }) => exitCode === 1)?.stderr).toMatch(
-    /already running|another process starts it/,
+    /already running|another start of this cluster is in progress/,
   );
   expect(starts.map(({ stdout, stderr }) => stdout + stderr).join('')).toContain(
     `start.pid (pid ${killed.pid})`,

@@ -130,7 +130,7 @@ export class Master {
    * Attaches to the processes that run without a master, and starts all others. If one fails to start and no process
    * ran before, all are stopped before this rejects.
    *
-   * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when another master holds the pid file
+   * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when another master runs with this pid file
    * @throws {GW_ERR_LISTEN_FAILED} when the control socket or the port of probes cannot be opened
    * @throws {GW_ERR_PROCESS_FAILED} when a process ends before it is ready
    */
@@ -159,7 +159,7 @@ export class Master {
   /**
    * Becomes the master of the pid file, and attaches to the processes that run without one; resolves with their number.
    *
-   * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when another master holds the pid file
+   * @throws {GW_ERR_CLUSTER_ALREADY_RUNNING} when another master runs with this pid file
    * @throws {GW_ERR_LISTEN_FAILED} when the control socket cannot be opened
    */
   async acquireControl(): Promise<number> {
@@ -222,7 +222,7 @@ export class Master {
     if (!(await this.#control.tryListen())) {
       throw new GatewayWorkerError(
         'GW_ERR_CLUSTER_ALREADY_RUNNING',
-        'another process starts it at the moment: wait for that one',
+        'another start of this cluster is in progress: wait for it to finish',
       );
     }
   }
