@@ -353,12 +353,12 @@ describe.each(databaseKinds)('im API on $title', (kind) => {
       await connect(ann.client.me.name),
       await connect(bob.client.me.name),
     ];
-    const everybody = [ann, bob, annsTablet, bobsTablet];
+    const everyone = [ann, bob, annsTablet, bobsTablet];
     const texts = ['Hello', 'Grüße, 你好', '👩‍👩‍👧‍👦 🏳️‍🌈', 'two\nlines'];
     for (const [index, text] of texts.entries()) {
       expect(await say(index % 2 === 0 ? ann : bob, conversation, text)).toBe(index + 1);
     }
-    for (const { screen } of everybody)
+    for (const { screen } of everyone)
       await eventually(() => expect(textsOf(screen)).toEqual(texts));
     const order = ann.received.filter(({ type }) => type === 'message' || type === 'sent');
     expect(order.slice(0, 2).map(({ type }) => type)).toEqual(['message', 'sent']);
@@ -371,7 +371,7 @@ describe.each(databaseKinds)('im API on $title', (kind) => {
         ...{ type: 'marks', conversationId: conversation },
         marks: [{ userId: bob.id, deliveredSeq, readSeq }],
       });
-    for (const { received } of everybody) {
+    for (const { received } of everyone) {
       await eventually(() => expect(received).toContainEqual(marks(3, 2)));
     }
     expect(bobsTablet.received).toContainEqual({
