@@ -199,7 +199,7 @@ test('kill -9 of the register and a worker at once: no message is lost', async (
   const [worker] = await processesOf('business-worker');
   if (register === undefined || worker === undefined) throw new Error('there is no such process');
   const log = file.replace(/\.js$/, '.log');
-  const breaks = async () => (await readFile(log, 'utf8')).split('waiting for the worker').length;
+  const breaks = async () => (await readFile(log, 'utf8')).split('inner link suspended').length;
   const before = await breaks();
   // Without the register no process tells the gateways that the worker is gone.
   process.kill(register.pid, 'SIGKILL');

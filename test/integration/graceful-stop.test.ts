@@ -63,7 +63,7 @@ test('a gateway without any worker waits a moment for one when it stops graceful
   // Ten times what the test may take.
   await gateway?.stop({ ...graceful, timeoutMs: 600_000 });
   expect(await client.ended).toMatchObject({ code: 1001 });
-  const line = cluster.log.find(({ msg }) => String(msg).startsWith('the gateway stops'));
+  const line = cluster.log.find(({ msg }) => String(msg).startsWith('events not acknowledged'));
   expect(line).toMatchObject({ events: 1 });
 });
 
@@ -77,7 +77,7 @@ test('a callback that never settles holds a gateway up for no longer than its ti
   await eventually(() => cluster.workers[0]?.status().inFlight === 1);
   await gateway?.stop({ ...graceful, timeoutMs: 400 });
   expect(await client.ended).toMatchObject({ code: 1001 });
-  const line = cluster.log.find(({ msg }) => String(msg).startsWith('the gateway stops'));
+  const line = cluster.log.find(({ msg }) => String(msg).startsWith('events not acknowledged'));
   expect(line).toMatchObject({ events: 1 });
 });
 

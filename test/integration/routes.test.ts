@@ -144,6 +144,6 @@ test('without workers of its own a worker of another name takes no client over',
     gatewayOptions: { routes: { '/': 'elsewhere' } },
   });
   expect((await cluster.refusedHandshake(0, '/chat')).status).toBe(503);
-  const told = cluster.log.filter(({ msg }) => String(msg).startsWith('no route leads to'));
+  const told = cluster.log.filter(({ msg }) => String(msg).startsWith('worker has no route'));
   expect(told.map((line) => line['worker'])).toEqual(['chat-worker#0', 'game-worker#1']);
 });
