@@ -8,9 +8,9 @@ export { alreadyRunning, isAlreadyRunning, Master, type MasterOptions } from './
 export {
   findMaster,
   requestConnections,
+  requestDetach,
   requestDrain,
   requestHealth,
-  requestLeave,
   requestReload,
   requestStatus,
   requestStop,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayWorkerError, guardStandardStreams } from '@gatewayworker/core';
-import { findMaster, requestLeave, reserveRunDirectory } from '@gatewayworker/supervisor';
+import { findMaster, requestDetach, reserveRunDirectory } from '@gatewayworker/supervisor';
 import { print } from '../terminal.ts';
 import type { CommandContext } from './command-context.ts';
 import { assertCanStart, type StartFlags, start } from './start.ts';
@@ -52,7 +52,7 @@ async function stopRunning(context: CommandContext, flags: RestartFlags): Promis
  * started by a service manager, or is this process.
  */
 async function restartMaster(context: CommandContext, flags: RestartFlags): Promise<number> {
-  const previous = await requestLeave(context.options.pidFile);
+  const previous = await requestDetach(context.options.pidFile);
   if (previous === undefined) return await start(context, flags);
   print(`Master ${previous.pid} has ended; its processes keep running.\n`);
   if (previous.isDaemon || flags.daemon === true) return await start(context, { daemon: true });

@@ -126,7 +126,7 @@ class ChildProcess {
     this.#attached = new Promise((resolve) => {
       this.#onAttached = resolve;
     });
-    if (assignment.printsAlone) this.#redirectOutput();
+    if (assignment.isOutputDetached) this.#redirectOutput();
   }
 
   /** Opens the control socket, and handles signals and uncaught errors. */

@@ -27,7 +27,7 @@ export const ControlCommand = {
   /** Each part is an `UndrainStep`; the answer comes when all gateways are ready. */
   undrain: 'undrain',
   /** Answers `{ pid, isDaemon }`; the master ends, and its processes keep running. */
-  leave: 'leave',
+  detach: 'detach',
 } as const;
 export type ControlCommand = (typeof ControlCommand)[keyof typeof ControlCommand];
 

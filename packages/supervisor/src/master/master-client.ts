@@ -138,11 +138,11 @@ export function requestUndrain(
  * Ends the running master, but not its processes. Resolves with its pid and whether `start -d` started it; `undefined`
  * when no master runs.
  */
-export function requestLeave(
+export function requestDetach(
   pidFile: string,
 ): Promise<{ readonly pid: number; readonly isDaemon: boolean } | undefined> {
   return withMaster(pidFile, async (client) => {
-    const answer = await request(client, pidFile, { command: ControlCommand.leave });
+    const answer = await request(client, pidFile, { command: ControlCommand.detach });
     const left = assertAnswer(readFields(answer, { pid: 'number', isDaemon: 'boolean' }));
     await waitForExit(client, left.pid, EXIT_TIMEOUT_MS);
     return left;

@@ -26,7 +26,7 @@ export interface CommandedMaster {
   /** Whether `start -d` started it. */
   readonly isDaemon: boolean;
   /** Ends the master, but not its processes, once the answer has been sent. */
-  leave(): Promise<void>;
+  detach(): Promise<void>;
 }
 
 /** Time for each part of the client list of a gateway, in milliseconds. */
@@ -69,8 +69,8 @@ export class MasterCommands {
       case ControlCommand.undrain:
         await this.#undrain(order.gateway, sendPart);
         return { pid: process.pid };
-      case ControlCommand.leave:
-        await this.#master.leave();
+      case ControlCommand.detach:
+        await this.#master.detach();
         return { pid: process.pid, isDaemon: this.#master.isDaemon };
       default:
         return order satisfies never;

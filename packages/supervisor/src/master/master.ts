@@ -45,7 +45,7 @@ export interface MasterOptions extends Omit<ResolvedRunOptions, 'onMasterExit'> 
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Time to send the answer to `leave`, in milliseconds. */
+/** Time to send the answer to `detach`, in milliseconds. */
 const REPLY_FLUSH_MS = 50;
 
 /** The master process: starts and restarts all others, and runs the commands of the command line. */
@@ -103,7 +103,7 @@ export class Master {
       stop: (reason, isGraceful) => this.stop(reason, isGraceful),
       reload: (...args) => this.reload(...args),
       isDaemon: !options.logToStdout,
-      leave: () => this.#leave(),
+      detach: () => this.#detach(),
     });
     this.#control = new ControlServer(
       controlPath(options.pidFile),
@@ -228,8 +228,8 @@ export class Master {
   }
 
   /** Ends the master, but not its processes, once the answer has been sent. */
-  async #leave(): Promise<void> {
-    this.#supervisor.assertRunning('leave');
+  async #detach(): Promise<void> {
+    this.#supervisor.assertRunning('restart the master');
     this.#logger.info('master ends: its processes keep running');
     this.#watcher?.close();
     await this.#supervisor.detach();

@@ -13,7 +13,7 @@ const assignment = {
   pidFile: '/srv/chat.pid',
   onMasterExit: 'keep',
   isSuccessor: true,
-  printsAlone: false,
+  isOutputDetached: false,
 };
 
 test('child assignment: is parsed back unchanged', () => {

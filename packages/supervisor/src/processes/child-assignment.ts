@@ -31,8 +31,8 @@ export interface ChildAssignment {
   readonly onMasterExit: OnMasterExit;
   /** Whether it takes over from the process that starts it. */
   readonly isSuccessor: boolean;
-  /** Whether the process writes its output itself, because no master reads it. */
-  readonly printsAlone: boolean;
+  /** Whether the process writes its output to log or terminal itself, because no master reads it. */
+  readonly isOutputDetached: boolean;
 }
 
 /** Environment variable that makes a process a child; holds a `ChildAssignment` as JSON. */
@@ -52,7 +52,7 @@ export function parseChildAssignment(text: string): ChildAssignment | undefined 
     logLevel: 'string',
     stopTimeoutMs: 'number',
     pidFile: 'string',
-    printsAlone: 'boolean',
+    isOutputDetached: 'boolean',
   });
   if (fields === undefined || role === undefined || onMasterExit === undefined) return undefined;
   // A master of an older version does not set it.

@@ -71,7 +71,7 @@ export class ChildLauncher {
     const clients = siblings.flatMap(({ foreignClient }) => foreignClient ?? []);
     const isSharing = role === Role.gateway || role === Role.worker;
     if (!isSharing || clients.length === 0) return launchHere();
-    const launch = this.#createOrder(slot, { printsAlone: true });
+    const launch = this.#createOrder(slot, { isOutputDetached: true });
     return launchFromSibling(clients, launch, { socketPathOf, launchHere });
   }
 
@@ -82,7 +82,7 @@ export class ChildLauncher {
       'GW_ERR_PROCESS_FAILED',
       'its predecessor cannot start it',
     );
-    const launch = this.#createOrder(slot, { printsAlone: true, isSuccessor: true });
+    const launch = this.#createOrder(slot, { isOutputDetached: true, isSuccessor: true });
     return launchFromSibling(client === undefined ? [] : [client], launch, {
       socketPathOf: this.#socketPathOf(slot),
       launchHere: () => failedProcess(error),
@@ -97,13 +97,13 @@ export class ChildLauncher {
 
   #createOrder(
     slot: ChildSlot,
-    overrides: Partial<Pick<ChildAssignment, 'printsAlone' | 'isSuccessor'>>,
+    overrides: Partial<Pick<ChildAssignment, 'isOutputDetached' | 'isSuccessor'>>,
   ): LaunchOrder {
     const { startFile, logFile, logToStdout, logLevel, env } = this.#options;
     const { stopTimeoutMs, pidFile, onMasterExit } = this.#options;
     const assignment: ChildAssignment = {
       ...{ ...slot, logFile, logToStdout, logLevel, stopTimeoutMs, pidFile, onMasterExit },
-      ...{ printsAlone: false, isSuccessor: false, ...overrides },
+      ...{ isOutputDetached: false, isSuccessor: false, ...overrides },
     };
     return {
       execPath: process.execPath,
