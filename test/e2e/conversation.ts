@@ -13,7 +13,7 @@ export class Conversation {
   constructor(members: ReadonlyMap<string, TestClient>) {
     const names = [...members.keys()];
     this.#listeners = Array.from(members.values(), (client) => new Listener(client, names));
-    this.#timer = setInterval(() => this.#say(), 20);
+    this.#timer = setInterval(() => this.#say(), 50);
     onTestFinished(() => clearInterval(this.#timer));
   }
 

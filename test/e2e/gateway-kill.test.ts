@@ -1,26 +1,26 @@
 import { connect, type Socket } from 'node:net';
-import {
-  eventually,
-  freePorts,
-  startCluster,
-  type TestClient,
-  temporaryFolder,
-} from '@gatewayworker/testing';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { eventually, type TestClient } from '@gatewayworker/testing';
+import { beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { Conversation, patience } from './conversation.ts';
+import { atEndOfFile } from './shared.ts';
 import {
   enterAll,
   startTalkingDaemon,
-  stopAll,
   type TalkingCluster,
   untilReady,
 } from './talking-cluster.ts';
 
 vi.setConfig({ testTimeout: 400_000 });
 
+const atEnd = atEndOfFile();
+let daemon: TalkingCluster;
+
+beforeAll(async () => {
+  daemon = await startTalkingDaemon(atEnd);
+});
+
 /** Members by the gateway process that holds them. */
 async function membersByGateway(
-  daemon: TalkingCluster,
   members: ReadonlyMap<string, TestClient>,
 ): Promise<Map<number, Map<string, TestClient>>> {
   const { connections } = JSON.parse((await daemon.command('connections', '--json')).stdout);
@@ -34,19 +34,18 @@ async function membersByGateway(
 }
 
 test('kill -9 of a gateway and the register: other clients lose no message or query', async () => {
-  const daemon = await startTalkingDaemon();
   const members = await enterAll(daemon, ['ann', 'bob', 'cid', 'dan']);
-  let [killed, kept] = await membersByGateway(daemon, members);
-  // The kernel chooses the process that accepts.
+  let [killed, kept] = await membersByGateway(members);
+  // The kernel chooses the process that accepts, so more clients may be needed.
   for (let more = 1; kept === undefined && more <= 100; more += 1) {
     members.set(`eve${more}`, await daemon.enter(`eve${more}`));
-    [killed, kept] = await membersByGateway(daemon, members);
+    [killed, kept] = await membersByGateway(members);
   }
   if (killed === undefined || kept === undefined) throw new Error('all are at one gateway');
   const conversation = new Conversation(kept[1]);
   await conversation.goesOn();
 
-  // The list of the register before names the gateway for a while yet.
+  // The list of the killed register still names the gateway.
   const register = (await daemon.status()).find(({ role }) => role === 'register')?.pid ?? 0;
   process.kill(register, 'SIGKILL');
   await eventually(async () => {
@@ -60,13 +59,12 @@ test('kill -9 of a gateway and the register: other clients lose no message or qu
   await untilReady(daemon);
   await conversation.goesOn();
   await conversation.end();
-  await stopAll(daemon);
 });
 
-/** A bare connection that asks by HTTP, and what became of it. */
+/** A connection that sends one HTTP request. */
 class Visitor {
   readonly #socket: Socket;
-  /** True once it has an answer, or its end. */
+  /** True once it has an answer or was closed. */
   isSettled = false;
 
   constructor(port: number, request: string) {
@@ -85,41 +83,20 @@ class Visitor {
 }
 
 const page = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
-const handshake = `GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket
+const handshake =
+  `GET /?name=visitor HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket
 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`.replace(
-  /([^\r])\n/g,
-  '$1\r\n',
-);
+    /([^\r])\n/g,
+    '$1\r\n',
+  );
 
 test.each(['gateway', 'worker'])(
-  'kill -9 of a %s: nobody who comes meanwhile waits for ever',
+  'kill -9 of a %s: every client that connects gets an answer or an end',
   async (role) => {
-    const [register = 0, gatewayPort = 0, pagePort = 0, inner = 0] = await freePorts(5);
-    const folder = await temporaryFolder('gateway-kill');
-    onTestFinished(folder.dispose);
-    await folder.write('events.js', 'export class Events { onConnect() {} }\n');
-    const file = await folder.write(
-      'start.js',
-      `import { createServer } from 'node:http';
-import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
-const registerAddress = '127.0.0.1:${register}';
-const eventHandler = new URL('./events.js', import.meta.url);
-new Register({ listen: registerAddress });
-new Gateway({ listen: 'websocket://127.0.0.1:${gatewayPort}', count: 2, startPort: ${inner}, registerAddress });
-new BusinessWorker({ eventHandler, registerAddress });
-const server = createServer((_request, response) => response.end('here'));
-new Worker({
-  name: 'page',
-  onWorkerStart: (worker) => worker.listen(server, { port: ${pagePort}, host: '127.0.0.1' }),
-});
-run();
-`,
-    );
-    const cluster = await startCluster({ file });
-    onTestFinished(cluster.dispose);
     const visitors: Visitor[] = [];
     const visit = () => {
-      const [port, request] = role === 'gateway' ? [gatewayPort, handshake] : [pagePort, page];
+      const [port, request] =
+        role === 'gateway' ? [daemon.port, handshake] : [daemon.pagePort, page];
       visitors.push(new Visitor(port, request));
     };
     const timer = setInterval(() => {
@@ -134,11 +111,11 @@ run();
       await eventually(
         () => visitors.filter(({ isSettled }) => isSettled).length > 50 * (round + 1),
       );
-      const rows = (await cluster.status()).filter((row) => row.role === role);
+      const rows = (await daemon.status()).filter((row) => row.role === role);
       const killed = rows.find(({ state }) => state === 'ready')?.pid ?? 0;
       process.kill(killed, 'SIGKILL');
       await eventually(async () => {
-        const now = (await cluster.status()).filter((row) => row.role === role);
+        const now = (await daemon.status()).filter((row) => row.role === role);
         return now.every(({ pid, state }) => pid !== killed && state === 'ready');
       }, patience);
     }

@@ -3,35 +3,43 @@ import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { readVersion } from '@gatewayworker/core';
 import { eventually, isAlive, repositoryRoot } from '@gatewayworker/testing';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { Conversation, patience } from './conversation.ts';
 import { Newcomers } from './newcomers.ts';
+import { atEndOfFile } from './shared.ts';
 import {
   enterAll,
   expectNothingLeft,
   killMaster,
   pidsOf,
   startTalkingDaemon,
-  stopAll,
   type TalkingCluster,
   untilReady,
 } from './talking-cluster.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
-async function childPidsOf(daemon: TalkingCluster): Promise<number[]> {
+const atEnd = atEndOfFile();
+let daemon: TalkingCluster;
+
+// Each test leaves a cluster whose master runs and whose processes are ready.
+beforeAll(async () => {
+  daemon = await startTalkingDaemon(atEnd);
+});
+
+async function childPidsOf(): Promise<number[]> {
   return pidsOf(await daemon.status()).slice(1);
 }
 
 /** Replaces a part of the start file. */
-async function rewriteStartFile(daemon: TalkingCluster, from: string, to: string): Promise<void> {
+async function rewriteStartFile(from: string, to: string): Promise<void> {
   const text = await readFile(`${daemon.folder.path}/start.js`, 'utf8');
   expect(text).toContain(from);
   await daemon.folder.write('start.js', text.replace(from, to));
 }
 
 /** Copies the packages, as another version, to where the start file finds them first. */
-async function installVersion(daemon: TalkingCluster, version: string): Promise<void> {
+async function installVersion(version: string): Promise<void> {
   const packages = `${repositoryRoot}packages/`;
   for (const name of await readdir(packages)) {
     const text = await readFile(`${packages}${name}/package.json`, 'utf8');
@@ -53,8 +61,7 @@ function takePort(port: number): Promise<Server> {
 }
 
 test('kill -9 of the master: no event is lost, no client refused; start attaches', async () => {
-  const daemon = await startTalkingDaemon();
-  const before = await childPidsOf(daemon);
+  const before = await childPidsOf();
   const members = await enterAll(daemon, ['ann', 'bob', 'cid', 'dan']);
   const conversation = new Conversation(members);
   const newcomers = new Newcomers(daemon);
@@ -84,7 +91,7 @@ test('kill -9 of the master: no event is lost, no client refused; start attaches
   const start = await daemon.command('start', '-d');
   expect(start).toMatchObject({ exitCode: 0, stderr: '' });
   expect(start.stdout).toContain('Attached to 5 processes, which ran without a master.\n');
-  expect(await childPidsOf(daemon)).toEqual(before);
+  expect(await childPidsOf()).toEqual(before);
   await conversation.goesOn();
   // The successors get the listening sockets of processes that another master started.
   expect(await daemon.command('reload')).toMatchObject({ exitCode: 0, stderr: '' });
@@ -107,63 +114,10 @@ test('kill -9 of the master: no event is lost, no client refused; start attaches
   await eventually(() => later.served > 20, patience);
   await later.end();
   expect(later.failures).toEqual([]);
-  await stopAll(daemon);
-});
-
-test('without a master: reports name a process that hangs, stop closes clients with 1001', async () => {
-  const daemon = await startTalkingDaemon();
-  const ann = await daemon.enter('ann');
-  const gate = (await daemon.status()).find(({ name }) => name === 'gate');
-  const pid = gate?.pid ?? 0;
-  await killMaster(daemon);
-
-  process.kill(pid, 'SIGSTOP');
-  onTestFinished(() => void (isAlive(pid) && process.kill(pid, 'SIGCONT')));
-  const row = expect.objectContaining({ role: 'gateway', name: 'gate', id: gate?.id, pid });
-  for (const report of ['health', 'status']) {
-    const { stdout } = await daemon.command(report, '--json');
-    expect(JSON.parse(stdout).processes).toContainEqual(row);
-  }
-  expect((await daemon.command('connections')).stderr).toContain(`gate#${gate?.id}`);
-  process.kill(pid, 'SIGCONT');
-
-  const stop = await daemon.command('stop');
-  expect(stop).toMatchObject({ exitCode: 0, stdout: 'Stopped 5 processes.\n' });
-  expect(stop.stderr).toContain('no master runs;');
-  await expectNothingLeft(daemon);
-  expect((await ann.ended).code).toBe(1001);
-  expect((await daemon.command('stop')).stderr).toBe('start.js is not running\n');
-});
-
-test('start after a kill: replaces changed, starts missing, stops removed processes', async () => {
-  const daemon = await startTalkingDaemon();
-  const pidOf = async (name: string) =>
-    pidsOf((await daemon.status()).filter((row) => row.name === name));
-  const [gates, [brain = 0], [web = 0]] = [
-    await pidOf('gate'),
-    await pidOf('brain'),
-    await pidOf('web'),
-  ];
-  await killMaster(daemon);
-  process.kill(gates[1] ?? 0, 'SIGKILL');
-  await eventually(() => !isAlive(gates[1] ?? 0));
-  await rewriteStartFile(daemon, "name: 'brain',", "name: 'brain', redeliver: true,");
-  await rewriteStartFile(daemon, "new Worker({ name: 'web' });", "new Worker({ name: 'page' });");
-  expect(await daemon.command('start', '-d')).toMatchObject({ exitCode: 0, stderr: '' });
-  await untilReady(daemon);
-  expect(daemon.log()).toContain('removed the control socket of a process that is gone');
-  const now = await pidOf('gate');
-  expect(now[0]).toBe(gates[0]);
-  expect(now).toHaveLength(2);
-  expect(isAlive(brain)).toBe(false);
-  expect(isAlive(web)).toBe(false);
-  expect(await pidOf('page')).toHaveLength(1);
-  await stopAll(daemon);
 });
 
 test('restart --master: a new master attaches to the same processes', async () => {
-  const daemon = await startTalkingDaemon();
-  const before = await childPidsOf(daemon);
+  const before = await childPidsOf();
   const master = daemon.masterPid();
   const members = await enterAll(daemon, ['ann', 'bob']);
   const conversation = new Conversation(members);
@@ -173,47 +127,13 @@ test('restart --master: a new master attaches to the same processes', async () =
   expect(restart.stdout).toContain(`Master ${master} has ended; its processes keep running.\n`);
   expect(daemon.masterPid()).not.toBe(master);
   expect(isAlive(master)).toBe(false);
-  expect(await childPidsOf(daemon)).toEqual(before);
+  expect(await childPidsOf()).toEqual(before);
   await conversation.goesOn();
   await conversation.end();
-  await stopAll(daemon);
-});
-
-test('start after a kill: names a port that is in use; other processes run', async () => {
-  const daemon = await startTalkingDaemon();
-  const gates = pidsOf((await daemon.status()).filter(({ name }) => name === 'gate'));
-  await killMaster(daemon);
-  for (const pid of gates) process.kill(pid, 'SIGKILL');
-  await eventually(() => !gates.some(isAlive));
-  const foreign = await takePort(daemon.port);
-  const start = await daemon.command('start', '-d', '--wait', '10');
-  expect(start.exitCode).toBe(1);
-  const why = `Gateway "gate" cannot listen on 127.0.0.1:${daemon.port}: the port is in use by another process`;
-  expect(start.stderr).toContain(why);
-  expect(start.stdout).toContain('Attached to 3 processes');
-  await new Promise((resolve) => foreign.close(resolve));
-  await untilReady(daemon);
-  await stopAll(daemon);
-});
-
-test('start after an upgrade: attaches to processes of the old version and warns', async () => {
-  const daemon = await startTalkingDaemon();
-  const before = await childPidsOf(daemon);
-  await killMaster(daemon);
-  await installVersion(daemon, '9.9.9');
-  const start = await daemon.command('start', '-d');
-  expect(start.exitCode).toBe(0);
-  expect(start.stderr).toContain(
-    `runs version ${readVersion()}, this master 9.9.9. It is kept; reload replaces workers, restart replaces all processes.\n`,
-  );
-  expect(await childPidsOf(daemon)).toEqual(before);
-  expect(await daemon.command('reload')).toMatchObject({ exitCode: 0, stderr: '' });
-  await stopAll(daemon);
 });
 
 test('start: refuses processes of a running master whose socket is gone', async () => {
-  const daemon = await startTalkingDaemon();
-  const before = await childPidsOf(daemon);
+  const before = await childPidsOf();
   const master = daemon.masterPid();
   process.kill(master, 'SIGSTOP');
   await rm(`${daemon.folder.path}/start.run/master.sock`);
@@ -224,12 +144,10 @@ test('start: refuses processes of a running master whose socket is gone', async 
     new RegExp(`belongs to the master ${master}, which is connected to it: stop that one first\n$`),
   );
   await untilReady(daemon);
-  expect(await childPidsOf(daemon)).toEqual(before);
-  await stopAll(daemon);
+  expect(await childPidsOf()).toEqual(before);
 });
 
 test('start: warns of a frozen process, fails at a frozen master, kills neither', async () => {
-  const daemon = await startTalkingDaemon();
   const brain = pidsOf((await daemon.status()).filter(({ name }) => name === 'brain'))[0] ?? 0;
   await killMaster(daemon);
   process.kill(brain, 'SIGSTOP');
@@ -252,5 +170,82 @@ test('start: warns of a frozen process, fails at a frozen master, kills neither'
     `the master (pid ${master}) gave no answer within 5000 ms: try again, or end it with kill -9 and start another\n`,
   );
   await untilReady(daemon);
-  await stopAll(daemon);
+});
+
+test('start after a kill: names a port that is in use; other processes run', async () => {
+  const gates = pidsOf((await daemon.status()).filter(({ name }) => name === 'gate'));
+  await killMaster(daemon);
+  for (const pid of gates) process.kill(pid, 'SIGKILL');
+  await eventually(() => !gates.some(isAlive));
+  const foreign = await takePort(daemon.port);
+  const start = await daemon.command('start', '-d', '--wait', '5');
+  expect(start.exitCode).toBe(1);
+  const why = `Gateway "gate" cannot listen on 127.0.0.1:${daemon.port}: the port is in use by another process`;
+  expect(start.stderr).toContain(why);
+  expect(start.stdout).toContain('Attached to 3 processes');
+  await new Promise((resolve) => foreign.close(resolve));
+  await untilReady(daemon);
+});
+
+test('start after a kill: replaces changed, starts missing, stops removed processes', async () => {
+  const pidOf = async (name: string) =>
+    pidsOf((await daemon.status()).filter((row) => row.name === name));
+  const [gates, [brain = 0], [web = 0]] = [
+    await pidOf('gate'),
+    await pidOf('brain'),
+    await pidOf('web'),
+  ];
+  await killMaster(daemon);
+  process.kill(gates[1] ?? 0, 'SIGKILL');
+  await eventually(() => !isAlive(gates[1] ?? 0));
+  await rewriteStartFile("name: 'brain',", "name: 'brain', redeliver: true,");
+  // Another worker, and none named web any longer; its port is still in use.
+  await rewriteStartFile("new Worker({ name: 'web',", "new Worker({ name: 'page' });\nvoid ({");
+  expect(await daemon.command('start', '-d')).toMatchObject({ exitCode: 0, stderr: '' });
+  await untilReady(daemon);
+  expect(daemon.log()).toContain('removed the control socket of a process that is gone');
+  const now = await pidOf('gate');
+  expect(now[0]).toBe(gates[0]);
+  expect(now).toHaveLength(2);
+  expect(isAlive(brain)).toBe(false);
+  expect(isAlive(web)).toBe(false);
+  expect(await pidOf('page')).toHaveLength(1);
+});
+
+test('start after an upgrade: attaches to processes of the old version and warns', async () => {
+  const before = await childPidsOf();
+  await killMaster(daemon);
+  await installVersion('9.9.9');
+  const start = await daemon.command('start', '-d');
+  expect(start.exitCode).toBe(0);
+  expect(start.stderr).toContain(
+    `runs version ${readVersion()}, this master 9.9.9. It is kept; reload replaces workers, restart replaces all processes.\n`,
+  );
+  expect(await childPidsOf()).toEqual(before);
+  expect(await daemon.command('reload')).toMatchObject({ exitCode: 0, stderr: '' });
+});
+
+// The last test of the shared cluster.
+test('without a master: reports name a hung process, stop closes clients with 1001', async () => {
+  const ann = await daemon.enter('ann');
+  const gate = (await daemon.status()).find(({ name }) => name === 'gate');
+  const pid = gate?.pid ?? 0;
+  await killMaster(daemon);
+
+  process.kill(pid, 'SIGSTOP');
+  onTestFinished(() => void (isAlive(pid) && process.kill(pid, 'SIGCONT')));
+  const row = expect.objectContaining({ role: 'gateway', name: 'gate', id: gate?.id, pid });
+  for (const report of ['health', 'status']) {
+    const { stdout } = await daemon.command(report, '--json');
+    expect(JSON.parse(stdout).processes).toContainEqual(row);
+  }
+  expect((await daemon.command('connections')).stderr).toContain(`gate#${gate?.id}`);
+  process.kill(pid, 'SIGCONT');
+
+  const stop = await daemon.command('stop');
+  expect(stop).toMatchObject({ exitCode: 0, stdout: 'Stopped 5 processes.\n' });
+  expect(stop.stderr).toContain('no master runs;');
+  await expectNothingLeft(daemon);
+  expect((await ann.ended).code).toBe(1001);
+  expect((await daemon.command('stop')).stderr).toBe('start.js is not running\n');
 });

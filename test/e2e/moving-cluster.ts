@@ -15,6 +15,7 @@ import {
 } from '@gatewayworker/testing';
 import { expect, onTestFinished } from 'vitest';
 import { patience } from './conversation.ts';
+import type { AtEnd } from './shared.ts';
 
 const events = `
 import { appendFileSync } from 'node:fs';
@@ -53,16 +54,16 @@ export interface MovingCluster {
   readonly ports: { readonly web: number; readonly deflate: number; readonly text: number };
   command(...args: string[]): Promise<CommandResult>;
   status(): Promise<readonly ProcessStatus[]>;
-  /** What the application has noted, one line for each `connect <id>` and `close <id> <by>`. */
+  /** Lines that the application has written: `connect <id>` and `close <id> <by>`. */
   notes(): string[];
   log(): string;
 }
 
-/** Starts one in the background; whatever it leaves behind is killed after the test. */
-export async function startMovingCluster(): Promise<MovingCluster> {
+/** Starts one in the background; at the end its remaining processes are killed. */
+export async function startMovingCluster(atEnd: AtEnd): Promise<MovingCluster> {
   const [register = 0, web = 0, deflate = 0, text = 0, ...inner] = await freePorts(7);
   const folder = await temporaryFolder('moving');
-  onTestFinished(folder.dispose);
+  atEnd(folder.dispose);
   await folder.write('events.js', events);
   await folder.write('notes.txt', '');
   const file = await folder.write(
@@ -97,7 +98,7 @@ run({ stopTimeoutMs: 10_000, readyTimeoutMs: 60_000 });
         .filter((line) => line !== ''),
     log: () => readFileSync(`${folder.path}/start.log`, 'utf8'),
   };
-  onTestFinished(async () => {
+  atEnd(async () => {
     await command('stop').catch(() => undefined);
     for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
   });
@@ -106,7 +107,7 @@ run({ stopTimeoutMs: 10_000, readyTimeoutMs: 60_000 });
   return cluster;
 }
 
-/** A client that talks, whatever its protocol: its numbered messages must be answered once each, in order. */
+/** A client of any protocol. Its numbered messages must be answered once each, in order. */
 export class Talker {
   readonly heard: string[] = [];
   readonly #send: (text: string) => void;
@@ -122,7 +123,7 @@ export class Talker {
     return this.#isOpen();
   }
 
-  /** What it is called by the application. */
+  /** Its id, which the application has sent. */
   get clientId(): string {
     return this.heard.find((text) => text.startsWith('here '))?.slice(5) ?? '';
   }
@@ -136,7 +137,7 @@ export class Talker {
     this.say(`count ${this.sent}`);
   }
 
-  /** Messages that begin so. */
+  /** Messages that begin with a word. */
   heardOf(word: string): string[] {
     return this.heard.filter((text) => text.startsWith(`${word} `));
   }
@@ -179,7 +180,7 @@ export async function openLineTalker(port: number, uid: string): Promise<Talker>
   return await bind(talker, uid);
 }
 
-/** Opens a websocket whose frame stays incomplete, so that it cannot move. */
+/** Opens a websocket with an incomplete frame, which cannot move. */
 export async function openHalfFrame(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
   onTestFinished(() => void socket.destroy());

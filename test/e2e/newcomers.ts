@@ -14,8 +14,8 @@ export class Newcomers {
   readonly #running: Promise<void>;
   #isOver = false;
 
-  /** @param pauseMs - time between two clients */
-  constructor(cluster: Pick<TalkingCluster, 'port'>, pauseMs = 0) {
+  /** @param pauseMs - time between two clients. @default 10 */
+  constructor(cluster: Pick<TalkingCluster, 'port'>, pauseMs = 10) {
     this.#cluster = cluster;
     this.#pauseMs = pauseMs;
     this.#running = this.#run();

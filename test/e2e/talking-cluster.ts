@@ -14,6 +14,7 @@ import {
 } from '@gatewayworker/testing';
 import { expect, onTestFinished } from 'vitest';
 import { patience } from './conversation.ts';
+import type { AtEnd } from './shared.ts';
 
 const events = `
 import { gateway } from 'gatewayworker';
@@ -33,13 +34,11 @@ export class Events {
       ctx.send('count ' + last + ' ' + to);
     }
     if (word === 'room') gateway.sendToGroup('room', 'room ' + ctx.uid + ' ' + to);
-    if (word === 'hail') gateway.sendToGroup('room', 'hail ' + ctx.uid);
     if (word === 'uid') gateway.sendToUid(to, 'uid ' + ctx.uid + ' ' + text);
     if (word === 'ask') {
       const answer = await gateway.isUidOnline(ctx.uid).catch(({ message }) => message);
       ctx.send('ask ' + to + ' ' + answer);
     }
-    if (word === 'who') ctx.send('who ' + process.pid);
   }
 }
 `;
@@ -48,6 +47,8 @@ export class Events {
 export interface TalkingCluster {
   readonly folder: TemporaryFolder;
   readonly port: number;
+  /** Where the worker serves a page. */
+  readonly pagePort: number;
   /** Pid of the master that runs or ran last. */
   masterPid(): number;
   command(...args: string[]): Promise<CommandResult>;
@@ -61,9 +62,9 @@ export interface TalkingCluster {
   log(): string;
 }
 
-/** Starts one in the background; after the test its remaining processes are killed. */
-export async function startTalkingDaemon(): Promise<TalkingCluster> {
-  const talking = await prepare();
+/** Starts one in the background. At the end, after the test by default, its remaining processes are killed. */
+export async function startTalkingDaemon(atEnd: AtEnd = onTestFinished): Promise<TalkingCluster> {
+  const talking = await prepare(atEnd);
   expect(await talking.command('start', '-d', '--wait', '50')).toMatchObject({
     exitCode: 0,
     stderr: '',
@@ -72,23 +73,22 @@ export async function startTalkingDaemon(): Promise<TalkingCluster> {
   return talking;
 }
 
-async function prepare(): Promise<TalkingCluster> {
-  const [register = 0, port = 0, inner = 0] = await freePorts(4);
+async function prepare(atEnd: AtEnd): Promise<TalkingCluster> {
+  const [register = 0, port = 0, pagePort = 0, inner = 0] = await freePorts(5);
   const folder = await temporaryFolder('talking-daemon');
-  onTestFinished(folder.dispose);
+  atEnd(folder.dispose);
   await folder.write('events.js', events);
   const file = await folder.write(
     'start.js',
-    `import { existsSync } from 'node:fs';
+    `import { createServer } from 'node:http';
 import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
-const isBroken = existsSync(new URL('./broken', import.meta.url));
-if (isBroken && process.argv[2] === 'start') throw new Error('no settings');
 const registerAddress = '127.0.0.1:${register}';
 const eventHandler = new URL('./events.js', import.meta.url);
 new Register({ listen: registerAddress });
 new Gateway({ name: 'gate', listen: 'websocket://127.0.0.1:${port}', count: 2, startPort: ${inner}, registerAddress });
 new BusinessWorker({ name: 'brain', eventHandler, registerAddress });
-new Worker({ name: 'web' });
+const server = createServer((_request, response) => response.end('here'));
+new Worker({ name: 'web', onWorkerStart: (worker) => worker.listen(server, { port: ${pagePort}, host: '127.0.0.1' }) });
 run({ stopTimeoutMs: 3_000, readyTimeoutMs: 60_000 });
 `,
   );
@@ -98,6 +98,7 @@ run({ stopTimeoutMs: 3_000, readyTimeoutMs: 60_000 });
   const talking: TalkingCluster = {
     folder,
     port,
+    pagePort,
     pids,
     masterPid,
     command,
@@ -118,7 +119,7 @@ run({ stopTimeoutMs: 3_000, readyTimeoutMs: 60_000 });
     },
     log: () => readFileSync(`${folder.path}/start.log`, 'utf8'),
   };
-  onTestFinished(async () => {
+  atEnd(async () => {
     await command('stop').catch(() => undefined);
     for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
   });
