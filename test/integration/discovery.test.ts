@@ -17,11 +17,11 @@ import { roles } from './roles.ts';
 
 const echo: EventHandler = { onMessage: (_id, message, ctx) => void ctx.send(message) };
 
-/** A way to find each other, and what can happen to it. */
+/** A way of discovery, and how a test interrupts it. */
 interface Means {
   /** `registerAddress` of every process; `undefined` when the cluster has a register of its own. */
   readonly address: string | undefined;
-  /** What processes say while it is away. */
+  /** The not-ready reason while it is unavailable. */
   readonly away: string;
   stop(cluster: Roles): Promise<void>;
   start(cluster: Roles): Promise<void>;
@@ -45,7 +45,7 @@ const register: () => Means = () => ({
 
 let prefixes = 0;
 
-/** The one etcd of this file, and a prefix in it that no other test has. */
+/** The etcd of this file, with a prefix of its own for each test. */
 const store: () => Means = () => {
   prefixes += 1;
   return {
@@ -65,7 +65,7 @@ async function start(means: Means, counts: { gateways?: number; workers?: number
   });
 }
 
-/** Takes whatever connections come to a port where a gateway was. */
+/** Accepts connections at the former port of a gateway. */
 async function listenAt(port: number): Promise<{ readonly accepted: readonly Socket[] }> {
   const accepted: Socket[] = [];
   const server = createServer((socket) => void accepted.push(socket.resume())).listen(
@@ -102,7 +102,7 @@ describe.each([
     },
   );
 
-  test.skipIf(isSkipped)('a gateway that stops is dialed no more', async () => {
+  test.skipIf(isSkipped)('gateway stop: it is not dialed again', async () => {
     const cluster = await start(makeMeans(), { gateways: 2 });
     const api = await cluster.gatewayClient();
     const { innerPort } = cluster.gateways[0] ?? { innerPort: 0 };
@@ -110,11 +110,11 @@ describe.each([
     onTestFinished(() => void vi.useRealTimers());
     await cluster.gateways[0]?.stop();
     const closed = ({ msg }: { msg?: unknown }): boolean => msg === 'inner link closed by the peer';
-    // Those of the worker and of the client.
+    // The connections of the worker and of the client.
     await eventually(() => cluster.log.filter(closed).length === 2);
     await eventually(() => cluster.workers[0]?.status().notReadyReasons.length === 0);
     const { accepted } = await listenAt(innerPort);
-    // Longer than the longest pause between two attempts. Who dials then comes before the last one.
+    // Longer than the longest pause between two attempts. A retry would arrive before the last connection.
     vi.advanceTimersByTime(2000);
     const last = await openTcpPeer(innerPort);
     onTestFinished(() => last.destroy());
@@ -126,7 +126,7 @@ describe.each([
   });
 
   test.skipIf(isSkipped)(
-    'while it is away everything goes on, and what starts then joins later',
+    'unavailable: traffic continues, processes started then join later',
     async () => {
       const means = makeMeans();
       const cluster = await start(means, { gateways: 2 });
@@ -135,7 +135,7 @@ describe.each([
       await means.stop(cluster);
       client.send('x');
       expect(await client.next()).toBe('x');
-      // Those who know the gateways go on with what they know.
+      // Processes that know the gateways keep using them.
       await eventually(() => cluster.workers[0]?.status().warnings.length === 1, {
         timeoutMs: 50_000,
       });
@@ -169,7 +169,7 @@ describe.each([
       await eventually(() => remarks('warnings').length === 2, { timeoutMs: 50_000 });
       expect(remarks('warnings')).toEqual([means.away, means.away]);
       expect(remarks('notReadyReasons')).toEqual([]);
-      // Those that nobody has found yet cannot serve.
+      // Processes that no other has found yet cannot serve.
       const starting = [cluster.startGateway(), cluster.startWorker()];
       await eventually(
         () => remarks('notReadyReasons').filter((text) => text.startsWith(means.away)).length === 2,
@@ -182,7 +182,7 @@ describe.each([
     },
   );
 
-  test.skipIf(isSkipped)('who cannot reach it is told so in the time it gave', async () => {
+  test.skipIf(isSkipped)('unreachable: connect rejects after connectTimeoutMs', async () => {
     const means = makeMeans();
     const cluster = await start(means);
     const { registerAddress } = cluster;
@@ -196,19 +196,16 @@ describe.each([
   });
 });
 
-test.skipIf(reason !== '')(
-  'clusters with different prefixes of one etcd know nothing of each other',
-  async () => {
-    const [one, other] = [await start(store()), await start(store(), { gateways: 0, workers: 0 })];
-    await one.connect();
-    const api = await one.gatewayClient();
-    expect(await api.getAllClientIdCount()).toBe(1);
-    const stranger = await other.gatewayClient();
-    await expect(stranger.getAllClientIdCount()).rejects.toMatchObject({
-      code: 'GW_ERR_NOT_CONNECTED',
-    });
-  },
-);
+test.skipIf(reason !== '')('etcd: clusters with different prefixes are separate', async () => {
+  const [one, other] = [await start(store()), await start(store(), { gateways: 0, workers: 0 })];
+  await one.connect();
+  const api = await one.gatewayClient();
+  expect(await api.getAllClientIdCount()).toBe(1);
+  const stranger = await other.gatewayClient();
+  await expect(stranger.getAllClientIdCount()).rejects.toMatchObject({
+    code: 'GW_ERR_NOT_CONNECTED',
+  });
+});
 
 /** Keys of a cluster in the etcd of this file; `deleterange` deletes them. */
 async function keysBelow(prefix: string, call = 'range', body: object = {}): Promise<string[]> {
@@ -223,7 +220,7 @@ async function keysBelow(prefix: string, call = 'range', body: object = {}): Pro
 }
 
 test.skipIf(reason !== '')(
-  'whose key somebody deletes or overwrites in the etcd puts it again, and is found',
+  'etcd: a process puts its key again when it was deleted or overwritten',
   async () => {
     const means = store();
     const prefix = means.address ?? '';
@@ -252,24 +249,21 @@ test.skipIf(reason !== '')(
     client.send('y');
     expect(await client.next()).toBe('y');
 
-    // It is its lease that keeps the key, as before.
+    // The key still has the lease of the process.
     await cluster.gateways[0]?.stop();
     await eventually(async () => !(await keysBelow(prefix)).includes(key), { timeoutMs: 50_000 });
   },
 );
 
-test.skipIf(reason !== '')(
-  'an etcd that falls silent without closing a connection is given up for another endpoint',
-  async () => {
-    const { port } = new URL(etcd?.address.replace('etcd:', 'http:') ?? '');
-    const network = await FaultProxy.start(Number(port));
-    onTestFinished(() => network.stop());
-    const registerAddress = `etcd://127.0.0.1:${network.port},127.0.0.1:${port}/silent`;
-    const cluster = await roles({ events: echo, registerAddress });
-    network.set({ isBlackHole: true });
-    await cluster.startGateway();
-    await eventually(() => cluster.gateways.every(({ workerCount }) => workerCount === 1), {
-      timeoutMs: 50_000,
-    });
-  },
-);
+test.skipIf(reason !== '')('etcd: a silent endpoint is replaced by another one', async () => {
+  const { port } = new URL(etcd?.address.replace('etcd:', 'http:') ?? '');
+  const network = await FaultProxy.start(Number(port));
+  onTestFinished(() => network.stop());
+  const registerAddress = `etcd://127.0.0.1:${network.port},127.0.0.1:${port}/silent`;
+  const cluster = await roles({ events: echo, registerAddress });
+  network.set({ isBlackHole: true });
+  await cluster.startGateway();
+  await eventually(() => cluster.gateways.every(({ workerCount }) => workerCount === 1), {
+    timeoutMs: 50_000,
+  });
+});

@@ -39,13 +39,13 @@ async function connectMany(cluster: Roles, count: number): Promise<TestClient[]>
 }
 
 test.each([{ redeliver: false }, { redeliver: true }])(
-  'workers are replaced five times under load, and nothing is lost, twice or overtaken: %j',
+  'drain: five replacements under load lose, repeat and reorder nothing, %j',
   async (workerOptions) => {
     const cluster = await roles({ events: counting, gateways: 2, workerOptions });
     const clients = await connectMany(cluster, 50);
     let replaced = 0;
     const say = async (client: TestClient): Promise<void> => {
-      // Four in flight, so that a client always has events unfinished when its worker goes.
+      // Four in flight, so that a client has unfinished events whenever its worker is replaced.
       for (let sent = 0; sent < 200; sent += 1) {
         client.send(`${sent}`);
         await eventually(() => client.messages.length > sent - 4, { intervalMs: 2 });
@@ -75,7 +75,7 @@ test.each([{ redeliver: false }, { redeliver: true }])(
   60_000,
 );
 
-test('two workers that drain at once hand everything to the third', async () => {
+test('drain: two workers at a time give all their clients to the third', async () => {
   const cluster = await roles({ events: counting, workers: 3 });
   const clients = await connectMany(cluster, 30);
   for (const client of clients) for (let i = 0; i < 20; i += 1) client.send(`${i}`);
@@ -90,7 +90,7 @@ test('two workers that drain at once hand everything to the third', async () => 
   }
 });
 
-test('a long callback holds up its own client alone', async () => {
+test('drain: a long callback delays its own client only', async () => {
   const long = gate();
   const ends: string[] = [];
   const cluster = await roles({
@@ -123,7 +123,7 @@ test('a long callback holds up its own client alone', async () => {
   expect(lostEvents(cluster)).toBe(0);
 });
 
-test('a callback that never settles ends with the time of the stop, and is logged', async () => {
+test('drain: a hung callback is logged and ends at the deadline of the stop', async () => {
   const ids: string[] = [];
   const seen: string[] = [];
   const cluster = await roles({
@@ -156,7 +156,7 @@ test('a callback that never settles ends with the time of the stop, and is logge
   expect(client.isOpen).toBe(true);
 });
 
-test('what onWorkerStop sends goes out, and what a callback sends that was still running', async () => {
+test('drain: messages of onWorkerStop and of running callbacks are sent', async () => {
   const slow = gate();
   const cluster = await roles({
     events: {
@@ -183,7 +183,7 @@ test('what onWorkerStop sends goes out, and what a callback sends that was still
 test.each([
   ['gracefully', graceful],
   ['without grace', quickStop],
-])('a callback that waits learns that its worker stops %s, and finishes', async (_how, options) => {
+])('worker.signal: aborts a waiting callback when the worker stops %s', async (_how, options) => {
   const seen: string[] = [];
   let signal = new AbortController().signal;
   const cluster = await roles({
@@ -208,7 +208,7 @@ test.each([
   expect(await client?.next()).toBe('aborted');
 });
 
-test('clients of the only worker wait for the next one with their sessions', async () => {
+test('drain: clients of the only worker wait for the next one with their sessions', async () => {
   const cluster = await roles({ events: counting });
   const clients = await connectMany(cluster, 10);
   for (const client of clients) for (let i = 0; i < 5; i += 1) client.send(`${i}`);
@@ -221,7 +221,7 @@ test('clients of the only worker wait for the next one with their sessions', asy
   expect(lostEvents(cluster)).toBe(0);
 });
 
-test('a worker that is stopped without grace still hands over what is quick', async () => {
+test('quick stop: a worker still finishes short callbacks', async () => {
   const cluster = await roles({ events: counting, workers: 2 });
   const clients = await connectMany(cluster, 20);
   for (const client of clients) for (let i = 0; i < 10; i += 1) client.send(`${i}`);
@@ -231,7 +231,7 @@ test('a worker that is stopped without grace still hands over what is quick', as
   expect(lostEvents(cluster)).toBe(0);
 });
 
-test('what a draining worker has not finished in its time is redelivered, before what was held meanwhile', async () => {
+test('drain: unfinished events are redelivered before the held ones', async () => {
   const stuck = gate();
   const seen: string[] = [];
   const cluster = await roles({
@@ -257,7 +257,7 @@ test('what a draining worker has not finished in its time is redelivered, before
   stuck.open();
 });
 
-test('a client that a draining worker lets in goes to another one', async () => {
+test('drain: a client that a draining worker admits gets another worker', async () => {
   const asked = gate();
   const decide = gate();
   const seen: string[] = [];
@@ -284,7 +284,7 @@ test('a client that a draining worker lets in goes to another one', async () => 
   expect(other.isOpen).toBe(true);
 });
 
-test('a gateway that comes while a worker drains gets none of its time', async () => {
+test('drain: a gateway that links during a drain does not delay it', async () => {
   const slow = gate();
   const cluster = await roles({ events: { onMessage: () => slow.opened } });
   const client = await cluster.connect();
@@ -299,7 +299,7 @@ test('a gateway that comes while a worker drains gets none of its time', async (
   expect(cluster.log.filter(({ msg }) => String(msg).startsWith('the worker stops'))).toEqual([]);
 });
 
-test('a client that is not read from because of its events is read on at the next worker', async () => {
+test('drain: a paused client is read again once it has the next worker', async () => {
   const slow = gate();
   const seen: string[] = [];
   const cluster = await roles({

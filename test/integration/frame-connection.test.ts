@@ -23,13 +23,13 @@ async function socketPair(): Promise<readonly [Socket, Socket]> {
   return [dialed, accepted];
 }
 
-/** A link on which the handshake is done. */
+/** A link after its handshake. */
 function proven(connection: FrameConnection): FrameConnection {
   connection.raiseFrameLimit(1_000_000);
   return connection;
 }
 
-test('a peer that is silent for two heartbeats is gone', async () => {
+test('heartbeat: a peer that is silent for two intervals is closed', async () => {
   const [near] = await socketPair();
   const connection = proven(new FrameConnection(near, new FlushScheduler()));
   const reasons: (string | undefined)[] = [];
@@ -39,7 +39,7 @@ test('a peer that is silent for two heartbeats is gone', async () => {
   expect(reasons).toEqual(['the peer does not answer']);
 });
 
-test('a process that was stopped itself does not take its peers for gone', async () => {
+test('heartbeat: a process that was paused itself keeps its peers', async () => {
   const [near, far] = await socketPair();
   const scheduler = new FlushScheduler();
   const connection = proven(new FrameConnection(near, scheduler));
@@ -55,13 +55,13 @@ test('a process that was stopped itself does not take its peers for gone', async
   });
   await eventually(() => pongs >= 1);
   const before = pongs;
-  // Nothing of this process runs for ten intervals, its peer neither.
+  // This process and its peer are blocked for ten intervals.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
   await eventually(() => pongs >= before + 3);
   expect(isClosed).toBe(false);
 });
 
-test('a peer that only answers pings stays', async () => {
+test('heartbeat: a peer that only answers pings stays', async () => {
   const [near, far] = await socketPair();
   const scheduler = new FlushScheduler();
   const connection = proven(new FrameConnection(near, scheduler));
@@ -69,7 +69,7 @@ test('a peer that only answers pings stays', async () => {
   connection.onClose = () => {
     isClosed = true;
   };
-  // Long enough for a busy machine to answer each ping in time.
+  // Long enough to answer each ping in time on a busy machine.
   connection.startHeartbeat(1000);
   let pongs = 0;
   near.on('data', () => {
@@ -80,7 +80,7 @@ test('a peer that only answers pings stays', async () => {
   expect(isClosed).toBe(false);
 });
 
-test('everything sent before a close arrives, in order, and both ends are told', async () => {
+test('close: everything sent before arrives in order, both ends are notified', async () => {
   const [near, far] = await socketPair();
   const scheduler = new FlushScheduler();
   const sender = proven(new FrameConnection(near, scheduler));
@@ -90,7 +90,7 @@ test('everything sent before a close arrives, in order, and both ends are told',
   receiver.onFrame = (_command, _buffer, start, end) => void sizes.push(end - start);
   receiver.onClose = (reason) => void ends.push(reason);
   sender.onClose = (reason) => void ends.push(reason);
-  // Far more than the kernel takes at once.
+  // Far more than the kernel buffers.
   const wanted = Array.from({ length: 200 }, (_, index) => index * 500);
   for (const size of wanted) {
     const writer = sender.writer();
@@ -104,7 +104,7 @@ test('everything sent before a close arrives, in order, and both ends are told',
   expect(ends).toEqual([undefined, undefined]);
 });
 
-test('a handler that throws closes its link with the error as the reason', async () => {
+test('handler: an exception closes its link with the error as the reason', async () => {
   const [near, far] = await socketPair();
   const scheduler = new FlushScheduler();
   const sender = proven(new FrameConnection(near, scheduler));
@@ -123,7 +123,7 @@ test('a handler that throws closes its link with the error as the reason', async
   expect(frames).toBe(1);
 });
 
-test('a stranger who goes on talking after the close is cut off', async () => {
+test('close: a stranger that keeps sending is cut off', async () => {
   const [near, far] = await socketPair();
   const connection = proven(new FrameConnection(near, new FlushScheduler()));
   let isClosed = false;
@@ -137,7 +137,7 @@ test('a stranger who goes on talking after the close is cut off', async () => {
   await eventually(() => isClosed);
 });
 
-test('pings of a peer that reads no answers make nothing grow', async () => {
+test('pings: a peer that reads no answers fills no queue', async () => {
   const [near] = await socketPair();
   const connection = proven(new FrameConnection(near, new FlushScheduler()));
   connection.output.detach();
@@ -148,7 +148,7 @@ test('pings of a peer that reads no answers make nothing grow', async () => {
   expect(connection.output.pendingBytes).toBeLessThan(100_000);
 });
 
-test('what a peer says about the link before it has proved itself is not acted on', async () => {
+test('handshake: frames about the link are ignored before the proof', async () => {
   const [near, far] = await socketPair();
   const scheduler = new FlushScheduler();
   const stranger = proven(new FrameConnection(near, scheduler));

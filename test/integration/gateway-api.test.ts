@@ -39,7 +39,7 @@ function noting({ api }: ApiCluster, side: Side): GatewayClient {
   });
 }
 
-/** The id of a client that its gateway does not have any more. */
+/** The id of a client that has left its gateway. */
 function stale([a]: Ids): string {
   return a.slice(0, 10) + 'A'.repeat(10);
 }
@@ -88,7 +88,7 @@ const commands: readonly (readonly [
     (api, [a, b, c]) => [
       api.sendToAll('m', { only: [a, b, c, foreign, 'x'], exclude: [b] }),
       api.sendToAll('n', { exclude: [a, b] }),
-      api.sendToAll('nobody', { only: [] }),
+      api.sendToAll('unknown', { only: [] }),
     ],
     [m, none, ['m', 'n'], ['n']],
   ],
@@ -104,7 +104,7 @@ const commands: readonly (readonly [
   ['sendToUid: all clients of the uid', (api) => [api.sendToUid('anna', 'm')], [m, m, none, none]],
   [
     'sendToUid: several uids, each client once',
-    (api) => [api.sendToUid(['bob', 'anna', 'nobody', 'anna'], 'm')],
+    (api) => [api.sendToUid(['bob', 'anna', 'unknown', 'anna'], 'm')],
     [m, m, m, none],
   ],
   ['sendToGroup: all members', (api) => [api.sendToGroup('both', 'm')], [m, m, none, m]],
@@ -159,7 +159,7 @@ const commands: readonly (readonly [
     'stale ids, unknown uids and groups: no effect',
     (api, ids) => [
       api.sendToClient(stale(ids), 'm'),
-      api.sendToUid('nobody', 'm'),
+      api.sendToUid('unknown', 'm'),
       api.sendToGroup('empty', 'm'),
       api.bindUid(stale(ids), 'anna'),
       api.unbindUid(stale(ids)),
@@ -170,7 +170,7 @@ const commands: readonly (readonly [
       api.updateSession(stale(ids), {}),
       api.closeClient(stale(ids), 'bye'),
       api.destroyClient(stale(ids)),
-      api.closeUid('nobody', 'bye'),
+      api.closeUid('unknown', 'bye'),
       api.closeGroup('empty', 'bye'),
       api.sendToUid('anna', 'n'),
     ],
@@ -216,12 +216,12 @@ const queries: readonly (readonly [
   ],
   ['isUidsOnline, none', (api) => api.isUidsOnline([]), () => new Map()],
   ['getClientIdByUid', (api) => api.getClientIdByUid('anna'), ([a, b]) => [a, b]],
-  ['getClientIdByUid, unknown', (api) => api.getClientIdByUid('nobody'), () => []],
+  ['getClientIdByUid, unknown', (api) => api.getClientIdByUid('unknown'), () => []],
   [
     'batchGetClientIdByUid',
-    (api) => api.batchGetClientIdByUid(['anna', 'nobody', 'bob', 'bob']),
-    ([a, b, c]) => mapOf({ anna: [a, b], nobody: [], bob: [c] }),
-    ([, b]) => mapOf({ anna: [b], nobody: [], bob: [] }),
+    (api) => api.batchGetClientIdByUid(['anna', 'unknown', 'bob', 'bob']),
+    ([a, b, c]) => mapOf({ anna: [a, b], unknown: [], bob: [c] }),
+    ([, b]) => mapOf({ anna: [b], unknown: [], bob: [] }),
   ],
   ['batchGetClientIdByUid, none', (api) => api.batchGetClientIdByUid([]), () => new Map()],
   ['getUidByClientId', (api, [, , c]) => api.getUidByClientId(c), () => 'bob'],

@@ -5,7 +5,7 @@ import { gate, roles } from './roles.ts';
 
 const graceful: StopOptions = { isGraceful: true, timeoutMs: 10_000, drainMs: 0 };
 
-test('a graceful stop of a gateway handles what has come, sends the answers, and closes with 1001', async () => {
+test('graceful stop: a gateway handles what it has read, then closes with 1001', async () => {
   const slow = gate();
   const seen: string[] = [];
   const cluster = await roles({
@@ -24,7 +24,7 @@ test('a graceful stop of a gateway handles what has come, sends the answers, and
   await eventually(() => gateway?.status().inFlight === 10);
   const stopped = gateway?.stop(graceful);
   await expect(cluster.connect()).rejects.toThrow();
-  // Nothing more is read: this one stays without an answer.
+  // Nothing more is read: this message gets no answer.
   for (const client of clients) client.send('late');
   expect(clients.every(({ isOpen }) => isOpen)).toBe(true);
   slow.open();
@@ -36,7 +36,7 @@ test('a graceful stop of a gateway handles what has come, sends the answers, and
   expect(seen).toEqual(Array.from({ length: 5 }, () => 'server 1001'));
 });
 
-test('events that are held are handed out before a gateway stops gracefully', async () => {
+test('graceful stop: a gateway delivers the held events first', async () => {
   const cluster = await roles({
     events: { onMessage: (_id, message, ctx) => void ctx.send(message) },
   });
@@ -53,7 +53,7 @@ test('events that are held are handed out before a gateway stops gracefully', as
   expect(await client.ended).toMatchObject({ code: 1001 });
 });
 
-test('a gateway without any worker waits a moment for one when it stops gracefully, not all of its time', async () => {
+test('graceful stop: a gateway waits 3 s for a worker to deliver held events', async () => {
   const cluster = await roles({ events: {} });
   const client = await cluster.connect();
   await cluster.workers[0]?.stop(graceful);
@@ -67,7 +67,7 @@ test('a gateway without any worker waits a moment for one when it stops graceful
   expect(line).toMatchObject({ events: 1 });
 });
 
-test('a callback that never settles holds a gateway up for no longer than its time', async () => {
+test('graceful stop: a hung callback delays a gateway until its deadline only', async () => {
   const cluster = await roles({
     events: { onMessage: () => new Promise<void>(() => undefined) },
   });
@@ -81,7 +81,7 @@ test('a callback that never settles holds a gateway up for no longer than its ti
   expect(line).toMatchObject({ events: 1 });
 });
 
-test('a stop without grace ends one with grace that is under way', async () => {
+test('quick stop: ends a graceful stop in progress', async () => {
   const cluster = await roles({
     events: { onMessage: () => new Promise<void>(() => undefined) },
   });
@@ -98,7 +98,7 @@ test('a stop without grace ends one with grace that is under way', async () => {
   expect(await client.ended).toMatchObject({ code: 1001 });
 });
 
-test('a gateway in maintenance sends its clients away one after the other, and told when to come back', async () => {
+test('drain of a gateway: clients are closed over time with 1012 and a retry time', async () => {
   const ends: unknown[] = [];
   const cluster = await roles({
     events: {
@@ -132,7 +132,7 @@ test('a gateway in maintenance sends its clients away one after the other, and t
   expect(other.isOpen).toBe(true);
 });
 
-test('a client of a byte stream just has its end in a maintenance', async () => {
+test('drain of a gateway: clients of a byte stream are just closed', async () => {
   const ends: unknown[] = [];
   const cluster = await roles({
     events: { onClose: (_id, ctx) => void ends.push(ctx.closed) },
@@ -146,7 +146,7 @@ test('a client of a byte stream just has its end in a maintenance', async () => 
   expect(ends).toEqual([{ by: 'server' }]);
 });
 
-test('clients whose events wait for too long are closed with 1013, and keep the ends that workers know of', async () => {
+test('maxHeldMs: late clients are closed with 1013, workers get their ends', async () => {
   const seen: string[] = [];
   const cluster = await roles({
     events: (workerId) => ({

@@ -23,20 +23,20 @@ interface Stage {
   readonly guard: FaultyGuard;
   /** Port of the first gateway. */
   readonly port: number;
-  /** Websocket clients that talk before and after. */
+  /** Websocket clients that are served before and after. */
   readonly clients: readonly TestClient[];
-  /** Ids of all clients, in the order in which they came. */
+  /** Ids of all clients, in the order of their connects. */
   readonly ids: readonly string[];
 }
 
 /** How a point is reached. */
 interface Scenario {
   readonly options?: Partial<RolesOptions>;
-  /** Websocket clients that talk before and after. @default 3 */
+  /** Number of websocket clients that are served before and after. @default 3 */
   readonly clients?: number;
-  /** How many of these are ended by the exception, each with 1011. @default 0 */
+  /** How many of these the exception ends, each with 1011. @default 0 */
   readonly ends?: number;
-  /** Reaches the point, and waits for the end of the connection or link that it belongs to. */
+  /** Reaches the point, and waits for the end of its connection or link. */
   readonly reach: (stage: Stage) => Promise<unknown>;
 }
 
@@ -49,7 +49,7 @@ async function speak(client: TestClient, text: string): Promise<void> {
   });
 }
 
-/** A client of its own, which the exception ends with 1011. */
+/** One more client, which the exception ends with 1011. */
 async function endOf({ cluster }: Stage, act: (client: TestClient) => unknown): Promise<void> {
   const client = await cluster.connect();
   await act(client);
@@ -104,7 +104,7 @@ const behindProxy: Scenario = {
   },
 };
 
-/** A worker without an application, which takes clients and leaves at once with them. */
+/** A worker without an application, which accepts clients and leaves at once. */
 const lostWorker: Scenario = {
   reach: async (stage) => {
     const { cluster, guard } = stage;
@@ -214,7 +214,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     reach: async ({ cluster }) => {
       const waiting = [await cluster.connect(), await cluster.connect(), await cluster.connect()];
       await cluster.workers[0]?.stop();
-      for (const client of waiting) client.send('nobody hears it');
+      for (const client of waiting) client.send('lost');
       const ends = await Promise.all(waiting.map(({ ended }) => ended));
       expect(ends.map(({ code }) => code).sort()).toEqual([1011, 1013, 1013]);
       await cluster.startWorker();
@@ -348,7 +348,7 @@ async function optionsOf(point: string, { options }: Scenario): Promise<Partial<
   return { ...options, innerTls: { ...certificate, ca: certificate.cert } };
 }
 
-/** Exceptions and rejections that nothing has caught. */
+/** Uncaught exceptions and unhandled rejections. */
 function watchProcess(): readonly unknown[] {
   const uncaught: unknown[] = [];
   const note = (error: unknown): void => void uncaught.push(error);
@@ -360,7 +360,7 @@ function watchProcess(): readonly unknown[] {
 }
 
 test.each(Object.entries(scenarios))(
-  'an exception at %s ends what it belongs to, and nothing else',
+  'exception at %s: ends its connection or link only',
   async (point, scenario) => {
     const uncaught = watchProcess();
     const { logger, lines } = captureLogger();
@@ -389,7 +389,7 @@ test.each(Object.entries(scenarios))(
   },
 );
 
-test('an exception at client TLS handshake closes the connection, and no other', async () => {
+test('exception at client TLS handshake: closes that connection only', async () => {
   const certificate = await makeCertificate();
   const guard = new FaultyGuard(captureLogger().logger);
   const cluster = await roles({
@@ -430,7 +430,7 @@ async function linkedPair(guard: FaultyGuard): Promise<[FrameConnection, Socket]
 }
 
 test.each(['link heartbeat', 'link answer timeout', 'link grace timeout'])(
-  'an exception at %s ends the link',
+  'exception at %s: ends the link',
   async (point) => {
     const uncaught = watchProcess();
     const guard = new FaultyGuard(captureLogger().logger);

@@ -15,7 +15,7 @@ import { frame, Opcode, openRaw } from './websocket-frames.ts';
 
 const graceful = { isGraceful: true, timeoutMs: 5000, drainMs: 5000 };
 
-/** An application that notes what it is told. */
+/** An application that records its events. */
 function noting() {
   const notes: string[] = [];
   const ids: string[] = [];
@@ -175,7 +175,7 @@ test('handover: a handshake that a worker has not decided goes to the successor'
   expect(successor.status().tables['clients']).toBe(1);
 });
 
-test('handover: a successor that is lost while it takes over changes nothing', async () => {
+test('handover: a successor that is lost during it changes nothing', async () => {
   const { notes, events } = noting();
   const cluster = await roles({ events });
   const client = await cluster.connect();
@@ -186,20 +186,20 @@ test('handover: a successor that is lost while it takes over changes nothing', a
   near.prependListener('data', (chunk: Buffer) => {
     heard += chunk.toString('latin1');
     if (!heard.includes('infoRead')) return;
-    // What the predecessor tells now gets lost, and what clients say meanwhile waits.
-    client.send('meanwhile');
+    // The frames of the predecessor are lost now, and the messages of clients wait.
+    client.send('during');
     far.destroy();
   });
   await expect(handedOver).rejects.toThrow('the successor is gone');
   await expect(started).rejects.toThrow('the predecessor is gone');
   await speak(client, 'after');
-  expect(notes).toEqual(['before', 'meanwhile', 'after']);
+  expect(notes).toEqual(['before', 'during', 'after']);
   expect(await api.getAllClientIdCount()).toBe(1);
   const newcomer = await cluster.connect();
   await speak(newcomer, 'new');
 });
 
-test('handover: a process that stops, or hands over already, refuses', async () => {
+test('handover: a process that stops or already hands over refuses', async () => {
   const cluster = await roles({ events: {} });
   const first = await succeed(cluster);
   const second = await succeed(cluster);
@@ -228,7 +228,7 @@ test.each(faults)(
     const cluster = await roles({ events, guard });
     const clients = [await cluster.connect(), await cluster.connect(), await cluster.connect()];
     for (const [index, client] of clients.entries()) await speak(client, `before ${index}`);
-    // It cannot move before its frame is complete.
+    // A client cannot move before its frame is complete.
     const stuck = await openRaw(cluster.gateways[0]?.port ?? 0);
     await eventually(() => ids.length === 4);
     const message = frame(Opcode.Text, 'after all');

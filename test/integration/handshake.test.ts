@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { roles } from './roles.ts';
 import { goodHandshake, openRaw } from './websocket-frames.ts';
 
-test('onHandshake sees the whole request before the client has a socket', async () => {
+test('onHandshake: has the whole request before the client is connected', async () => {
   const seen: HandshakeCandidate[] = [];
   let connected = 0;
   const cluster = await roles({
@@ -34,7 +34,7 @@ test('onHandshake sees the whole request before the client has a socket', async 
   expect(request?.headers['cookie']).toBe('sid=a%20b; other="c"');
 });
 
-test('a client that is let in has its uid, session and groups before its first event', async () => {
+test('onHandshake: an admitted client has uid, session and groups in onConnect', async () => {
   const seen: unknown[] = [];
   const cluster = await roles({
     events: (workerId) => ({
@@ -52,14 +52,14 @@ test('a client that is let in has its uid, session and groups before its first e
   const api = await cluster.gatewayClient();
   for (const gateway of [0, 1, 0, 1]) await cluster.connect(gateway);
   await eventually(() => seen.length === 4);
-  // The worker that let a client in is the one that it is bound to.
+  // The worker that admitted a client serves it.
   expect(seen).toEqual(Array.from({ length: 4 }, () => ['7', true]));
   expect(await api.getClientIdByUid('7')).toHaveLength(4);
   expect(await api.getClientIdCountByGroup('a')).toBe(4);
   expect(await api.getClientIdCountByGroup('b')).toBe(4);
 });
 
-test('a client that is refused gets the status and the reason, and no event is heard of it', async () => {
+test('onHandshake: a refused client gets status and reason, and has no event', async () => {
   let events = 0;
   const count = (): void => {
     events += 1;
@@ -95,7 +95,7 @@ test.each([
     goodHandshake.replace('\r\n\r\n', '\r\nSec-WebSocket-Protocol: a, a\r\n\r\n'),
     400,
   ],
-])('onHandshake is not asked about a request with %s', async (_name, request, status) => {
+])('onHandshake: not called for a request with %s', async (_name, request, status) => {
   let asked = 0;
   const cluster = await roles({
     events: {
@@ -111,7 +111,7 @@ test.each([
   expect(asked).toBe(0);
 });
 
-test('an error in onHandshake refuses with 500 and is told to onError', async () => {
+test('onHandshake: an error refuses with 500 and goes to onError', async () => {
   const errors: string[] = [];
   const cluster = await roles({
     events: {
@@ -123,7 +123,7 @@ test('an error in onHandshake refuses with 500 and is told to onError', async ()
   expect(errors).toEqual(['onHandshake: Error: no database']);
 });
 
-test('a wrong answer of onHandshake lets nobody in', async () => {
+test('onHandshake: a wrong answer refuses with 500 and is logged', async () => {
   const cluster = await roles({
     events: { onHandshake: (() => ({ accept: 'yes' })) as never },
   });
@@ -131,7 +131,7 @@ test('a wrong answer of onHandshake lets nobody in', async () => {
   expect(cluster.log.some((line) => line['msg'] === 'onHandshake failed')).toBe(true);
 });
 
-test('an answer of onHandshake that never comes is 503 at the deadline, and counted', async () => {
+test('onHandshake: without an answer 503 at handshakeTimeoutMs, and counted', async () => {
   const cluster = await roles({
     events: { onHandshake: () => new Promise(() => undefined) },
     gatewayOptions: { handshakeTimeoutMs: 200 },
@@ -140,7 +140,7 @@ test('an answer of onHandshake that never comes is 503 at the deadline, and coun
   expect(cluster.gateways[0]?.status().limits['handshakeTimeout']).toBe(1);
 });
 
-test('a worker that goes while it decides makes the handshake 503, and others go on', async () => {
+test('onHandshake: 503 when its worker stops, later clients connect', async () => {
   let asked = 0;
   const cluster = await roles({
     events: (workerId) => ({
@@ -161,7 +161,7 @@ test('a worker that goes while it decides makes the handshake 503, and others go
   expect(await client.next()).toBe('x');
 });
 
-test('a client that goes before it is let in leaves nothing behind', async () => {
+test('onHandshake: a client that leaves during it leaves no state', async () => {
   const decisions: (() => void)[] = [];
   const cluster = await roles({
     events: {
@@ -185,7 +185,7 @@ test('a client that goes before it is let in leaves nothing behind', async () =>
   expect(await api.getAllClientIdCount()).toBe(0);
 });
 
-test('onWebSocketConnect follows onConnect, also when that takes its time', async () => {
+test('onWebSocketConnect: after onConnect, before the first message', async () => {
   const order: string[] = [];
   const cluster = await roles({
     events: {

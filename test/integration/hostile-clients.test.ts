@@ -25,7 +25,7 @@ async function rawWebsocket(cluster: Roles): Promise<TcpPeer> {
   return peer;
 }
 
-/** The close frame at the end of what a raw websocket got: its code and its reason. */
+/** Code and reason of the close frame at the end of the bytes of a raw websocket. */
 function closeFrame(received: Buffer): readonly [code: number, reason: string] | undefined {
   const start = received.indexOf('\r\n\r\n') + 4;
   const frames = received.subarray(start);
@@ -65,7 +65,7 @@ test.each([
   expect(await other.next()).toBe('x');
 });
 
-test('plain HTTP and broken handshakes are refused, and clients are not disturbed', async () => {
+test('plain HTTP, broken handshakes: refused, other clients are served', async () => {
   const seen: string[] = [];
   const cluster = await roles({ events: { onConnect: (id) => void seen.push(id) } });
   const port = cluster.gateways[0]?.port ?? 0;
@@ -82,7 +82,7 @@ test('plain HTTP and broken handshakes are refused, and clients are not disturbe
   await eventually(() => seen.length === 1);
 });
 
-test('a client that drops its connection has its end, with 1006', async () => {
+test('dropped connection: onClose has 1006', async () => {
   const ends: unknown[] = [];
   const cluster = await roles({ events: { onClose: (_id, ctx) => void ends.push(ctx.closed) } });
   const client = await cluster.connect();
@@ -99,7 +99,7 @@ const echo = {
   ) => void ctx.send(message),
 };
 
-/** Has ten messages at a time come back in their order, until something is over and once after. */
+/** Checks echoes of ten messages at a time until a promise settles, and once after. */
 async function expectEchoesUntil(client: TestClient, isOver: () => boolean): Promise<void> {
   let wasOver = false;
   for (let round = 0; !wasOver; round += 1) {
@@ -114,46 +114,40 @@ async function expectEchoesUntil(client: TestClient, isOver: () => boolean): Pro
 test.each([
   ['one byte', Buffer.from('x')],
   ['nothing', Buffer.alloc(0)],
-])(
-  'a message in a million fragments of %s is closed with 1008 and not kept',
-  async (_name, payload) => {
-    const ends: unknown[] = [];
-    const cluster = await roles({
-      events: {
-        ...echo,
-        onClose: (_id, ctx) => void ends.push([ctx.closed?.by, ctx.closed?.code]),
-      },
-      // Without pings: a busy machine takes longer than their interval.
-      gatewayOptions: { maxMessageBytes: 16_777_216, pingInterval: 0 },
-    });
-    const other = await cluster.connect();
-    const part = { isFinal: false };
-    const first = frame(Opcode.Text, payload, part);
-    const fragments = Buffer.alloc(
-      first.length * 999_999,
-      frame(Opcode.Continuation, payload, part),
-    );
-    const raw = await openRaw(cluster.gateways[0]?.port ?? 0);
-    const before = usedBytes();
-    await raw.send(first);
-    await raw.send(fragments);
-    await expectEchoesUntil(other, () => raw.frames.length > 0 || raw.isEnded);
-    expect(raw.frames).toEqual(['close 1008']);
-    // A million Buffers take more than a hundred.
-    expect(usedBytes() - before).toBeLessThan(30_000_000);
-    await eventually(() => ends.length === 1);
-    expect(ends).toEqual([['protocol', 1008]]);
-  },
-);
+])('a million fragments of %s: closed with 1008, no memory is kept', async (_name, payload) => {
+  const ends: unknown[] = [];
+  const cluster = await roles({
+    events: {
+      ...echo,
+      onClose: (_id, ctx) => void ends.push([ctx.closed?.by, ctx.closed?.code]),
+    },
+    // No pings: a busy machine takes longer than their interval.
+    gatewayOptions: { maxMessageBytes: 16_777_216, pingInterval: 0 },
+  });
+  const other = await cluster.connect();
+  const part = { isFinal: false };
+  const first = frame(Opcode.Text, payload, part);
+  const fragments = Buffer.alloc(first.length * 999_999, frame(Opcode.Continuation, payload, part));
+  const raw = await openRaw(cluster.gateways[0]?.port ?? 0);
+  const before = usedBytes();
+  await raw.send(first);
+  await raw.send(fragments);
+  await expectEchoesUntil(other, () => raw.frames.length > 0 || raw.isEnded);
+  expect(raw.frames).toEqual(['close 1008']);
+  // A million Buffers take more than 100 MB.
+  expect(usedBytes() - before).toBeLessThan(30_000_000);
+  await eventually(() => ends.length === 1);
+  expect(ends).toEqual([['protocol', 1008]]);
+});
 
-test('deflate bombs are closed with 1009 while another client is served', async () => {
+test('deflate bombs: closed with 1009, another client is served', async () => {
   const cluster = await roles({
     events: echo,
     gatewayOptions: { perMessageDeflate: true, maxMessageBytes: 100_000, pingInterval: 0 },
   });
   const { port = 0 } = cluster.gateways[0] ?? {};
   const other = await cluster.connect();
-  // 90 KB on the wire would be 90 MB.
+  // 90 KB on the wire inflate to 90 MB.
   const bomb = frame(Opcode.Binary, deflateRawSync(Buffer.alloc(90_000_000)), { reserved: 4 });
   const head = goodHandshake.replace(
     /\r\n$/,
@@ -185,11 +179,11 @@ test('permessage-deflate: idle clients that have sent one message keep no inflat
   for (const client of clients) await client.send(message);
   await eventually(() => cluster.gateways[0]?.status().received === 100);
   await eventually(() => cluster.gateways[0]?.status().inFlight === 0);
-  // An inflater takes 40 KB and more.
+  // An inflater takes at least 40 KB.
   await eventually(() => (usedBytes() - before) / 100 < 20_000);
 });
 
-test('a handshake that comes byte by byte and never ends is answered with 408', async () => {
+test('handshake: byte by byte without an end, gets 408', async () => {
   const cluster = await roles({ events: echo, gatewayOptions: { handshakeTimeoutMs: 500 } });
   const other = await cluster.connect();
   const peer = await openTcpPeer(cluster.gateways[0]?.port ?? 0);
@@ -202,7 +196,7 @@ test('a handshake that comes byte by byte and never ends is answered with 408', 
   expect(cluster.gateways[0]?.status().limits['handshakeTimeout']).toBe(1);
 });
 
-test('100 KB of headers are answered with 431', async () => {
+test('handshake: 100 KB of headers get 431', async () => {
   const cluster = await roles({ events: echo });
   const other = await cluster.connect();
   const peer = await openTcpPeer(cluster.gateways[0]?.port ?? 0);
@@ -232,10 +226,10 @@ test('gateway: unfinished messages are freed with their connections', async () =
     }
     await eventually(() => cluster.gateways[0]?.status().tables?.['clients'] === 0);
   };
-  // The first ones make the process load and compile code, which stays.
+  // The first connections make the process load and compile code, which stays in memory.
   await throwMany();
   const before = usedBytes();
   await throwMany();
-  // The connections have held four times this.
+  // The connections have used four times this.
   await eventually(() => usedBytes() - before < 10_000_000);
 });

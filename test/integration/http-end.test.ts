@@ -7,7 +7,7 @@ import { endServer } from '../../apps/im/src/http/end-server.ts';
 import { endServer as endPushServer } from '../../examples/http-push/end-server.ts';
 import { gate } from './roles.ts';
 
-/** A server whose answers wait; idle connections would stay for a minute. */
+/** A server that delays its answers; it would keep idle connections for a minute. */
 interface WaitingServer {
   readonly server: Server;
   readonly close: () => Promise<unknown>;
@@ -63,7 +63,7 @@ function openSilent(server: Server): Promise<Socket> {
   });
 }
 
-test.each(kinds)('a server of %s answers what is under way, and ends behind it', async (kind) => {
+test.each(kinds)('server of %s: finishes requests in progress, then ends', async (kind) => {
   const slow = gate();
   const { server, close } = await start(kind, slow.opened);
   await ask(server, '/');
@@ -78,7 +78,7 @@ test.each(kinds)('a server of %s answers what is under way, and ends behind it',
 });
 
 test.each(kinds)(
-  'a connection on which nothing comes holds a server of %s up for a moment only',
+  'server of %s: an idle connection delays its end for a moment only',
   async (kind) => {
     const { server, close } = await start(kind, Promise.resolve());
     const silent = await openSilent(server);

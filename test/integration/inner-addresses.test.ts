@@ -19,7 +19,7 @@ import { roles } from './roles.ts';
 const secretKey = 'k';
 const echo: EventHandler = { onMessage: (_id, message, ctx) => void ctx.send(message) };
 
-/** Addresses by which the gateways of a cluster are dialed, as a register tells them. */
+/** Addresses of the gateways of a cluster, from a register. */
 async function announcedBy(cluster: Roles): Promise<string[]> {
   let known: GatewayMap = new Map();
   const address = parseDiscoveryAddress('test', cluster.registerAddress);
@@ -34,7 +34,7 @@ async function announcedBy(cluster: Roles): Promise<string[]> {
   return [...known.keys()].sort();
 }
 
-/** Every gateway serves its clients by a worker that has dialed it. */
+/** Checks that each gateway serves its clients, by a worker that has dialed it. */
 async function expectServed(cluster: Roles): Promise<void> {
   for (const [index] of cluster.gateways.entries()) {
     const client = await cluster.connect(index);
@@ -62,11 +62,11 @@ const possible = inners.filter(
   ([, { lanIp, innerListen }]) => hasIPv6 || (lanIp !== '::1' && innerListen !== '::'),
 );
 
-test.each(possible)('others dial %s', async (_name, inner) => {
+test.each(possible)('inner address: others dial %s', async (_name, inner) => {
   const lanIp = inner.lanIp ?? '';
   const dialed = isIP(lanIp) === 6 ? `[${lanIp}]` : lanIp;
   const [given = 0] = await freePorts(2);
-  // Ports that are given count up from the first; 0 takes free ones, and those are announced.
+  // A given port is the first of a row; 0 takes free ports, which are announced.
   for (const startPort of [given, 0]) {
     const options = { ...inner, startPort };
     const cluster = await roles({ events: echo, gateways: 2, secretKey, gatewayOptions: options });
@@ -79,7 +79,7 @@ test.each(possible)('others dial %s', async (_name, inner) => {
   }
 });
 
-test('a port that is mapped: others dial the one that is given, not the one that is bound', async () => {
+test('inner address: with a mapped port others dial startPort, not the bound port', async () => {
   const [bound = 0] = await freePorts(1);
   const mapping = await FaultProxy.start(bound);
   onTestFinished(() => mapping.stop());
@@ -90,7 +90,7 @@ test('a port that is mapped: others dial the one that is given, not the one that
   expect(mapping.accepted).toBeGreaterThan(0);
 });
 
-test('a port of innerListen that is taken is announced, whatever the first port is', async () => {
+test('inner address: a free port of innerListen is announced as it was bound', async () => {
   const gatewayOptions = { startPort: 2000, innerListen: '127.0.0.1:0' };
   const cluster = await roles({ events: echo, gateways: 2, secretKey, gatewayOptions });
   const ports = cluster.gateways.map(({ innerPort }) => innerPort);
@@ -98,7 +98,7 @@ test('a port of innerListen that is taken is announced, whatever the first port 
   await expectServed(cluster);
 });
 
-test('two gateways that announce one address are told of once, by both their names', async () => {
+test('register: warns once of two gateways with one address, by both names', async () => {
   const [announced = 0, one = 0, other = 0, third = 0] = await freePorts(4);
   const cluster = await roles({
     events: echo,

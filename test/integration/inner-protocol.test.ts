@@ -14,7 +14,7 @@ import { captureLogger, eventually, type Roles } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { roles } from './roles.ts';
 
-/** A link to a gateway that sends any frame, and what comes back by it. */
+/** A link to a gateway that can send any frame. */
 interface RawLink {
   readonly answers: readonly Message[];
   /** How often the link has come up. */
@@ -53,7 +53,7 @@ async function openRawLink(cluster: Roles): Promise<RawLink> {
     send(command, body) {
       const writer = connection?.writer();
       if (writer === undefined) return;
-      // Any number, those of no known command too.
+      // Any number, even that of no known command.
       const start = beginFrame(writer, Command.Query);
       writer.buffer[start + 4] = command;
       writer.writeBytes(body);
@@ -67,7 +67,7 @@ async function openRawLink(cluster: Roles): Promise<RawLink> {
 
 const quiet = { onConnect: () => undefined };
 
-test('commands that a gateway does not know are ignored, and the link goes on', async () => {
+test('unknown command: the gateway ignores it and keeps the link', async () => {
   const cluster = await roles({ events: quiet });
   const link = await openRawLink(cluster);
   for (let command = 0x80; command < 0x100; command += 1) link.send(command, Buffer.alloc(9));
@@ -77,7 +77,7 @@ test('commands that a gateway does not know are ignored, and the link goes on', 
   expect(link.ups).toBe(1);
 });
 
-test('a query that a gateway does not know fails by itself', async () => {
+test('unknown query: fails alone', async () => {
   const cluster = await roles({ events: quiet });
   const link = await openRawLink(cluster);
   const body = { requestId: 5, query: { kind: 'getWeather' } };
@@ -100,23 +100,20 @@ test.each([
   ],
   ['a session that is no object', Command.SetSession, [...Buffer.alloc(12), 0x01], /session/],
   ['a query that is no msgpack', Command.Query, [0x81], /not msgpack/],
-])(
-  '%s closes its link with one log line, and nobody else is touched',
-  async (_name, command, body, why) => {
-    const cluster = await roles({ events: { onMessage: (_id, text, ctx) => void ctx.send(text) } });
-    const client = await cluster.connect();
-    const link = await openRawLink(cluster);
-    const before = cluster.log.length;
-    link.send(command, Buffer.from(body));
-    await eventually(() => link.ups === 2);
-    const lines = cluster.log.slice(before).filter((line) => Number(line['level']) >= 40);
-    expect(lines).toMatchObject([{ peer: 'raw#0', reason: expect.stringMatching(why) }]);
-    client.send('x');
-    expect(await client.next()).toBe('x');
-  },
-);
+])('%s: closes its link with one log line, other links stay', async (_name, command, body, why) => {
+  const cluster = await roles({ events: { onMessage: (_id, text, ctx) => void ctx.send(text) } });
+  const client = await cluster.connect();
+  const link = await openRawLink(cluster);
+  const before = cluster.log.length;
+  link.send(command, Buffer.from(body));
+  await eventually(() => link.ups === 2);
+  const lines = cluster.log.slice(before).filter((line) => Number(line['level']) >= 40);
+  expect(lines).toMatchObject([{ peer: 'raw#0', reason: expect.stringMatching(why) }]);
+  client.send('x');
+  expect(await client.next()).toBe('x');
+});
 
-test('of a list of gateways in which one address is none, nothing counts', async () => {
+test('gateway list: ignored as a whole when one address is wrong', async () => {
   const cluster = await roles({ events: quiet });
   const links: FrameConnection[] = [];
   const register = new FrameServer({

@@ -19,7 +19,7 @@ beforeAll(async () => {
   foreign = { ...other, ca: other.cert };
 });
 
-test('links between all processes go by TLS when it is asked for, and a megabyte comes whole', async () => {
+test('innerTls: all inner links use TLS and carry 1 MB messages', async () => {
   const cluster = await roles({ events: echo, gateways: 2, workers: 2, innerTls: own });
   const clients = [await cluster.connect(0), await cluster.connect(1)];
   const text = 'ü'.repeat(500_000);
@@ -35,7 +35,7 @@ test.each([
   ['in plain', undefined],
   ['without a certificate', 'anonymous'],
   ['with a certificate of another authority', 'foreign'],
-])('who dials %s is refused, and the others go on', async (_name, kind) => {
+])('innerTls: a dialer %s is refused, other links stay', async (_name, kind) => {
   const cluster = await roles({ events: echo, innerTls: own });
   const client = await cluster.connect();
   const tls = kind === 'anonymous' ? { ca: own.ca } : { ...foreign, ca: own.ca };
@@ -51,7 +51,7 @@ test.each([
   expect(await client.next()).toBe('x');
 });
 
-test('who dials does not trust a listener whose certificate is of another authority', async () => {
+test('innerTls: a dialer refuses a listener of another authority', async () => {
   const cluster = await roles({
     events: echo,
     innerTls: { cert: own.cert, key: own.key, ca: own.ca },
@@ -61,17 +61,17 @@ test('who dials does not trust a listener whose certificate is of another author
   expect(cluster.log.some(({ reason }) => /certificate/.test(String(reason)))).toBe(true);
 });
 
-test('who accepts without authorities asks nobody for a certificate, and for the key all the same', async () => {
+test('innerTls without ca: a listener needs the key, but no certificate', async () => {
   const cluster = await roles({
     events: echo,
     secretKey: 'the key',
-    // Of the register alone; who dials it needs an authority to trust it by.
+    // Of the register alone; a dialer needs an authority to trust it.
     innerTls: { cert: own.cert, key: own.key },
     gatewayOptions: { innerTls: own },
     workerOptions: { innerTls: own },
   });
   const anonymous = { innerTls: { ca: own.ca }, connectTimeoutMs: 600 };
-  // It gets as far as the register, which tells it of a gateway that does ask for a certificate.
+  // It reaches the register, which names a gateway that requires a certificate.
   const api = await cluster.gatewayClient(anonymous);
   await expect(api.getAllClientIdCount()).rejects.toMatchObject({ code: 'GW_ERR_NOT_CONNECTED' });
   expect(
@@ -84,7 +84,7 @@ test('who accepts without authorities asks nobody for a certificate, and for the
   expect(await client.next()).toBe('x');
 });
 
-test('without authorities of its own who dials trusts those of Node.js alone', async () => {
+test('innerTls without ca: a dialer trusts the authorities of Node.js only', async () => {
   const { registerAddress, log } = await roles({ events: echo, innerTls: own });
   const innerTls = { cert: own.cert, key: own.key };
   const captured = captureLogger();
@@ -99,7 +99,7 @@ test('without authorities of its own who dials trusts those of Node.js alone', a
   expect(log.some(({ msg }) => msg === 'gateway announced')).toBe(true);
 });
 
-test('one name in all certificates serves as servername, and only that name', async () => {
+test('innerTls.servername: all certificates must have that name', async () => {
   const { cert, key } = await makeCertificate('inner.example');
   const named = { cert, key, ca: cert, servername: 'inner.example' };
   const cluster = await roles({ events: echo, innerTls: named });
@@ -119,7 +119,7 @@ test('one name in all certificates serves as servername, and only that name', as
   }
 });
 
-test('a peer that never finishes its TLS handshake holds up nobody, and not the stop either', async () => {
+test('innerTls: an unfinished handshake delays neither other links nor a stop', async () => {
   const cluster = await roles({ events: echo, innerTls: own });
   const peer = await openTcpPeer(cluster.gateways[0]?.innerPort ?? 0);
   onTestFinished(() => peer.destroy());
@@ -130,7 +130,7 @@ test('a peer that never finishes its TLS handshake holds up nobody, and not the 
   await peer.ended;
 });
 
-test('a key is changed while the cluster runs: who has both is linked with either', async () => {
+test('secretKey: a process with two keys links with either', async () => {
   const cluster = await roles({ events: echo, secretKey: ['old', 'new'] });
   const { registerAddress } = cluster;
   for (const secretKey of ['old', 'new', ['newer', 'new']]) {
@@ -160,7 +160,7 @@ test.each([
     ],
   ],
   ['who dials has the old key, who accepts both', ['new', 'old'], ['old', ['older', 'old']]],
-] as const)('a key is enough that both sides have: %s', async (_name, accepted, dialed) => {
+] as const)('secretKey: one common key is enough, %s', async (_name, accepted, dialed) => {
   const cluster = await roles({ events: echo, secretKey: accepted });
   for (const secretKey of dialed) {
     const api = await cluster.gatewayClient({ secretKey });

@@ -42,7 +42,7 @@ async function threeGateways(events: EventHandler = {}): Promise<{
   return { cluster, api, members };
 }
 
-/** Commands that the worker handed to gateways during a call. */
+/** Number of commands that a call of the worker sends to gateways. */
 function handed(cluster: Roles, call: () => boolean): number {
   const sent = (): number => cluster.workers[0]?.status().sent ?? 0;
   const before = sent();
@@ -50,19 +50,19 @@ function handed(cluster: Roles, call: () => boolean): number {
   return sent() - before;
 }
 
-test('a send goes to the gateways that have members of the uid or group, and to no other', async () => {
+test('interest: a send goes only to gateways with members of the uid or group', async () => {
   const { cluster, api, members } = await threeGateways();
   const [a, b, c] = members;
   api.bindUid(a.id, 'tom');
   for (const { id } of [a, b]) api.joinGroup(id, 'room');
   api.joinGroup(c.id, 'hall');
-  // Until every gateway has told its names, it gets every send.
-  await eventually(() => handed(cluster, () => api.sendToUid('nobody', 'x')) === 0);
+  // A gateway gets every send until it has sent its names.
+  await eventually(() => handed(cluster, () => api.sendToUid('unknown', 'x')) === 0);
   expect(handed(cluster, () => api.sendToUid('tom', '1'))).toBe(1);
   expect(handed(cluster, () => api.sendToGroup('room', '2'))).toBe(2);
   expect(handed(cluster, () => api.sendToGroup(['room', 'hall'], '3'))).toBe(3);
   expect(handed(cluster, () => api.sendToGroup('room', '4', { exclude: [a.id] }))).toBe(2);
-  expect(handed(cluster, () => api.sendToUid(['tom', 'nobody'], '5'))).toBe(1);
+  expect(handed(cluster, () => api.sendToUid(['tom', 'unknown'], '5'))).toBe(1);
   expect(handed(cluster, () => api.sendToAll('6'))).toBe(3);
   const next = async ({ client }: Member, count: number): Promise<unknown[]> => {
     const messages: unknown[] = [];
@@ -77,7 +77,7 @@ test('a send goes to the gateways that have members of the uid or group, and to 
 });
 
 test.each(['inside', 'outside'] as const)(
-  'whoever joins a client and sends in the same breath reaches it, from %s',
+  'interest: a join and a send right after it reach the client, from %s',
   async (side) => {
     const { cluster, api: inside, members } = await threeGateways();
     const api = side === 'inside' ? inside : await cluster.gatewayClient();
@@ -92,7 +92,7 @@ test.each(['inside', 'outside'] as const)(
       api.sendToUid(name, `uid ${round}`);
       api.leaveGroup(one.id, name);
       api.unbindUid(other.id);
-      // Some rounds wait for the news of the gateways, others overtake it.
+      // Some rounds wait for the interest updates, others send before them.
       if (round % 5 === 0) await api.isOnline(one.id);
     }
     for (let round = 0; round < 300; round += 1) {
@@ -103,7 +103,7 @@ test.each(['inside', 'outside'] as const)(
   },
 );
 
-test('groups and the uid that a handshake gave are there for onConnect', async () => {
+test('interest: uid and groups of a handshake count in onConnect', async () => {
   let api: GatewayClient | undefined;
   const cluster = await roles({
     events: {
@@ -130,7 +130,7 @@ test('groups and the uid that a handshake gave are there for onConnect', async (
     await eventually(async () => (await api?.getAllClientIdCount()) === 0);
   }
 });
-test('a gateway that has just come has what its clients have joined', async () => {
+test('interest: a new gateway gets the sends to its members', async () => {
   const { cluster, api: gateway, members } = await threeGateways();
   const [a] = members;
   gateway.joinGroup(a.id, 'room');

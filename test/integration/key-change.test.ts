@@ -12,7 +12,7 @@ import { expect, onTestFinished, test } from 'vitest';
 
 const graceful: StopOptions = { isGraceful: true, timeoutMs: 10_000, drainMs: 0 };
 
-/** Two of each role, each of which can be replaced by one with another key, as a rolling restart does. */
+/** Two processes of each role. Each can be replaced by one with another key, as in a rolling restart. */
 class Fleet {
   readonly log = captureLogger();
   readonly registers: RegisterRuntime[] = [];
@@ -36,13 +36,13 @@ class Fleet {
     await this.#linked();
   }
 
-  /** Every process gives way to one with this key, one after the other. */
+  /** Replaces every process by one with this key, one after the other. */
   async roll(secretKey: SecretKey): Promise<void> {
     for (const [index, before] of this.registers.entries()) {
       const { port } = before;
       await before.stop();
       this.registers[index] = await this.#startRegister(secretKey, port);
-      // As whoever restarts them waits for one before it takes the next.
+      // A rolling restart waits for one process before it replaces the next.
       await eventually(() =>
         this.gateways.every((gateway) => gateway.status().warnings.length === 0),
       );
@@ -98,12 +98,12 @@ async function begin<T extends RoleRuntime>(runtime: T): Promise<T> {
   return runtime;
 }
 
-/** Messages of a talker that it waits for at a time. */
+/** Messages of a talker in flight. */
 const WINDOW = 4;
 
-/** A client that numbers what it says, and goes on at another gateway when its own takes leave. */
+/** A client that sends numbered messages, and connects to another gateway when its own stops. */
 class Talker {
-  /** Numbers that came back, in the order in which they did. */
+  /** Numbers of the answers, in the order of their arrival. */
   readonly answers: number[] = [];
   readonly #name: string;
   readonly #port: () => number;
@@ -139,7 +139,7 @@ class Talker {
   }
 }
 
-test('a key is changed process by process under traffic: nothing is lost, and the old key is of no use then', {
+test('key change: process by process under traffic, no loss, the old key is refused', {
   timeout: 120_000,
 }, async () => {
   const handled: string[] = [];

@@ -13,7 +13,7 @@ interface Faulty {
   readonly cluster: Roles;
   /** Between the workers and the gateway. */
   readonly proxy: FaultProxy;
-  /** Ids of clients of which `onClose` was told, with who ended them. */
+  /** Id and `closed.by` of each `onClose`. */
   readonly ends: (readonly [string, unknown])[];
 }
 
@@ -31,7 +31,7 @@ async function startFaulty(events: EventHandler, workers = 2): Promise<Faulty> {
   return { cluster, proxy, ends };
 }
 
-/** Answers each message with itself, after a moment for every third. */
+/** Echoes each message, every third one after 1 ms. */
 const echo: EventHandler = {
   onMessage: async (_id, message, ctx) => {
     if (Number(message) % 3 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -39,7 +39,7 @@ const echo: EventHandler = {
   },
 };
 
-/** Sends numbered messages by all clients, some at a time, with something done in between. */
+/** Sends numbered messages by all clients in rounds, and calls a function after each round. */
 async function talk(
   clients: readonly TestClient[],
   rounds: number,
@@ -63,12 +63,12 @@ async function openMany(cluster: Roles, count: number): Promise<TestClient[]> {
   return await Promise.all(Array.from({ length: count }, () => cluster.connect()));
 }
 
-/** Waits until the workers are back over new connections. */
+/** Waits until the workers have new connections. */
 async function awaitReconnect(proxy: FaultProxy, accepted: number): Promise<void> {
   await eventually(() => proxy.accepted >= accepted && proxy.connections >= 2);
 }
 
-test('links that are cut again and again lose nothing, repeat nothing and keep every order', async () => {
+test('resume: repeated cuts lose, repeat and reorder nothing', async () => {
   const { cluster, proxy, ends } = await startFaulty(echo);
   const clients = await openMany(cluster, 20);
   await talk(clients, 10, async () => {
@@ -80,7 +80,7 @@ test('links that are cut again and again lose nothing, repeat nothing and keep e
   expect(cluster.log.filter(({ msg }) => msg === 'inner link resumed').length).toBeGreaterThan(20);
 });
 
-test('links whose other end hears nothing of the cut go on too', async () => {
+test('resume: works if only one end notices the cut', async () => {
   const { cluster, proxy, ends } = await startFaulty(echo);
   const clients = await openMany(cluster, 10);
   await talk(clients, 5, async () => {
@@ -95,7 +95,7 @@ test.each([
   ['in pieces of one to three bytes', { pieceBytes: 3 }],
   ['late', { delayMs: 5 }],
   ['late and in pieces', { delayMs: 3, pieceBytes: 500 }],
-])('what comes %s, with cuts in between, comes whole', async (_name, faults) => {
+])('resume: bytes that arrive %s, with cuts, are complete', async (_name, faults) => {
   const { cluster, proxy } = await startFaulty(echo);
   const clients = await openMany(cluster, 4);
   proxy.set(faults);
@@ -104,7 +104,7 @@ test.each([
   });
 });
 
-test('what a network has swallowed before it broke is sent again', async () => {
+test('resume: bytes that the network lost before the cut are sent again', async () => {
   const { cluster, proxy } = await startFaulty(echo);
   const clients = await openMany(cluster, 5);
   await talk(clients, 4, async () => {
@@ -117,7 +117,7 @@ test('what a network has swallowed before it broke is sent again', async () => {
   });
 });
 
-test('commands and queries that were on their way when a link was cut are carried out once', async () => {
+test('resume: commands and queries in flight at a cut are run once', async () => {
   const { cluster, proxy } = await startFaulty({});
   const api = await cluster.gatewayClient();
   const client = await cluster.connect();
@@ -135,7 +135,7 @@ test('commands and queries that were on their way when a link was cut are carrie
   expect(client.messages).toEqual(rounds.flat());
 });
 
-test('a living gateway that a worker cannot reach for long ends no client, and they are served again', async () => {
+test('unreachable gateway: no client ends while a register knows it to live', async () => {
   const { cluster, proxy, ends } = await startFaulty(echo);
   const clients = await openMany(cluster, 6);
   const [gateway] = cluster.gateways;
@@ -154,7 +154,7 @@ test('a living gateway that a worker cannot reach for long ends no client, and t
   expect(new Set(ends.map(([id]) => id)).size).toBe(clients.length);
 });
 
-test('a gateway that was taken for gone has left its clients with one end each, and closes them when it is seen to live', async () => {
+test('gateway-lost by mistake: each client ends once and is closed with 1012', async () => {
   const { cluster, proxy, ends } = await startFaulty(echo, 1);
   const clients = await openMany(cluster, 6);
   await cluster.stopRegister();
@@ -173,7 +173,7 @@ test('a gateway that was taken for gone has left its clients with one end each, 
   expect(ends).toHaveLength(6);
 });
 
-test('one link that hangs holds up nobody of another', async () => {
+test('hung link: clients of other links are not delayed', async () => {
   const [first = 0] = await freePorts(1);
   const proxy = await FaultProxy.start(first);
   onTestFinished(() => proxy.stop());

@@ -27,7 +27,7 @@ const echo = {
     ctx.send(message),
 };
 
-test('the register may go and come back: traffic goes on, and new gateways and workers join', async () => {
+test('register restart: traffic continues, new gateways and workers join', async () => {
   const cluster = await roles({ events: echo });
   const client = await cluster.connect();
   await cluster.stopRegister();
@@ -45,7 +45,7 @@ test('the register may go and come back: traffic goes on, and new gateways and w
   expect(await client.next()).toBe('old');
 });
 
-test('workers that start before any register or gateway link as soon as these are there', async () => {
+test('start order: a worker that starts first links once the others are there', async () => {
   const cluster = await roles({ events: echo, gateways: 0, workers: 0 });
   await cluster.stopRegister();
   const starting = cluster.startWorker();
@@ -58,7 +58,7 @@ test('workers that start before any register or gateway link as soon as these ar
   expect(await client.next()).toBe('x');
 });
 
-test('a gateway that stops ends its clients, and those of other gateways notice nothing', async () => {
+test('gateway stop: ends its own clients only', async () => {
   const ends: unknown[] = [];
   const cluster = await roles({
     events: { ...echo, onClose: (_id, ctx) => void ends.push(ctx.closed) },
@@ -74,7 +74,7 @@ test('a gateway that stops ends its clients, and those of other gateways notice 
   expect(await second.next()).toBe('x');
 });
 
-test('a gateway that has gone in good order is dialed no more', async () => {
+test('gateway stop: workers do not dial it again', async () => {
   const cluster = await roles({ events: echo });
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
   onTestFinished(() => {
@@ -90,7 +90,7 @@ test('a gateway that has gone in good order is dialed no more', async () => {
     server.close();
   });
   await once(server, 'listening');
-  // Longer than the longest pause between two attempts. Who dials then comes before the last one.
+  // Longer than the longest pause between two attempts. A retry would arrive before the last connection.
   vi.advanceTimersByTime(2000);
   const last = connect(innerPort, '127.0.0.1');
   onTestFinished(() => void last.destroy());
@@ -99,7 +99,7 @@ test('a gateway that has gone in good order is dialed no more', async () => {
   expect(accepted).toHaveLength(1);
 });
 
-test('links need the secret key, on both sides', async () => {
+test('secretKey: needed on both sides of a link', async () => {
   const cluster = await roles({ events: echo, gateways: 2, secretKey: 'right' });
   const client = await cluster.connect();
   client.send('x');
@@ -133,7 +133,7 @@ test('client: waits for a register that is away when another refuses its key', a
   await eventually(async () => (await api.getAllClientIdCount().catch(() => -1)) === 0);
 });
 
-test('an inner listener that others can reach needs a key', () => {
+test('secretKey: required when other machines can reach the inner listener', () => {
   expect(() =>
     resolveGatewayOptions({ listen: 'websocket://127.0.0.1:1', lanIp: '10.0.0.5' }),
   ).toThrow(/Gateway\.secretKey.*10\.0\.0\.5/);
@@ -152,24 +152,21 @@ test.each([
   ['a hello of another version', helloFrame({ version: 99 }), /version 99/],
   ['a hello of a role that may not link', helloFrame({ role: 'gateway' }), /may not link here/],
   ['a proof without the key', Buffer.concat([helloFrame(), proofFrame()]), /secretKey differs/],
-])(
-  '%s on an inner link closes that link, with one log line that says why',
-  async (_name, bytes, why) => {
-    const cluster = await roles({ events: echo });
-    const client = await cluster.connect();
-    const before = cluster.log.length;
-    const peer = await openTcpPeer(cluster.gateways[0]?.innerPort ?? 0);
-    peer.send(bytes);
-    await peer.ended;
-    const lines = cluster.log.slice(before).filter((line) => Number(line['level']) >= 40);
-    expect(lines).toHaveLength(1);
-    expect(lines[0]?.['reason']).toMatch(why);
-    client.send('x');
-    expect(await client.next()).toBe('x');
-  },
-);
+])('%s on an inner link: closes that link with one log line', async (_name, bytes, why) => {
+  const cluster = await roles({ events: echo });
+  const client = await cluster.connect();
+  const before = cluster.log.length;
+  const peer = await openTcpPeer(cluster.gateways[0]?.innerPort ?? 0);
+  peer.send(bytes);
+  await peer.ended;
+  const lines = cluster.log.slice(before).filter((line) => Number(line['level']) >= 40);
+  expect(lines).toHaveLength(1);
+  expect(lines[0]?.['reason']).toMatch(why);
+  client.send('x');
+  expect(await client.next()).toBe('x');
+});
 
-test('a peer that says nothing is refused in bounded time', { timeout: 15_000 }, async () => {
+test('inner link: a silent peer is refused after 5 s', { timeout: 15_000 }, async () => {
   const cluster = await roles({ events: echo });
   const peer = await openTcpPeer(cluster.gateways[0]?.innerPort ?? 0);
   await peer.ended;
@@ -179,7 +176,7 @@ test('a peer that says nothing is refused in bounded time', { timeout: 15_000 },
 
 const notConnected = 'GW_ERR_NOT_CONNECTED';
 
-test('the calls of a client of the Gateway API fail clearly while the cluster is away, and work again after', async () => {
+test('GatewayClient: calls fail while no gateway is linked, then work again', async () => {
   const cluster = await roles({ events: echo });
   const api = await cluster.gatewayClient();
   const [gateway] = cluster.gateways;

@@ -23,7 +23,7 @@ async function startHosts(): Promise<{ network: Network; alpha: NetworkHost; bet
   return { network, alpha: network.host('alpha'), beta: network.host('beta') };
 }
 
-/** Starts a server on a host that answers what it gets; resolves with its pid. */
+/** Starts an echo server on a host; resolves with its pid. */
 async function startEcho(host: NetworkHost): Promise<number> {
   const child = host.spawn(process.execPath, ['-e', echoSource], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -33,7 +33,7 @@ async function startEcho(host: NetworkHost): Promise<number> {
 }
 
 describe.skipIf(reason !== '')(`hosts in network namespaces${reason}`, () => {
-  test('reach each other by both kinds of addresses and by name', async () => {
+  test('reach each other by IPv4, IPv6 and name', async () => {
     const { alpha, beta } = await startHosts();
     await startEcho(beta);
     for (const address of [beta.ipv4, beta.ipv6, 'beta', 'beta-6']) {
@@ -44,7 +44,7 @@ describe.skipIf(reason !== '')(`hosts in network namespaces${reason}`, () => {
     }
   });
 
-  test('say nothing any more when their cable is pulled, not even that a process has ended', async () => {
+  test('send nothing once their cable is pulled, even when a process ends', async () => {
     const { alpha, beta } = await startHosts();
     const pid = await startEcho(beta);
     const peer = new TcpPeer(alpha.connect(7000, 'beta'));
@@ -56,7 +56,7 @@ describe.skipIf(reason !== '')(`hosts in network namespaces${reason}`, () => {
     beta.pullCable();
     process.kill(pid, 'SIGKILL');
     await eventually(() => !isAlive(pid));
-    // What would tell of the end has nowhere to go: it waits at the host, which has no link.
+    // The FIN of the process cannot leave the host.
     expect(beta.run('ip', '-br', 'link', 'show', 'eth0')).toMatch(/LOWERLAYERDOWN|DOWN/);
     expect(established()).toContain(':7000');
     peer.send('behind');

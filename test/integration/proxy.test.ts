@@ -5,7 +5,7 @@ import { eventually, makeCertificate, openTcpPeer } from '@gatewayworker/testing
 import { expect, onTestFinished, test } from 'vitest';
 import { roles } from './roles.ts';
 
-/** Tells each client who it is taken for. */
+/** Sends each client the address that the gateway sees. */
 const whoAmI = {
   onConnect: (
     _id: string,
@@ -17,7 +17,7 @@ const header1 = 'PROXY TCP4 203.0.113.7 127.0.0.1 40000 80\r\n';
 const header2 = Buffer.from('0d0a0d0a000d0a515549540a2111000ccb0071077f0000019c400050', 'hex');
 const header6 = 'PROXY TCP6 2001:db8::7 ::1 40000 80\r\n';
 
-test('X-Forwarded-For of a trusted proxy names the client, of anybody else it is ignored', async () => {
+test('X-Forwarded-For: counts from a trusted proxy only', async () => {
   const cluster = await roles({
     events: whoAmI,
     gateways: 2,
@@ -37,7 +37,7 @@ test.each([
   ['version 1', header1, '203.0.113.7 40000\n'],
   ['version 2', header2, '203.0.113.7 40000\n'],
   ['IPv6', header6, '2001:db8::7 40000\n'],
-])('a PROXY header of %s names the client', async (_name, header, expected) => {
+])('PROXY header: %s names the client', async (_name, header, expected) => {
   const cluster = await roles({
     events: { ...whoAmI, onMessage: (_id, message, ctx) => void ctx.send(message) },
     gateways: 2,
@@ -52,7 +52,7 @@ test.each([
   onTestFinished(() => whole.destroy());
   whole.send(Buffer.concat([Buffer.from(header), Buffer.from('first\n')]));
   await eventually(() => whole.received.equals(Buffer.from(`${expected}first\n`)));
-  // However the network splits it.
+  // In pieces of one byte.
   const bytewise = connectTcp({ port: cluster.gateways[1]?.port ?? 0, host: '127.0.0.1' });
   onTestFinished(() => void bytewise.destroy());
   bytewise.setNoDelay(true);
@@ -68,7 +68,7 @@ test.each([
   await eventually(() => received === `${expected}x\n`);
 });
 
-test('a PROXY header comes before TLS and before the websocket handshake', async () => {
+test('PROXY header: read before TLS and the websocket handshake', async () => {
   const certificate = await makeCertificate();
   const cluster = await roles({
     events: whoAmI,
@@ -89,7 +89,7 @@ test('a PROXY header comes before TLS and before the websocket handshake', async
   expect(received).toMatch(/^HTTP\/1\.1 101 /);
 });
 
-test('a websocket handshake in the same packet as the PROXY header is not lost', async () => {
+test('PROXY header: a handshake in the same packet is not lost', async () => {
   const cluster = await roles({
     events: whoAmI,
     gatewayOptions: { trustProxy: true, proxyProtocol: true },
@@ -121,7 +121,7 @@ test.each([
   ['no proxy is trusted', {}],
   ['all proxies are trusted', { trustProxy: true }],
   ['the peer is a trusted proxy', { trustProxy: ['127.0.0.1', '10.0.0.0/8'] }],
-])('forwarded address with a zone: %s, and it is not used', async (_name, gatewayOptions) => {
+])('X-Forwarded-For: an address with a zone is not used, %s', async (_name, gatewayOptions) => {
   const cluster = await roles({
     events: { ...whoAmI, onMessage: (_id, message, ctx) => void ctx.send(message) },
     gatewayOptions,
@@ -139,7 +139,7 @@ test.each([
   expect(await other.next()).toBe('still here');
 });
 
-test("a trusted proxy's header counts behind thousands of header lines of its client", async () => {
+test("X-Forwarded-For: a proxy's line counts after 2500 lines of its client", async () => {
   const cluster = await roles({ events: whoAmI, gatewayOptions: { trustProxy: ['127.0.0.1'] } });
   const peer = await openTcpPeer(cluster.gateways[0]?.port ?? 0);
   onTestFinished(() => peer.destroy());
@@ -151,7 +151,7 @@ test("a trusted proxy's header counts behind thousands of header lines of its cl
   expect((await greedy.ended).toString()).toMatch(/^HTTP\/1\.1 431 /);
 });
 
-test('addresses of one IPv6 /64 count as one address', async () => {
+test('maxConnectionsPerIp: an IPv6 /64 counts as one address', async () => {
   const cluster = await roles({
     events: whoAmI,
     gatewayOptions: { trustProxy: ['127.0.0.1'], maxConnectionsPerIp: 2 },
@@ -171,7 +171,7 @@ test.each([
   ['an address with a zone', ['127.0.0.1'], 'PROXY TCP6 ::ffff:1.2.3.4%x ::1 5 6\r\n'],
   ['a destination with a zone', ['127.0.0.1'], 'PROXY TCP6 ::1 fe80::1%x 5 6\r\n'],
   ['a header of a stranger', ['10.0.0.1'], header1],
-])('a connection with %s is closed', async (_name, trustProxy, bytes) => {
+])('PROXY header: a connection with %s is closed', async (_name, trustProxy, bytes) => {
   const cluster = await roles({
     events: whoAmI,
     gatewayOptions: { listen: 'text://127.0.0.1:0', trustProxy, proxyProtocol: true },
@@ -182,7 +182,7 @@ test.each([
   expect(cluster.log.some((line) => line['msg'] === 'connection refused')).toBe(true);
 });
 
-test('a proxy that never sends its header is cut off when its time is over', async () => {
+test('PROXY header: a connection without it is closed at handshakeTimeoutMs', async () => {
   const cluster = await roles({
     events: whoAmI,
     gatewayOptions: { trustProxy: true, proxyProtocol: true, handshakeTimeoutMs: 200 },

@@ -59,10 +59,10 @@ function sendMany(client: TestClient, count: number, byteLength: number): void {
   for (let sent = 0; sent < count; sent += 1) client.send(message);
 }
 
-/** A peer that knows the key and may break the protocol. */
+/** A peer with the key that may break the protocol. */
 class HostilePeer {
   readonly socket: Socket;
-  /** Called with each frame that comes. */
+  /** Called with each frame that arrives. */
   onFrame: (command: number, body: Buffer) => void = () => undefined;
 
   private constructor(socket: Socket) {
@@ -129,7 +129,7 @@ async function withLargeSession(): Promise<{ cluster: Roles; id: string }> {
   return { cluster, id: ids[0] ?? '' };
 }
 
-/** Asks for a session of 1 MB, over and over. */
+/** Sends a number of queries for a session of 1 MB. */
 function askForSessions(peer: HostilePeer, id: string, first: number, count: number): void {
   const client = parseClientId(id);
   if (client === undefined) throw new Error('it is an id');
@@ -152,7 +152,7 @@ const producers: Readonly<Record<string, () => Promise<void>>> = {
     let told = '';
     near.prependListener('data', (chunk: Buffer) => {
       told += chunk.toString('latin1');
-      // The successor reads nothing of what it is told.
+      // The successor stops reading.
       if (told.includes('infoRead')) far.pause();
     });
     await eventually(() => told.includes('infoRead'));
@@ -221,7 +221,7 @@ const producers: Readonly<Record<string, () => Promise<void>>> = {
     const cluster = await stuck({ maxEventBytesInFlightPerWorker: 200_000 });
     const clients = await Promise.all(Array.from({ length: 40 }, () => cluster.connect()));
     for (const client of clients) sendMany(client, 20, 50_000);
-    // The sender of the fourth message, which reaches the bound, and all later senders.
+    // The fourth message reaches the bound: its sender and all later senders are paused.
     await eventually(() => limitOf(cluster, 'eventBytesInFlight') >= 40 - 3);
     const { inFlight = 0, tables = {} } = cluster.gateways[0]?.status() ?? {};
     expect(inFlight - (tables['heldEvents'] ?? 0)).toBe(4);
@@ -299,7 +299,7 @@ const producers: Readonly<Record<string, () => Promise<void>>> = {
     peer.onFrame = (command, body) => {
       if (command === Command.QueryFailure) codes.push(body.includes('GW_ERR_LINK_FULL'));
     };
-    // In one chunk: no turn passes in which a part could leave.
+    // In one chunk: the gateway has no turn in which it could send a part.
     peer.write((writer) => {
       for (let requestId = 0; requestId < 100; requestId += 1) {
         writeMessage(writer, { type: 'query', requestId, query: { kind: 'getAllClientSessions' } });

@@ -3,7 +3,7 @@ import { eventually, freePorts } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 import { roles } from './roles.ts';
 
-test('a gateway without any worker says so, and no more once one is linked', async () => {
+test('notReadyReasons: a gateway is not ready until a worker is linked', async () => {
   const cluster = await roles({ events: {}, workers: 0 });
   const [gateway] = cluster.gateways;
   expect(gateway?.status().notReadyReasons).toEqual(['no business worker is linked']);
@@ -14,7 +14,7 @@ test('a gateway without any worker says so, and no more once one is linked', asy
   await eventually(() => gateway?.status().notReadyReasons.length === 1);
 });
 
-test('a gateway with routes names each that has no worker', async () => {
+test('notReadyReasons: a gateway names each route without a worker', async () => {
   const cluster = await roles({
     events: {},
     workerOptions: (id) => ({ name: ['game-worker', 'stranger', 'chat-worker'][id] ?? '' }),
@@ -35,25 +35,25 @@ test('a gateway with routes names each that has no worker', async () => {
   expect(notReadyReasons()).toEqual([]);
 });
 
-test('notReadyReasons: a worker that cannot reach a gateway says which one and why', async () => {
+test('notReadyReasons: a worker names a gateway that it cannot reach, and why', async () => {
   const [inner = 0, , announced = 0] = await freePorts(4);
   const cluster = await roles({
     events: {},
     gatewayOptions: (id) =>
-      // What is announced is not where it listens.
+      // It announces another address than it listens on.
       id === 1 ? { startPort: announced, innerListen: `127.0.0.1:${inner}`, count: 1 } : {},
   });
   const notReadyReasons = (): readonly string[] =>
     cluster.workers[0]?.status().notReadyReasons ?? [];
   expect(notReadyReasons()).toEqual([]);
-  // Its number is 1, which it adds to both ports.
+  // It adds its id, 1, to both ports.
   await cluster.startGateway();
   await eventually(() => notReadyReasons()[0]?.includes(': ') === true);
   const address = `127.0.0.1:${announced + 1}`;
   expect(notReadyReasons()).toEqual([
     `it is not linked to 1 of 2 gateways: the gateway at ${address} cannot be reached (ECONNREFUSED)`,
   ]);
-  // Probes over HTTP get no addresses.
+  // HTTP probes get no addresses.
   expect(notReadyReasons().map(withoutAddresses)).toEqual(['it is not linked to 1 of 2 gateways']);
   await cluster.gateways[1]?.stop();
   await eventually(() => notReadyReasons().length === 0);

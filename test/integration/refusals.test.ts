@@ -16,7 +16,7 @@ const echo = {
   ) => void ctx.send(message),
 };
 
-/** A client that does not close when the other side has, and tells whether it still could talk. */
+/** A client that does not close after the other side has, and shows whether it can still send. */
 class Clinger {
   readonly #socket: Socket;
   received = '';
@@ -40,7 +40,7 @@ class Clinger {
     if (!this.isCutOff) this.#socket.write(bytes);
   }
 
-  /** Waits until the other side takes nothing any more. */
+  /** Waits until the other side reads no more. */
   async cutOff(): Promise<void> {
     await eventually(() => {
       this.send('x');
@@ -93,7 +93,7 @@ test.each([
   await clinger.cutOff();
 });
 
-test('who is refused over TLS is cut off too, and so is who speaks none', async () => {
+test('refusal over TLS: cut off, as is a client that does not speak TLS', async () => {
   const certificate = await makeCertificate();
   const cluster = await roles({
     events: echo,
@@ -112,7 +112,7 @@ test('who is refused over TLS is cut off too, and so is who speaks none', async 
   await clinger.cutOff();
 });
 
-test('who is refused by onHandshake is cut off, though it does not close', async () => {
+test('refusal by onHandshake: cut off even if the client does not close', async () => {
   const cluster = await roles({ events: { onHandshake: () => ({ accept: false }) } });
   const clinger = await cling(portOf(cluster));
   clinger.send(goodHandshake);
@@ -120,7 +120,7 @@ test('who is refused by onHandshake is cut off, though it does not close', async
   await clinger.cutOff();
 });
 
-test('a handshake that is completed after its time is not looked at', async () => {
+test('handshake: completed after its deadline, ignored', async () => {
   let asked = 0;
   const cluster = await roles({
     events: {
@@ -139,7 +139,7 @@ test('a handshake that is completed after its time is not looked at', async () =
   expect(asked).toBe(0);
 });
 
-test.each(['text', 'frame', 'tcp'])('who is refused at a %s port is cut off', async (scheme) => {
+test.each(['text', 'frame', 'tcp'])('refusal at a %s port: cut off', async (scheme) => {
   const cluster = await roles({
     events: echo,
     workers: 0,
@@ -149,7 +149,7 @@ test.each(['text', 'frame', 'tcp'])('who is refused at a %s port is cut off', as
   await clinger.cutOff();
 });
 
-test('half handshakes count for their address, and cannot keep others out', async () => {
+test('half handshakes: count for their address, keep no other address out', async () => {
   const cluster = await roles({
     events: echo,
     gatewayOptions: { maxConnectionsPerIp: 2, handshakeTimeoutMs: hour },
@@ -167,7 +167,7 @@ test('half handshakes count for their address, and cannot keep others out', asyn
   await Promise.all(others.map((clinger) => clinger.cutOff()));
   expect([first?.isCutOff, second?.isCutOff]).toEqual([false, false]);
   expect(await cluster.refusedHandshake()).toMatchObject({ status: 429 });
-  // A stranger is let in, and so is the next of that address when one has gone.
+  // A stranger is admitted, and the next client of that address once one has left.
   const stranger = await cling(port, '127.0.0.2');
   stranger.send(goodHandshake);
   await eventually(() => stranger.received.startsWith('HTTP/1.1 101 '));
@@ -181,7 +181,7 @@ test('half handshakes count for their address, and cannot keep others out', asyn
   expect(limits()?.['handshakeTimeout']).toBe(0);
 });
 
-test('of many that are one too many of their address, few are told so at a time', async () => {
+test('maxConnectionsPerIp: only eight of many get a 429 at a time', async () => {
   const cluster = await roles({
     events: echo,
     gatewayOptions: { maxConnectionsPerIp: 1, handshakeTimeoutMs: hour },
@@ -191,12 +191,12 @@ test('of many that are one too many of their address, few are told so at a time'
   for (const other of others) other.send(goodHandshake);
   await Promise.all(others.map((other) => other.cutOff()));
   const told = others.filter(({ received }) => received.startsWith('HTTP/1.1 429 '));
-  // Eight at a time; a slow machine may come to a second and a third eight.
+  // Eight at a time; a slow machine may answer a second and a third eight.
   expect(told.length).toBeLessThan(others.length);
   expect(one.isCutOff).toBe(false);
 });
 
-test('the address of a PROXY header is the one that counts, before TLS', async () => {
+test('maxConnectionsPerIp: the address of the PROXY header counts, before TLS', async () => {
   const cluster = await roles({
     events: echo,
     gatewayOptions: {
@@ -221,7 +221,7 @@ test('the address of a PROXY header is the one that counts, before TLS', async (
   expect([first.isCutOff, other.isCutOff]).toEqual([false, false]);
 });
 
-test('a gateway that stops ends those that are in their handshake', async () => {
+test('gateway stop: ends connections in their handshake', async () => {
   const cluster = await roles({ events: echo, gatewayOptions: { handshakeTimeoutMs: hour } });
   const clinger = await cling(portOf(cluster));
   clinger.send(halfHandshake);

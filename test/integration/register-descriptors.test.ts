@@ -5,7 +5,7 @@ import { RegisterRuntime, resolveRegisterOptions } from '@gatewayworker/register
 import { captureLogger, eventually, makeCertificate } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 
-/** A reserve that says what the test wants. */
+/** A reserve whose state the test sets. */
 class FakeReserve extends DescriptorReserve {
   isExhausted = true;
 

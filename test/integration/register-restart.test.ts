@@ -17,13 +17,13 @@ import { GatewayClient } from 'gatewayworker';
 import { expect, onTestFinished, test } from 'vitest';
 import { roles } from './roles.ts';
 
-/** Somebody in between who breaks what passes and lets nothing new through. */
+/** A proxy that breaks its connections and accepts no new ones. */
 function block(network: FaultProxy): void {
   network.refuse(true);
   network.cut();
 }
 
-test('a register that comes back empty makes nobody forget a gateway that cannot be reached at that moment', async () => {
+test('register restart: an empty list does not remove an unreachable gateway', async () => {
   const [inner = 0] = await freePorts(1);
   const links = await FaultProxy.start(inner);
   onTestFinished(() => links.stop());
@@ -39,7 +39,7 @@ test('a register that comes back empty makes nobody forget a gateway that cannot
   const api = await cluster.gatewayClient();
   expect(await api.getAllClientIdCount()).toBe(0);
 
-  // The network of the gateway fails while the only register is started anew.
+  // The network of the gateway fails while the only register restarts.
   await cluster.stopRegister();
   block(links);
   block(announcements);
@@ -52,7 +52,7 @@ test('a register that comes back empty makes nobody forget a gateway that cannot
     ),
   );
 
-  // What the register before has said leads to it again: the new one has not heard of it yet.
+  // The list of the previous register still has it; the new one does not know it yet.
   links.refuse(false);
   await eventually(async () => (await api.getAllClientIdCount().catch(() => -1)) === 0);
   expect(gateways[0]?.status().warnings).toEqual(['no register is linked']);
@@ -87,43 +87,40 @@ async function dialRegister(
 test.each([
   { isAgain: true, what: 'a register that follows one that was known', lengths: [2] },
   { isAgain: false, what: 'a register of a new cluster', lengths: [1, 2] },
-])(
-  '$what lists $lengths gateways to a worker that starts while they come',
-  async ({ isAgain, lengths }) => {
-    const cluster = await roles({ events: {}, gateways: 0, workers: 0 });
-    const dialed = [
-      dialRegister(cluster, DialerRole.Gateway),
-      dialRegister(cluster, DialerRole.Gateway),
-    ];
-    const [first, second] = await Promise.all(dialed);
-    const announce = (connection: FrameConnection | undefined, port: number): void => {
-      const gateway = { address: `127.0.0.1:${port}`, instanceId: `${port}`, gatewayToken: port };
-      connection?.send({
-        type: 'gatewayAnnouncement',
-        gateway: { ...gateway, name: 'gateway' },
-        isAgain,
-      });
-    };
-    announce(first, 1);
-    // What the register has received of one it has acted on before it links another.
-    await eventually(() => cluster.register.status().received === 1);
-    const seen: number[] = [];
-    await dialRegister(cluster, DialerRole.Worker, ({ gateways }) => seen.push(gateways.length));
-    if (!isAgain) await eventually(() => seen.length === 1);
-    announce(second, 2);
-    await eventually(() => seen.at(-1) === 2);
-    expect(seen).toEqual(lengths);
-  },
-);
+])('$what: lists $lengths gateways to a worker that starts then', async ({ isAgain, lengths }) => {
+  const cluster = await roles({ events: {}, gateways: 0, workers: 0 });
+  const dialed = [
+    dialRegister(cluster, DialerRole.Gateway),
+    dialRegister(cluster, DialerRole.Gateway),
+  ];
+  const [first, second] = await Promise.all(dialed);
+  const announce = (connection: FrameConnection | undefined, port: number): void => {
+    const gateway = { address: `127.0.0.1:${port}`, instanceId: `${port}`, gatewayToken: port };
+    connection?.send({
+      type: 'gatewayAnnouncement',
+      gateway: { ...gateway, name: 'gateway' },
+      isAgain,
+    });
+  };
+  announce(first, 1);
+  // The register has handled the announcement of one before it links another.
+  await eventually(() => cluster.register.status().received === 1);
+  const seen: number[] = [];
+  await dialRegister(cluster, DialerRole.Worker, ({ gateways }) => seen.push(gateways.length));
+  if (!isAgain) await eventually(() => seen.length === 1);
+  announce(second, 2);
+  await eventually(() => seen.at(-1) === 2);
+  expect(seen).toEqual(lengths);
+});
 
-test('whoever starts begins with the gateways of all registers, though one that has none is the first to answer', async () => {
+test('start: waits for the lists of all registers, an empty one may be first', async () => {
   const empty = await roles({ events: {}, gateways: 0, workers: 0 });
   const { register } = empty;
   const cluster = await roles({ events: {}, gateways: 2, workers: 0 });
   const far = await FaultProxy.start(cluster.register.port);
   onTestFinished(() => far.stop());
   far.set({ delayMs: 50 });
-  // It sends its empty list at once, as it is no longer new.
+  // It sends its empty list at once, because its settling time is over.
   await dialRegister(empty, DialerRole.Worker, () => undefined);
   await eventually(() => register.status().sent > 0);
   const registerAddress = [empty.registerAddress, `127.0.0.1:${far.port}`];
@@ -134,7 +131,7 @@ test('whoever starts begins with the gateways of all registers, though one that 
   }
 });
 
-test('a register that is away for good keeps nobody from starting', async () => {
+test('start: a register that is down does not prevent it', async () => {
   const cluster = await roles({ events: {}, gateways: 1, workers: 0 });
   const away = await FaultProxy.start(cluster.register.port);
   onTestFinished(() => away.stop());
@@ -145,7 +142,7 @@ test('a register that is away for good keeps nobody from starting', async () => 
   expect(await api.getAllClientIdCount()).toBe(0);
 });
 
-test('a register that has just started tells nobody that there are no gateways', async () => {
+test('register start: sends no empty list before its settling time is over', async () => {
   const cluster = await roles({ events: {}, gateways: 0, workers: 0 });
   const seen: number[] = [];
   await dialRegister(cluster, DialerRole.Worker, ({ gateways }) => seen.push(gateways.length));

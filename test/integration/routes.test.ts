@@ -5,7 +5,7 @@ import { roles } from './roles.ts';
 const names = ['chat-worker', 'game-worker'];
 const routes = { '/chat': 'chat-worker', '/game': 'game-worker' };
 
-/** Workers of both names by turns; each client is told the number of its worker. */
+/** Workers of both names by turns. Each client gets the number of its worker. */
 const applications = {
   workers: 2,
   workerOptions: (id: number) => ({ name: names[id % 2] ?? '' }),
@@ -19,7 +19,7 @@ const applications = {
   }),
 } as const;
 
-test('each path is served by the workers of its name, and no other path is let in', async () => {
+test('routes: workers of the name of a path serve it, other paths get 404', async () => {
   const cluster = await roles({ ...applications, workers: 4, gatewayOptions: { routes } });
   const workersOf = async (path: string): Promise<Set<unknown>> => {
     const clients = await Promise.all(Array.from({ length: 6 }, () => cluster.connect(0, path)));
@@ -35,7 +35,7 @@ test('each path is served by the workers of its name, and no other path is let i
   expect(cluster.gateways[0]?.status().limits['unknownPath']).toBe(4);
 });
 
-test('uids, groups and broadcasts are shared by all applications of a cluster', async () => {
+test('routes: uids, groups and broadcasts are common to all applications', async () => {
   const cluster = await roles({
     ...applications,
     events: { onConnect: (_id, ctx) => void ctx.send(ctx.clientId) },
@@ -53,7 +53,7 @@ test('uids, groups and broadcasts are shared by all applications of a cluster', 
   }
 });
 
-test('only the workers of the path are asked about a handshake', async () => {
+test('routes: only workers of the path get onHandshake', async () => {
   const asked: string[] = [];
   const cluster = await roles({
     ...applications,
@@ -77,7 +77,7 @@ test('only the workers of the path are asked about a handshake', async () => {
   expect(asked.toSorted()).toEqual(['/chat/no', '/chat/yes']);
 });
 
-test('a router function is given the workers of the path alone', async () => {
+test('routes: a router function gets only the workers of the path', async () => {
   const seen = new Set<string>();
   const cluster = await roles({
     ...applications,
@@ -101,7 +101,7 @@ function fail(): never {
   throw new Error('a router is asked only when there are workers');
 }
 
-test('a route without workers holds its events and refuses its new clients; others notice nothing', async () => {
+test('routes: one without workers holds events and refuses clients, others work', async () => {
   const cluster = await roles({
     ...applications,
     gatewayOptions: { routes, maxHeldMs: 1500, maxHeldBytes: 100_000 },
@@ -125,7 +125,7 @@ test('a route without workers holds its events and refuses its new clients; othe
   player.send('on');
   expect(await player.next()).toBe('1 on');
   expect(await (await cluster.connect(0, '/game')).next()).toBe('1');
-  // Worker 2 is the next of the chat.
+  // Worker 2 is the next one of the chat route.
   await cluster.startWorker();
   expect(await talker.next()).toBe('2 held');
   expect(String(await leaver.next())).toMatch(/^2 x{200000}$/);
@@ -138,7 +138,7 @@ test('a route without workers holds its events and refuses its new clients; othe
   expect([leaver.isOpen, limits()['heldTime']]).toEqual([true, 1]);
 });
 
-test('without workers of its own a worker of another name takes no client over', async () => {
+test('routes: a worker of another name gets no client of a route', async () => {
   const cluster = await roles({
     ...applications,
     gatewayOptions: { routes: { '/': 'elsewhere' } },

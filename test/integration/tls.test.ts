@@ -31,7 +31,7 @@ async function openTls(port: number): Promise<TLSSocket> {
   return socket;
 }
 
-test('wss: a client that trusts the certificate talks as over plain sockets', async () => {
+test('wss: text and binary pass both ways, long messages too', async () => {
   const cluster = await roles({
     events,
     gateways: 2,
@@ -51,7 +51,7 @@ test('wss: a client that trusts the certificate talks as over plain sockets', as
   }
 });
 
-test.each(['text', 'frame', 'tcp'])('%s: TLS wraps the same bytes', async (scheme) => {
+test.each(['text', 'frame', 'tcp'])('%s over TLS: the same bytes as without', async (scheme) => {
   const cluster = await roles({
     events,
     gatewayOptions: { tls: certificate, listen: `${scheme}://127.0.0.1:0` },
@@ -66,7 +66,7 @@ test.each(['text', 'frame', 'tcp'])('%s: TLS wraps the same bytes', async (schem
   await eventually(() => received.equals(bytes));
 });
 
-test('a client that speaks no TLS, or does not trust the certificate, harms nobody', async () => {
+test('TLS: clients without it or without trust are dropped, others stay', async () => {
   const ends: unknown[] = [];
   const cluster = await roles({
     events: { ...events, onClose: () => void ends.push('end') },
@@ -85,7 +85,7 @@ test('a client that speaks no TLS, or does not trust the certificate, harms nobo
   expect(ends).toEqual([]);
 });
 
-test('a client that never finishes TLS is closed when its time is over, and counted', async () => {
+test('TLS: an unfinished handshake is closed at its deadline and counted', async () => {
   const cluster = await roles({
     events,
     gatewayOptions: { tls: certificate, handshakeTimeoutMs: 200 },

@@ -14,7 +14,7 @@ beforeAll(async () => {
     events: { onMessage: (_id, message, ctx) => void ctx.send(message) },
     gateways: 2,
     workers: 2,
-    // A ping of the gateway's own would come between the frames that a case expects.
+    // A ping of the gateway would arrive between the frames that a case expects.
     gatewayOptions: { maxMessageBytes: MAX_MESSAGE_BYTES, pingInterval: 0 },
   });
   port = cluster.gateways[0]?.port ?? 0;
@@ -26,7 +26,7 @@ const { Text, Binary, Continuation, Close, Ping, Pong } = Opcode;
 const part = { isFinal: false };
 const hex = (text: string): Buffer => Buffer.from(text, 'hex');
 
-/** Name, frames that are sent, what comes back. */
+/** Name, frames that are sent, frames that are expected. */
 type Case = readonly [name: string, sent: readonly Buffer[], expected: readonly string[]];
 
 const lengths = [0, 1, 125, 126, 127, 128, 65_535, 65_536, 150_000];
@@ -46,7 +46,7 @@ const pings: Case[] = [
   ['a ping with bytes', [frame(Ping, hex('00fffefdfc00ff'))], ['pong \0\xff\xfe\xfd\xfc\0\xff']],
   ['a ping of 125 bytes', [frame(Ping, 'x'.repeat(125))], [`pong ${'x'.repeat(125)}`]],
   ['a ping of 126 bytes', [frame(Ping, 'x'.repeat(126))], ['close 1002']],
-  ['a pong that nobody asked for', [frame(Pong, 'x'), frame(Ping, 'y')], ['pong y']],
+  ['an unsolicited pong', [frame(Pong, 'x'), frame(Ping, 'y')], ['pong y']],
   [
     'ten pings',
     Array.from({ length: 10 }, (_, index) => frame(Ping, `p${index}`)),
@@ -83,10 +83,10 @@ const fragments: Case[] = [
     ['text '],
   ],
   ['a continuation of nothing', [frame(Continuation, 'a')], ['close 1002']],
-  ['a continuation of nothing that goes on', [frame(Continuation, 'a', part)], ['close 1002']],
+  ['an unfinished continuation of nothing', [frame(Continuation, 'a', part)], ['close 1002']],
   [
     'a continuation behind a whole message',
-    // The answer to the message comes from a worker, too late for a connection that is closed.
+    // The worker's answer arrives after the connection was closed.
     [frame(Text, 'a'), frame(Continuation, 'b')],
     ['close 1002'],
   ],
@@ -190,7 +190,7 @@ describe.each([
     await websocket.send(Buffer.concat(sent));
     await websocket.expect(expected);
     if (expected.at(-1)?.startsWith('close') === true) {
-      // Source: RFC 6455 7.1.1: the server is the one that ends the connection.
+      // Source: RFC 6455 7.1.1: the server closes the TCP connection first.
       await eventually(() => websocket.isEnded);
     } else {
       await websocket.send(frame(Ping, 'last'));
@@ -213,7 +213,7 @@ describe('4.2 the opening handshake', () => {
   const without = (header: string): string =>
     goodHandshake.replace(new RegExp(`${header}: [^\\r]*\\r\\n`), '');
 
-  test('is answered with the accept key of the RFC', async () => {
+  test('has the accept key of the RFC', async () => {
     const { response } = await openRaw(port);
     expect(response).toMatch(/^HTTP\/1\.1 101 /);
     expect(response).toContain('Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n');
@@ -246,7 +246,7 @@ describe('4.2 the opening handshake', () => {
     expect(response).toMatch(expected);
   });
 
-  test('tells which version it speaks', async () => {
+  test('names its version', async () => {
     const { response } = await openRaw(port, goodHandshake.replace('Version: 13', 'Version: 12'));
     expect(response).toMatch(/\r\nSec-WebSocket-Version: .*13/);
   });
