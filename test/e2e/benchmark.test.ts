@@ -91,7 +91,7 @@ describe('the benchmark', { timeout: 120_000 }, () => {
 test('the benchmark says what is wrong with its arguments', async () => {
   const { command } = await bench(['--only', 'nothing']);
   expect(command).toMatchObject({ exitCode: 2, stdout: '' });
-  expect(command.stderr).toContain("there is no scenario 'nothing'; there are echo-deep, ");
+  expect(command.stderr).toContain("there is no scenario 'nothing'; known: echo-deep, ");
 });
 
 test.skipIf(reason !== '')(
