@@ -71,5 +71,18 @@ export {
   type StopOptions,
 } from './role-runtime.ts';
 export { guardStandardStreams, hasGuardedStreams, showsColour } from './standard-streams.ts';
+export {
+  copyFigures,
+  type FigureName,
+  type FigureSource,
+  type Figures,
+  type FigureUnit,
+  figureEntries,
+  parseFigures,
+  type StatusFigure,
+  statusFigures,
+  sumLoad,
+  zeroFigures,
+} from './status-figures.ts';
 export type { PredecessorChannel, SuccessorChannel } from './succession-channel.ts';
 export { ThrottledLog } from './throttled-log.ts';

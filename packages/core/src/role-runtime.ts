@@ -1,7 +1,8 @@
+import { type Figures, zeroFigures } from './status-figures.ts';
 import type { SuccessorChannel } from './succession-channel.ts';
 
-/** Status that a process reports about itself. Counters start at 0 with the process. */
-export interface RoleStatus {
+/** Status that a role reports, with its figures: see `statusFigures`. */
+export interface RoleStatus extends Figures<'role'> {
   /** Address that the process listens on, such as `websocket://0.0.0.0:8282`; empty when it does not listen. */
   readonly listen: string;
   /** False while the process starts, stops, or cannot serve. */
@@ -13,22 +14,6 @@ export interface RoleStatus {
   readonly notReadyReasons: readonly string[];
   /** Faults that do not keep the process from serving, one sentence each. Probes show them too. */
   readonly warnings: readonly string[];
-  /** Open sockets: clients and inner links. */
-  readonly connections: number;
-  /** Client events that were sent to a worker and are unacknowledged. */
-  readonly inFlight: number;
-  /** Messages sent. */
-  readonly sent: number;
-  /** Messages received. */
-  readonly received: number;
-  /** Messages that could not be sent. */
-  readonly failedSends: number;
-  /** Queries answered. */
-  readonly requests: number;
-  /** How often each limit took effect, by the name of the limit; empty for a process without limits. */
-  readonly limits: Readonly<Record<string, number>>;
-  /** Number of entries of each table, by name. Without clients all are 0, except the tables of workers and gateways. */
-  readonly tables: Readonly<Record<string, number>>;
 }
 
 /** Options of a stop. */
@@ -86,12 +71,5 @@ export const emptyRoleStatus: RoleStatus = Object.freeze({
   ready: true,
   notReadyReasons: Object.freeze([]),
   warnings: Object.freeze([]),
-  connections: 0,
-  inFlight: 0,
-  sent: 0,
-  received: 0,
-  failedSends: 0,
-  requests: 0,
-  limits: Object.freeze({}),
-  tables: Object.freeze({}),
+  ...zeroFigures('role'),
 });

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import {
   DescriptorReserve,
+  emptyRoleStatus,
   GatewayWorkerError,
   Guard,
   guardStandardStreams,
@@ -12,6 +13,7 @@ import {
   type RoleRuntime,
   type StopOptions,
   type SuccessorChannel,
+  sumLoad,
   ThrottledLog,
   toError,
 } from '@gatewayworker/core';
@@ -111,10 +113,7 @@ class ChildProcess {
     this.#descriptors = new DescriptorReserve(this.#logger);
     this.#guard = new Guard(this.#logger);
     this.#sockets = new ListeningSockets(this.#guard);
-    this.#sampler = new ProcessSampler(() => {
-      const status = this.#runtime?.status();
-      return status === undefined ? 0 : status.received + status.requests;
-    });
+    this.#sampler = new ProcessSampler(() => sumLoad(this.#runtime?.status() ?? emptyRoleStatus));
     this.#socketPath = childSocketPath(pidFile, slotKey(role, name, id), process.pid);
     const handler = {
       maxLineCharacters: MAX_ORDER_CHARACTERS,

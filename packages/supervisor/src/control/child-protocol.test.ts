@@ -45,6 +45,11 @@ test('child protocol: parses every event, an identity and a report', () => {
   expect(parseReport(report)).toEqual(report);
 });
 
+test('child protocol: a figure that an older process does not report is 0', () => {
+  const { sent: _, limits: __, ...older } = report;
+  expect(parseReport(older)).toEqual({ ...report, sent: 0, limits: {} });
+});
+
 test('child protocol: rejects unknown values and missing fields', () => {
   const orders = [
     ...[undefined, null, 'stop', 7, {}, [], { command: 'explode' }],
@@ -54,7 +59,8 @@ test('child protocol: rejects unknown values and missing fields', () => {
   ];
   expect(orders.map(parseChildOrder).filter(Boolean)).toEqual([]);
   expect(parseChildEvent({ event: 'failed', failure: {} })).toBeUndefined();
-  const { sent: _, ...withoutSent } = report;
-  expect(parseReport(withoutSent)).toBeUndefined();
+  const { ready: _, ...withoutReady } = report;
+  expect(parseReport(withoutReady)).toBeUndefined();
+  expect(parseReport({ ...report, sent: '7' })).toBeUndefined();
   expect(parseIdentity({ ...identity, state: 'asleep' })).toBeUndefined();
 });

@@ -1,4 +1,10 @@
-import type { RoleStatus, StopOptions, WireError } from '@gatewayworker/core';
+import {
+  type Figures,
+  parseFigures,
+  type RoleStatus,
+  type StopOptions,
+  type WireError,
+} from '@gatewayworker/core';
 import { Role } from '../process-declaration.ts';
 import { readBoolean, readField, readFields, readNumber, readString } from './json-value.ts';
 
@@ -91,16 +97,7 @@ export interface ChildIdentity {
 }
 
 /** Status and figures of a child. */
-export interface ChildReport extends RoleStatus {
-  /** Resident memory in bytes. */
-  readonly memory: number;
-  /** Messages received and queries answered per second, over the last full second. */
-  readonly qps: number;
-  /** 99th percentile of the event-loop delay over the last 5 to 10 seconds, in milliseconds. */
-  readonly eventLoopLagMs: number;
-  /** Lines of the log and of printed output that were dropped because they could not be written. */
-  readonly droppedLines: number;
-}
+export interface ChildReport extends RoleStatus, Figures<'process'> {}
 
 /** Why a child ends. */
 export interface ChildFailure {
@@ -224,24 +221,9 @@ function parseFailure(value: unknown): ChildFailure | undefined {
 
 /** Reads a report; `undefined` when it is not one. */
 export function parseReport(value: unknown): ChildReport | undefined {
-  const fields = readFields(value, {
-    listen: 'string',
-    ready: 'boolean',
-    connections: 'number',
-    inFlight: 'number',
-    sent: 'number',
-    received: 'number',
-    failedSends: 'number',
-    requests: 'number',
-    memory: 'number',
-    qps: 'number',
-    eventLoopLagMs: 'number',
-  });
-  const limits = parseCounts(readField(value, 'limits'));
-  const tables = parseCounts(readField(value, 'tables'));
-  // A child of an older version does not send it.
-  const droppedLines = readNumber(value, 'droppedLines') ?? 0;
-  return fields && { ...fields, ...parseConditions(value), droppedLines, limits, tables };
+  const fields = readFields(value, { listen: 'string', ready: 'boolean' });
+  const figures = parseFigures(Object(value), ['role', 'process']);
+  return fields && figures && { ...fields, ...parseConditions(value), ...figures };
 }
 
 function parseConditions(value: unknown): Pick<ChildReport, 'notReadyReasons' | 'warnings'> {
@@ -253,12 +235,4 @@ function parseConditions(value: unknown): Pick<ChildReport, 'notReadyReasons' | 
 
 function parseTexts(texts: unknown): string[] {
   return Array.isArray(texts) ? texts.filter((text) => typeof text === 'string') : [];
-}
-
-function parseCounts(value: unknown): Record<string, number> {
-  const entries: [string, unknown][] =
-    typeof value === 'object' && value !== null ? Object.entries(value) : [];
-  return Object.fromEntries(
-    entries.flatMap(([name, count]) => (typeof count === 'number' ? [[name, count]] : [])),
-  );
 }

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { Logger } from '@gatewayworker/core';
+import { type Logger, zeroFigures } from '@gatewayworker/core';
 import { ControlCommand, type ControlOrder, type ReloadKind } from '../control/control-messages.ts';
 import type { SendPart } from '../control/control-server.ts';
 import type { ResolvedRunOptions } from '../options.ts';
@@ -142,14 +142,7 @@ export class MasterCommands {
       state: isStopping ? ProcessState.stopping : ProcessState.ready,
       reasons: isStopping ? ['the cluster is stopping'] : [],
       listen: '',
-      connections: 0,
-      inFlight: 0,
-      sent: 0,
-      received: 0,
-      failedSends: 0,
-      requests: 0,
-      limits: {},
-      tables: {},
+      ...zeroFigures('role'),
       ...this.#sampler.sample(),
       droppedLines: this.#master.droppedLines(),
       uptimeSeconds: process.uptime(),

@@ -1,3 +1,4 @@
+import { copyFigures } from '@gatewayworker/core';
 import type { ChildExit, ChildReport } from '../control/child-protocol.ts';
 import { listNotReadyReasons } from './child-health.ts';
 import { type LastExit, ProcessState, type ProcessStatus, unknownExit } from './status-report.ts';
@@ -69,18 +70,7 @@ export async function describeChild(
     state,
     reasons,
     listen: report?.listen || facts.listen,
-    memory: report?.memory ?? null,
-    connections: report?.connections ?? null,
-    inFlight: report?.inFlight ?? null,
-    sent: report?.sent ?? null,
-    received: report?.received ?? null,
-    failedSends: report?.failedSends ?? null,
-    requests: report?.requests ?? null,
-    limits: report?.limits ?? null,
-    tables: report?.tables ?? null,
-    qps: report?.qps ?? null,
-    eventLoopLagMs: report?.eventLoopLagMs ?? null,
-    droppedLines: report?.droppedLines ?? null,
+    ...copyFigures(report, ['role', 'process']),
     uptimeSeconds: child === undefined ? null : child.livedMs / 1_000,
     restarts: facts.restarts,
     lastExit: facts.exits.lastExit,

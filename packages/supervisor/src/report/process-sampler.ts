@@ -1,15 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Figures } from '@gatewayworker/core';
 import { RateMeter } from './rate-meter.ts';
-
-/** Figures that every process has. */
-export interface ProcessSample {
-  /** Resident memory in bytes. */
-  readonly memory: number;
-  /** See `ChildReport.qps`. */
-  readonly qps: number;
-  /** See `ChildReport.eventLoopLagMs`. */
-  readonly eventLoopLagMs: number;
-}
 
 const RESOLUTION_MS = 20;
 const TICKS_PER_WINDOW = 5;
@@ -21,20 +12,20 @@ export class ProcessSampler {
     resolution: RESOLUTION_MS,
   });
   readonly #rate = new RateMeter(performance.now());
-  readonly #readTotal: () => number;
+  readonly #readLoad: () => number;
   readonly #timer: NodeJS.Timeout;
   #ticks = 0;
   #lastWindowLag = 0;
 
-  /** @param readTotal - returns the number of messages and queries so far */
-  constructor(readTotal: () => number) {
-    this.#readTotal = readTotal;
+  /** @param readLoad - returns the number of messages and queries so far */
+  constructor(readLoad: () => number) {
+    this.#readLoad = readLoad;
     this.#delay.enable();
     this.#timer = setInterval(() => this.#tick(), 1_000).unref();
   }
 
   /** Returns the current figures. */
-  sample(): ProcessSample {
+  sample(): Omit<Figures<'process'>, 'droppedLines'> {
     return {
       memory: residentMemory(),
       qps: this.#rate.perSecond,
@@ -50,7 +41,7 @@ export class ProcessSampler {
   }
 
   #tick(): void {
-    this.#rate.update(this.#readTotal(), performance.now());
+    this.#rate.update(this.#readLoad(), performance.now());
     this.#ticks += 1;
     if (this.#ticks % TICKS_PER_WINDOW !== 0) return;
     this.#lastWindowLag = this.#lag();

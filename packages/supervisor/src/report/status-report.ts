@@ -1,3 +1,4 @@
+import { type FigureName, type Figures, type FigureUnit, figureEntries } from '@gatewayworker/core';
 import { readField } from '../control/json-value.ts';
 import { type Column, formatTable } from './text-table.ts';
 
@@ -28,8 +29,11 @@ export interface LastExit {
   readonly signal: string | null;
 }
 
-/** One process in the output of `status --json`; figures are null when the process did not answer. */
-export interface ProcessStatus {
+/** Figures of a process; null when the process did not answer. */
+type NullableFigures = { readonly [N in FigureName]: Figures[N] | null };
+
+/** One process in the output of `status --json`, with its figures: see `statusFigures`. */
+export interface ProcessStatus extends NullableFigures {
   /** Null while there is no process, between its end and its next start. */
   readonly pid: number | null;
   readonly role: string;
@@ -39,29 +43,10 @@ export interface ProcessStatus {
   /** Why it is not ready, in plain words; empty when it is. */
   readonly reasons: readonly string[];
   readonly listen: string;
-  /** Resident memory in bytes. */
-  readonly memory: number | null;
-  readonly connections: number | null;
-  readonly inFlight: number | null;
-  readonly sent: number | null;
-  readonly received: number | null;
-  readonly failedSends: number | null;
-  readonly requests: number | null;
-  /** How often each limit took effect, by its name; only in `--json`. */
-  readonly limits: Readonly<Record<string, number>> | null;
-  /** How many entries each table has, by its name; only in `--json`. */
-  readonly tables: Readonly<Record<string, number>> | null;
-  /** Messages received and queries answered per second, over the last full second. */
-  readonly qps: number | null;
-  /** 99th percentile of the last 5 to 10 seconds, in milliseconds. */
-  readonly eventLoopLagMs: number | null;
-  /** Lines of its log and of printed output that were dropped because they could not be written; only in `--json`. */
-  readonly droppedLines: number | null;
-  readonly uptimeSeconds: number | null;
   readonly restarts: number;
-  readonly lastExit: LastExit | null;
-  /** Number of exits by exit code, signal or `unknown`; only in `--json`. */
+  /** Number of exits by exit code, signal or `unknown`. */
   readonly exits: Readonly<Record<string, number>>;
+  readonly lastExit: LastExit | null;
   /** Stack of a busy process, lines that begin with `    at `; null when it is not busy, or was started by another process. */
   readonly stack: string | null;
 }
@@ -84,17 +69,9 @@ const columns: readonly Column[] = [
   { title: 'name' },
   { title: 'id', align: 'right' },
   { title: 'listening', dropOrder: 9 },
-  { title: 'memory', align: 'right', dropOrder: 14 },
-  { title: 'connections', align: 'right', dropOrder: 13 },
-  { title: 'in flight', align: 'right', dropOrder: 5 },
-  { title: 'sent', align: 'right', dropOrder: 3 },
-  { title: 'received', align: 'right', dropOrder: 4 },
-  { title: 'failed sends', align: 'right', dropOrder: 1 },
-  { title: 'requests', align: 'right', dropOrder: 2 },
-  { title: 'qps', align: 'right', dropOrder: 10 },
-  { title: 'lag', align: 'right', dropOrder: 11 },
-  { title: 'uptime', align: 'right', dropOrder: 12 },
-  { title: 'restarts', align: 'right', dropOrder: 8 },
+  ...figureEntries.flatMap(([, { column: title, dropOrder }]): Column[] =>
+    title === undefined ? [] : [{ title, align: 'right', ...(dropOrder && { dropOrder }) }],
+  ),
   { title: 'last exit', dropOrder: 7 },
   { title: 'state' },
 ];
@@ -139,20 +116,28 @@ function formatProcess(process: ProcessStatus): string[] {
     process.name,
     String(process.id),
     process.listen,
-    process.memory === null ? '-' : `${(process.memory / 1_048_576).toFixed(1)}M`,
-    formatNumber(process.connections),
-    formatNumber(process.inFlight),
-    formatNumber(process.sent),
-    formatNumber(process.received),
-    formatNumber(process.failedSends),
-    formatNumber(process.requests),
-    process.qps === null ? '-' : String(Math.round(process.qps)),
-    process.eventLoopLagMs === null ? '-' : `${process.eventLoopLagMs.toFixed(1)}ms`,
-    process.uptimeSeconds === null ? '-' : formatDuration(process.uptimeSeconds),
-    String(process.restarts),
+    ...figureEntries.flatMap(([name, { column, unit }]) =>
+      column === undefined ? [] : [formatFigure(process[name], unit)],
+    ),
     formatExit(process.lastExit),
     `[${process.state === ProcessState.ready ? 'ok' : process.state}]`,
   ];
+}
+
+function formatFigure(value: Figures[FigureName] | null, unit: FigureUnit): string {
+  if (typeof value !== 'number') return '-';
+  switch (unit) {
+    case 'bytes':
+      return `${(value / 1_048_576).toFixed(1)}M`;
+    case 'milliseconds':
+      return `${value.toFixed(1)}ms`;
+    case 'perSecond':
+      return String(Math.round(value));
+    case 'seconds':
+      return formatDuration(value);
+    default:
+      return String(value);
+  }
 }
 
 function formatNumber(value: number | null): string {
