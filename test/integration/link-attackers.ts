@@ -20,7 +20,7 @@ export function frameOf(message: Message): Buffer {
   return Buffer.from(writer.buffer.subarray(0, writer.length));
 }
 
-/** What came over a socket, as messages; stops at what is none. */
+/** The messages in received bytes, up to the first that is malformed. */
 export function messagesOf(bytes: Buffer): Message[] {
   const messages: Message[] = [];
   const decoder = new FrameDecoder((command, buffer, start, end) => {
@@ -31,12 +31,12 @@ export function messagesOf(bytes: Buffer): Message[] {
   try {
     decoder.push(bytes);
   } catch {
-    // The rest is no message.
+    // The rest is malformed.
   }
   return messages;
 }
 
-/** A hello of somebody who has just started. */
+/** A hello of a new process. */
 export function makeHello(change: Partial<Message<'hello'>> = {}): Message<'hello'> {
   return {
     type: 'hello',
@@ -50,7 +50,7 @@ export function makeHello(change: Partial<Message<'hello'>> = {}): Message<'hell
   };
 }
 
-/** A proof, made by the words of docs/protocol.md alone. */
+/** A proof, made as docs/protocol.md describes it, without the code under test. */
 export function prove(
   key: string,
   prover: 'dialer' | 'acceptor',
@@ -66,7 +66,7 @@ export function prove(
   return createHmac('sha256', key).update(JSON.stringify(signed)).digest();
 }
 
-/** Somebody who dials by hand. */
+/** A dialer whose frames the test writes. */
 export class Dialer {
   readonly peer: TcpPeer;
 
@@ -80,7 +80,7 @@ export class Dialer {
     return new Dialer(peer);
   }
 
-  /** Says hello and waits for the challenge. */
+  /** Sends a hello and waits for the challenge. */
   async greet(hello: Message<'hello'>): Promise<Message<'challenge'>> {
     this.peer.send(frameOf(hello));
     return await eventually(() =>
@@ -88,24 +88,24 @@ export class Dialer {
     );
   }
 
-  /** True when the other side has let it in. */
+  /** True once the acceptor has sent a welcome. */
   get isWelcome(): boolean {
     return messagesOf(this.peer.received).some(({ type }) => type === 'welcome');
   }
 }
 
-/** What somebody who has the key said and heard. */
+/** The recorded handshake of a dialer with the key. */
 export interface Session {
   readonly hello: Message<'hello'>;
   readonly challenge: Message<'challenge'>;
   readonly proof: Buffer;
   readonly welcome: Message<'welcome'>;
-  /** Everything that it sent. */
+  /** All bytes that it sent. */
   readonly sent: Buffer;
   readonly linkId: string | undefined;
 }
 
-/** Links as one does who has the key, and keeps every byte. */
+/** Links with the key, and records the handshake. */
 export async function recordSession(port: number, key: string): Promise<Session> {
   const dialer = await Dialer.open(port);
   const hello = makeHello();
@@ -120,13 +120,13 @@ export async function recordSession(port: number, key: string): Promise<Session>
   return { hello, challenge, proof, welcome, sent, linkId: welcome.linkId };
 }
 
-/** Somebody who listens where a register or a gateway should, and what came. */
+/** A listener in the place of a register or gateway, and its connections. */
 export interface FakeAcceptor {
   readonly port: number;
   readonly peers: readonly TcpPeer[];
 }
 
-/** Listens on a loopback port; the answer is told of each connection once its first bytes are there. */
+/** Listens on a loopback port; calls `answer` with the first bytes of each connection. */
 export async function listenFalsely(
   answer: (socket: Socket, first: Buffer) => void,
 ): Promise<FakeAcceptor> {
@@ -147,7 +147,7 @@ export async function listenFalsely(
   return { port: typeof address === 'object' ? (address?.port ?? 0) : 0, peers };
 }
 
-/** What strangers have added to a log since a moment. */
+/** The refusals in a log since its creation. */
 export class RefusalWatch {
   readonly #lines: readonly LogLine[];
   readonly #from: number;
@@ -159,10 +159,10 @@ export class RefusalWatch {
   }
 
   /**
-   * Waits until each of so many refusals is told of, by a line or in the count of one; checks that all have
-   * this reason, and that there was at most one line a second.
+   * Waits until a number of refusals is logged, by lines or in their counts. Checks that all have this reason, and
+   * that there was at most one line a second.
    *
-   * @param listeners - processes that refused, each of which has a line a second
+   * @param listeners - number of processes that refused; each may log a line a second
    */
   async expect(count: number, reason: RegExp, listeners = 1): Promise<void> {
     const refusals = (): LogLine[] =>
@@ -172,7 +172,7 @@ export class RefusalWatch {
       expect(told.reduce((sum, part) => sum + part, 0)).toBe(count);
       return true;
     });
-    // The clock that times the lines is not the one that is read here.
+    // The log uses another clock than this test.
     const seconds = (Date.now() - this.#startedAt + 50) / 1000;
     expect(refusals().length).toBeLessThanOrEqual(listeners * (seconds + 1));
     for (const line of refusals()) {
@@ -182,22 +182,21 @@ export class RefusalWatch {
   }
 }
 
-/** What a stranger says who has no key. */
+/** The frames of a dialer without the key. */
 export const wrongProof: Buffer = Buffer.concat([
   frameOf(makeHello()),
   frameOf({ type: 'proof', proof: Buffer.alloc(32) }),
 ]);
 
-/** Parts of a flood, in each of which the cluster is to have done its work. */
+/** Parts of a flood; the cluster must serve clients in each. */
 const PARTS = 10;
 
-/** Echoes that are under way at a time. */
+/** Echoes in flight. */
 const WINDOW = 4;
 
 /**
- * Makes a number of attempts to link, some at a time, on a cluster whose clients get back what they say. While
- * they go on, a client is served and friends link, again and again: a client gets every answer, in order, in
- * each tenth of the attempts, and no link that is up is lost.
+ * Makes attempts to link, some at a time, on a cluster that echoes. Throughout, a client is served and links are
+ * made: the client must get every answer in order, some in each tenth of the attempts, and no link may be lost.
  */
 export async function flood(
   cluster: Roles,
@@ -209,7 +208,7 @@ export async function flood(
   let started = 0;
   let ended = 0;
   let served = 0;
-  /** How many echoes were answered by the end of each part. */
+  /** Answered echoes at the end of each part. */
   const servedBy: number[] = [];
   const attackOn = async (): Promise<void> => {
     while (started < attempts) {
@@ -230,24 +229,24 @@ export async function flood(
     }
   };
   let linked = 0;
-  const linkFriends = async (): Promise<void> => {
+  const linkDialers = async (): Promise<void> => {
     await cluster.startWorker();
     if (isOn()) linked += 1;
     while (isOn()) {
-      const friend = await cluster.gatewayClient();
-      // A gateway that could not be linked at once is dialed again.
-      expect(await eventually(() => friend.getAllClientIdCount())).toBe(1);
-      await friend.close();
+      const api = await cluster.gatewayClient();
+      // A gateway that could not be linked is dialed again.
+      expect(await eventually(() => api.getAllClientIdCount())).toBe(1);
+      await api.close();
       if (isOn()) linked += 1;
     }
   };
-  await Promise.all([attacking, serve(), linkFriends()]);
+  await Promise.all([attacking, serve(), linkDialers()]);
   expect(servedBy).toHaveLength(PARTS);
   const servedIn = servedBy.map((count, part) => count - (servedBy[part - 1] ?? 0));
   expect(Math.min(...servedIn), `served in each part: ${servedIn.join()}`).toBeGreaterThan(WINDOW);
   expect(linked).toBeGreaterThan(2);
   expect(client.messages).toEqual([]);
-  const isOfAFriend = ({ msg }: LogLine): boolean => /^inner link (?!refused)/.test(String(msg));
-  expect(cluster.log.slice(from).filter(isOfAFriend)).toEqual([]);
+  const isOfALink = ({ msg }: LogLine): boolean => /^inner link (?!refused)/.test(String(msg));
+  expect(cluster.log.slice(from).filter(isOfALink)).toEqual([]);
   expect(cluster.gateways.map(({ workerCount }) => workerCount)).toEqual([2]);
 }
