@@ -1,4 +1,5 @@
 import { resolveBusinessWorkerOptions } from '@gatewayworker/business-worker';
+import { statusFigures } from '@gatewayworker/core';
 import { resolveGatewayOptions } from '@gatewayworker/gateway';
 import { resolveGatewayClientOptions } from '@gatewayworker/gateway-client';
 import { ClosedBy, MAX_SESSION_BYTES } from '@gatewayworker/protocol';
@@ -94,6 +95,20 @@ describe('docs/api.md', () => {
     const list = /`by` \(([^)]+)\)/.exec(row?.cells[1] ?? '')?.[1];
     expect(codeOf(list)).toEqual(Object.values(ClosedBy));
   });
+});
+
+test('docs/command-line.md: has one row for each figure of status', () => {
+  const documented = rowsOf('docs/command-line.md', 'Figures').map(({ name, cells }) => [
+    name,
+    ...cells,
+  ]);
+  const declared = Object.entries(statusFigures).map(([name, { kind, unit, help }]) => [
+    name,
+    kind,
+    unit === 'perSecond' ? 'per second' : unit,
+    help,
+  ]);
+  expect(documented).toEqual(declared);
 });
 
 /** A section of docs/options.md, and how its options are checked. */
