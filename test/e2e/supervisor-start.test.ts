@@ -219,7 +219,7 @@ new BusinessWorker({ eventHandler: new URL('./events.ts', import.meta.url), regi
   const failed = await runCommand(file, ['start']);
   const folder = dirname(file);
   expect(failed).toMatchObject({ exitCode: 1 });
-  expect(failed.stderr).toContain(`neither ${folder}/events.ts nor ${folder}/events.js is there`);
+  expect(failed.stderr).toContain(`neither ${folder}/events.ts nor ${folder}/events.js exists`);
   await writeFile(`${folder}/events.js`, 'export class Events { onMessage() {} }');
   expect(await runCommand(file, ['start', '-d', '--wait', '50'])).toMatchObject({
     exitCode: 0,
