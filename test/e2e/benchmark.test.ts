@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { BenchmarkResult } from '../../benchmark/src/result.ts';
 
 const file = fileURLToPath(new URL('../../benchmark/dist/main.js', import.meta.url));
-// Long enough for two of the messages that leave four times a second.
+// Long enough for two of the messages that are sent four times a second.
 const brief = [
   '--seconds',
   '0.6',
@@ -56,7 +56,7 @@ const latencies = ['p50Ms', 'p99Ms', 'maxMs'];
 const load = ['messagesPerSecond', ...latencies, 'cpuMicrosPerMessage', 'generatorLoad'];
 
 describe('the benchmark', { timeout: 120_000 }, () => {
-  test('measures every kind of scenario', async () => {
+  test('benchmark: measures every kind of scenario', async () => {
     const { command, result } = await bench([
       ...['--only', 'connect,idle-10k,push-uid,broadcast-10k'],
       ...['--contenders', 'gatewayworker-1x1'],
@@ -74,7 +74,7 @@ describe('the benchmark', { timeout: 120_000 }, () => {
     });
   });
 
-  test('fills a document in beside a plain server, and prints a table without colours', async () => {
+  test('benchmark: writes figures into a document, prints a table without colours', async () => {
     const { command, names, read } = await bench([
       ...['--only', 'echo-deep', '--contenders', 'raw-ws,gatewayworker-1x1', '--generators', '2'],
       ...['--write', 'DOCUMENT'],
@@ -88,14 +88,14 @@ describe('the benchmark', { timeout: 120_000 }, () => {
   });
 });
 
-test('the benchmark says what is wrong with its arguments', async () => {
+test('benchmark: names wrong arguments', async () => {
   const { command } = await bench(['--only', 'nothing']);
   expect(command).toMatchObject({ exitCode: 2, stdout: '' });
   expect(command.stderr).toContain("there is no scenario 'nothing'; known: echo-deep, ");
 });
 
 test.skipIf(reason !== '')(
-  `the benchmark measures Socket.IO${reason}`,
+  `benchmark: measures Socket.IO${reason}`,
   { timeout: 120_000 },
   async () => {
     const { command, result } = await bench([

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { repositoryRoot } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 
-test('what users import has its own name when it is built', async () => {
+test('bundle: classes keep their names', async () => {
   const code = `const all = await import('gatewayworker');
 console.log(JSON.stringify(Object.entries(all).map(([key, value]) => [key, value.name])));`;
   const args = ['--input-type=module', '--eval', code];

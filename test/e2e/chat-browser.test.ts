@@ -25,7 +25,7 @@ beforeAll(async () => {
   const [pagePort, gatewayPort, registerPort, innerPort] = await freePorts(5);
   address = `http://127.0.0.1:${pagePort}`;
   gatewayAddress = `127.0.0.1:${gatewayPort}`;
-  // By a name of its own, which the pid file stands beside: an `npm start` may be running already.
+  // A name of its own gives it its own pid file: an `npm start` may be running already.
   folder = await temporaryFolder('chat-browser');
   const file = `${folder.path}/start.ts`;
   await symlink(startFile, file);
@@ -47,11 +47,11 @@ afterAll(async () => {
   await folder?.dispose();
 });
 
-test('prints where the page is', async () => {
+test('chat: prints the address of the page', async () => {
   await eventually(() => cluster.output().includes(`Chat: ${address}`));
 });
 
-test('the page may load nothing but its own files and talk to nothing but its gateway', async () => {
+test('chat page: may load only its own files and connect only to its gateway', async () => {
   const response = await fetch(address);
   const policy = response.headers.get('content-security-policy')?.split('; ');
   expect(policy).toContain("default-src 'none'");
@@ -60,7 +60,7 @@ test('the page may load nothing but its own files and talk to nothing but its ga
   expect(await fetch(`${address}/%2e%2e/events.ts`)).toMatchObject({ status: 404 });
 });
 
-test('two people on different gateways see each other come and go', async () => {
+test('chat page: people on different gateways see each other join and leave', async () => {
   const { ada, grace } = await openPair('hall');
   expect(await gatewayOf(ada)).not.toBe(await gatewayOf(grace));
   await seeNotice(ada, /Grace.* joined/);
@@ -72,7 +72,7 @@ test('two people on different gateways see each other come and go', async () => 
   await expectPeople(ada, ['Ada']);
 });
 
-test('a message reaches everybody in the room, the own one stands apart', async () => {
+test('chat page: a message reaches all in the room, the own one is marked', async () => {
   const { ada, grace } = await openPair('study');
   await write(ada, 'Good morning');
   await seeMessage(grace, 'Good morning');
@@ -82,7 +82,7 @@ test('a message reaches everybody in the room, the own one stands apart', async 
   expect(await messages(grace)).toEqual(['Ada: Good morning', 'own: Good morning, Ada']);
 });
 
-test('a private message is seen by nobody else', async () => {
+test('chat page: a private message reaches one person only', async () => {
   const { ada, grace } = await openPair('tower');
   const tom = await openPerson('Tom', 'tower');
   await ada.getByRole('button', { name: 'Grace' }).click();
@@ -90,7 +90,7 @@ test('a private message is seen by nobody else', async () => {
   await seePrivateMessage(grace, 'Only between us');
   await seePrivateMessage(ada, 'Only between us');
 
-  // What follows comes by the same way, later: once it is there, the private one has not come.
+  // A later message takes the same way: once it has arrived, the private one would have, too.
   await ada.keyboard.press('Escape');
   await write(ada, 'And this is for all');
   await seeMessage(tom, 'And this is for all');
@@ -98,7 +98,7 @@ test('a private message is seen by nobody else', async () => {
   expect(await messages(grace)).toEqual(['Ada: Only between us', 'Ada: And this is for all']);
 });
 
-test('the answer to a private message is private too', async () => {
+test('chat page: the reply to a private message is private', async () => {
   const { ada, grace } = await openPair('attic');
   await ada.getByRole('button', { name: 'Grace' }).click();
   await write(ada, 'Psst');
@@ -107,7 +107,7 @@ test('the answer to a private message is private too', async () => {
   await seePrivateMessage(ada, 'Yes?');
 });
 
-test('markup that somebody types is shown as text', async () => {
+test('chat page: markup is shown as text', async () => {
   const { ada, grace } = await openPair('workshop');
   const markup = '<img src=x onerror="document.title=\'hacked\'"><b>bold</b>';
   await write(ada, markup);
@@ -116,7 +116,7 @@ test('markup that somebody types is shown as text', async () => {
   expect(await grace.title()).not.toContain('hacked');
 });
 
-test('who changes the room leaves the first one', async () => {
+test('chat page: entering another room leaves the first', async () => {
   const { ada, grace } = await openPair('kitchen');
   await enterRoom(grace, 'garden');
   await seeNotice(ada, /Grace.* left/);
@@ -170,7 +170,7 @@ test('chat page: web addresses are links, and other schemes stay text', async ()
   expect(await links.first().getAttribute('rel')).toBe('noopener noreferrer');
 });
 
-test('two people of the same name are told apart', async () => {
+test('chat page: two people of the same name have different tags', async () => {
   const first = await openPerson('Sam', 'cellar');
   const second = await openPerson('Sam', 'cellar');
   const secondTag = (await clientIdOf(second)).slice(-4);
@@ -179,14 +179,14 @@ test('two people of the same name are told apart', async () => {
   await seePrivateMessage(second, 'To my namesake');
 });
 
-test('after a gateway is killed its people are back by themselves, and the others stay', async () => {
+test('chat page: kill -9 of a gateway, its people reconnect, others stay', async () => {
   const pair = await openPair('bridge');
   const ids = { ada: await clientIdOf(pair.ada), grace: await clientIdOf(pair.grace) };
   const [pid] = await gatewayPids();
   if (pid === undefined) throw new Error('the status shows no gateway');
   process.kill(pid, 'SIGKILL');
 
-  // Each is on one of the two gateways, so exactly one of them is thrown out.
+  // Each is on one of the two gateways, so exactly one of them is disconnected.
   const lost = await eventually(async () => {
     if ((await readClientId(pair.ada)) !== ids.ada) return { who: 'Ada', page: pair.ada };
     if ((await readClientId(pair.grace)) !== ids.grace) return { who: 'Grace', page: pair.grace };
@@ -202,15 +202,15 @@ test('after a gateway is killed its people are back by themselves, and the other
   await seeMessage(stayed, 'Did I miss anything?');
   await write(stayed, 'Not a thing');
   await seeMessage(lost.page, 'Not a thing');
-  // Every connection has an id of its own: the same one means that this one was never lost.
+  // Each connection has its own id: an unchanged id means that the connection was never lost.
   expect(await clientIdOf(stayed)).toBe(stayed === pair.ada ? ids.ada : ids.grace);
   await eventually(async () => (await gatewayPids()).length === 2);
 });
 
-test('a page whose greeting a killed worker took with it is connected by itself', async () => {
+test('chat page: connects after its worker was killed during the greeting', async () => {
   const workers = (await cluster.status()).filter(({ role }) => role === 'business-worker');
   const pids = workers.map(({ pid }) => pid);
-  // What it is told now is on its way to a process that will never handle it.
+  // A message now is in flight to a process that will never handle it.
   for (const pid of pids) process.kill(pid, 'SIGSTOP');
   const context = await browser.newContext();
   onTestFinished(() => context.close());
@@ -255,7 +255,7 @@ async function openPerson(name: string, room: string): Promise<Page> {
   return page;
 }
 
-/** Tells whether the chat has let this person in, on the connection that is open now. */
+/** Tells whether this person is in the room, on the current connection. */
 async function isIn(page: Page, name: string, room: string): Promise<boolean> {
   if ((await page.locator('html').getAttribute('data-connection')) !== 'open') return false;
   const heading = await page.getByRole('heading', { level: 1 }).textContent();
@@ -263,7 +263,7 @@ async function isIn(page: Page, name: string, room: string): Promise<boolean> {
   return heading === `#${room}` && own === name;
 }
 
-/** The id of the connection that is open now; null while there is none. */
+/** The id of the current connection, or null. */
 async function readClientId(page: Page): Promise<string | null> {
   return await page.locator('html').getAttribute('data-client-id');
 }

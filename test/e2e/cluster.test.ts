@@ -16,7 +16,7 @@ import { atEndOfFile } from './shared.ts';
 const file = fileURLToPath(new URL('./fixtures/dist/room/start.js', import.meta.url));
 const secretKey = 'a key that no log line may show';
 
-/** A client, and the id and worker that it was told on connecting. */
+/** A client, with its id and worker from the greeting. */
 interface Member {
   readonly name: string;
   readonly client: TestClient;

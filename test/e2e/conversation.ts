@@ -2,9 +2,9 @@ import { eventually, type TestClient } from '@gatewayworker/testing';
 import { expect, onTestFinished } from 'vitest';
 
 /** Time for a loaded machine to start a cluster again. */
-export const patience = { timeoutMs: 90_000, intervalMs: 50 };
+export const longTimeout = { timeoutMs: 90_000, intervalMs: 50 };
 
-/** Clients that count for themselves and in their room, and ask who is there, all the while. */
+/** Clients that send all the time: a number to themselves, one to their room, and a query. */
 export class Conversation {
   readonly #listeners: readonly Listener[];
   readonly #timer: NodeJS.Timeout;
@@ -18,7 +18,7 @@ export class Conversation {
   }
 
   /** Resolves once every client has an answer to a message that is sent from now on. */
-  async goesOn(): Promise<void> {
+  async progress(): Promise<void> {
     const said = this.#said + 1;
     await this.#untilHeard(() => said);
   }
@@ -32,7 +32,7 @@ export class Conversation {
 
   async #untilHeard(number: () => number): Promise<void> {
     const listeners = this.#listeners;
-    await eventually(() => listeners.every((each) => each.listen() >= number()), patience);
+    await eventually(() => listeners.every((each) => each.listen() >= number()), longTimeout);
     expect(listeners.flatMap(({ mistakes }) => mistakes)).toEqual([]);
   }
 
@@ -49,7 +49,7 @@ export class Conversation {
 /** What one client hears of a conversation. */
 class Listener {
   readonly client: TestClient;
-  /** What came twice, or an answer that did not come in its turn. */
+  /** Messages that came twice or out of order. */
   readonly mistakes: string[] = [];
   #counted = 0;
   #asked = 0;
@@ -60,7 +60,7 @@ class Listener {
     this.#heard = new Map(names.map((name) => [name, { last: 0, early: new Set() }]));
   }
 
-  /** Takes what has come; answers up to which number everything is there. */
+  /** Consumes the messages; answers the number up to which all have arrived. */
   listen(): number {
     const { messages } = this.client;
     const others = messages.splice(0).filter((message) => !this.#take(String(message)));
@@ -81,14 +81,14 @@ class Listener {
     return true;
   }
 
-  /** An answer tells the number before too, which the session has kept. */
+  /** An answer also has the previous number, which the session has kept. */
   #takeCount(message: string, before: number, number: number): void {
     const last = this.#counted;
     if (before !== last || number !== last + 1) this.mistakes.push(`${message} after ${last}`);
     this.#counted = number;
   }
 
-  /** Queries of a worker are answered, as much by gateways that come and go. */
+  /** The answer to a query of a worker. */
   #takeAsked(message: string, number: number, answer: string | undefined): void {
     if (number !== this.#asked + 1 || answer !== 'true') {
       this.mistakes.push(`${message} after ${this.#asked}`);
@@ -97,8 +97,8 @@ class Listener {
   }
 
   /**
-   * Where the speaker is on another gateway, what its old worker and its new one send comes by two links,
-   * and may be read in another order: all of it, and nothing twice, is what counts.
+   * Messages of the old and of the new worker of a speaker on another gateway use two links, so their order may
+   * change. Each must arrive once.
    */
   #takeRoom(message: string, heard: Heard | undefined, number: number): void {
     // Of another conversation.

@@ -46,7 +46,7 @@ async function openDashboard(): Promise<TestClient> {
   return dashboard;
 }
 
-/** A device that has said its name. */
+/** A device that has sent its name. */
 async function openDevice(name: string): Promise<TcpPeer> {
   const device = await openTcpPeer(devicePort);
   await eventually(() => heard(device).includes('name?'));
@@ -54,7 +54,7 @@ async function openDevice(name: string): Promise<TcpPeer> {
   return device;
 }
 
-/** Everything that a device was told. */
+/** All messages to a device. */
 function heard(device: TcpPeer): (string | Uint8Array)[] {
   const messages: (string | Uint8Array)[] = [];
   let rest = device.received;
@@ -72,7 +72,7 @@ async function until(dashboard: TestClient, notice: object): Promise<void> {
   await eventually(() => dashboard.messages.includes(text));
 }
 
-test('devices report to every dashboard, and a dashboard talks to one device', async () => {
+test('devices: report to every dashboard, a dashboard sends to one device', async () => {
   const dashboards = await Promise.all(Array.from({ length: 4 }, () => openDashboard()));
   const [boiler, lamp] = [await openDevice('boiler-1'), await openDevice('lamp')];
   for (const dashboard of dashboards) await until(dashboard, { device: 'boiler-1', here: true });
@@ -89,7 +89,7 @@ test('devices report to every dashboard, and a dashboard talks to one device', a
   for (const dashboard of dashboards) dashboard.terminate();
 });
 
-test('a broadcast reaches devices and dashboards, framed for each', async () => {
+test('broadcast: reaches devices and dashboards, framed for each', async () => {
   const dashboards = await Promise.all([openDashboard(), openDashboard()]);
   const devices = [await openDevice('a'), await openDevice('b'), await openDevice('c')];
   for (const name of ['a', 'b', 'c']) {
@@ -125,7 +125,7 @@ test('device dashboard: a page shows values, sends commands and sees who leaves'
     if (message.type() === 'error') problems.push(message.text());
   });
   await page.goto(`http://127.0.0.1:${pagePort}`);
-  // A device that was there before has its value at once.
+  // A device that was connected before shows its value at once.
   const card = page.getByRole('listitem').filter({ has: page.getByText('boiler-2') });
   await card.locator('.value', { hasText: /^\d+\.\d$/ }).waitFor();
   await page.getByLabel('Command for boiler-2').fill('off');
@@ -142,7 +142,7 @@ test('device dashboard: a page of another origin opens no websocket', async () =
   await expect(openClient(dashboardPort)).rejects.toThrow('403');
 });
 
-test('a broken frame closes that device only', async () => {
+test('malformed frame: closes that device only', async () => {
   const [broken, other] = [await openDevice('broken'), await openDevice('other')];
   const frame = Buffer.from(deviceProtocol.encode('1'));
   frame.writeUInt8(0xff, frame.length - 1);

@@ -2,7 +2,7 @@ import { eventually, type TestClient } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 import { eventsOf, startVersioned, type VersionedCluster } from './versioned-cluster.ts';
 
-/** A callback that waits for a minute, or until its process is told to end. */
+/** A callback that waits for a minute, or until worker.signal aborts. */
 const waiting = `
 import { setTimeout as sleep } from 'node:timers/promises';
 

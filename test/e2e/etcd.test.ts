@@ -32,12 +32,12 @@ interface Machine {
   readonly cluster: Cluster;
   readonly port: number;
   log(): Promise<string>;
-  /** What keeps its processes of a role from serving. */
+  /** Not-ready reasons of its processes of a role. */
   reasons(role: string): Promise<string[]>;
 }
 
 test.skipIf(reason !== '')(
-  `by an etcd with TLS and users, whose tokens expire, a killed gateway is forgotten within its lease${reason}`,
+  `etcd with TLS and users: a killed gateway is removed within its lease${reason}`,
   async () => {
     const folder = await temporaryFolder('etcd-users');
     onTestFinished(folder.dispose);
@@ -87,7 +87,7 @@ test.skipIf(reason !== '')(
     }
     expect(await whole.reasons('business-worker')).toEqual([]);
 
-    // Nobody starts it again: the master is stopped.
+    // The stopped master does not restart it.
     const status = await other.cluster.status();
     const gateway = status.find(({ role }) => role === 'gateway')?.pid ?? 0;
     process.kill(other.cluster.pid, 'SIGSTOP');
@@ -99,7 +99,7 @@ test.skipIf(reason !== '')(
     // The lease is of 5 s.
     await eventually(isForgotten, { timeoutMs: 60_000 });
 
-    // Several tokens have expired by now, and nobody has taken the etcd for away.
+    // Several tokens have expired by now, and no process has reported the etcd as unavailable.
     const client = await openClient(whole.port);
     onTestFinished(() => client.terminate());
     client.send('y');

@@ -2,7 +2,7 @@ import { eventually } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 import { ask, pidsOf, startVersioned } from './versioned-cluster.ts';
 
-test('a worker that is frozen is gone within two heartbeats, and harms nobody when it goes on', async () => {
+test('frozen worker: expires within two heartbeats, links again after SIGCONT', async () => {
   const { cluster, open } = await startVersioned();
   const clients = [await open(), await open(), await open(), await open()];
   const pids = pidsOf(await cluster.status());
@@ -13,7 +13,7 @@ test('a worker that is frozen is gone within two heartbeats, and harms nobody wh
       .map(({ tables }) => Reflect.get(Object(tables), 'workers'));
   process.kill(frozen, 'SIGSTOP');
   try {
-    // Two intervals of ten seconds, and what a busy machine adds.
+    // Two intervals of 10 s, and time for a busy machine.
     await eventually(async () => (await linked()).every((workers) => workers === 1), {
       timeoutMs: 30_000,
     });
@@ -23,7 +23,7 @@ test('a worker that is frozen is gone within two heartbeats, and harms nobody wh
   }
   await eventually(async () => (await linked()).every((workers) => workers === 2));
   for (const client of clients) {
-    // Idle clients may be with the other one again.
+    // Idle clients may have moved back.
     expect([`v1 ${frozen}`, `v1 ${pids['brain#1']}`]).toContain(await ask(client));
     expect(client.isOpen).toBe(true);
   }

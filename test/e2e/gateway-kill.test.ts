@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { eventually, type TestClient } from '@gatewayworker/testing';
 import { beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { Conversation, patience } from './conversation.ts';
+import { Conversation, longTimeout } from './conversation.ts';
 import { atEndOfFile } from './shared.ts';
 import {
   enterAll,
@@ -43,7 +43,7 @@ test('kill -9 of a gateway and the register: other clients lose no message or qu
   }
   if (killed === undefined || kept === undefined) throw new Error('all are at one gateway');
   const conversation = new Conversation(kept[1]);
-  await conversation.goesOn();
+  await conversation.progress();
 
   // The list of the killed register still names the gateway.
   const register = (await daemon.status()).find(({ role }) => role === 'register')?.pid ?? 0;
@@ -51,13 +51,13 @@ test('kill -9 of a gateway and the register: other clients lose no message or qu
   await eventually(async () => {
     const [next] = (await daemon.status()).filter(({ role }) => role === 'register');
     return next?.state === 'ready' && next.pid !== register;
-  }, patience);
-  await conversation.goesOn();
+  }, longTimeout);
+  await conversation.progress();
   process.kill(killed[0], 'SIGKILL');
   await Promise.all(Array.from(killed[1].values(), (client) => client.ended));
-  await conversation.goesOn();
+  await conversation.progress();
   await untilReady(daemon);
-  await conversation.goesOn();
+  await conversation.progress();
   await conversation.end();
 });
 
@@ -117,7 +117,7 @@ test.each(['gateway', 'worker'])(
       await eventually(async () => {
         const now = (await daemon.status()).filter((row) => row.role === role);
         return now.every(({ pid, state }) => pid !== killed && state === 'ready');
-      }, patience);
+      }, longTimeout);
     }
     clearInterval(timer);
     await eventually(() => expect(visitors.filter(({ isSettled }) => !isSettled)).toHaveLength(0), {

@@ -148,10 +148,10 @@ test('health: shows the same as the probes, a drained gateway included', async (
     ['business-worker', 'game-worker', '0', 'yes', 'yes'],
     ['worker', 'timer', '0', 'yes', 'yes'],
   ]);
-  expect(await command('health', 'nobody')).toMatchObject({
+  expect(await command('health', 'unknown')).toMatchObject({
     exitCode: 1,
     stdout: '',
-    stderr: expect.stringContaining('there is no process of the role or name "nobody"; known: '),
+    stderr: expect.stringContaining('there is no process of the role or name "unknown"; known: '),
   });
 
   const drain = command('drain', 'front', '--over', '2');

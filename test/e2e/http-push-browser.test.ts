@@ -22,11 +22,11 @@ let address: string;
 beforeAll(async () => {
   const [port, gatewayPort, registerPort, innerPort] = await freePorts(5);
   address = `http://127.0.0.1:${port}`;
-  // By a name of its own, which the pid file stands beside: the example may be running already.
+  // A name of its own gives it its own pid file: the example may be running already.
   folder = await temporaryFolder('http-push-browser');
   const file = `${folder.path}/start.ts`;
   await symlink(startFile, file);
-  // Without a key: the master makes one for all of them.
+  // Without a key: the master creates one for all processes.
   cluster = await startCluster({
     file,
     env: {
@@ -46,7 +46,7 @@ afterAll(async () => {
   await folder?.dispose();
 });
 
-test('two people log in and get what is pushed to them and to all', async () => {
+test('push page: two users get the pushes to them and to the topic', async () => {
   const [ada, grace] = [await openPerson('Ada'), await openPerson('Grace')];
   await seePeople(ada, ['Ada', 'Grace']);
   await seePeople(grace, ['Ada', 'Grace']);
@@ -64,7 +64,7 @@ test('two people log in and get what is pushed to them and to all', async () => 
   await seePeople(ada, ['Ada']);
 });
 
-test('markup that somebody types is shown as text', async () => {
+test('push page: markup is shown as text', async () => {
   const markup = '<img src=x onerror="document.title=\'hacked\'"><b>bold</b>';
   const ada = await openPerson('<i>Ada</i>');
   await push(ada, markup);
@@ -73,7 +73,7 @@ test('markup that somebody types is shown as text', async () => {
   expect(await ada.title()).toBe('Push');
 });
 
-test('a reload keeps who somebody is, and a log-out ends it on every page', async () => {
+test('push page: a reload keeps the login, a log-out ends it on every page', async () => {
   const ada = await openPerson('Ada');
   await ada.reload();
   await eventually(() => isBound(ada));
@@ -85,7 +85,7 @@ test('a reload keeps who somebody is, and a log-out ends it on every page', asyn
   await second.getByRole('textbox', { name: 'Your name' }).waitFor();
 });
 
-test('after its gateway is killed a page is bound again by itself, and hears the next push', async () => {
+test('push page: reconnects after kill -9 of its gateway, gets the next push', async () => {
   const [ada, grace] = [await openPerson('Ada'), await openPerson('Grace')];
   const ids = [await clientIdOf(ada), await clientIdOf(grace)];
   const gateways = (await cluster.status()).filter(({ role }) => role === 'gateway');
@@ -95,7 +95,7 @@ test('after its gateway is killed a page is bound again by itself, and hears the
       timeoutMs: 120_000,
     });
   }
-  // The app links to the new gateways by itself too; until then it answers 503.
+  // The app answers 503 until it is linked to the new gateways.
   await eventually(async () => (await ada.request.get(`${address}/online`)).ok());
   await push(ada, 'Are you back?', 'Grace');
   await eventually(async () =>
@@ -160,7 +160,7 @@ async function seePeople(page: Page, names: readonly string[]): Promise<void> {
   );
 }
 
-/** Pushes to one person, or to everybody, and waits until the app has taken it. */
+/** Pushes to one user or to the topic, and waits until the app has accepted it. */
 async function push(page: Page, text: string, to?: string): Promise<void> {
   const receiver = page.getByRole('combobox', { name: 'To' });
   await receiver.selectOption(to === undefined ? { index: 0 } : { label: to });

@@ -19,7 +19,7 @@ const startFile = fileURLToPath(new URL('../../examples/http-push/start.ts', imp
 const key = createPushKey();
 const { tokenKey } = resolvePushSettings({ PUSH_KEY: key });
 
-const nobody = { status: 200, body: { people: [] } };
+const noPeople = { status: 200, body: { people: [] } };
 
 interface Answer {
   readonly status: number;
@@ -42,7 +42,7 @@ beforeAll(async () => {
   const [port = 0, gateway = 0, register = 0, inner = 0] = await freePorts(5);
   address = `http://127.0.0.1:${port}`;
   gatewayPort = gateway;
-  // By a name of its own, which the pid file stands beside: the example may be running already.
+  // A name of its own gives it its own pid file: the example may be running already.
   folder = await temporaryFolder('http-push');
   const file = `${folder.path}/start.ts`;
   await symlink(startFile, file);
@@ -64,12 +64,12 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  // The gateways may see the ends of the pages of the test before a moment after those.
+  // The gateways may still have pages of the test before.
   const observer = await Visitor.login('Observer');
-  await eventually(async () => expect(await observer.get('/online')).toMatchObject(nobody));
+  await eventually(async () => expect(await observer.get('/online')).toMatchObject(noPeople));
 });
 
-test('a page that shows the token of its client id gets the pushes of its person', async () => {
+test('bind: a page with its token gets the pushes to its user and topic', async () => {
   const [ada, grace] = [await Visitor.login('Ada'), await Visitor.login('Grace')];
   const [first, second, other] = [await ada.open(), await ada.open(), await grace.open()];
   expect(await grace.post('/push/user', { uid: 'Ada', text: 'Only for you' })).toEqual({
@@ -87,7 +87,7 @@ test('a page that shows the token of its client id gets the pushes of its person
   await eventually(() => expect(pushesOf(other)).toMatchObject([common]));
 });
 
-test('the app tells who is online, and the pages when that changes', async () => {
+test('presence: the app lists users online, pages learn of changes', async () => {
   const [ada, grace] = [await Visitor.login('Ada'), await Visitor.login('Grace')];
   const page = await ada.open();
   expect(await ada.get('/online?uid=Grace')).toMatchObject({ body: { online: false } });
@@ -110,7 +110,7 @@ test('the app tells who is online, and the pages when that changes', async () =>
   });
 });
 
-test('pushes reach the pages of both gateways', async () => {
+test('push: reaches pages on both gateways', async () => {
   const ada = await Visitor.login('Ada');
   const pages = await openOnBothGateways(ada);
   expect(await ada.post('/push/user', { uid: 'Ada', text: 'To me' })).toMatchObject({
@@ -124,7 +124,7 @@ test('pushes reach the pages of both gateways', async () => {
   }
 });
 
-test('a token that proves nothing binds nothing', async () => {
+test('bind: a forged, foreign, expired or used token is refused', async () => {
   const [ada, mallory] = [await Visitor.login('Ada'), await Visitor.login('Mallory')];
   const page = await openPage();
   const own = await openPage();
@@ -150,7 +150,7 @@ test('a token that proves nothing binds nothing', async () => {
     }
   }
   expect(await mallory.get('/online?uid=Mallory')).toMatchObject({ body: { online: false } });
-  // The page has lost nothing by it: its own token is still good, and once only.
+  // The page's own token is still valid, once.
   expect(await ada.post('/bind', { clientId, token: page.token })).toMatchObject({ status: 200 });
   expect(await mallory.post('/bind', { clientId, token: page.token })).toMatchObject({
     status: 403,
@@ -160,7 +160,7 @@ test('a token that proves nothing binds nothing', async () => {
   expect(await ada.get('/online?uid=Ada')).toMatchObject({ body: { online: true } });
 });
 
-test('a page that has closed is told so', async () => {
+test('bind: a closed page gets 409', async () => {
   const ada = await Visitor.login('Ada');
   const { socket, clientId, token } = await openPage();
   await socket.close();
@@ -175,7 +175,7 @@ test('a page that has closed is told so', async () => {
   );
 });
 
-test('nobody gets in without a session, and no session can be made up', async () => {
+test('session: calls without a valid cookie get 401', async () => {
   const { clientId, token } = await openPage();
   const expected = { status: 401, body: { error: 'not_logged_in', message: expect.any(String) } };
   const value = encodeURIComponent(JSON.stringify({ uid: 'Ada', expiresAt: Date.now() + 60_000 }));
@@ -189,7 +189,7 @@ test('nobody gets in without a session, and no session can be made up', async ()
   }
 });
 
-test('a page of another site can post nothing, even with the cookie', async () => {
+test('origin: a post from another site gets 403, even with the cookie', async () => {
   const ada = await Visitor.login('Ada');
   const { clientId, token } = await openPage();
   for (const origin of ['https://evil.example', 'http://127.0.0.1:1', 'null', undefined]) {
@@ -201,7 +201,7 @@ test('a page of another site can post nothing, even with the cookie', async () =
   expect(await ada.post('/bind', { clientId, token })).toMatchObject({ status: 200 });
 });
 
-test('what is wrong is refused with the reason', async () => {
+test('input: wrong values get 400 with the reason', async () => {
   const ada = await Visitor.login('Ada');
   const wrong = [
     ['/login', {}, "body must have required property 'name'"],
@@ -224,7 +224,7 @@ test('what is wrong is refused with the reason', async () => {
   expect(await ada.get('/no-such-page')).toMatchObject({ status: 404 });
 });
 
-test('who logs out hears no more on any page', async () => {
+test('logout: closes every page of the session', async () => {
   const ada = await Visitor.login('Ada');
   const pages = await openOnBothGateways(ada);
   expect(await ada.post('/logout', {})).toMatchObject({ status: 200 });
@@ -243,12 +243,12 @@ test('logout: a copy of the cookie is refused, another login of the user is not'
   expect(await elsewhere.post('/bind', { clientId, token })).toMatchObject({ status: 200 });
 });
 
-test('a register that was killed changes nothing for the app', async () => {
+test('kill -9 of the register: pushes continue without an outage', async () => {
   const ada = await Visitor.login('Ada');
   const page = await ada.open();
   const [register] = await processesOf('register');
   process.kill(register?.pid ?? 0, 'SIGKILL');
-  // Restarted or not yet: what is linked stays linked, so there is no outage at all.
+  // Links to gateways do not depend on the register, so there is no outage.
   expect(await ada.post('/push/user', { uid: 'Ada', text: 'During' })).toMatchObject({
     status: 200,
   });
@@ -261,7 +261,7 @@ test('a register that was killed changes nothing for the app', async () => {
   await eventually(() => expect(pushesOf(later)).toMatchObject([{ text: 'After' }]));
 });
 
-test('after a gateway and the register are killed at once, the same app reaches everybody again', async () => {
+test('kill -9 of a gateway and the register: the app reaches all pages again', async () => {
   const ada = await Visitor.login('Ada');
   const [app] = await processesOf('worker');
   const [gateway] = await processesOf('gateway');
@@ -278,16 +278,16 @@ test('after a gateway and the register are killed at once, the same app reaches 
   expect((await processesOf('worker'))[0]?.pid).toBe(app?.pid);
 });
 
-test('while no gateway is there every call fails with 503, and works again afterwards', async () => {
+test('no gateway: every call gets 503, and works again afterwards', async () => {
   const ada = await Visitor.login('Ada');
   const page = await openPage();
   const gateways = await processesOf('gateway');
-  // A master that stands still starts nothing, so the outage lasts until it goes on.
+  // A stopped master restarts nothing, so the outage lasts until SIGCONT.
   process.kill(cluster.pid, 'SIGSTOP');
   onTestFinished(() => void process.kill(cluster.pid, 'SIGCONT'));
   for (const { pid } of gateways) process.kill(pid, 'SIGKILL');
   await page.socket.ended;
-  // One that is asked while the last of them dies may still hear that the page is gone.
+  // A call while the last gateway dies may still answer that the page is gone.
   await eventually(async () => (await ada.get('/online')).status === 503);
   const { clientId, token } = page;
   const calls = [
@@ -328,7 +328,7 @@ test('http-push app: answers a call with 503 while a gateway hangs', async () =>
   await eventually(() => expect(pushesOf(page)).toMatchObject([{ text: 'Awake' }]));
 });
 
-test('an app that was killed knows its sessions again, and no token from before', async () => {
+test('kill -9 of the app: sessions stay valid, tokens do not', async () => {
   const ada = await Visitor.login('Ada');
   const { clientId, token } = await openPage();
   const [app] = await processesOf('worker');
@@ -343,7 +343,7 @@ test('an app that was killed knows its sessions again, and no token from before'
   await eventually(() => expect(pushesOf(page)).toMatchObject([{ text: 'New app' }]));
 });
 
-/** Somebody with a browser. */
+/** A logged-in user. */
 class Visitor {
   readonly #cookie: string;
 
@@ -406,7 +406,7 @@ async function send(path: string, { body, cookie, origin }: Post): Promise<Respo
   });
 }
 
-/** Opens a websocket and reads what the cluster says first. */
+/** Opens a websocket and reads its first message. */
 async function openPage(): Promise<OpenPage> {
   const socket = await openClient(gatewayPort);
   onTestFinished(() => socket.terminate());
@@ -450,7 +450,7 @@ async function processesOf(role: string): Promise<StatusProcess[]> {
   return (await cluster.status()).filter((row) => row.role === role);
 }
 
-/** Resolves once other processes have taken the places of those that were killed. */
+/** Resolves once the killed processes are replaced. */
 async function allReady(
   ...victims: (readonly [role: string, victim: StatusProcess | undefined])[]
 ): Promise<void> {

@@ -30,14 +30,14 @@ afterAll(async () => {
   if (installed !== undefined) await rm(installed, { recursive: true });
 });
 
-/** A folder outside of the repository, whose node_modules nothing in it can see. */
+/** A folder outside the repository, which cannot use its node_modules. */
 async function emptyFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'gatewayworker-app-'));
   onTestFinished(() => rm(folder, { recursive: true, maxRetries: 5 }));
   return folder;
 }
 
-/** Such a folder after the commands of README; npm takes a minute on a busy machine, so it ran once. */
+/** Such a folder after the commands of README, which ran once: npm takes a minute on a busy machine. */
 async function installedFolder(): Promise<string> {
   const folder = await emptyFolder();
   await cp(join(installed, 'package.json'), join(folder, 'package.json'));
@@ -80,7 +80,7 @@ async function start(folder: string, file: string, flags: readonly string[] = []
   return stdout;
 }
 
-/** A program of README that sends what is typed and prints what comes. */
+/** A program of README that sends typed lines and prints what it receives. */
 function talk(folder: string): { type(line: string): void; printed(): string } {
   const args = [...webSocketFlags, '--no-warnings', 'talk.js'];
   const child = spawn(process.execPath, args, { cwd: folder, stdio: ['pipe', 'pipe', 'pipe'] });
@@ -148,19 +148,16 @@ test('README: five lines lead from an empty folder to a cluster', () => {
 test.each([
   ['TypeScript', 'ts', stripsTypes ? [] : tsx],
   ['JavaScript', 'js', []],
-])(
-  'README: its files run in an empty folder, and two clients talk, in %s',
-  async (_name, extension, flags) => {
-    const folder = await installedFolder();
-    const free = await ports();
-    await writeFile(join(folder, `events.${extension}`), shown(`events.${extension}`, free));
-    await writeFile(join(folder, `start.${extension}`), shown('start.ts', free));
-    await writeFile(join(folder, 'talk.js'), shown('talk.js', free));
-    const table = await start(folder, `start.${extension}`, flags);
-    expect(table.match(/\[ok\]/g)).toHaveLength(3);
-    await expectConversation(folder);
-  },
-);
+])('README: its files run in an empty folder, in %s', async (_name, extension, flags) => {
+  const folder = await installedFolder();
+  const free = await ports();
+  await writeFile(join(folder, `events.${extension}`), shown(`events.${extension}`, free));
+  await writeFile(join(folder, `start.${extension}`), shown('start.ts', free));
+  await writeFile(join(folder, 'talk.js'), shown('talk.js', free));
+  const table = await start(folder, `start.${extension}`, flags);
+  expect(table.match(/\[ok\]/g)).toHaveLength(3);
+  await expectConversation(folder);
+});
 
 test('install: two copies of the package share their state, with events in CommonJS', async () => {
   const folder = await installedFolder();
@@ -237,7 +234,7 @@ async function unpack(tarball: string): Promise<ReadonlyMap<string, string>> {
   );
 }
 
-/** What the files of a package point to and it does not hold, such as the sources of its maps. */
+/** References to files that a package does not contain, such as the sources of its maps. */
 function brokenReferences(files: ReadonlyMap<string, string>): string[] {
   const broken: string[] = [];
   const expectFile = (from: string, target: string): void => {
@@ -256,7 +253,7 @@ function brokenReferences(files: ReadonlyMap<string, string>): string[] {
   return broken;
 }
 
-describe('packages: what npm shows of each is complete', () => {
+describe('packages: published files and metadata are complete', () => {
   test('all tarballs', async () => {
     expect(packed.own).toHaveLength(9);
     const licence = await readFile(join(repositoryRoot, 'LICENSE'), 'utf8');

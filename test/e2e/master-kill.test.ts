@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { readVersion } from '@gatewayworker/core';
 import { eventually, isAlive, repositoryRoot } from '@gatewayworker/testing';
 import { beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { Conversation, patience } from './conversation.ts';
+import { Conversation, longTimeout } from './conversation.ts';
 import { Newcomers } from './newcomers.ts';
 import { atEndOfFile } from './shared.ts';
 import {
@@ -65,11 +65,11 @@ test('kill -9 of the master: no event is lost, no client refused; start attaches
   const members = await enterAll(daemon, ['ann', 'bob', 'cid', 'dan']);
   const conversation = new Conversation(members);
   const newcomers = new Newcomers(daemon);
-  await conversation.goesOn();
+  await conversation.progress();
   await killMaster(daemon);
   const served = newcomers.served;
-  await conversation.goesOn();
-  await eventually(() => newcomers.served > served + 5, patience);
+  await conversation.progress();
+  await eventually(() => newcomers.served > served + 5, longTimeout);
 
   const status = await daemon.command('status', '--json');
   expect(status).toMatchObject({ exitCode: 0 });
@@ -92,26 +92,26 @@ test('kill -9 of the master: no event is lost, no client refused; start attaches
   expect(start).toMatchObject({ exitCode: 0, stderr: '' });
   expect(start.stdout).toContain('Attached to 5 processes, which ran without a master.\n');
   expect(await childPidsOf()).toEqual(before);
-  await conversation.goesOn();
+  await conversation.progress();
   // The successors get the listening sockets of processes that another master started.
   expect(await daemon.command('reload')).toMatchObject({ exitCode: 0, stderr: '' });
   const [killed = 0] = pidsOf((await daemon.status()).filter(({ name }) => name === 'gate'));
   await newcomers.end();
   expect(newcomers.failures).toEqual([]);
-  await conversation.goesOn();
+  await conversation.progress();
   await conversation.end();
 
   process.kill(killed, 'SIGKILL');
   await eventually(async () => {
     const gates = (await daemon.status()).filter(({ name }) => name === 'gate');
     return gates.every(({ pid, state }) => pid !== killed && state === 'ready');
-  }, patience);
+  }, longTimeout);
   // Only the parent of a process can read its exit code, and that was the first master.
   const gate = (await daemon.status()).find(({ exits }) => Object.keys(exits).length > 0);
   expect(gate).toMatchObject({ lastExit: { code: null, signal: null }, exits: { unknown: 1 } });
   expect(daemon.log()).toContain('ended with an unknown exit code; restarting now');
   const later = new Newcomers(daemon);
-  await eventually(() => later.served > 20, patience);
+  await eventually(() => later.served > 20, longTimeout);
   await later.end();
   expect(later.failures).toEqual([]);
 });
@@ -121,14 +121,14 @@ test('restart --master: a new master attaches to the same processes', async () =
   const master = daemon.masterPid();
   const members = await enterAll(daemon, ['ann', 'bob']);
   const conversation = new Conversation(members);
-  await conversation.goesOn();
+  await conversation.progress();
   const restart = await daemon.command('restart', '--master');
   expect(restart).toMatchObject({ exitCode: 0, stderr: '' });
   expect(restart.stdout).toContain(`Master ${master} has ended; its processes keep running.\n`);
   expect(daemon.masterPid()).not.toBe(master);
   expect(isAlive(master)).toBe(false);
   expect(await childPidsOf()).toEqual(before);
-  await conversation.goesOn();
+  await conversation.progress();
   await conversation.end();
 });
 

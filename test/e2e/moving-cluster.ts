@@ -14,7 +14,7 @@ import {
   temporaryFolder,
 } from '@gatewayworker/testing';
 import { expect, onTestFinished } from 'vitest';
-import { patience } from './conversation.ts';
+import { longTimeout } from './conversation.ts';
 import type { AtEnd } from './shared.ts';
 
 const events = `
@@ -192,7 +192,7 @@ export async function openHalfFrame(port: number): Promise<Socket> {
   socket.on('data', (chunk) => {
     heard += String(chunk);
   });
-  await eventually(() => heard.includes('here '), patience);
+  await eventually(() => heard.includes('here '), longTimeout);
   // A text frame of 5 bytes, without its last ones.
   socket.write(Buffer.of(0x81, 0x85, 0, 0, 0, 0, 0x61));
   return socket;
@@ -200,6 +200,6 @@ export async function openHalfFrame(port: number): Promise<Socket> {
 
 async function bind(talker: Talker, uid: string): Promise<Talker> {
   talker.say(`bind ${uid}`);
-  await eventually(() => talker.heard.includes('bound') && talker.clientId !== '', patience);
+  await eventually(() => talker.heard.includes('bound') && talker.clientId !== '', longTimeout);
   return talker;
 }

@@ -44,7 +44,7 @@ beforeAll(async () => {
   secrets = [oldKey, newKey, wrongKey, password, passphrase, ...ofKey];
 });
 
-test('the search finds a secret in every form', () => {
+test('search: finds a secret in every form', () => {
   const { value } = oldKey;
   const texts = [
     ...[value, value.slice(0, 12), value.slice(3), JSON.stringify({ value })],
@@ -89,7 +89,7 @@ class Outputs {
   }
 }
 
-test('whatever happens to a cluster, none of its outputs shows a secret', {
+test('secrets: in no output of a cluster, whatever happens to it', {
   timeout: 240_000,
 }, async () => {
   const [register = 0, port = 0, inner = 0, probes = 0] = await freePorts(4);
@@ -108,7 +108,7 @@ const common = ${common};
 new Register({ listen: '${registerAddress}', ...common });
 new Gateway({ name: 'gate', listen: 'websocket://127.0.0.1:${port}', startPort: ${inner}, registerAddress: '${registerAddress}', ...common });
 new BusinessWorker({ name: 'brain', count: 2, eventHandler: new URL('./events.js', import.meta.url), registerAddress: '${registerAddress}', ...common });
-// No etcd is there: this one is away for ever.
+// No etcd listens there, so this gateway is never ready.
 new Gateway({ name: 'astray', listen: 'websocket://127.0.0.1:0', startPort: 0, registerAddress: 'etcd://root:${password.value}@127.0.0.1:1/x', ...common });
 run({ readyTimeoutMs: 30_000, health: '127.0.0.1:${probes}' });
 `,
@@ -122,14 +122,14 @@ run({ readyTimeoutMs: 30_000, health: '127.0.0.1:${probes}' });
     return result;
   };
 
-  // One gateway is away, so not everything is ever ready.
+  // One gateway is never ready.
   expect((await command('start', '-d', '--wait', '1')).exitCode).toBe(1);
   const pid = Number(await readFile(`${folder.path}/start.pid`, 'utf8'));
-  // The others are ready once they let a client in.
+  // The others are ready once a client is admitted.
   const client = await eventually(() => openClient(port));
   onTestFinished(() => client.terminate());
 
-  // Strangers: by a wrong key, without TLS, by bytes that are none of ours.
+  // Strangers: a wrong key, no TLS, bytes of another protocol.
   const log = captureLogger();
   const stranger = { registerAddress, secretKey: wrongKey.value, innerTls, connectTimeoutMs: 800 };
   const refused = await GatewayClient.connect(stranger, log.logger).catch(
@@ -182,7 +182,7 @@ run({ readyTimeoutMs: 30_000, health: '127.0.0.1:${probes}' });
   await command('connections', '--json');
   await command('health');
   await command('health', '--json');
-  for (const path of ['/live', '/ready', '/ready/gate', '/ready/astray', '/ready/nobody']) {
+  for (const path of ['/live', '/ready', '/ready/gate', '/ready/astray', '/ready/unknown']) {
     const answer = await fetch(`http://127.0.0.1:${probes}${path}`);
     outputs.add(`probe ${path}`, await answer.text());
   }
@@ -207,12 +207,12 @@ run({ readyTimeoutMs: 30_000, health: '127.0.0.1:${probes}' });
   expect(outputs.leaks()).toEqual([]);
 });
 
-test('an option that is refused shows no secret, whether it is the secret or stands beside it', async () => {
+test('secrets: in no error of a refused option', async () => {
   const listen = 'websocket://127.0.0.1:1';
   const eventHandler = '/events.js';
   const etcd = (credentials: string): string => `etcd://${credentials}@127.0.0.1:1/x`;
   const { value } = oldKey;
-  // As who writes JavaScript may call it.
+  // Calls that JavaScript allows and TypeScript does not.
   const registers = (...options: unknown[]) => Reflect.construct(Register, options);
   const gateways = (options: object) => Reflect.construct(Gateway, [{ listen, ...options }]);
   const workers = (options: object) =>

@@ -129,7 +129,7 @@ test('output: stalled readers delay no client, restart, status or stop', async (
   expect(notices()).toHaveLength(1);
   expect(notices()[0]).toMatchObject({ output: 'stdout', dropped: (await talker())?.droppedLines });
 
-  // The readers stall again when it is told to stop.
+  // The readers stall again during the stop.
   for (const message of ['log 3000', 'printError 2000']) await ask(message);
   process.kill(pid, 'SIGTERM');
   await eventually(() => master.exitCode !== null, { timeoutMs: 15_000 });

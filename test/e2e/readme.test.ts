@@ -12,7 +12,7 @@ import { expect, onTestFinished, test } from 'vitest';
 
 const readme = new URL('../../README.md', import.meta.url);
 
-/** What README shows, so that it does not change unnoticed. */
+/** The files that README shows, so that a change is noticed. */
 const events = `// events.ts
 import { gateway, type Context, type EventHandler } from 'gatewayworker';
 
@@ -49,12 +49,12 @@ async function open(port: number): Promise<TestClient> {
   return client;
 }
 
-test('README shows the two files of an application word for word', async () => {
+test('README: shows the two files of an application word for word', async () => {
   expect(await codeBlock('events.ts')).toBe(events);
   expect(await codeBlock('start.ts')).toBe(start);
 });
 
-test('the files that README shows run as they stand there', async () => {
+test('README: its files run unchanged', async () => {
   // The second gateway process takes the port after the first.
   const [register = 0, gateway = 0, inner = 0] = await freePorts(4);
   const withPorts = (code: string): string =>
@@ -74,7 +74,7 @@ test('the files that README shows run as they stand there', async () => {
   const [one, other] = [await first.nextJson(), await second.nextJson()];
   expect([one, other]).toEqual([init, init]);
   expect(one).not.toEqual(other);
-  // A client is in the room once it has said something.
+  // A client joins the room with its first message.
   second.send('I am here');
   await eventually(() => {
     first.send('hello');

@@ -15,26 +15,26 @@ import {
 import { onTestFinished } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
 
-/** What the application of the recipes says to a client that has come. */
+/** The first message of the application of the recipes to a client. */
 export interface Welcome {
   readonly type: 'welcome';
   readonly clientId: string;
   readonly remoteAddress: string;
 }
 
-/** A client that is in, and what it was told. */
+/** A connected client and its first message. */
 export interface WelcomedClient {
   readonly client: TestClient;
   readonly welcome: Welcome;
 }
 
-/** Longest start of a process, on a machine that has other things to do. */
+/** Longest start of a process on a busy machine. */
 const READY_MS = 40_000;
 
 const names = ['proxy', 'core', 'gateway1', 'gateway2', 'person'] as const;
 
 /**
- * A proxy, two gateways, a register with a worker, and somebody who connects: five hosts on one network,
+ * A proxy, two gateways, a register with a worker, and a host of clients: five hosts on one network,
  * on which the start files of the recipes run.
  */
 export class RecipeHosts {
@@ -156,7 +156,7 @@ export class RecipeHosts {
       });
     }
     await this.#untilReady('core-register', 'gateway1-gateway', 'gateway2-gateway');
-    // Ready when it is linked to every gateway that the register knows: both, by now.
+    // It is ready once it is linked to every gateway of the register: both.
     this.#startRole(core, 'worker', {});
     await this.#untilReady('core-worker');
   }

@@ -2,7 +2,7 @@ import { eventually, skipReason } from '@gatewayworker/testing';
 import { describe, expect, test } from 'vitest';
 import { gatewayOf, RecipeHosts, theOther } from './recipe-hosts.ts';
 
-/** Four start files have to start first, one after another in part. */
+/** Time to start the four start files. */
 const TIMEOUT_MS = 150_000;
 
 const reason = skipReason('netns') || skipReason('haproxy');
@@ -25,7 +25,7 @@ async function startBehind(): Promise<{ hosts: RecipeHosts; certificate: string 
 
 describe.skipIf(reason !== '')(`HAProxy before two gateways${reason}`, () => {
   test(
-    'spreads clients, with TLS and without, tells who they are, and leads them past a gateway that was killed',
+    'spreads clients with and without TLS, avoids a killed gateway',
     async () => {
       const { hosts, certificate } = await startBehind();
       const one = await hosts.open({ headers: { 'x-forwarded-for': '203.0.113.66' } });
@@ -48,12 +48,12 @@ describe.skipIf(reason !== '')(`HAProxy before two gateways${reason}`, () => {
   );
 
   test(
-    'ends the connections to a gateway that does not answer, and leads their clients to the other',
+    'closes connections to a gateway that does not answer, its clients move',
     async () => {
       const { hosts } = await startBehind();
       const [one, other] = [await hosts.open(), await hosts.open()];
       hosts.host('gateway1').pullCable();
-      // Nobody tells the proxy: its own checks do.
+      // The proxy's own health checks notice it.
       const staying = await theOther(one, other);
       expect(gatewayOf(await hosts.open())).toBe(gatewayOf(staying));
       hosts.host('gateway1').plugCable();

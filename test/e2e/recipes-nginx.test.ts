@@ -2,7 +2,7 @@ import { eventually, skipReason } from '@gatewayworker/testing';
 import { describe, expect, test } from 'vitest';
 import { gatewayOf, RecipeHosts, theOther } from './recipe-hosts.ts';
 
-/** Four start files have to start first, one after another in part. */
+/** Time to start the four start files. */
 const TIMEOUT_MS = 150_000;
 
 const reason = skipReason('netns') || skipReason('nginx');
@@ -13,7 +13,7 @@ async function startBehind(path: string): Promise<{ hosts: RecipeHosts; certific
   const { cert, folder } = await hosts.writeCertificate();
   const isTls = path.endsWith('tls.conf');
   const site = await hosts.writeRecipe(path, isTls ? { '/etc/ssl/gatewayworker': folder } : {});
-  // Several processes, as in production: they have to count together.
+  // Several processes, as in production: they share their counters.
   const main = `daemon off;
 worker_processes 4;
 pid ${site}.pid;
@@ -35,7 +35,7 @@ http {
 
 describe.skipIf(reason !== '')(`nginx before two gateways${reason}`, () => {
   test.each(['nginx/plain.conf', 'nginx/tls.conf'])(
-    '%s spreads clients, tells who they are whatever they say, and leads them past a gateway that was killed',
+    '%s: spreads clients, sets their addresses, avoids a killed gateway',
     async (path) => {
       const { hosts, certificate } = await startBehind(path);
       const tls = path.endsWith('tls.conf') ? { tls: certificate } : {};
@@ -59,7 +59,7 @@ describe.skipIf(reason !== '')(`nginx before two gateways${reason}`, () => {
   );
 
   test(
-    'leads clients past a gateway that does not answer, and past one that drains',
+    'avoids a gateway that does not answer, and one that drains',
     async () => {
       const { hosts } = await startBehind('nginx/plain.conf');
       const [one, other] = [await hosts.open(), await hosts.open()];

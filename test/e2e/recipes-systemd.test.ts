@@ -28,7 +28,7 @@ function replaceAll(text: string, replacements: readonly (readonly [string, stri
 }
 
 describe.skipIf(analyzeReason !== '')(`units of systemd${analyzeReason}`, () => {
-  test.each(roles)('the unit of the %s has nothing that systemd objects to', async (role) => {
+  test.each(roles)('unit of the %s: systemd-analyze has no complaint', async (role) => {
     const folder = await temporaryFolder('units');
     onTestFinished(folder.dispose);
     const unit = (await readUnit(role)).replaceAll('/usr/bin/node', process.execPath);
@@ -73,7 +73,7 @@ async function boot(): Promise<{ machine: SystemdMachine; host: NetworkHost }> {
   return { machine, host };
 }
 
-/** Connects again and again until a worker has said its welcome. */
+/** Connects until a worker has sent its welcome. */
 async function openWelcomed(host: NetworkHost): Promise<TestClient> {
   return await eventually(
     async () => {
@@ -88,7 +88,7 @@ async function openWelcomed(host: NetworkHost): Promise<TestClient> {
 }
 
 describe.skipIf(machineReason !== '')(`a machine with systemd${machineReason}`, () => {
-  test('runs the three units: reloads, restarts what was killed, and stops in good order', async ({
+  test('runs the three units: reloads, restarts a killed process, stops in order', async ({
     skip,
   }) => {
     // Nothing of ours has a part in it: where the kernel lets no container boot there is nothing to test.

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { eventually, isAlive, openClient } from '@gatewayworker/testing';
 import { beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { patience } from './conversation.ts';
+import { longTimeout } from './conversation.ts';
 import {
   type MovingCluster,
   openHalfFrame,
@@ -31,12 +31,12 @@ beforeEach(async () => {
   await eventually(async () => {
     const rows = (await cluster.status()).filter(({ role }) => role === 'gateway');
     return rows.every(({ tables }) => (tables?.['clients'] ?? 0) === 0);
-  }, patience);
+  }, longTimeout);
   await eventually(() => {
     const notes = cluster.notes();
     const count = (word: string) => notes.filter((line) => line.startsWith(word)).length;
     return count('connect ') === count('close ');
-  }, patience);
+  }, longTimeout);
   notesBefore = cluster.notes().length;
 });
 
@@ -84,7 +84,7 @@ test('reload --gateways: talking clients notice nothing, and get each message on
   const progress = async () => {
     const target = said + 10;
     const isFurther = () => talkers.every((talker) => talker.heardOf('count').length >= target);
-    await eventually(isFurther, patience);
+    await eventually(isFurther, longTimeout);
   };
   await progress();
   for (let round = 0; round < 2; round += 1) {
@@ -98,15 +98,15 @@ test('reload --gateways: talking clients notice nothing, and get each message on
   clearInterval(timer);
   await eventually(
     () => talkers.every((talker) => talker.heardOf('count').length >= talker.sent),
-    patience,
+    longTimeout,
   );
   await eventually(
     () => talkers.every((talker) => talker.heardOf('room').length >= said),
-    patience,
+    longTimeout,
   );
   await eventually(
     () => talkers.reduce((sum, talker) => sum + talker.heardOf('uid').length, 0) >= said,
-    patience,
+    longTimeout,
   );
 
   expect(talkers.filter(({ isOpen }) => !isOpen)).toEqual([]);
@@ -117,10 +117,10 @@ test('reload --gateways: talking clients notice nothing, and get each message on
   expect(closes()).toEqual([]);
   expect(notes()).toHaveLength(count);
   talkers[0]?.say('all');
-  await eventually(() => talkers[0]?.heard.includes(`all ${count}`), patience);
+  await eventually(() => talkers[0]?.heard.includes(`all ${count}`), longTimeout);
   expect(await cluster.command('reload')).toMatchObject({ exitCode: 0, stderr: '' });
   talkers[0]?.count();
-  await eventually(() => talkers[0]?.heardOf('count').length === talkers[0]?.sent, patience);
+  await eventually(() => talkers[0]?.heardOf('count').length === talkers[0]?.sent, longTimeout);
   talkers[0]?.expectAllCounted();
 });
 
@@ -134,8 +134,8 @@ test('reload --gateways: a client with compression is closed with 1012, and come
   const again = await openClient(port, '/', { perMessageDeflate: true });
   await again.close();
   plain.count();
-  await eventually(() => plain.heardOf('count').length === 1, patience);
-  await eventually(() => closes().length === 2, patience);
+  await eventually(() => plain.heardOf('count').length === 1, longTimeout);
+  await eventually(() => closes().length === 2, longTimeout);
   expect(closes().map((line) => line.split(' ')[2])).toEqual(['server', 'client']);
 });
 
@@ -151,7 +151,7 @@ test('reload --gateways: a successor that fails to start changes nothing', async
   expect(result.stderr).toContain('Nothing was replaced');
   expect((await rowsOf('web')).map(({ pid }) => pid)).toEqual(before.map(({ pid }) => pid));
   talker.count();
-  await eventually(() => talker.heardOf('count').length === 1, patience);
+  await eventually(() => talker.heardOf('count').length === 1, longTimeout);
   expect(closes()).toEqual([]);
 });
 
@@ -164,7 +164,7 @@ test('reload --gateways: a successor whose address has changed is refused', asyn
   expect(result.stderr).toMatch(/gateway "web" #0 was not replaced.*option Gateway\.startPort is/s);
   expect(result.stderr).toContain('because only a restart can change addresses');
   talker.count();
-  await eventually(() => talker.heardOf('count').length === 1, patience);
+  await eventually(() => talker.heardOf('count').length === 1, longTimeout);
   expect(closes()).toEqual([]);
 });
 
@@ -177,7 +177,7 @@ test('reload --gateways: a register that hangs does not make a successor late', 
   const result = await cluster.command('reload', '--gateways');
   expect(result).toMatchObject({ exitCode: 0, stderr: '' });
   talker.count();
-  await eventually(() => talker.heardOf('count').length === 1, patience);
+  await eventually(() => talker.heardOf('count').length === 1, longTimeout);
   expect([talker.isOpen, ...closes()]).toEqual([true]);
   process.kill(pid, 'SIGCONT');
 });
@@ -201,36 +201,39 @@ async function reloadHalfway() {
     const rows = await rowsOf('web');
     const isHalfway = rows.length === 2 && rows[1]?.tables?.['clients'] === 1;
     return isHalfway && rows.map(({ pid }) => pid ?? 0);
-  }, patience);
+  }, longTimeout);
   return { talkers, stuck, reload, successor, predecessor };
 }
 
 test('reload --gateways: kill -9 of the predecessor ends only clients it still had', async () => {
   const { talkers, stuck, reload, predecessor } = await reloadHalfway();
   process.kill(predecessor, 'SIGKILL');
-  await eventually(() => stuck.destroyed, patience);
-  await eventually(() => closes().length === 1, patience);
+  await eventually(() => stuck.destroyed, longTimeout);
+  await eventually(() => closes().length === 1, longTimeout);
   await reload;
   for (const talker of talkers) talker.count();
-  await eventually(() => talkers.every((talker) => talker.heardOf('count').length === 1), patience);
+  await eventually(
+    () => talkers.every((talker) => talker.heardOf('count').length === 1),
+    longTimeout,
+  );
   expect(talkers.filter(({ isOpen }) => !isOpen)).toEqual([]);
   expect(closes().map((line) => line.split(' ')[2])).toEqual(['gateway-lost']);
   const newcomer = await openTalker(cluster.ports.web, 'newcomer');
   newcomer.count();
-  await eventually(() => newcomer.heardOf('count').length === 1, patience);
+  await eventually(() => newcomer.heardOf('count').length === 1, longTimeout);
 });
 
 test('reload --gateways: kill -9 of the successor ends all its clients, once', async () => {
   const { talkers, stuck, reload, successor, predecessor } = await reloadHalfway();
   const ids = talkers.map(({ clientId }) => clientId);
   process.kill(successor, 'SIGKILL');
-  await eventually(() => stuck.destroyed && talkers.every(({ isOpen }) => !isOpen), patience);
-  await eventually(() => closes().length === 11, patience);
+  await eventually(() => stuck.destroyed && talkers.every(({ isOpen }) => !isOpen), longTimeout);
+  await eventually(() => closes().length === 11, longTimeout);
   await reload;
-  await eventually(() => !isAlive(predecessor), patience);
-  const newcomer = await eventually(() => openTalker(cluster.ports.web, 'newcomer'), patience);
+  await eventually(() => !isAlive(predecessor), longTimeout);
+  const newcomer = await eventually(() => openTalker(cluster.ports.web, 'newcomer'), longTimeout);
   newcomer.count();
-  await eventually(() => newcomer.heardOf('count').length === 1, patience);
+  await eventually(() => newcomer.heardOf('count').length === 1, longTimeout);
   for (const id of ids) {
     expect(closes().filter((line) => line.includes(id))).toEqual([`close ${id} gateway-lost`]);
   }

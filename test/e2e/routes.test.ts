@@ -13,7 +13,7 @@ import { expect, onTestFinished, test } from 'vitest';
 
 const file = fileURLToPath(new URL('./fixtures/dist/routes/start.js', import.meta.url));
 
-test('one front serves two applications by path: a crash and a reload of one leave the other alone', async () => {
+test('routes: two applications by path, a crash of one leaves the other alone', async () => {
   const [registerPort = 0, port = 0] = await freePorts(2);
   const folder = await temporaryFolder('routes');
   const env = {
@@ -38,7 +38,7 @@ test('one front serves two applications by path: a crash and a reload of one lea
   expect((await requestRefusedHandshake(port, '/')).status).toBe(404);
 
   chat.client.send('hang');
-  // Both are given to the next worker of the chat.
+  // Both events go to the next worker of the chat.
   chat.client.send('behind');
   await chat.client.ping();
   process.kill(chat.pid, 'SIGKILL');

@@ -114,7 +114,7 @@ test('supervisor: logs the last error output of a process that was killed', asyn
   expect(cluster.output()).toContain('FATAL ERROR: out of memory\n');
 });
 
-test('supervisor: waits longer before each restart, and never gives up', async () => {
+test('supervisor: waits longer before each restart, without a limit', async () => {
   const sibling = await find('web', 0);
   const before = (await readLog()).length;
   const broken = await folder.write('broken', '');

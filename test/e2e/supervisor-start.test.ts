@@ -140,7 +140,7 @@ new Worker({ name: 'quick' });
   expect(states).toEqual(['ready', 'ready', 'starting', 'ready']);
 });
 
-test('start, status and health: agree that a gateway with a wrong secretKey is not ready', async () => {
+test('start, status, health: a gateway with a wrong secretKey is not ready', async () => {
   const [registerPort = 0, gatePort = 0, startPort = 0] = await freePorts(3);
   const folder = await temporaryFolder('supervisor-start');
   onTestFinished(folder.dispose);

@@ -14,10 +14,10 @@ import {
 
 const run = promisify(execFile);
 
-/** Where the repository stands in a machine. Units with ProtectHome and PrivateTmp see it there. */
+/** Folder of the repository in a machine. Units with ProtectHome and PrivateTmp can read it. */
 const repositoryInMachine = '/srv/repository';
 
-/** Where the programs of the recipes stand in a machine. */
+/** Folder of the programs of the recipes in a machine. */
 export const inMachine = {
   node: '/opt/node',
   cluster: `${repositoryInMachine}/recipes/cluster/dist`,
@@ -64,7 +64,7 @@ export class SystemdMachine {
       ],
       {
         stdio: 'ignore',
-        // By the older hierarchies a container is not told that the last process of a unit has ended.
+        // With cgroup v1 a container is not notified of the end of the last process of a unit.
         env: { ...process.env, SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: '1' },
       },
     );

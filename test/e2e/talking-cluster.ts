@@ -13,7 +13,7 @@ import {
   temporaryFolder,
 } from '@gatewayworker/testing';
 import { expect, onTestFinished } from 'vitest';
-import { patience } from './conversation.ts';
+import { longTimeout } from './conversation.ts';
 import type { AtEnd } from './shared.ts';
 
 const events = `
@@ -141,14 +141,14 @@ export async function untilReady(cluster: TalkingCluster): Promise<void> {
   await eventually(async () => {
     const processes = await cluster.status();
     return processes.length === 6 && processes.every(({ state }) => state === 'ready');
-  }, patience);
+  }, longTimeout);
 }
 
 /** Kills the master, and resolves once it is gone. */
 export async function killMaster(cluster: TalkingCluster): Promise<void> {
   const killed = cluster.masterPid();
   process.kill(killed, 'SIGKILL');
-  await eventually(() => !isAlive(killed), patience);
+  await eventually(() => !isAlive(killed), longTimeout);
 }
 
 /** The pids that there are. */

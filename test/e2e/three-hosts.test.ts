@@ -14,7 +14,7 @@ import {
 
 const reason = skipReason('netns');
 
-/** Messages of each kind that are timed before a cable is pulled; there are more while it is out. */
+/** Messages of each kind that are timed before a cable is pulled; more are timed while it is out. */
 const ROUNDS = 30;
 
 describe.skipIf(reason !== '')(`three hosts${reason}`, () => {
@@ -68,7 +68,7 @@ describe.skipIf(reason !== '')(`three hosts${reason}`, () => {
       ['gateway, worker, register', 'IPv4'],
       ['worker, register, gateway', 'IPv6'],
       ['worker, gateway, register', 'host names'],
-    ] as const)('%s is an order to start in, by %s', async (order, means) => {
+    ] as const)('start order %s: clients talk, addresses by %s', async (order, means) => {
       for (const role of order.split(', ')) {
         const next = placed.filter((one) => one.role === role);
         await Promise.all(next.map((one) => start(one, means)));
@@ -81,7 +81,7 @@ describe.skipIf(reason !== '')(`three hosts${reason}`, () => {
       for (const { process } of placed.toReversed()) await process.stop();
     });
 
-    test('either register may die, and workers of one name at one address are two', async () => {
+    test('registers and workers die one by one: clients stay and are served', async () => {
       for (const one of placed) await start(one, 'IPv4');
       await Promise.all(placed.map(({ process }) => process.ready()));
       const find = (role: string, host: NetworkHost): RoleProcess | undefined =>
@@ -96,8 +96,7 @@ describe.skipIf(reason !== '')(`three hosts${reason}`, () => {
       const second = await load('worker', gamma);
       await start(second, 'IPv4');
       await second.process.ready();
-      // Whoever comes next goes to the worker with fewer clients, which is the new one, once the gateway has
-      // read that it is ready.
+      // A new client gets the worker with fewer clients: the new one, once the gateway has read that it is ready.
       const enterSecond = async (address: string, name: string) => {
         const client = await enter(gamma, address, name);
         if (client.workerPid === second.process.pid) return client;
@@ -113,19 +112,19 @@ describe.skipIf(reason !== '')(`three hosts${reason}`, () => {
       await registerAgain.process.ready();
       find('register', beta)?.kill();
       worker?.kill();
-      // The register that is left has heard of both gateways by themselves.
+      // Both gateways have announced themselves to the remaining register.
       const third = await load('worker', gamma);
       await start(third, 'IPv4');
       await third.process.ready();
       second.process.kill();
-      // What was said to the worker that died is lost; what is said once another answers is not.
+      // Messages to the dead worker are lost; those sent once another one answers are not.
       for (const client of [a, b, c, d]) await answered(client);
       for (const speaker of [a, b, c, d]) await talk(speaker, { a, b, c, d });
       expect([a, b, c, d].every(({ isOpen }) => isOpen)).toBe(true);
     });
   });
 
-  test('a host whose cable is pulled slows nobody down, is given up in time and comes back', {
+  test('gateway host without its cable: expires, slows no other client, comes back', {
     timeout: 240_000,
   }, async () => {
     const registers = `${alpha.ipv4}:1236,${beta.ipv4}:1236`;
@@ -135,7 +134,7 @@ describe.skipIf(reason !== '')(`three hosts${reason}`, () => {
       startOnHost(beta, 'register,gateway', env(beta)),
       startOnHost(gamma, 'worker', env(gamma)),
     ]);
-    // On its own host: only its gateway's cable to the worker is pulled.
+    // Client a is on the host of its gateway: only the gateway loses the worker.
     const a = await eventually(() => enter(alpha, alpha.ipv4, 'a'));
     const b = await eventually(() => enter(beta, beta.ipv4, 'b'));
     const c = await eventually(() => enter(gamma, beta.ipv4, 'c'));
@@ -154,7 +153,7 @@ describe.skipIf(reason !== '')(`three hosts${reason}`, () => {
     during.expectAsFastAs(before);
 
     alpha.plugCable();
-    // Its worker has told the application that this client is gone: it comes anew.
+    // Its worker has reported its onClose, so the client must connect again.
     expect(await a.ended).toMatchObject({ code: 1012 });
     const again = await eventually(() => enter(gamma, alpha.ipv4, 'again'), { timeoutMs: 30_000 });
     const linked = async (): Promise<unknown[]> =>
@@ -168,7 +167,7 @@ describe.skipIf(reason !== '')(`three hosts${reason}`, () => {
     expect(ends).toEqual(['left a gateway-lost']);
   });
 
-  test('the clients of a worker whose cable is pulled get another one in time, and those of others notice nothing', {
+  test('worker host without its cable: its clients get another worker, others stay', {
     timeout: 240_000,
   }, async () => {
     const env = { REGISTERS: `${alpha.ipv4}:1236`, LAN_IP: alpha.ipv4 };

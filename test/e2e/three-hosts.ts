@@ -17,7 +17,7 @@ const secretKey = 'a key of three hosts';
 const startFile = fileURLToPath(new URL('./fixtures/dist/three-hosts/start.js', import.meta.url));
 const roleFile = fileURLToPath(new URL('./fixtures/three-hosts/role.ts', import.meta.url));
 
-/** How hosts call each other. */
+/** Kinds of addresses by which hosts reach each other. */
 export type Means = 'IPv4' | 'IPv6' | 'host names';
 
 /** The address by which others reach a host. */
@@ -51,7 +51,7 @@ export function optionsOf(role: string, host: NetworkHost, means: Means, registe
 export class RoleProcess {
   readonly #child: ChildProcess;
   readonly #role: string;
-  /** What it has said and nobody has waited for. */
+  /** Lines that it has printed and no call has consumed. */
   readonly #said: string[] = [];
 
   private constructor(child: ChildProcess, role: string) {
@@ -77,7 +77,7 @@ export class RoleProcess {
     await this.#hear('starting');
   }
 
-  /** Resolves once the role does its work. */
+  /** Resolves once the role is ready. */
   async ready(): Promise<void> {
     await this.#hear('ready');
   }
@@ -139,7 +139,7 @@ export async function enter(from: NetworkHost, address: string, name: string): P
   return Object.assign(client, { workerPid });
 }
 
-/** Waits until a client has heard something, and answers how long that took, in milliseconds. */
+/** Waits until a client has received a message. */
 async function heard(
   client: TestClient,
   what: string | RegExp,
@@ -163,7 +163,7 @@ export async function answered(client: TestClient): Promise<void> {
 
 let topics = 0;
 
-/** Sends a message of each kind from the first client; resolves when all who are due it have it. */
+/** Sends a message of each kind from one client; resolves when every recipient has it. */
 export async function talk(speaker: TestClient, all: Readonly<Record<string, TestClient>>) {
   topics += 1;
   const topic = `topic-${topics}`;

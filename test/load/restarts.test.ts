@@ -19,7 +19,7 @@ const slices = 10;
 /** Answers that each client must get between two steps. */
 const progressCount = Number(process.env['PROGRESS'] ?? 10);
 const newcomerMs = 50;
-const patience = { timeoutMs: 60_000 };
+const longTimeout = { timeoutMs: 60_000 };
 
 /** Sends numbered messages; the answers must have all numbers, in order. */
 class Talker {
@@ -73,7 +73,7 @@ class Load {
     const target = this.#talkers.map(({ answers }) => answers.length + progressCount);
     await eventually(
       () => this.#talkers.every(({ answers }, index) => answers.length >= (target[index] ?? 0)),
-      patience,
+      longTimeout,
     );
     const longest = Math.round(Math.max(...this.#talkers.map(({ longestMs }) => longestMs)));
     for (const talker of this.#talkers) talker.longestMs = 0;
@@ -86,7 +86,7 @@ class Load {
     await this.#newcomers.end();
     await eventually(
       () => this.#talkers.every(({ answers, sent }) => answers.length >= sent),
-      patience,
+      longTimeout,
     );
     expect(this.#talkers.filter(({ isOpen }) => !isOpen)).toEqual([]);
     for (const { answers, sent } of this.#talkers) {
