@@ -35,9 +35,9 @@ export interface DialedLinkOptions {
   /**
    * Called when the link that was up has ended. It is dialed again automatically.
    *
-   * @param successor - the process that has just answered at the address, and is linked next; it may be the same one
+   * @param answeredBy - the process that has just answered at the address, and is linked next; it may be the same one
    */
-  readonly onDown: (reason: Error | undefined, successor: AcceptorInfo | undefined) => void;
+  readonly onDown: (reason: Error | undefined, answeredBy: AcceptorInfo | undefined) => void;
   /** Called when an attempt to dial failed. The next one follows automatically. */
   readonly onFailed?: (error: Error) => void;
 }
@@ -71,7 +71,7 @@ export class DialedLink {
   #attempt = 0;
   #isClosed = false;
   /** Set while a new link replaces the previous one. */
-  #successor: AcceptorInfo | undefined;
+  #answeredBy: AcceptorInfo | undefined;
   /** The last interruption of the link. */
   #interruption: Interruption | undefined;
   #hasWarned = false;
@@ -160,11 +160,11 @@ export class DialedLink {
   #handleUp(connection: FrameConnection, acceptor: AcceptorInfo): void {
     const { linkId } = acceptor.welcome;
     // The peer no longer has the previous link.
-    this.#successor = acceptor;
+    this.#answeredBy = acceptor;
     try {
       this.#up?.connection.expire();
     } finally {
-      this.#successor = undefined;
+      this.#answeredBy = undefined;
     }
     this.#up = { connection, linkId };
     connection.startHeartbeat(LINK_HEARTBEAT_MS);
@@ -197,7 +197,7 @@ export class DialedLink {
     if (!this.#isClosed) this.#logDown(reason);
     // A link that was suspended is being dialed already.
     if (this.#dialing === undefined && this.#retryTimer === undefined) this.#retry();
-    this.#options.onDown(reason, this.#successor);
+    this.#options.onDown(reason, this.#answeredBy);
   }
 
   #logDown(reason: Error | undefined): void {

@@ -173,7 +173,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
   }
 
   /**
-   * Resumes on the socket of a connection that has just completed its handshake. That connection ends.
+   * Resumes on the socket of a connection that has just completed its handshake; `fresh` ends.
    *
    * @param position - bytes of frames that the peer has received; check it with `canResumeAt` first
    */
@@ -283,7 +283,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
   handleFrame(command: number, buffer: Buffer, start: number, end: number): boolean {
     // Frames received after the decision to close are ignored.
     if (this.#phase !== Phase.Open) return false;
-    // Read before the handler runs: the frame that ends the handshake makes the link resumable, but is not counted.
+    // Read before the handler runs: if the handler makes the link resumable, this frame must not be counted.
     const resumption = this.#resumption;
     if (resumption !== undefined) resumption.received += FRAME_LENGTH_BYTES + 1 + end - start;
     if (this.#isAuthenticated && command >= Command.Ping && command <= Command.GoAway) {

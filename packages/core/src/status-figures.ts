@@ -29,7 +29,7 @@ export const statusFigures = {
     source: 'role',
     kind: 'gauge',
     unit: 'events',
-    help: 'Client events that were sent to a worker and are unacknowledged',
+    help: 'Gateway: client events that are held or unacknowledged. Worker: callbacks that run',
     column: 'in flight',
     dropOrder: 5,
   },

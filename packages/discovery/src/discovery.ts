@@ -32,7 +32,7 @@ export interface Announcement {
    * failed. Further attempts follow.
    */
   readonly settled: Promise<void>;
-  /** True once a register or the etcd has known the gateway. */
+  /** True after the first successful announcement, also when the connection breaks later. */
   readonly isAnnounced: boolean;
   /** Why registers are not linked, one clause each with its address; empty for an etcd. */
   readonly failures: readonly string[];
@@ -50,10 +50,10 @@ export interface Directory {
   readonly failures: readonly string[];
   /** True after the initial sync: each register has sent its list, or could not be reached. */
   readonly isSynced: boolean;
-  /** Why no register or etcd was reached, once an attempt has failed; a failure that retries cannot fix comes first. */
+  /** Why no register or etcd was reached, once an attempt has failed; permanent failures are preferred. */
   readonly failure: Error | undefined;
   /** True when every register has refused the key at the last attempt, so that retries are useless. */
-  readonly isRefused: boolean;
+  readonly isKeyRefused: boolean;
   /** True while a register or the etcd is connected, so that the list is up to date. */
   readonly isFresh: boolean;
   /**
@@ -65,6 +65,11 @@ export interface Directory {
   close(): Promise<void>;
 }
 
+const unavailable: Readonly<Record<DiscoveryAddress['kind'], string>> = {
+  registers: 'no register is linked',
+  etcd: 'the etcd does not answer',
+};
+
 /**
  * Describes that no register, or not the etcd, is connected.
  *
@@ -74,7 +79,7 @@ export function describeUnavailable(
   address: DiscoveryAddress,
   failures: readonly string[] = [],
 ): string {
-  const text = address.kind === 'registers' ? 'no register is linked' : 'the etcd does not answer';
+  const text = unavailable[address.kind];
   return failures.length === 0 ? text : `${text}: ${failures.join(', ')}`;
 }
 

@@ -9,7 +9,7 @@ import { EtcdView } from './etcd-view.ts';
 /** The gateways that are alive according to an etcd. A worker also puts its own key there. */
 export class EtcdDirectory implements Directory {
   readonly failures: readonly string[] = [];
-  readonly isRefused = false;
+  readonly isKeyRefused = false;
   /** The key of this process, if it is a worker. */
   readonly #lease: EtcdLease | undefined;
   readonly #view: EtcdView;

@@ -60,7 +60,7 @@ export class RegisterDirectory implements Directory {
     return this.#failures.worst;
   }
 
-  get isRefused(): boolean {
+  get isKeyRefused(): boolean {
     return this.#failures.refusals === this.#registerCount;
   }
 
@@ -95,6 +95,6 @@ export class RegisterDirectory implements Directory {
   #handleFailed(address: HostPort, error: Error): void {
     this.#failures.set(formatHostPort(address.host, address.port), error);
     this.#sync.handleResult(address);
-    if (this.isRefused) this.#onChange(this.#gateways);
+    if (this.isKeyRefused) this.#onChange(this.#gateways);
   }
 }

@@ -49,6 +49,9 @@ import {
 import { sendToAll, sendToClient, sendToGroups, sendToOnly, sendToUids } from './send.ts';
 import { packSession } from './session-argument.ts';
 
+/** What an address leads to, for errors. */
+const serverNames = { registers: 'register', etcd: 'etcd' } as const;
+
 /**
  * The Gateway API of a process that is not a business worker.
  *
@@ -102,10 +105,9 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
     if (pool.hasSnapshot) return clientOf(pool);
     const { failure } = pool;
     await pool.close();
-    const kind = address.kind === 'etcd' ? 'etcd' : 'register';
     // The address of an etcd may contain a password.
     const shown = String(hideSecrets(registerAddress));
-    throw connectFailed(`${kind} at ${shown}`, connectTimeoutMs, failure);
+    throw connectFailed(`${serverNames[address.kind]} at ${shown}`, connectTimeoutMs, failure);
   }
 
   /**

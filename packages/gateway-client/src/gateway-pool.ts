@@ -64,7 +64,7 @@ interface DialedGateway {
   /** True once an attempt to link has succeeded or failed; reset when the link ends. */
   wasAttempted: boolean;
   /** True when the last attempt got ECONNREFUSED: no process listens at the address. */
-  isRefused: boolean;
+  isPortClosed: boolean;
   /** Instance id of the process that has closed its link or died, until a process is linked again. */
   endedInstanceId: string | undefined;
   /** Why the last attempt failed, until a process is linked again. */
@@ -201,7 +201,7 @@ export class GatewayPool {
 
   /** Resolves once every register has refused the key. */
   async refused(): Promise<void> {
-    while (!this.#isClosed && !this.#directory.isRefused) await this.#nextChange();
+    while (!this.#isClosed && !this.#directory.isKeyRefused) await this.#nextChange();
   }
 
   /** Stops dialing, sends the queued commands and closes every link. Resolves when that is done. */
@@ -261,8 +261,8 @@ export class GatewayPool {
   }
 
   /** True when no process listens at the address of the gateway, and no connected register lists it. */
-  #isDead({ isRefused }: DialedGateway, link: GatewayLink): boolean {
-    return isRefused && this.#directory.isFresh && !this.isAlive(link);
+  #isDead({ isPortClosed }: DialedGateway, link: GatewayLink): boolean {
+    return isPortClosed && this.#directory.isFresh && !this.isAlive(link);
   }
 
   #dial(address: string): void {
@@ -283,7 +283,7 @@ export class GatewayPool {
       link,
       up: undefined,
       wasAttempted: false,
-      isRefused: false,
+      isPortClosed: false,
       endedInstanceId: undefined,
       failure: undefined,
     });
@@ -297,7 +297,7 @@ export class GatewayPool {
     const { gatewayToken, name } = welcome;
     const link = new GatewayLink(connection, { address, instanceId, gatewayToken, name });
     gateway.up = link;
-    gateway.isRefused = false;
+    gateway.isPortClosed = false;
     gateway.endedInstanceId = undefined;
     gateway.failure = undefined;
     this.#byToken.set(gatewayToken, link);
@@ -312,7 +312,7 @@ export class GatewayPool {
       }
     };
     connection.onResumed = () => {
-      gateway.isRefused = false;
+      gateway.isPortClosed = false;
     };
     // A single gateway receives every send, so interest is only needed for several gateways.
     if (this.#links.length > 1) for (const one of this.#links) this.interest.follow(one);
@@ -323,7 +323,7 @@ export class GatewayPool {
   #handleDown(
     address: string,
     reason: Error | undefined,
-    successor: AcceptorInfo | undefined,
+    answeredBy: AcceptorInfo | undefined,
   ): void {
     const gateway = this.#dialed.get(address);
     const link = gateway?.up;
@@ -337,8 +337,8 @@ export class GatewayPool {
     this.interest.unfollow(link);
     link.handleClosed(reason);
     // A process that has just answered there is alive, even if no register lists it yet.
-    if (!this.#alive.has(address) && successor === undefined) this.#stopDialing(address, gateway);
-    this.#options.onLinkDown?.(link, successor?.challenge.instanceId === link.instanceId);
+    if (!this.#alive.has(address) && answeredBy === undefined) this.#stopDialing(address, gateway);
+    this.#options.onLinkDown?.(link, answeredBy?.challenge.instanceId === link.instanceId);
   }
 
   #handleFailed(address: string, error: Error): void {
@@ -346,7 +346,7 @@ export class GatewayPool {
     if (gateway !== undefined) {
       gateway.failure = describeDialFailure('gateway', address, error);
       const { cause } = error;
-      gateway.isRefused =
+      gateway.isPortClosed =
         cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED';
       this.#expireIfGone(gateway);
     }

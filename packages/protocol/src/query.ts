@@ -1,6 +1,6 @@
 /**
  * Queries about the clients of a gateway. Those with the scope `client` go to the gateway of that client, the
- * others to every gateway; the asker joins the answers. An answer with `?` is null when it is absent.
+ * others to every gateway; the asker joins the answers. `?` marks an answer that may be null.
  */
 export const queries = {
   isOnline: { scope: 'client', fields: { client: 'ConnectionAddress' }, answer: 'boolean' },

@@ -17,7 +17,7 @@ export interface ClientEventsContext {
   received: number;
 }
 
-/** Handles the messages and the end of one client. It has no closures, because every idle client has one of these. */
+/** Handles the messages and the end of one client. It creates no functions per client, to save memory. */
 export class ClientEvents implements ClientSocketHandler {
   readonly client: ClientConnection;
   readonly #context: ClientEventsContext;

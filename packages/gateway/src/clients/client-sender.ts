@@ -44,7 +44,7 @@ export class ClientSender {
     end: number,
     isBinary: boolean,
   ) => void;
-  /** Sends the queued output and a close frame, and closes a client. */
+  /** Sends the queued output and a close frame, and closes a client. For a slow consumer it drops the output. */
   readonly close: (client: ClientConnection, closure: ServerClosure) => void;
   /** Closes the socket of a client at once, also if it is closing already. */
   readonly destroy: (client: ClientConnection, by: ClosedBy) => void;

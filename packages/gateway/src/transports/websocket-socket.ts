@@ -46,11 +46,11 @@ export interface WebsocketSocketOptions {
   readonly before?: Pick<ReleasedSocket, 'bytesRead' | 'bytesWritten'>;
 }
 
-/** A websocket with a reference to its client, so that all clients share the same listeners and have no closures. */
+/** A websocket with a reference to its client: all clients share the same listeners, which saves memory. */
 export class ClientWebSocket extends WebSocket {
   client: WebsocketSocket | undefined;
 
-  /** `ws` also calls it, with a code only, when the client violates the protocol. */
+  /** `ws` closes by this method too when a client violates the protocol; it gives a code and no reason. */
   override close(code?: number, reason?: string | Buffer): void {
     super.close(code, reason ?? this.client?.reasonOf(code));
   }
@@ -113,7 +113,7 @@ export class WebsocketSocket implements ClientSocket {
   #handler: ClientSocketHandler | undefined;
   /** Who closes the connection, unless the client does. */
   #closedBy: ClosedBy | undefined;
-  /** The close frame of the gateway, if it was sent first. */
+  /** Code and reason of the close frame of this side, if the client has not sent its own before. */
   #sentClose: { readonly code: number; readonly reason: string } | undefined;
 
   constructor(websocket: ClientWebSocket, socket: Socket, options: WebsocketSocketOptions) {
