@@ -195,9 +195,10 @@ test('reload: kills a worker in an endless loop or a hung callback at its deadli
     new RegExp(`brain #\\d: ${spinning} was killed: it did not finish in time\n`),
   );
   const log = await readFile(`${folder.path}/start.log`, 'utf8');
+  // On a busy machine the stack may come too late: the table of status waits for it below.
   expect(log).toMatch(
     new RegExp(
-      `"stack":" {4}at spin \\([^"]*events\\.js:\\d+.*killed: it did not stop within ${stopTimeoutMs} ms`,
+      `(?:"stack":" {4}at spin \\([^"]*events\\.js:\\d+[^"]*",)?"msg":"killed: it did not stop within ${stopTimeoutMs} ms"`,
     ),
   );
   expect([spinning, hanging].filter(isAlive)).toEqual([]);
