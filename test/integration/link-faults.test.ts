@@ -1,3 +1,4 @@
+import { linkTiming } from '@gatewayworker/core';
 import {
   eventually,
   FaultProxy,
@@ -15,6 +16,15 @@ interface Faulty {
   readonly proxy: FaultProxy;
   /** Id and `closed.by` of each `onClose`. */
   readonly ends: (readonly [string, unknown])[];
+}
+
+/** For tests in which every interruption must end with a resume, however busy the machine is. */
+function resumeLate(): void {
+  const { resumeGraceMs } = linkTiming;
+  linkTiming.resumeGraceMs = 60_000;
+  onTestFinished(() => {
+    linkTiming.resumeGraceMs = resumeGraceMs;
+  });
 }
 
 /** A gateway that workers reach through a network with faults. */
@@ -69,6 +79,7 @@ async function awaitReconnect(proxy: FaultProxy, accepted: number): Promise<void
 }
 
 test('resume: repeated cuts lose, repeat and reorder nothing', async () => {
+  resumeLate();
   const { cluster, proxy, ends } = await startFaulty(echo);
   const clients = await openMany(cluster, 20);
   await talk(clients, 10, async () => {
@@ -81,6 +92,7 @@ test('resume: repeated cuts lose, repeat and reorder nothing', async () => {
 });
 
 test('resume: works if only one end notices the cut', async () => {
+  resumeLate();
   const { cluster, proxy, ends } = await startFaulty(echo);
   const clients = await openMany(cluster, 10);
   await talk(clients, 5, async () => {
@@ -96,6 +108,7 @@ test.each([
   ['late', { delayMs: 5 }],
   ['late and in pieces', { delayMs: 3, pieceBytes: 500 }],
 ])('resume: bytes that arrive %s, with cuts, are complete', async (_name, faults) => {
+  resumeLate();
   const { cluster, proxy } = await startFaulty(echo);
   const clients = await openMany(cluster, 4);
   proxy.set(faults);
@@ -105,6 +118,7 @@ test.each([
 });
 
 test('resume: bytes that the network lost before the cut are sent again', async () => {
+  resumeLate();
   const { cluster, proxy } = await startFaulty(echo);
   const clients = await openMany(cluster, 5);
   await talk(clients, 4, async () => {
@@ -118,6 +132,7 @@ test('resume: bytes that the network lost before the cut are sent again', async 
 });
 
 test('resume: commands and queries in flight at a cut are run once', async () => {
+  resumeLate();
   const { cluster, proxy } = await startFaulty({});
   const api = await cluster.gatewayClient();
   const client = await cluster.connect();

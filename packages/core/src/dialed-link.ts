@@ -5,9 +5,9 @@ import type { SecretKey } from './authentication.ts';
 import { backoffDelayMs } from './backoff.ts';
 import type { FlushScheduler } from './flush-scheduler.ts';
 import { FrameConnection } from './frame-connection.ts';
-import { LINK_HEARTBEAT_MS, RESUME_GRACE_MS } from './frame-server.ts';
 import { type AcceptorInfo, type DialerIdentity, dialHandshake } from './handshake.ts';
 import { dialerTls, type InnerTlsOptions } from './inner-tls.ts';
+import { linkTiming } from './link-timing.ts';
 import type { Logger } from './logger.ts';
 import { formatHostPort, type HostPort } from './options.ts';
 
@@ -167,8 +167,8 @@ export class DialedLink {
       this.#answeredBy = undefined;
     }
     this.#up = { connection, linkId };
-    connection.startHeartbeat(LINK_HEARTBEAT_MS);
-    if (linkId !== undefined) connection.makeResumable(RESUME_GRACE_MS);
+    connection.startHeartbeat(linkTiming.heartbeatMs);
+    if (linkId !== undefined) connection.makeResumable(linkTiming.resumeGraceMs);
     connection.onSuspended = (reason) => {
       this.#handleSuspended(reason.message);
       this.#dial();

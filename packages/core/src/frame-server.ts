@@ -10,19 +10,11 @@ import type { Guard } from './guard.ts';
 import { type AcceptorIdentity, acceptHandshake } from './handshake.ts';
 import { acceptorTls, describeTlsError, type InnerTlsOptions } from './inner-tls.ts';
 import type { LinkState } from './link-resumption.ts';
+import { linkTiming } from './link-timing.ts';
 import { boundPort, type ListenTarget, listen } from './listen.ts';
 import type { Logger } from './logger.ts';
 import { formatHostPort } from './options.ts';
 import { ThrottledLog } from './throttled-log.ts';
-
-/**
- * Interval of the heartbeat on every inner link, in milliseconds. A peer that stops answering is detected within 1.8
- * intervals. A process whose event loop is blocked for less than 0.8 intervals is not treated as dead.
- */
-export const LINK_HEARTBEAT_MS = 10_000;
-
-/** Time that a peer has to resume a broken link, in milliseconds. */
-export const RESUME_GRACE_MS = 2000;
 
 /**
  * Maximum number of connections that have not authenticated yet. Above it the oldest one is closed: a peer with the
@@ -153,7 +145,7 @@ export class FrameServer {
   restoreLink({ linkId, hello, state }: MovedLink): FrameConnection {
     const connection = this.#track(new FrameConnection(new Socket(), this.#options.scheduler));
     connection.raiseFrameLimit(DEFAULT_MAX_FRAME_BYTES);
-    connection.startHeartbeat(LINK_HEARTBEAT_MS);
+    connection.startHeartbeat(linkTiming.heartbeatMs);
     this.#makeResumable(connection, hello, linkId);
     this.#options.onLink(connection, hello);
     connection.restore(state);
@@ -232,7 +224,7 @@ export class FrameServer {
       },
       {
         onLinked: ({ hello, linkId }) => {
-          connection.startHeartbeat(LINK_HEARTBEAT_MS);
+          connection.startHeartbeat(linkTiming.heartbeatMs);
           if (linkId !== undefined) this.#makeResumable(connection, hello, linkId);
           onLink(connection, hello);
         },
@@ -251,7 +243,7 @@ export class FrameServer {
   }
 
   #makeResumable(connection: FrameConnection, hello: Message<'hello'>, linkId: string): void {
-    connection.makeResumable(RESUME_GRACE_MS);
+    connection.makeResumable(linkTiming.resumeGraceMs);
     this.#resumable.set(linkId, { connection, hello });
     void connection.closed.then(() => this.#resumable.delete(linkId));
   }

@@ -24,7 +24,6 @@ export {
   FrameServer,
   type FrameServerOptions,
   type FrozenLink,
-  LINK_HEARTBEAT_MS,
   type MovedLink,
 } from './frame-server.ts';
 export type { LinkFrameHandler } from './frame-socket.ts';
@@ -33,6 +32,7 @@ export type { AcceptorIdentity, AcceptorInfo, DialerIdentity } from './handshake
 export { hideSecrets } from './hide-secrets.ts';
 export { type InnerTlsOptions, resolveInnerTls } from './inner-tls.ts';
 export { canonicalAddress, isLoopback, isWildcard } from './ip-address.ts';
+export { linkTiming } from './link-timing.ts';
 export { boundPort, type ListenTarget, listen, type OpenSocket } from './listen.ts';
 export {
   createLogger,
