@@ -61,7 +61,7 @@ test('chat page: may load only its own files and connect only to its gateway', a
 });
 
 test('chat page: people on different gateways see each other join and leave', async () => {
-  const { ada, grace } = await openPair('hall');
+  const { ada, grace } = await openPairOnBoth('hall');
   expect(await gatewayOf(ada)).not.toBe(await gatewayOf(grace));
   await seeNotice(ada, /Grace.* joined/);
   await expectPeople(ada, ['Ada', 'Grace']);
@@ -73,7 +73,7 @@ test('chat page: people on different gateways see each other join and leave', as
 });
 
 test('chat page: a message reaches all in the room, the own one is marked', async () => {
-  const { ada, grace } = await openPair('study');
+  const { ada, grace } = await openPairOnBoth('study');
   await write(ada, 'Good morning');
   await seeMessage(grace, 'Good morning');
   await write(grace, 'Good morning, Ada');
@@ -180,7 +180,7 @@ test('chat page: two people of the same name have different tags', async () => {
 });
 
 test('chat page: kill -9 of a gateway, its people reconnect, others stay', async () => {
-  const pair = await openPair('bridge');
+  const pair = await openPairOnBoth('bridge');
   const ids = { ada: await clientIdOf(pair.ada), grace: await clientIdOf(pair.grace) };
   const [pid] = await gatewayPids();
   if (pid === undefined) throw new Error('the status shows no gateway');
@@ -224,17 +224,25 @@ test('chat page: connects after its worker was killed during the greeting', asyn
   await eventually(async () => (await readClientId(page)) !== null, { timeoutMs: 120_000 });
 });
 
-/** Ada and Grace in a room, each on a gateway process of her own. */
+/** Ada and Grace in a room. */
 async function openPair(room: string): Promise<{ ada: Page; grace: Page }> {
   const ada = await openPerson('Ada', room);
+  const grace = await openPerson('Grace', room);
+  await expectPeople(ada, ['Ada', 'Grace']);
+  return { ada, grace };
+}
+
+/** Ada and Grace in a room, each on a gateway process of her own. */
+async function openPairOnBoth(room: string): Promise<{ ada: Page; grace: Page }> {
+  const { ada, grace } = await openPair(room);
   const gateway = await gatewayOf(ada);
-  // The kernel chooses the process that accepts a connection, so another one is asked for again.
-  const grace = await eventually(
+  // The kernel chooses the process that accepts a connection: connect until it chooses the other one.
+  await eventually(
     async () => {
-      const page = await openPerson('Grace', room);
-      if ((await gatewayOf(page)) !== gateway) return page;
-      await page.close();
-      return undefined;
+      if ((await gatewayOf(grace)) !== gateway) return true;
+      await grace.reload();
+      await eventually(() => isIn(grace, 'Grace', room), { timeoutMs: 120_000 });
+      return false;
     },
     { timeoutMs: 120_000 },
   );

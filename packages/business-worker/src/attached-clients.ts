@@ -51,7 +51,7 @@ export interface UnacknowledgedEvents {
   readonly clientIds: readonly string[];
 }
 
-/** A gateway that is alive although its link has ended. */
+/** A gateway whose link has ended. Its clients are closed once discovery does not report it as alive. */
 interface LostGateway {
   readonly link: GatewayLink;
   readonly contexts: readonly ClientContext[];
@@ -313,7 +313,7 @@ export class AttachedClients {
     });
   }
 
-  /** Makes a gateway close the clients for which this worker has already called `onClose`, because it was lost. */
+  /** Makes a gateway close the clients for which this worker has already called `onClose`, because the worker considered the gateway lost. */
   #sendClientsEnded(link: GatewayLink): void {
     const connections = this.#reportedAsLost.get(link.instanceId);
     this.#reportedAsLost.delete(link.instanceId);

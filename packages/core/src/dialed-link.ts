@@ -35,7 +35,7 @@ export interface DialedLinkOptions {
   /**
    * Called when the link that was up has ended. It is dialed again automatically.
    *
-   * @param answeredBy - the process that has just answered at the address, and is linked next; it may be the same one
+   * @param answeredBy - the process that has just answered at the address, and is linked next; it may be the process whose link has ended
    */
   readonly onDown: (reason: Error | undefined, answeredBy: AcceptorInfo | undefined) => void;
   /** Called when an attempt to dial failed. The next one follows automatically. */
@@ -74,7 +74,8 @@ export class DialedLink {
   #answeredBy: AcceptorInfo | undefined;
   /** The last interruption of the link. */
   #interruption: Interruption | undefined;
-  #hasWarned = false;
+  /** True while failed attempts to dial are not logged: this outage has a log line already. */
+  #isRetryQuiet = false;
 
   constructor(options: DialedLinkOptions) {
     this.#options = options;
@@ -136,7 +137,7 @@ export class DialedLink {
   #handleLinked(fresh: FrameConnection, acceptor: AcceptorInfo): void {
     const { resumedAt } = acceptor.welcome;
     this.#attempt = 0;
-    this.#hasWarned = false;
+    this.#isRetryQuiet = false;
     if (resumedAt === undefined) {
       this.#handleUp(fresh, acceptor);
     } else if (this.#up?.connection.canResumeAt(resumedAt) === true) {
@@ -177,10 +178,10 @@ export class DialedLink {
     this.#options.onUp(connection, acceptor);
   }
 
-  /** Logs no warning yet: one follows if the link resumes late or ends. */
+  /** Logs at level info. `#logResumed` or `#logDown` warns later, if the link resumes late or ends. */
   #handleSuspended(reason: string): void {
     this.#interruption = { reason, startedAt: performance.now() };
-    this.#hasWarned = true;
+    this.#isRetryQuiet = true;
     this.#options.logger.info({ peer: this.#peer, reason }, 'inner link lost, reconnecting');
   }
 
@@ -226,8 +227,8 @@ export class DialedLink {
 
   /** Logs one line per outage instead of one per attempt. */
   #warnOnce(error: Error): void {
-    if (this.#hasWarned || this.#isClosed) return;
-    this.#hasWarned = true;
+    if (this.#isRetryQuiet || this.#isClosed) return;
+    this.#isRetryQuiet = true;
     const bound = { peer: this.#peer, reason: error.message };
     this.#options.logger.warn(bound, 'inner link not connected, retrying');
   }

@@ -23,7 +23,7 @@ import type { Guard, Guarded } from './guard.ts';
 import { LinkHeartbeat } from './link-heartbeat.ts';
 import { LinkResumption, type LinkState } from './link-resumption.ts';
 
-/** Unread bytes above which a message ends the link. Payloads have lower limits of their own. */
+/** If the peer has left more bytes unread, `send` ends the link. Events and Gateway API calls have lower limits. */
 const MAX_PENDING_BYTES = 64 * 1024 * 1024;
 
 /** Unread bytes above which a Ping is not answered. */
@@ -58,7 +58,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
   readonly guard: Guard;
   /** Sending side of the link. */
   readonly output: CoalescingWriter;
-  /** Called with each frame. Must be set before the next turn of the event loop. */
+  /** Called with each frame that is not about the link itself. Must be set before the next turn of the event loop. */
   onFrame: LinkFrameHandler = () => undefined;
   /** Called once, when the link has ended; `reason` is `undefined` after an orderly end. */
   onClose: (reason: Error | undefined) => void = () => undefined;
@@ -173,7 +173,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
   }
 
   /**
-   * Resumes on the socket of a connection that has just completed its handshake; `fresh` ends.
+   * Continues this link on the socket of `fresh`, which has just completed its handshake and must not be used afterwards.
    *
    * @param position - bytes of frames that the peer has received; check it with `canResumeAt` first
    */
@@ -283,7 +283,7 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
   handleFrame(command: number, buffer: Buffer, start: number, end: number): boolean {
     // Frames received after the decision to close are ignored.
     if (this.#phase !== Phase.Open) return false;
-    // Read before the handler runs: if the handler makes the link resumable, this frame must not be counted.
+    // Taken before the handler runs: a frame whose handler makes the link resumable is not counted.
     const resumption = this.#resumption;
     if (resumption !== undefined) resumption.received += FRAME_LENGTH_BYTES + 1 + end - start;
     if (this.#isAuthenticated && command >= Command.Ping && command <= Command.GoAway) {

@@ -52,7 +52,7 @@ export class LinkResumption {
     };
   }
 
-  /** Returns the queued bytes of the export, for a link that this process continues after all. */
+  /** Returns the bytes that `export` was given, when this process continues the link itself. */
   takeQueued(): Buffer[] {
     const queued = this.#queued === undefined ? [] : [this.#queued];
     this.#queued = undefined;

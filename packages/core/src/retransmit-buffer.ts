@@ -15,8 +15,8 @@ const MAX_SPARE_BLOCKS = 16;
  * Bytes that were sent over a link and that the peer has not confirmed. They are retransmitted when the link resumes
  * on another socket.
  *
- * Positions count the bytes of the link since it is resumable. The bytes are copied, which costs less than keeping the
- * write buffers from being reused.
+ * Positions count the bytes of the link since it is resumable. The bytes are copied: to keep the write buffers would
+ * cost more, because they could not be reused.
  */
 export class RetransmitBuffer {
   #blocks: Buffer[] = [];
@@ -45,7 +45,7 @@ export class RetransmitBuffer {
   /**
    * Checks the limit: without it, the bytes for a peer that reads and never confirms would grow without end.
    *
-   * @param unsent - number of kept bytes that the stream has not written; the limit of unread bytes covers them
+   * @param unsent - number of kept bytes that the stream has not written; the limits of the output apply to them
    * @returns the reason why the link must end
    */
   findOverflow(unsent: number): Error | undefined {

@@ -71,7 +71,7 @@ const unavailable: Readonly<Record<DiscoveryAddress['kind'], string>> = {
 };
 
 /**
- * Describes that no register, or not the etcd, is connected.
+ * Returns a text such as `no register is linked` or `the etcd does not answer`.
  *
  * @param failures - the reasons, added after a colon
  */
@@ -91,7 +91,7 @@ export interface Discovery {
   /** Announces a gateway until the announcement is closed or the process dies. */
   announce(gateway: GatewayEntry, handler: AnnouncementHandler): Announcement;
   /**
-   * Follows which gateways are alive. A worker is announced to them at the same time.
+   * Follows which gateways are alive. If this process is a worker, it is also announced to these gateways.
    *
    * @param onChange - called after each change, and when a register or the etcd is disconnected
    */

@@ -102,6 +102,7 @@ export class GatewayQueries implements GatewayQueryApi {
   }
 
   getUidCountByGroup(group: string): Promise<number> {
+    // A uid can have clients at several gateways, so only the merged list can be counted.
     const query = { kind: 'getUidListByGroup', group: parseGroup(group) } as const;
     return askEveryGateway(this.#pool(), query, parseStrings, countUnique);
   }

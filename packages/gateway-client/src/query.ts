@@ -105,7 +105,7 @@ async function askAt<T>(
   let asked: GatewayLink | undefined;
   let cause: Error | undefined;
   for (let attempt = 0; attempt < 2; attempt++) {
-    // A linked gateway is asked within the call, so that the query keeps its place between the commands of the caller.
+    // No `await` precedes the query to a linked gateway, so it stays in order with the commands of the caller.
     if (pool.linkAt(address) === undefined) await pool.waitForAttempt(address, restMs(deadline));
     const link = pool.linkAt(address);
     if (link === undefined || link === asked) break;

@@ -132,7 +132,7 @@ export async function runCommandLine(
       exitCode = await undrain(context, gateway);
     });
   try {
-    // Without a command, start under pm2: it restarts a process that ends, so a help text would be printed repeatedly.
+    // Under pm2 a missing command means `start`: pm2 restarts a process that ends, so it would print the help repeatedly.
     await program.parseAsync(args.length === 0 ? ['start'] : args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;

@@ -2,7 +2,7 @@
 export const PROTOCOL_VERSION = 3;
 
 /**
- * Every command of the inner protocol. The types in `messages.ts`, the codec in `codec.ts` and the tables of
+ * Every frame type of the inner protocol; the code calls each one a command. The types in `messages.ts`, the codec in `codec.ts` and the tables of
  * `docs/protocol.md` follow from this table.
  *
  * `number` is the first byte of the frame. It never gets a second meaning; receivers ignore numbers that they

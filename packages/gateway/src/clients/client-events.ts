@@ -32,7 +32,7 @@ export class ClientEvents implements ClientSocketHandler {
     }
   }
 
-  /** Messages that it may send now; `undefined` without a limit. */
+  /** Messages that the client may send now; `undefined` without a limit. */
   get rateLeft(): number | undefined {
     return this.#rate?.left;
   }

@@ -7,7 +7,7 @@ import { ClientConnection } from './client-connection.ts';
 /** Random bytes fetched at a time: one call to `randomBytes` serves 512 clients. */
 const RANDOM_BYTES = 4096;
 
-/** Parts of the table. Work on every client is done part by part, so that no turn blocks for all of it. */
+/** Parts of the table. Work on every client is done part by part, so that no turn of the event loop handles all clients. */
 export const TABLE_PARTS = 64;
 
 /** The clients of this gateway process, by connection number. */
@@ -16,7 +16,7 @@ export class ClientTable {
   readonly gatewayToken: number;
   readonly #parts = Array.from({ length: TABLE_PARTS }, () => new Map<number, ClientConnection>());
   #size = 0;
-  #hiddenSize = 0;
+  #closingCount = 0;
   #lastConnection = 0;
   #random = Buffer.alloc(0);
   #randomOffset = 0;
@@ -43,7 +43,7 @@ export class ClientTable {
 
   /** Number of clients that are not closing. */
   get onlineCount(): number {
-    return this.#size - this.#hiddenSize;
+    return this.#size - this.#closingCount;
   }
 
   /** Adds a client under an unused number. */
@@ -81,17 +81,17 @@ export class ClientTable {
   }
 
   /** Marks a client as closing: it is not online from now on. */
-  hide(client: ClientConnection): void {
+  markClosing(client: ClientConnection): void {
     if (client.isClosing) return;
     client.isClosing = true;
-    this.#hiddenSize += 1;
+    this.#closingCount += 1;
   }
 
   /** Removes a client. */
   remove(client: ClientConnection): void {
     if (!this.#partOf(client.connection).delete(client.connection)) return;
     this.#size -= 1;
-    if (client.isClosing) this.#hiddenSize -= 1;
+    if (client.isClosing) this.#closingCount -= 1;
   }
 
   /** Every client that is not closing. */
@@ -147,7 +147,7 @@ export interface ClientTables {
  */
 export function endClient(tables: ClientTables, client: ClientConnection): boolean {
   if (client.isClosing) return false;
-  tables.clients.hide(client);
+  tables.clients.markClosing(client);
   if (client.uid !== undefined) tables.uids.remove(client.uid, client);
   for (const group of client.groups) tables.groups.remove(group, client);
   return true;

@@ -32,7 +32,7 @@ export const ServerClosure: Readonly<
    * clients from reconnecting all at the same time.
    */
   Reconnect: { by: ClosedBy.Server, code: CloseCode.ServiceRestart, reason: 'retry in 1-5 s' },
-  /** The client has not read `sendToClientBufferSize` bytes. */
+  /** At least `sendToClientBufferSize` bytes for the client are unsent. */
   SlowConsumer: {
     by: ClosedBy.Overflow,
     code: CloseCode.TryAgainLater,

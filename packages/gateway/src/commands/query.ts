@@ -81,10 +81,10 @@ function online(state: GatewayState, address: ConnectionAddress): ClientConnecti
 }
 
 function clientIds(state: GatewayState, clients: Iterable<ClientConnection>): ListAnswer<string> {
-  const noted = [...clients];
+  const copied = [...clients];
   const toId = idWriter(state);
-  return new ListAnswer(noted.length, noted.length * CLIENT_ID_BYTES, (index) =>
-    toId(noted, index),
+  return new ListAnswer(copied.length, copied.length * CLIENT_ID_BYTES, (index) =>
+    toId(copied, index),
   );
 }
 
@@ -111,7 +111,7 @@ function uids(clients: Iterable<ClientConnection>): string[] {
   return [...found];
 }
 
-/** Makes a list with one entry per list of clients, from their ids. */
+/** Makes an answer with one entry for each list of clients; `toEntry` makes it from their ids. */
 function listOfIds<Entry>(
   state: GatewayState,
   lists: readonly (readonly ClientConnection[])[],
@@ -139,13 +139,13 @@ function sessions(
   state: GatewayState,
   clients: Iterable<ClientConnection>,
 ): ListAnswer<SessionOfClient> {
-  const noted = [...clients];
+  const copied = [...clients];
   // A packed session is never changed in place, so no copy is needed.
-  const packed = noted.map(({ session }) => session.packed ?? null);
+  const packed = copied.map(({ session }) => session.packed ?? null);
   const toId = idWriter(state);
-  const byteLength = noted.length * CLIENT_ID_BYTES + estimateBytes(packed);
-  return new ListAnswer(noted.length, byteLength, (index) => [
-    toId(noted, index),
+  const byteLength = copied.length * CLIENT_ID_BYTES + estimateBytes(packed);
+  return new ListAnswer(copied.length, byteLength, (index) => [
+    toId(copied, index),
     packed[index] ?? null,
   ]);
 }

@@ -83,7 +83,7 @@ function importTables(
   if (isClosed) return;
   state.clients.restore(client);
   if (isClosing) {
-    state.clients.hide(client);
+    state.clients.markClosing(client);
     return;
   }
   if (uid !== undefined) state.uids.add(uid, client);

@@ -185,7 +185,7 @@ export class WebsocketSocket implements ClientSocket {
     writePong(this.#output.writer(), data);
   }
 
-  /** Handles a protocol violation or a network error. */
+  /** Records why the connection ends. After a protocol violation `ws` has called `close` before this. */
   handleError({ code }: NodeJS.ErrnoException): void {
     // `ws` has a code for every protocol violation; other errors are network errors.
     if (code?.startsWith('WS_ERR_')) {
@@ -205,7 +205,7 @@ export class WebsocketSocket implements ClientSocket {
   handleClose(code: number, reason: Buffer): void {
     this.#output.discard();
     const by = this.#closedBy ?? ClosedBy.Client;
-    // The close frame of the gateway is more useful than 1006 for a missing answer.
+    // `ws` reports 1006 if the client does not answer the close frame; the code that the gateway sent says more.
     this.#end({ by, ...(this.#sentClose ?? { code, reason: reason.toString() }) });
   }
 

@@ -211,7 +211,7 @@ export class EventDispatcher {
     this.#routes.ofWorker(worker.name).workers.remove(worker);
     this.#drains.remove(worker);
     worker.resumeForRoom();
-    for (const client of worker.clientsPausedByLoad) worker.resumeFromLoad(client);
+    for (const client of worker.clientsPausedForLoad) worker.resumeForLoad(client);
     let redelivered = 0;
     for (const client of [...worker.clients, ...worker.closedClients.values()]) {
       redelivered += this.#recover(client, worker) ?? 0;

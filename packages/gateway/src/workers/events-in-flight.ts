@@ -76,11 +76,11 @@ export class EventsInFlight {
     const { maxEventsInFlightPerWorker, maxEventBytesInFlightPerWorker } = this.#options;
     if (worker.eventsInFlight > maxEventsInFlightPerWorker >> 1) return;
     if (worker.eventBytesInFlight > maxEventBytesInFlightPerWorker / 2) return;
-    for (const client of worker.clientsPausedByLoad) {
+    for (const client of worker.clientsPausedForLoad) {
       if (this.#isWorkerFull(worker)) return;
       if (client.held !== undefined) this.#deliverHeld(worker, client);
       // A draining worker gets no more events: its clients move when it has acknowledged theirs.
-      if (client.held === undefined || worker.isDraining) worker.resumeFromLoad(client);
+      if (client.held === undefined || worker.isDraining) worker.resumeForLoad(client);
     }
   }
 

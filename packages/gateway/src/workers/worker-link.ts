@@ -37,7 +37,7 @@ export class WorkerLink implements RoutableWorker {
   /** Bytes of the payloads of those events. */
   eventBytesInFlight = 0;
   /** Clients that are paused because the worker has too many events, in the order in which they resume. */
-  readonly clientsPausedByLoad: Set<ClientConnection> = new Set();
+  readonly clientsPausedForLoad: Set<ClientConnection> = new Set();
   /** Clients that are paused because this link is full. */
   readonly #clientsPausedForRoom = new Set<ClientConnection>();
 
@@ -60,7 +60,7 @@ export class WorkerLink implements RoutableWorker {
     this.clients.delete(client);
     this.closedClients.delete(client.connection);
     if (this.#clientsPausedForRoom.delete(client)) client.resume(PauseReason.WorkerLinkFull);
-    this.resumeFromLoad(client);
+    this.resumeForLoad(client);
     client.worker = undefined;
   }
 
@@ -86,14 +86,14 @@ export class WorkerLink implements RoutableWorker {
 
   /** Pauses a client until the worker has acknowledged events. Returns false if it was paused for this already. */
   pauseForLoad(client: ClientConnection): boolean {
-    this.clientsPausedByLoad.add(client);
+    this.clientsPausedForLoad.add(client);
     if (client.held?.at(-1)?.kind === 'closed') this.keepClosedClient(client);
     return client.pause(PauseReason.WorkerBusy);
   }
 
   /** Resumes a client that was paused by `pauseForLoad`. */
-  resumeFromLoad(client: ClientConnection): void {
-    if (this.clientsPausedByLoad.delete(client)) client.resume(PauseReason.WorkerBusy);
+  resumeForLoad(client: ClientConnection): void {
+    if (this.clientsPausedForLoad.delete(client)) client.resume(PauseReason.WorkerBusy);
   }
 
   /** Resumes the clients that were paused by `pauseForRoom`. */

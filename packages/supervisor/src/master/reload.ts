@@ -29,10 +29,10 @@ export interface ReloadTimeouts {
 /**
  * Replaces processes one after another: each is stopped once its successor is ready. Drained processes are skipped.
  *
- * The first failure ends the reload, so that code that does not start replaces nothing.
+ * The reload stops at the first failure, so new code that cannot start replaces no process.
  *
- * @throws {GW_ERR_PROCESS_FAILED} when a successor does not become ready, in which case its predecessor keeps
- * running, or ends before its predecessor
+ * @throws {GW_ERR_PROCESS_FAILED} when a successor does not become ready (its predecessor keeps running), or ends
+ * before its predecessor has ended
  */
 export async function reloadProcesses(
   handles: readonly ChildHandle[],
@@ -74,7 +74,7 @@ export function parseReloadStep(value: unknown): ReloadStep | undefined {
   return { step, process, oldPid, newPid, afterMs };
 }
 
-/** Writes a step in one line, without its end. @param width - of the longest process name */
+/** Formats a step as one line, without the line break. @param width - of the longest process name */
 export function formatReloadStep(step: ReloadStep, width = 0): string {
   const name = `${step.process}:`.padEnd(width + 1);
   if (step.step === 'skipped') return `${name} drained, not replaced`;
