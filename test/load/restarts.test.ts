@@ -10,14 +10,13 @@ import {
 
 vi.setConfig({ testTimeout: 300_000 });
 
-// The figures of docs/decisions are measured with MESSAGE_MS=20 RELOADS=10.
 const clientCount = Number(process.env['TALKERS'] ?? 200);
-const messageMs = Number(process.env['MESSAGE_MS'] ?? 100);
-const reloads = Number(process.env['RELOADS'] ?? 3);
+const messageMs = Number(process.env['MESSAGE_MS'] ?? 20);
+const reloads = Number(process.env['RELOADS'] ?? 10);
 /** Parts of the clients that send one after the other. */
 const slices = 10;
 /** Answers that each client must get between two steps. */
-const progressCount = Number(process.env['PROGRESS'] ?? 10);
+const progressCount = Number(process.env['PROGRESS'] ?? 50);
 const newcomerMs = 50;
 const longTimeout = { timeoutMs: 60_000 };
 

@@ -62,7 +62,7 @@ export const statusFigures = {
     source: 'role',
     kind: 'counter',
     unit: 'queries',
-    help: 'Queries answered',
+    help: 'Queries handled',
     column: 'requests',
     dropOrder: 2,
     isLoad: true,

@@ -15,7 +15,7 @@ interface WaitingLine {
 }
 
 /**
- * The throttled log of a process, for lines that a client or another peer can cause any number of times. Each message
+ * A throttled log, for lines that a client or another peer can cause any number of times. Each message
  * is written at once the first time, and then at most once a second; `leftOut` is the number of omitted lines.
  */
 export class ThrottledLog {
@@ -68,7 +68,7 @@ export class ThrottledLog {
     this.#timers.set(message, timer);
   }
 
-  /** Answers false when no line of the message waits. */
+  /** Writes the waiting line of a message. Returns false if there is none. */
   #writeWaiting(message: string): boolean {
     const line = this.#waiting.get(message);
     if (line === undefined) return false;

@@ -48,7 +48,10 @@ export interface Directory {
   readonly hasSnapshot: boolean;
   /** Why registers are not linked, one clause each with its address; empty for an etcd. */
   readonly failures: readonly string[];
-  /** True after the initial sync: each register has sent its list, or could not be reached. */
+  /**
+   * True after the initial sync: each register has sent its list or could not be reached, or the first list arrived a
+   * second ago. An etcd has sent its list.
+   */
   readonly isSynced: boolean;
   /** Why no register or etcd was reached, once an attempt has failed; permanent failures are preferred. */
   readonly failure: Error | undefined;

@@ -63,7 +63,7 @@ export interface GatewayOptions {
   readonly innerTls?: InnerTlsOptions;
   /** Longest message of a client, in bytes; a longer one closes the client with 1009 and a reason that names the limit. @default 1048576 */
   readonly maxMessageBytes?: number;
-  /** Unsent bytes per client; above it the client is a slow consumer, see `slowConsumer`. @default 1024000 */
+  /** Unsent bytes per client; a client that has as many when the next message is sent is a slow consumer, see `slowConsumer`. @default 1024000 */
   readonly sendToClientBufferSize?: number;
   /** Unsent bytes per worker link; above it reading from its clients pauses. @default 10240000 */
   readonly sendToWorkerBufferSize?: number;
@@ -72,12 +72,12 @@ export interface GatewayOptions {
   /** Unacknowledged events of all clients at one worker, for each gateway process. At this number reading from clients that send more pauses. @default 65536 */
   readonly maxEventsInFlightPerWorker?: number;
   /**
-   * Bytes of the unacknowledged messages of one client; above it reading from the client pauses. One message of any
-   * size is always accepted.
+   * Bytes of the unacknowledged messages of one client; at this number reading from the client pauses. One message of
+   * any size is always accepted.
    * @default 4194304
    */
   readonly maxEventBytesInFlight?: number;
-  /** Bytes of the unacknowledged messages of all clients at one worker, for each gateway process. Above it reading from clients that send more pauses. @default 67108864 */
+  /** Bytes of the unacknowledged messages of all clients at one worker, for each gateway process. At this number reading from clients that send more pauses. @default 67108864 */
   readonly maxEventBytesInFlightPerWorker?: number;
   /** Bytes of events that are held while no worker is available, for each route; above it reading from clients pauses. @default 67108864 */
   readonly maxHeldBytes?: number;

@@ -158,7 +158,7 @@ export class EventDispatcher {
    * Handles an acknowledgement.
    *
    * @param client - `undefined` when it is closed and the worker does not redeliver
-   * @throws {GW_ERR_FRAME_MALFORMED} when the worker has fewer events or bytes in flight
+   * @throws {GW_ERR_FRAME_MALFORMED} when the worker or the client has fewer events or bytes in flight
    */
   handleAck(worker: WorkerLink, client: ClientConnection | undefined, ack: EventsAck): void {
     const isOwn = client?.worker === worker;
@@ -206,7 +206,7 @@ export class EventDispatcher {
     if (worker.isDraining) this.#drains.check(worker);
   }
 
-  /** Removes a dead worker, and binds its clients to others. Its unacknowledged events are redelivered or lost. */
+  /** Removes a worker whose link has ended, and binds its clients to others. Its unacknowledged events are redelivered or lost. */
   removeWorker(worker: WorkerLink): void {
     this.#routes.ofWorker(worker.name).workers.remove(worker);
     this.#drains.remove(worker);
@@ -225,7 +225,7 @@ export class EventDispatcher {
       this.#limits.lostEvents += lost;
       this.#logger.warn(
         { ...bound, events: lost },
-        'events lost: the worker died before it acknowledged them',
+        'events lost: the link of the worker ended before it acknowledged them',
       );
     }
     this.#bindMore();

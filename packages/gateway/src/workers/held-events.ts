@@ -42,7 +42,7 @@ export class HeldEvents {
   readonly #context: HeldEventsContext;
   /** Clients that are paused until held events are delivered. */
   readonly #paused = new Set<ClientConnection>();
-  /** Time at which clients with held events lost their worker, the oldest first. */
+  /** Time since which clients with held events have no worker, the oldest first. */
   readonly #waitingSince = new Map<ClientConnection, number>();
   /** Closing clients for which no worker gets `onClose`. */
   readonly #suppressedCloses = new Set<ClientConnection>();
