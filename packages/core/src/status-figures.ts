@@ -3,7 +3,7 @@
  * from this table; to add a figure, add it here and count it at its source.
  *
  * `source` is the part that provides it: the role (`RoleStatus`), the process around it, or its master. A counter
- * starts at 0 with the process and only increases; a gauge goes up and down. With a `label` the figure is a record
+ * only increases; it starts at 0 with the process, `restarts` and `exits` with the master. A gauge goes up and down. With a `label` the figure is a record
  * with one number for each value of the label. `column` is its title in the table of `status`, where columns with
  * the lowest `dropOrder` are dropped first on a narrow terminal; without it the figure is only in `--json`.
  * `isLoad` marks the figures that `qps` adds up.

@@ -2,8 +2,8 @@
 export const PROTOCOL_VERSION = 3;
 
 /**
- * Every frame type of the inner protocol; the code calls each one a command. The types in `messages.ts`, the codec in `codec.ts` and the tables of
- * `docs/protocol.md` follow from this table.
+ * Every frame type of the inner protocol; the code calls each one a command. The types in `messages.ts`, the codec in
+ * `codec.ts` and the tables of `docs/protocol.md` follow from this table.
  *
  * `number` is the first byte of the frame. It never gets a second meaning; receivers ignore numbers that they
  * do not know. A caller is a worker or a client of the Gateway API.

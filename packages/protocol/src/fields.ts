@@ -179,7 +179,7 @@ const scalarReaders: { readonly [N in keyof ScalarTypes]: Reader<ScalarTypes[N]>
 };
 
 const listReaders: Readonly<Record<string, Reader<unknown>>> = {
-  'any[]': listOf((value): value is unknown => true, 'a list'),
+  'any[]': scalar((value): value is unknown[] => Array.isArray(value), 'a list'),
   'bytes[]': listOf(isBytes, 'a list of bytes'),
   'string[]': listOf(isString, 'a list of strings'),
 };

@@ -13,7 +13,7 @@ const launch = {
   ...{ args: ['gateway'], cwd: '/srv', env: { HOME: '/root' } },
 };
 const identity = {
-  ...{ protocol: 1, version: '0.1.0', role: 'gateway', name: 'gate', id: 0, pid: 7 },
+  ...{ protocol: 2, version: '0.1.0', role: 'gateway', name: 'gate', id: 0, pid: 7 },
   ...{ declarationHash: 'abc', livedMs: 5, state: 'ready' },
 };
 

@@ -39,7 +39,7 @@ export type ChildCommand = (typeof ChildCommand)[keyof typeof ChildCommand];
  * Version of these messages: a master attaches only to processes with the same one. `identify` and SIGTERM work with
  * every version.
  */
-export const CHILD_PROTOCOL = 1;
+export const CHILD_PROTOCOL = 2;
 
 /** Whether a process keeps running when its master has died. */
 export const OnMasterExit = { keep: 'keep', stop: 'stop' } as const;

@@ -15,12 +15,12 @@ export interface RunFile {
 
 const POLL_INTERVAL_MS = 250;
 
-/** Writes files again that were removed, for example by a build that empties the folder of the start file. */
+/** Restores files that were removed or replaced, for example by a build that empties the folder of the start file. */
 export class RunFileRestorer {
   readonly #timer: NodeJS.Timeout;
   readonly #logger: Logger;
-  /** Files that were missing at the last check. */
-  readonly #missing = new Set<string>();
+  /** Files that were lost at the last check. */
+  readonly #lost = new Set<string>();
   /** Files that could not be written; each failure is logged once. */
   readonly #failed = new Set<string>();
 
@@ -40,12 +40,12 @@ export class RunFileRestorer {
   #check(file: RunFile): void {
     const isLost = file.isLost?.() ?? !existsSync(file.path);
     if (!isLost || !existsSync(file.folder)) {
-      this.#missing.delete(file.path);
-    } else if (this.#missing.has(file.path)) {
+      this.#lost.delete(file.path);
+    } else if (this.#lost.has(file.path)) {
       void this.#restore(file);
     } else {
       // Wait one interval: a file written at once could make a running `rm -r` of its folder fail.
-      this.#missing.add(file.path);
+      this.#lost.add(file.path);
     }
   }
 
@@ -54,7 +54,7 @@ export class RunFileRestorer {
     try {
       await file.restore();
       this.#failed.delete(path);
-      this.#logger.info({ path }, 'wrote a file again that was removed');
+      this.#logger.info({ path }, 'restored a file that was removed or replaced');
     } catch (error) {
       if (!this.#failed.has(path)) this.#logger.error(error, `cannot write ${path} again`);
       this.#failed.add(path);

@@ -258,7 +258,7 @@ export class Master {
       onReload: () => void this.#reloadNext('SIGUSR1'),
       onHangup: () => {
         if (isTerminalGone()) void this.stop('the terminal is gone');
-        else this.#reopenLogs();
+        else this.#handleLogRotation();
       },
     });
     process.on('uncaughtException', (error) => {
@@ -313,9 +313,13 @@ export class Master {
   }
 
   #reopenLogs(): void {
+    this.#log.reopen();
+    this.#supervisor.reopenLogs();
+  }
+
+  #handleLogRotation(): void {
     try {
-      this.#log.reopen();
-      this.#supervisor.reopenLogs();
+      this.#reopenLogs();
       this.#logger.info('reopened the log file');
     } catch (error) {
       this.#logger.error(error, 'cannot reopen the log file; the old file stays in use');
