@@ -16,6 +16,9 @@ import { recipePath } from './recipe-hosts.ts';
 import { inMachine, SystemdMachine } from './systemd-machine.ts';
 
 const roles = ['register', 'gateway', 'worker'] as const;
+/** Clients that stay connected, and how many of them speak ten times a second. */
+const MEMBERS = 200;
+const SPEAKERS = 2;
 const analyzeReason = skipReason('systemd-analyze');
 const machineReason = skipReason('netns') || skipReason('systemd');
 
@@ -87,6 +90,84 @@ async function openWelcomed(host: NetworkHost): Promise<TestClient> {
   );
 }
 
+/** Clients of a machine that all receive the numbered messages of some of them, while newcomers connect. */
+class MachineLoad {
+  readonly #members: readonly TestClient[];
+  readonly #newcomers: Promise<string>[] = [];
+  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #token = Math.random().toString(36).slice(2);
+  #sent = 0;
+
+  private constructor(host: NetworkHost, members: readonly TestClient[]) {
+    this.#members = members;
+    const say = (): void => {
+      for (const [index, speaker] of members.slice(0, SPEAKERS).entries()) {
+        speaker.send(`${this.#token} ${index} ${this.#sent}`);
+      }
+      this.#sent += 1;
+    };
+    const admit = (): void => void this.#newcomers.push(visit(host));
+    this.#timers.push(setInterval(say, 100), setInterval(admit, 50));
+    onTestFinished(() => this.#timers.forEach(clearInterval));
+  }
+
+  static async start(host: NetworkHost): Promise<MachineLoad> {
+    const members: TestClient[] = [];
+    while (members.length < MEMBERS) {
+      const batch = Array.from({ length: 20 }, () => openWelcomed(host));
+      members.push(...(await Promise.all(batch)));
+    }
+    return new MachineLoad(host, members);
+  }
+
+  /** Waits until every member has received ten more rounds. */
+  async progress(): Promise<void> {
+    const target = this.#sent + 10;
+    await this.#received(target);
+  }
+
+  /** Stops, and expects that no member was disconnected or missed a message, and no newcomer refused. */
+  async end(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#received(this.#sent);
+    const expected = Array.from({ length: this.#sent }, (_, number) => String(number));
+    for (const member of this.#members) {
+      expect(member.isOpen).toBe(true);
+      for (let index = 0; index < SPEAKERS; index += 1) {
+        expect(this.#heard(member, index)).toEqual(expected);
+      }
+    }
+    const visits = await Promise.all(this.#newcomers);
+    expect(visits.filter((visited) => visited !== 'welcome')).toEqual([]);
+    expect(visits.length).toBeGreaterThan(10);
+    for (const member of this.#members) member.terminate();
+  }
+
+  async #received(rounds: number): Promise<void> {
+    const has = (member: TestClient) => this.#heard(member, SPEAKERS - 1).length >= rounds;
+    await eventually(() => this.#members.every(has), { timeoutMs: 60_000, intervalMs: 200 });
+  }
+
+  /** Numbers that a member has received from a speaker, in order. */
+  #heard(member: TestClient, speaker: number): string[] {
+    const mark = `"text":"${this.#token} ${speaker} `;
+    return member.messages.flatMap((message) => {
+      const text = String(message);
+      const at = text.indexOf(mark);
+      return at === -1 ? [] : [text.slice(at + mark.length, text.indexOf('"', at + mark.length))];
+    });
+  }
+}
+
+/** Connects once, and answers the type of the first message, or how the connection ended. */
+async function visit(host: NetworkHost): Promise<string> {
+  const createConnection = () => host.connect(8282, '127.0.0.1');
+  const client = new TestClient(new WebSocket('ws://machine/', { createConnection }));
+  const first = await Promise.race([client.next(), client.ended]);
+  client.terminate();
+  return typeof first === 'string' ? JSON.parse(first).type : JSON.stringify(first);
+}
+
 describe.skipIf(machineReason !== '')(`a machine with systemd${machineReason}`, () => {
   test('runs the three units: reloads, restarts a killed process, stops in order', async ({
     skip,
@@ -109,6 +190,8 @@ describe.skipIf(machineReason !== '')(`a machine with systemd${machineReason}`, 
     client.send('after the reload');
     expect(await client.nextJson()).toMatchObject({ type: 'said', text: 'after the reload' });
 
+    const load = await MachineLoad.start(host);
+    await load.progress();
     for (const unit of [gateway, worker]) {
       const main = await machine.property(unit, 'MainPID');
       await machine.systemctl('kill', '--kill-who=main', '--signal=SIGKILL', unit);
@@ -121,7 +204,9 @@ describe.skipIf(machineReason !== '')(`a machine with systemd${machineReason}`, 
       );
       expect(await machine.property(unit, 'MainPID')).not.toBe(main);
       expect(await machine.property(unit, 'NRestarts')).toBe('1');
+      await load.progress();
     }
+    await load.end();
     expect(client.isOpen).toBe(true);
     client.send('after the kills');
     await eventually(() =>
