@@ -1,5 +1,4 @@
 import { chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import {
   type Cluster,
   endDaemon,
@@ -119,7 +118,10 @@ new Worker({ name: 'web', onWorkerStart: () => {
 } });
 run();
 `);
-  const elsewhere = { cwd: tmpdir() };
+  // A folder that does not contain the start file: below one that does, commands print a relative path.
+  const folder = await temporaryFolder('elsewhere');
+  onTestFinished(folder.dispose);
+  const elsewhere = { cwd: folder.path };
   const starts = await Promise.all([
     runCommand(file, ['start', '-d', '--wait', '50'], elsewhere),
     runCommand(file, ['start', '-d', '--wait', '50'], elsewhere),
