@@ -1,4 +1,12 @@
-import { eventually, openTcpPeer, type TcpPeer } from '@gatewayworker/testing';
+import { linkTiming } from '@gatewayworker/core';
+import {
+  eventually,
+  FaultProxy,
+  freePorts,
+  openTcpPeer,
+  type TcpPeer,
+  type TestClient,
+} from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { roles } from './roles.ts';
 
@@ -157,4 +165,62 @@ test('maxConnections: half-open connections beyond it are closed at once, counte
     await next?.ended;
     return next?.received.includes('426') === true;
   });
+});
+
+/** Sends messages that begin with their number. */
+function sendNumbered(client: TestClient, count: number, byteLength: number): void {
+  const rest = 'x'.repeat(byteLength);
+  for (let number = 0; number < count; number += 1) client.send(`${number} ${rest}`);
+}
+
+/** Takes the number of a message. */
+function numberOf(message: string | Buffer): number {
+  return Number.parseInt(String(message), 10);
+}
+
+test('sendToWorkerBufferSize: events are complete and in order after a full link', async () => {
+  const { heartbeatMs, resumeGraceMs } = linkTiming;
+  onTestFinished(() => void Object.assign(linkTiming, { heartbeatMs, resumeGraceMs }));
+  Object.assign(linkTiming, { heartbeatMs: 60_000, resumeGraceMs: 60_000 });
+  const [innerPort = 0] = await freePorts(1);
+  const proxy = await FaultProxy.start(innerPort);
+  onTestFinished(() => proxy.stop());
+  const seen: number[] = [];
+  const cluster = await roles({
+    events: { onMessage: (_id, message) => void seen.push(numberOf(message)) },
+    gatewayOptions: {
+      startPort: proxy.port,
+      innerListen: `127.0.0.1:${innerPort}`,
+      sendToWorkerBufferSize: 65_536,
+      maxEventsInFlight: 65_536,
+      maxEventBytesInFlight: 1_073_741_824,
+      maxEventBytesInFlightPerWorker: 1_073_741_824,
+    },
+  });
+  const client = await cluster.connect();
+  proxy.set({ isBlackHole: true });
+  sendNumbered(client, 200, 250_000);
+  await eventually(() => (cluster.gateways[0]?.status().limits['workerLinkFull'] ?? 0) > 0);
+  expect(seen).toEqual([]);
+  proxy.set({});
+  // The black hole has lost bytes, so the link must resume.
+  proxy.cut();
+  await eventually(() => seen.length >= 200, { timeoutMs: 50_000 });
+  expect(seen).toEqual(Array.from({ length: 200 }, (_, number) => number));
+});
+
+test('maxHeldBytes: events are complete and in order after it paused reading', async () => {
+  const seen: number[] = [];
+  const cluster = await roles({
+    events: { onMessage: (_id, message) => void seen.push(numberOf(message)) },
+    gatewayOptions: { maxHeldBytes: 100_000 },
+  });
+  const client = await cluster.connect();
+  await cluster.workers[0]?.stop();
+  sendNumbered(client, 50, 50_000);
+  await eventually(() => (cluster.gateways[0]?.status().limits['heldBytes'] ?? 0) > 0);
+  expect(seen).toEqual([]);
+  await cluster.startWorker();
+  await eventually(() => seen.length >= 50);
+  expect(seen).toEqual(Array.from({ length: 50 }, (_, number) => number));
 });
