@@ -1,5 +1,5 @@
 import { eventually, openTcpPeer, type Roles, type TcpPeer } from '@gatewayworker/testing';
-import type { ClientProtocol, Context } from 'gatewayworker';
+import type { ClientProtocol, Context, GatewayClient } from 'gatewayworker';
 import { expect, onTestFinished, test } from 'vitest';
 import { roles } from './roles.ts';
 
@@ -99,7 +99,9 @@ test('byte stream: onConnect at accept, without a request, no onWebSocketConnect
 
 test('broadcast: reaches clients of every protocol, framed for each', async () => {
   let connected = 0;
+  const workers: GatewayClient[] = [];
   const cluster = await everyProtocol({
+    onWorkerStart: ({ gateway }) => void workers.push(gateway),
     onConnect: () => {
       connected += 1;
     },
@@ -108,9 +110,21 @@ test('broadcast: reaches clients of every protocol, framed for each', async () =
   const websockets = [await cluster.connect(0), await cluster.connect(0)];
   const peers = await Promise.all([1, 2, 3, 4].map((gateway) => open(cluster, gateway)));
   await eventually(() => connected === 6);
+  const bytes = Buffer.from('bytes');
   expect(api.sendToAll('hällo')).toBe(true);
-  for (const websocket of websockets) expect(await websocket.next()).toBe('hällo');
-  const expected = ['hällo\n', framed('hällo'), 'hällo', 'hällo;'];
+  expect(api.sendToAll(bytes)).toBe(true);
+  for (const websocket of websockets) {
+    expect(await websocket.next()).toBe('hällo');
+    expect(await websocket.next()).toEqual(bytes);
+  }
+  expect(workers[1]?.sendToAll('inside')).toBe(true);
+  for (const websocket of websockets) expect(await websocket.next()).toBe('inside');
+  const expected = [
+    'hällo\nbytes\ninside\n',
+    Buffer.concat(['hällo', 'bytes', 'inside'].map(framed)),
+    'hällobytesinside',
+    'hällo;[bytes];inside;',
+  ];
   await eventually(() =>
     peers.every((peer, index) => peer.received.equals(Buffer.from(expected[index] ?? ''))),
   );
