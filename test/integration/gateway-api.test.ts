@@ -228,6 +228,7 @@ const queries: readonly (readonly [
   ['getUidByClientId, without', (api, [, , , d]) => api.getUidByClientId(d), () => null],
   ['getUidByClientId, stale', (api, ids) => api.getUidByClientId(stale(ids)), () => null],
   ['getUidByClientId, foreign', (api) => api.getUidByClientId(foreign), () => null],
+  ['getUidByClientId, no id', (api) => api.getUidByClientId('x'), () => null],
   ['getAllClientIdList', (api) => api.getAllClientIdList(), (ids) => ids, ([, b, , d]) => [b, d]],
   ['getAllClientIdCount', (api) => api.getAllClientIdCount(), () => 4, () => 2],
   ['getAllClientCount', (api) => api.getAllClientCount(), () => 4, () => 2],
@@ -316,6 +317,7 @@ const queries: readonly (readonly [
   ['getSession, without', (api, [, , c]) => api.getSession(c), () => undefined],
   ['getSession, stale', (api, ids) => api.getSession(stale(ids)), () => null],
   ['getSession, foreign', (api) => api.getSession(foreign), () => null],
+  ['getSession, no id', (api) => api.getSession('x'), () => null],
 ];
 
 test.each(sides)('queries: answer for all gateways, from %s', async (side) => {
@@ -415,6 +417,7 @@ test.each(sides)(
       api.bindUid(d, uid);
       api.joinGroup(d, group);
       api.joinGroup(a, group);
+      const joined = api.getClientIdListByGroup(group).then((clients) => clients.toSorted());
       const during = Promise.all([
         api.isUidOnline(uid),
         api.isUidsOnline([uid]).then((online) => online.get(uid)),
@@ -429,6 +432,8 @@ test.each(sides)(
         api.getAllGroupUidCount().then((counts) => counts.get(group)),
       ]);
       api.unbindUid(d);
+      api.leaveGroup(a, group);
+      const left = api.getClientIdListByGroup(group);
       api.ungroup(group);
       const after = Promise.all([
         api.isUidsOnline([uid]).then((online) => online.get(uid)),
@@ -437,6 +442,7 @@ test.each(sides)(
         api.getAllUidList().then((uids) => uids.includes(uid)),
         api.getAllGroupIdList().then((groups) => groups.includes(group)),
       ]);
+      expect([await joined, await left]).toEqual([[a, d].toSorted(), [d]]);
       expect(await during).toEqual([true, true, [d], 2, 2, ['anna', uid], 2, 3, true, 2, 2]);
       expect(await after).toEqual([false, 0, [], false, false]);
     }
