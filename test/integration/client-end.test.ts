@@ -143,3 +143,35 @@ test.each<[name: string, end: End, closed: object]>([
   expect(ends).toHaveLength(2);
   expect(ends[0]).toMatchObject([closed, 'u', { k: 1, last: true }]);
 });
+
+test.each([
+  ['close frame of the client', (client: TestClient) => client.close()],
+  ['lost connection', (client: TestClient) => client.terminate()],
+])('%s: the client leaves its uid and its groups', async (_name, end) => {
+  const ids: string[] = [];
+  let ends = 0;
+  const cluster = await roles({
+    events: {
+      onHandshake: () => ({ accept: true, uid: 'u', groups: ['g', 'h'] }),
+      onConnect: (id) => void ids.push(id),
+      onClose: () => {
+        ends += 1;
+      },
+    },
+  });
+  const api = await cluster.gatewayClient();
+  const client = await cluster.connect();
+  await eventually(() => ids.length === 1);
+  const [id = ''] = ids;
+  expect(await api.getClientIdByUid('u')).toEqual([id]);
+  expect(await api.getAllGroupClientIdList()).toEqual(
+    new Map([
+      ['g', [id]],
+      ['h', [id]],
+    ]),
+  );
+  await end(client);
+  await eventually(() => ends === 1);
+  expect(await askAll(api, id)).toEqual(nothing);
+  expect(await api.getClientIdListByGroup('h')).toEqual([]);
+});
