@@ -176,6 +176,36 @@ test('onWorkerStart: runs with all links up, before clients are admitted', async
   expect(await client.next()).toBe('in');
 });
 
+test('onWorkerStart: a successor can query and send; events stay held until it ends', async () => {
+  const start = gate();
+  const seen: string[] = [];
+  const cluster = await roles({
+    events: (workerId) => ({
+      onWorkerStart: async ({ gateway }) => {
+        if (workerId === 0) return;
+        gateway.sendToAll(`clients: ${await gateway.getAllClientIdCount()}`);
+        await start.opened;
+      },
+      onMessage: (_id, message) => void seen.push(`${workerId} ${message}`),
+    }),
+  });
+  const [gateway] = cluster.gateways;
+  const clients = [await cluster.connect(), await cluster.connect()] as const;
+  await cluster.workers[0]?.stop();
+  await eventually(() => gateway?.workerCount === 0);
+  for (const text of ['1', '2', '3']) clients[0].send(text);
+  await eventually(() => gateway?.status().tables['heldEvents'] === 3);
+  const starting = cluster.startWorker();
+  for (const client of clients) expect(await client.next()).toBe('clients: 2');
+  await expect(cluster.connect()).rejects.toThrow('503');
+  expect(gateway?.status().tables['heldEvents']).toBe(3);
+  expect(seen).toEqual([]);
+  start.open();
+  await starting;
+  await eventually(() => seen.length === 3);
+  expect(seen).toEqual(['1 1', '1 2', '1 3']);
+});
+
 test('onWorkerStop: runs once, after the callbacks in progress', async () => {
   const seen: string[] = [];
   const slow = gate();
