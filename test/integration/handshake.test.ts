@@ -112,15 +112,17 @@ test.each([
 });
 
 test('onHandshake: an error refuses with 500 and goes to onError', async () => {
-  const errors: string[] = [];
+  const errors: unknown[] = [];
   const cluster = await roles({
     events: {
       onHandshake: () => Promise.reject(new Error('no database')),
-      onError: (error, { event }) => void errors.push(`${event}: ${String(error)}`),
+      onError: (error, info) => void errors.push([error, info]),
     },
   });
   expect(await cluster.refusedHandshake()).toMatchObject({ status: 500 });
-  expect(errors).toEqual(['onHandshake: Error: no database']);
+  expect(errors).toEqual([
+    [new Error('no database'), { event: 'onHandshake', clientId: undefined }],
+  ]);
 });
 
 test('onHandshake: a wrong answer refuses with 500 and is logged', async () => {
