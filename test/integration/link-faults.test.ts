@@ -91,6 +91,16 @@ test('resume: repeated cuts lose, repeat and reorder nothing', async () => {
   expect(cluster.log.filter(({ msg }) => msg === 'inner link resumed').length).toBeGreaterThan(20);
 });
 
+test('resume: one cut with the default grace loses and repeats nothing', async () => {
+  const { cluster, proxy, ends } = await startFaulty(echo);
+  const clients = await openMany(cluster, 4);
+  await talk(clients, 2, (round) => {
+    if (round === 0) proxy.cut();
+  });
+  expect(ends).toEqual([]);
+  await eventually(() => cluster.log.filter(({ msg }) => msg === 'inner link resumed').length >= 2);
+});
+
 test('resume: works if only one end notices the cut', async () => {
   resumeLate();
   const { cluster, proxy, ends } = await startFaulty(echo);
