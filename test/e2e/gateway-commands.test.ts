@@ -1,5 +1,6 @@
-import { eventually, type StatusProcess } from '@gatewayworker/testing';
+import { eventually, type StatusProcess, type TestClient } from '@gatewayworker/testing';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { LimitCounters } from '../../packages/gateway/src/clients/limit-counters.ts';
 import { atEndOfFile } from './shared.ts';
 import { ask, startVersioned, type VersionedCluster } from './versioned-cluster.ts';
 
@@ -11,6 +12,7 @@ beforeAll(async () => {
 });
 
 interface Connection {
+  readonly clientId: string;
   readonly gateway: string;
   readonly pid: number;
   readonly bytesWritten: number;
@@ -21,17 +23,22 @@ async function listConnections(): Promise<Connection[]> {
 }
 
 /** Opens clients until each gateway has two or more: the kernel chooses the process that accepts. */
-async function connectToBoth(): Promise<Connection[]> {
+async function connectToBoth(): Promise<{ connections: Connection[]; clients: TestClient[] }> {
+  const clients: TestClient[] = [];
   // Clients of the test before may still be leaving.
   await eventually(async () => (await listConnections()).length === 0);
   for (let count = 4; count <= 100; count += 4) {
-    for (let opened = 0; opened < 4; opened += 1) await ask(await versioned.open());
+    while (clients.length < count) {
+      const client = await versioned.open();
+      clients.push(client);
+      await ask(client);
+    }
     const connections = await listConnections();
     expect(connections).toHaveLength(count);
     const counts = ['gate#0', 'gate#1'].map(
       (name) => connections.filter(({ gateway }) => gateway === name).length,
     );
-    if (Math.min(...counts) >= 2) return connections;
+    if (Math.min(...counts) >= 2) return { connections, clients };
   }
   throw new Error('100 clients are all on one gateway');
 }
@@ -48,7 +55,7 @@ test('connections: lists every client of every gateway, as a table and as JSON',
   const { cluster, command } = versioned;
   const none = await command('connections', '--json');
   expect(none).toEqual({ exitCode: 0, stdout: '{"connections":[]}\n', stderr: '' });
-  const connections = await connectToBoth();
+  const { connections } = await connectToBoth();
   const gateways = (await cluster.status()).filter(({ role }) => role === 'gateway');
   expect(new Set(connections.map(({ pid }) => pid))).toEqual(
     new Set(gateways.map(({ pid }) => pid)),
@@ -74,7 +81,7 @@ test('connections: lists every client of every gateway, as a table and as JSON',
 
 test('connections: names a gateway that does not answer, lists the clients of others', async () => {
   const { cluster, command } = versioned;
-  const connections = await connectToBoth();
+  const { connections } = await connectToBoth();
   const stopped = (await cluster.status()).find(({ name, id }) => name === 'gate' && id === 1);
   if (stopped === undefined) throw new Error('there is no second gateway');
   const { pid } = stopped;
@@ -87,6 +94,14 @@ test('connections: names a gateway that does not answer, lists the clients of ot
   const others = connections.filter(({ gateway }) => gateway === 'gate#0');
   expect(JSON.parse(json.stdout).connections).toHaveLength(others.length);
   await eventually(async () => (await command('connections')).exitCode === 0);
+});
+
+test('status --json: has every limit of a gateway', async () => {
+  const { processes } = JSON.parse((await versioned.command('status', '--json')).stdout);
+  const gateways = processes.filter(({ role }: StatusProcess) => role === 'gateway');
+  const names = [...Object.keys(new LimitCounters()), 'internalError'];
+  expect(gateways).toHaveLength(2);
+  for (const { limits } of gateways) expect(Object.keys(limits)).toEqual(names);
 });
 
 test('drain: refuses an unknown gateway and a wrong duration', async () => {
@@ -106,7 +121,8 @@ test('drain: refuses an unknown gateway and a wrong duration', async () => {
 // The last test: it stops the shared cluster.
 test('drain: ends a gateway and its clients, until undrain starts it again', async () => {
   const { cluster, command, open } = versioned;
-  const staying = (await connectToBoth()).filter(({ gateway }) => gateway === 'gate#0');
+  const { connections, clients } = await connectToBoth();
+  const staying = connections.filter(({ gateway }) => gateway === 'gate#0');
   const drain = await command('drain', 'gate#1', '--over', '0.2');
   expect(drain).toMatchObject({ exitCode: 0, stderr: '' });
   expect(drain.stdout).toMatch(
@@ -114,7 +130,13 @@ test('drain: ends a gateway and its clients, until undrain starts it again', asy
   );
   expect(states(await cluster.status())).toEqual({ 'gate#0': 'ready', 'gate#1': 'drained' });
   expect((await command('status')).stdout).toMatch(/gate +1 .*\[drained\]\n/);
-  expect(await listConnections()).toHaveLength(staying.length);
+  expect((await listConnections()).map(({ clientId }) => clientId).sort()).toEqual(
+    staying.map(({ clientId }) => clientId).sort(),
+  );
+  await eventually(() => clients.filter(({ isOpen }) => isOpen).length === staying.length);
+  for (const client of clients.filter(({ isOpen }) => isOpen)) {
+    expect(await ask(client)).toMatch(/^v1/);
+  }
   expect(await ask(await open())).toMatch(/^v1/);
 
   expect(await command('drain', 'gate#1')).toMatchObject({ exitCode: 0 });
