@@ -156,11 +156,9 @@ test('kill -9 of a gateway: its clients end once, others stay, ids are not reuse
   const survivors = members.filter(({ client }) => client.isOpen);
   expect(new Set(gone.map(({ gateway }) => gateway)).size).toBe(1);
   expect(new Set(survivors.map(({ gateway }) => gateway)).size).toBe(1);
-  const names = gone.map(({ name }) => name);
+  const expected = gone.map(({ name }) => `left ${name} ${name} gateway-lost`).sort();
   for (const { client } of survivors) {
-    await eventually(() =>
-      names.every((name) => client.messages.includes(`left ${name} gateway-lost`)),
-    );
+    await eventually(() => expected.every((text) => client.messages.includes(text)));
   }
   const newcomers = await enterBothGateways('n');
   for (const speaker of newcomers)
@@ -169,11 +167,17 @@ test('kill -9 of a gateway: its clients end once, others stay, ids are not reuse
   await eventually(async () => (await api.getAllClientIdCount()) === count);
   const [witness] = survivors;
   const ends = witness?.client.messages.filter((text) => String(text).startsWith('left k'));
-  expect(ends?.sort()).toEqual(names.map((name) => `left ${name} gateway-lost`).sort());
+  expect(ends?.sort()).toEqual(expected);
   expect(newcomers.some(({ gateway }) => gateway === gone[0]?.gateway)).toBe(false);
   for (const { id } of gone) {
     api.sendToClient(id, 'too late');
     expect(await api.isOnline(id)).toBe(false);
+  }
+  // Each gateway receives this message after those to the lost clients.
+  api.sendToAll('fence');
+  for (const { client } of [...survivors, ...newcomers]) {
+    await eventually(() => client.messages.includes('fence'));
+    expect(client.messages).not.toContain('too late');
   }
 });
 
