@@ -226,11 +226,16 @@ test.each([
     "import { run, Worker } from 'gatewayworker';\nrun();\nnew Worker({ name: 'late' });\n",
     'worker "late" was declared after run()',
   ],
+  [
+    'a wrong value of an option, with its code',
+    "import { Gateway, run } from 'gatewayworker';\nnew Gateway({ listen: 'udp://127.0.0.1:1', registerAddress: '127.0.0.1:2' });\nrun();\n",
+    /Gateway\.listen is "udp:.*"; allowed: [\s\S]*GW_ERR_OPTION_INVALID/,
+  ],
 ])('start: refuses %s', async (_, content, reason) => {
   const { file, path } = await writeStartFile(content);
   const start = await runCommand(file, ['start']);
   expect(start).toMatchObject({ exitCode: 1, stdout: '' });
-  expect(start.stderr).toContain(reason);
+  expect(start.stderr).toMatch(reason);
   expect(await isPresent(path('start.log'))).toBe(false);
 });
 
