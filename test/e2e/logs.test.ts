@@ -103,12 +103,18 @@ test('logLevel debug: every line; one line of the master tells of a killed worke
   expect(crash[0]).not.toHaveProperty('signal');
 });
 
-test('logLevel warn: no line of a lower level, of the master or of a worker', async () => {
-  const lines = await logOf('warn');
-  const logged = lines.map(({ msg }) => msg).filter((msg) => msg.startsWith('logged at '));
-  expect(logged).toEqual(['logged at warn']);
-  expect(Math.min(...lines.map(({ level }) => level))).toBe(warn);
-});
+test.each([
+  ['info', info, ['logged at info', 'logged at warn']],
+  ['warn', warn, ['logged at warn']],
+])(
+  'logLevel %s: no line of a lower level, of the master or a worker',
+  async (level, lowest, own) => {
+    const lines = await logOf(level);
+    const logged = lines.map(({ msg }) => msg).filter((msg) => msg.startsWith('logged at '));
+    expect(logged).toEqual(own);
+    expect(Math.min(...lines.map(({ level }) => level))).toBe(lowest);
+  },
+);
 
 test('GatewayClient: logs to stderr and leaves stdout to the program', async () => {
   const folder = await temporaryFolder('logs');
