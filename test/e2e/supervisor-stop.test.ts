@@ -23,7 +23,7 @@ async function start(declarations: string, { waitForReady, stopTimeoutMs }: Stop
   );
   const file = await folder.write(
     'start.js',
-    `import { BusinessWorker, Register, run, Worker } from 'gatewayworker';
+    `import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
 ${declarations}
 run({ stopTimeoutMs: ${stopTimeoutMs ?? 1_000} });
 `,
@@ -65,15 +65,16 @@ test('SIGINT: stops every process, kills those that are late, exits with 0', asy
 test.each(['SIGINT', 'SIGTERM', 'SIGUSR2'] as const)(
   '%s to every process at once: they stop in order',
   async (signal) => {
-    const [registerPort = 0] = await freePorts(1);
+    const [registerPort = 0, port = 0] = await freePorts(2);
     const { cluster } = await start(`
 const registerAddress = '127.0.0.1:${registerPort}';
 new Register({ listen: registerAddress });
+new Gateway({ listen: 'websocket://127.0.0.1:${port}', startPort: 0, registerAddress });
 new BusinessWorker({ eventHandler: new URL('./events.js', import.meta.url), registerAddress });
 new Worker({ onWorkerStop: () => void process.stdout.write('stopped: worker\\n') });
 `);
     const pids = await readPids(cluster);
-    expect(pids).toHaveLength(3);
+    expect(pids).toHaveLength(4);
     for (const pid of [...pids, cluster.pid]) process.kill(pid, signal);
     expect(await cluster.ended()).toEqual({ code: 0, signal: null });
     expect(cluster.output().match(/^stopped: .*$/gm)).toEqual([
