@@ -161,7 +161,7 @@ test('reload: starts a worker that waits after crashes, and one that dies in bet
     (await cluster.status()).find((row) => row.name === 'web' && row['state'] === state);
   const broken = await folder.write('broken', '');
   process.kill(pidOf(await cluster.status(), 'web#0'), 'SIGKILL');
-  await eventually(() => (cluster.output().match(/restarting in \d+ ms/g)?.length ?? 0) >= 2);
+  await eventually(() => (cluster.output().match(/restarting in \d+ ms/g)?.length ?? 0) >= 3);
   await rm(broken);
   const revived = await command('reload');
   expect(revived).toMatchObject({ exitCode: 0 });
