@@ -1,4 +1,4 @@
-import { eventually, type TestClient } from '@gatewayworker/testing';
+import { eventually, isAlive, type TestClient } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
 import { eventsOf, startVersioned, type VersionedCluster } from './versioned-cluster.ts';
 
@@ -36,8 +36,14 @@ new Worker({
 });
 `;
 
-/** Starts a cluster whose client waits in a callback, and runs a command that ends its process. */
-async function endBy(cluster: VersionedCluster, line: string): Promise<TestClient> {
+/** A client that waited in a callback, and the processes of its cluster at that time. */
+interface Ended {
+  readonly client: TestClient;
+  readonly pids: readonly number[];
+}
+
+/** Opens a client that waits in a callback, and runs a command that ends its worker. */
+async function endBy(cluster: VersionedCluster, line: string): Promise<Ended> {
   const { command, open, write } = cluster;
   const output = () => cluster.cluster.output();
   await write(waiting);
@@ -48,7 +54,8 @@ async function endBy(cluster: VersionedCluster, line: string): Promise<TestClien
   client.send('x');
   await eventually(() => since().includes('waiting: events'));
   await write(eventsOf('v2'));
-  expect(await command(...line.split(' '))).toMatchObject({ exitCode: 0 });
+  const pids = (await cluster.cluster.status()).map(({ pid }) => pid);
+  expect(await command(...line.split(' '))).toMatchObject({ exitCode: 0, stderr: '' });
   const said = await eventually(() => {
     const lines = since().match(/^(?:ended|slept|stopped): \w+$/gm) ?? [];
     return lines.length === 4 && lines;
@@ -58,21 +65,23 @@ async function endBy(cluster: VersionedCluster, line: string): Promise<TestClien
     'stopped: events',
   ]);
   expect(said.filter((line) => line.endsWith('web'))).toEqual(['ended: web', 'stopped: web']);
-  return client;
+  return { client, pids };
 }
 
 const options = { more: web, run: '{ stopTimeoutMs: 2000 }', workers: 1, gateways: 1 };
 
 test('worker.signal: aborts before the process ends, by reload and by stop', async () => {
   const cluster = await startVersioned(options);
-  const client = await endBy(cluster, 'reload');
+  const { client } = await endBy(cluster, 'reload');
   expect(await client.next()).toBe('ended');
   await endBy(cluster, 'stop');
 });
 
 test('worker.signal: aborts before the process ends, by stop -g', async () => {
   const cluster = await startVersioned(options);
-  await endBy(cluster, 'stop -g');
+  const { pids } = await endBy(cluster, 'stop -g');
   expect(await cluster.cluster.ended()).toEqual({ code: 0, signal: null });
+  expect(pids).toHaveLength(5);
+  expect(pids.filter(isAlive)).toEqual([]);
   expect(cluster.cluster.output()).toContain('"msg":"stopping gracefully"');
 });

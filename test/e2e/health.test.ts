@@ -4,6 +4,7 @@ import {
   type Cluster,
   eventually,
   freePorts,
+  isAlive,
   openClient,
   runCommand,
   startCluster,
@@ -43,7 +44,8 @@ beforeAll(async () => {
     RUN_FOLDER: folder.path,
     RUN: JSON.stringify({ health: `127.0.0.1:${healthPort}`, stopTimeoutMs: 4_000 }),
   };
-  cluster = await startCluster({ file, env, waitForReady: false });
+  const pidFile = `${folder.path}/routes.pid`;
+  cluster = await startCluster({ file, env, pidFile, waitForReady: false });
   atEnd(cluster.dispose);
 });
 
@@ -205,6 +207,7 @@ test('probes: during a graceful stop nothing is ready, everything is live', asyn
     for (const socket of slow) socket.destroy();
   });
   expect(await probe('/ready')).toEqual(good);
+  const pids = (await cluster.status()).map(({ pid }) => pid);
   process.kill(cluster.pid, 'SIGQUIT');
   const stopped = await notReady('/ready');
   expect(stopped).toMatchObject({ live: true, ready: false });
@@ -214,6 +217,8 @@ test('probes: during a graceful stop nothing is ready, everything is live', asyn
   expect(await probe('/live')).toMatchObject({ status: 200, live: true });
   expect(await cluster.ended()).toEqual({ code: 0, signal: null });
   expect(cluster.output()).toContain('"reason":"SIGQUIT","msg":"stopping gracefully"');
+  expect(pids).toHaveLength(6);
+  expect(pids.filter(isAlive)).toEqual([]);
   await expect(probe('/live')).rejects.toThrow('fetch failed');
 });
 
