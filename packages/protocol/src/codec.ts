@@ -1,4 +1,4 @@
-import { Packr } from 'msgpackr';
+import { Packr } from 'msgpackr/pack';
 import type { ByteWriter } from './byte-writer.ts';
 import { checkMsgpack } from './check-msgpack.ts';
 import { type Command, commands } from './command.ts';
