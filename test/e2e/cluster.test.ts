@@ -85,6 +85,16 @@ async function say(speaker: Member, listeners: readonly Member[], text: string):
   );
 }
 
+/** Asks until a worker answers: a worker that does not run leaves a question unanswered. Answers its pid. */
+async function askWorker({ name, client }: Member): Promise<number> {
+  const answer = await eventually(() => {
+    client.send('whoami');
+    return client.messages.find((message) => String(message).startsWith(`${name} `));
+  });
+  client.messages.length = 0;
+  return Number(String(answer).split(' ')[1]);
+}
+
 /** Opens clients until both gateways have one: the kernel chooses the process that accepts. */
 async function enterBothGateways(prefix: string): Promise<Member[]> {
   const members: Member[] = [];
@@ -129,6 +139,31 @@ test('kill -9 of a worker: its clients get another one and keep their sessions',
   expect(answers.map((answer) => String(answer).split(' ')[0])).toEqual(['a', 'b', 'c', 'd']);
   expect(answers.some((answer) => String(answer).endsWith(` ${victim.pid}`))).toBe(false);
   expect(members.every(({ client }) => client.isOpen)).toBe(true);
+});
+
+test('frozen worker: expires within two heartbeats, links again after SIGCONT', async () => {
+  const members = [await enter('a'), await enter('b'), await enter('c'), await enter('d')];
+  const [frozen, other] = await processesOf('business-worker');
+  if (frozen === undefined || other === undefined) throw new Error('there are no two workers');
+  const linked = async (): Promise<unknown[]> =>
+    (await processesOf('gateway')).map(({ tables }) => Reflect.get(Object(tables), 'workers'));
+  process.kill(frozen.pid, 'SIGSTOP');
+  try {
+    // Two intervals of 10 s, and time for a busy machine.
+    await eventually(async () => (await linked()).every((workers) => workers === 1), {
+      timeoutMs: 30_000,
+      intervalMs: 250,
+    });
+    for (const member of members) expect(await askWorker(member)).toBe(other.pid);
+  } finally {
+    process.kill(frozen.pid, 'SIGCONT');
+  }
+  await eventually(async () => (await linked()).every((workers) => workers === 2));
+  for (const member of members) {
+    // Idle clients may have moved back.
+    expect([frozen.pid, other.pid]).toContain(await askWorker(member));
+    expect(member.client.isOpen).toBe(true);
+  }
 });
 
 test('kill -9 of every worker: clients stay, held messages arrive, new ones get 503', async () => {

@@ -17,6 +17,12 @@ new Worker({ name: 'timer' });
 run();
 `;
 
+const oneWorker = `
+import { run, Worker } from 'gatewayworker';
+new Worker({ name: 'web' });
+run();
+`;
+
 async function writeStartFile(
   content: string,
 ): Promise<{ file: string; path(name: string): string }> {
@@ -153,7 +159,7 @@ run();
 });
 
 test('start after kill -9 of a foreground master: one of two succeeds and cleans up', async () => {
-  const { file, path } = await writeStartFile(twoWorkers);
+  const { file, path } = await writeStartFile(oneWorker);
   const killed = await startCluster({ file });
   onTestFinished(killed.dispose);
   await killed.killMaster();
@@ -190,6 +196,7 @@ test.each([
   ],
   [['explode'], /unknown command 'explode'[\s\S]*Usage: \S+ \S+start\.js/],
   [['start', '--fast'], /unknown option '--fast'[\s\S]*Usage: \S+ \S+start\.js start/],
+  [['start', '-d', '--watch'], /option '-d, --daemon' cannot be used with option '--watch'/],
   [['start', 'now'], /too many arguments[\s\S]*Usage: \S+ \S+start\.js start/],
 ])('wrong usage %j: the usage on stderr, exit code 2', async (args, stderr) => {
   const { file } = await writeStartFile(twoWorkers);

@@ -1,6 +1,6 @@
 import { eventually, isAlive, type TestClient } from '@gatewayworker/testing';
 import { expect, test } from 'vitest';
-import { eventsOf, startVersioned, type VersionedCluster } from './versioned-cluster.ts';
+import { startVersioned, type VersionedCluster } from './versioned-cluster.ts';
 
 /** A callback that waits for a minute, or until worker.signal aborts. */
 const waiting = `
@@ -44,16 +44,13 @@ interface Ended {
 
 /** Opens a client that waits in a callback, and runs a command that ends its worker. */
 async function endBy(cluster: VersionedCluster, line: string): Promise<Ended> {
-  const { command, open, write } = cluster;
+  const { command, open } = cluster;
   const output = () => cluster.cluster.output();
-  await write(waiting);
-  await command('reload');
   const before = output().length;
   const since = () => output().slice(before);
   const client = await open();
   client.send('x');
   await eventually(() => since().includes('waiting: events'));
-  await write(eventsOf('v2'));
   const pids = (await cluster.cluster.status()).map(({ pid }) => pid);
   expect(await command(...line.split(' '))).toMatchObject({ exitCode: 0, stderr: '' });
   const said = await eventually(() => {
@@ -68,7 +65,13 @@ async function endBy(cluster: VersionedCluster, line: string): Promise<Ended> {
   return { client, pids };
 }
 
-const options = { more: web, run: '{ stopTimeoutMs: 2000 }', workers: 1, gateways: 1 };
+const options = {
+  events: waiting,
+  more: web,
+  run: '{ stopTimeoutMs: 2000 }',
+  workers: 1,
+  gateways: 1,
+};
 
 test('worker.signal: aborts before the process ends, by reload and by stop', async () => {
   const cluster = await startVersioned(options);

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { type ConnectionRow, requestConnections } from '@gatewayworker/supervisor';
 import { eventually, type StatusProcess, type TestClient } from '@gatewayworker/testing';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { atEndOfFile } from './shared.ts';
@@ -11,19 +12,19 @@ beforeAll(async () => {
   versioned = await startVersioned({ atEnd });
 });
 
-interface Connection {
-  readonly clientId: string;
-  readonly gateway: string;
-  readonly pid: number;
-  readonly bytesWritten: number;
-}
-
-async function listConnections(): Promise<Connection[]> {
-  return JSON.parse((await versioned.command('connections', '--json')).stdout).connections;
+/** Requests the clients of all gateways; throws when one does not answer. */
+async function listConnections(): Promise<readonly ConnectionRow[]> {
+  const rows: ConnectionRow[] = [];
+  const pidFile = `${versioned.folder.path}/start.pid`;
+  expect(await requestConnections(pidFile, (some) => rows.push(...some))).toEqual([]);
+  return rows;
 }
 
 /** Opens clients until each gateway has two or more: the kernel chooses the process that accepts. */
-async function connectToBoth(): Promise<{ connections: Connection[]; clients: TestClient[] }> {
+async function connectToBoth(): Promise<{
+  connections: readonly ConnectionRow[];
+  clients: TestClient[];
+}> {
   const clients: TestClient[] = [];
   // Clients of the test before may still be leaving.
   await eventually(async () => (await listConnections()).length === 0);
@@ -55,7 +56,10 @@ test('connections: lists every client of every gateway, as a table and as JSON',
   const { cluster, command } = versioned;
   const none = await command('connections', '--json');
   expect(none).toEqual({ exitCode: 0, stdout: '{"connections":[]}\n', stderr: '' });
-  const { connections } = await connectToBoth();
+  await connectToBoth();
+  const json = await command('connections', '--json');
+  expect(json).toMatchObject({ exitCode: 0, stderr: '' });
+  const { connections }: { connections: ConnectionRow[] } = JSON.parse(json.stdout);
   const gateways = (await cluster.status()).filter(({ role }) => role === 'gateway');
   expect(new Set(connections.map(({ pid }) => pid))).toEqual(
     new Set(gateways.map(({ pid }) => pid)),
@@ -93,17 +97,17 @@ test('connections: names a gateway that does not answer, lists the clients of ot
   expect(json.stderr).toBe('gate#1 did not answer: its clients are missing\n');
   const others = connections.filter(({ gateway }) => gateway === 'gate#0');
   expect(JSON.parse(json.stdout).connections).toHaveLength(others.length);
-  await eventually(async () => (await command('connections')).exitCode === 0);
+  await eventually(listConnections);
 });
 
-test('status --json: has every limit of a gateway', async () => {
-  const { processes } = JSON.parse((await versioned.command('status', '--json')).stdout);
-  const gateways = processes.filter(({ role }: StatusProcess) => role === 'gateway');
+test('status: has every limit of a gateway', async () => {
+  const processes = await versioned.cluster.status();
+  const gateways = processes.filter(({ role }) => role === 'gateway');
   const counters = new URL('../../packages/gateway/src/clients/limit-counters.ts', import.meta.url);
   const declared = (await readFile(counters, 'utf8')).matchAll(/^ {2}(\w+) = 0;$/gm);
   const names = [...Array.from(declared, ([, name]) => name), 'internalError'];
   expect(gateways).toHaveLength(2);
-  for (const { limits } of gateways) expect(Object.keys(limits)).toEqual(names);
+  for (const { limits } of gateways) expect(Object.keys(Object(limits))).toEqual(names);
 });
 
 test('drain: refuses an unknown gateway and a wrong duration', async () => {

@@ -1,3 +1,4 @@
+import { ReloadKind, type ReloadStep, requestReload } from '@gatewayworker/supervisor';
 import {
   type Cluster,
   type CommandResult,
@@ -23,15 +24,16 @@ export function eventsOf(version: string, more = ''): string {
   return `
 export class Events {
   onMessage(_clientId, message, ctx) {
-    if (message === 'spin') spin();
+    if (message === 'block') block();
     if (message === 'hang') return new Promise(() => {});
     return ctx.send('${version} ' + process.pid + ' ' + message);
   }
   ${more}
 }
 
-function spin() {
-  for (;;);
+// Like an endless loop, but without its use of a processor.
+function block() {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 }
 `;
 }
@@ -43,6 +45,8 @@ export interface VersionedCluster {
   readonly file: string;
   /** Runs a command of the start file. */
   command(...args: string[]): Promise<CommandResult>;
+  /** Reloads the workers by a request of this process, which costs less than a command. */
+  reload(): Promise<ReloadStep[]>;
   /** Opens a client that is terminated after the test. */
   open(): Promise<TestClient>;
   /** Replaces the application code. */
@@ -63,25 +67,25 @@ export interface VersionedOptions {
   readonly args?: readonly string[];
   /** Variables on top of those of this process. */
   readonly env?: Readonly<Record<string, string>>;
-  /** The language of the start file and the events, by its extension. @default 'js' */
-  readonly language?: 'js' | 'ts';
+  /** Application code. @default that of version v1 */
+  readonly events?: string;
   /** When the cluster ends. @default after the test */
   readonly atEnd?: AtEnd;
 }
 
-/** Starts a register, two gateways and business workers in the foreground. */
+/** Starts a register, gateways and business workers in the foreground. */
 export async function startVersioned(options: VersionedOptions = {}): Promise<VersionedCluster> {
   const [register = 0, port = 0, inner = 0] = await freePorts(4);
   const folder = await temporaryFolder('versioned');
-  const { language = 'js', atEnd = onTestFinished } = options;
+  const { atEnd = onTestFinished } = options;
   atEnd(folder.dispose);
-  const write = (events: string) => folder.write(`events.${language}`, events);
-  await write(eventsOf('v1'));
+  const write = (events: string) => folder.write('events.js', events);
+  await write(options.events ?? eventsOf('v1'));
   const file = await folder.write(
-    `start.${language}`,
+    'start.js',
     `import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
 const registerAddress = '127.0.0.1:${register}';
-const eventHandler = new URL('./events.${language}', import.meta.url);
+const eventHandler = new URL('./events.js', import.meta.url);
 new Register({ listen: registerAddress });
 new Gateway({ name: 'gate', listen: 'websocket://127.0.0.1:${port}', count: ${options.gateways ?? 2}, startPort: ${inner}, registerAddress });
 new BusinessWorker({ name: 'brain', count: ${options.workers ?? 2}, eventHandler, registerAddress });
@@ -102,6 +106,12 @@ run(${options.run ?? '{}'});
     file,
     write,
     command: (...args) => runCommand(file, args),
+    async reload() {
+      const steps: ReloadStep[] = [];
+      const pidFile = `${folder.path}/start.pid`;
+      await requestReload(pidFile, ReloadKind.workers, (step) => steps.push(step));
+      return steps;
+    },
     async open() {
       const client = await openClient(port);
       onTestFinished(() => client.terminate());
