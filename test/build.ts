@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { TestProject } from 'vitest/node';
@@ -13,20 +16,29 @@ export async function setup(project: TestProject): Promise<void> {
 }
 
 async function build(): Promise<void> {
-  // With every package, by its references.
-  await compile('test/e2e/fixtures');
-  // As a user compiles it: against built packages, which it has no references to.
-  await compile('recipes/cluster');
-  await compile('benchmark');
-  await compile('apps/im/tsconfig.build.json');
+  // With every package, by their references.
+  await compile('test/e2e/fixtures', 'benchmark');
+  // As a user compiles them: against built packages, which they have no references to.
+  await compile('recipes/cluster', 'apps/im/tsconfig.build.json', 'tsconfig.examples.json');
+  await linkPages();
   await promisify(execFile)(process.execPath, ['scripts/bundle.mjs'], { cwd: root });
 }
 
 /** @throws with what the compiler says, when it finds an error */
-async function compile(path: string): Promise<void> {
-  const args = [compiler, '--build', path];
+async function compile(...projects: string[]): Promise<void> {
+  const args = [compiler, '--build', ...projects];
   await promisify(execFile)(process.execPath, args, { cwd: root }).catch((error: unknown) => {
     const output = String(Reflect.get(Object(error), 'stdout'));
-    throw new Error(`${path}, which tests run, cannot be built:\n${output}`, { cause: error });
+    const names = projects.join(', ');
+    throw new Error(`${names}, which tests run, cannot be built:\n${output}`, { cause: error });
   });
+}
+
+/** Links the folder `page` of each example beside the compiled files, which serve it from there. */
+async function linkPages(): Promise<void> {
+  for (const name of await readdir(join(root, 'examples'))) {
+    const link = join(root, 'dist/examples', name, 'page');
+    if (!existsSync(join(root, 'examples', name, 'page')) || existsSync(link)) continue;
+    await symlink(`../../../examples/${name}/page`, link);
+  }
 }

@@ -1,21 +1,18 @@
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import {
-  type Cluster,
   eventually,
   freePorts,
-  nodeFlags,
   openClient,
   openTcpPeer,
-  startCluster,
   type TcpPeer,
   type TestClient,
 } from '@gatewayworker/testing';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { deviceProtocol } from '../../examples/custom-protocol/device-protocol.ts';
 import { launchBrowser } from './browser.ts';
+import { compiled, type Example, startExample } from './start-example.ts';
 
-let cluster: Cluster;
+let example: Example;
 let devicePort = 0;
 let dashboardPort = 0;
 let pagePort = 0;
@@ -24,19 +21,16 @@ beforeAll(async () => {
   const ports = await freePorts(8);
   [devicePort = 0, dashboardPort = 0] = ports;
   pagePort = ports[7] ?? 0;
-  cluster = await startCluster({
-    file: join(import.meta.dirname, '../../examples/custom-protocol/start.ts'),
-    env: {
-      DEVICES_PORT: String(devicePort),
-      DEVICES_DASHBOARD_PORT: String(dashboardPort),
-      DEVICES_REGISTER_PORT: String(ports[2]),
-      DEVICES_INNER_PORT: String(ports[3]),
-      DEVICES_PAGE_PORT: String(pagePort),
-    },
+  example = await startExample('examples/custom-protocol/start.ts', {
+    DEVICES_PORT: String(devicePort),
+    DEVICES_DASHBOARD_PORT: String(dashboardPort),
+    DEVICES_REGISTER_PORT: String(ports[2]),
+    DEVICES_INNER_PORT: String(ports[3]),
+    DEVICES_PAGE_PORT: String(pagePort),
   });
 });
 
-afterAll(() => cluster.dispose());
+afterAll(() => example?.dispose());
 
 /** A websocket of the dashboard page, which has joined its group; without its Origin the gateway refuses it. */
 async function openDashboard(): Promise<TestClient> {
@@ -104,8 +98,8 @@ test('broadcast: reaches devices and dashboards, framed for each', async () => {
 
 test('device dashboard: a page shows values, sends commands and sees who leaves', async () => {
   const env = { ...process.env, DEVICES_PORT: String(devicePort) };
-  const file = join(import.meta.dirname, '../../examples/custom-protocol/device.ts');
-  const device = spawn(process.execPath, [...nodeFlags(file), file, 'boiler-2', '21.5'], { env });
+  const file = compiled('examples/custom-protocol/device.ts');
+  const device = spawn(process.execPath, [file, 'boiler-2', '21.5'], { env });
   onTestFinished(() => void device.kill());
   let printed = '';
   device.stdout.on('data', (text) => {

@@ -1,63 +1,53 @@
 import { execFile } from 'node:child_process';
-import { symlink, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import {
-  type Cluster,
   eventually,
   freePorts,
   makeCertificate,
-  nodeFlags,
   openClient,
   requestRefusedHandshake,
-  startCluster,
-  type TemporaryFolder,
   type TestClient,
   temporaryFolder,
 } from '@gatewayworker/testing';
 import { expect, type TestContext, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { launchBrowser } from './browser.ts';
+import { compiled, type Example, npmStart, startExample } from './start-example.ts';
 
-interface Example {
-  readonly cluster: Cluster;
+interface Ports {
   /** Of the gateway. */
   readonly port: number;
   readonly pagePort: number;
-  readonly folder: TemporaryFolder;
+  /** Variables that set them, and the others of the example. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
-const examples = join(import.meta.dirname, '../../examples');
-
-/** Runs the example by tsx and the packages as built, which start in a third of the time. */
-const builtFlags = nodeFlags('start.ts').filter((flag) => !flag.startsWith('--conditions'));
+/** Free ports for an example, whose variables begin with a prefix. */
+async function choosePorts(prefix: string): Promise<Ports> {
+  const [port = 0, pagePort = 0, register, inner] = await freePorts(5);
+  const env = {
+    [`${prefix}_PORT`]: String(port),
+    [`${prefix}_PAGE_PORT`]: String(pagePort),
+    [`${prefix}_REGISTER_PORT`]: String(register),
+    [`${prefix}_INNER_PORT`]: String(inner),
+  };
+  return { port, pagePort, env };
+}
 
 /** Starts an example by its own start file, on free ports. */
-async function startExample(
+async function start(
   { onTestFinished }: TestContext,
   name: string,
   prefix: string,
-  settings: (folder: string) => Readonly<Record<string, string>> = () => ({}),
-): Promise<Example> {
-  const [port = 0, pagePort = 0, register, inner] = await freePorts(5);
-  const folder = await temporaryFolder(`example-${name}`);
-  onTestFinished(folder.dispose);
-  // The pid file stands beside the link: the example may be running on this machine.
-  const file = join(folder.path, 'start.ts');
-  await symlink(join(examples, name, 'start.ts'), file);
-  const cluster = await startCluster({
-    file,
-    flags: builtFlags,
-    env: {
-      [`${prefix}_PORT`]: String(port),
-      [`${prefix}_PAGE_PORT`]: String(pagePort),
-      [`${prefix}_REGISTER_PORT`]: String(register),
-      [`${prefix}_INNER_PORT`]: String(inner),
-      ...settings(folder.path),
-    },
-  });
-  onTestFinished(cluster.dispose);
-  return { cluster, port, pagePort, folder };
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Example & Ports> {
+  const ports = await choosePorts(prefix);
+  const file = `examples/${name}/start.ts`;
+  const example = await startExample(file, { ...ports.env, ...settings });
+  onTestFinished(example.dispose);
+  return { ...example, ...ports };
 }
 
 /** Kills the process of a declaration with SIGKILL. */
@@ -67,14 +57,15 @@ async function kill({ cluster }: Example, name: string): Promise<void> {
   process.kill(row.pid, 'SIGKILL');
 }
 
-test.concurrent('login: only a valid token opens a websocket', async (context) => {
-  const secret = 's'.repeat(32);
-  const { port } = await startExample(context, 'login', 'LOGIN', () => ({ LOGIN_SECRET: secret }));
-  const script = join(examples, 'login/print-token.ts');
+test.concurrent('login: after npm start, only a valid token opens a websocket', async (context) => {
+  const LOGIN_SECRET = 's'.repeat(32);
+  const { port, env } = await choosePorts('LOGIN');
+  // Once by the script that the README of every example names: TypeScript, on the sources of the packages.
+  context.onTestFinished(await npmStart('examples/login', { ...env, LOGIN_SECRET }));
   const token = async (uid: string) => {
-    const env = { ...process.env, LOGIN_SECRET: secret };
-    const args = [...builtFlags, script, uid];
-    return (await promisify(execFile)(process.execPath, args, { env })).stdout.trim();
+    const options = { env: { ...process.env, LOGIN_SECRET } };
+    const args = [compiled('examples/login/print-token.ts'), uid];
+    return (await promisify(execFile)(process.execPath, args, options)).stdout.trim();
   };
   const [ada, grace] = await Promise.all([token('ada'), token('grace')]);
   const open = (headers: Record<string, string>) => openClient(port, '/', { headers });
@@ -95,7 +86,7 @@ test.concurrent('login: only a valid token opens a websocket', async (context) =
 });
 
 test.concurrent('presence: every join and leave updates the list of each member', async (context) => {
-  const { port } = await startExample(context, 'presence', 'PRESENCE');
+  const { port } = await start(context, 'presence', 'PRESENCE');
   const join = (name: string, room = 'lobby') => openClient(port, `/?room=${room}&name=${name}`);
   const untilListed = (client: TestClient, ...names: string[]) =>
     eventually(() => {
@@ -113,7 +104,7 @@ test.concurrent('presence: every join and leave updates the list of each member'
 });
 
 test.concurrent('rate limit: all connections of a user share one limit', async (context) => {
-  const { port } = await startExample(context, 'rate-limit', 'LIMIT');
+  const { port } = await start(context, 'rate-limit', 'LIMIT');
   const open = (uid: string) => openClient(port, `/?uid=${uid}`);
   const [first, second, grace] = await Promise.all([open('ada'), open('ada'), open('grace')]);
   const isRefused = (message: unknown) => JSON.stringify(message).includes('too fast');
@@ -135,7 +126,7 @@ test.concurrent('rate limit: all connections of a user share one limit', async (
 
 test.concurrent('reconnect: the page comes back, except after a final code', async (context) => {
   const [example, browser] = await Promise.all([
-    startExample(context, 'reconnect', 'RECONNECT'),
+    start(context, 'reconnect', 'RECONNECT'),
     launchBrowser(),
   ]);
   context.onTestFinished(() => browser.close());
@@ -161,7 +152,7 @@ test.concurrent('tls: serves wss with the certificate of the files', async (cont
   const [TLS_CERT, TLS_KEY] = ['cert.pem', 'key.pem'].map((name) => join(certificates.path, name));
   if (TLS_CERT === undefined || TLS_KEY === undefined) throw new Error('no files');
   await Promise.all([writeFile(TLS_CERT, cert), writeFile(TLS_KEY, key)]);
-  const { port } = await startExample(context, 'tls', 'TLS', () => ({ TLS_CERT, TLS_KEY }));
+  const { port } = await start(context, 'tls', 'TLS', { TLS_CERT, TLS_KEY });
   const socket = new WebSocket(`wss://127.0.0.1:${port}`, { ca: cert });
   context.onTestFinished(() => socket.terminate());
   socket.on('open', () => socket.send('hello'));
@@ -174,9 +165,11 @@ test.concurrent('tls: serves wss with the certificate of the files', async (cont
 });
 
 test.concurrent('reminders: the timer outlives its worker, and users who are away', async (context) => {
-  const example = await startExample(context, 'reminders', 'REMINDERS', (folder) => ({
-    REMINDERS_FILE: join(folder, 'reminders.db'),
-  }));
+  const database = await temporaryFolder('example-reminders');
+  context.onTestFinished(database.dispose);
+  const example = await start(context, 'reminders', 'REMINDERS', {
+    REMINDERS_FILE: join(database.path, 'reminders.db'),
+  });
   const open = () => openClient(example.port, '/?uid=ada');
   const tell = async (text: string) => {
     const client = await open();

@@ -1,21 +1,16 @@
-import { symlink } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import {
   type Cluster,
   eventually,
   freePorts,
   openClient,
   type StatusProcess,
-  startCluster,
-  type TemporaryFolder,
   type TestClient,
-  temporaryFolder,
 } from '@gatewayworker/testing';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { issueClientToken, tokenLifetimeMs } from '../../examples/http-push/client-token.ts';
 import { createPushKey, resolvePushSettings } from '../../examples/http-push/settings.ts';
+import { type Example, startExample } from './start-example.ts';
 
-const startFile = fileURLToPath(new URL('../../examples/http-push/start.ts', import.meta.url));
 const key = createPushKey();
 const { tokenKey } = resolvePushSettings({ PUSH_KEY: key });
 
@@ -33,7 +28,7 @@ interface OpenPage {
   readonly token: string;
 }
 
-let folder: TemporaryFolder;
+let example: Example;
 let cluster: Cluster;
 let address: string;
 let gatewayPort: number;
@@ -42,26 +37,17 @@ beforeAll(async () => {
   const [port = 0, gateway = 0, register = 0, inner = 0] = await freePorts(5);
   address = `http://127.0.0.1:${port}`;
   gatewayPort = gateway;
-  // A name of its own gives it its own pid file: the example may be running already.
-  folder = await temporaryFolder('http-push');
-  const file = `${folder.path}/start.ts`;
-  await symlink(startFile, file);
-  cluster = await startCluster({
-    file,
-    env: {
-      PUSH_KEY: key,
-      PUSH_PORT: String(port),
-      PUSH_GATEWAY_PORT: String(gateway),
-      PUSH_REGISTER_PORT: String(register),
-      PUSH_INNER_PORT: String(inner),
-    },
+  example = await startExample('examples/http-push/start.ts', {
+    PUSH_KEY: key,
+    PUSH_PORT: String(port),
+    PUSH_GATEWAY_PORT: String(gateway),
+    PUSH_REGISTER_PORT: String(register),
+    PUSH_INNER_PORT: String(inner),
   });
+  cluster = example.cluster;
 });
 
-afterAll(async () => {
-  await cluster?.dispose();
-  await folder?.dispose();
-});
+afterAll(() => example?.dispose());
 
 beforeEach(async () => {
   // The gateways may still have pages of the test before.

@@ -36,12 +36,16 @@ export async function packPackages(): Promise<PackedPackages> {
   };
 }
 
-/** Runs npm without what an `npm test` around this process has put into the environment. */
+/** Runs npm to its end and resolves with what it printed. */
 export async function npm(args: readonly string[], cwd: string): Promise<string> {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^npm_|^INIT_CWD$/i.test(name));
-  const env = { ...Object.fromEntries(inherited), npm_config_update_notifier: 'false' };
-  const { stdout } = await promisify(execFile)('npm', args, { cwd, env });
+  const { stdout } = await promisify(execFile)('npm', args, { cwd, env: npmEnvironment() });
   return stdout;
+}
+
+/** The environment of this process without the variables that an `npm test` around it has set. */
+export function npmEnvironment(): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(([name]) => !/^npm_|^INIT_CWD$/i.test(name));
+  return { ...Object.fromEntries(inherited), npm_config_update_notifier: 'false' };
 }
 
 /** As `npm run pack` does it; the test run has built the packages. */

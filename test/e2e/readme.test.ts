@@ -8,7 +8,9 @@ import {
   type TestClient,
   temporaryFolder,
 } from '@gatewayworker/testing';
+import { transform } from 'esbuild';
 import { expect, onTestFinished, test } from 'vitest';
+import { npmStart } from './start-example.ts';
 
 const readme = new URL('../../README.md', import.meta.url);
 
@@ -54,7 +56,21 @@ test('README: shows the two files of an application word for word', async () => 
   expect(await codeBlock('start.ts')).toBe(start);
 });
 
-test('README: its files run unchanged', async () => {
+test('README: npm start runs the chat example', async () => {
+  const [page = 0, gateway = 0, register = 0, inner = 0] = await freePorts(5);
+  const env = {
+    CHAT_PAGE_PORT: String(page),
+    CHAT_GATEWAY_PORT: String(gateway),
+    CHAT_REGISTER_PORT: String(register),
+    CHAT_INNER_PORT: String(inner),
+  };
+  onTestFinished(await npmStart('.', env));
+  expect(await fetch(`http://127.0.0.1:${page}`)).toMatchObject({ status: 200 });
+  expect(await (await open(gateway)).nextJson()).toMatchObject({ type: 'init' });
+});
+
+// The test of an installation runs them as TypeScript.
+test('README: its files run after compilation', async () => {
   // The second gateway process takes the port after the first.
   const [register = 0, gateway = 0, inner = 0] = await freePorts(4);
   const withPorts = (code: string): string =>
@@ -64,9 +80,13 @@ test('README: its files run unchanged', async () => {
       .replaceAll('2900', String(inner));
   const folder = await temporaryFolder('readme');
   onTestFinished(() => folder.dispose());
-  await folder.write('events.ts', await codeBlock('events.ts'));
-  const file = await folder.write('start.ts', withPorts(await codeBlock('start.ts')));
-  const announcer = await folder.write('announce.ts', withPorts(await codeBlock('announce.ts')));
+  const write = async (name: string): Promise<string> => {
+    const { code } = await transform(withPorts(await codeBlock(`${name}.ts`)), { loader: 'ts' });
+    return await folder.write(`${name}.js`, code);
+  };
+  const [, file = '', announcer = ''] = await Promise.all(
+    ['events', 'start', 'announce'].map(write),
+  );
   const cluster = await startCluster({ file });
   onTestFinished(() => cluster.dispose());
   const [first, second] = [await open(gateway), await open(gateway)];
