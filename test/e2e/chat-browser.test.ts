@@ -1,54 +1,42 @@
-import { symlink } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { requestStatus } from '@gatewayworker/supervisor';
-import {
-  type Cluster,
-  eventually,
-  freePorts,
-  startCluster,
-  type TemporaryFolder,
-  temporaryFolder,
-} from '@gatewayworker/testing';
+import { eventually, freePorts } from '@gatewayworker/testing';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { launchBrowser } from './browser.ts';
+import { type Example, startExample } from './start-example.ts';
 
-const startFile = fileURLToPath(new URL('../../start.ts', import.meta.url));
-
-let folder: TemporaryFolder;
-let cluster: Cluster;
+let chat: Example;
 let browser: Browser;
 let address: string;
 let gatewayAddress: string;
+/** The pages of two people, which the tests share; each test has a room of its own. */
+let ada: Page;
+let grace: Page;
+
+/** For a wait of seconds: each look at a page takes time of its browser. */
+const longWait = { timeoutMs: 120_000, intervalMs: 100 };
 
 beforeAll(async () => {
   const [pagePort, gatewayPort, registerPort, innerPort] = await freePorts(5);
   address = `http://127.0.0.1:${pagePort}`;
   gatewayAddress = `127.0.0.1:${gatewayPort}`;
-  // A name of its own gives it its own pid file: an `npm start` may be running already.
-  folder = await temporaryFolder('chat-browser');
-  const file = `${folder.path}/start.ts`;
-  await symlink(startFile, file);
-  cluster = await startCluster({
-    file,
-    env: {
-      CHAT_PAGE_PORT: String(pagePort),
-      CHAT_GATEWAY_PORT: String(gatewayPort),
-      CHAT_REGISTER_PORT: String(registerPort),
-      CHAT_INNER_PORT: String(innerPort),
-    },
-  });
-  browser = await launchBrowser();
+  const env = {
+    CHAT_PAGE_PORT: String(pagePort),
+    CHAT_GATEWAY_PORT: String(gatewayPort),
+    CHAT_REGISTER_PORT: String(registerPort),
+    CHAT_INNER_PORT: String(innerPort),
+  };
+  [chat, browser] = await Promise.all([startExample('start.ts', env), launchBrowser()]);
+  [ada, grace] = await Promise.all([openPerson('Ada', 'lobby'), openPerson('Grace', 'lobby')]);
 });
 
 afterAll(async () => {
   await browser?.close();
-  await cluster?.dispose();
-  await folder?.dispose();
+  await chat?.dispose();
 });
 
 test('chat: prints the address of the page', async () => {
-  await eventually(() => cluster.output().includes(`Chat: ${address}`));
+  await eventually(() => chat.cluster.output().includes(`Chat: ${address}`));
 });
 
 test('chat page: may load only its own files and connect only to its gateway', async () => {
@@ -57,23 +45,11 @@ test('chat page: may load only its own files and connect only to its gateway', a
   expect(policy).toContain("default-src 'none'");
   expect(policy).toContain("script-src 'self'");
   expect(policy).toContain(`connect-src 'self' ws://${gatewayAddress} wss://${gatewayAddress}`);
-  expect(await fetch(`${address}/%2e%2e/events.ts`)).toMatchObject({ status: 404 });
-});
-
-test('chat page: people on different gateways see each other join and leave', async () => {
-  const { ada, grace } = await openPairOnBoth('hall');
-  expect(await gatewayOf(ada)).not.toBe(await gatewayOf(grace));
-  await seeNotice(ada, /Grace.* joined/);
-  await expectPeople(ada, ['Ada', 'Grace']);
-  await expectPeople(grace, ['Grace', 'Ada']);
-
-  await grace.close();
-  await seeNotice(ada, /Grace.* left/);
-  await expectPeople(ada, ['Ada']);
+  expect(await fetch(`${address}/%2e%2e/events.js`)).toMatchObject({ status: 404 });
 });
 
 test('chat page: a message reaches all in the room, the own one is marked', async () => {
-  const { ada, grace } = await openPairOnBoth('study');
+  await meetOnBoth('study');
   await write(ada, 'Good morning');
   await seeMessage(grace, 'Good morning');
   await write(grace, 'Good morning, Ada');
@@ -82,33 +58,38 @@ test('chat page: a message reaches all in the room, the own one is marked', asyn
   expect(await messages(grace)).toEqual(['Ada: Good morning', 'own: Good morning, Ada']);
 });
 
-test('chat page: a private message reaches one person only', async () => {
-  const { ada, grace } = await openPair('tower');
-  const tom = await openPerson('Tom', 'tower');
-  await ada.getByRole('button', { name: 'Grace' }).click();
-  await write(ada, 'Only between us');
-  await seePrivateMessage(grace, 'Only between us');
-  await seePrivateMessage(ada, 'Only between us');
-
-  // A later message takes the same way: once it has arrived, the private one would have, too.
-  await ada.keyboard.press('Escape');
-  await write(ada, 'And this is for all');
-  await seeMessage(tom, 'And this is for all');
-  expect(await messages(tom)).toEqual(['Ada: And this is for all']);
-  expect(await messages(grace)).toEqual(['Ada: Only between us', 'Ada: And this is for all']);
-});
-
 test('chat page: the reply to a private message is private', async () => {
-  const { ada, grace } = await openPair('attic');
+  await meet('attic');
   await ada.getByRole('button', { name: 'Grace' }).click();
   await write(ada, 'Psst');
+  await seePrivateMessage(grace, 'Psst');
+  await seePrivateMessage(ada, 'Psst');
   await grace.getByRole('button', { name: 'Reply' }).click();
   await write(grace, 'Yes?');
   await seePrivateMessage(ada, 'Yes?');
 });
 
+test('chat page: a private message reaches only one of two people of a name', async () => {
+  await meet('tower');
+  const namesake = await openPerson('Grace', 'tower');
+  onTestFinished(() => namesake.context().close());
+  const tag = (await clientIdOf(grace)).slice(-4);
+  await namesake.getByRole('button', { name: `Grace ${tag}` }).click();
+  await write(namesake, 'To my namesake');
+  await seePrivateMessage(grace, 'To my namesake');
+  await seePrivateMessage(namesake, 'To my namesake');
+
+  // A later message takes the same way: once it has arrived, the private one would have, too.
+  await namesake.keyboard.press('Escape');
+  await write(namesake, 'And this is for all');
+  await seeMessage(ada, 'And this is for all');
+  await seeMessage(grace, 'And this is for all');
+  expect(await messages(ada)).toEqual(['Grace: And this is for all']);
+  expect(await messages(grace)).toEqual(['Grace: To my namesake', 'Grace: And this is for all']);
+});
+
 test('chat page: markup is shown as text', async () => {
-  const { ada, grace } = await openPair('workshop');
+  await meet('workshop');
   const markup = '<img src=x onerror="document.title=\'hacked\'"><b>bold</b>';
   await write(ada, markup);
   await seeMessage(grace, markup);
@@ -117,7 +98,7 @@ test('chat page: markup is shown as text', async () => {
 });
 
 test('chat page: entering another room leaves the first', async () => {
-  const { ada, grace } = await openPair('kitchen');
+  await meet('kitchen');
   await enterRoom(grace, 'garden');
   await seeNotice(ada, /Grace.* left/);
   await expectPeople(ada, ['Ada']);
@@ -133,7 +114,7 @@ test('chat page: entering another room leaves the first', async () => {
 });
 
 test('chat page: a reload keeps name, room and messages; another room starts empty', async () => {
-  const { ada, grace } = await openPair('library');
+  await meet('library');
   await write(grace, 'Quiet, please');
   await write(ada, 'Sorry');
   await seeMessage(ada, 'Quiet, please');
@@ -152,15 +133,16 @@ test('chat page: a reload keeps name, room and messages; another room starts emp
 });
 
 test('chat page: a long run of one sender shows the name again', async () => {
-  const { ada, grace } = await openPair('stage');
-  for (let line = 1; line <= 20; line += 1) await write(grace, `Line ${line}`);
-  await seeMessage(ada, 'Line 20');
+  await meet('stage');
+  // Two groups of eight, and the first line of the next.
+  for (let line = 1; line <= 17; line += 1) await write(grace, `Line ${line}`);
+  await seeMessage(ada, 'Line 17');
   const names = ada.locator('.message.first .author:visible');
   expect(await names.allTextContents()).toEqual(['Grace', 'Grace', 'Grace']);
 });
 
 test('chat page: web addresses are links, and other schemes stay text', async () => {
-  const { ada, grace } = await openPair('harbour');
+  await meet('harbour');
   const text = 'See https://example.com/a?b=1, (http://example.org) javascript:alert(1) "https://';
   await write(grace, text);
   await seeMessage(ada, text);
@@ -170,31 +152,22 @@ test('chat page: web addresses are links, and other schemes stay text', async ()
   expect(await links.first().getAttribute('rel')).toBe('noopener noreferrer');
 });
 
-test('chat page: two people of the same name have different tags', async () => {
-  const first = await openPerson('Sam', 'cellar');
-  const second = await openPerson('Sam', 'cellar');
-  const secondTag = (await clientIdOf(second)).slice(-4);
-  await first.getByRole('button', { name: `Sam ${secondTag}` }).click();
-  await write(first, 'To my namesake');
-  await seePrivateMessage(second, 'To my namesake');
-});
-
 test('chat page: kill -9 of a gateway, its people reconnect, others stay', async () => {
-  const pair = await openPairOnBoth('bridge');
-  const ids = { ada: await clientIdOf(pair.ada), grace: await clientIdOf(pair.grace) };
-  const [pid] = await gatewayPids();
+  await meetOnBoth('bridge');
+  const ids = { ada: await clientIdOf(ada), grace: await clientIdOf(grace) };
+  const [pid] = await pidsOf('gateway');
   if (pid === undefined) throw new Error('the status shows no gateway');
   process.kill(pid, 'SIGKILL');
 
   // Each is on one of the two gateways, so exactly one of them is disconnected.
   const lost = await eventually(async () => {
-    if ((await readClientId(pair.ada)) !== ids.ada) return { who: 'Ada', page: pair.ada };
-    if ((await readClientId(pair.grace)) !== ids.grace) return { who: 'Grace', page: pair.grace };
+    if ((await readClientId(ada)) !== ids.ada) return { who: 'Ada', page: ada };
+    if ((await readClientId(grace)) !== ids.grace) return { who: 'Grace', page: grace };
     return undefined;
   });
-  const stayed = lost.page === pair.ada ? pair.grace : pair.ada;
+  const stayed = lost.page === ada ? grace : ada;
   await seeNotice(stayed, new RegExp(`${lost.who}.* left`));
-  await eventually(() => isIn(lost.page, lost.who, 'bridge'), { timeoutMs: 120_000 });
+  await eventually(() => isIn(lost.page, lost.who, 'bridge'), longWait);
   await seeNotice(stayed, new RegExp(`${lost.who}.* joined`));
   await expectPeople(stayed, lost.who === 'Ada' ? ['Grace', 'Ada'] : ['Ada', 'Grace']);
 
@@ -203,63 +176,76 @@ test('chat page: kill -9 of a gateway, its people reconnect, others stay', async
   await write(stayed, 'Not a thing');
   await seeMessage(lost.page, 'Not a thing');
   // Each connection has its own id: an unchanged id means that the connection was never lost.
-  expect(await clientIdOf(stayed)).toBe(stayed === pair.ada ? ids.ada : ids.grace);
-  await eventually(async () => (await gatewayPids()).length === 2);
+  expect(await clientIdOf(stayed)).toBe(stayed === ada ? ids.ada : ids.grace);
+  await eventually(async () => (await pidsOf('gateway')).length === 2);
 });
 
 test('chat page: connects after its worker was killed during the greeting', async () => {
-  const workers = (await cluster.status()).filter(({ role }) => role === 'business-worker');
-  const pids = workers.map(({ pid }) => pid);
+  const pids = await pidsOf('business-worker');
   // A message now is in flight to a process that will never handle it.
   for (const pid of pids) process.kill(pid, 'SIGSTOP');
-  const context = await browser.newContext();
-  onTestFinished(() => context.close());
-  const page = await context.newPage();
-  await page.goto(address);
+  const page = await openPage();
+  onTestFinished(() => page.context().close());
   await eventually(async () => {
-    const status = await requestStatus(`${folder.path}/start.pid`);
+    const status = await requestStatus(chat.pidFile);
     return status?.processes.some(({ inFlight }) => (inFlight ?? 0) > 0);
   });
   for (const pid of pids) process.kill(pid, 'SIGKILL');
-  await eventually(async () => (await readClientId(page)) !== null, { timeoutMs: 120_000 });
+  await eventually(async () => (await readClientId(page)) !== null, longWait);
 });
 
-/** Ada and Grace in a room. */
-async function openPair(room: string): Promise<{ ada: Page; grace: Page }> {
-  const ada = await openPerson('Ada', room);
-  const grace = await openPerson('Grace', room);
+test('chat page: people on different gateways see each other join and leave', async () => {
+  await meetOnBoth('hall');
+  await seeNotice(ada, /Grace.* joined/);
+  await expectPeople(grace, ['Grace', 'Ada']);
+
+  await grace.close();
+  await seeNotice(ada, /Grace.* left/);
+  await expectPeople(ada, ['Ada']);
+});
+
+/** Has Ada and then Grace enter an empty room. */
+async function meet(room: string): Promise<void> {
+  await enterRoom(ada, room);
+  await enterRoom(grace, room);
   await expectPeople(ada, ['Ada', 'Grace']);
-  return { ada, grace };
 }
 
-/** Ada and Grace in a room, each on a gateway process of her own. */
-async function openPairOnBoth(room: string): Promise<{ ada: Page; grace: Page }> {
-  const { ada, grace } = await openPair(room);
-  const gateway = await gatewayOf(ada);
+/** As `meet`, each on a gateway process of her own. */
+async function meetOnBoth(room: string): Promise<void> {
   // The kernel chooses the process that accepts a connection: connect until it chooses the other one.
-  await eventually(
-    async () => {
-      if ((await gatewayOf(grace)) !== gateway) return true;
-      await grace.reload();
-      await eventually(() => isIn(grace, 'Grace', room), { timeoutMs: 120_000 });
-      return false;
-    },
-    { timeoutMs: 120_000 },
-  );
-  await expectPeople(ada, ['Ada', 'Grace']);
-  return { ada, grace };
+  await eventually(async () => {
+    if ((await gatewayOf(grace)) !== (await gatewayOf(ada))) return true;
+    await reconnect(grace);
+    return false;
+  }, longWait);
+  await meet(room);
+  expect(await gatewayOf(ada)).not.toBe(await gatewayOf(grace));
+}
+
+/** Has a page end its connection, as after a loss of the network, and waits for the next one. */
+async function reconnect(page: Page): Promise<void> {
+  const before = await clientIdOf(page);
+  await page.evaluate("dispatchEvent(new Event('offline'))");
+  await eventually(async () => {
+    const now = await readClientId(page);
+    return now !== null && now !== before;
+  }, longWait);
+}
+
+async function openPage(): Promise<Page> {
+  const page = await (await browser.newContext()).newPage();
+  page.setDefaultTimeout(60_000);
+  await page.goto(address);
+  return page;
 }
 
 async function openPerson(name: string, room: string): Promise<Page> {
-  const context = await browser.newContext();
-  onTestFinished(() => context.close());
-  const page = await context.newPage();
-  page.setDefaultTimeout(60_000);
-  await page.goto(address);
+  const page = await openPage();
   await page.getByRole('textbox', { name: 'Your name' }).fill(name);
   await page.getByRole('combobox', { name: 'Room' }).fill(room);
   await page.getByRole('button', { name: 'Enter the room' }).click();
-  await eventually(() => isIn(page, name, room), { timeoutMs: 120_000 });
+  await eventually(() => isIn(page, name, room), longWait);
   return page;
 }
 
@@ -287,9 +273,9 @@ async function gatewayOf(page: Page): Promise<string> {
   return (await clientIdOf(page)).slice(0, 5);
 }
 
-async function gatewayPids(): Promise<number[]> {
-  const processes = await cluster.status();
-  return processes.filter(({ role }) => role === 'gateway').map(({ pid }) => pid);
+async function pidsOf(role: string): Promise<number[]> {
+  const processes = await chat.cluster.status();
+  return processes.filter((one) => one.role === role).map(({ pid }) => pid);
 }
 
 /** Names in the list of people, one's own first. */

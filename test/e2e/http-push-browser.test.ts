@@ -1,53 +1,41 @@
-import { symlink } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import {
-  type Cluster,
-  eventually,
-  freePorts,
-  startCluster,
-  type TemporaryFolder,
-  temporaryFolder,
-} from '@gatewayworker/testing';
+import { eventually, freePorts } from '@gatewayworker/testing';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { launchBrowser } from './browser.ts';
+import { type Example, startExample } from './start-example.ts';
 
-const startFile = fileURLToPath(new URL('../../examples/http-push/start.ts', import.meta.url));
-
-let folder: TemporaryFolder;
-let cluster: Cluster;
+let example: Example;
 let browser: Browser;
 let address: string;
+/** The pages of two users, which the tests share. */
+let ada: Page;
+let grace: Page;
+
+/** For a wait of seconds: each look at a page takes time of its browser. */
+const longWait = { timeoutMs: 120_000, intervalMs: 100 };
 
 beforeAll(async () => {
   const [port, gatewayPort, registerPort, innerPort] = await freePorts(5);
   address = `http://127.0.0.1:${port}`;
-  // A name of its own gives it its own pid file: the example may be running already.
-  folder = await temporaryFolder('http-push-browser');
-  const file = `${folder.path}/start.ts`;
-  await symlink(startFile, file);
-  // Without a key: the master creates one for all processes.
-  cluster = await startCluster({
-    file,
-    env: {
-      PUSH_KEY: '',
-      PUSH_PORT: String(port),
-      PUSH_GATEWAY_PORT: String(gatewayPort),
-      PUSH_REGISTER_PORT: String(registerPort),
-      PUSH_INNER_PORT: String(innerPort),
-    },
-  });
-  browser = await launchBrowser();
+  const env = {
+    // Without a key: the master creates one for all processes.
+    PUSH_KEY: '',
+    PUSH_PORT: String(port),
+    PUSH_GATEWAY_PORT: String(gatewayPort),
+    PUSH_REGISTER_PORT: String(registerPort),
+    PUSH_INNER_PORT: String(innerPort),
+  };
+  const file = 'examples/http-push/start.ts';
+  [example, browser] = await Promise.all([startExample(file, env), launchBrowser()]);
+  [ada, grace] = await Promise.all([openPerson('Ada'), openPerson('Grace')]);
 });
 
 afterAll(async () => {
   await browser?.close();
-  await cluster?.dispose();
-  await folder?.dispose();
+  await example?.dispose();
 });
 
 test('push page: two users get the pushes to them and to the topic', async () => {
-  const [ada, grace] = [await openPerson('Ada'), await openPerson('Grace')];
   await seePeople(ada, ['Ada', 'Grace']);
   await seePeople(grace, ['Ada', 'Grace']);
   await push(ada, 'Good morning, all');
@@ -59,22 +47,46 @@ test('push page: two users get the pushes to them and to the topic', async () =>
     ]),
   );
   expect(await pushes(ada)).toEqual(['Ada #news: Good morning, all']);
+});
 
+test('push page: pushes are a list in a log, and buttons have enough contrast', async () => {
+  await push(ada, 'Hello');
+  const items = ada.getByRole('log', { name: 'Pushes' }).getByRole('list').getByRole('listitem');
+  await items.filter({ hasText: 'Hello' }).waitFor();
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await ada.emulateMedia({ colorScheme });
+    const style = "getComputedStyle(document.querySelector('#compose .primary'))";
+    const colors = await ada.evaluate<string[]>(`[${style}.color, ${style}.backgroundColor]`);
+    expect(contrast(colors), colorScheme).toBeGreaterThanOrEqual(4.5);
+  }
+});
+
+test('push page: reconnects after kill -9 of its gateway, gets the next push', async () => {
+  const ids = [await clientIdOf(ada), await clientIdOf(grace)];
+  const earlier = await pushes(grace);
+  const gateways = (await example.cluster.status()).filter(({ role }) => role === 'gateway');
+  for (const { pid } of gateways) process.kill(pid, 'SIGKILL');
+  for (const page of [ada, grace]) {
+    await eventually(
+      async () => (await isBound(page)) && !ids.includes(await clientIdOf(page)),
+      longWait,
+    );
+  }
+  // The app answers 503 until it is linked to the new gateways.
+  await eventually(async () => (await ada.request.get(`${address}/online`)).ok());
+  await push(ada, 'Are you back?', 'Grace');
+  await eventually(async () =>
+    expect(await pushes(grace)).toEqual(['Ada only to you: Are you back?', ...earlier]),
+  );
+});
+
+test('push page: a user whose page is closed leaves the list', async () => {
+  await seePeople(ada, ['Ada', 'Grace']);
   await grace.close();
   await seePeople(ada, ['Ada']);
 });
 
-test('push page: markup is shown as text', async () => {
-  const markup = '<img src=x onerror="document.title=\'hacked\'"><b>bold</b>';
-  const ada = await openPerson('<i>Ada</i>');
-  await push(ada, markup);
-  await eventually(async () => expect(await pushes(ada)).toEqual([`<i>Ada</i> #news: ${markup}`]));
-  expect(await ada.locator('#board i, #pushes img, #pushes b').count()).toBe(0);
-  expect(await ada.title()).toBe('Push');
-});
-
 test('push page: a reload keeps the login, a log-out ends it on every page', async () => {
-  const ada = await openPerson('Ada');
   await ada.reload();
   await eventually(() => isBound(ada));
   const second = await ada.context().newPage();
@@ -83,37 +95,16 @@ test('push page: a reload keeps the login, a log-out ends it on every page', asy
   await ada.getByRole('button', { name: 'Log out' }).click();
   await ada.getByRole('textbox', { name: 'Your name' }).waitFor();
   await second.getByRole('textbox', { name: 'Your name' }).waitFor();
+  await second.close();
 });
 
-test('push page: reconnects after kill -9 of its gateway, gets the next push', async () => {
-  const [ada, grace] = [await openPerson('Ada'), await openPerson('Grace')];
-  const ids = [await clientIdOf(ada), await clientIdOf(grace)];
-  const gateways = (await cluster.status()).filter(({ role }) => role === 'gateway');
-  for (const { pid } of gateways) process.kill(pid, 'SIGKILL');
-  for (const page of [ada, grace]) {
-    await eventually(async () => (await isBound(page)) && !ids.includes(await clientIdOf(page)), {
-      timeoutMs: 120_000,
-    });
-  }
-  // The app answers 503 until it is linked to the new gateways.
-  await eventually(async () => (await ada.request.get(`${address}/online`)).ok());
-  await push(ada, 'Are you back?', 'Grace');
-  await eventually(async () =>
-    expect(await pushes(grace)).toEqual(['Ada only to you: Are you back?']),
-  );
-});
-
-test('push page: pushes are a list in a log, and buttons have enough contrast', async () => {
-  const ada = await openPerson('Ada');
-  await push(ada, 'Hello');
-  const items = ada.getByRole('log', { name: 'Pushes' }).getByRole('list').getByRole('listitem');
-  await items.first().waitFor();
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await ada.emulateMedia({ colorScheme });
-    const style = "getComputedStyle(document.querySelector('#compose .primary'))";
-    const colors = await ada.evaluate<string[]>(`[${style}.color, ${style}.backgroundColor]`);
-    expect(contrast(colors), colorScheme).toBeGreaterThanOrEqual(4.5);
-  }
+test('push page: markup is shown as text, and a new login starts without pushes', async () => {
+  const markup = '<img src=x onerror="document.title=\'hacked\'"><b>bold</b>';
+  await logIn(ada, '<i>Ada</i>');
+  await push(ada, markup);
+  await eventually(async () => expect(await pushes(ada)).toEqual([`<i>Ada</i> #news: ${markup}`]));
+  expect(await ada.locator('#board i, #pushes img, #pushes b').count()).toBe(0);
+  expect(await ada.title()).toBe('Push');
 });
 
 /**
@@ -134,15 +125,18 @@ function contrast(colors: readonly string[]): number {
 }
 
 async function openPerson(name: string): Promise<Page> {
-  const context = await browser.newContext();
-  onTestFinished(() => context.close());
-  const page = await context.newPage();
+  // A context of its own, with its own cookies.
+  const page = await (await browser.newContext()).newPage();
   page.setDefaultTimeout(60_000);
   await page.goto(address);
+  await logIn(page, name);
+  return page;
+}
+
+async function logIn(page: Page, name: string): Promise<void> {
   await page.getByRole('textbox', { name: 'Your name' }).fill(name);
   await page.getByRole('button', { name: 'Log in' }).click();
-  await eventually(() => isBound(page), { timeoutMs: 120_000 });
-  return page;
+  await eventually(() => isBound(page), longWait);
 }
 
 /** Tells whether the app has bound the connection that is open now. */
