@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFile, rename, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { requestStatus } from '@gatewayworker/supervisor';
 import {
   endDaemon,
   eventually,
@@ -41,7 +42,6 @@ async function pidIn(path: string): Promise<number> {
 
 /** Moves the log away; checks that every process opens another one, and that `output` has what is printed. */
 async function expectLogReopened(
-  file: string,
   path: (name: string) => string,
   output: () => string | Promise<string>,
 ): Promise<void> {
@@ -50,8 +50,9 @@ async function expectLogReopened(
   const { size } = await stat(path('start.log.1'));
   process.kill(master, 'SIGHUP');
   await eventually(() => readFile(path('start.log'), 'utf8'));
-  const { stdout } = await runCommand(file, ['status', '--json']);
-  process.kill(JSON.parse(stdout).processes[1].pid, 'SIGUSR2');
+  const [, worker] = (await requestStatus(path('start.pid')))?.processes ?? [];
+  if (!worker?.pid) throw new Error('the status shows no worker');
+  process.kill(worker.pid, 'SIGUSR2');
   const log = await eventually(async () => {
     const text = await readFile(path('start.log'), 'utf8');
     return text.includes('"msg":"logged"') && text;
@@ -67,7 +68,7 @@ test('restart: ends the cluster and starts it again; SIGHUP reopens the log', as
   const first = await runCommand(file, ['restart', '-d', '--wait', '50'], elsewhere);
   expect(first).toMatchObject({ exitCode: 0, stderr: '' });
   expect(first.stdout).toMatch(/^start\.js is not running\.\ngatewayworker /);
-  await expectLogReopened(file, path, () => readFile(path('start.log'), 'utf8'));
+  await expectLogReopened(path, () => readFile(path('start.log'), 'utf8'));
   const before = await pidIn(path('start.pid'));
   const again = await runCommand(file, ['restart', '-d', '--wait', '50', '-g'], elsewhere);
   expect(again).toMatchObject({ exitCode: 0, stderr: '' });
@@ -87,7 +88,7 @@ test('foreground: SIGHUP, a start file that fails to restart, status --watch', a
   const { file, folder, path } = await writeStartFile(loud);
   const cluster = await startCluster({ file });
   onTestFinished(cluster.dispose);
-  await expectLogReopened(file, path, cluster.output);
+  await expectLogReopened(path, cluster.output);
 
   await folder.write('start.js', "import { run } from 'gatewayworker';\nrun();\n");
   const restart = await runCommand(file, ['restart', '-d', '--wait', '50']);
@@ -137,7 +138,9 @@ run();
 `,
     name,
   );
-  const command = await runCommand(file, args);
+  // The built packages load faster than their sources.
+  const flags = nodeFlags(file).filter((flag) => !flag.startsWith('--conditions'));
+  const command = await runCommand(file, args, { flags });
   expect(command.exitCode).toBe(1);
   expect(command.stderr).toContain('worker "web" #0 could not start: TypeError: no settings\n');
   expect(command.stderr).toMatch(/start\.[jt]s:4:\d+/);

@@ -4,6 +4,8 @@ import { nodeFlags, repositoryRoot } from './node-flags.ts';
 
 /** Options of a command. */
 export interface CommandOptions {
+  /** Flags of Node.js. @default those of `nodeFlags` for the start file */
+  readonly flags?: readonly string[];
   /** Environment variables in addition to those of this process. */
   readonly env?: Readonly<Record<string, string>>;
   /** Working directory. @default the root of the repository */
@@ -31,7 +33,8 @@ export async function runCommand(
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandResult> {
-  const child = spawn(process.execPath, [...nodeFlags(file), file, ...args], {
+  const { flags = nodeFlags(file) } = options;
+  const child = spawn(process.execPath, [...flags, file, ...args], {
     cwd: options.cwd ?? repositoryRoot,
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
