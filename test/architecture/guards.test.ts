@@ -47,13 +47,21 @@ const exempt: Readonly<Record<string, string>> = {
     'counts a number down',
   "packages/gateway/src/transports/connections-per-address.ts: socket.once('close', () => this.#release(key));":
     'counts a number down',
-  "packages/gateway/src/transports/websocket-socket.ts: websocket.on('message', this.#listeners.message);":
+  "packages/gateway/src/transports/websocket-socket.ts: socket.on('end', end);":
     '`createListeners` makes it by the guard, once for all clients',
-  "packages/gateway/src/transports/websocket-socket.ts: websocket.on('ping', this.#listeners.ping);":
+  "packages/gateway/src/transports/websocket-socket.ts: socket.on('error', error);":
     '`createListeners` makes it by the guard, once for all clients',
-  "packages/gateway/src/transports/websocket-socket.ts: websocket.on('error', this.#listeners.error);":
+  "packages/gateway/src/transports/websocket-socket.ts: socket.on('close', close);":
     '`createListeners` makes it by the guard, once for all clients',
-  "packages/gateway/src/transports/websocket-socket.ts: websocket.on('close', this.#listeners.close);":
+  "packages/gateway/src/transports/websocket-socket.ts: socket.on('data', data);":
+    '`createListeners` makes it by the guard, once for all clients',
+  "packages/gateway/src/transports/websocket-socket.ts: websocket.on('message', message);":
+    '`createListeners` makes it by the guard, once for all clients',
+  "packages/gateway/src/transports/websocket-socket.ts: websocket.on('ping', ping);":
+    '`createListeners` makes it by the guard, once for all clients',
+  "packages/gateway/src/transports/websocket-socket.ts: websocket.on('error', error);":
+    '`createListeners` makes it by the guard, once for all clients',
+  "packages/gateway/src/transports/websocket-socket.ts: websocket.on('close', close);":
     '`createListeners` makes it by the guard, once for all clients',
   'packages/register/src/register-runtime.ts: this.#syncTimer = setTimeout(() => {':
     'a timer of the process: each link in it is guarded',

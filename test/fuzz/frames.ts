@@ -6,6 +6,7 @@ import {
   endFrame,
   InterestKind,
   type Message,
+  PayloadFlag,
   PendingAcks,
   PROTOCOL_VERSION,
   packSessionDelta,
@@ -270,7 +271,8 @@ export const framesOfGateway: Bytes = (() => {
   const asked = { type: 'handshakeRequest', requestId: 1, remoteAddress: '::1' } as const;
   const frames = [
     (writer: ByteWriter) => writeClientConnected(writer, 1, false),
-    (writer: ByteWriter) => writeClientMessage(writer, 1, Buffer.from('x'), false, true),
+    (writer: ByteWriter) =>
+      writeClientMessage(writer, 1, PayloadFlag.Redelivered, Buffer.from('x')),
     (writer: ByteWriter) => writeInterestAdded(writer, InterestKind.Uid, ['u', 'v']),
     (writer: ByteWriter) => writeInterestRemoved(writer, InterestKind.Group, ['g']),
     (writer: ByteWriter) => writeInterestKnown(writer, InterestKind.Uid, true),

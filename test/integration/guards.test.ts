@@ -149,6 +149,15 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
   'worker decision': decided,
   'onHandshake decision': decided,
+  'websocket data': { reach: (stage) => endOf(stage, (client) => client.send('x')) },
+  'websocket socket close': {
+    reach: async (stage) => {
+      const raw = await openRaw(stage.port);
+      await eventually(() => tableSize(stage) === 4);
+      raw.destroy();
+      await eventually(() => tableSize(stage) === 3);
+    },
+  },
   'websocket message': { reach: (stage) => endOf(stage, (client) => client.send('x')) },
   'websocket ping': {
     reach: (stage) => endOf(stage, (client) => void client.ping().catch(() => undefined)),

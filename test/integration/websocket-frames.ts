@@ -114,6 +114,11 @@ export class RawWebsocket {
     }
   }
 
+  /** Closes the connection without a close frame. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
   /** Waits until the frames that came are these. */
   async expect(expected: readonly string[]): Promise<void> {
     await eventually(() => this.frames.length >= expected.length || this.isEnded);

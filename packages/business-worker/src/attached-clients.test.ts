@@ -17,6 +17,7 @@ import {
   FrameDecoder,
   formatClientId,
   type Message,
+  PayloadFlag,
   packValue,
   readEventsAck,
   replacementDelta,
@@ -104,9 +105,7 @@ class MemoryGateway extends Socket {
   }
 
   sendText(connection: number, text: string): void {
-    this.sendFrame((writer) =>
-      writeClientMessage(writer, connection, Buffer.from(text), false, false),
-    );
+    this.sendFrame((writer) => writeClientMessage(writer, connection, 0, Buffer.from(text)));
   }
 
   sendDrained(): void {
@@ -215,7 +214,9 @@ test('clients: frames become events, in order', () => {
   gateway.attach(7);
   gateway.sendFrame((writer) => writeClientConnected(writer, 7, false));
   gateway.sendText(7, 'é');
-  gateway.sendFrame((writer) => writeClientMessage(writer, 7, Uint8Array.of(0, 255), true, false));
+  gateway.sendFrame((writer) =>
+    writeClientMessage(writer, 7, PayloadFlag.Binary, Uint8Array.of(0, 255)),
+  );
   gateway.sendText(7, '');
   gateway.closeClient(7, { by: 'server', code: 4000, reason: 'bye' });
   expect(worker.takeEvents()).toEqual([

@@ -11,6 +11,7 @@ import {
   writeClientMessage,
   writeWorkerReady,
 } from './event-frame.ts';
+import { PayloadFlag } from './payload.ts';
 
 function hexOf(write: (writer: ByteWriter) => void): string {
   const writer = new ByteWriter();
@@ -49,21 +50,28 @@ test('writeClientDetached: has the documented bytes', () => {
 
 test('writeClientMessage: writes a text unchanged, even invalid UTF-8', () => {
   const payload = Buffer.from('c328', 'hex');
-  expect(hexOf((writer) => writeClientMessage(writer, 9, payload, false, false))).toBe(
+  expect(hexOf((writer) => writeClientMessage(writer, 9, 0, payload))).toBe(
     '00000008220000000900c328',
   );
 });
 
 test('writeClientMessage: flags a binary message', () => {
-  expect(hexOf((writer) => writeClientMessage(writer, 9, Uint8Array.of(255), true, false))).toBe(
-    '00000007220000000901ff',
-  );
+  expect(
+    hexOf((writer) => writeClientMessage(writer, 9, PayloadFlag.Binary, Uint8Array.of(255))),
+  ).toBe('00000007220000000901ff');
 });
 
 test('writeClientMessage: flags a redelivered message', () => {
-  expect(hexOf((writer) => writeClientMessage(writer, 9, Uint8Array.of(255), true, true))).toBe(
-    '00000007220000000903ff',
-  );
+  expect(
+    hexOf((writer) =>
+      writeClientMessage(
+        writer,
+        9,
+        PayloadFlag.Binary | PayloadFlag.Redelivered,
+        Uint8Array.of(255),
+      ),
+    ),
+  ).toBe('00000007220000000903ff');
 });
 
 test('readWorkerReady: returns the written features', () => {
@@ -80,7 +88,7 @@ test('readWorkerReady: returns the written features', () => {
 });
 
 test('writeClientMessage: writes an empty message', () => {
-  expect(hexOf((writer) => writeClientMessage(writer, 9, new Uint8Array(0), false, false))).toBe(
+  expect(hexOf((writer) => writeClientMessage(writer, 9, 0, new Uint8Array(0)))).toBe(
     '00000006220000000900',
   );
 });

@@ -16,21 +16,25 @@ export function writeClientConnected(
   endFrame(writer, start);
 }
 
-/** Writes `| u32 connection | u8 flags | payload |`: a message of a client, its bytes unchanged. */
+/**
+ * Writes `| u32 connection | u8 flags | payload |`: a message of a client, its bytes unchanged.
+ *
+ * @param flags - a bit set of `PayloadFlag`
+ * @param source - `source[start, end)` is the payload
+ */
 export function writeClientMessage(
   writer: ByteWriter,
   connection: number,
-  payload: Uint8Array,
-  isBinary: boolean,
-  isRedelivered: boolean,
+  flags: number,
+  source: Uint8Array,
+  start = 0,
+  end: number = source.length,
 ): void {
-  const start = beginFrame(writer, Command.ClientMessage);
+  const frame = beginFrame(writer, Command.ClientMessage);
   writer.writeU32(connection);
-  writer.writeU8(
-    (isBinary ? PayloadFlag.Binary : 0) | (isRedelivered ? PayloadFlag.Redelivered : 0),
-  );
-  writer.writeBytes(payload);
-  endFrame(writer, start);
+  writer.writeU8(flags);
+  writer.writeBytes(source, start, end);
+  endFrame(writer, frame);
 }
 
 /** Writes `| u32 connection |`: the client moves to another worker. */

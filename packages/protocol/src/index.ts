@@ -90,7 +90,7 @@ export type {
   SessionOfClient,
 } from './messages.ts';
 export { applyPackedSessionDelta } from './packed-session.ts';
-export { type Payload, PayloadFlag, readIsBinary } from './payload.ts';
+export { type Payload, PayloadFlag, payloadFlags, readIsBinary } from './payload.ts';
 export { queries } from './query.ts';
 export {
   type GroupReceivers,

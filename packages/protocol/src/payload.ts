@@ -12,6 +12,11 @@ export const PayloadFlag = {
   Redelivered: 0x02,
 } as const;
 
+/** Returns the flags of a message of a client. */
+export function payloadFlags(isBinary: boolean, isRedelivered: boolean): number {
+  return (isBinary ? PayloadFlag.Binary : 0) | (isRedelivered ? PayloadFlag.Redelivered : 0);
+}
+
 /** Writes `| u8 flags | payload |`; the payload ends with its frame. */
 export function writePayload(writer: ByteWriter, payload: Payload): void {
   if (typeof payload === 'string') {

@@ -105,9 +105,15 @@ export class ClientConnection implements ConnectionAddress {
   }
 }
 
-/** Makes an event of a message. The payload is copied, because the socket reuses its buffer. */
-export function keepMessage(payload: Buffer, isBinary: boolean): ClientEvent {
-  return { kind: 'message', payload: Buffer.from(payload), isBinary, attempts: 0 };
+/** Makes an event of a message, `source[start, end)`. It is copied, because the socket reuses its buffer. */
+export function keepMessage(
+  source: Buffer,
+  start: number,
+  end: number,
+  isBinary: boolean,
+): ClientEvent {
+  const payload = Buffer.from(source.subarray(start, end));
+  return { kind: 'message', payload, isBinary, attempts: 0 };
 }
 
 /** Keeps an event until the worker acknowledges it. */

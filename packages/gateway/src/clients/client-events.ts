@@ -42,7 +42,7 @@ export class ClientEvents implements ClientSocketHandler {
     if (this.#rate !== undefined) this.#rate.left = left;
   }
 
-  onMessage(payload: Buffer, isBinary: boolean): void {
+  onMessage(source: Buffer, start: number, end: number, isBinary: boolean): void {
     const client = this.client;
     if (client.isClosing) return;
     const context = this.#context;
@@ -52,7 +52,7 @@ export class ClientEvents implements ClientSocketHandler {
       context.state.sender.close(client, ServerClosure.TooManyMessages);
       return;
     }
-    context.dispatcher.dispatchMessage(client, payload, isBinary);
+    context.dispatcher.dispatchMessage(client, source, start, end, isBinary);
   }
 
   onClose(closure: ClientClosure): void {

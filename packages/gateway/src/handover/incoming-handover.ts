@@ -249,7 +249,7 @@ export class IncomingHandover {
     const client = this.#relayed.get(connection)?.client;
     if (client === undefined || client.isClosing) return;
     clientEvents.received += 1;
-    clientEvents.dispatcher.dispatchMessage(client, payload, isBinary);
+    clientEvents.dispatcher.dispatchMessage(client, payload, 0, payload.length, isBinary);
   }
 
   #handleClosed({ connection, closure }: Extract<PredecessorMessage, { type: 'closed' }>): void {

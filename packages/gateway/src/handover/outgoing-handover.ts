@@ -229,11 +229,12 @@ export class OutgoingHandover {
     this.#withInfo.clear();
     this.#link.send({ type: 'stateSent', lastConnection: state.clients.lastConnection });
     clientEvents.dispatcher = {
-      dispatchMessage: (client, payload, isBinary) =>
-        this.#forward({
-          client,
-          message: { type: 'message', connection: client.connection, payload, isBinary },
-        }),
+      dispatchMessage: (client, source, start, end, isBinary) => {
+        // A copy, because it may be kept for a roll-back.
+        const payload = Buffer.from(source.subarray(start, end));
+        const { connection } = client;
+        this.#forward({ client, message: { type: 'message', connection, payload, isBinary } });
+      },
       dispatchClosed: (client, closure) =>
         this.#forward({
           client,
@@ -292,8 +293,12 @@ export class OutgoingHandover {
     innerServer.thawAll();
     clientEvents.dispatcher = this.#dispatcher;
     for (const { client, message } of this.#buffered) {
-      if (message.type === 'closed') this.#dispatcher.dispatchClosed(client, message.closure);
-      else this.#dispatcher.dispatchMessage(client, message.payload, message.isBinary);
+      if (message.type === 'closed') {
+        this.#dispatcher.dispatchClosed(client, message.closure);
+      } else {
+        const { payload, isBinary } = message;
+        this.#dispatcher.dispatchMessage(client, payload, 0, payload.length, isBinary);
+      }
     }
     this.#buffered = [];
     this.#resumePaused();

@@ -13,8 +13,8 @@ class Recorder implements ClientSocketHandler {
   readonly messages: string[] = [];
   ends = 0;
 
-  onMessage(payload: Buffer): void {
-    this.messages.push(payload.toString());
+  onMessage(source: Buffer, start: number, end: number): void {
+    this.messages.push(source.toString('utf8', start, end));
   }
 
   onClose(): void {

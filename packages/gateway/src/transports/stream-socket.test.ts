@@ -37,8 +37,8 @@ test('stream socket: stays paused when a buffered message pauses it again', asyn
   const { memory, client } = createSocket();
   const messages: string[] = [];
   client.start({
-    onMessage: (payload) => {
-      messages.push(payload.toString());
+    onMessage: (source, start, end) => {
+      messages.push(source.toString('utf8', start, end));
       client.setPaused(true);
     },
     onClose: () => undefined,

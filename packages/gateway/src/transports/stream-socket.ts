@@ -205,7 +205,8 @@ export class StreamSocket implements ClientSocket {
       while (!this.#isPaused && this.#closedBy === undefined) {
         const message = this.#next();
         if (message === undefined) break;
-        this.#handler?.onMessage(message.payload, message.isBinary);
+        const { payload, isBinary } = message;
+        this.#handler?.onMessage(payload, 0, payload.length, isBinary);
       }
     } finally {
       this.#isDecoding = false;

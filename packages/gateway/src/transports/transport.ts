@@ -12,8 +12,8 @@ export interface ClientClosure {
 
 /** Receives the messages of a socket, and then its end, once. */
 export interface ClientSocketHandler {
-  /** Called for each complete message; the bytes are valid during the call. */
-  onMessage(payload: Buffer, isBinary: boolean): void;
+  /** Called for each complete message, `source[start, end)`; the bytes are valid during the call. */
+  onMessage(source: Buffer, start: number, end: number, isBinary: boolean): void;
   /** Called when the socket is closed. */
   onClose(closure: ClientClosure): void;
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { ClientRequest } from '@gatewayworker/protocol';
 import type { Refusal } from './transport.ts';
@@ -31,11 +32,40 @@ export function checkHandshake(request: IncomingMessage): HandshakeRefusal | und
   if (headers['sec-websocket-version'] !== '13') {
     return refuse(426, 'the Sec-WebSocket-Version must be 13', { 'Sec-WebSocket-Version': '13' });
   }
-  const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? [];
+  const offered = offeredSubprotocols(request);
   if (offered.every((name) => token.test(name)) && new Set(offered).size === offered.length) {
     return undefined;
   }
   return refuse(400, 'Sec-WebSocket-Protocol must be a list of distinct tokens');
+}
+
+/** Returns the subprotocols that the client offers, in its order. */
+export function offeredSubprotocols({ headers }: IncomingMessage): string[] {
+  return headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? [];
+}
+
+/** Appended to the key of the client. Source: RFC 6455 1.3. */
+const KEY_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+
+/**
+ * Formats the response that accepts a handshake.
+ *
+ * Source: RFC 6455 4.2.2.
+ */
+export function formatAcceptance(
+  { headers }: IncomingMessage,
+  subprotocol: string | undefined,
+): string {
+  const key = `${headers['sec-websocket-key']}${KEY_SUFFIX}`;
+  const accept = createHash('sha1').update(key).digest('base64');
+  const lines = [
+    'HTTP/1.1 101 Switching Protocols',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    `Sec-WebSocket-Accept: ${accept}`,
+  ];
+  if (subprotocol !== undefined) lines.push(`Sec-WebSocket-Protocol: ${subprotocol}`);
+  return `${lines.join('\r\n')}\r\n\r\n`;
 }
 
 /** @param rawHeaders - names and values in turn */

@@ -1,12 +1,12 @@
-import { IncomingMessage } from 'node:http';
 import { FlushScheduler } from '@gatewayworker/core';
 import { packValue } from '@gatewayworker/protocol';
 import { eventually, MemorySocket } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
-import { WebSocketServer } from 'ws';
+import type { ServerOptions } from 'ws';
 import { LimitCounters } from '../clients/limit-counters.ts';
 import type { ClientClosure } from './transport.ts';
-import { ClientWebSocket, createListeners, WebsocketSocket } from './websocket-socket.ts';
+import { createListeners } from './websocket-listeners.ts';
+import { WebsocketSocket } from './websocket-socket.ts';
 
 /** A websocket over a socket in memory. */
 function openWebsocket(): {
@@ -17,42 +17,30 @@ function openWebsocket(): {
 } {
   const memory = new MemorySocket();
   onTestFinished(() => void memory.destroy());
-  const request = new IncomingMessage(memory);
-  request.method = 'GET';
-  request.headers = {
-    upgrade: 'websocket',
-    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
-    'sec-websocket-version': '13',
-  };
-  // No timer may close it during the test.
-  const options = {
-    WebSocket: ClientWebSocket,
-    noServer: true,
-    autoPong: false,
-    closeTimeout: 3_600_000,
-  };
-  const server = new WebSocketServer(options);
   const scheduler = new FlushScheduler();
   const ends: ClientClosure[] = [];
-  const clients: WebsocketSocket[] = [];
-  server.handleUpgrade(request, memory, Buffer.alloc(0), (websocket) => {
-    if (!(websocket instanceof ClientWebSocket)) throw new Error('wrong class of websocket');
-    const client = new WebsocketSocket(websocket, memory, {
-      remoteAddress: '::1',
-      remotePort: 1,
-      packedRequest: packValue({ url: '/', headers: {} }),
-      listenPort: 2,
-      scheduler,
-      listeners: createListeners(scheduler.guard),
-      limits: new LimitCounters(),
-      tooBigReason: 'a message is longer than 100 bytes',
-      deflater: undefined,
-    });
-    client.start({ onMessage: () => undefined, onClose: (closure) => void ends.push(closure) });
-    clients.push(client);
+  const info = {
+    remoteAddress: '::1',
+    remotePort: 1,
+    listenPort: 2,
+    packedRequest: packValue({ url: '/', headers: {} }),
+  };
+  // No timer may close it during the test; `closeTimeout` is missing in the types of `ws`.
+  const websocketOptions: ServerOptions = { autoPong: false, maxPayload: 100 };
+  Object.assign(websocketOptions, { closeTimeout: 3_600_000 });
+  const client = new WebsocketSocket(memory, info, {
+    scheduler,
+    listeners: createListeners(scheduler.guard),
+    limits: new LimitCounters(),
+    maxMessageBytes: 100,
+    tooBigReason: 'a message is longer than 100 bytes',
+    websocketOptions,
   });
-  const [client] = clients;
-  if (client === undefined) throw new Error('the handshake failed');
+  const handler = {
+    onMessage: () => undefined,
+    onClose: (closure: ClientClosure) => void ends.push(closure),
+  };
+  client.start(handler, Buffer.alloc(0));
   memory.written = Buffer.alloc(0);
   return { memory, client, scheduler, ends };
 }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { CoalescingWriter, type FlushScheduler, type Guard } from '@gatewayworker/core';
+import { CoalescingWriter, type FlushScheduler } from '@gatewayworker/core';
 import {
   ByteWriter,
   type ClientRequest,
@@ -9,9 +9,10 @@ import {
   toByteString,
   unpackClientRequest,
 } from '@gatewayworker/protocol';
-import { type RawData, WebSocket } from 'ws';
+import { type ServerOptions, WebSocket } from 'ws';
 import type { LimitCounters } from '../clients/limit-counters.ts';
 import { ServerClosure } from '../clients/server-closure.ts';
+import { type ClientWebSocket, createWebSocket, setSocket } from './client-websocket.ts';
 import type { FrameDeflater } from './frame-deflater.ts';
 import { InflateGate } from './inflate-gate.ts';
 import { hasHandle, takeHandle } from './socket-handle.ts';
@@ -23,115 +24,91 @@ import type {
   ReleaseRefusal,
 } from './transport.ts';
 import { pingFrame, writeFrameHeader, writePong } from './websocket-frame.ts';
-import { readUnparsed } from './websocket-receiver.ts';
+import { type FrameReceiver, readWholeFrames } from './websocket-frame-reader.ts';
+import {
+  clientOfSocket,
+  type SocketOfClient,
+  type WebsocketListeners,
+} from './websocket-listeners.ts';
+import { prependReader, readUnparsed } from './websocket-receiver.ts';
 
 /** Pending bytes past which pings get no pong. */
 const MAX_PENDING_PONG_BYTES = 65_536;
 
-/** Properties of a websocket client, and objects that the clients of a listener share. */
-export interface WebsocketSocketOptions {
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  /** The handshake as msgpack. */
-  readonly packedRequest: Buffer;
-  readonly listenPort: number;
+/** Reported when a connection ends without a close frame. Source: RFC 6455 7.1.5. */
+const ABNORMAL_CLOSURE = 1006;
+
+const noReason = Buffer.alloc(0);
+
+/** State that the websocket clients of a listener share. */
+export interface WebsocketContext {
   readonly scheduler: FlushScheduler;
   readonly listeners: WebsocketListeners;
   readonly limits: LimitCounters;
+  /** Longest message, in bytes. */
+  readonly maxMessageBytes: number;
   /** Reason of the close frame for a message that is too long; at most 123 bytes. */
   readonly tooBigReason: string;
-  /** Set when the client has negotiated compression. */
-  readonly deflater: FrameDeflater | undefined;
-  /** Byte counts from the predecessor; `undefined` for a client that this process has admitted. */
-  readonly before?: Pick<ReleasedSocket, 'bytesRead' | 'bytesWritten'>;
+  /** Options of the websockets of `ws`. */
+  readonly websocketOptions: ServerOptions;
 }
 
-/** A websocket with a reference to its client: all clients share the same listeners, which saves memory. */
-export class ClientWebSocket extends WebSocket {
-  client: WebsocketSocket | undefined;
-
-  /** `ws` closes by this method too when a client violates the protocol; it gives a code and no reason. */
-  override close(code?: number, reason?: string | Buffer): void {
-    super.close(code, reason ?? this.client?.reasonOf(code));
-  }
-}
-
-function clientOf(websocket: WebSocket): WebsocketSocket | undefined {
-  return websocket instanceof ClientWebSocket ? websocket.client : undefined;
-}
-
-/** The listeners that all websockets of a transport share, by event. */
-export interface WebsocketListeners {
-  readonly message: (this: WebSocket, data: RawData, isBinary: boolean) => void;
-  readonly ping: (this: WebSocket, data: Buffer) => void;
-  readonly error: (this: WebSocket, error: Error) => void;
-  readonly close: (this: WebSocket, code: number, reason: Buffer) => void;
-}
-
-/** Creates the shared listeners. An exception in one closes its client. */
-export function createListeners(guard: Guard): WebsocketListeners {
-  function fail(this: WebSocket): void {
-    clientOf(this)?.fail();
-  }
-  function handleMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
-    clientOf(this)?.handleMessage(data, isBinary);
-  }
-  function handlePing(this: WebSocket, data: Buffer): void {
-    clientOf(this)?.handlePing(data);
-  }
-  function handleError(this: WebSocket, error: Error): void {
-    clientOf(this)?.handleError(error);
-  }
-  function handleClose(this: WebSocket, code: number, reason: Buffer): void {
-    clientOf(this)?.handleClose(code, reason);
-  }
-  return {
-    message: guard.wrap('websocket message', handleMessage, fail),
-    ping: guard.wrap('websocket ping', handlePing, fail),
-    error: guard.wrap('websocket error', handleError, fail),
-    close: guard.wrap('websocket close', handleClose, fail),
-  };
-}
-
-/** One websocket client. */
-export class WebsocketSocket implements ClientSocket {
+/** Properties of one websocket client. */
+export interface WebsocketSocketInfo {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly listenPort: number;
+  /** The handshake as msgpack. */
+  readonly packedRequest: Buffer;
+  /** Byte counts from the predecessor; `undefined` for a client that this process has admitted. */
+  readonly before?: Pick<ReleasedSocket, 'bytesRead' | 'bytesWritten'>;
+  /** Set when the client has negotiated compression, and then with the websocket of `ws`. */
+  readonly compression?: { readonly deflater: FrameDeflater; readonly websocket: ClientWebSocket };
+}
+
+/**
+ * One websocket client.
+ *
+ * It reads short messages, pings and pongs itself. The first frame of another kind, and the first close, creates a
+ * websocket of `ws`, which then has the connection: most clients never need one, and it takes more memory than
+ * everything else of an idle client.
+ */
+export class WebsocketSocket implements ClientSocket, FrameReceiver {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly listenPort: number;
+  /** See `FrameReceiver`. */
+  isReading = true;
+  readonly #context: WebsocketContext;
   /** As msgpack in a byte string, which uses a fraction of the memory of an object. */
   readonly #packedRequest: string;
-  readonly #websocket: ClientWebSocket;
-  readonly #socket: Socket;
+  readonly #socket: SocketOfClient;
   readonly #output: CoalescingWriter;
-  readonly #limits: LimitCounters;
-  readonly #tooBigReason: string;
   readonly #deflater: FrameDeflater | undefined;
-  readonly #listeners: WebsocketListeners;
   readonly #inflateGate: InflateGate | undefined;
-  readonly #before: WebsocketSocketOptions['before'];
+  readonly #before: WebsocketSocketInfo['before'];
 
+  #websocket: ClientWebSocket | undefined;
   #handler: ClientSocketHandler | undefined;
   /** Who closes the connection, unless the client does. */
   #closedBy: ClosedBy | undefined;
   /** Code and reason of the close frame of this side, if the client has not sent its own before. */
   #sentClose: { readonly code: number; readonly reason: string } | undefined;
 
-  constructor(websocket: ClientWebSocket, socket: Socket, options: WebsocketSocketOptions) {
-    this.#websocket = websocket;
+  constructor(socket: Socket, info: WebsocketSocketInfo, context: WebsocketContext) {
     this.#socket = socket;
-    this.#output = new CoalescingWriter(socket, options.scheduler, this);
-    this.#limits = options.limits;
-    this.#tooBigReason = options.tooBigReason;
-    this.#deflater = options.deflater;
-    this.#listeners = options.listeners;
-    if (options.deflater !== undefined) {
-      this.#inflateGate = InflateGate.of(websocket, socket, options.scheduler.guard);
-    }
-    this.remoteAddress = options.remoteAddress;
-    this.remotePort = options.remotePort;
-    this.listenPort = options.listenPort;
-    this.#before = options.before;
-    this.#packedRequest = toByteString(options.packedRequest);
+    this.#context = context;
+    this.#output = new CoalescingWriter(socket, context.scheduler, this);
+    this.remoteAddress = info.remoteAddress;
+    this.remotePort = info.remotePort;
+    this.listenPort = info.listenPort;
+    this.#before = info.before;
+    this.#packedRequest = toByteString(info.packedRequest);
+    const { compression } = info;
+    if (compression === undefined) return;
+    this.#deflater = compression.deflater;
+    this.#websocket = compression.websocket;
+    this.#inflateGate = InflateGate.of(compression.websocket, socket, context.scheduler.guard);
   }
 
   get request(): ClientRequest {
@@ -159,30 +136,96 @@ export class WebsocketSocket implements ClientSocket {
     return written + (this.#before?.bytesWritten ?? 0);
   }
 
-  /** Starts to pass messages to the handler. */
-  start(handler: ClientSocketHandler): void {
-    const websocket = this.#websocket;
+  /**
+   * Starts to pass messages to the handler.
+   *
+   * @param unread - received bytes to handle first
+   */
+  start(handler: ClientSocketHandler, unread: Buffer): void {
     this.#handler = handler;
-    websocket.client = this;
-    websocket.on('message', this.#listeners.message);
-    websocket.on('ping', this.#listeners.ping);
-    websocket.on('error', this.#listeners.error);
-    websocket.on('close', this.#listeners.close);
+    if (this.#websocket !== undefined) {
+      this.#listenTo(this.#websocket);
+      return;
+    }
+    const socket = this.#socket;
+    const { data, end, error, close } = this.#context.listeners.socket;
+    socket[clientOfSocket] = this;
+    if (unread.length > 0) socket.unshift(unread);
+    socket.on('end', end);
+    socket.on('error', error);
+    socket.on('close', close);
+    socket.on('data', data);
   }
 
-  /** Handles a message. */
-  handleMessage(data: RawData, isBinary: boolean): void {
-    // With the default `binaryType` every message is one Buffer.
-    if (Buffer.isBuffer(data) && this.#closedBy === undefined) {
-      this.#handler?.onMessage(data, isBinary);
-    }
+  #listenTo(websocket: ClientWebSocket): void {
+    const { message, ping, error, close } = this.#context.listeners.websocket;
+    websocket.client = this;
+    websocket.on('message', message);
+    websocket.on('ping', ping);
+    websocket.on('error', error);
+    websocket.on('close', close);
+  }
+
+  /** Returns the websocket of `ws`. The first call creates it, and passes it the connection. */
+  #openWebsocket(): ClientWebSocket {
+    if (this.#websocket !== undefined) return this.#websocket;
+    const socket = this.#socket;
+    const { listeners, websocketOptions, maxMessageBytes } = this.#context;
+    const { data, end, error, close } = listeners.socket;
+    socket.off('data', data);
+    socket.off('end', end);
+    socket.off('error', error);
+    socket.off('close', close);
+    const websocket = createWebSocket(websocketOptions);
+    this.#websocket = websocket;
+    this.isReading = false;
+    this.#listenTo(websocket);
+    setSocket(websocket, socket, websocketOptions);
+    if (socket.isPaused()) websocket.pause();
+    prependReader(websocket, (chunk) => {
+      this.isReading = true;
+      return readWholeFrames(chunk, maxMessageBytes, this);
+    });
+    return websocket;
+  }
+
+  /** Handles received bytes. */
+  handleData(chunk: Buffer): void {
+    const length = readWholeFrames(chunk, this.#context.maxMessageBytes, this);
+    const socket = this.#socket;
+    if (length === chunk.length || socket.destroyed) return;
+    this.#openWebsocket();
+    socket.unshift(chunk.subarray(length));
+  }
+
+  /** See `FrameReceiver`. */
+  handleMessage(chunk: Buffer, start: number, end: number, isBinary: boolean): void {
+    this.#context.listeners.message(this, chunk, start, end, isBinary);
+  }
+
+  /** See `FrameReceiver`. */
+  handlePing(data: Buffer): void {
+    this.#context.listeners.ping(this, data);
+  }
+
+  /** Passes a message to the handler. */
+  receiveMessage(chunk: Buffer, start: number, end: number, isBinary: boolean): void {
+    if (this.#closedBy === undefined) this.#handler?.onMessage(chunk, start, end, isBinary);
   }
 
   /** Answers a ping, unless too much output is pending. */
-  handlePing(data: Buffer): void {
+  receivePing(data: Buffer): void {
     // A pong may be omitted if a later ping is answered. Source: RFC 6455 5.5.3.
     if (this.#closedBy !== undefined || this.pendingBytes > MAX_PENDING_PONG_BYTES) return;
     writePong(this.#output.writer(), data);
+  }
+
+  /** Handles the end of a connection that has no websocket of `ws`. */
+  handleSocketClose(): void {
+    // Bytes that were received while reading was paused.
+    const rest: Buffer | null = this.#socket.read();
+    if (rest !== null) readWholeFrames(rest, this.#context.maxMessageBytes, this);
+    this.handleClose(ABNORMAL_CLOSURE, noReason);
   }
 
   /** Records why the connection ends. After a protocol violation `ws` has called `close` before this. */
@@ -192,13 +235,13 @@ export class WebsocketSocket implements ClientSocket {
       this.#closedBy ??= ClosedBy.Protocol;
       const sent = closeCodeOf(code);
       this.#sentClose ??= { code: sent, reason: this.reasonOf(sent) };
-      if (sent === CloseCode.MessageTooBig) this.#limits.messageTooBig += 1;
+      if (sent === CloseCode.MessageTooBig) this.#context.limits.messageTooBig += 1;
     }
   }
 
   /** Reason of the close frame for a protocol violation. */
   reasonOf(code: number | undefined): string {
-    return code === CloseCode.MessageTooBig ? this.#tooBigReason : '';
+    return code === CloseCode.MessageTooBig ? this.#context.tooBigReason : '';
   }
 
   /** Handles the end of the connection. */
@@ -246,8 +289,9 @@ export class WebsocketSocket implements ClientSocket {
   }
 
   setPaused(isPaused: boolean): void {
-    if (isPaused) this.#websocket.pause();
-    else this.#websocket.resume();
+    const stream = this.#websocket ?? this.#socket;
+    if (isPaused) stream.pause();
+    else stream.resume();
     this.#inflateGate?.setPaused(isPaused);
   }
 
@@ -259,18 +303,21 @@ export class WebsocketSocket implements ClientSocket {
     this.setPaused(false);
     if (by === ClosedBy.Overflow) this.#output.discard();
     else this.#output.flushNow();
-    this.#websocket.close(code, reason);
+    if (this.#websocket !== undefined || this.#socket.writable) {
+      this.#openWebsocket().close(code, reason);
+    }
   }
 
   destroy(by: ClosedBy): void {
     this.#closedBy ??= by;
     this.#output.discard();
-    this.#websocket.terminate();
+    if (this.#websocket === undefined) this.#socket.destroy();
+    else this.#websocket.terminate();
   }
 
   fail(): void {
     const { by, code, reason } = ServerClosure.InternalError;
-    if (this.#websocket.readyState === WebSocket.CLOSED) {
+    if (this.#isClosed) {
       this.#end({ by, ...(this.#sentClose ?? { code, reason }) });
     } else if (this.#closedBy !== undefined) {
       this.destroy(this.#closedBy);
@@ -287,19 +334,32 @@ export class WebsocketSocket implements ClientSocket {
   release(): ReleasedSocket | ReleaseRefusal {
     const websocket = this.#websocket;
     if (this.#deflater !== undefined || !hasHandle(this.#socket)) return 'never';
-    const isOpen = this.#closedBy === undefined && websocket.readyState === WebSocket.OPEN;
+    const isOpen = this.#closedBy === undefined && this.#isOpen;
     this.#output.flush();
-    const unparsed = readUnparsed(websocket);
+    const unparsed = websocket === undefined ? [] : readUnparsed(websocket);
     if (!isOpen || unparsed === undefined || this.pendingBytes > 0) return 'later';
     const { bytesRead, bytesWritten } = this;
-    // `ws` cleans up when the socket closes, and must not call the handler.
+    // The listeners stay until the socket closes, and must not call the handler.
     const handler = this.#handler;
     this.#handler = undefined;
-    websocket.client = undefined;
+    if (websocket !== undefined) websocket.client = undefined;
     const taken = takeHandle(this.#socket);
     if (taken === undefined) return 'never';
     const unread = Buffer.concat([...unparsed, ...taken.unread]);
     return { handle: taken.handle, unread, bytesRead, bytesWritten, handler };
+  }
+
+  /** True until the client has begun to close the connection. */
+  get #isOpen(): boolean {
+    return this.#websocket === undefined
+      ? this.#socket.readable && this.#socket.writable
+      : this.#websocket.readyState === WebSocket.OPEN;
+  }
+
+  get #isClosed(): boolean {
+    return this.#websocket === undefined
+      ? this.#socket.closed
+      : this.#websocket.readyState === WebSocket.CLOSED;
   }
 }
 

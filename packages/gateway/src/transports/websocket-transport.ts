@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Guard } from '@gatewayworker/core';
 import { ByteWriter, type ClientRequest, packValue } from '@gatewayworker/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { AcceptedSocket } from './accepted-socket.ts';
 import { ClientListener, type ClientListenerOptions } from './client-listener.ts';
+import { ClientWebSocket } from './client-websocket.ts';
 import { chooseDeflateOffer, formatDeflateOffer } from './deflate-offer.ts';
 import { FrameDeflater } from './frame-deflater.ts';
 import { OriginList } from './origin-list.ts';
@@ -20,20 +20,17 @@ import type {
   Transport,
   TransportHandler,
 } from './transport.ts';
-import { createWebSocket, setSocket } from './websocket-adoption.ts';
 import { writeFrameHeader } from './websocket-frame.ts';
 import {
   checkHandshake,
+  formatAcceptance,
   formatRefusal,
   type HandshakeRefusal,
+  offeredSubprotocols,
   readRequest,
 } from './websocket-handshake.ts';
-import {
-  ClientWebSocket,
-  createListeners,
-  WebsocketSocket,
-  type WebsocketSocketOptions,
-} from './websocket-socket.ts';
+import { createListeners } from './websocket-listeners.ts';
+import { type WebsocketContext, WebsocketSocket } from './websocket-socket.ts';
 
 /** Time for a client to answer a close frame, in milliseconds; then its socket is closed. */
 const CLOSE_TIMEOUT_MS = 5000;
@@ -43,6 +40,8 @@ const MAX_HEADER_BYTES = 16_384;
 
 /** Window for a client that sets no limit, as a power of two. */
 const MAX_WINDOW_BITS = 15;
+
+const noBytes = Buffer.alloc(0);
 
 /** Payloads shorter than this are not compressed, in bytes. */
 const DEFAULT_DEFLATE_THRESHOLD = 1024;
@@ -64,19 +63,19 @@ export interface WebsocketTransportOptions extends ClientListenerOptions {
 /**
  * The transport for websocket clients (RFC 6455).
  *
- * `ws` does the handshake, parses frames and answers close frames. Data frames and pongs to clients bypass it: they are
- * coalesced, so that the output of one turn of the event loop is one write per client.
+ * `ws` negotiates compression, parses what `readWholeFrames` does not, and closes connections. Data frames and pongs to
+ * clients bypass it: they are coalesced, so that the output of one turn of the event loop is one write per client.
  */
 export class WebsocketTransport implements Transport {
   readonly #options: WebsocketTransportOptions;
   readonly #guard: Guard;
-  readonly #listeners: ReturnType<typeof createListeners>;
   readonly #listener: ClientListener;
   readonly #http: Server;
   readonly #websockets: WebSocketServer;
   readonly #accepted = new WeakMap<Duplex, AcceptedSocket>();
   readonly #origins: OriginList;
-  readonly #tooBigReason: string;
+  readonly #subprotocols: readonly string[];
+  readonly #context: WebsocketContext;
   /** Payloads shorter than this are not compressed, in bytes; `undefined` compresses nothing. */
   readonly #deflateThreshold: number | undefined;
   /** By the window size of their clients. */
@@ -88,9 +87,8 @@ export class WebsocketTransport implements Transport {
     const { perMessageDeflate, subprotocols } = options;
     const { guard } = options.scheduler;
     this.#guard = guard;
-    this.#listeners = createListeners(guard);
     this.#origins = new OriginList(options.allowedOrigins);
-    this.#tooBigReason = `a message is longer than ${options.maxMessageBytes} bytes`;
+    this.#subprotocols = subprotocols;
     if (perMessageDeflate !== false) {
       const { threshold = DEFAULT_DEFLATE_THRESHOLD } =
         perMessageDeflate === true ? {} : perMessageDeflate;
@@ -108,13 +106,19 @@ export class WebsocketTransport implements Transport {
         clientNoContextTakeover: true,
       },
       maxPayload: options.maxMessageBytes,
-      // Without a match the handshake succeeds without a subprotocol.
-      handleProtocols: (offered: Set<string>) =>
-        [...offered].find((name) => subprotocols.includes(name)) ?? false,
+      handleProtocols: (offered: Set<string>) => this.#chooseSubprotocol([...offered]) ?? false,
       // Supported since ws 8.19, but missing in its type declarations.
       closeTimeout: CLOSE_TIMEOUT_MS,
     };
     this.#websockets = new WebSocketServer(serverOptions);
+    this.#context = {
+      scheduler: options.scheduler,
+      listeners: createListeners(guard),
+      limits: options.limits,
+      maxMessageBytes: options.maxMessageBytes,
+      tooBigReason: `a message is longer than ${options.maxMessageBytes} bytes`,
+      websocketOptions: this.#websockets.options,
+    };
     // This server does not listen. `ClientListener` passes it connections, and bounds their handshake time.
     const answer = (_request: IncomingMessage, response: ServerResponse): void => {
       response.writeHead(426, { Connection: 'close', Upgrade: 'websocket' });
@@ -172,15 +176,12 @@ export class WebsocketTransport implements Transport {
   }
 
   adopt(moved: MovedSocket, handler: ClientSocketHandler): ClientSocket {
-    const { packedRequest = packValue(undefined), unread, handle } = moved;
-    const socket = openHandle(handle);
+    const { packedRequest = packValue(undefined) } = moved;
+    const socket = openHandle(moved.handle);
     this.#listener.adopt(socket, moved.remoteAddress);
-    const { options } = this.#websockets;
-    const websocket = createWebSocket(options);
     const info = { ...moved, packedRequest, before: moved };
-    const client = this.#createClient(websocket, socket, info, undefined);
-    client.start(handler);
-    setSocket(websocket, socket, unread, options);
+    const client = new WebsocketSocket(socket, info, this.#context);
+    client.start(handler, moved.unread);
     return client;
   }
 
@@ -237,39 +238,38 @@ export class WebsocketTransport implements Transport {
     { accepted, candidate, decision }: AdmittedHandshake,
   ): void {
     const { socket } = accepted;
+    const packedRequest = packValue(candidate.request);
+    const info = { ...candidate, packedRequest, listenPort: this.port };
     const deflater = this.#negotiate(request);
+    if (deflater === undefined) {
+      if (!socket.readable || !socket.writable) {
+        socket.destroy();
+        return;
+      }
+      // The handshake is answered, so a refusal is no longer possible.
+      accepted.onFailure = undefined;
+      const subprotocol = this.#chooseSubprotocol(offeredSubprotocols(request));
+      socket.write(formatAcceptance(request, subprotocol));
+      const client = new WebsocketSocket(socket, info, this.#context);
+      client.start(decision.onClient(client), head);
+      return;
+    }
     let isOpen = false;
     this.#websockets.handleUpgrade(request, socket, head, (websocket: WebSocket) => {
       // Always true: the server option sets the class, but the types of `ws` do not reflect it.
       if (!(websocket instanceof ClientWebSocket)) return;
       isOpen = true;
-      // The handshake is answered, so a refusal is no longer possible.
       accepted.onFailure = undefined;
-      const packedRequest = packValue(candidate.request);
-      const info = { ...candidate, packedRequest, listenPort: this.port };
-      const client = this.#createClient(websocket, socket, info, deflater);
-      client.start(decision.onClient(client));
+      const compression = { deflater, websocket };
+      const client = new WebsocketSocket(socket, { ...info, compression }, this.#context);
+      client.start(decision.onClient(client), noBytes);
     });
     if (!isOpen) accepted.destroySoon();
   }
 
-  #createClient(
-    websocket: ClientWebSocket,
-    socket: Socket,
-    info: Pick<
-      WebsocketSocketOptions,
-      'remoteAddress' | 'remotePort' | 'listenPort' | 'packedRequest' | 'before'
-    >,
-    deflater: FrameDeflater | undefined,
-  ): WebsocketSocket {
-    return new WebsocketSocket(websocket, socket, {
-      ...info,
-      scheduler: this.#options.scheduler,
-      listeners: this.#listeners,
-      limits: this.#options.limits,
-      tooBigReason: this.#tooBigReason,
-      deflater,
-    });
+  /** Chooses the first offered subprotocol that the gateway has. Without a match the handshake succeeds without one. */
+  #chooseSubprotocol(offered: readonly string[]): string | undefined {
+    return offered.find((name) => this.#subprotocols.includes(name));
   }
 
   /** Negotiates compression: leaves only the accepted offer in the headers for `ws`. */

@@ -156,7 +156,7 @@ export function create(
 }
 
 export function send(dispatcher: EventDispatcher, client: ClientConnection, text: string): void {
-  dispatcher.dispatchMessage(client, Buffer.from(text), false);
+  dispatcher.dispatchMessage(client, Buffer.from(text), 0, Buffer.byteLength(text), false);
 }
 
 /** Fakes `setImmediate`. The returned function ends a turn of the event loop. */

@@ -18,7 +18,7 @@ test('dispatcher: attaches a client once, before its events, and keeps their ord
   const client = new Client(1);
   dispatcher.dispatchConnected(client);
   send(dispatcher, client, 'a');
-  dispatcher.dispatchMessage(client, Buffer.from('b'), true);
+  dispatcher.dispatchMessage(client, Buffer.from('b'), 0, 1, true);
   dispatcher.dispatchClosed(client, closure);
   expect(worker.take()).toEqual([
     '1 attached',
@@ -90,7 +90,7 @@ test('dispatcher: holds events without a worker, and delivers them in order', ()
   const client = new Client(1);
   dispatcher.dispatchConnected(client);
   const payload = Buffer.from('a');
-  dispatcher.dispatchMessage(client, payload, false);
+  dispatcher.dispatchMessage(client, payload, 0, payload.length, false);
   payload.fill('!');
   send(dispatcher, client, 'b');
   expect(dispatcher.eventsInFlight).toBe(3);

@@ -1,5 +1,5 @@
 import type { Logger, ThrottledLog } from '@gatewayworker/core';
-import { writeClientConnected, writeClientMessage } from '@gatewayworker/protocol';
+import { payloadFlags, writeClientConnected, writeClientMessage } from '@gatewayworker/protocol';
 import {
   type ClientConnection,
   keepMessage,
@@ -117,23 +117,25 @@ export class EventDispatcher {
     this.#dispatch(client, { kind: 'connected', attempts: 0 });
   }
 
-  /** Dispatches a message. The payload is read during the call. */
-  dispatchMessage(client: ClientConnection, payload: Buffer, isBinary: boolean): void {
-    const worker = this.#routeEvent(client, payload.length);
+  /** Dispatches a message, `source[start, end)`. It is read during the call. */
+  dispatchMessage(
+    client: ClientConnection,
+    source: Buffer,
+    start: number,
+    end: number,
+    isBinary: boolean,
+  ): void {
+    const worker = this.#routeEvent(client, end - start);
     if (worker === undefined) {
-      this.#routeOf(client).hold(client, keepMessage(payload, isBinary));
+      this.#routeOf(client).hold(client, keepMessage(source, start, end, isBinary));
       return;
     }
-    const { connection } = worker;
-    if (worker.redelivers) keepUnacknowledged(client, keepMessage(payload, isBinary));
-    writeClientMessage(connection.writer(), client.connection, payload, isBinary, false);
+    if (worker.redelivers) keepUnacknowledged(client, keepMessage(source, start, end, isBinary));
+    const flags = payloadFlags(isBinary, false);
+    writeClientMessage(worker.connection.writer(), client.connection, flags, source, start, end);
     this.#inFlight.pauseIfWorkerFull(worker, client);
-    if (connection.output.pendingBytes > this.#options.sendToWorkerBufferSize) {
-      // Flush first: if the kernel takes all of it, no drain event follows and a paused client would never resume.
-      connection.output.flush();
-      if (connection.output.isBlocked && worker.pauseForRoom(client)) {
-        this.#limits.workerLinkFull += 1;
-      }
+    if (worker.pauseIfLinkFull(client, this.#options.sendToWorkerBufferSize)) {
+      this.#limits.workerLinkFull += 1;
     }
   }
 
@@ -356,8 +358,8 @@ export class EventDispatcher {
     if (event.kind === 'connected') {
       writeClientConnected(writer, connection, isRedelivered);
     } else if (event.kind === 'message') {
-      const { payload, isBinary } = event;
-      writeClientMessage(writer, connection, payload, isBinary, isRedelivered);
+      const flags = payloadFlags(event.isBinary, isRedelivered);
+      writeClientMessage(writer, connection, flags, event.payload);
     } else {
       worker.clients.delete(client);
       if (worker.redelivers) worker.closedClients.set(connection, client);

@@ -139,7 +139,7 @@ class World {
     if (client === undefined || sent === undefined || client.isClosing) return;
     const text = `message ${sent.length}`;
     sent.push(text);
-    this.#dispatcher.dispatchMessage(client, Buffer.from(text), false);
+    this.#dispatcher.dispatchMessage(client, Buffer.from(text), 0, Buffer.byteLength(text), false);
   }
 
   disconnect(id: number): void {

@@ -78,6 +78,19 @@ export class WorkerLink implements RoutableWorker {
     this.closedClients.set(client.connection, client);
   }
 
+  /**
+   * Pauses a client until the link has room, if more than this number of bytes wait for the worker.
+   *
+   * @returns whether it is paused now and was not before
+   */
+  pauseIfLinkFull(client: ClientConnection, limit: number): boolean {
+    const { output } = this.connection;
+    if (output.pendingBytes <= limit) return false;
+    // Flush first: if the kernel takes all of it, no drain event follows and a paused client would never resume.
+    output.flush();
+    return output.isBlocked && this.pauseForRoom(client);
+  }
+
   /** Pauses a client until the link has room. Returns false if it was paused for this already. */
   pauseForRoom(client: ClientConnection): boolean {
     this.#clientsPausedForRoom.add(client);

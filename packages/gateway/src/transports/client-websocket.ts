@@ -1,6 +1,18 @@
 import type { Socket } from 'node:net';
-import type { ServerOptions } from 'ws';
-import { ClientWebSocket } from './websocket-socket.ts';
+import { type ServerOptions, WebSocket } from 'ws';
+import type { WebsocketSocket } from './websocket-socket.ts';
+
+/** A websocket with a reference to its client: all clients share the same listeners, which saves memory. */
+export class ClientWebSocket extends WebSocket {
+  client: WebsocketSocket | undefined;
+
+  /** `ws` closes by this method too when a client violates the protocol; it gives a code and no reason. */
+  override close(code?: number, reason?: string | Buffer): void {
+    super.close(code, reason ?? this.client?.reasonOf(code));
+  }
+}
+
+const noBytes = Buffer.alloc(0);
 
 /**
  * Creates a websocket as a `WebSocketServer` with these options does after a handshake.
@@ -17,16 +29,14 @@ export function createWebSocket(options: ServerOptions): ClientWebSocket {
 /**
  * Attaches a websocket to a connection.
  *
- * @param unread - bytes to process before those of the connection
  * @throws {TypeError} when this version of `ws` has no `setSocket`
  */
 export function setSocket(
   websocket: ClientWebSocket,
   socket: Socket,
-  unread: Buffer,
   options: ServerOptions,
 ): void {
   const set: unknown = Reflect.get(websocket, 'setSocket');
   if (typeof set !== 'function') throw new TypeError('ws has no setSocket');
-  Reflect.apply(set, websocket, [socket, unread, options]);
+  Reflect.apply(set, websocket, [socket, noBytes, options]);
 }
