@@ -17,6 +17,9 @@ const SLOW_MEDIAN_MS = 4000;
 /** A round that takes longer has lost a message, in milliseconds. */
 const LOST_MS = 15_000;
 
+/** Pause between two rounds, in milliseconds. */
+const PAUSE_MS = 150;
+
 let rounds = 0;
 
 /** Measures how fast messages of each kind arrive between the clients of the three hosts. */
@@ -46,7 +49,7 @@ export class Pace {
       });
     }
     // Rounds without a pause would use a core for as long as a cable is out.
-    await sleep(20);
+    await sleep(PAUSE_MS);
   }
 
   /** Number of messages of each kind that have arrived. */

@@ -4,18 +4,18 @@ import {
   type Cluster,
   eventually,
   type NetworkHost,
-  nodeFlags,
   openClient,
   startCluster,
   type TestClient,
   temporaryFolder,
 } from '@gatewayworker/testing';
 import { expect, onTestFinished } from 'vitest';
+import type { AtEnd } from './shared.ts';
 
 const secretKey = 'a key of three hosts';
 
 const startFile = fileURLToPath(new URL('./fixtures/dist/three-hosts/start.js', import.meta.url));
-const roleFile = fileURLToPath(new URL('./fixtures/three-hosts/role.ts', import.meta.url));
+const roleFile = fileURLToPath(new URL('./fixtures/dist/three-hosts/role.js', import.meta.url));
 
 /** Kinds of addresses by which hosts reach each other. */
 export type Means = 'IPv4' | 'IPv6' | 'host names';
@@ -64,8 +64,7 @@ export class RoleProcess {
 
   /** Starts the process, whose role waits. */
   static async load(host: NetworkHost, role: string): Promise<RoleProcess> {
-    const args = [...nodeFlags(roleFile), roleFile];
-    const child = host.spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = host.spawn(process.execPath, [roleFile], { stdio: ['pipe', 'pipe', 'inherit'] });
     const loaded = new RoleProcess(child, role);
     await loaded.#hear('loaded');
     return loaded;
@@ -107,14 +106,15 @@ export class RoleProcess {
   }
 }
 
-/** A start file on a host, as users run it. */
+/** A start file on a host, as users run it; it ends as `atEnd` says. */
 export async function startOnHost(
   host: NetworkHost,
   roles: string,
   env: Readonly<Record<string, string>>,
+  atEnd: AtEnd,
 ): Promise<Cluster> {
   const folder = await temporaryFolder(`on-${host.name}`);
-  onTestFinished(folder.dispose);
+  atEnd(folder.dispose);
   const cluster = await startCluster({
     file: startFile,
     host,
@@ -122,7 +122,7 @@ export async function startOnHost(
     env: { ROLES: roles, RUN_FILES: `${folder.path}/run`, ...env },
     readyTimeoutMs: 90_000,
   });
-  onTestFinished(cluster.dispose);
+  atEnd(cluster.dispose);
   return cluster;
 }
 
