@@ -3,7 +3,13 @@ import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { dirname, join, normalize } from 'node:path';
 import { promisify } from 'node:util';
-import { eventually, freePorts, repositoryRoot } from '@gatewayworker/testing';
+import {
+  endDaemon,
+  eventually,
+  freePorts,
+  openClient,
+  repositoryRoot,
+} from '@gatewayworker/testing';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { npm, type PackedPackages, packPackages } from './packed-packages.ts';
 
@@ -21,7 +27,9 @@ beforeAll(async () => {
   installed = await mkdtemp(join(tmpdir(), 'gatewayworker-installed-'));
   await npm(['init', '-y'], installed);
   await npm(['pkg', 'set', 'type=module'], installed);
-  const flags = ['--offline', '--omit=optional', '--ignore-scripts', '--no-audit', '--no-fund'];
+  const offline = ['--offline', '--omit=optional', '--ignore-scripts', '--no-audit', '--no-fund'];
+  // With --install-links npm copies the folders instead of linking to them.
+  const flags = [...offline, '--install-links'];
   await npm(['install', ...flags, ...packed.own, ...packed.others], installed);
 }, 300_000);
 
@@ -65,9 +73,7 @@ async function node(folder: string, args: readonly string[]): Promise<Ended> {
 
 /** Starts a start file in the background, and stops it after the test. */
 async function start(folder: string, file: string, flags: readonly string[] = []): Promise<string> {
-  onTestFinished(async () => {
-    await node(folder, [...flags, file, 'stop']);
-  });
+  onTestFinished(() => endDaemon(join(folder, 'start.pid')));
   const { code, stdout, stderr } = await node(folder, [
     ...flags,
     file,
@@ -81,7 +87,7 @@ async function start(folder: string, file: string, flags: readonly string[] = []
 }
 
 /** A program of README that sends typed lines and prints what it receives. */
-function talk(folder: string): { type(line: string): void; printed(): string } {
+function talk(folder: string): Talker {
   const args = [...webSocketFlags, '--no-warnings', 'talk.js'];
   const child = spawn(process.execPath, args, { cwd: folder, stdio: ['pipe', 'pipe', 'pipe'] });
   onTestFinished(() => void child.kill());
@@ -94,9 +100,26 @@ function talk(folder: string): { type(line: string): void; printed(): string } {
   return { type: (line) => void child.stdin.write(`${line}\n`), printed: () => printed };
 }
 
-/** Two such programs: a line typed into one appears in the other. */
-async function expectConversation(folder: string): Promise<void> {
-  const [one, other] = [talk(folder), talk(folder)];
+/** Someone who talks to the others of the room. */
+interface Talker {
+  type(line: string): void;
+  printed(): string;
+}
+
+/** Such a client in this process, which costs less than a program. */
+async function openTalker(port: number): Promise<Talker> {
+  const client = await openClient(port);
+  onTestFinished(() => client.terminate());
+  return { type: (line) => client.send(line), printed: () => client.messages.map(String).join() };
+}
+
+async function openTalkers(ports: ReadonlyMap<string, number>): Promise<[Talker, Talker]> {
+  const port = ports.get('8282') ?? 0;
+  return [await openTalker(port), await openTalker(port)];
+}
+
+/** A line typed into one appears in the other. */
+async function expectConversation(one: Talker, other: Talker): Promise<void> {
   await eventually(() => [one, other].every(({ printed }) => printed().includes('"init"')));
   for (const [from, to, word] of [
     [one, other, 'hello'],
@@ -124,6 +147,12 @@ function shown(name: string, ports: ReadonlyMap<string, number>): string {
   return block.replaceAll(/\b(?:1236|8282|2900)\b/g, (port) => String(ports.get(port)));
 }
 
+/** A start file with one process of each declaration. */
+function oneOfEach(file: string): string {
+  expect(file).toContain('count: 2');
+  return file.replaceAll('count: 2', 'count: 1');
+}
+
 async function ports(): Promise<ReadonlyMap<string, number>> {
   // The second gateway process takes the port after the first.
   const [register = 0, clients = 0, inner = 0] = await freePorts(4);
@@ -145,18 +174,26 @@ test('README: five lines lead from an empty folder to a cluster', () => {
   ]);
 });
 
-test.each([
-  ['TypeScript', 'ts', stripsTypes ? [] : tsx],
-  ['JavaScript', 'js', []],
-])('README: its files run in an empty folder, in %s', async (_name, extension, flags) => {
+test('README: its files run in an empty folder, in JavaScript', async () => {
   const folder = await installedFolder();
   const free = await ports();
-  await writeFile(join(folder, `events.${extension}`), shown(`events.${extension}`, free));
-  await writeFile(join(folder, `start.${extension}`), shown('start.ts', free));
+  await writeFile(join(folder, 'events.js'), shown('events.js', free));
+  await writeFile(join(folder, 'start.js'), shown('start.ts', free));
   await writeFile(join(folder, 'talk.js'), shown('talk.js', free));
-  const table = await start(folder, `start.${extension}`, flags);
+  const table = await start(folder, 'start.js');
   expect(table.match(/\[ok\]/g)).toHaveLength(3);
-  await expectConversation(folder);
+  await expectConversation(talk(folder), talk(folder));
+});
+
+test('README: its files run in an empty folder, in TypeScript', async () => {
+  const folder = await installedFolder();
+  const free = await ports();
+  await writeFile(join(folder, 'events.ts'), shown('events.ts', free));
+  // One process of each role, because tsx takes a second for each.
+  await writeFile(join(folder, 'start.ts'), oneOfEach(shown('start.ts', free)));
+  const table = await start(folder, 'start.ts', stripsTypes ? [] : tsx);
+  expect(table.match(/\[ok\]/g)).toHaveLength(3);
+  await expectConversation(...(await openTalkers(free)));
 });
 
 test('install: two copies of the package share their state, with events in CommonJS', async () => {
@@ -170,8 +207,7 @@ test('install: two copies of the package share their state, with events in Commo
     .replace(/import .*\n/, "const { gateway } = require('gatewayworker');\n")
     .replace('export class', 'exports.__esModule = true;\nexports.default = class');
   await writeFile(join(folder, 'events.cjs'), compiled);
-  await writeFile(join(folder, 'talk.js'), shown('talk.js', free));
-  const file = shown('start.ts', free)
+  const file = oneOfEach(shown('start.ts', free))
     .replace('./events.ts', './events.cjs')
     .replace(
       /import .*\n/,
@@ -179,13 +215,16 @@ test('install: two copies of the package share their state, with events in Commo
     );
   await writeFile(join(folder, 'start.js'), file);
   const table = await start(folder, 'start.js');
-  expect(table).toMatch(/business-worker {2}chat-worker +2 .*\[ok\]/);
-  await expectConversation(folder);
+  expect(table).toMatch(/business-worker {2}chat-worker +1 .*\[ok\]/);
+  await expectConversation(...(await openTalkers(free)));
 });
 
 test('install: everyday messages have no stack when tsx loads the package twice', async () => {
   const folder = await installedFolder();
-  await npm(['pkg', 'set', 'type=commonjs'], folder);
+  const description = await readFile(join(folder, 'package.json'), 'utf8');
+  expect(description).toContain('"type": "module"');
+  const commonJs = description.replace('"type": "module"', '"type": "commonjs"');
+  await writeFile(join(folder, 'package.json'), commonJs);
   await writeFile(join(folder, 'start.ts'), shown('start.ts', await ports()));
   const stopped = await node(folder, [...tsx, 'start.ts', 'stop']);
   expect(stopped.code).toBe(1);
@@ -195,8 +234,13 @@ test('install: everyday messages have no stack when tsx loads the package twice'
 
 test('install: mistakes of an application are shown with its own lines', async () => {
   const folder = await installedFolder();
-  const free = await ports();
-  await writeFile(join(folder, 'start.js'), shown('start.ts', free));
+  await writeFile(
+    join(folder, 'start.js'),
+    `import { BusinessWorker, run } from 'gatewayworker';
+new BusinessWorker({ eventHandler: new URL('./events.js', import.meta.url) });
+run();
+`,
+  );
   await writeFile(
     join(folder, 'events.js'),
     'export class Events {\n  onMessage() { let a = = 1; }\n}\n',

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -10,7 +10,7 @@ import { repositoryRoot } from '@gatewayworker/testing';
 export interface PackedPackages {
   /** Tarballs of the packages of this repository. */
   readonly own: readonly string[];
-  /** Tarballs of what they depend on. */
+  /** Folders of what they depend on, for `npm install --install-links`. */
   readonly others: readonly string[];
   /** Removes the folder. */
   dispose(): Promise<void>;
@@ -21,7 +21,7 @@ interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
 }
 
-/** Packs every published package and, so that they can be installed offline, all that they depend on. */
+/** Packs every published package, and finds all that they depend on, so that they can be installed offline. */
 export async function packPackages(): Promise<PackedPackages> {
   const folder = await mkdtemp(join(tmpdir(), 'gatewayworker-packed-'));
   const own: string[] = [];
@@ -31,7 +31,7 @@ export async function packPackages(): Promise<PackedPackages> {
   }
   return {
     own: await packOwn(join(folder, 'own')),
-    others: await pack(await findDependencies(own), join(folder, 'others')),
+    others: await findDependencies(own),
     dispose: () => rm(folder, { recursive: true }),
   };
 }
@@ -52,13 +52,6 @@ export function npmEnvironment(): NodeJS.ProcessEnv {
 async function packOwn(destination: string): Promise<string[]> {
   const script = join(repositoryRoot, 'scripts/pack.mjs');
   await promisify(execFile)(process.execPath, [script, destination]);
-  return await listFiles(destination);
-}
-
-async function pack(paths: readonly string[], destination: string): Promise<string[]> {
-  await mkdir(destination);
-  const flags = ['--ignore-scripts', '--silent', '--pack-destination', destination];
-  await npm(['pack', ...flags, ...paths], repositoryRoot);
   return await listFiles(destination);
 }
 
