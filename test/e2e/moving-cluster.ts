@@ -1,9 +1,16 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { type ProcessStatus, requestStatus } from '@gatewayworker/supervisor';
+import {
+  type ProcessStatus,
+  ReloadKind,
+  type ReloadStep,
+  requestReload,
+  requestStatus,
+} from '@gatewayworker/supervisor';
 import {
   type CommandResult,
+  endDaemon,
   eventually,
   freePorts,
   isAlive,
@@ -48,11 +55,14 @@ export class Events {
 }
 `;
 
-/** A cluster with a gateway for websockets, one for websockets with compression, and one for lines. */
+/** A cluster with a gateway for websockets, which offers compression, and one for lines. */
 export interface MovingCluster {
   readonly folder: TemporaryFolder;
-  readonly ports: { readonly web: number; readonly deflate: number; readonly text: number };
+  readonly ports: { readonly web: number; readonly text: number };
+  readonly pidFile: string;
   command(...args: string[]): Promise<CommandResult>;
+  /** Reloads the gateways by a request of this process, which costs less than a command. */
+  reloadGateways(): Promise<ReloadStep[]>;
   status(): Promise<readonly ProcessStatus[]>;
   /** Lines that the application has written: `connect <id>` and `close <id> <by>`. */
   notes(): string[];
@@ -61,7 +71,7 @@ export interface MovingCluster {
 
 /** Starts one in the background; at the end its remaining processes are killed. */
 export async function startMovingCluster(atEnd: AtEnd): Promise<MovingCluster> {
-  const [register = 0, web = 0, deflate = 0, text = 0, ...inner] = await freePorts(7);
+  const [register = 0, web = 0, text = 0, ...inner] = await freePorts(5);
   const folder = await temporaryFolder('moving');
   atEnd(folder.dispose);
   await folder.write('events.js', events);
@@ -75,19 +85,24 @@ const isBroken = existsSync(new URL('./broken', import.meta.url));
 const hasMoved = existsSync(new URL('./moved', import.meta.url));
 if (isBroken && process.argv[2] === 'gateway') throw new Error('no settings');
 new Register({ listen: registerAddress });
-new Gateway({ name: 'web', listen: 'websocket://127.0.0.1:${web}', startPort: ${inner[0]} + (hasMoved ? 1 : 0), registerAddress });
-new Gateway({ name: 'deflate', listen: 'websocket://127.0.0.1:${deflate}', perMessageDeflate: true, startPort: ${inner[1]}, registerAddress });
-new Gateway({ name: 'text', listen: 'text://127.0.0.1:${text}', startPort: ${inner[2]}, registerAddress });
+new Gateway({ name: 'web', listen: 'websocket://127.0.0.1:${web}', perMessageDeflate: true, startPort: ${inner[0]} + (hasMoved ? 1 : 0), registerAddress });
+new Gateway({ name: 'text', listen: 'text://127.0.0.1:${text}', startPort: ${inner[1]}, registerAddress });
 new BusinessWorker({ name: 'brain', count: 2, eventHandler: new URL('./events.js', import.meta.url), registerAddress });
 run({ stopTimeoutMs: 10_000, readyTimeoutMs: 60_000 });
 `,
   );
   const pids = new Set<number>();
+  const pidFile = `${folder.path}/start.pid`;
   const command = (...args: string[]) => runCommand(file, args, { timeoutMs: 120_000 });
   const cluster: MovingCluster = {
-    ...{ folder, command, ports: { web, deflate, text } },
+    ...{ folder, pidFile, command, ports: { web, text } },
+    async reloadGateways() {
+      const steps: ReloadStep[] = [];
+      await requestReload(pidFile, ReloadKind.gateways, (step) => steps.push(step));
+      return steps;
+    },
     async status() {
-      const report = await requestStatus(`${folder.path}/start.pid`);
+      const report = await requestStatus(pidFile);
       if (report === undefined) throw new Error('no master answers');
       for (const { pid } of report.processes) if (pid !== null) pids.add(pid);
       return report.processes;
@@ -99,7 +114,7 @@ run({ stopTimeoutMs: 10_000, readyTimeoutMs: 60_000 });
     log: () => readFileSync(`${folder.path}/start.log`, 'utf8'),
   };
   atEnd(async () => {
-    await command('stop').catch(() => undefined);
+    await endDaemon(pidFile);
     for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
   });
   expect(await command('start', '-d', '--wait', '50')).toMatchObject({ exitCode: 0, stderr: '' });
