@@ -1,8 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { type ProcessStatus, requestStatus } from '@gatewayworker/supervisor';
+import {
+  type ConnectionRow,
+  type ProcessStatus,
+  ReloadKind,
+  requestConnections,
+  requestReload,
+  requestStatus,
+} from '@gatewayworker/supervisor';
 import {
   type CommandResult,
+  endDaemon,
   eventually,
   freePorts,
   isAlive,
@@ -52,8 +60,12 @@ export interface TalkingCluster {
   /** Pid of the master that runs or ran last. */
   masterPid(): number;
   command(...args: string[]): Promise<CommandResult>;
+  /** Reloads the workers by a request of this process, which costs less than a command. */
+  reload(): Promise<void>;
   /** The processes that the master knows, whose pids are noted. */
   status(): Promise<readonly ProcessStatus[]>;
+  /** The clients of every gateway. */
+  connections(): Promise<readonly ConnectionRow[]>;
   /** All pids that were ever noted. */
   readonly pids: ReadonlySet<number>;
   /** Opens a client and waits until a worker has greeted it. */
@@ -93,7 +105,8 @@ run({ stopTimeoutMs: 3_000, readyTimeoutMs: 60_000 });
 `,
   );
   const pids = new Set<number>();
-  const masterPid = () => Number(readFileSync(`${folder.path}/start.pid`, 'utf8'));
+  const pidFile = `${folder.path}/start.pid`;
+  const masterPid = () => Number(readFileSync(pidFile, 'utf8'));
   const command = (...args: string[]) => runCommand(file, args, { timeoutMs: 120_000 });
   const talking: TalkingCluster = {
     folder,
@@ -102,12 +115,22 @@ run({ stopTimeoutMs: 3_000, readyTimeoutMs: 60_000 });
     pids,
     masterPid,
     command,
+    async reload() {
+      const pid = await requestReload(pidFile, ReloadKind.workers, () => {});
+      if (pid === undefined) throw new Error('no master answers');
+    },
     async status() {
       // A command would be a process each time, and the machine is busy enough.
-      const report = await requestStatus(`${folder.path}/start.pid`);
+      const report = await requestStatus(pidFile);
       if (report === undefined) throw new Error('no master answers');
       for (const { pid } of report.processes) if (pid !== null) pids.add(pid);
       return report.processes;
+    },
+    async connections() {
+      const rows: ConnectionRow[] = [];
+      const missing = await requestConnections(pidFile, (some) => rows.push(...some));
+      expect(missing).toEqual([]);
+      return rows;
     },
     async enter(name) {
       const client = await eventually(() => openClient(port, `/?name=${name}`), {
@@ -120,7 +143,7 @@ run({ stopTimeoutMs: 3_000, readyTimeoutMs: 60_000 });
     log: () => readFileSync(`${folder.path}/start.log`, 'utf8'),
   };
   atEnd(async () => {
-    await command('stop').catch(() => undefined);
+    await endDaemon(pidFile);
     for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
   });
   return talking;
