@@ -31,7 +31,7 @@ const WORKERS_TIMEOUT_MS = 2000;
 /** Interval of the check for these workers, in milliseconds. */
 const WORKERS_CHECK_MS = 10;
 
-/** The life cycle of a gateway process, which holds client sockets and runs no code of the application. */
+/** The life cycle of a gateway process, which holds client sockets and never loads event handlers. */
 export class GatewayRuntime implements RoleRuntime<ConnectionStatus> {
   readonly #options: ResolvedGatewayOptions;
   readonly #id: number;
