@@ -14,6 +14,7 @@ import {
 } from '@gatewayworker/testing';
 import { onTestFinished } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
+import type { AtEnd } from './shared.ts';
 
 /** The first message of the application of the recipes to a client. */
 export interface Welcome {
@@ -28,6 +29,11 @@ export interface WelcomedClient {
   readonly welcome: Welcome;
 }
 
+/** Options of a websocket; `tls` is the certificate of the proxy. */
+type OpenOptions = ClientOptions & { readonly tls?: string };
+
+type GatewayName = 'gateway1' | 'gateway2';
+
 /** Longest start of a process on a busy machine. */
 const READY_MS = 40_000;
 
@@ -40,22 +46,28 @@ const names = ['proxy', 'core', 'gateway1', 'gateway2', 'person'] as const;
 export class RecipeHosts {
   readonly #network: Network;
   readonly #folder: TemporaryFolder;
+  readonly #gatewayVariables: Record<string, string>;
   readonly #output = new Map<string, string>();
 
-  private constructor(network: Network, folder: TemporaryFolder) {
+  private constructor(
+    network: Network,
+    folder: TemporaryFolder,
+    gatewayVariables: Record<string, string>,
+  ) {
     this.#network = network;
     this.#folder = folder;
+    this.#gatewayVariables = gatewayVariables;
   }
 
   /** Starts register, gateways and worker, by the variables that the README of the recipes describes. */
-  static async start(gatewayVariables: Record<string, string>): Promise<RecipeHosts> {
+  static async start(gatewayVariables: Record<string, string>, atEnd: AtEnd): Promise<RecipeHosts> {
     const network = await Network.start(names);
-    onTestFinished(() => network.dispose());
+    atEnd(() => network.dispose());
     const folder = await temporaryFolder('recipes');
-    onTestFinished(folder.dispose);
-    const hosts = new RecipeHosts(network, folder);
+    atEnd(folder.dispose);
+    const hosts = new RecipeHosts(network, folder, gatewayVariables);
     await folder.write('secret-key', 'the key of the test\n');
-    await hosts.#startRoles(gatewayVariables);
+    await hosts.#startRoles();
     return hosts;
   }
 
@@ -92,7 +104,7 @@ export class RecipeHosts {
     return { cert, folder: `${this.#folder.path}/tls` };
   }
 
-  /** Starts a program on a host and keeps what it prints; it ends with the test. */
+  /** Starts a program on a host and keeps what it prints; it ends with the hosts. */
   startProgram(
     host: NetworkHost,
     name: string,
@@ -101,12 +113,19 @@ export class RecipeHosts {
   ): ChildProcess {
     const env = { ...process.env, ...variables };
     const child = host.spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#output.set(name, '');
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.#output.set(name, this.output(name) + text);
       });
     }
     return child;
+  }
+
+  /** Starts the gateway of a host again, all of whose processes were killed. */
+  async restartGateway(name: GatewayName): Promise<void> {
+    this.#startGateway(name);
+    await this.#untilReady(`${name}-gateway`);
   }
 
   /** Runs a command of a role to its end and resolves with what it printed. */
@@ -123,8 +142,22 @@ export class RecipeHosts {
     return this.output(name);
   }
 
+  /** Opens two websockets, each by its own options, to different gateways. */
+  async openBoth(
+    first: OpenOptions,
+    second: OpenOptions,
+  ): Promise<[WelcomedClient, WelcomedClient]> {
+    const one = await this.open(first);
+    // A proxy may still count connections of a test before.
+    const other = await eventually(async () => {
+      const client = await this.open(second);
+      return gatewayOf(client) !== gatewayOf(one) && client;
+    });
+    return [one, other];
+  }
+
   /** Opens a websocket from the host of the person by the proxy, and takes its welcome. */
-  async open(options: ClientOptions & { tls?: string } = {}): Promise<WelcomedClient> {
+  async open(options: OpenOptions = {}): Promise<WelcomedClient> {
     const { tls: ca, ...given } = options;
     const person = this.host('person');
     const websocket = new WebSocket(ca === undefined ? 'ws://proxy/' : 'wss://proxy/', {
@@ -144,21 +177,24 @@ export class RecipeHosts {
     return { client, welcome: JSON.parse(first) };
   }
 
-  async #startRoles(gatewayVariables: Record<string, string>): Promise<void> {
+  async #startRoles(): Promise<void> {
     const core = this.host('core');
     this.#startRole(core, 'register', { GW_REGISTER_LISTEN: '0.0.0.0:1236' });
-    for (const name of ['gateway1', 'gateway2'] as const) {
-      this.#startRole(this.host(name), 'gateway', {
-        GW_LAN_IP: name,
-        GW_INNER_LISTEN: '0.0.0.0',
-        GW_TRUST_PROXY: this.host('proxy').ipv4,
-        ...gatewayVariables,
-      });
-    }
+    this.#startGateway('gateway1');
+    this.#startGateway('gateway2');
     await this.#untilReady('core-register', 'gateway1-gateway', 'gateway2-gateway');
     // It is ready once it is linked to every gateway of the register: both.
     this.#startRole(core, 'worker', {});
     await this.#untilReady('core-worker');
+  }
+
+  #startGateway(name: GatewayName): void {
+    this.#startRole(this.host(name), 'gateway', {
+      GW_LAN_IP: name,
+      GW_INNER_LISTEN: '0.0.0.0',
+      GW_TRUST_PROXY: this.host('proxy').ipv4,
+      ...this.#gatewayVariables,
+    });
   }
 
   async #untilReady(...programs: string[]): Promise<void> {
