@@ -45,6 +45,8 @@ export const defaultContenders: readonly string[] = [
   'gatewayworker-1x1',
   'gatewayworker-2x2',
   'socket.io-2',
+  'net',
+  'bun',
 ];
 
 /** Messages in flight while they are pushed from outside. */

@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { freePorts } from '@gatewayworker/testing';
+import { isInPath } from '../processes/is-in-path.ts';
 import { runFolder } from '../processes/run-folder.ts';
 import { ServerProcess } from '../processes/server-process.ts';
 import { startModule } from '../processes/start-module.ts';
@@ -13,8 +12,7 @@ export const socketIo: Contender = {
   framing: 'socket.io',
   canPush: true,
   unavailable() {
-    const folders = (process.env['PATH'] ?? '').split(delimiter);
-    if (folders.some((folder) => existsSync(join(folder, 'redis-server')))) return undefined;
+    if (isInPath('redis-server')) return undefined;
     return 'redis-server is not installed (Debian: apt-get install redis-server; macOS: brew install redis)';
   },
   start: startServers,
