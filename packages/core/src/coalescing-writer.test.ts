@@ -102,6 +102,20 @@ test('writer: only writes in place, or only appends, leave in one write', () => 
   expect(stream.writes.map(String)).toEqual(['x'.repeat(100), 'y'.repeat(100)]);
 });
 
+test('writer: delayed bytes leave with later bytes, or after four turns', () => {
+  const { stream, output } = create();
+  output.delayedWriter().writeUtf8('a');
+  endTurn();
+  expect(stream.writes).toEqual([]);
+  output.writer().writeUtf8('b');
+  endTurn();
+  expect(stream.writes.map(String)).toEqual(['ab']);
+  for (let turn = 0; turn < 4; turn += 1) endTurn();
+  output.delayedWriter().writeUtf8('c');
+  for (let turn = 0; turn < 4; turn += 1) endTurn();
+  expect(stream.writes.map(String)).toEqual(['ab', 'c']);
+});
+
 test('writer: a turn without queued bytes writes nothing', () => {
   const { stream, output } = create();
   output.schedule();

@@ -95,11 +95,14 @@ export class CoalescingWriter implements Flushable {
 
   /** The writer for bytes of this turn. Use it at once and do not keep it. The bytes are sent when the turn ends. */
   writer(): ByteWriter {
-    const writer = this.#writer;
-    if (writer.length >= MAX_COALESCED_BYTES) this.#makeRoom();
-    if (writer.buffer.length === 0) writer.buffer = this.#scheduler.acquireBlock();
     this.schedule();
-    return writer;
+    return this.#prepareWriter();
+  }
+
+  /** As `writer`, for bytes that may wait for a few turns, so that they leave together with others. */
+  delayedWriter(): ByteWriter {
+    if (!this.#isScheduled) this.#scheduler.scheduleDelayed(this);
+    return this.#prepareWriter();
   }
 
   /** Queues bytes that other sockets may share, so they must not change. They are sent at the end of this turn. */
@@ -151,6 +154,13 @@ export class CoalescingWriter implements Flushable {
     const bytes = Buffer.concat(this.#shared);
     this.discard();
     return bytes;
+  }
+
+  #prepareWriter(): ByteWriter {
+    const writer = this.#writer;
+    if (writer.length >= MAX_COALESCED_BYTES) this.#makeRoom();
+    if (writer.buffer.length === 0) writer.buffer = this.#scheduler.acquireBlock();
+    return writer;
   }
 
   #makeRoom(): void {

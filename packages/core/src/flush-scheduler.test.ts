@@ -227,3 +227,20 @@ test('scheduler: a target that throws is ended, all others are flushed', () => {
   );
   expect(guard.caught).toBe(10);
 });
+
+test('scheduler: flushes delayed targets together, in the fourth turn', () => {
+  const { endTurn } = holdTurn();
+  const scheduler = new FlushScheduler();
+  const targets = [new Target(), new Target()];
+  for (const target of targets) {
+    scheduler.scheduleDelayed(target);
+    scheduler.scheduleDelayed(target);
+    endTurn();
+  }
+  endTurn();
+  expect(targets.map(({ flushes }) => flushes)).toEqual([0, 0]);
+  endTurn();
+  expect(targets.map(({ flushes }) => flushes)).toEqual([1, 1]);
+  endTurn();
+  expect(targets.map(({ flushes }) => flushes)).toEqual([1, 1]);
+});

@@ -18,6 +18,12 @@ const TURN_BUDGET_MS = 8;
 /** Sockets flushed between two reads of the clock. */
 const FLUSHES_PER_CLOCK_CHECK = 16;
 
+/**
+ * Turns for which `scheduleDelayed` waits. While many clients connect, libuv accepts one in each turn, and a write to
+ * the worker for each costs as much as everything else that a new client needs.
+ */
+const DELAY_TURNS = 4;
+
 /** Maximum number of unused blocks that are kept: 4 MiB. */
 const MAX_SPARE_BLOCKS = 1024;
 
@@ -40,6 +46,8 @@ export class FlushScheduler {
   /** Targets that earlier turns had no time for, from `#backlogStart` on. */
   readonly #backlog: Flushable[] = [];
   #backlogStart = 0;
+  readonly #delayed = new Set<Flushable>();
+  #delayTurnsLeft = 0;
   #isFlushScheduled = false;
   readonly #now: () => number;
   /** Flushes a target. If it throws, the target ends and the others are still flushed. */
@@ -72,6 +80,13 @@ export class FlushScheduler {
   /** As `schedule`, but before all targets of `schedule`, and always in this turn. */
   schedulePriority(target: Flushable): void {
     this.#priority.push(target);
+    if (!this.#isFlushScheduled) this.#scheduleFlush();
+  }
+
+  /** Flushes the target within 4 turns, unless it is flushed before. */
+  scheduleDelayed(target: Flushable): void {
+    if (this.#delayed.size === 0) this.#delayTurnsLeft = DELAY_TURNS;
+    this.#delayed.add(target);
     if (!this.#isFlushScheduled) this.#scheduleFlush();
   }
 
@@ -113,6 +128,7 @@ export class FlushScheduler {
     for (let i = 0; i < first.length; i++) this.#flush(first[i] as Flushable);
     first.length = 0;
     this.#sparePriority = first;
+    if (this.#delayed.size > 0) this.#flushDelayed();
     const targets = this.#scheduled;
     this.#scheduled = this.#spare;
     const deadline = this.#now() + TURN_BUDGET_MS;
@@ -127,6 +143,16 @@ export class FlushScheduler {
     }
     this.#lastJoined = undefined;
     this.#lastJoinedFrom = [];
+  }
+
+  #flushDelayed(): void {
+    this.#delayTurnsLeft -= 1;
+    if (this.#delayTurnsLeft > 0) {
+      if (!this.#isFlushScheduled) this.#scheduleFlush();
+      return;
+    }
+    for (const target of this.#delayed) this.#flush(target);
+    this.#delayed.clear();
   }
 
   /** Flushes targets until the deadline, always at least one. Returns the index at which it stopped. */

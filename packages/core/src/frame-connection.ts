@@ -115,14 +115,15 @@ export class FrameConnection implements FrameSocketOwner, Guarded {
     return this.output.writer();
   }
 
-  /** Sends a message at the end of this turn. Ends the link if the peer has left more than 64 MiB unread. */
-  send(message: Message): void {
+  /** Sends a message at the end of this turn, or in a few turns. Ends the link if the peer has left over 64 MiB unread. */
+  send(message: Message, isDelayed = false): void {
     if (!this.isOpen) return;
-    if (this.output.pendingBytes > MAX_PENDING_BYTES) {
-      this.destroy(new Error(`the peer has left ${this.output.pendingBytes} bytes unread`));
+    const { output } = this;
+    if (output.pendingBytes > MAX_PENDING_BYTES) {
+      this.destroy(new Error(`the peer has left ${output.pendingBytes} bytes unread`));
       return;
     }
-    writeMessage(this.output.writer(), message);
+    writeMessage(isDelayed ? output.delayedWriter() : output.writer(), message);
   }
 
   /** Sends a frame without a body at the end of this turn. */

@@ -302,18 +302,12 @@ export class EventDispatcher {
     client.appliedChanges = 0;
     client.appliedUidChanges = 0;
     worker.clients.add(client);
-    worker.connection.send({
-      type: 'clientAttached',
-      connection: client.connection,
-      nonceHigh: client.nonceHigh,
-      nonceLow: client.nonceLow,
-      remoteAddress: client.socket.remoteAddress,
-      remotePort: client.socket.remotePort,
-      gatewayPort: client.socket.listenPort,
-      request: client.socket.packedRequest,
-      uid: client.uid,
-      session: client.session.packed,
-    });
+    const { connection, nonceHigh, nonceLow, socket, uid } = client;
+    const { remoteAddress, remotePort, listenPort: gatewayPort, packedRequest: request } = socket;
+    const address = { connection, nonceHigh, nonceLow, remoteAddress, remotePort, gatewayPort };
+    const session = client.session.packed;
+    const message = { type: 'clientAttached', ...address, request, uid, session } as const;
+    worker.connection.send(message, true);
     this.#flushHeld(client, worker);
   }
 
@@ -352,14 +346,14 @@ export class EventDispatcher {
   /** Sends an event, and keeps it if the worker redelivers. */
   #deliver(client: ClientConnection, worker: WorkerLink, event: ClientEvent): void {
     const { connection } = client;
-    const writer = worker.connection.writer();
+    const { output } = worker.connection;
     const isRedelivered = event.attempts > 0;
     if (worker.redelivers) keepUnacknowledged(client, event);
     if (event.kind === 'connected') {
-      writeClientConnected(writer, connection, isRedelivered);
+      writeClientConnected(output.delayedWriter(), connection, isRedelivered);
     } else if (event.kind === 'message') {
       const flags = payloadFlags(event.isBinary, isRedelivered);
-      writeClientMessage(writer, connection, flags, event.payload);
+      writeClientMessage(output.writer(), connection, flags, event.payload);
     } else {
       worker.clients.delete(client);
       if (worker.redelivers) worker.closedClients.set(connection, client);
