@@ -1,7 +1,10 @@
 import { readFile, rm } from 'node:fs/promises';
+import { get } from 'node:http';
+import { text } from 'node:stream/consumers';
 import {
   type Cluster,
   eventually,
+  freePorts,
   type StatusProcess,
   startCluster,
   type TemporaryFolder,
@@ -12,9 +15,14 @@ import { atEndOfFile } from './shared.ts';
 
 const start = `
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { run, Worker } from 'gatewayworker';
 const print = (text) => void process.stdout.write(text + '\\n');
-new Worker({ name: 'web', count: 2, onWorkerStart: ({ id }) => print('web ' + id) });
+new Worker({ name: 'web', count: 2, onWorkerStart: (worker) => {
+  print('web ' + worker.id);
+  const server = createServer((_, response) => response.end(String(worker.id)));
+  return worker.listen(server, { port: Number(process.env.PORT), host: '127.0.0.1' });
+} });
 new Worker({ name: 'tidy', onWorkerStop: () => print('stopped well') });
 new Worker({ name: 'fragile', onWorkerStart: () => {
   process.on('SIGUSR2', () => setImmediate(() => { throw new Error('out of luck'); }));
@@ -35,11 +43,15 @@ run({ stopTimeoutMs: 500 });
 const atEnd = atEndOfFile();
 let cluster: Cluster;
 let folder: TemporaryFolder;
+/** The port that both processes named web share. */
+let port = 0;
 
 beforeAll(async () => {
+  [port = 0] = await freePorts(1);
   folder = await temporaryFolder('supervisor-restart');
   atEnd(folder.dispose);
-  cluster = await startCluster({ file: await folder.write('start.js', start) });
+  const file = await folder.write('start.js', start);
+  cluster = await startCluster({ file, env: { PORT: String(port) } });
   atEnd(cluster.dispose);
 });
 
@@ -58,14 +70,43 @@ function restarted(name: string, id: number, restarts: number): Promise<StatusPr
   });
 }
 
+/** The id of the process that answers on the shared port. */
+function request(): Promise<string> {
+  return new Promise((resolve, reject) => {
+    // Without an agent each request has its own connection.
+    const sent = get({ port, host: '127.0.0.1', agent: false }, (response) => {
+      resolve(text(response));
+    });
+    sent.on('error', reject);
+    // A connection to a process that is killed at this moment is never answered.
+    sent.setTimeout(1_000, () => sent.destroy(new Error('no answer')));
+  });
+}
+
 function readLog(): Promise<string> {
   return readFile(`${folder.path}/start.log`, 'utf8');
 }
 
-test('supervisor: restarts a killed process with the same id', async () => {
+test('worker.listen: both processes of a declaration accept on its port', async () => {
+  const answers = new Set<string>();
+  // The kernel wakes both processes, and the first one accepts.
+  await eventually(async () => {
+    answers.add(await request());
+    return answers.size === 2;
+  });
+  for (let count = 0; count < 20; count += 1) answers.add(await request());
+  expect([...answers].sort()).toEqual(['0', '1']);
+});
+
+test('supervisor: restarts a killed process with the same id, its port stays open', async () => {
   const [sibling, victim] = [await find('web', 0), await find('web', 1)];
   process.kill(victim.pid, 'SIGKILL');
-  const after = await restarted('web', 1, 1);
+  const answers = new Set<string>();
+  const after = await eventually(async () => {
+    answers.add(await request());
+    const row = await find('web', 1);
+    return row['state'] === 'ready' && row['restarts'] === 1 && answers.size === 2 && row;
+  });
   expect(after).toMatchObject({ lastExit: { code: null, signal: 'SIGKILL' } });
   expect(after.pid).not.toBe(victim.pid);
   await eventually(() => cluster.output().match(/^web 1$/gm)?.length === 2);

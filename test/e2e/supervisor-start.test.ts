@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
+import { requestStatus } from '@gatewayworker/supervisor';
 import {
   endDaemon,
   freePorts,
@@ -24,6 +25,11 @@ run(${runOptions});
   );
 }
 
+/** The pid file that `run()` uses by default. */
+function pidFileOf(file: string): string {
+  return file.replace(/\.js$/, '.pid');
+}
+
 async function occupyPort(): Promise<number> {
   const [port = 0] = await freePorts(1);
   const server = createServer();
@@ -36,7 +42,6 @@ const commands = [{ args: ['start'] }, { args: ['start', '-d'] }];
 
 test.each(commands)('$args: fails with the error of a worker that throws', async ({ args }) => {
   const file = await writeStartFile(`
-new Worker({ name: 'well' });
 new Worker({ name: 'broken', onWorkerStart() { throw new Error('the database is down'); } });
 `);
   const start = await runCommand(file, args);
@@ -44,7 +49,7 @@ new Worker({ name: 'broken', onWorkerStart() { throw new Error('the database is 
   expect(start.stderr).toMatch(
     /^worker "broken" #0 could not start: the database is down\n {4}at .*start\.js:\d+/,
   );
-  expect(await runCommand(file, ['status'])).toMatchObject({ exitCode: 1 });
+  expect(await requestStatus(pidFileOf(file))).toBe(undefined);
 });
 
 test('start: fails in one line when a worker listens on a used port', async () => {
@@ -135,8 +140,7 @@ new Worker({ name: 'quick' });
   });
   expect(start.stdout).toMatch(/worker +slow +2 +\[starting 1\/2\]\n/);
   expect(start.stdout).toMatch(/worker +quick +1 +\[ok\]\n/);
-  const status = await runCommand(file, ['status', '--json']);
-  const states = JSON.parse(status.stdout).processes.map(({ state }: { state: string }) => state);
+  const states = (await requestStatus(pidFileOf(file)))?.processes.map(({ state }) => state);
   expect(states).toEqual(['ready', 'ready', 'starting', 'ready']);
 });
 
@@ -168,32 +172,30 @@ run();
   const status = await runCommand(file, ['status']);
   expect(status.stdout).toMatch(/gate .*\[unready\]\n/);
   expect(status.stdout).toMatch(new RegExp(`\\n\\ngate#0: .*${refused}\\n`));
-  const json = JSON.parse((await runCommand(file, ['status', '--json'])).stdout);
-  const gate = json.processes.find(({ name }: { name: string }) => name === 'gate');
+  const report = await requestStatus(pidFileOf(file));
+  const gate = report?.processes.find(({ name }) => name === 'gate');
   expect(gate).toMatchObject({ state: 'unready', reasons: expect.arrayContaining([refused]) });
   const health = await runCommand(file, ['health', 'gate', '--ready', '--json']);
   expect(health.exitCode).toBe(1);
-  expect(JSON.parse(health.stdout).processes[0].reasons).toEqual(gate.reasons);
+  expect(JSON.parse(health.stdout).processes[0].reasons).toEqual(gate?.reasons);
 });
 
-test('start: registers, then gateways, then business workers, then workers', async () => {
+test('start: roles in their order, with the compiled events of a compiled start file', async () => {
   const [registerPort = 0, innerPort = 0, port = 0] = await freePorts(3);
-  const folder = await temporaryFolder('supervisor-start');
-  onTestFinished(folder.dispose);
-  await folder.write(
-    'events.js',
-    "export class Events { onWorkerStart() { process.stdout.write('started: events\\n'); } }",
-  );
-  const file = await folder.write(
-    'start.js',
-    `import { BusinessWorker, Gateway, Register, run, Worker } from 'gatewayworker';
+  const file = await writeStartFile(`
 const registerAddress = '127.0.0.1:${registerPort}';
 new Worker({ onWorkerStart: () => void process.stdout.write('started: worker\\n') });
-new BusinessWorker({ eventHandler: new URL('./events.js', import.meta.url), registerAddress });
+new BusinessWorker({ eventHandler: new URL('./events.ts', import.meta.url), registerAddress });
 new Gateway({ listen: 'websocket://127.0.0.1:${port}', startPort: ${innerPort}, registerAddress });
 new Register({ listen: registerAddress });
-run();
-`,
+`);
+  const failed = await runCommand(file, ['start']);
+  const folder = dirname(file);
+  expect(failed).toMatchObject({ exitCode: 1 });
+  expect(failed.stderr).toContain(`neither ${folder}/events.ts nor ${folder}/events.js exists`);
+  await writeFile(
+    `${folder}/events.js`,
+    "export class Events { onWorkerStart() { process.stdout.write('started: events\\n'); } }",
   );
   const cluster = await startCluster({ file });
   onTestFinished(cluster.dispose);
@@ -207,22 +209,4 @@ run();
   );
   expect(register).toMatchObject({ listen: `127.0.0.1:${registerPort}`, state: 'ready' });
   expect([...pids].sort((a, b) => a - b)).toEqual(pids);
-});
-
-test('start: a compiled start file finds its compiled events', async () => {
-  const [registerPort = 0] = await freePorts(1);
-  const file = await writeStartFile(`
-const registerAddress = '127.0.0.1:${registerPort}';
-new Register({ listen: registerAddress });
-new BusinessWorker({ eventHandler: new URL('./events.ts', import.meta.url), registerAddress });
-`);
-  const failed = await runCommand(file, ['start']);
-  const folder = dirname(file);
-  expect(failed).toMatchObject({ exitCode: 1 });
-  expect(failed.stderr).toContain(`neither ${folder}/events.ts nor ${folder}/events.js exists`);
-  await writeFile(`${folder}/events.js`, 'export class Events { onMessage() {} }');
-  expect(await runCommand(file, ['start', '-d', '--wait', '50'])).toMatchObject({
-    exitCode: 0,
-    stderr: '',
-  });
 });
