@@ -46,13 +46,15 @@ test('push page: two users get the pushes to them and to the topic', async () =>
       'Ada #news: Good morning, all',
     ]),
   );
-  expect(await pushes(ada)).toEqual(['Ada #news: Good morning, all']);
+  await eventually(async () => expect(await pushes(ada)).toEqual(['Ada #news: Good morning, all']));
 });
 
 test('push page: pushes are a list in a log, and buttons have enough contrast', async () => {
   await push(ada, 'Hello');
   const items = ada.getByRole('log', { name: 'Pushes' }).getByRole('list').getByRole('listitem');
   await items.filter({ hasText: 'Hello' }).waitFor();
+  // The next test reads what Grace has received.
+  await eventually(async () => expect((await pushes(grace))[0]).toBe('Ada #news: Hello'));
   for (const colorScheme of ['light', 'dark'] as const) {
     await ada.emulateMedia({ colorScheme });
     const style = "getComputedStyle(document.querySelector('#compose .primary'))";
