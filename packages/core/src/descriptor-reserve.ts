@@ -14,9 +14,6 @@ const STEP_SIZE = 16;
 /** Interval at which the reserve checks whether descriptors have run out or are free again, in milliseconds. */
 const CHECK_INTERVAL_MS = 1000;
 
-/** Connections between two checks while the numbers of their descriptors are far below the limit. */
-const CONNECTIONS_PER_CHECK = 16;
-
 /** A path that can be opened on every system, even without `/dev`. */
 const OPENED_PATH = '/';
 
@@ -47,10 +44,6 @@ export class DescriptorReserve {
   /** Empty while the process is out of descriptors. */
   #held: number[] = [];
   #isUsed = false;
-  /** Number of a new descriptor below which this process has enough others, because the system takes the lowest. */
-  readonly #safeNumber: number;
-  /** Connections since the last check. */
-  #unchecked = 0;
   /** Clients refused since the last log line. */
   #refused = 0;
 
@@ -61,7 +54,6 @@ export class DescriptorReserve {
     const limit = readLimit() ?? Number.POSITIVE_INFINITY;
     this.#size = Math.min(RESERVE_SIZE, Math.floor(limit / MAX_PART_OF_LIMIT));
     this.#margin = Math.ceil(this.#size / 4);
-    this.#safeNumber = limit - 2 * (this.#size + this.#margin);
     this.#fill();
     this.#timer = setInterval(() => this.#check(), CHECK_INTERVAL_MS).unref();
   }
@@ -71,15 +63,8 @@ export class DescriptorReserve {
     return this.#isUsed;
   }
 
-  /**
-   * Returns false while only descriptors of the reserve are left: a new client must be refused.
-   *
-   * @param descriptor - that of the new connection. Far below the limit of the process, only some connections are
-   * checked, because a check costs two system calls: they show that the whole system is out of descriptors.
-   */
-  hasRoom(descriptor: number = Number.POSITIVE_INFINITY): boolean {
-    if (!this.#isUsed && this.#isSafe(descriptor)) return true;
-    this.#unchecked = 0;
+  /** Returns false while only descriptors of the reserve are left: a new client must be refused. */
+  hasRoom(): boolean {
     if (!this.#isUsed && !this.#hasRunOut()) return true;
     this.#refused += 1;
     return false;
@@ -100,12 +85,6 @@ export class DescriptorReserve {
     clearInterval(this.#timer);
     this.#log.close();
     this.#release();
-  }
-
-  #isSafe(descriptor: number): boolean {
-    if (descriptor < 0 || descriptor >= this.#safeNumber) return false;
-    this.#unchecked += 1;
-    return this.#unchecked < CONNECTIONS_PER_CHECK;
   }
 
   #check(): void {

@@ -16,7 +16,6 @@ import { AcceptedSocket, type AcceptedSocketContext } from './accepted-socket.ts
 import { ConnectionsPerAddress } from './connections-per-address.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { parseProxyHeader } from './proxy-header.ts';
-import { descriptorOf } from './socket-handle.ts';
 import { peerAddress, type TrustedProxies } from './trusted-proxies.ts';
 
 /** Connections that are accepted in addition to `maxConnections`, for handshakes and refusals. */
@@ -146,7 +145,7 @@ export class ClientListener {
 
   #accept(raw: Socket): void {
     const { limits, descriptors, maxConnections, proxyProtocol } = this.#options;
-    if (!descriptors.hasRoom(descriptorOf(raw))) {
+    if (!descriptors.hasRoom()) {
       this.#refuseForDescriptors(raw);
       return;
     }

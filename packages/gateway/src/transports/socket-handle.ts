@@ -14,12 +14,6 @@ export interface TakenHandle {
   readonly unread: readonly Buffer[];
 }
 
-/** Returns the number of the file descriptor of a socket; `undefined` where it has none, such as on Windows. */
-export function descriptorOf(socket: Socket): number | undefined {
-  const number: unknown = Reflect.get(Object(Reflect.get(socket, '_handle')), 'fd');
-  return typeof number === 'number' ? number : undefined;
-}
-
 /** Returns whether a socket has a handle that can be passed to another process. TLS sockets have not. */
 export function hasHandle(socket: Socket): boolean {
   return !(socket instanceof TLSSocket) && isHandle(Reflect.get(socket, '_handle'));
