@@ -242,9 +242,13 @@ export class GatewayPool {
 
   #handleDirectory(gateways: ReadonlyMap<string, GatewayEntry>): void {
     if (this.#isClosed) return;
+    const before = this.#alive;
     this.#alive = gateways;
-    for (const address of gateways.keys()) {
-      if (!this.#dialed.has(address)) this.#dial(address);
+    for (const [address, { instanceId }] of gateways) {
+      const gateway = this.#dialed.get(address);
+      if (gateway === undefined) this.#dial(address);
+      // A failed attempt before this process was listed says nothing about it, so queries wait for the next one.
+      else if (before.get(address)?.instanceId !== instanceId) gateway.wasAttempted = false;
     }
     // A link that is up proves that its gateway is alive, even if no register lists it.
     for (const [address, gateway] of this.#dialed) {
