@@ -244,3 +244,16 @@ test('scheduler: flushes delayed targets together, in the fourth turn', () => {
   endTurn();
   expect(targets.map(({ flushes }) => flushes)).toEqual([1, 1]);
 });
+
+test('scheduler: a target that is delayed during the flush of the delayed is flushed', () => {
+  const { endTurn } = holdTurn();
+  const scheduler = new FlushScheduler();
+  const [first, second] = [new Target(), new Target()];
+  second.onFlush = () => {
+    if (second.flushes === 1) scheduler.scheduleDelayed(first);
+  };
+  scheduler.scheduleDelayed(first);
+  scheduler.scheduleDelayed(second);
+  for (let turn = 0; turn < 8; turn += 1) endTurn();
+  expect([first.flushes, second.flushes]).toEqual([2, 1]);
+});

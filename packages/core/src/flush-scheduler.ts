@@ -151,8 +151,10 @@ export class FlushScheduler {
       if (!this.#isFlushScheduled) this.#scheduleFlush();
       return;
     }
-    for (const target of this.#delayed) this.#flush(target);
+    // Emptied first: a flush that fails may delay other targets.
+    const targets = [...this.#delayed];
     this.#delayed.clear();
+    for (const target of targets) this.#flush(target);
   }
 
   /** Flushes targets until the deadline, always at least one. Returns the index at which it stopped. */
