@@ -248,7 +248,8 @@ export class GatewayPool {
       const gateway = this.#dialed.get(address);
       if (gateway === undefined) this.#dial(address);
       // A failed attempt before this process was listed says nothing about it, so queries wait for the next one.
-      else if (before.get(address)?.instanceId !== instanceId) gateway.wasAttempted = false;
+      else if (gateway.up === undefined && before.get(address)?.instanceId !== instanceId)
+        gateway.wasAttempted = false;
     }
     // A link that is up proves that its gateway is alive, even if no register lists it.
     for (const [address, gateway] of this.#dialed) {
