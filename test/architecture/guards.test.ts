@@ -48,9 +48,9 @@ const exempt: Readonly<Record<string, string>> = {
   "packages/gateway/src/transports/connections-per-address.ts: socket.once('close', () => this.#release(key));":
     'counts a number down',
   "packages/gateway/src/transports/websocket-socket.ts: socket.on('end', end);":
-    '`createListeners` makes it by the guard, once for all clients',
+    'ends the socket, which does not throw',
   "packages/gateway/src/transports/websocket-socket.ts: socket.on('error', error);":
-    '`createListeners` makes it by the guard, once for all clients',
+    'ends the socket, which does not throw',
   "packages/gateway/src/transports/websocket-socket.ts: socket.on('close', close);":
     '`createListeners` makes it by the guard, once for all clients',
   "packages/gateway/src/transports/websocket-socket.ts: socket.on('data', data);":

@@ -19,8 +19,8 @@ const TURN_BUDGET_MS = 8;
 const FLUSHES_PER_CLOCK_CHECK = 16;
 
 /**
- * Turns for which `scheduleDelayed` waits. While many clients connect, libuv accepts one in each turn, and a write to
- * the worker for each costs as much as everything else that a new client needs.
+ * Turns for which `scheduleDelayed` waits. While many clients connect, libuv accepts one in each turn, so that without a
+ * wait each client costs a write to its worker.
  */
 const DELAY_TURNS = 4;
 

@@ -17,7 +17,7 @@ const noBytes = Buffer.alloc(0);
 /**
  * Creates a websocket as a `WebSocketServer` with these options does after a handshake.
  *
- * `ws` has no documented API for a connection that another process has upgraded. Source: ws 8.23
+ * `ws` has no documented API for a connection whose handshake it has not answered. Source: ws 8.23
  * `lib/websocket-server.js`, `completeUpgrade`.
  */
 export function createWebSocket(options: ServerOptions): ClientWebSocket {

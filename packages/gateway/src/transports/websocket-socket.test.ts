@@ -9,16 +9,18 @@ import { createListeners } from './websocket-listeners.ts';
 import { WebsocketSocket } from './websocket-socket.ts';
 
 /** A websocket over a socket in memory. */
-function openWebsocket(): {
+function openWebsocket(beforeStart: (client: WebsocketSocket) => void = () => undefined): {
   memory: MemorySocket;
   client: WebsocketSocket;
   scheduler: FlushScheduler;
   ends: ClientClosure[];
+  messages: string[];
 } {
   const memory = new MemorySocket();
   onTestFinished(() => void memory.destroy());
   const scheduler = new FlushScheduler();
   const ends: ClientClosure[] = [];
+  const messages: string[] = [];
   const info = {
     remoteAddress: '::1',
     remotePort: 1,
@@ -37,12 +39,13 @@ function openWebsocket(): {
     websocketOptions,
   });
   const handler = {
-    onMessage: () => undefined,
+    onMessage: (source: Buffer, start: number, end: number) =>
+      void messages.push(source.toString('utf8', start, end)),
     onClose: (closure: ClientClosure) => void ends.push(closure),
   };
+  beforeStart(client);
   client.start(handler, Buffer.alloc(0));
-  memory.written = Buffer.alloc(0);
-  return { memory, client, scheduler, ends };
+  return { memory, client, scheduler, ends, messages };
 }
 
 /** A short masked frame with a mask of zeros. */
@@ -50,6 +53,7 @@ function maskedFrame(opcode: number, payload: Uint8Array): Buffer {
   return Buffer.concat([Buffer.of(0x80 | opcode, 0x80 | payload.length, 0, 0, 0, 0), payload]);
 }
 
+const TEXT = 1;
 const PING = 9;
 const PONG = 10;
 const CLOSE = 8;
@@ -80,5 +84,25 @@ test('websocket: reads the close frame of a paused client', async () => {
   memory.receive(maskedFrame(CLOSE, Buffer.of(0x03, 0xe8)));
   memory.push(null);
   await eventually(() => ends.length === 1);
+  expect(ends).toEqual([{ by: 'server', code: 1000, reason: 'bye' }]);
+});
+
+test('websocket: handles what a paused client has sent before its connection ends', async () => {
+  const { memory, client, ends, messages } = openWebsocket();
+  client.setPaused(true);
+  memory.receive(maskedFrame(TEXT, Buffer.from('one')));
+  memory.receive(maskedFrame(TEXT, Buffer.from('two')));
+  memory.destroy();
+  await eventually(() => ends.length === 1);
+  expect(messages).toEqual(['one', 'two']);
+  expect(ends).toEqual([{ by: 'client', code: 1006, reason: '' }]);
+});
+
+test('websocket: a client that is closed before its start is closed once', async () => {
+  const { memory, ends } = openWebsocket((opened) => opened.close('server', 1000, 'bye'));
+  memory.receive(maskedFrame(CLOSE, Buffer.of(0x03, 0xe8)));
+  memory.push(null);
+  await eventually(() => ends.length === 1);
+  expect(memory.written.subarray(-3).toString()).toBe('bye');
   expect(ends).toEqual([{ by: 'server', code: 1000, reason: 'bye' }]);
 });

@@ -69,9 +69,8 @@ export interface WebsocketSocketInfo {
 /**
  * One websocket client.
  *
- * It reads short messages, pings and pongs itself. The first frame of another kind, and the first close, creates a
- * websocket of `ws`, which then has the connection: most clients never need one, and it takes more memory than
- * everything else of an idle client.
+ * It reads short messages, pings and pongs itself. The first other frame, or a close by this side, creates a websocket of
+ * `ws`, which then has the connection. Most clients never need one before they end, which saves memory.
  */
 export class WebsocketSocket implements ClientSocket, FrameReceiver {
   readonly remoteAddress: string;
@@ -143,14 +142,15 @@ export class WebsocketSocket implements ClientSocket, FrameReceiver {
    */
   start(handler: ClientSocketHandler, unread: Buffer): void {
     this.#handler = handler;
+    const socket = this.#socket;
+    if (unread.length > 0) socket.unshift(unread);
     if (this.#websocket !== undefined) {
-      this.#listenTo(this.#websocket);
+      // A websocket without compression was opened by a close, and has its listeners.
+      if (this.#deflater !== undefined) this.#listenTo(this.#websocket);
       return;
     }
-    const socket = this.#socket;
     const { data, end, error, close } = this.#context.listeners.socket;
     socket[clientOfSocket] = this;
-    if (unread.length > 0) socket.unshift(unread);
     socket.on('end', end);
     socket.on('error', error);
     socket.on('close', close);

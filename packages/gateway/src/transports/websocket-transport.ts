@@ -176,10 +176,11 @@ export class WebsocketTransport implements Transport {
   }
 
   adopt(moved: MovedSocket, handler: ClientSocketHandler): ClientSocket {
-    const { packedRequest = packValue(undefined) } = moved;
+    const { packedRequest = packValue(undefined), bytesRead, bytesWritten } = moved;
     const socket = openHandle(moved.handle);
     this.#listener.adopt(socket, moved.remoteAddress);
-    const info = { ...moved, packedRequest, before: moved };
+    // Not `moved` itself, which would keep the unread bytes.
+    const info = { ...moved, packedRequest, before: { bytesRead, bytesWritten } };
     const client = new WebsocketSocket(socket, info, this.#context);
     client.start(handler, moved.unread);
     return client;
