@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 
-// The headless shell has no windows to draw: it needs half the CPU time of a full browser.
+// The headless shell has no windows to draw: it needs less CPU time than a full browser.
 const browserNames = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'];
 /** Debian packages, the best one first. Older releases have no headless shell. */
 const packages = ['chromium-headless-shell', 'chromium'];
