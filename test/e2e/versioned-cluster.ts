@@ -24,16 +24,15 @@ export function eventsOf(version: string, more = ''): string {
   return `
 export class Events {
   onMessage(_clientId, message, ctx) {
-    if (message === 'block') block();
+    if (message === 'spin') spin();
     if (message === 'hang') return new Promise(() => {});
     return ctx.send('${version} ' + process.pid + ' ' + message);
   }
   ${more}
 }
 
-// Like an endless loop, but without its use of a processor.
-function block() {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+function spin() {
+  for (;;);
 }
 `;
 }
