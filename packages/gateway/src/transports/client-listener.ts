@@ -145,6 +145,11 @@ export class ClientListener {
 
   #accept(raw: Socket): void {
     const { limits, descriptors, maxConnections, proxyProtocol } = this.#options;
+    // The client has reset the connection already.
+    if (raw.remoteAddress === undefined) {
+      raw.destroy();
+      return;
+    }
     if (!descriptors.hasRoom()) {
       this.#refuseForDescriptors(raw);
       return;
@@ -156,7 +161,7 @@ export class ClientListener {
     }
     this.#connectionCount += 1;
     raw.once('close', this.#handleClosed);
-    const accepted = new AcceptedSocket(raw, peerAddress(raw.remoteAddress ?? ''), this.#context);
+    const accepted = new AcceptedSocket(raw, peerAddress(raw.remoteAddress), this.#context);
     if (!proxyProtocol) {
       this.#countConnection(raw, accepted);
       return;

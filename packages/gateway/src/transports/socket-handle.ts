@@ -33,10 +33,17 @@ export function takeHandle(socket: Socket): TakenHandle | undefined {
   Reflect.set(socket, '_handle', null);
   // `read` also emits `data`.
   socket.removeAllListeners('data');
-  const unread: Buffer[] = [];
-  for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) unread.push(chunk);
+  const unread = readAll(socket);
   socket.destroy();
   return { handle, unread };
+}
+
+/** Reads every byte that a socket has received and not emitted. */
+export function readAll(socket: Socket): Buffer[] {
+  const chunks: Buffer[] = [];
+  // Since Node.js 26 one call returns one chunk.
+  for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) chunks.push(chunk);
+  return chunks;
 }
 
 /** Makes a socket from a handle. It reads nothing until `resume` is called. */

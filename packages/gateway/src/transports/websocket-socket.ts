@@ -15,7 +15,7 @@ import { ServerClosure } from '../clients/server-closure.ts';
 import { type ClientWebSocket, createWebSocket, setSocket } from './client-websocket.ts';
 import type { FrameDeflater } from './frame-deflater.ts';
 import { InflateGate } from './inflate-gate.ts';
-import { hasHandle, takeHandle } from './socket-handle.ts';
+import { hasHandle, readAll, takeHandle } from './socket-handle.ts';
 import type {
   ClientClosure,
   ClientSocket,
@@ -223,8 +223,8 @@ export class WebsocketSocket implements ClientSocket, FrameReceiver {
   /** Handles the end of a connection that has no websocket of `ws`. */
   handleSocketClose(): void {
     // Bytes that were received while reading was paused.
-    const rest: Buffer | null = this.#socket.read();
-    if (rest !== null) readWholeFrames(rest, this.#context.maxMessageBytes, this);
+    const rest = Buffer.concat(readAll(this.#socket));
+    readWholeFrames(rest, this.#context.maxMessageBytes, this);
     this.handleClose(ABNORMAL_CLOSURE, noReason);
   }
 
