@@ -51,7 +51,7 @@ describe.skipIf(reason !== '')(`HAProxy before two gateways${reason}`, () => {
 
   test('avoids a killed gateway', async () => {
     const [one, other] = await hosts.openBoth({}, { tls: certificate });
-    hosts.host('gateway1').killAll();
+    await hosts.host('gateway1').killAll();
     const staying = await theOther(one, other);
     for (const tls of [{}, { tls: certificate }, {}]) {
       expect(gatewayOf(await hosts.open(tls))).toBe(gatewayOf(staying));

@@ -62,7 +62,7 @@ http {
       const said = { type: 'said', clientId: one.welcome.clientId, text: 'hello' };
       expect(await other.client.nextJson()).toEqual(said);
 
-      hosts.host('gateway1').killAll();
+      await hosts.host('gateway1').killAll();
       isGatewayKilled = true;
       const staying = await theOther(one, other);
       for (let times = 0; times < 3; times += 1) {

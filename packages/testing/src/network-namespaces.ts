@@ -67,8 +67,7 @@ export class Network {
 
   /** Kills every process on the hosts and removes the network; for `onTestFinished`. */
   async dispose(): Promise<void> {
-    // Repeat, because a process may start another one before it is killed.
-    await eventually(() => [...this.#hosts.values()].every((host) => host.killAll() === 0));
+    await Promise.all(Array.from(this.#hosts.values(), (host) => host.killAll()));
     for (const { namespace } of this.#hosts.values()) {
       removeNamespace(namespace);
       rmSync(join('/etc/netns', namespace), { recursive: true, force: true });
@@ -199,11 +198,14 @@ export class NetworkHost {
     return socket;
   }
 
-  /** Kills every process on this host, and returns their number. */
-  killAll(): number {
-    const pids = pidsIn(this.namespace).filter(isAlive);
-    for (const pid of pids) process.kill(pid, 'SIGKILL');
-    return pids.length;
+  /** Kills every process on this host, and resolves once none is left and its ports are closed. */
+  async killAll(): Promise<void> {
+    // Repeat, because a process may start another one before it is killed.
+    await eventually(() => {
+      const pids = pidsIn(this.namespace).filter(isAlive);
+      for (const pid of pids) process.kill(pid, 'SIGKILL');
+      return pids.length === 0;
+    });
   }
 
   /**
