@@ -49,7 +49,11 @@ class MemoryGateway extends Socket {
       name: 'gateway',
       requests: new RequestTable(),
       sentJoins: 0,
+      isNumbered: false,
+      refusedOffset: 0,
       ask: () => Promise.resolve(),
+      handleAnswer: () => undefined,
+      reportRefused: () => undefined,
       handleClosed: () => undefined,
     };
   }
@@ -144,8 +148,10 @@ class Worker {
       logger: createLogger({ stdout: false }),
       onEvent: (context, event) => this.captured.push({ context, event }),
       decide: undefined,
+      onSettled: () => undefined,
       isAlive: ({ instanceId }) => this.alive.has(instanceId),
       redelivers: false,
+      decidesResumes: false,
     });
     onTestFinished(() => this.clients.close());
   }
@@ -221,9 +227,9 @@ test('clients: frames become events, in order', () => {
   gateway.closeClient(7, { by: 'server', code: 4000, reason: 'bye' });
   expect(worker.takeEvents()).toEqual([
     [7, { kind: 'connected', isRedelivered: false }],
-    [7, { kind: 'message', message: 'é', byteLength: 2 }],
-    [7, { kind: 'message', message: Buffer.from([0, 255]), byteLength: 2 }],
-    [7, { kind: 'message', message: '', byteLength: 0 }],
+    [7, { kind: 'message', message: 'é', byteLength: 2, number: 0 }],
+    [7, { kind: 'message', message: Buffer.from([0, 255]), byteLength: 2, number: 0 }],
+    [7, { kind: 'message', message: '', byteLength: 0, number: 0 }],
     [
       7,
       { kind: 'closed', closed: { by: 'server', code: 4000, reason: 'bye' }, isRedelivered: false },
@@ -423,7 +429,7 @@ test('lost gateway: a client that is closing is not closed again', () => {
   // The close of the first client is being handled; that of the second waits for a callback.
   seven.closed = { by: 'client' };
   eight.waiting = [
-    { kind: 'message', message: 'x', byteLength: 1 },
+    { kind: 'message', message: 'x', byteLength: 1, number: 0 },
     { kind: 'closed', closed: { by: 'client' }, isRedelivered: false },
   ];
   worker.clients.removeLink(gateway.link);

@@ -1,12 +1,11 @@
 import type { Guard, Logger } from '@gatewayworker/core';
 import type { GatewayClient, GatewayLink } from '@gatewayworker/gateway-client';
 import {
+  ByteReader,
   ClosedBy,
   Command,
-  FrameError,
   type HandshakeDecision,
   type Message,
-  PayloadFlag,
   PendingAcks,
   parseClientId,
   readMessage,
@@ -14,9 +13,10 @@ import {
   writeWorkerReady,
 } from '@gatewayworker/protocol';
 import { ClientContext, type ClientEvent } from './client-context.ts';
-import type { HandshakeCandidate, HandshakeRequest } from './event-handler.ts';
-import { failedDecision } from './handshake-answer.ts';
-import { parseHandshakeRequest } from './handshake-request.ts';
+import { decideHandshake } from './decide-handshake.ts';
+import type { HandshakeCandidate } from './event-handler.ts';
+import { isEventFrame, readConnection, readEvent, readEventConnection } from './read-event.ts';
+import { SessionKeeper } from './session-keeper.ts';
 
 /** Number of lost clients whose `onClose` starts in one turn of the event loop. */
 const LOST_CLIENTS_PER_TURN = 64;
@@ -26,12 +26,6 @@ const MAX_LOGGED_CLIENT_IDS = 10;
 
 /** Maximum number of gateways whose clients are recorded after they were reported as lost. */
 const MAX_REPORTED_GATEWAYS = 8;
-
-/** Bytes of an event before its payload: connection number and flags. */
-const EVENT_HEADER_BYTES = 5;
-
-/** Bytes of a connection number in a frame. */
-const CONNECTION_BYTES = 4;
 
 /** The clients of one gateway link. */
 interface LinkClients {
@@ -64,10 +58,14 @@ export interface AttachedClientsOptions {
   readonly logger: Logger;
   /** Called with each event. Must not throw. */
   readonly onEvent: (context: ClientContext, event: ClientEvent) => void;
+  /** Called when the changes of a session can be sent to the gateway again. */
+  readonly onSettled: (context: ClientContext) => void;
   /** Returns whether discovery reports a gateway as alive whose link has ended. */
   readonly isAlive: (link: GatewayLink) => boolean;
   /** See the `redeliver` option. */
   readonly redelivers: boolean;
+  /** True when the application has `onResume`. */
+  readonly decidesResumes: boolean;
   /** Decides which clients are admitted; `undefined` leaves the decision to the gateways. */
   readonly decide: ((candidate: HandshakeCandidate) => Promise<HandshakeDecision>) | undefined;
 }
@@ -78,7 +76,10 @@ export interface AttachedClientsOptions {
  */
 export class AttachedClients {
   readonly #options: AttachedClientsOptions;
+  /** The sessions of clients that can resume. */
+  readonly sessions: SessionKeeper;
   readonly #links = new Map<GatewayLink, LinkClients>();
+  readonly #reader = new ByteReader();
   #lost: readonly LostGateway[] = [];
   /** Connections of the clients that were closed because their gateway was lost, by the random id of the gateway. */
   readonly #reportedAsLost = new Map<string, readonly number[]>();
@@ -89,6 +90,18 @@ export class AttachedClients {
 
   constructor(options: AttachedClientsOptions) {
     this.#options = options;
+    this.sessions = new SessionKeeper({
+      guard: options.guard,
+      logger: options.logger,
+      links: () => this.#links.keys(),
+      onEnded: (context, closed) => {
+        options.onEvent(context, { kind: 'closed', closed, isRedelivered: false });
+      },
+      onTaken: ({ link, connection }) => {
+        this.#links.get(link)?.contexts.delete(connection);
+      },
+      onSettled: options.onSettled,
+    });
   }
 
   /** Number of clients. */
@@ -105,6 +118,8 @@ export class AttachedClients {
 
   /** Returns the client with this id, if it is attached to this worker. */
   find(clientId: string): ClientContext | undefined {
+    const session = this.sessions.find(clientId);
+    if (session !== undefined) return session;
     const address = parseClientId(clientId);
     if (address === undefined) return undefined;
     for (const [link, { contexts }] of this.#links) {
@@ -167,7 +182,10 @@ export class AttachedClients {
     this.#sendState(link);
     for (const lost of this.#lost) {
       // The same process is linked again. It has bound its clients to the workers that it could reach.
-      if (lost.link.instanceId === link.instanceId) this.#removeLost(lost);
+      if (lost.link.instanceId === link.instanceId) {
+        this.#removeLost(lost);
+        this.sessions.forget(lost.contexts.filter((context) => context.link === lost.link));
+      }
       // Another process listens at the address, so the previous one has ended.
       else if (lost.link.address === link.address) this.#closeClients(lost);
     }
@@ -182,7 +200,11 @@ export class AttachedClients {
   removeLink(link: GatewayLink, isPeerBack = false): void {
     const clients = this.#links.get(link);
     this.#links.delete(link);
-    if (clients === undefined || clients.contexts.size === 0 || isPeerBack) return;
+    if (clients === undefined || clients.contexts.size === 0) return;
+    if (isPeerBack) {
+      this.sessions.forget(clients.contexts.values());
+      return;
+    }
     this.#lost = [...this.#lost, { link, contexts: [...clients.contexts.values()] }];
     this.closeLostClients();
   }
@@ -202,31 +224,25 @@ export class AttachedClients {
   ): void {
     const clients = this.#links.get(link);
     if (clients === undefined) return;
-    if (command === Command.ClientMessage) {
-      assertLength(EVENT_HEADER_BYTES, start, end);
-      const context = clients.contexts.get(buffer.readUInt32BE(start));
+    if (isEventFrame(command)) {
+      const context = clients.contexts.get(readEventConnection(buffer, start, end));
       if (context === undefined) return;
-      const message = readClientMessage(buffer, start, end);
-      const byteLength = end - start - EVENT_HEADER_BYTES;
-      if (isRedelivered(buffer, start)) {
-        this.#options.onEvent(context, {
-          kind: 'message',
-          message,
-          byteLength,
-          isRedelivered: true,
-        });
-      } else {
-        this.#options.onEvent(context, { kind: 'message', message, byteLength });
-      }
-    } else if (command === Command.ClientConnected) {
-      assertLength(EVENT_HEADER_BYTES, start, end);
-      const context = clients.contexts.get(buffer.readUInt32BE(start));
-      if (context === undefined) return;
-      const event = { kind: 'connected', isRedelivered: isRedelivered(buffer, start) } as const;
+      const event = readEvent(command, buffer, start, end);
+      context.moveable?.record(event);
       this.#options.onEvent(context, event);
+    } else if (command === Command.GroupJoined || command === Command.GroupLeft) {
+      const reader = this.#reader.reset(buffer, start, end);
+      const moveable = clients.contexts.get(reader.readU32())?.moveable;
+      const group = reader.readRestName();
+      if (command === Command.GroupJoined) moveable?.join(group);
+      else moveable?.leave(group);
     } else if (command === Command.ClientDetached) {
-      assertLength(CONNECTION_BYTES, start, end);
-      clients.contexts.delete(buffer.readUInt32BE(start));
+      const connection = readConnection(buffer, start, end);
+      const context = clients.contexts.get(connection);
+      clients.contexts.delete(connection);
+      // After a move the client is at another gateway, and stays with this worker.
+      if (context?.link === link && context.connection === connection)
+        this.sessions.remove(context);
     } else if (command === Command.WorkerDrained) {
       clients.isDrained = this.#isDraining;
     } else {
@@ -237,30 +253,40 @@ export class AttachedClients {
 
   /** Acknowledges an event. */
   acknowledge(context: ClientContext, event: ClientEvent): void {
-    const { link, connection } = context;
+    const { link, connection } = context.takeAckTarget();
+    if (event.kind === 'closed') this.sessions.remove(context);
     const clients = this.#links.get(link);
     if (clients === undefined) return;
     if (event.kind === 'closed') clients.contexts.delete(connection);
-    clients.acks.add(connection, event.kind === 'message' ? event.byteLength : 0);
+    clients.acks.add(connection, 'byteLength' in event ? event.byteLength : 0);
     link.connection.output.schedule();
   }
 
   /** Removes every client. */
   close(): void {
     this.#lost = [];
+    this.sessions.close();
     // The links close after this. Their clients stay connected to the gateways, so they must not get an `onClose` here.
     this.#links.clear();
   }
 
   #handleMessage(link: GatewayLink, { contexts }: LinkClients, message: Message): void {
     if (message.type === 'clientAttached') {
-      const context = new ClientContext(link, message, this.#options.gateway);
-      contexts.set(message.connection, context);
+      this.#attach(link, contexts, message);
+    } else if (message.type === 'sessionClaim') {
+      this.sessions.handleClaim(link, message);
+    } else if (message.type === 'sessionReleased') {
+      this.sessions.handleReleased(message, contexts.get(message.connection));
+    } else if (message.type === 'sessionSecret') {
+      const { secret, previousSecret } = message;
+      contexts.get(message.connection)?.moveable?.setSecret(secret, previousSecret);
     } else if (message.type === 'sessionChanged') {
       const context = contexts.get(message.connection);
       context?.sessionCopy.applyRemoteChange(message.delta, message.appliedChanges);
     } else if (message.type === 'uidChanged') {
-      contexts.get(message.connection)?.applyUidChange(message.uid, message.appliedChanges);
+      const context = contexts.get(message.connection);
+      context?.moveable?.setUid();
+      context?.applyUidChange(message.uid, message.appliedChanges);
     } else if (message.type === 'clientClosed') {
       const context = contexts.get(message.connection);
       const { by, code, reason, isRedelivered } = message;
@@ -272,31 +298,20 @@ export class AttachedClients {
       if (context === undefined) return;
       this.#options.onEvent(context, { kind: 'closed', closed, isRedelivered });
     } else if (message.type === 'handshakeRequest') {
-      // Parsed here and not in the promise, so that a malformed request ends the link.
-      const request = parseHandshakeRequest(message.request);
-      const { requestId } = message;
-      this.#options.guard.follow(
-        'onHandshake decision',
-        this.#decide(link, message, request),
-        (decision) => answerHandshake(link, requestId, decision),
-        () => answerHandshake(link, requestId, failedDecision),
-      );
+      decideHandshake(link, message, this.#options.decide, this.#options.guard);
     }
   }
 
-  async #decide(
+  #attach(
     link: GatewayLink,
-    message: Message<'handshakeRequest'>,
-    request: HandshakeRequest,
-  ): Promise<HandshakeDecision | undefined> {
-    const { remoteAddress, remotePort, gatewayPort } = message;
-    return await this.#options.decide?.({
-      ...request,
-      remoteAddress,
-      remotePort,
-      gatewayName: link.name,
-      gatewayPort,
-    });
+    contexts: Map<number, ClientContext>,
+    message: Message<'clientAttached'>,
+  ): void {
+    const moved = this.sessions.attach(link, message);
+    if (moved === 'outdated') return;
+    const context = moved ?? new ClientContext(link, message, this.#options.gateway);
+    if (moved === undefined) this.sessions.add(context);
+    contexts.set(message.connection, context);
   }
 
   /** Sends WorkerDraining or WorkerReady; nothing before this worker is ready. */
@@ -306,9 +321,10 @@ export class AttachedClients {
       return;
     }
     if (!this.#isReady) return;
-    const { decide, redelivers } = this.#options;
+    const { decide, decidesResumes, redelivers } = this.#options;
     writeWorkerReady(link.connection.writer(), {
       decidesHandshakes: decide !== undefined,
+      decidesResumes,
       redelivers,
     });
   }
@@ -341,12 +357,14 @@ export class AttachedClients {
   #closeClients(lost: LostGateway): void {
     this.#removeLost(lost);
     this.#recordReported(lost);
-    const { link, contexts } = lost;
+    const { link } = lost;
+    const ownContexts = lost.contexts.filter((context) => context.link === link);
+    const contexts = this.sessions.handleLost(ownContexts);
     this.#options.logger.warn({ gateway: link.address, clients: contexts.length }, 'gateway lost');
     const closeFrom = (first: number): void => {
       for (const context of contexts.slice(first, first + LOST_CLIENTS_PER_TURN)) {
         // A client that was closing already has its `closed` event.
-        if (context.closed !== undefined || hasQueuedClose(context)) continue;
+        if (context.isEnding) continue;
         const closed = { by: ClosedBy.GatewayLost };
         this.#options.onEvent(context, { kind: 'closed', closed, isRedelivered: false });
       }
@@ -363,35 +381,4 @@ export class AttachedClients {
     this.#pendingReports += 1;
     closeFrom(0);
   }
-}
-
-function answerHandshake(
-  { connection }: GatewayLink,
-  requestId: number,
-  decision: HandshakeDecision | undefined,
-): void {
-  if (decision === undefined || !connection.isOpen) return;
-  connection.send({ type: 'handshakeResponse', requestId, ...decision });
-}
-
-function hasQueuedClose(context: ClientContext): boolean {
-  return context.waiting?.some((event) => event.kind === 'closed') ?? false;
-}
-
-/** Checks the length of a frame. Without it, the fields of a short frame would be read from the next one. */
-function assertLength(byteLength: number, start: number, end: number): void {
-  if (end - start >= byteLength) return;
-  throw new FrameError('GW_ERR_FRAME_MALFORMED', 'a frame ends within a field');
-}
-
-function isRedelivered(buffer: Buffer, start: number): boolean {
-  return (buffer.readUInt8(start + EVENT_HEADER_BYTES - 1) & PayloadFlag.Redelivered) !== 0;
-}
-
-/** Decodes text and copies bytes, because the link reuses the buffer. */
-function readClientMessage(buffer: Buffer, start: number, end: number): string | Buffer {
-  const isBinary = (buffer.readUInt8(start + EVENT_HEADER_BYTES - 1) & PayloadFlag.Binary) !== 0;
-  const payloadStart = start + EVENT_HEADER_BYTES;
-  if (!isBinary) return buffer.toString('utf8', payloadStart, end);
-  return Buffer.from(buffer.subarray(payloadStart, end));
 }

@@ -11,8 +11,8 @@ import {
   type StopOptions,
 } from '@gatewayworker/core';
 import { parseDiscoveryAddress } from '@gatewayworker/discovery';
-import { GatewayPool } from '@gatewayworker/gateway-client';
-import { CloseCode, DialerRole } from '@gatewayworker/protocol';
+import { GatewayPool, sendReply } from '@gatewayworker/gateway-client';
+import { CloseCode, DialerRole, parseClientId } from '@gatewayworker/protocol';
 import { AttachedClients } from './attached-clients.ts';
 import type { EventHandler, WorkerInfo } from './event-handler.ts';
 import { EventRunner } from './event-runner.ts';
@@ -26,6 +26,9 @@ const QUICK_STOP_MS = 1000;
 
 /** Maximum time of a graceful stop that is reserved for `onWorkerStop` and the flush, in milliseconds. */
 const STOP_RESERVE_MS = 2000;
+
+/** Named in the log when the session of a moved client cannot be stored. */
+const settled = { kind: 'resumed', awayMs: 0 } as const;
 
 /** The parts of a worker that has started. */
 interface StartedWorker {
@@ -111,6 +114,9 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       tables: {
         clients: worker?.clients.size ?? 0,
         lostClients: worker?.clients.lostClients ?? 0,
+        heldSessions: worker?.clients.sessions.held ?? 0,
+        laneEntries: worker?.pool.lane.size ?? 0,
+        laneBytes: worker?.pool.lane.bytes ?? 0,
         gateways: worker?.pool.links.length ?? 0,
       },
     };
@@ -127,6 +133,8 @@ export class BusinessWorkerRuntime implements RoleRuntime {
     const { clients, events, info, pool, runner } = worker;
     this.#isReady = false;
     clients.drain();
+    // No gateway can take these sessions: their clients get `onClose`.
+    clients.sessions.close();
     const { isGraceful, timeoutMs } = options;
     const isDone = (): boolean =>
       runner.running === 0 && clients.isDrained && !(isGraceful && clients.hasLostClients);
@@ -142,6 +150,8 @@ export class BusinessWorkerRuntime implements RoleRuntime {
     } catch (error) {
       runner.report(error, 'onWorkerStop', undefined);
     }
+    const handover = pool.handOverLanes();
+    await deadline.waitUntil(() => handover.isOver);
     clients.close();
     await pool.close();
     this.#guard.close();
@@ -173,6 +183,12 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       onFailed: ({ clientId }) => {
         gateway.closeClient(clientId, null, { code, reason: 'internal error' });
       },
+      onReply: ({ clientId }, number, { data, isFailed }) => {
+        sendReply(pool, parseClientId(clientId), { number, payload: data, isFailed });
+      },
+      onRefused: ({ clientId }) => {
+        gateway.closeClient(clientId, null, { code: CloseCode.ResumeRefused });
+      },
       onAcknowledge: (context, event) => clients.acknowledge(context, event),
     });
     const clients: AttachedClients = new AttachedClients({
@@ -180,8 +196,10 @@ export class BusinessWorkerRuntime implements RoleRuntime {
       guard: this.#guard,
       logger: this.#logger,
       onEvent: (context, event) => runner.run(context, event),
+      onSettled: (context) => runner.storeSession(context, settled),
       isAlive: (link) => pool.isAlive(link),
       redelivers: this.#options.redeliver,
+      decidesResumes: events.onResume !== undefined,
       decide: events.onHandshake && ((candidate) => runner.decide(candidate)),
     });
     const instanceId = randomUUID();

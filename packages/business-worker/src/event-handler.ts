@@ -12,6 +12,8 @@ export interface HandshakeRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** Cookies by name. */
   readonly cookies: Readonly<Record<string, string>>;
+  /** The token of a client with the client protocol; `undefined` for any other client, and in `ctx.request`. */
+  readonly token?: string | undefined;
 }
 
 /** A client in its handshake, before it is admitted. */
@@ -85,6 +87,12 @@ export interface Context<Session = Record<string, unknown>> {
   send(data: string | Uint8Array): boolean;
 }
 
+/** How a client has resumed. */
+export interface ResumeInfo {
+  /** Time for which it had no connection, in milliseconds; 0 if the previous one seemed alive. */
+  readonly awayMs: number;
+}
+
 /** The worker process, for `onWorkerStart` and `onWorkerStop`. */
 export interface WorkerInfo {
   /** Number of the process within its declaration, from 0. */
@@ -137,6 +145,23 @@ export interface EventHandler<Session = Record<string, unknown>> {
     message: string | Buffer,
     ctx: Context<Session>,
   ): void | Promise<void>;
+  /**
+   * Called with each request of a client with the client protocol: returns the result, a value for JSON or bytes. To fail
+   * the request, it throws a `RequestError`; any other error is reported, and the client gets the code `internal`.
+   *
+   * @param data - the value of its JSON, or a Buffer
+   */
+  onRequest?(clientId: string, type: string, data: unknown, ctx: Context<Session>): unknown;
+  /**
+   * Called when a client with the client protocol has lost its connection. It can resume within `resume.windowMs` of the
+   * gateway; otherwise `onClose` follows.
+   */
+  onDrop?(clientId: string, ctx: Context<Session>): void | Promise<void>;
+  /**
+   * Called when a client is connected again, before it gets the messages that it has missed. `false` refuses: the session
+   * ends with `onClose`, and the client starts a new one.
+   */
+  onResume?(clientId: string, ctx: Context<Session>, info: ResumeInfo): unknown;
   /** Called once for each client that had `onConnect`. `ctx.closed` has the cause. */
   onClose?(clientId: string, ctx: Context<Session>): void | Promise<void>;
   /** Called before an orderly end of the process. */

@@ -20,10 +20,12 @@ import {
   type SessionDelta,
   unpackSessionDelta,
 } from '@gatewayworker/protocol';
+import { eventually } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
-import { ClientContext } from './client-context.ts';
+import { ClientContext, type ClientEvent } from './client-context.ts';
 import type { EventHandler } from './event-handler.ts';
 import { EventRunner } from './event-runner.ts';
+import { RequestError } from './request-error.ts';
 
 /** A socket in memory that records the written bytes. */
 class MemorySocket extends Socket {
@@ -69,7 +71,11 @@ class Fixture {
     name: 'gateway',
     requests: new RequestTable(),
     sentJoins: 0,
+    isNumbered: false,
+    refusedOffset: 0,
     ask: () => Promise.resolve(),
+    handleAnswer: () => undefined,
+    reportRefused: () => undefined,
     handleClosed: () => undefined,
   };
 
@@ -80,6 +86,10 @@ class Fixture {
       guard: new Guard(),
       logger: createLogger({ file: join(this.#folder, 'log'), stdout: false }),
       onFailed: ({ connection }) => void this.log.push(`${connection} failed`),
+      onReply: ({ connection }, number, { data, isFailed }) => {
+        this.log.push(`${connection} reply ${number} ${isFailed ? 'failed ' : ''}${data}`);
+      },
+      onRefused: ({ connection }) => void this.log.push(`${connection} refused`),
       onAcknowledge: (context, event) => {
         this.log.push(`${context.connection} ${event.kind} done`);
         this.queuedWhenDone.push(this.#link.connection.output.pendingBytes);
@@ -112,7 +122,7 @@ class Fixture {
   }
 
   receive(context: ClientContext, message: string): void {
-    this.runner.run(context, { kind: 'message', message, byteLength: message.length });
+    this.runner.run(context, { kind: 'message', message, byteLength: message.length, number: 0 });
   }
 
   logLines(): unknown[] {
@@ -161,7 +171,12 @@ test('runner: calls the callback of each event with the client', () => {
   const bytes = Buffer.from('b');
   fixture.runner.run(client, { kind: 'connected' });
   fixture.receive(client, 'a');
-  fixture.runner.run(client, { kind: 'message', message: bytes, byteLength: bytes.length });
+  fixture.runner.run(client, {
+    kind: 'message',
+    message: bytes,
+    byteLength: bytes.length,
+    number: 0,
+  });
   expect(client.closed).toBeUndefined();
   fixture.runner.run(client, { kind: 'closed', closed });
   expect(calls).toEqual([
@@ -172,6 +187,102 @@ test('runner: calls the callback of each event with the client', () => {
   ]);
   expect(client.closed).toEqual(closed);
   expect(fixture.runner.completed).toBe(4);
+});
+
+/** The event of a request with JSON. */
+function requestOf(number: number, json: string, requestType = 'sum'): ClientEvent {
+  const payload = Buffer.from(json);
+  const request = { number, requestType, payload, flags: 0 };
+  return { kind: 'request', request, byteLength: payload.length };
+}
+
+test('runner: answers a request with the result of onRequest', async () => {
+  const fixture = new Fixture(() => ({
+    onRequest: (_id, type, data) => (type === 'slow' ? Promise.resolve(data) : [type, data]),
+  }));
+  const client = fixture.client(1);
+  fixture.runner.run(client, requestOf(4, '{"a":1}'));
+  expect(fixture.log).toEqual(['1 reply 4 ["sum",{"a":1}]', '1 request done']);
+  fixture.runner.run(client, requestOf(5, '2', 'slow'));
+  await eventually(() => fixture.log.length === 4);
+  expect(fixture.log.slice(2)).toEqual(['1 reply 5 2', '1 request done']);
+});
+
+test('runner: every request is answered, whatever onRequest does', async () => {
+  const errors: unknown[] = [];
+  const outcomes: Record<string, () => unknown> = {
+    throws: () => {
+      throw new RequestError('not-found', 'no such thing');
+    },
+    rejects: () => Promise.reject(new RequestError('late')),
+    fails: () => {
+      throw new Error('a secret');
+    },
+    circular: () => {
+      const value: { self?: unknown } = {};
+      value.self = value;
+      return Promise.resolve(value);
+    },
+  };
+  const fixture = new Fixture(() => ({
+    onRequest: (_id, type) => outcomes[type]?.(),
+    onError: (error, { event }) => void errors.push([event, String(error).slice(0, 10)]),
+  }));
+  const client = fixture.client(1);
+  const types = ['throws', 'rejects', 'fails', 'circular', 'unknown'];
+  for (const [number, type] of types.entries()) {
+    fixture.runner.run(client, requestOf(number + 1, '', type));
+  }
+  fixture.runner.run(client, requestOf(6, '{'));
+  await eventually(() => fixture.log.length === 12);
+  expect(fixture.log.filter((line) => line.includes('reply'))).toEqual([
+    '1 reply 1 failed {"code":"not-found","message":"no such thing"}',
+    '1 reply 2 failed {"code":"late","message":"late"}',
+    '1 reply 3 failed {"code":"internal","message":"internal error"}',
+    '1 reply 4 failed {"code":"internal","message":"internal error"}',
+    '1 reply 5 ',
+    '1 reply 6 failed {"code":"bad-request","message":"the data is not JSON"}',
+  ]);
+  // A RequestError is an answer, not a failure of the application.
+  expect(errors).toEqual([
+    ['onRequest', 'Error: a s'],
+    ['onRequest', 'TypeError:'],
+  ]);
+});
+
+test('runner: without onRequest a request fails', () => {
+  const fixture = new Fixture(() => ({}));
+  fixture.runner.run(fixture.client(1), requestOf(1, ''));
+  expect(fixture.log).toEqual([
+    '1 reply 1 failed {"code":"not-supported","message":"the application has no onRequest"}',
+    '1 request done',
+  ]);
+});
+
+test('runner: calls onDrop and onResume', () => {
+  const fixture = new Fixture((log) => ({
+    onDrop: (id) => void log.push(`drop ${id.length}`),
+    onResume: (id, _ctx, { awayMs }) => void log.push(`resume ${id.length} ${awayMs}`),
+  }));
+  const client = fixture.client(1);
+  fixture.runner.run(client, { kind: 'dropped' });
+  fixture.runner.run(client, { kind: 'resumed', awayMs: 70 });
+  expect(fixture.log).toEqual(['drop 20', '1 dropped done', 'resume 20 70', '1 resumed done']);
+});
+
+test.each<[string, () => unknown, boolean]>([
+  ['false', () => false, true],
+  ['a promise of false', () => Promise.resolve(false), true],
+  ['an error', () => Promise.reject(new Error('no database')), true],
+  ['an exception', () => JSON.parse('{'), true],
+  ['undefined', () => undefined, false],
+  ['0', () => 0, false],
+])('runner: onResume that returns %s', async (_, onResume, isRefused) => {
+  const fixture = new Fixture(() => ({ onResume, onError: () => undefined }));
+  fixture.runner.run(fixture.client(1), { kind: 'resumed', awayMs: 0 });
+  await eventually(() => fixture.log.includes('1 resumed done'));
+  // The refusal is sent before the acknowledgement, which lets the client resume.
+  expect(fixture.log).toEqual([...(isRefused ? ['1 refused'] : []), '1 resumed done']);
 });
 
 test('runner: acknowledges an event without a callback', () => {

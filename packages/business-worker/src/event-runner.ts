@@ -2,11 +2,19 @@ import { type Guard, type Logger, ThrottledLog, toError } from '@gatewayworker/c
 import {
   type HandshakeDecision,
   packSessionDelta,
+  type ReceivedRequest,
   writeApplySessionDelta,
 } from '@gatewayworker/protocol';
 import type { ClientContext, ClientEvent } from './client-context.ts';
 import type { EventHandler, HandshakeCandidate } from './event-handler.ts';
 import { failedDecision, parseHandshakeAnswer } from './handshake-answer.ts';
+import {
+  decodeRequestData,
+  type EncodedReply,
+  encodeFailure,
+  encodeReply,
+} from './request-codec.ts';
+import { RequestError } from './request-error.ts';
 
 /** Options of a runner. */
 export interface EventRunnerOptions {
@@ -15,6 +23,10 @@ export interface EventRunnerOptions {
   readonly logger: Logger;
   /** Called when an event is completed and must be acknowledged, whether its callback succeeded or failed. */
   readonly onAcknowledge: (context: ClientContext, event: ClientEvent) => void;
+  /** Called with the answer to a request. */
+  readonly onReply: (context: ClientContext, number: number, reply: EncodedReply) => void;
+  /** Called when `onResume` has refused a client. */
+  readonly onRefused: (context: ClientContext) => void;
   /** Called after an exception outside of the callbacks. It must close the client. */
   readonly onFailed: (context: ClientContext) => void;
 }
@@ -29,6 +41,8 @@ export class EventRunner {
   readonly #events: EventHandler;
   readonly #log: ThrottledLog;
   readonly #onAcknowledge: EventRunnerOptions['onAcknowledge'];
+  readonly #onReply: EventRunnerOptions['onReply'];
+  readonly #onRefused: EventRunnerOptions['onRefused'];
   /** Runs the callback of an event now, or after the earlier events of the client. */
   readonly run: (context: ClientContext, event: ClientEvent) => void;
   /** Called when the promise of a callback has settled. */
@@ -41,6 +55,8 @@ export class EventRunner {
     this.#events = options.events;
     this.#log = new ThrottledLog(options.logger);
     this.#onAcknowledge = options.onAcknowledge;
+    this.#onReply = options.onReply;
+    this.#onRefused = options.onRefused;
     const { guard, onFailed } = options;
     const fail = (_error: Error, context: ClientContext, event: ClientEvent): void => {
       context.isBusy = false;
@@ -160,6 +176,12 @@ export class EventRunner {
         return events.onMessage?.(context.clientId, event.message, context);
       case 'connected':
         return this.#connect(context);
+      case 'request':
+        return this.#answer(context, event.request);
+      case 'dropped':
+        return events.onDrop?.(context.clientId, context);
+      case 'resumed':
+        return this.#resume(context, event.awayMs);
       case 'closed':
         context.closed = event.closed;
         return events.onClose?.(context.clientId, context);
@@ -190,6 +212,56 @@ export class EventRunner {
       .then(() => onWebSocketConnect(clientId, request, context));
   }
 
+  /** Calls `onRequest`, and sends its result. Never throws or rejects: every request gets an answer. */
+  #answer(context: ClientContext, request: ReceivedRequest): void | Promise<void> {
+    const { onRequest } = this.#events;
+    const { number, requestType } = request;
+    const fail = (error: unknown): void => {
+      if (!(error instanceof RequestError)) this.report(error, 'onRequest', context.clientId);
+      this.#onReply(context, number, encodeFailure(error));
+    };
+    const answer = (result: unknown): void => {
+      try {
+        this.#onReply(context, number, encodeReply(result));
+      } catch (error) {
+        fail(error);
+      }
+    };
+    if (onRequest === undefined) {
+      return fail(new RequestError('not-supported', 'the application has no onRequest'));
+    }
+    let result: unknown;
+    try {
+      const data = decodeRequestData(request);
+      result = onRequest(context.clientId, requestType, data, context);
+    } catch (error) {
+      return fail(error);
+    }
+    return isThenable(result)
+      ? Promise.resolve<unknown>(result).then(answer, fail)
+      : answer(result);
+  }
+
+  /** Calls `onResume`, and ends a client that it refuses. An error refuses too. */
+  #resume(context: ClientContext, awayMs: number): void | Promise<void> {
+    const settle = (answer: unknown): void => {
+      if (answer === false) this.#onRefused(context);
+    };
+    const fail = (error: unknown): never => {
+      this.#onRefused(context);
+      throw error;
+    };
+    let answer: unknown;
+    try {
+      answer = this.#events.onResume?.(context.clientId, context, { awayMs });
+    } catch (error) {
+      return fail(error);
+    }
+    return isThenable(answer)
+      ? Promise.resolve<unknown>(answer).then(settle, fail)
+      : settle(answer);
+  }
+
   #handleSettled(context: ClientContext, event: ClientEvent, failure?: Failure): void {
     if (failure) this.report(failure.error, this.#nameOf(context, event), context.clientId);
     this.#complete(context, event);
@@ -199,11 +271,13 @@ export class EventRunner {
   #complete(context: ClientContext, event: ClientEvent): void {
     context.isBusy = false;
     this.#completed += 1;
-    if (event.kind !== 'closed') this.#storeSession(context, event);
+    if (event.kind !== 'closed') this.storeSession(context, event);
     this.#onAcknowledge(context, event);
   }
 
-  #storeSession(context: ClientContext, event: ClientEvent): void {
+  /** Sends the changes of a session to the gateway, unless the client is moving. */
+  storeSession(context: ClientContext, event: ClientEvent): void {
+    if (context.isMoving) return;
     try {
       const change = context.sessionCopy.takeChange();
       const { connection } = context.link;
@@ -231,9 +305,12 @@ interface Failure {
 
 const callbackNameOf = {
   message: 'onMessage',
+  request: 'onRequest',
+  dropped: 'onDrop',
+  resumed: 'onResume',
   closed: 'onClose',
 } as const satisfies Record<Exclude<ClientEvent['kind'], 'connected'>, keyof EventHandler>;
 
-function isThenable(value: unknown): value is Promise<void> {
+function isThenable<T>(value: T | Promise<T>): value is Promise<T> {
   return typeof value === 'object' && value !== null && 'then' in value;
 }

@@ -3,13 +3,14 @@ import type { HandshakeRequest } from './event-handler.ts';
 
 /** Parses the handshake of a client, which the gateway has packed. */
 export function parseHandshakeRequest(packed: Uint8Array): HandshakeRequest {
-  const { url, headers } = unpackClientRequest(packed);
+  const { url, headers, token } = unpackClientRequest(packed);
   const mark = url.indexOf('?');
   return {
     url,
     query: new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)),
     headers,
     cookies: parseCookies(headers['cookie'] ?? ''),
+    ...(token === undefined ? {} : { token }),
   };
 }
 

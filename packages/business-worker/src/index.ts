@@ -7,6 +7,7 @@ export type {
   HandshakeAnswer,
   HandshakeCandidate,
   HandshakeRequest,
+  ResumeInfo,
   WorkerInfo,
 } from './event-handler.ts';
 export { gateway } from './gateway.ts';
@@ -16,3 +17,4 @@ export {
   type ResolvedBusinessWorkerOptions,
   resolveBusinessWorkerOptions,
 } from './options.ts';
+export { RequestError } from './request-error.ts';

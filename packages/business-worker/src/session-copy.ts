@@ -35,6 +35,21 @@ export class SessionCopy {
     this.#packed = packed;
   }
 
+  /** The state at the gateway as msgpack, with the changes that this worker has sent. */
+  get packed(): Uint8Array | undefined {
+    return this.#packed;
+  }
+
+  /**
+   * Continues with the state of another gateway, which has applied none of the changes that were sent to the previous
+   * one after it had sent the state.
+   */
+  reattach(packed: Uint8Array | undefined): void {
+    this.#ownChanges = undefined;
+    // A change of a callback that was not taken yet stays: it is compared with this state.
+    this.#setState(packed);
+  }
+
   /** The object that callbacks read and change. */
   get value(): SessionData | undefined {
     this.#mayHaveChanged = true;

@@ -23,7 +23,11 @@ function createLink(gatewayToken: number): GatewayLink {
     name: 'gateway',
     requests: new RequestTable(),
     sentJoins: 0,
+    isNumbered: false,
+    refusedOffset: 0,
     ask: () => Promise.resolve(),
+    handleAnswer: () => undefined,
+    reportRefused: () => undefined,
     handleClosed: () => undefined,
   };
 }
@@ -67,9 +71,11 @@ function createWorker() {
     guard: new Guard(),
     logger: createLogger({ stdout: false }),
     onEvent: () => undefined,
+    onSettled: () => undefined,
     isAlive: () => false,
     decide: undefined,
     redelivers: false,
+    decidesResumes: false,
   });
   onTestFinished(() => clients.close());
   clients.addLink(link);

@@ -5,6 +5,7 @@ export { type Callee, withCallerStack } from './caller-stack.ts';
 export { assertSecretKey, givenSecretKey } from './cluster-options.ts';
 export { CoalescingWriter } from './coalescing-writer.ts';
 export { Deadline } from './deadline.ts';
+export { DeadlineBuckets } from './deadline-buckets.ts';
 export { DescriptorReserve } from './descriptor-reserve.ts';
 export { describeDialFailure, withoutAddresses } from './dial-failure.ts';
 export { DialedLink, type DialedLinkOptions } from './dialed-link.ts';

@@ -1,5 +1,10 @@
 import { GatewayWorkerError } from '@gatewayworker/core';
-import { isPlainObject, type SessionOfClient, unpackValue } from '@gatewayworker/protocol';
+import {
+  isPlainObject,
+  type SessionOfClient,
+  type UidPresence,
+  unpackValue,
+} from '@gatewayworker/protocol';
 
 /** Checks that an answer is a boolean. @throws {GW_ERR_FRAME_MALFORMED} like every check in this file */
 export function parseBoolean(answer: unknown): boolean {
@@ -23,6 +28,17 @@ export function parseOptionalString(answer: unknown): string | null {
 export function parseStrings(answer: unknown): string[] {
   if (Array.isArray(answer) && answer.every((entry) => typeof entry === 'string')) return answer;
   throw malformed('a list of strings');
+}
+
+/** Checks the clients of a uid at one gateway. */
+export function parseUidPresence(answer: unknown): UidPresence {
+  if (!isPlainObject(answer)) throw malformed('the state of a uid');
+  const { isOnline, isParked, agoMs } = answer;
+  return {
+    isOnline: isOnline === true,
+    isParked: isParked === true,
+    agoMs: agoMs == null ? undefined : parseCount(agoMs),
+  };
 }
 
 /** Creates a check for a list of `length` entries, each checked by `parse`. */

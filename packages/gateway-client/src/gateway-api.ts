@@ -1,6 +1,7 @@
 import type { Payload } from '@gatewayworker/protocol';
 import type { CloseOptions } from './arguments.ts';
 import type { GatewayQueryApi } from './gateway-query-api.ts';
+import type { ReceiptOptions, SendReceipt } from './receipt-options.ts';
 
 /** Receivers of `sendToAll`. */
 export interface SendToAllOptions {
@@ -29,8 +30,16 @@ export interface GatewayApi extends GatewayQueryApi {
   sendToAll(data: Payload, options?: SendToAllOptions): boolean;
   /** Sends to one client. */
   sendToClient(clientId: string, data: Payload): boolean;
+  /** Sends to one client, and resolves with its receipt. */
+  sendToClient(clientId: string, data: Payload, options: ReceiptOptions): Promise<SendReceipt>;
   /** Sends to every client of one or several uids. */
   sendToUid(uid: string | number | readonly (string | number)[], data: Payload): boolean;
+  /** Sends to every client of one or several uids, and resolves with their receipts. */
+  sendToUid(
+    uid: string | number | readonly (string | number)[],
+    data: Payload,
+    options: ReceiptOptions,
+  ): Promise<SendReceipt>;
   /** Sends to every member of one or several groups; a client in two of them receives it once. */
   sendToGroup(
     group: string | readonly string[],

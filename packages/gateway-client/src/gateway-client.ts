@@ -46,7 +46,9 @@ import {
   type ResolvedGatewayClientOptions,
   resolveGatewayClientOptions,
 } from './options.ts';
+import { parseReceiptOptions, type ReceiptOptions, type SendReceipt } from './receipt-options.ts';
 import { sendToAll, sendToClient, sendToGroups, sendToOnly, sendToUids } from './send.ts';
+import { sendToClientWithReceipt, sendToUidsWithReceipt } from './send-with-receipt.ts';
 import { packSession } from './session-argument.ts';
 
 /** What an address leads to, for errors. */
@@ -112,9 +114,16 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
 
   /**
    * Sends the queued commands and closes every link; resolves when that is done. The client cannot be used afterwards.
+   *
+   * What it has sent to clients that are away and can resume, another process keeps for them. Passing it on takes up to
+   * 5 seconds.
    */
   async close(): Promise<void> {
-    await this.#pool().close();
+    const pool = this.#pool();
+    const handover = pool.handOverLanes();
+    // The links close within this call if there is nothing to pass on.
+    if (!handover.isOver) await handover.over;
+    await pool.close();
   }
 
   sendToAll(data: Payload, options: SendToAllOptions = {}): boolean {
@@ -127,14 +136,35 @@ export class GatewayClient extends GatewayQueries implements GatewayApi {
     return sendToOnly(this.#pool(), receivers, payload);
   }
 
-  sendToClient(clientId: string, data: Payload): boolean {
+  sendToClient(clientId: string, data: Payload): boolean;
+  sendToClient(clientId: string, data: Payload, options: ReceiptOptions): Promise<SendReceipt>;
+  sendToClient(
+    clientId: string,
+    data: Payload,
+    options?: ReceiptOptions,
+  ): boolean | Promise<SendReceipt> {
     const payload = parsePayload(data);
-    return sendToClient(this.#pool(), parseClientIdArgument('clientId', clientId), payload);
+    const address = parseClientIdArgument('clientId', clientId);
+    if (options === undefined) return sendToClient(this.#pool(), address, payload);
+    const parsed = parseReceiptOptions(options);
+    return sendToClientWithReceipt(this.#pool(), address, payload, parsed);
   }
 
-  sendToUid(uid: string | number | readonly (string | number)[], data: Payload): boolean {
+  sendToUid(uid: string | number | readonly (string | number)[], data: Payload): boolean;
+  sendToUid(
+    uid: string | number | readonly (string | number)[],
+    data: Payload,
+    options: ReceiptOptions,
+  ): Promise<SendReceipt>;
+  sendToUid(
+    uid: string | number | readonly (string | number)[],
+    data: Payload,
+    options?: ReceiptOptions,
+  ): boolean | Promise<SendReceipt> {
     const payload = parsePayload(data);
-    return sendToUids(this.#pool(), parseUids(uid), payload);
+    const uids = parseUids(uid);
+    if (options === undefined) return sendToUids(this.#pool(), uids, payload);
+    return sendToUidsWithReceipt(this.#pool(), uids, payload, parseReceiptOptions(options));
   }
 
   sendToGroup(

@@ -1,5 +1,10 @@
-import { type FrameConnection, GatewayWorkerError, RequestTable } from '@gatewayworker/core';
-import { type Query, writeMessage } from '@gatewayworker/protocol';
+import {
+  type FrameConnection,
+  fromWire,
+  GatewayWorkerError,
+  RequestTable,
+} from '@gatewayworker/core';
+import { type Query, readMessage, writeLaneGap, writeMessage } from '@gatewayworker/protocol';
 
 /** A link to one gateway process, while it is up. */
 export class GatewayLink {
@@ -16,6 +21,10 @@ export class GatewayLink {
   readonly requests: RequestTable = new RequestTable();
   /** Number of JoinGroup and BindUid commands queued for it. */
   sentJoins = 0;
+  /** True once the gateway has subscribed to the lane: every send over the link has an offset from then on. */
+  isNumbered = false;
+  /** Highest offset that the full link has refused since the last report; 0 for none. */
+  refusedOffset = 0;
 
   constructor(
     connection: FrameConnection,
@@ -34,6 +43,32 @@ export class GatewayLink {
     const { connection } = this;
     if (connection.isOpen) writeMessage(connection.writer(), { type: 'query', requestId, query });
     return answer;
+  }
+
+  /** Handles the answer to a query, or a part of it. */
+  handleAnswer(command: number, buffer: Buffer, start: number, end: number): void {
+    const message = readMessage(command, buffer, start, end);
+    if (message?.type === 'queryAnswer') {
+      this.requests.resolve(message.requestId, message.answer);
+    } else if (message?.type === 'queryPart') {
+      this.requests.addPart(message.requestId, message.part);
+    } else if (message?.type === 'queryFailure') {
+      this.requests.reject(message.requestId, fromWire(message));
+    } else {
+      throw new GatewayWorkerError('GW_ERR_FRAME_MALFORMED', 'unknown type of answer');
+    }
+  }
+
+  /**
+   * Reports refused sends to the gateway. Must be called before the next command, when the link has room again.
+   *
+   * @param source - the lane of the sends
+   */
+  reportRefused(source: number): void {
+    if (this.refusedOffset === 0) return;
+    const offset = this.refusedOffset;
+    this.refusedOffset = 0;
+    writeLaneGap(this.connection.writer(), { source, offset });
   }
 
   /** Rejects the pending queries, because the link has ended. */

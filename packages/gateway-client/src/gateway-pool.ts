@@ -5,8 +5,6 @@ import {
   describeDialFailure,
   type FlushScheduler,
   type FrameConnection,
-  fromWire,
-  GatewayWorkerError,
   type InnerTlsOptions,
   type Logger,
   parseHostPort,
@@ -18,15 +16,14 @@ import {
   type DiscoveryAddress,
   describeUnavailable,
 } from '@gatewayworker/discovery';
-import {
-  AcceptorRole,
-  ByteReader,
-  Command,
-  type GatewayEntry,
-  readMessage,
-} from '@gatewayworker/protocol';
+import { AcceptorRole, ByteReader, Command, type GatewayEntry } from '@gatewayworker/protocol';
+import { AliasTable } from './alias-table.ts';
 import { GatewayLink } from './gateway-link.ts';
 import { InterestIndex } from './interest-index.ts';
+import { Lane } from './lane.ts';
+import type { LaneHandover } from './lane-handover.ts';
+import { LaneLinks } from './lane-links.ts';
+import { ReceiptTable } from './receipt-table.ts';
 
 /** Called with each frame of a gateway that is not an answer to a query. The body is valid during the call only. */
 export type GatewayFrameHandler = (
@@ -77,6 +74,12 @@ export class GatewayPool {
   readonly sendToGatewayBufferSize: number;
   /** Which gateways have members of which uids and groups. In use while there are several gateways. */
   readonly interest: InterestIndex = new InterestIndex();
+  /** The sends of this process, kept for clients that resume their session. */
+  readonly lane: Lane = new Lane();
+  /** Clients that have resumed at another gateway than the one in their client id. */
+  readonly aliases: AliasTable = new AliasTable();
+  /** The sends of this process that wait for receipts. */
+  readonly receipts: ReceiptTable = new ReceiptTable();
   /** Number of commands queued for a link. */
   sentCommands = 0;
   /** Number of commands refused because a link was closing or full. */
@@ -85,6 +88,7 @@ export class GatewayPool {
   readonly #directory: Directory;
   readonly #dialed = new Map<string, DialedGateway>();
   readonly #byToken = new Map<number, GatewayLink>();
+  readonly #laneLinks: LaneLinks;
   readonly #reader = new ByteReader();
   #alive: ReadonlyMap<string, GatewayEntry> = new Map();
   #links: readonly GatewayLink[] = [];
@@ -95,6 +99,10 @@ export class GatewayPool {
     this.#options = options;
     this.queryTimeoutMs = options.queryTimeoutMs;
     this.sendToGatewayBufferSize = options.sendToGatewayBufferSize;
+    // The other half of the queue is for live sends, so that replays do not make a link refuse them.
+    const maxReplayBytes = options.sendToGatewayBufferSize / 2;
+    const { guard } = options.scheduler;
+    this.#laneLinks = new LaneLinks(this.lane, this.aliases, maxReplayBytes, guard, this.receipts);
     const discovery = createDiscovery(options.address, options);
     this.#directory = discovery.follow((gateways) => this.#handleDirectory(gateways));
   }
@@ -189,6 +197,11 @@ export class GatewayPool {
     return this.#byToken.get(gatewayToken);
   }
 
+  /** Records that a full link has refused a numbered send. */
+  recordRefused(link: GatewayLink, offset: number): void {
+    this.#laneLinks.recordRefused(link, offset);
+  }
+
   /** Returns whether a connected register or the etcd reports the process of this link as alive. */
   isAlive({ address, instanceId }: GatewayLink): boolean {
     return this.#directory.isAlive(address, instanceId);
@@ -204,10 +217,17 @@ export class GatewayPool {
     while (!this.#isClosed && !this.#directory.isKeyRefused) await this.#nextChange();
   }
 
+  /** Hands the kept sends over to another process, before `close`. Sends that follow reach connected clients only. */
+  handOverLanes(): LaneHandover {
+    return this.#laneLinks.handOver();
+  }
+
   /** Stops dialing, sends the queued commands and closes every link. Resolves when that is done. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#notifyWaiting();
+    this.#laneLinks.close();
+    this.receipts.close();
     const links = Array.from(this.#dialed.values(), ({ link }) => link.close());
     await Promise.all([this.#directory.close(), ...links]);
   }
@@ -285,21 +305,16 @@ export class GatewayPool {
       onFailed: (error) => this.#handleFailed(address, error),
     });
     this.#dialed.set(address, {
-      link,
-      up: undefined,
-      wasAttempted: false,
-      isPortClosed: false,
-      endedInstanceId: undefined,
-      failure: undefined,
+      ...{ link, up: undefined, wasAttempted: false, isPortClosed: false },
+      ...{ endedInstanceId: undefined, failure: undefined },
     });
   }
 
   #handleUp(address: string, connection: FrameConnection, acceptor: AcceptorInfo): void {
     const gateway = this.#dialed.get(address);
     if (gateway === undefined) return;
-    const { challenge, welcome } = acceptor;
-    const { instanceId } = challenge;
-    const { gatewayToken, name } = welcome;
+    const { instanceId } = acceptor.challenge;
+    const { gatewayToken, name } = acceptor.welcome;
     const link = new GatewayLink(connection, { address, instanceId, gatewayToken, name });
     gateway.up = link;
     gateway.isPortClosed = false;
@@ -309,13 +324,18 @@ export class GatewayPool {
     this.#links = [...this.#links, link];
     connection.onFrame = (command, buffer, start, end) => {
       if (command >= Command.QueryAnswer && command <= Command.QueryPart) {
-        handleAnswer(link, command, buffer, start, end);
+        link.handleAnswer(command, buffer, start, end);
+      } else if (command === Command.ReceiptReport) {
+        this.receipts.handleFrame(link, command, buffer, start, end);
       } else if (command >= Command.InterestAdded && command <= Command.JoinsApplied) {
         this.interest.handleFrame(link, command, this.#reader.reset(buffer, start, end));
+      } else if (command >= Command.LaneSubscribe && command <= Command.LaneTransferState) {
+        this.#laneLinks.handleFrame(link, command, buffer, start, end);
       } else {
         this.#options.onFrame?.(link, command, buffer, start, end);
       }
     };
+    connection.output.onDrain = () => this.#laneLinks.handleDrain(link);
     connection.onResumed = () => {
       gateway.isPortClosed = false;
     };
@@ -340,6 +360,8 @@ export class GatewayPool {
     this.#links = this.#links.filter((other) => other !== link);
     if (this.#byToken.get(link.gatewayToken) === link) this.#byToken.delete(link.gatewayToken);
     this.interest.unfollow(link);
+    this.#laneLinks.removeLink(link);
+    this.receipts.handleDown(link);
     link.handleClosed(reason);
     // A process that has just answered there is alive, even if no register lists it yet.
     if (!this.#alive.has(address) && answeredBy === undefined) this.#stopDialing(address, gateway);
@@ -374,24 +396,5 @@ export class GatewayPool {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const resolve of waiting) resolve();
-  }
-}
-
-function handleAnswer(
-  link: GatewayLink,
-  command: number,
-  buffer: Buffer,
-  start: number,
-  end: number,
-): void {
-  const message = readMessage(command, buffer, start, end);
-  if (message?.type === 'queryAnswer') {
-    link.requests.resolve(message.requestId, message.answer);
-  } else if (message?.type === 'queryPart') {
-    link.requests.addPart(message.requestId, message.part);
-  } else if (message?.type === 'queryFailure') {
-    link.requests.reject(message.requestId, fromWire(message));
-  } else {
-    throw new GatewayWorkerError('GW_ERR_FRAME_MALFORMED', 'unknown type of answer');
   }
 }

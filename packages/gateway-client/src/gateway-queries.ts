@@ -1,11 +1,13 @@
 import {
   parseBoolean,
   parseCount,
+  parseList,
   parseOptionalString,
   parsePairs,
   parseSessionAnswer,
   parseSessions,
   parseStrings,
+  parseUidPresence,
 } from './answer.ts';
 import {
   parseClientIdArgument,
@@ -15,8 +17,17 @@ import {
   parseUidList,
 } from './arguments.ts';
 import type { GatewayPool } from './gateway-pool.ts';
-import type { GatewayQueryApi } from './gateway-query-api.ts';
-import { anyTrue, concatenate, countUnique, mergePairs, sum, toMap, unique } from './merge.ts';
+import type { GatewayQueryApi, UidState } from './gateway-query-api.ts';
+import {
+  anyTrue,
+  concatenate,
+  countUnique,
+  mergePairs,
+  sum,
+  toMap,
+  toUidState,
+  unique,
+} from './merge.ts';
 import { askAboutKeys, askEveryGateway, askGatewayOf } from './query.ts';
 
 /** The queries of the Gateway API, over the gateways of a pool. */
@@ -56,6 +67,18 @@ export class GatewayQueries implements GatewayQueryApi {
     const keys = parseUidList('uids', uids);
     const query = { kind: 'isUidsOnline', uids: keys } as const;
     return askAboutKeys(this.#pool(), query, keys, { parse: parseBoolean, merge: anyTrue });
+  }
+
+  getUidState(uid: string | number): Promise<UidState> {
+    const query = { kind: 'getUidStates', uids: [parseUid(uid)] } as const;
+    const parse = parseList(parseUidPresence, 1);
+    return askEveryGateway(this.#pool(), query, parse, (answers) => toUidState(answers.flat()));
+  }
+
+  getUidStates(uids: readonly (string | number)[]): Promise<Map<string, UidState>> {
+    const keys = parseUidList('uids', uids);
+    const query = { kind: 'getUidStates', uids: keys } as const;
+    return askAboutKeys(this.#pool(), query, keys, { parse: parseUidPresence, merge: toUidState });
   }
 
   getClientIdByUid(uid: string | number): Promise<string[]> {

@@ -1,3 +1,11 @@
+/** Whether a uid is connected. */
+export interface UidState {
+  /** `online`: a client of the uid is connected; `away`: all are parked; `offline`: there is none. */
+  readonly state: 'online' | 'away' | 'offline';
+  /** When the last connection of the uid ended; `undefined` while it is online, or if no gateway knows it. */
+  readonly lastSeen: Date | undefined;
+}
+
 /**
  * The queries of the Gateway API. Each resolves with the complete answer, or rejects with `GW_ERR_NOT_CONNECTED` or
  * with a `PartialResultError`, which contains the partial answer.
@@ -15,6 +23,13 @@ export interface GatewayQueryApi {
   isUidOnline(uid: string | number): Promise<boolean>;
   /** For each uid, whether it has clients. The map contains every requested uid, as a string. */
   isUidsOnline(uids: readonly (string | number)[]): Promise<Map<string, boolean>>;
+  /**
+   * Whether a uid is connected: `online` with a connected client, `away` with parked ones only, otherwise `offline`; and
+   * when its last connection ended.
+   */
+  getUidState(uid: string | number): Promise<UidState>;
+  /** The same for each uid. The map contains every requested uid, as a string. */
+  getUidStates(uids: readonly (string | number)[]): Promise<Map<string, UidState>>;
   /** Ids of the clients of a uid. */
   getClientIdByUid(uid: string | number): Promise<string[]>;
   /** Ids of the clients of each uid. The map contains every requested uid, as a string. */

@@ -10,10 +10,13 @@ export type { GatewayApi, SendToAllOptions, SendToGroupOptions } from './gateway
 export { GatewayClient } from './gateway-client.ts';
 export type { GatewayLink } from './gateway-link.ts';
 export { type GatewayFrameHandler, GatewayPool, type GatewayPoolOptions } from './gateway-pool.ts';
+export type { UidState } from './gateway-query-api.ts';
 export {
   type GatewayClientOptions,
   gatewayClientDefaults,
   type ResolvedGatewayClientOptions,
   resolveGatewayClientOptions,
 } from './options.ts';
+export type { DeviceReceipt, ReceiptOptions, SendReceipt } from './receipt-options.ts';
+export { sendReply } from './send.ts';
 export { packSession } from './session-argument.ts';

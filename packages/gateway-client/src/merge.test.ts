@@ -7,6 +7,7 @@ import {
   mergePairs,
   sum,
   toMap,
+  toUidState,
   unique,
 } from './merge.ts';
 
@@ -73,4 +74,18 @@ test('mergeByKey: the map has every key without an answer', () => {
       ['b', false],
     ]),
   );
+});
+
+test('toUidState: one connected client makes a uid online, a parked one away', () => {
+  const gone = { isOnline: false, isParked: false, agoMs: undefined };
+  const online = { isOnline: true, isParked: false, agoMs: 9000 };
+  const parked = { isOnline: false, isParked: true, agoMs: 2000 };
+  expect(toUidState([gone, parked, online])).toEqual({ state: 'online', lastSeen: undefined });
+  expect(toUidState([])).toEqual({ state: 'offline', lastSeen: undefined });
+  expect(toUidState([gone])).toEqual({ state: 'offline', lastSeen: undefined });
+  const now = Date.now();
+  const { state, lastSeen } = toUidState([{ ...gone, agoMs: 5000 }, parked, gone]);
+  expect(state).toBe('away');
+  expect(lastSeen?.getTime()).toBeGreaterThanOrEqual(now - 2000);
+  expect(lastSeen?.getTime()).toBeLessThan(now);
 });

@@ -1,3 +1,6 @@
+import type { UidPresence } from '@gatewayworker/protocol';
+import type { UidState } from './gateway-query-api.ts';
+
 /** Merges the answers of the gateways, in any order, into one. */
 export type Merge<T, R> = (answers: readonly T[]) => R;
 
@@ -24,6 +27,14 @@ export function unique(answers: readonly (readonly string[])[]): string[] {
 /** Number of different entries of the lists. */
 export function countUnique(answers: readonly (readonly string[])[]): number {
   return new Set(answers.flat()).size;
+}
+
+/** The state of a uid, from what each gateway knows. The age of the last connection becomes a time of this process. */
+export function toUidState(answers: readonly UidPresence[]): UidState {
+  if (answers.some(({ isOnline }) => isOnline)) return { state: 'online', lastSeen: undefined };
+  const ages = answers.map(({ agoMs }) => agoMs).filter((agoMs) => agoMs !== undefined);
+  const lastSeen = ages.length === 0 ? undefined : new Date(Date.now() - Math.min(...ages));
+  return { state: answers.some(({ isParked }) => isParked) ? 'away' : 'offline', lastSeen };
 }
 
 /** Builds a map from lists of pairs with disjoint keys. */

@@ -10,6 +10,7 @@ import {
 import {
   type AskedQuery,
   FrameDecoder,
+  formatClientId,
   readMessage,
   writeSendToAll,
 } from '@gatewayworker/protocol';
@@ -159,6 +160,22 @@ test('query: a client query is sent only to its gateway', async () => {
   expect(gateways[0].asked).toEqual([]);
   const client = { connection: 7, nonceHigh: 8, nonceLow: 9 };
   expect(gateways[1].asked).toEqual([{ kind: 'isOnline', client }]);
+});
+
+test('query: a client that has moved is asked about at its gateway', async () => {
+  const gateways = [
+    new MemoryGateway(1, answers(false)),
+    new MemoryGateway(2, answers(true)),
+  ] as const;
+  const pool = new LinkedPool(gateways);
+  const client = { connection: 1, nonceHigh: 2, nonceLow: 3 };
+  for (const token of [1, 5]) {
+    const id = { gatewayToken: token, connection: 7, nonceHigh: 8, nonceLow: 9 };
+    pool.aliases.set(formatClientId(id), gateways[1].link, client);
+    await expect(isOnline(pool, token)).resolves.toBe(true);
+  }
+  expect(gateways[0].asked).toEqual([]);
+  expect(gateways[1].asked).toEqual(Array(2).fill({ kind: 'isOnline', client }));
 });
 
 test('query: an unknown client is offline, without a query', async () => {

@@ -20,7 +20,9 @@ export async function askGatewayOf<T>(
 ): Promise<T> {
   assertLinked(pool);
   if (address === undefined) return offline;
-  const { gatewayToken, connection, nonceHigh, nonceLow } = address;
+  const alias = pool.aliases.find(address);
+  const { connection, nonceHigh, nonceLow } = alias ?? address;
+  const gatewayToken = alias?.link.gatewayToken ?? address.gatewayToken;
   const at = pool.linkOf(gatewayToken)?.address ?? pool.unlinkedAddressOf(gatewayToken);
   if (at === undefined) return offline;
   const query = { kind, client: { connection, nonceHigh, nonceLow } };

@@ -1,8 +1,11 @@
 import {
   type ByteWriter,
   type ClientAddress,
+  type ConnectionAddress,
   InterestKind,
   type Payload,
+  type Reply,
+  writeSendReply,
   writeSendToAll,
   writeSendToClient,
   writeSendToClients,
@@ -13,7 +16,10 @@ import { broadcast, enqueue, enqueueAll, enqueueToClient, groupByLink } from './
 import type { GatewayLink } from './gateway-link.ts';
 import type { GatewayPool } from './gateway-pool.ts';
 
-const noAddresses: readonly ClientAddress[] = [];
+const noAddresses: readonly ConnectionAddress[] = [];
+
+// Each send is recorded once if the lane is active, even if no gateway gets it: its receivers may be away. It has the
+// same offset at every gateway.
 
 /** Sends to one client. */
 export function sendToClient(
@@ -21,7 +27,35 @@ export function sendToClient(
   address: ClientAddress | undefined,
   data: Payload,
 ): boolean {
-  return enqueueToClient(pool, address, (writer, to) => writeSendToClient(writer, to, data));
+  const { lane } = pool;
+  const isRecorded = lane.isActive && address !== undefined;
+  const offset = isRecorded ? lane.record({ kind: 'clients', clients: [address] }, data) : 0;
+  return enqueueToClient(
+    pool,
+    address,
+    (writer, to, own) => writeSendToClient(writer, to, data, own),
+    offset,
+  );
+}
+
+/** Answers a request of a client. */
+export function sendReply(
+  pool: GatewayPool,
+  address: ClientAddress | undefined,
+  reply: Reply,
+): boolean {
+  const { lane } = pool;
+  let offset = 0;
+  if (lane.isActive && address !== undefined) {
+    const { number, payload, isFailed } = reply;
+    offset = lane.record({ kind: 'clients', clients: [address] }, payload, number, isFailed);
+  }
+  return enqueueToClient(
+    pool,
+    address,
+    (writer, to, own) => writeSendReply(writer, to, reply, own),
+    offset,
+  );
 }
 
 /** Sends to every client except the excluded ones. */
@@ -30,14 +64,18 @@ export function sendToAll(
   excluded: readonly ClientAddress[],
   data: Payload,
 ): boolean {
-  if (excluded.length === 0) return broadcast(pool, (writer) => writeSendToAll(writer, [], data));
+  const { lane } = pool;
+  const offset = lane.isActive ? lane.record({ kind: 'all', excluded }, data) : 0;
+  if (excluded.length === 0) {
+    return broadcast(pool, (writer, own) => writeSendToAll(writer, [], data, own), offset);
+  }
   // Each gateway gets only the excluded clients that it has.
   const byLink = groupByLink(pool, excluded);
   let isSent = pool.links.length > 0;
-  const write = (writer: ByteWriter, own: readonly ClientAddress[]): void =>
-    writeSendToAll(writer, own, data);
+  const write = (writer: ByteWriter, at: readonly ConnectionAddress[], own: number): void =>
+    writeSendToAll(writer, at, data, own);
   for (const link of pool.links) {
-    if (!enqueue(pool, link, write, byLink.get(link) ?? noAddresses)) isSent = false;
+    if (!enqueue(pool, link, write, byLink.get(link) ?? noAddresses, offset)) isSent = false;
   }
   return isSent;
 }
@@ -48,30 +86,34 @@ export function sendToOnly(
   only: readonly ClientAddress[],
   data: Payload,
 ): boolean {
+  const { lane } = pool;
+  const isRecorded = lane.isActive && only.length > 0;
+  const offset = isRecorded ? lane.record({ kind: 'clients', clients: only }, data) : 0;
   let isSent = pool.links.length > 0;
-  const write = (writer: ByteWriter, own: readonly ClientAddress[]): void =>
-    writeSendToClients(writer, own, data);
+  const write = (writer: ByteWriter, at: readonly ConnectionAddress[], own: number): void =>
+    writeSendToClients(writer, at, data, own);
   for (const [link, addresses] of groupByLink(pool, only)) {
-    if (!enqueue(pool, link, write, addresses)) isSent = false;
+    if (!enqueue(pool, link, write, addresses, offset)) isSent = false;
   }
   return isSent;
 }
 
 /** Sends to every client of these uids. */
 export function sendToUids(pool: GatewayPool, uids: readonly string[], data: Payload): boolean {
-  const { links, interest } = pool;
-  if (!interest.covers(links)) {
-    return broadcast(pool, (writer) => writeSendToUids(writer, uids, data));
-  }
+  const { links, interest, lane } = pool;
+  const offset = lane.isActive ? lane.record({ kind: 'uids', uids }, data) : 0;
+  const writeAll = (writer: ByteWriter, own: number): void =>
+    writeSendToUids(writer, uids, data, own);
+  if (!interest.covers(links)) return broadcast(pool, writeAll, offset);
   if (uids.length === 1) {
     const interested = interest.find(InterestKind.Uid, uids[0] as string);
-    return enqueueToInterested(pool, interested, (writer) => writeSendToUids(writer, uids, data));
+    return enqueueToInterested(pool, interested, writeAll, offset);
   }
-  const write = (writer: ByteWriter, own: readonly string[]): void =>
-    writeSendToUids(writer, own, data);
+  const write = (writer: ByteWriter, at: readonly string[], own: number): void =>
+    writeSendToUids(writer, at, data, own);
   let isSent = links.length > 0;
-  for (const [link, own] of namesByLink(pool, InterestKind.Uid, uids)) {
-    if (!enqueue(pool, link, write, own)) isSent = false;
+  for (const [link, names] of namesByLink(pool, InterestKind.Uid, uids)) {
+    if (!enqueue(pool, link, write, names, offset)) isSent = false;
   }
   return isSent;
 }
@@ -83,19 +125,25 @@ export function sendToGroups(
   excluded: readonly ClientAddress[],
   data: Payload,
 ): boolean {
-  const links = linksOfGroups(pool, groups);
+  const { lane } = pool;
+  const offset = lane.isActive ? lane.record({ kind: 'groups', groups, excluded }, data) : 0;
+  const links = linksOfNames(pool, InterestKind.Group, groups);
   if (excluded.length === 0) {
-    return enqueueToInterested(pool, links, (writer) =>
-      writeSendToGroups(writer, { groups, excluded }, data),
+    const receivers = { groups, excluded: noAddresses };
+    return enqueueToInterested(
+      pool,
+      links,
+      (writer, own) => writeSendToGroups(writer, receivers, data, own),
+      offset,
     );
   }
   // Each gateway gets only the excluded clients that it has.
   const byLink = groupByLink(pool, excluded);
   let isSent = pool.links.length > 0;
-  const write = (writer: ByteWriter, own: readonly ClientAddress[]): void =>
-    writeSendToGroups(writer, { groups, excluded: own }, data);
+  const write = (writer: ByteWriter, at: readonly ConnectionAddress[], own: number): void =>
+    writeSendToGroups(writer, { groups, excluded: at }, data, own);
   for (const link of links) {
-    if (!enqueue(pool, link, write, byLink.get(link) ?? noAddresses)) isSent = false;
+    if (!enqueue(pool, link, write, byLink.get(link) ?? noAddresses, offset)) isSent = false;
   }
   return isSent;
 }
@@ -104,16 +152,22 @@ export function sendToGroups(
 function enqueueToInterested(
   pool: GatewayPool,
   links: readonly GatewayLink[],
-  write: (writer: ByteWriter) => void,
+  write: (writer: ByteWriter, offset: number) => void,
+  offset: number,
 ): boolean {
-  return pool.links.length > 0 && enqueueAll(pool, links, write);
+  return pool.links.length > 0 && enqueueAll(pool, links, write, offset);
 }
 
-function linksOfGroups(pool: GatewayPool, groups: readonly string[]): readonly GatewayLink[] {
+/** The gateways that may have members of one of these names. */
+export function linksOfNames(
+  pool: GatewayPool,
+  kind: InterestKind,
+  names: readonly string[],
+): readonly GatewayLink[] {
   const { links, interest } = pool;
   if (!interest.covers(links)) return links;
-  if (groups.length === 1) return interest.find(InterestKind.Group, groups[0] as string);
-  return [...namesByLink(pool, InterestKind.Group, groups).keys()];
+  if (names.length === 1) return interest.find(kind, names[0] as string);
+  return [...namesByLink(pool, kind, names).keys()];
 }
 
 /** Groups names by the gateways that may have members of them. */

@@ -124,11 +124,12 @@ export class GatewayRuntime implements RoleRuntime<ConnectionStatus> {
       await this.#endAfterHandover(this.#outgoing, options);
       return;
     }
-    const { state, dispatcher } = this.#parts;
+    const { state, dispatcher, resume } = this.#parts;
     if (this.#stop === undefined) {
       this.#stop = new GatewayStop(options, {
         ...state,
         dispatcher,
+        moves: resume.moves,
         stopAccepting: () => this.#stopAccepting(),
         withdraw: () => this.#withdraw(),
       });
@@ -140,7 +141,8 @@ export class GatewayRuntime implements RoleRuntime<ConnectionStatus> {
   }
 
   status(): RoleStatus {
-    const { state, dispatcher, routes, innerLinks, innerServer, clientEvents } = this.#parts;
+    const { state, dispatcher, routes, innerLinks, innerServer, clientEvents, resume } =
+      this.#parts;
     const { clients, uids, groups, sender } = state;
     return {
       ...emptyRoleStatus,
@@ -160,6 +162,8 @@ export class GatewayRuntime implements RoleRuntime<ConnectionStatus> {
         uids: uids.size,
         groups: groups.size,
         heldEvents: dispatcher.heldEvents,
+        parked: resume.parked.size,
+        receipts: resume.receipts.size,
         workers: routes.workerCount,
       },
     };
@@ -217,6 +221,8 @@ export class GatewayRuntime implements RoleRuntime<ConnectionStatus> {
     const { dispatcher, innerServer, state, descriptors } = this.#parts;
     this.#heartbeat?.stop();
     dispatcher.close();
+    this.#parts.resume.parked.close();
+    this.#parts.resume.receipts.close();
     await innerServer.close();
     state.guard.close();
     state.clientLog.close();

@@ -5,6 +5,7 @@ import type { ClientTable } from './clients/client-table.ts';
 import { closeClients } from './clients/close-clients.ts';
 import { PauseReason } from './clients/pause-reason.ts';
 import { ServerClosure } from './clients/server-closure.ts';
+import type { SessionMoves } from './resume/session-moves.ts';
 import type { EventDispatcher } from './workers/event-dispatcher.ts';
 
 /** Time of a quick stop for close frames and acks, in milliseconds. */
@@ -24,6 +25,7 @@ export interface GatewayStopContext {
   readonly clients: ClientTable;
   readonly sender: ClientSender;
   readonly dispatcher: EventDispatcher;
+  readonly moves: SessionMoves;
   readonly logger: Logger;
   /** Stops accepting clients. */
   readonly stopAccepting: () => void;
@@ -68,6 +70,7 @@ export class GatewayStop {
     }
     // Withdraw first, so that no worker dials a gateway that is about to end.
     await withdraw();
+    this.#context.moves.giveBackAll();
     for (const client of clients.all()) {
       sender.close(client, ServerClosure.ServerStops);
     }

@@ -8,6 +8,7 @@ export {
   type ResolvedGatewayOptions,
   resolveGatewayOptions,
 } from './options.ts';
+export type { ResumeOptions } from './resume/resume-options.ts';
 export type { ClientProtocol, DecodedMessage } from './transports/client-protocol.ts';
 export type { TlsOptions } from './transports/tls-options.ts';
 export type { TrustProxy } from './transports/trusted-proxies.ts';

@@ -22,6 +22,7 @@ import {
 } from '@gatewayworker/core';
 import { parseDiscoveryAddress, type RegisterAddress } from '@gatewayworker/discovery';
 import { type SlowConsumerPolicy, slowConsumerPolicies } from './clients/client-sender.ts';
+import { type ResumeOptions, resolveResume, resumeDefaults } from './resume/resume-options.ts';
 import { assertRoutes } from './routes/route-options.ts';
 import type { ClientProtocol } from './transports/client-protocol.ts';
 import { isHost, parseListenAddress } from './transports/listen-address.ts';
@@ -142,6 +143,11 @@ export interface GatewayOptions {
   /** Chooses the worker of a client among those of its route. @default 'leastConnections' */
   readonly router?: Router;
   /**
+   * Clients with the client protocol `gatewayworker.1` keep their session when their connection ends, and resume it.
+   * Websockets only; `false` disables it. @default { windowMs: 120000, ringBytes: 67108864, maxParked: 100000 }
+   */
+  readonly resume?: ResumeOptions | false;
+  /**
    * Idle clients that one process moves per second from the worker with the most clients to the one with the fewest,
    * 0 to 1000; 0 disables it. Only with the router `'leastConnections'`.
    * @default 100
@@ -151,7 +157,8 @@ export interface GatewayOptions {
 
 /** Gateway options with all defaults. */
 export interface ResolvedGatewayOptions
-  extends Required<Omit<GatewayOptions, 'protocol' | 'tls' | 'innerTls' | 'routes'>> {
+  extends Required<Omit<GatewayOptions, 'protocol' | 'tls' | 'innerTls' | 'routes' | 'resume'>> {
+  readonly resume: Required<ResumeOptions> | false;
   readonly protocol: ClientProtocol | undefined;
   readonly tls: TlsOptions | undefined;
   readonly innerTls: InnerTlsOptions | undefined;
@@ -193,6 +200,7 @@ export const gatewayDefaults: Omit<
   trustProxy: false,
   proxyProtocol: false,
   router: 'leastConnections',
+  resume: resumeDefaults,
   rebalancePerSecond: 100,
 });
 
@@ -214,7 +222,8 @@ export function resolveGatewayOptions(options: GatewayOptions): ResolvedGatewayO
   rejectUnknownKeys('Gateway', options, known);
   const { protocol, routes, ...given } = withoutUndefined(options);
   const { tls: clientTls, innerTls: linkTls, ...rest } = given;
-  const resolved = { ...gatewayDefaults, ...rest };
+  const resume = resolveResume(rest.resume);
+  const resolved = { ...gatewayDefaults, ...rest, resume };
   assertProtocol(protocol);
   const { scheme } = parseListenAddress(resolved.listen, protocol !== undefined);
   assertRoutes(routes, scheme);

@@ -8,6 +8,8 @@ export {
   type HandshakeAnswer,
   type HandshakeCandidate,
   type HandshakeRequest,
+  RequestError,
+  type ResumeInfo,
   type WorkerInfo,
 } from '@gatewayworker/business-worker';
 export {
@@ -22,6 +24,7 @@ export type {
   DecodedMessage,
   DeflateOptions,
   GatewayOptions,
+  ResumeOptions,
   RoutableClient,
   RoutableWorker,
   Router,
@@ -33,11 +36,15 @@ export type {
 export {
   allowPartial,
   type CloseOptions,
+  type DeviceReceipt,
   type GatewayApi,
   GatewayClient,
   type GatewayClientOptions,
+  type ReceiptOptions,
+  type SendReceipt,
   type SendToAllOptions,
   type SendToGroupOptions,
+  type UidState,
 } from '@gatewayworker/gateway-client';
 export { CloseCode, ClosedBy, type ErrorCode } from '@gatewayworker/protocol';
 export type { RegisterOptions } from '@gatewayworker/register';

@@ -91,6 +91,18 @@ export class ByteReader {
     return this.#buffer.subarray(offset, this.#end);
   }
 
+  /** Returns a view of the next bytes, which is valid only until the buffer is reused. */
+  readBytes(byteLength: number): Buffer {
+    const offset = this.#advance(byteLength);
+    return this.#buffer.subarray(offset, offset + byteLength);
+  }
+
+  /** Reads the next bytes as UTF-8. */
+  readUtf8(byteLength: number): string {
+    const offset = this.#advance(byteLength);
+    return this.#text(offset, offset + byteLength);
+  }
+
   /**
    * Reads a count of entries.
    *

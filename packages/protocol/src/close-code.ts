@@ -20,6 +20,16 @@ export const CloseCode = {
   ServiceRestart: 1012,
   /** The server is overloaded or the client is a slow consumer; the client should reconnect later. */
   TryAgainLater: 1013,
+  /** The client protocol: the client sent nothing in time. */
+  Silence: 4408,
+  /** The client protocol: the session is on another connection. */
+  Moved: 4412,
+  /** The client protocol: the window for a resume is over. */
+  SessionOver: 4451,
+  /** The client protocol: the application refused to resume the session. */
+  ResumeRefused: 4452,
+  /** The client protocol: the application refused the client. */
+  Refused: 4501,
 } as const;
 
 /** A close code that gateways send on their own. */

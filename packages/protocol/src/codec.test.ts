@@ -23,6 +23,28 @@ const delta = {
   merge: { c: { remove: ['d'], set: { e: 1 }, merge: { f: { remove: [], set: {}, merge: {} } } } },
 };
 const client = { connection: 1, nonceHigh: 2, nonceLow: 3 };
+const resumable = {
+  clientId: 'AAAAABBBBBCCCCCDDDDD',
+  generation: 4,
+  secret: Buffer.from('secret'),
+  previousSecret: Buffer.from('previous'),
+  received: 2 ** 40,
+  windowMs: 120_000,
+  ageMs: 5000,
+  uidAgeMs: 4000,
+  groups: [{ group: 'g', ageMs: 3000 }],
+};
+const sessionState = {
+  info: resumable,
+  uid: '7',
+  session: Buffer.from('session'),
+  request: Buffer.from('request'),
+  remoteAddress: '::1',
+  remotePort: 65_535,
+  gatewayPort: 8282,
+  isParked: true,
+  awayMs: 2000,
+};
 
 /** A message of each type, with every optional field. */
 const messages: { readonly [T in Message['type']]: Extract<Message, { readonly type: T }> } = {
@@ -66,6 +88,7 @@ const messages: { readonly [T in Message['type']]: Extract<Message, { readonly t
     request: Buffer.from('request'),
     uid: '7',
     session: Buffer.from('session'),
+    resumable,
   },
   clientClosed: {
     type: 'clientClosed',
@@ -98,7 +121,55 @@ const messages: { readonly [T in Message['type']]: Extract<Message, { readonly t
   query: { type: 'query', requestId: 9, query: { kind: 'isOnline', client } },
   queryAnswer: { type: 'queryAnswer', requestId: 9, answer: ['a', null] },
   queryPart: { type: 'queryPart', requestId: 9, part: ['a', 1] },
+  receiptReport: {
+    type: 'receiptReport',
+    receiptId: 9,
+    isComplete: true,
+    isFull: false,
+    devices: [{ clientId: 'AAAAABBBBBCCCCCDDDDD', outcome: 'handled', ms: 5, value: 'v' }],
+  },
   queryFailure: { type: 'queryFailure', requestId: 9, code: 'GW_ERR_INTERNAL', message: 'm' },
+  laneSubscribe: { type: 'laneSubscribe', maxAgeMs: 120_000, maxBytes: 2 ** 40 },
+  replayRequest: {
+    type: 'replayRequest',
+    requestId: 9,
+    clientId: 'AAAAABBBBBCCCCCDDDDD',
+    ...client,
+    ageMs: 5000,
+    uid: '7',
+    uidAgeMs: 4000,
+    groups: [{ group: 'g', ageMs: 3000 }],
+    positions: [{ source: 2 ** 32 - 1, offset: 2 ** 40 }],
+  },
+  replayDone: {
+    type: 'replayDone',
+    requestId: 9,
+    positions: [{ source: 1, offset: 2 ** 40 }],
+    gaps: [{ source: 1, offset: 3 }],
+  },
+  aliasAdded: { type: 'aliasAdded', clientId: 'AAAAABBBBBCCCCCDDDDD', ...client },
+  aliasRemoved: { type: 'aliasRemoved', clientId: 'AAAAABBBBBCCCCCDDDDD', connection: 1 },
+  sessionClaim: {
+    type: 'sessionClaim',
+    requestId: 9,
+    clientId: 'AAAAABBBBBCCCCCDDDDD',
+    secret: Buffer.from('secret'),
+  },
+  sessionFound: { type: 'sessionFound', requestId: 9, isKnown: true, state: sessionState },
+  sessionRelease: {
+    type: 'sessionRelease',
+    requestId: 9,
+    ...client,
+    secret: Buffer.from('secret'),
+  },
+  sessionReleased: { type: 'sessionReleased', requestId: 9, connection: 1, state: sessionState },
+  sessionPark: { type: 'sessionPark', state: sessionState },
+  sessionSecret: {
+    type: 'sessionSecret',
+    connection: 1,
+    secret: Buffer.from('secret'),
+    previousSecret: Buffer.from('previous'),
+  },
 };
 
 const commands: Readonly<Record<Message['type'], number>> = {
@@ -119,7 +190,19 @@ const commands: Readonly<Record<Message['type'], number>> = {
   query: 0x60,
   queryAnswer: 0x61,
   queryPart: 0x63,
+  receiptReport: 0x47,
   queryFailure: 0x62,
+  laneSubscribe: 0x90,
+  replayRequest: 0x92,
+  replayDone: 0x94,
+  aliasAdded: 0x95,
+  aliasRemoved: 0x96,
+  sessionClaim: 0xa0,
+  sessionFound: 0xa1,
+  sessionRelease: 0xa2,
+  sessionReleased: 0xa3,
+  sessionPark: 0xa4,
+  sessionSecret: 0xa5,
 };
 
 function frameOf(message: Message): Buffer {
@@ -199,6 +282,28 @@ test('readMessage: ignores unknown fields', () => {
 
 type Path = readonly string[];
 
+const requiredInInfo: readonly Path[] = [
+  ['clientId'],
+  ['generation'],
+  ['secret'],
+  ['received'],
+  ['windowMs'],
+  ['ageMs'],
+  ['uidAgeMs'],
+  ['groups'],
+  ['groups', '0', 'group'],
+  ['groups', '0', 'ageMs'],
+];
+
+const requiredInState: readonly Path[] = [
+  ['state', 'info'],
+  ...requiredInInfo.map((path) => ['state', 'info', ...path]),
+  ['state', 'remoteAddress'],
+  ['state', 'remotePort'],
+  ['state', 'gatewayPort'],
+  ['state', 'awayMs'],
+];
+
 /** Every required field of a message, as a path into its body. */
 const required: Readonly<Record<Message['type'], readonly Path[]>> = {
   hello: [['version'], ['role'], ['instanceId'], ['name'], ['id'], ['nonce']],
@@ -228,6 +333,7 @@ const required: Readonly<Record<Message['type'], readonly Path[]>> = {
     ['remoteAddress'],
     ['remotePort'],
     ['gatewayPort'],
+    ...requiredInInfo.map((path) => ['resumable', ...path]),
   ],
   clientClosed: [['connection'], ['by']],
   sessionChanged: [
@@ -262,7 +368,48 @@ const required: Readonly<Record<Message['type'], readonly Path[]>> = {
   ],
   queryAnswer: [['requestId']],
   queryPart: [['requestId']],
+  receiptReport: [
+    ['receiptId'],
+    ['devices'],
+    ['devices', '0', 'clientId'],
+    ['devices', '0', 'outcome'],
+    ['devices', '0', 'ms'],
+    ['devices', '0', 'value'],
+  ],
   queryFailure: [['requestId'], ['code'], ['message']],
+  laneSubscribe: [['maxAgeMs'], ['maxBytes']],
+  replayRequest: [
+    ['requestId'],
+    ['clientId'],
+    ['connection'],
+    ['nonceHigh'],
+    ['nonceLow'],
+    ['ageMs'],
+    ['uidAgeMs'],
+    ['groups'],
+    ['groups', '0', 'group'],
+    ['groups', '0', 'ageMs'],
+    ['positions'],
+    ['positions', '0', 'source'],
+    ['positions', '0', 'offset'],
+  ],
+  replayDone: [
+    ['requestId'],
+    ['positions'],
+    ['positions', '0', 'source'],
+    ['positions', '0', 'offset'],
+    ['gaps'],
+    ['gaps', '0', 'source'],
+    ['gaps', '0', 'offset'],
+  ],
+  aliasAdded: [['clientId'], ['connection'], ['nonceHigh'], ['nonceLow']],
+  aliasRemoved: [['clientId'], ['connection']],
+  sessionClaim: [['requestId'], ['clientId'], ['secret']],
+  sessionFound: [['requestId'], ...requiredInState],
+  sessionRelease: [['requestId'], ['connection'], ['nonceHigh'], ['nonceLow'], ['secret']],
+  sessionReleased: [['requestId'], ['connection'], ...requiredInState],
+  sessionPark: [['state'], ...requiredInState],
+  sessionSecret: [['connection'], ['secret']],
 };
 
 /** Fields that may be absent, but must not have another type. */
@@ -279,6 +426,15 @@ const optional: readonly (readonly [Message['type'], Path])[] = [
   ['uidChanged', ['uid']],
   ['handshakeResponse', ['uid']],
   ['handshakeResponse', ['session']],
+  ['replayRequest', ['uid']],
+  ['clientAttached', ['resumable']],
+  ['clientAttached', ['resumable', 'previousSecret']],
+  ['sessionFound', ['state']],
+  ['sessionFound', ['state', 'uid']],
+  ['sessionReleased', ['state']],
+  ['sessionPark', ['state', 'session']],
+  ['sessionPark', ['state', 'request']],
+  ['sessionSecret', ['previousSecret']],
 ];
 
 /** Copies the value with the field at the path replaced. */

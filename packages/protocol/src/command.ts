@@ -1,18 +1,11 @@
+import { laneCommands } from './lane-command.ts';
+import { receiptCommands } from './receipt-command.ts';
+import { sessionCommands } from './session-command.ts';
+
 /** Version of the inner protocol. Peers of different versions refuse each other's link. */
 export const PROTOCOL_VERSION = 3;
 
-/**
- * Every frame type of the inner protocol; the code calls each one a command. The types in `messages.ts`, the codec in
- * `codec.ts` and the tables of `docs/protocol.md` follow from this table.
- *
- * `number` is the first byte of the frame. It never gets a second meaning; receivers ignore numbers that they
- * do not know. A caller is a worker or a client of the Gateway API.
- *
- * A command with `fields` is a message: its body is a msgpack map, which `writeMessage` and `readMessage`
- * convert. `field-maps.ts` describes the types of fields. A command with a `layout` is binary, for speed: functions
- * of its own write and read it in place, and the layout documents it.
- */
-export const commands = {
+const mainCommands = {
   // Setting up a link.
 
   /** Opens a link: the dialer introduces itself. */
@@ -137,6 +130,8 @@ export const commands = {
       uid: 'string?',
       /** Absent when it was never set. */
       session: 'packed?',
+      /** Set for a client that can resume. */
+      resumable: 'ResumableInfo?',
     },
   },
   /** Event: the client can be sent to. */
@@ -232,6 +227,24 @@ export const commands = {
   WorkerDrained: { number: 0x2c, direction: 'gateway → worker', layout: 'empty' },
   /** The worker has ended these clients because it lost the gateway. */
   ClientsEnded: { number: 0x2d, direction: 'worker → gateway', layout: 'u32 connection * n' },
+  /** Event: a client with the client protocol expects an answer, a SendReply. */
+  ClientRequested: {
+    number: 0x2e,
+    direction: 'gateway → worker',
+    layout: 'u32 connection, u32 high, u32 low, name type, payload',
+  },
+  /** Event: the client has lost its connection and can resume. */
+  ClientDropped: {
+    number: 0x2f,
+    direction: 'gateway → worker',
+    layout: 'u32 connection, u8 flags',
+  },
+  /** Event: the client is connected again. */
+  ClientResumed: {
+    number: 0x30,
+    direction: 'gateway → worker',
+    layout: 'u32 connection, u8 flags, u32 awayMs',
+  },
 
   // Commands.
 
@@ -243,6 +256,12 @@ export const commands = {
     number: 0x44,
     direction: 'caller → gateway',
     layout: 'names groups, addresses excluded, payload',
+  },
+  /** The answer to a request of a client. */
+  SendReply: {
+    number: 0x45,
+    direction: 'caller → gateway',
+    layout: 'address, u32 high, u32 low number, payload',
   },
   /** Flushes, then closes. */
   CloseClient: { number: 0x48, direction: 'caller → gateway', layout: 'address, close' },
@@ -311,6 +330,27 @@ export const commands = {
 
   Handover: { number: 0x80, direction: 'either', layout: 'a msgpack map with a type' },
 } as const;
+
+/**
+ * Every frame type of the inner protocol; the code calls each one a command. The types in `messages.ts`, the codec in
+ * `codec.ts` and the tables of `docs/protocol.md` follow from this table.
+ *
+ * `number` is the first byte of the frame. It never gets a second meaning; receivers ignore numbers that they
+ * do not know. A caller is a worker or a client of the Gateway API.
+ *
+ * A command with `fields` is a message: its body is a msgpack map, which `writeMessage` and `readMessage`
+ * convert. `field-maps.ts` describes the types of fields. A command with a `layout` is binary, for speed: functions
+ * of its own write and read it in place, and the layout documents it.
+ */
+export const commands: typeof mainCommands &
+  typeof receiptCommands &
+  typeof laneCommands &
+  typeof sessionCommands = {
+  ...mainCommands,
+  ...receiptCommands,
+  ...laneCommands,
+  ...sessionCommands,
+};
 
 /** Sender and receiver of a command. */
 type Direction = 'either' | `${Peer} → ${Peer}`;

@@ -50,6 +50,10 @@ const table = {
   GW_ERR_PROCESS_FAILED: { message: 'A process failed', retryable: true },
   GW_ERR_QUERY_TIMEOUT: { message: 'No answer within the deadline', retryable: true },
   GW_ERR_QUERY_UNKNOWN: { message: 'The gateway does not know this query', retryable: false },
+  GW_ERR_RECEIPTS_FULL: {
+    message: 'Too many receipts are open',
+    retryable: true,
+  },
   GW_ERR_SESSION_INVALID: { message: 'The session cannot be stored', retryable: false },
   GW_ERR_VERSION_MISMATCH: {
     message: 'The peer speaks another version of the inner protocol',

@@ -4,11 +4,16 @@ import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import {
   PendingAcks,
+  readClientRequested,
   readEventsAck,
   readWorkerReady,
   writeClientConnected,
   writeClientDetached,
+  writeClientDropped,
   writeClientMessage,
+  writeClientRequested,
+  writeClientResumed,
+  writeGroupChange,
   writeWorkerReady,
 } from './event-frame.ts';
 import { PayloadFlag } from './payload.ts';
@@ -17,6 +22,12 @@ function hexOf(write: (writer: ByteWriter) => void): string {
   const writer = new ByteWriter();
   write(writer);
   return writer.buffer.toString('hex', 0, writer.length);
+}
+
+/** A reader of the body of one frame. */
+function bodyOf(write: (writer: ByteWriter) => void): ByteReader {
+  const frame = Buffer.from(hexOf(write), 'hex');
+  return new ByteReader().reset(frame, 5, frame.length);
 }
 
 function acksOf(...connections: number[]): PendingAcks {
@@ -75,16 +86,62 @@ test('writeClientMessage: flags a redelivered message', () => {
 });
 
 test('readWorkerReady: returns the written features', () => {
-  for (const decidesHandshakes of [true, false]) {
-    for (const redelivers of [true, false]) {
-      const features = { decidesHandshakes, redelivers };
-      const frame = Buffer.from(
-        hexOf((writer) => writeWorkerReady(writer, features)),
-        'hex',
-      );
-      expect(readWorkerReady(new ByteReader().reset(frame, 5, frame.length))).toEqual(features);
+  const both = [true, false];
+  for (const decidesHandshakes of both) {
+    for (const decidesResumes of both) {
+      for (const redelivers of both) {
+        const features = { decidesHandshakes, decidesResumes, redelivers };
+        const reader = bodyOf((writer) => writeWorkerReady(writer, features));
+        expect(readWorkerReady(reader)).toEqual(features);
+      }
     }
   }
+});
+
+test('ClientRequested: is read as it was written', () => {
+  const request = { number: 2 ** 40, requestType: 'sum', payload: Buffer.from('[1]') };
+  const flags = PayloadFlag.Binary | PayloadFlag.Redelivered;
+  const write = (writer: ByteWriter): void => writeClientRequested(writer, 9, flags, request);
+  expect(hexOf(write)).toBe('000000162e0000000900000100000000000003' + '73756d' + '03' + '5b315d');
+  const reader = bodyOf(write);
+  expect(reader.readU32()).toBe(9);
+  expect(readClientRequested(reader)).toEqual({ ...request, flags });
+});
+
+test('ClientRequested: a type of more than 65,535 bytes throws', () => {
+  const request = { number: 1, requestType: 'x'.repeat(65_536), payload: Buffer.alloc(0) };
+  const writer = new ByteWriter();
+  expect(() => writeClientRequested(writer, 9, 0, request)).toThrow(RangeError);
+  expect(writer.length).toBe(0);
+});
+
+test('readClientRequested: refuses a truncated body', () => {
+  const request = { number: 1, requestType: 'sum', payload: Buffer.alloc(0) };
+  const frame = Buffer.from(
+    hexOf((writer) => writeClientRequested(writer, 9, 0, request)),
+    'hex',
+  );
+  for (let end = 9; end < frame.length; end += 1) {
+    expect(() => readClientRequested(new ByteReader().reset(frame, 9, end))).toThrow(
+      expect.objectContaining({ code: 'GW_ERR_FRAME_MALFORMED' }),
+    );
+  }
+});
+
+test('ClientDropped, ClientResumed: have flags, and the time away', () => {
+  expect(hexOf((writer) => writeClientDropped(writer, 9, false))).toBe('000000062f0000000900');
+  expect(hexOf((writer) => writeClientDropped(writer, 9, true))).toBe('000000062f0000000902');
+  const resumed = (awayMs: number): string =>
+    hexOf((writer) => writeClientResumed(writer, 9, { isRedelivered: true, awayMs }));
+  expect(resumed(257.4)).toBe('0000000a30000000090200000101');
+  expect(resumed(2 ** 40)).toBe('0000000a300000000902ffffffff');
+});
+
+test('GroupJoined, GroupLeft: have the group as the rest', () => {
+  const change = (isMember: boolean): string =>
+    hexOf((writer) => writeGroupChange(writer, 9, { group: 'é', isMember }));
+  expect(change(true)).toBe('00000007a600000009c3a9');
+  expect(change(false)).toBe('00000007a700000009c3a9');
 });
 
 test('writeClientMessage: writes an empty message', () => {

@@ -2,6 +2,7 @@ import type { ByteReader } from './byte-reader.ts';
 import type { ByteWriter } from './byte-writer.ts';
 import { Command } from './command.ts';
 import { beginFrame, endFrame } from './frame.ts';
+import { readPosition, writePosition } from './link-frame.ts';
 import { PayloadFlag } from './payload.ts';
 
 /** Writes `| u32 connection | u8 flags |`: the client is connected. */
@@ -37,6 +38,114 @@ export function writeClientMessage(
   endFrame(writer, frame);
 }
 
+/** A request of a client. */
+export interface ClientRequestPayload {
+  /** Number of the client for it; its reply has the same. */
+  readonly number: number;
+  readonly requestType: string;
+  readonly payload: Uint8Array;
+}
+
+/**
+ * Writes `| u32 connection | position number | name type | u8 flags | payload |`: a request of a client.
+ *
+ * @param flags - a bit set of `PayloadFlag`
+ */
+export function writeClientRequested(
+  writer: ByteWriter,
+  connection: number,
+  flags: number,
+  { number, requestType, payload }: ClientRequestPayload,
+): void {
+  const frame = beginFrame(writer, Command.ClientRequested);
+  writer.writeU32(connection);
+  writePosition(writer, number);
+  writer.writeShortString(requestType);
+  writer.writeU8(flags);
+  writer.writeBytes(payload);
+  endFrame(writer, frame);
+}
+
+/** A request of a client as a worker reads it. */
+export interface ReceivedRequest extends ClientRequestPayload {
+  readonly payload: Buffer;
+  readonly flags: number;
+}
+
+/** Reads `ClientRequested` after its connection. The payload is a view of the frame. */
+export function readClientRequested(reader: ByteReader): ReceivedRequest {
+  const number = readPosition(reader);
+  const requestType = reader.readShortString();
+  const flags = reader.readU8();
+  return { number, requestType, flags, payload: reader.readRestBytes() };
+}
+
+/** Writes `| u32 connection | u8 flags |`: the client has lost its connection. */
+export function writeClientDropped(
+  writer: ByteWriter,
+  connection: number,
+  isRedelivered: boolean,
+): void {
+  const start = beginFrame(writer, Command.ClientDropped);
+  writer.writeU32(connection);
+  writer.writeU8(isRedelivered ? PayloadFlag.Redelivered : 0);
+  endFrame(writer, start);
+}
+
+/** Writes `| u32 connection | u8 flags | u32 awayMs |`: the client is connected again. */
+export function writeClientResumed(
+  writer: ByteWriter,
+  connection: number,
+  { isRedelivered, awayMs }: { readonly isRedelivered: boolean; readonly awayMs: number },
+): void {
+  const start = beginFrame(writer, Command.ClientResumed);
+  writer.writeU32(connection);
+  writer.writeU8(isRedelivered ? PayloadFlag.Redelivered : 0);
+  writer.writeU32(Math.min(0xffff_ffff, Math.round(awayMs)));
+  endFrame(writer, start);
+}
+
+/** Writes `| u32 connection | UTF-8 group |`: a client that can resume has joined the group, or left it. */
+export function writeGroupChange(
+  writer: ByteWriter,
+  connection: number,
+  { group, isMember }: { readonly group: string; readonly isMember: boolean },
+): void {
+  const start = beginFrame(writer, isMember ? Command.GroupJoined : Command.GroupLeft);
+  writer.writeU32(connection);
+  writer.writeUtf8(group);
+  endFrame(writer, start);
+}
+
+/** What precedes a message of a client that can resume. */
+export interface NumberedMessageHeader {
+  readonly connection: number;
+  /** A bit set of `PayloadFlag`. */
+  readonly flags: number;
+  /** Number of the client for the message, from 1. */
+  readonly number: number;
+}
+
+/**
+ * Writes `| u32 connection | u8 flags | number | payload |`: a message of a client that can resume.
+ *
+ * @param source - `source[start, end)` is the payload
+ */
+export function writeNumberedMessage(
+  writer: ByteWriter,
+  { connection, flags, number }: NumberedMessageHeader,
+  source: Uint8Array,
+  start = 0,
+  end: number = source.length,
+): void {
+  const frame = beginFrame(writer, Command.ClientMessage);
+  writer.writeU32(connection);
+  writer.writeU8(flags | PayloadFlag.Numbered);
+  writePosition(writer, number);
+  writer.writeBytes(source, start, end);
+  endFrame(writer, frame);
+}
+
 /** Writes `| u32 connection |`: the client moves to another worker. */
 export function writeClientDetached(writer: ByteWriter, connection: number): void {
   const start = beginFrame(writer, Command.ClientDetached);
@@ -62,19 +171,28 @@ const DECIDES_HANDSHAKES = 1;
 /** Flag of `WorkerReady`: unacknowledged events of a dead worker go to another worker. */
 const REDELIVERS = 2;
 
+/** Flag of `WorkerReady`: the application decides about resumes. */
+const DECIDES_RESUMES = 4;
+
 /** What a worker requires of gateways. */
 export interface WorkerFeatures {
   /** Gateways ask it about handshakes. */
   readonly decidesHandshakes: boolean;
+  /** Gateways wait for the acknowledgement of ClientResumed before a client resumes. */
+  readonly decidesResumes: boolean;
   /** Its unacknowledged events go to another worker when it dies. */
   readonly redelivers: boolean;
 }
 
 /** Writes `| u8 flags |`: the worker accepts clients. */
 export function writeWorkerReady(writer: ByteWriter, features: WorkerFeatures): void {
-  const { decidesHandshakes, redelivers } = features;
+  const { decidesHandshakes, decidesResumes, redelivers } = features;
   const start = beginFrame(writer, Command.WorkerReady);
-  writer.writeU8((decidesHandshakes ? DECIDES_HANDSHAKES : 0) | (redelivers ? REDELIVERS : 0));
+  writer.writeU8(
+    (decidesHandshakes ? DECIDES_HANDSHAKES : 0) |
+      (redelivers ? REDELIVERS : 0) |
+      (decidesResumes ? DECIDES_RESUMES : 0),
+  );
   endFrame(writer, start);
 }
 
@@ -83,6 +201,7 @@ export function readWorkerReady(reader: ByteReader): WorkerFeatures {
   const flags = reader.readU8();
   return {
     decidesHandshakes: (flags & DECIDES_HANDSHAKES) !== 0,
+    decidesResumes: (flags & DECIDES_RESUMES) !== 0,
     redelivers: (flags & REDELIVERS) !== 0,
   };
 }

@@ -20,8 +20,29 @@ export const ClosedBy = {
   Overflow: 'overflow',
   /** The gateway process that held the connection is gone. */
   GatewayLost: 'gateway-lost',
+  /** The client could resume, and did not come back within the window. */
+  Expired: 'expired',
 } as const;
 export type ClosedBy = (typeof ClosedBy)[keyof typeof ClosedBy];
+
+/** What is known about a message at one client. */
+export const ReceiptOutcome = {
+  /** The client has received it. */
+  Received: 'received',
+  /** The application at the client has handled it. */
+  Handled: 'handled',
+  /** The client is connected and has not answered in time. */
+  Timeout: 'timeout',
+  /** The client has no connection; it gets the message if it resumes. */
+  Away: 'away',
+  /** The client ended, or is a slow consumer that did not get the message. */
+  Dropped: 'dropped',
+  /** The client cannot answer: it does not have the client protocol. */
+  Raw: 'raw',
+  /** Between processes: another gateway will report it. */
+  Moved: 'moved',
+} as const;
+export type ReceiptOutcome = (typeof ReceiptOutcome)[keyof typeof ReceiptOutcome];
 
 /**
  * Maps that are fields of messages, and the types of their own fields.
@@ -46,12 +67,74 @@ export const fieldMaps = {
     gatewayToken: 'u32',
     name: 'shortString',
   },
+  /** A group of a client that resumes. */
+  GroupAge: {
+    group: 'string',
+    /** Time since the client joined the group, in milliseconds. */
+    ageMs: 'u32',
+  },
+  /** What a worker keeps of a client that can resume, for the case that its gateway dies. */
+  ResumableInfo: {
+    clientId: 'shortString',
+    /** Number of moves of the session; a lower one is outdated. */
+    generation: 'u32',
+    secret: 'bytes',
+    previousSecret: 'bytes?',
+    /** Highest number of a message that the client has sent. */
+    received: 'position',
+    /** Time for which a client without a connection can resume, in milliseconds. */
+    windowMs: 'u32',
+    /** Age of the session, in milliseconds. */
+    ageMs: 'u32',
+    uidAgeMs: 'u32',
+    groups: 'GroupAge[]',
+  },
+  /** The session of a client that moves to another gateway. */
+  SessionState: {
+    info: 'ResumableInfo',
+    uid: 'string?',
+    session: 'packed?',
+    request: 'packed?',
+    remoteAddress: 'string',
+    remotePort: 'u32',
+    gatewayPort: 'u32',
+    /** True when the application knows that the client has no connection. */
+    isParked: 'boolean',
+    /** Time since the client lost its connection, in milliseconds. */
+    awayMs: 'u32',
+  },
+  /** A place in the lane of a caller. */
+  SourcePosition: {
+    /** Random id of the lane, never 0. */
+    source: 'u32',
+    offset: 'position',
+  },
+  /** The receipt of a client. */
+  ReceiptOfDevice: {
+    clientId: 'shortString',
+    outcome: 'ReceiptOutcome',
+    /** Time from the send to the outcome, in milliseconds. */
+    ms: 'u32',
+    /** What the client has added to its receipt. */
+    value: 'string',
+  },
+  /** The clients of a uid at one gateway. */
+  UidPresence: {
+    /** True when a client of the uid is connected. */
+    isOnline: 'boolean',
+    /** True when a client of the uid is parked. */
+    isParked: 'boolean',
+    /** Time since the last connection of the uid ended, in milliseconds; absent if the gateway knows of none. */
+    agoMs: 'position?',
+  },
   /** The websocket handshake of a client. */
   ClientRequest: {
     /** Path and query, as the client sent them. */
     url: 'string',
     /** Names are lower-case; repeated headers are joined by `, `. */
     headers: 'string{}',
+    /** Token of a client with the client protocol; only in a HandshakeRequest. */
+    token: 'string?',
   },
   /** The numbers of a client id without its gateway. */
   ConnectionAddress: { connection: 'u32', nonceHigh: 'u32', nonceLow: 'u32' },

@@ -1,4 +1,4 @@
-import { AcceptorRole, ClosedBy, DialerRole, fieldMaps } from './field-maps.ts';
+import { AcceptorRole, ClosedBy, DialerRole, fieldMaps, ReceiptOutcome } from './field-maps.ts';
 import { FrameError } from './frame-error.ts';
 import type { AskedQuery, FieldTypes, ScalarTypes } from './messages.ts';
 import { queries } from './query.ts';
@@ -176,6 +176,7 @@ const scalarReaders: { readonly [N in keyof ScalarTypes]: Reader<ScalarTypes[N]>
   ClosedBy: oneOf(ClosedBy),
   DialerRole: oneOf(DialerRole),
   Query: parseQuery,
+  ReceiptOutcome: oneOf(ReceiptOutcome),
 };
 
 const listReaders: Readonly<Record<string, Reader<unknown>>> = {

@@ -40,18 +40,27 @@ export type { ConnectionStatus } from './connection-status.ts';
 export { brandErrors } from './error-brand.ts';
 export { type ErrorCode, type ErrorCodeEntry, errorCodes, isErrorCode } from './error-code.ts';
 export {
+  type ClientRequestPayload,
+  type NumberedMessageHeader,
   PendingAcks,
+  type ReceivedRequest,
+  readClientRequested,
   readClientsEnded,
   readEventsAck,
   readWorkerReady,
   type WorkerFeatures,
   writeClientConnected,
   writeClientDetached,
+  writeClientDropped,
   writeClientMessage,
+  writeClientRequested,
+  writeClientResumed,
   writeClientsEnded,
+  writeGroupChange,
+  writeNumberedMessage,
   writeWorkerReady,
 } from './event-frame.ts';
-export { AcceptorRole, ClosedBy, DialerRole, fieldMaps } from './field-maps.ts';
+export { AcceptorRole, ClosedBy, DialerRole, fieldMaps, ReceiptOutcome } from './field-maps.ts';
 export {
   beginFrame,
   DEFAULT_MAX_FRAME_BYTES,
@@ -72,7 +81,29 @@ export {
   writeInterestSubscribe,
   writeJoinsApplied,
 } from './interest-frame.ts';
-export { readReceived, writeReceived } from './link-frame.ts';
+export {
+  type ReplayedSend,
+  readLanePosition,
+  writeLaneAdopted,
+  writeLaneGap,
+  writeLaneStarted,
+  writeReplay,
+} from './lane-frame.ts';
+export {
+  beginLaneTransfer,
+  endLaneTransfer,
+  forwardLaneTransfer,
+  type LaneReceivers,
+  type LaneTransferHeader,
+  LaneTransferState,
+  readLaneSend,
+  readLaneTransfer,
+  readLaneTransferState,
+  type TransferredSend,
+  writeLaneSend,
+  writeLaneTransferState,
+} from './lane-transfer-frame.ts';
+export { readPosition, readReceived, writeReceived } from './link-frame.ts';
 export type {
   AskedQuery,
   ClientQuery,
@@ -86,16 +117,40 @@ export type {
   ObjectDelta,
   Query,
   QueryAnswers,
+  ReceiptOfDevice,
+  ResumableInfo,
   SessionDelta,
   SessionOfClient,
+  SessionState,
+  SourcePosition,
+  UidPresence,
 } from './messages.ts';
 export { applyPackedSessionDelta } from './packed-session.ts';
-export { type Payload, PayloadFlag, payloadFlags, readIsBinary } from './payload.ts';
+export {
+  type Payload,
+  PayloadFlag,
+  payloadFlags,
+  readFlags,
+  readIsBinary,
+  readOffset,
+} from './payload.ts';
 export { queries } from './query.ts';
 export {
+  MAX_RECEIPT_TIMEOUT_MS,
+  type ReceiptReceivers,
+  type ReceiptRequest,
+  type ReplayedMessage,
+  readReceiptRequest,
+  writeReplayWithReceipt,
+  writeSendWithReceipt,
+} from './receipt-frame.ts';
+export {
   type GroupReceivers,
+  type Reply,
   readAddresses,
   readNames,
+  readRequestNumber,
+  writeSendReply,
   writeSendToAll,
   writeSendToClient,
   writeSendToClients,

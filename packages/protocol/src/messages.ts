@@ -1,5 +1,11 @@
 import type { commands } from './command.ts';
-import type { AcceptorRole, ClosedBy, DialerRole, fieldMaps } from './field-maps.ts';
+import type {
+  AcceptorRole,
+  ClosedBy,
+  DialerRole,
+  fieldMaps,
+  ReceiptOutcome,
+} from './field-maps.ts';
 import type { queries } from './query.ts';
 
 type Commands = typeof commands;
@@ -28,6 +34,7 @@ export interface ScalarTypes {
   ClosedBy: ClosedBy;
   DialerRole: DialerRole;
   Query: AskedQuery;
+  ReceiptOutcome: ReceiptOutcome;
 }
 
 /** The TypeScript type of a field type; `Absent` is what stands for an absent value. */
@@ -75,6 +82,21 @@ export type GatewayEntry = FieldTypes['GatewayEntry'];
 
 /** The link that a dialer resumes, and how much of it has arrived. */
 export type LinkPosition = FieldTypes['LinkPosition'];
+
+/** A place in the lane of a caller. */
+export type SourcePosition = FieldTypes['SourcePosition'];
+
+/** What a worker keeps of a client that can resume. */
+export type ResumableInfo = FieldTypes['ResumableInfo'];
+
+/** The session of a client that moves to another gateway. */
+export type SessionState = FieldTypes['SessionState'];
+
+/** The receipt of a client. */
+export type ReceiptOfDevice = FieldTypes['ReceiptOfDevice'];
+
+/** The clients of a uid at one gateway. */
+export type UidPresence = FieldTypes['UidPresence'];
 
 /** Changes of an object by key, at any depth. */
 export type ObjectDelta = FieldTypes['ObjectDelta'];

@@ -27,6 +27,7 @@ export const queries = {
     answer: '[string, packed?][]',
   },
   getUidListByGroup: { scope: 'cluster', fields: { group: 'string' }, answer: 'string[]' },
+  getUidStates: { scope: 'cluster', fields: { uids: 'string[]' }, answer: 'UidPresence[]' },
   getAllClientIdCount: { scope: 'cluster', fields: {}, answer: 'u32' },
   getAllClientIdList: { scope: 'cluster', fields: {}, answer: 'string[]' },
   getAllClientSessions: { scope: 'cluster', fields: {}, answer: '[string, packed?][]' },

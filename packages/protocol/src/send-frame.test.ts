@@ -6,6 +6,7 @@ import { readIsBinary } from './payload.ts';
 import {
   readAddresses,
   readNames,
+  writeSendReply,
   writeSendToAll,
   writeSendToClient,
   writeSendToClients,
@@ -70,6 +71,41 @@ test.each<[string, (writer: ByteWriter) => void, string[]]>([
     'SendToGroups',
     (writer) => writeSendToGroups(writer, { groups: ['r1'], excluded: [first] }, 'x'),
     ['0000001b', '44', '00000001', '00027231', '00000001', firstHex, '00', '78'],
+  ],
+  [
+    'SendToClient with an offset',
+    (writer) => writeSendToClient(writer, first, 'hi', 5),
+    ['00000018', '40', firstHex, '04', '0000000000000005', '6869'],
+  ],
+  [
+    'SendToClients with an offset',
+    (writer) => writeSendToClients(writer, [first], Uint8Array.of(7), 2 ** 32),
+    ['0000001b', '41', '00000001', firstHex, '05', '0000000100000000', '07'],
+  ],
+  [
+    'SendToAll with an offset',
+    (writer) => writeSendToAll(writer, [], 'x', 1),
+    ['0000000f', '42', '00000000', '04', '0000000000000001', '78'],
+  ],
+  [
+    'SendToUids with an offset',
+    (writer) => writeSendToUids(writer, ['7'], 'x', 1),
+    ['00000012', '43', '00000001', '000137', '04', '0000000000000001', '78'],
+  ],
+  [
+    'SendToGroups with an offset',
+    (writer) => writeSendToGroups(writer, { groups: ['g'], excluded: [] }, 'x', 1),
+    ['00000016', '44', '00000001', '000167', '00000000', '04', '0000000000000001', '78'],
+  ],
+  [
+    'SendReply',
+    (writer) => writeSendReply(writer, first, { number: 3, payload: '1', isFailed: false }),
+    ['00000017', '45', firstHex, '0000000000000003', '00', '31'],
+  ],
+  [
+    'SendReply of a failed request, with an offset',
+    (writer) => writeSendReply(writer, first, { number: 3, payload: '1', isFailed: true }, 5),
+    ['0000001f', '45', firstHex, '0000000000000003', '0c', '0000000000000005', '31'],
   ],
 ])('send frames: %s has the documented bytes', (_what, writeFrame, expected) => {
   expect(write(writeFrame).toString('hex')).toBe(expected.join(''));

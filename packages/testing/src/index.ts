@@ -4,6 +4,7 @@ export { type EventuallyOptions, eventually } from './eventually.ts';
 export { FaultProxy, type Faults } from './fault-proxy.ts';
 export { FaultyGuard } from './faulty-guard.ts';
 export { freePorts } from './free-ports.ts';
+export { fromHex, malformedClientFrames } from './malformed-frames.ts';
 export { MemorySocket } from './memory-socket.ts';
 export { Network, type NetworkHost } from './network-namespaces.ts';
 export { nodeFlags, repositoryRoot } from './node-flags.ts';

@@ -11,6 +11,7 @@ import { postgresFolder } from './postgres-folder.ts';
 export type Requirement =
   | 'netns'
   | 'etcd'
+  | 'firefox-esr'
   | 'nginx'
   | 'haproxy'
   | 'pm2'

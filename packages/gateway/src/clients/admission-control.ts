@@ -55,6 +55,8 @@ export class AdmissionControl {
     this.#options = options;
     this.#defaultAdmission = {
       isAccepted: true,
+      isIdentified: false,
+      uid: undefined,
       onClient: (socket) => options.onClient(socket, undefined),
     };
   }
@@ -127,7 +129,12 @@ export class AdmissionControl {
       if (!this.#options.isAccepting()) return refuse(503, 'the server stops');
       if (!decision.isAccepted) return refuse(decision.status, decision.reason);
       const as = { worker, decision };
-      return { isAccepted: true, onClient: (socket) => onClient(socket, as) };
+      return {
+        isAccepted: true,
+        isIdentified: true,
+        uid: decision.uid,
+        onClient: (socket) => onClient(socket, as),
+      };
     } catch (error) {
       if (!(error instanceof GatewayWorkerError)) throw error;
       const isLate = error.code === 'GW_ERR_QUERY_TIMEOUT';

@@ -1,5 +1,6 @@
 import type { ThrottledLog } from '@gatewayworker/core';
 import { type ClientId, type ConnectionAddress, formatClientId } from '@gatewayworker/protocol';
+import type { ResumableSocket } from '../resume/resumable-socket.ts';
 import type { ClientRoute } from '../routes/client-route.ts';
 import { SessionStore } from '../subscriptions/session-store.ts';
 import type { ClientSocket } from '../transports/transport.ts';
@@ -18,6 +19,10 @@ export class ClientConnection implements ConnectionAddress {
   socket: ClientSocket;
   readonly session: SessionStore = new SessionStore();
   uid: string | undefined;
+  /** Its id, if it has come from another gateway: such an id has the token of that gateway. */
+  publicId: ClientId | undefined;
+  /** The socket, if the client can resume; `undefined` for a raw client. */
+  resumable: ResumableSocket | undefined;
   /** Route that leads to its workers, shared with other clients; `undefined` until its first event. */
   route: ClientRoute | undefined;
   /** The worker that handles its events. */
@@ -57,8 +62,19 @@ export class ClientConnection implements ConnectionAddress {
     return this.#groups ?? noGroups;
   }
 
+  /** True while it is parked: it has no connection and can resume. */
+  get isAway(): boolean {
+    return this.resumable?.isParked === true;
+  }
+
+  /** Time for which it has no connection, in milliseconds; 0 while it is connected, and for a raw client. */
+  get awayMs(): number {
+    return this.resumable?.awayMs ?? 0;
+  }
+
   /** The id that applications see. It is formatted on demand, because most clients never need it. */
   clientId(gatewayToken: number): ClientId {
+    if (this.publicId !== undefined) return this.publicId;
     const { connection, nonceHigh, nonceLow } = this;
     return formatClientId({ gatewayToken, connection, nonceHigh, nonceLow });
   }
@@ -66,10 +82,12 @@ export class ClientConnection implements ConnectionAddress {
   addGroup(group: string): void {
     this.#groups ??= new Set();
     this.#groups.add(group);
+    this.resumable?.recordJoin(group);
   }
 
   removeGroup(group: string): void {
     this.#groups?.delete(group);
+    this.resumable?.recordLeave(group);
     if (this.#groups?.size === 0) this.#groups = undefined;
   }
 
@@ -110,10 +128,10 @@ export function keepMessage(
   source: Buffer,
   start: number,
   end: number,
-  isBinary: boolean,
+  { isBinary, number }: { readonly isBinary: boolean; readonly number: number },
 ): ClientEvent {
   const payload = Buffer.from(source.subarray(start, end));
-  return { kind: 'message', payload, isBinary, attempts: 0 };
+  return { kind: 'message', payload, isBinary, number, attempts: 0 };
 }
 
 /** Keeps an event until the worker acknowledges it. */

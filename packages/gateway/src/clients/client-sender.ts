@@ -44,6 +44,14 @@ export class ClientSender {
     end: number,
     isBinary: boolean,
   ) => void;
+  /** Frames and sends a header of the client protocol, and `source[start, end)`, to one client that can resume. */
+  readonly sendPrefixed: (
+    client: ClientConnection,
+    header: Buffer,
+    source: Buffer,
+    start: number,
+    end: number,
+  ) => void;
   /** Sends the queued output and a close frame, and closes a client. For a slow consumer it drops the output. */
   readonly close: (client: ClientConnection, closure: ServerClosure) => void;
   /** Closes the socket of a client at once, also if it is closing already. */
@@ -63,6 +71,7 @@ export class ClientSender {
     const fail = (error: Error, client: ClientConnection): void => client.socket.fail(error);
     this.sendFrame = guard.wrap('client send', this.#sendFrame.bind(this), fail);
     this.sendMessage = guard.wrap('client send in place', this.#sendMessage.bind(this), fail);
+    this.sendPrefixed = guard.wrap('client send prefixed', this.#sendPrefixed.bind(this), fail);
     this.close = guard.wrap('client close', this.#close.bind(this), fail);
     this.destroy = guard.wrap('client destroy', this.#destroy.bind(this), fail);
   }
@@ -90,6 +99,19 @@ export class ClientSender {
     this.sent += 1;
   }
 
+  #sendPrefixed(
+    client: ClientConnection,
+    header: Buffer,
+    source: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    const { resumable } = client;
+    if (resumable?.isReceiving !== true || !this.#hasRoom(client)) return;
+    resumable.sendPrefixed(header, source, start, end);
+    this.sent += 1;
+  }
+
   #close(client: ClientConnection, { by, code, reason }: ServerClosure): void {
     if (endClient(this.#tables, client)) client.socket.close(by, code, reason);
   }
@@ -109,6 +131,12 @@ export class ClientSender {
     if (socket.pendingBytes < sendToClientBufferSize) return true;
     this.failed += 1;
     this.#limits.slowConsumer += 1;
+    if (client.resumable !== undefined) {
+      // It resumes, and gets what it has missed.
+      const { by, code, reason } = ServerClosure.SlowConsumer;
+      client.resumable.close(by, code, reason);
+      return false;
+    }
     if (slowConsumer === 'drop') return false;
     this.close(client, ServerClosure.SlowConsumer);
     setTimeout(() => socket.destroy(ServerClosure.SlowConsumer.by), OVERFLOW_GRACE_MS).unref();

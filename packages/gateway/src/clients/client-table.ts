@@ -1,5 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { CLIENT_ID_FIELD_LIMIT, type ConnectionAddress } from '@gatewayworker/protocol';
+import { LastSeenTable } from '../subscriptions/last-seen-table.ts';
 import type { MembershipIndex } from '../subscriptions/membership-index.ts';
 import type { ClientSocket } from '../transports/transport.ts';
 import { ClientConnection } from './client-connection.ts';
@@ -14,9 +15,13 @@ export const TABLE_PARTS = 64;
 export class ClientTable {
   /** First field of the ids of its clients. It is random, so that a restarted process repeats no id. */
   readonly gatewayToken: number;
+  /** When uids were last connected. */
+  readonly lastSeen: LastSeenTable = new LastSeenTable();
   readonly #parts = Array.from({ length: TABLE_PARTS }, () => new Map<number, ClientConnection>());
   #size = 0;
   #closingCount = 0;
+  /** Clients that are parked: connected ones are counted much more often. */
+  parkedCount = 0;
   #lastConnection = 0;
   #random = Buffer.alloc(0);
   #randomOffset = 0;
@@ -41,9 +46,9 @@ export class ClientTable {
     return this.#size;
   }
 
-  /** Number of clients that are not closing. */
+  /** Number of clients that are connected and not closing. */
   get onlineCount(): number {
-    return this.#size - this.#closingCount;
+    return this.#size - this.#closingCount - this.parkedCount;
   }
 
   /** Adds a client under an unused number. */
@@ -94,9 +99,9 @@ export class ClientTable {
     if (client.isClosing) this.#closingCount -= 1;
   }
 
-  /** Every client that is not closing. */
+  /** Every client that is connected and not closing. */
   *online(): IterableIterator<ClientConnection> {
-    for (const client of this.all()) if (!client.isClosing) yield client;
+    for (const client of this.all()) if (!client.isClosing && !client.isAway) yield client;
   }
 
   /** Every client, closing ones included. */
@@ -148,7 +153,10 @@ export interface ClientTables {
 export function endClient(tables: ClientTables, client: ClientConnection): boolean {
   if (client.isClosing) return false;
   tables.clients.markClosing(client);
-  if (client.uid !== undefined) tables.uids.remove(client.uid, client);
+  if (client.uid !== undefined) {
+    tables.uids.remove(client.uid, client);
+    tables.clients.lastSeen.record(client.uid, client.awayMs);
+  }
   for (const group of client.groups) tables.groups.remove(group, client);
   return true;
 }

@@ -18,12 +18,14 @@ export async function closeClients(
 ): Promise<void> {
   const all = [...clients.all()];
   const startedAt = performance.now();
+  for (const { resumable } of all) resumable?.sendGoAway(overMs);
   let closed = 0;
   const closeBatch = (): boolean => {
     const part = Math.min(1, (performance.now() - startedAt) / overMs);
     for (; closed < Math.ceil(part * all.length); closed += 1) {
       const client = all[closed];
-      if (client === undefined) continue;
+      // A client that can resume goes by itself.
+      if (client === undefined || client.resumable !== undefined) continue;
       sender.close(client, ServerClosure.Reconnect);
     }
     return isCancelled() || clients.size === 0 || closed === all.length;

@@ -65,7 +65,7 @@ export class Heartbeat {
   #check(client: ClientConnection): void {
     const { socket } = client;
     // No bytes can arrive from a paused client; the predecessor checks a relayed one.
-    if (client.isClosing || client.isPaused || socket.isRelayed) return;
+    if (client.isClosing || client.isPaused || client.isAway || socket.isRelayed) return;
     const { bytesRead } = socket;
     if (bytesRead !== client.seenBytes) {
       client.seenBytes = bytesRead;
@@ -80,11 +80,13 @@ export class Heartbeat {
       return;
     }
     this.#context.limits.heartbeat += 1;
-    this.#context.sender.destroy(client, ClosedBy.Heartbeat);
+    if (client.resumable === undefined) this.#context.sender.destroy(client, ClosedBy.Heartbeat);
+    else client.resumable.destroy(ClosedBy.Heartbeat);
   }
 
   #ping(client: ClientConnection): void {
-    if (this.#pingFrame === undefined) client.socket.ping();
+    const isRaw = client.resumable === undefined;
+    if (this.#pingFrame === undefined || !isRaw) client.socket.ping();
     else this.#context.sender.sendFrame(client, this.#pingFrame);
   }
 }

@@ -38,6 +38,8 @@ export class LimitCounters {
   decodeError = 0;
   /** Messages not sent because `encode` of a custom protocol threw, or returned no bytes. */
   encodeError = 0;
+  /** Receipts that were not collected because too many were open. */
+  receipts = 0;
   /** Session changes refused because the session would have become too large. */
   sessionTooLarge = 0;
 }

@@ -13,7 +13,13 @@ export interface ServerClosure {
  */
 export const ServerClosure: Readonly<
   Record<
-    'ServerStops' | 'TooManyMessages' | 'InternalError' | 'Reconnect' | 'SlowConsumer' | 'NoWorker',
+    | 'ServerStops'
+    | 'TooManyMessages'
+    | 'InternalError'
+    | 'Reconnect'
+    | 'SlowConsumer'
+    | 'NoWorker'
+    | 'WindowOver',
     ServerClosure
   >
 > = {
@@ -40,4 +46,6 @@ export const ServerClosure: Readonly<
   },
   /** Events of the client waited `maxHeldMs` for a worker. */
   NoWorker: { by: ClosedBy.Server, code: CloseCode.TryAgainLater, reason: 'no worker is ready' },
+  /** The client was parked for longer than the window; it has no connection, so no client receives this. */
+  WindowOver: { by: ClosedBy.Expired, code: CloseCode.SessionOver, reason: 'the window is over' },
 };

@@ -34,9 +34,15 @@ function close(
 ): void {
   const { code, reason, hasPayload } = readClose(reader);
   const isBinary = hasPayload && readIsBinary(reader);
-  const frame = hasPayload ? state.sender.frame(reader.readRestBytes(), isBinary) : undefined;
+  const { sender } = state;
+  const { buffer, offset, end } = reader;
+  const frame = hasPayload ? sender.frame(reader.readRestBytes(), isBinary) : undefined;
   for (const client of clients) {
-    if (frame !== undefined) state.sender.sendFrame(client, frame);
+    if (hasPayload && client.resumable !== undefined) {
+      sender.sendMessage(client, buffer, offset, end, isBinary);
+    } else if (frame !== undefined) {
+      sender.sendFrame(client, frame);
+    }
     state.sender.close(client, { by: ClosedBy.Server, code, reason });
   }
 }

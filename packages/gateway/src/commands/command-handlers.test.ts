@@ -29,9 +29,11 @@ import { ClientSender } from '../clients/client-sender.ts';
 import { ClientTable } from '../clients/client-table.ts';
 import { LimitCounters } from '../clients/limit-counters.ts';
 import type { GatewayState } from '../gateway-state.ts';
+import { CallerLane } from '../resume/lane-table.ts';
 import { MembershipIndex } from '../subscriptions/membership-index.ts';
 import { silentSocket } from '../transports/client-socket.fixture.ts';
 import { WorkerLink } from '../workers/worker-link.ts';
+import type { Caller } from './caller.ts';
 import { commandHandlers } from './command-handlers.ts';
 
 /** A transport without clients. */
@@ -40,6 +42,8 @@ const transport = { frame: (payload: Buffer) => payload };
 /** A worker in memory that keeps the messages it receives. */
 class Worker extends Socket {
   readonly link: WorkerLink;
+  /** As the sender of commands. */
+  readonly caller: Caller;
   readonly #received: Message[] = [];
 
   constructor(id: number) {
@@ -47,6 +51,7 @@ class Worker extends Socket {
     const hello = { type: 'hello', version: 1, role: 'worker', nonce: Buffer.alloc(32) } as const;
     const connection = new FrameConnection(this, new FlushScheduler());
     this.link = new WorkerLink(connection, { ...hello, instanceId: `i${id}`, name: 'worker', id });
+    this.caller = { worker: this.link, lane: new CallerLane(connection) };
   }
 
   override _read(): void {}
@@ -71,6 +76,8 @@ class Worker extends Socket {
 class Fixture {
   readonly owner = new Worker(1);
   readonly other = new Worker(2);
+  /** A client of the Gateway API. */
+  readonly apiCaller: Caller = { worker: undefined, lane: this.other.caller.lane };
   readonly client: ClientConnection;
   readonly state: GatewayState;
 
@@ -101,7 +108,7 @@ class Fixture {
     write(writer);
     new FrameDecoder((command, buffer, start, end) => {
       const reader = new ByteReader().reset(buffer, start, end);
-      commandHandlers.get(command)?.(this.state, reader, worker?.link);
+      commandHandlers.get(command)?.(this.state, reader, worker?.caller ?? this.apiCaller);
       return undefined;
     }).push(writer.buffer.subarray(0, writer.length));
   }

@@ -1,23 +1,25 @@
 import { type ByteReader, Command } from '@gatewayworker/protocol';
 import type { GatewayState } from '../gateway-state.ts';
-import type { WorkerLink } from '../workers/worker-link.ts';
+import type { Caller } from './caller.ts';
 import { closeClient, closeGroup, closeUid, destroyClient } from './close.ts';
 import { joinGroup, leaveGroup, ungroup } from './group.ts';
-import { sendToAll, sendToClient, sendToClients, sendToGroups, sendToUids } from './send.ts';
+import {
+  sendReply,
+  sendToAll,
+  sendToClient,
+  sendToClients,
+  sendToGroups,
+  sendToUids,
+} from './send.ts';
 import { applySessionDelta, setSession, updateSession } from './session.ts';
 import { bindUid, unbindUid } from './uid.ts';
 
 /**
  * Executes one command. The reader is at the start of its body.
  *
- * @param worker - the worker that sent it; `undefined` for a client of the Gateway API
  * @throws {GW_ERR_FRAME_MALFORMED} when the body breaks the protocol; then the link is closed
  */
-export type CommandHandler = (
-  state: GatewayState,
-  reader: ByteReader,
-  worker: WorkerLink | undefined,
-) => void;
+export type CommandHandler = (state: GatewayState, reader: ByteReader, caller: Caller) => void;
 
 /** The handler of each command number. */
 export const commandHandlers: ReadonlyMap<number, CommandHandler> = new Map<number, CommandHandler>(
@@ -27,6 +29,7 @@ export const commandHandlers: ReadonlyMap<number, CommandHandler> = new Map<numb
     [Command.SendToAll, sendToAll],
     [Command.SendToUids, sendToUids],
     [Command.SendToGroups, sendToGroups],
+    [Command.SendReply, sendReply],
     [Command.CloseClient, closeClient],
     [Command.DestroyClient, destroyClient],
     [Command.CloseUid, closeUid],

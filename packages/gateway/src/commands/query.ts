@@ -4,9 +4,11 @@ import type {
   ConnectionAddress,
   QueryAnswers,
   SessionOfClient,
+  UidPresence,
 } from '@gatewayworker/protocol';
 import type { ClientConnection } from '../clients/client-connection.ts';
 import type { GatewayState } from '../gateway-state.ts';
+import type { MembershipIndex } from '../subscriptions/membership-index.ts';
 import { CLIENT_ID_BYTES, estimateBytes, ListAnswer } from './list-answer.ts';
 
 /**
@@ -20,7 +22,7 @@ export function answerQuery(
 ): QueryAnswers[keyof QueryAnswers] | ListAnswer {
   switch (query.kind) {
     case 'isOnline':
-      return online(state, query.client) !== undefined;
+      return online(state, query.client)?.isAway === false;
     case 'getUidByClientId':
       return online(state, query.client)?.uid ?? null;
     case 'getSession': {
@@ -28,23 +30,25 @@ export function answerQuery(
       return client === undefined ? null : { session: client.session.packed };
     }
     case 'isUidOnline':
-      return state.uids.get(query.uid) !== undefined;
+      return membersOf(state, state.uids, query.uid).size > 0;
     case 'isUidsOnline':
-      return query.uids.map((uid) => state.uids.get(uid) !== undefined);
+      return query.uids.map((uid) => membersOf(state, state.uids, uid).size > 0);
+    case 'getUidStates':
+      return ListAnswer.of(query.uids.map((uid) => presenceOf(state, uid)));
     case 'getClientIdByUid':
-      return clientIds(state, state.uids.get(query.uid) ?? []);
+      return clientIds(state, membersOf(state, state.uids, query.uid));
     case 'batchGetClientIdByUid':
       return clientIdsByUid(state, query.uids);
     case 'getClientIdListByGroup':
-      return clientIds(state, state.groups.get(query.group) ?? []);
+      return clientIds(state, membersOf(state, state.groups, query.group));
     case 'getClientIdCountByGroup':
-      return state.groups.get(query.group)?.size ?? 0;
+      return membersOf(state, state.groups, query.group).size;
     case 'batchGetClientIdCountByGroup':
-      return query.groups.map((group) => state.groups.get(group)?.size ?? 0);
+      return query.groups.map((group) => membersOf(state, state.groups, group).size);
     case 'getClientSessionsByGroup':
-      return sessions(state, state.groups.get(query.group) ?? []);
+      return sessions(state, membersOf(state, state.groups, query.group));
     case 'getUidListByGroup':
-      return uids(state.groups.get(query.group) ?? []);
+      return uids(membersOf(state, state.groups, query.group));
     case 'getAllClientIdCount':
       return state.clients.onlineCount;
     case 'getAllClientIdList':
@@ -52,16 +56,19 @@ export function answerQuery(
     case 'getAllClientSessions':
       return sessions(state, state.clients.online());
     case 'getAllUidList':
-      return [...state.uids.names()];
+      return Array.from(entriesOf(state, state.uids), ([uid]) => uid);
     case 'getAllGroupIdList':
-      return [...state.groups.names()];
+      return Array.from(entriesOf(state, state.groups), ([group]) => group);
     case 'getAllGroupClientIdList':
       return groupClientIds(state);
     case 'getAllGroupClientIdCount':
-      return Array.from(state.groups.entries(), ([group, { size }]) => [group, size] as const);
+      return Array.from(
+        entriesOf(state, state.groups),
+        ([group, { size }]) => [group, size] as const,
+      );
     case 'getAllGroupUidList':
       return Array.from(
-        state.groups.entries(),
+        entriesOf(state, state.groups),
         ([group, members]) => [group, uids(members)] as const,
       );
     case 'unknown':
@@ -72,6 +79,51 @@ export function answerQuery(
     default:
       return query satisfies never;
   }
+}
+
+const noClients: ReadonlySet<ClientConnection> = new Set();
+
+/** Returns the connected members of a name. */
+function membersOf(
+  { clients }: GatewayState,
+  index: MembershipIndex<ClientConnection>,
+  name: string,
+): ReadonlySet<ClientConnection> {
+  const members = index.get(name) ?? noClients;
+  return clients.parkedCount === 0 ? members : withoutAway(members);
+}
+
+/** Lists every name that has connected members, with these members. */
+function* entriesOf(
+  { clients }: GatewayState,
+  index: MembershipIndex<ClientConnection>,
+): Iterable<[name: string, members: ReadonlySet<ClientConnection>]> {
+  if (clients.parkedCount === 0) {
+    yield* index.entries();
+    return;
+  }
+  for (const [name, members] of index.entries()) {
+    const connected = withoutAway(members);
+    if (connected.size > 0) yield [name, connected];
+  }
+}
+
+function withoutAway(members: ReadonlySet<ClientConnection>): ReadonlySet<ClientConnection> {
+  return new Set([...members].filter(({ isAway }) => !isAway));
+}
+
+/** Describes the clients of a uid, also those that are parked or gone. */
+function presenceOf({ uids: index, clients }: GatewayState, uid: string): UidPresence {
+  let agoMs = clients.lastSeen.agoMs(uid);
+  let isOnline = false;
+  let isParked = false;
+  for (const { isAway, awayMs } of index.get(uid) ?? noClients) {
+    if (isAway) {
+      isParked = true;
+      agoMs = Math.min(agoMs ?? awayMs, awayMs);
+    } else isOnline = true;
+  }
+  return { isOnline, isParked, agoMs: agoMs && Math.round(agoMs) };
 }
 
 /** Finds a client, unless it is closing: its socket may take a moment to close. */
@@ -96,7 +148,7 @@ function clientIds(state: GatewayState, clients: Iterable<ClientConnection>): Li
 function clientIdsByUid(state: GatewayState, named: readonly string[]): ListAnswer {
   const lists = new Map<string, readonly ClientConnection[]>();
   for (const uid of named) {
-    if (!lists.has(uid)) lists.set(uid, [...(state.uids.get(uid) ?? [])]);
+    if (!lists.has(uid)) lists.set(uid, [...membersOf(state, state.uids, uid)]);
   }
   if (lists.size < named.length) {
     throw new GatewayWorkerError('GW_ERR_FRAME_MALFORMED', 'query: uids names one uid twice');
@@ -130,7 +182,7 @@ function listOfIds<Entry>(
 }
 
 function groupClientIds(state: GatewayState): ListAnswer {
-  const groups = [...state.groups.entries()];
+  const groups = [...entriesOf(state, state.groups)];
   const members = groups.map(([, clients]) => [...clients]);
   return listOfIds(state, members, (index, ids) => [groups[index]?.[0], ids]);
 }

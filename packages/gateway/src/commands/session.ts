@@ -9,7 +9,7 @@ import {
 import type { ClientConnection } from '../clients/client-connection.ts';
 import type { GatewayState } from '../gateway-state.ts';
 import { parseSession } from '../subscriptions/session-store.ts';
-import type { WorkerLink } from '../workers/worker-link.ts';
+import type { Caller } from './caller.ts';
 import { readClient } from './send.ts';
 
 /** Changes of a worker per confirmation: it keeps its unconfirmed changes in memory. */
@@ -39,7 +39,7 @@ export function updateSession(state: GatewayState, reader: ByteReader): void {
 export function applySessionDelta(
   state: GatewayState,
   reader: ByteReader,
-  worker: WorkerLink | undefined,
+  { worker }: Caller,
 ): void {
   const client = readClient(state, reader);
   const delta = unpackSessionDelta(reader.readRestBytes());

@@ -8,6 +8,11 @@ function refusal(reason: string): Refusal {
   return { isAccepted: false, status: 503, reason };
 }
 
+/** No client here has the client protocol. */
+const openNone: TransportHandler['openResumable'] = () => {
+  throw new Error('not expected');
+};
+
 /** An admission control that decides when the test calls it. */
 function slowControl() {
   const requests: ((reason: string) => void)[] = [];
@@ -18,7 +23,7 @@ function slowControl() {
 
 test('admission gate: holds candidates while it is closed', () => {
   const { requests, admit } = slowControl();
-  const gate = new AdmissionGate(admit);
+  const gate = new AdmissionGate(admit, openNone);
   const decisions: unknown[] = [];
   gate.close();
   gate.admit(candidate, (decision) => void decisions.push(decision));
@@ -31,7 +36,7 @@ test('admission gate: holds candidates while it is closed', () => {
 test('admission gate: after a handover only the new function decides', () => {
   const before = slowControl();
   const after = slowControl();
-  const gate = new AdmissionGate(before.admit);
+  const gate = new AdmissionGate(before.admit, openNone);
   const decisions: unknown[] = [];
   gate.admit(candidate, (decision) => void decisions.push(decision));
   gate.close();

@@ -16,13 +16,16 @@ interface PendingCandidate {
  * from now on. Their number is bounded by the number of connections in their handshake.
  */
 export class AdmissionGate implements TransportHandler {
+  /** See `TransportHandler`. */
+  readonly openResumable: TransportHandler['openResumable'];
   #admit: TransportHandler['admit'];
   readonly #pending = new Set<PendingCandidate>();
   #isClosed = false;
 
   /** @param admit - decides about candidates */
-  constructor(admit: TransportHandler['admit']) {
+  constructor(admit: TransportHandler['admit'], openResumable: TransportHandler['openResumable']) {
     this.#admit = admit;
+    this.openResumable = openResumable;
   }
 
   /** See `TransportHandler.admit`. */

@@ -60,6 +60,8 @@ export class CandidateRelay {
     let isConnected = false;
     this.#take(message.request)?.({
       isAccepted: true,
+      isIdentified: false,
+      uid: undefined,
       onClient: (socket) => {
         isConnected = true;
         const client = state.clients.restore(new ClientConnection(message, socket));

@@ -1,5 +1,7 @@
 import type { FrozenLink } from '@gatewayworker/core';
+import { CloseCode } from '@gatewayworker/protocol';
 import type { ClientConnection } from '../clients/client-connection.ts';
+import { forgetClient } from '../clients/client-table.ts';
 import type { GatewayParts } from '../gateway-parts.ts';
 import type { WorkerLink } from '../workers/worker-link.ts';
 import type { ClientInfo, ClientRecord, LinkRecord, WorkerRecord } from './handover-messages.ts';
@@ -11,21 +13,32 @@ export function exportLink(
 ): LinkRecord | undefined {
   const parts = innerLinks.partsOf(connection);
   if (parts === undefined) return undefined;
-  const { worker, interest } = parts;
+  const { worker, interest, lane } = parts;
   const { joins, confirmedJoins, subscription } = interest;
   const [uids, groups] = subscription ?? [];
   return {
     ...{ linkId, hello, state, joins, confirmedJoins },
     worker: worker && exportWorker(worker, routes.ofWorker(worker.name).workers.links),
     areSynced: uids && groups && [uids.isSynced, groups.isSynced],
+    source: lane.source,
+    top: lane.top,
+    adopted: Array.from(lane.adopted, ([source, { lastOffset }]) => [source, lastOffset] as const),
   };
 }
 
 function exportWorker(worker: WorkerLink, ready: readonly WorkerLink[]): WorkerRecord {
-  const { decidesHandshakes, redelivers, isDraining, isDrained } = worker;
+  const { decidesHandshakes, decidesResumes, redelivers, isDraining, isDrained } = worker;
   const { eventsInFlight, eventBytesInFlight, handshakes } = worker;
   return {
-    ...{ decidesHandshakes, redelivers, isDraining, isDrained, eventsInFlight, eventBytesInFlight },
+    ...{
+      decidesHandshakes,
+      decidesResumes,
+      redelivers,
+      isDraining,
+      isDrained,
+      eventsInFlight,
+      eventBytesInFlight,
+    },
     isReady: ready.includes(worker),
     lastHandshake: handshakes.lastId,
   };
@@ -70,5 +83,16 @@ export function exportClient(
     isCloseSuppressed: route.held.isCloseSuppressed(client),
     groups: [...client.groups],
     session: session.packed,
+    resumable: client.resumable?.export(),
   };
+}
+
+/** Makes clients that can resume connect to the successor, which has their sessions. */
+export function leaveResumable({ resume, state }: Pick<GatewayParts, 'resume' | 'state'>): void {
+  resume.resumption.stop();
+  for (const client of [...state.clients.all()]) {
+    if (client.resumable === undefined) continue;
+    client.resumable.leave(CloseCode.ServiceRestart);
+    forgetClient(state, client);
+  }
 }

@@ -1,11 +1,13 @@
 import type { MovedLink } from '@gatewayworker/core';
 import type { ClientRequest, ClosedBy } from '@gatewayworker/protocol';
+import type { ResumableRecord } from '../resume/resumable-context.ts';
+import type { LastSeenEntry } from '../subscriptions/last-seen-table.ts';
 import type { ClientClosure, SocketInfo } from '../transports/transport.ts';
 import type { ClientEvent } from '../workers/client-event.ts';
 import type { GatewayAddresses } from './gateway-addresses.ts';
 
 /** Version of the messages. Processes of different versions cannot hand over to each other. */
-export const HANDOVER_VERSION = 2;
+export const HANDOVER_VERSION = 3;
 
 /** The identity that the successor takes over. */
 export interface IdentityRecord {
@@ -19,6 +21,7 @@ export interface IdentityRecord {
 /** State of the worker of a link. */
 export interface WorkerRecord {
   readonly decidesHandshakes: boolean;
+  readonly decidesResumes: boolean;
   readonly redelivers: boolean;
   readonly isReady: boolean;
   readonly isDraining: boolean;
@@ -35,6 +38,11 @@ export interface LinkRecord extends MovedLink {
   readonly confirmedJoins: number;
   /** Whether all uids, and all groups, were sent to the peer; `undefined` when it has not subscribed. */
   readonly areSynced: readonly [uids: boolean, groups: boolean] | undefined;
+  /** The lane of the peer; source 0 when it has none. */
+  readonly source: number;
+  readonly top: number;
+  /** Source and last offset of each lane that the peer has adopted. */
+  readonly adopted: readonly (readonly [source: number, lastOffset: number])[];
 }
 
 /** Immutable properties of a client. */
@@ -69,13 +77,15 @@ export interface ClientRecord {
   readonly held: readonly ClientEvent[] | undefined;
   readonly unacknowledged: readonly ClientEvent[] | undefined;
   readonly pauseReasons: number;
+  /** Set for a client that can resume: it is parked at the successor. */
+  readonly resumable: ResumableRecord | undefined;
 }
 
 const clientFields = [
   ...(['connection', 'linkId', 'isAttached', 'isClosedAtWorker', 'isUnbound', 'isClosed'] as const),
   ...(['isClosing', 'isSuppressed', 'isCloseSuppressed', 'uid', 'groups', 'session'] as const),
   ...(['appliedChanges', 'appliedUidChanges', 'eventsInFlight', 'eventBytesInFlight'] as const),
-  ...(['held', 'unacknowledged', 'pauseReasons'] as const),
+  ...(['held', 'unacknowledged', 'pauseReasons', 'resumable'] as const),
 ] satisfies readonly (keyof ClientRecord)[];
 
 /** A client record without field names, which would be most of its bytes. */
@@ -110,6 +120,8 @@ export type PredecessorMessage =
   /** Asks for `infoRead`, which confirms all earlier messages. */
   | { readonly type: 'infoSent' }
   | { readonly type: 'clients'; readonly clients: readonly ClientRow[] }
+  /** When uids were last connected. */
+  | { readonly type: 'lastSeen'; readonly entries: readonly LastSeenEntry[] }
   /** All links and clients are sent. */
   | { readonly type: 'stateSent'; readonly lastConnection: number }
   /** From now on the successor is the gateway. */

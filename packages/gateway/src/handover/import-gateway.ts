@@ -9,13 +9,14 @@ import type { ClientRecord, LinkRecord, WorkerRecord } from './handover-messages
 
 /** Imports an inner link. Its peer resumes it later. */
 export function importLink(
-  { innerServer, innerLinks, dispatcher }: GatewayParts,
+  { innerServer, innerLinks, dispatcher, resume }: GatewayParts,
   link: LinkRecord,
 ): InnerLinkParts | undefined {
   const connection = innerServer.restoreLink(link);
   const parts = innerLinks.partsOf(connection);
   if (parts === undefined) return undefined;
   const { worker, interest } = parts;
+  resume.lanes.restore(parts.lane, link.source, link.top, link.adopted);
   interest.joins = link.joins;
   interest.confirmedJoins = link.confirmedJoins;
   if (worker !== undefined && link.worker !== undefined) {
@@ -27,6 +28,7 @@ export function importLink(
 
 function importWorker(worker: WorkerLink, record: WorkerRecord): void {
   worker.decidesHandshakes = record.decidesHandshakes;
+  worker.decidesResumes = record.decidesResumes;
   worker.redelivers = record.redelivers;
   worker.isDrained = record.isDrained;
   worker.eventsInFlight = record.eventsInFlight;

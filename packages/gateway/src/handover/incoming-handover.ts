@@ -7,9 +7,11 @@ import {
 } from '@gatewayworker/core';
 import { ClosedBy, packValue } from '@gatewayworker/protocol';
 import type { ClientConnection } from '../clients/client-connection.ts';
-import { ClientEvents } from '../clients/client-events.ts';
+import { ClientEvents, ResumableClientEvents } from '../clients/client-events.ts';
 import { ServerClosure } from '../clients/server-closure.ts';
 import type { GatewayParts } from '../gateway-parts.ts';
+import type { ResumableRecord } from '../resume/resumable-context.ts';
+import { ResumableSocket } from '../resume/resumable-socket.ts';
 import { isHandle } from '../transports/socket-handle.ts';
 import type { SocketInfo } from '../transports/transport.ts';
 import type { InnerLinkParts } from '../workers/inner-links.ts';
@@ -59,6 +61,8 @@ export class IncomingHandover {
     string,
     { readonly record: LinkRecord; readonly parts: InnerLinkParts }
   >();
+  /** Clients that can resume, until the import is complete. */
+  readonly #parked: { readonly client: ClientConnection; readonly record: ResumableRecord }[] = [];
   #onCommit: () => void = () => undefined;
 
   private constructor(
@@ -162,6 +166,9 @@ export class IncomingHandover {
       case 'clients':
         for (const row of message.clients) this.#importClient(parts, row);
         break;
+      case 'lastSeen':
+        for (const entry of message.entries) parts.state.clients.lastSeen.record(...entry);
+        break;
       case 'stateSent':
         parts.state.clients.continueFrom(message.lastConnection);
         this.#finishImport(parts);
@@ -220,13 +227,19 @@ export class IncomingHandover {
     const link = record.linkId === undefined ? undefined : this.#links.get(record.linkId);
     importClient(parts, client, record, link?.parts.worker);
     if (record.isClosed) return;
+    if (record.resumable !== undefined) {
+      this.#parked.push({ client, record: record.resumable });
+      return;
+    }
     this.#keep(client, socket, handler);
     // Some pause reasons are not restored, so the predecessor may have to resume it.
     if (record.pauseReasons !== 0) socket.setPaused(client.isPaused);
   }
 
   /** Drains workers and restores subscriptions, which need all clients. */
-  #finishImport({ dispatcher, innerLinks }: GatewayParts): void {
+  #finishImport(parts: GatewayParts): void {
+    this.#restoreParked(parts);
+    const { dispatcher, innerLinks } = parts;
     for (const { record, parts } of this.#links.values()) {
       const { worker, interest } = parts;
       if (record.worker?.isDraining && worker !== undefined) dispatcher.drainWorker(worker);
@@ -235,6 +248,17 @@ export class IncomingHandover {
     this.#links.clear();
     this.#created.clear();
     this.#link.send({ type: 'imported' });
+  }
+
+  /** Parks the clients that can resume: their connections cannot move. */
+  #restoreParked({ clientEvents, resume }: GatewayParts): void {
+    for (const { client, record } of this.#parked) {
+      const socket = new ResumableSocket(client.socket, resume.socketContext);
+      client.socket = socket;
+      socket.restore(client, new ResumableClientEvents(client, clientEvents), record);
+      if (!record.isParked) socket.reportDrop();
+    }
+    this.#parked.length = 0;
   }
 
   #commit(): void {

@@ -15,7 +15,13 @@ import type { GatewayParts } from '../gateway-parts.ts';
 import type { WorkerLink } from '../workers/worker-link.ts';
 import { CandidateRelay } from './candidate-relay.ts';
 import { ClientMover } from './client-mover.ts';
-import { exportClient, exportInfo, exportLink, listClients } from './export-gateway.ts';
+import {
+  exportClient,
+  exportInfo,
+  exportLink,
+  leaveResumable,
+  listClients,
+} from './export-gateway.ts';
 import { HandoverLink } from './handover-link.ts';
 import {
   type IdentityRecord,
@@ -90,6 +96,7 @@ export class OutgoingHandover {
   #isQuick = false;
   /** Time in which no event was handled. */
   #frozenMs = 0;
+  #infoSentAt = 0;
 
   constructor(options: OutgoingHandoverOptions, channel: SuccessorChannel) {
     this.#options = options;
@@ -193,6 +200,11 @@ export class OutgoingHandover {
 
   /** Sends the immutable properties of the clients in several turns, which makes the freeze shorter. */
   async #sendInfo(): Promise<void> {
+    this.#infoSentAt = performance.now();
+    for (const entries of [...this.#options.state.clients.lastSeen.batches()]) {
+      this.#link.send({ type: 'lastSeen', entries });
+      await turn();
+    }
     const clients = [...listClients(this.#options)];
     for (let index = 0; index < clients.length && this.#link.isOpen; index += CLIENTS_PER_MESSAGE) {
       const batch = clients.slice(index, index + CLIENTS_PER_MESSAGE);
@@ -227,6 +239,9 @@ export class OutgoingHandover {
       this.#link.send({ type: 'clients', clients: rows });
     }
     this.#withInfo.clear();
+    for (const entries of state.clients.lastSeen.batches(this.#infoSentAt)) {
+      this.#link.send({ type: 'lastSeen', entries });
+    }
     this.#link.send({ type: 'stateSent', lastConnection: state.clients.lastConnection });
     clientEvents.dispatcher = {
       dispatchMessage: (client, source, start, end, isBinary) => {
@@ -235,6 +250,8 @@ export class OutgoingHandover {
         const { connection } = client;
         this.#forward({ client, message: { type: 'message', connection, payload, isBinary } });
       },
+      // Of clients that can resume: the successor has parked them.
+      dispatchEvent: () => undefined,
       dispatchClosed: (client, closure) =>
         this.#forward({
           client,
@@ -274,6 +291,7 @@ export class OutgoingHandover {
     }
     for (const { message } of this.#buffered) this.#link.send(message);
     this.#buffered = [];
+    leaveResumable(this.#options);
     dispatcher.close();
     transport.stopListening();
     gate.open((candidate, decide) => this.#candidates.admit(candidate, decide));
@@ -292,6 +310,7 @@ export class OutgoingHandover {
     await listenAgain();
     innerServer.thawAll();
     clientEvents.dispatcher = this.#dispatcher;
+    for (const client of this.#options.state.clients.all()) client.resumable?.thaw();
     for (const { client, message } of this.#buffered) {
       if (message.type === 'closed') {
         this.#dispatcher.dispatchClosed(client, message.closure);
@@ -310,7 +329,12 @@ export class OutgoingHandover {
   async #closeLost(): Promise<void> {
     await this.#link.closed;
     const { clientEvents, state } = this.#options;
-    clientEvents.dispatcher = { dispatchMessage: () => undefined, dispatchClosed: () => undefined };
+    const ignoreEvent = (): void => undefined;
+    clientEvents.dispatcher = {
+      dispatchMessage: ignoreEvent,
+      dispatchEvent: ignoreEvent,
+      dispatchClosed: ignoreEvent,
+    };
     this.#candidates.close();
     await this.#closeRest(Math.min(SPREAD_MS.max, state.clients.size * SPREAD_MS.perClient));
   }

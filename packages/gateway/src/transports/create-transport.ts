@@ -26,6 +26,8 @@ export interface TransportOptions
   /** Name of the gateway, for errors. */
   readonly name: string;
   readonly tls: TlsOptions | undefined;
+  /** `false` when no client can resume. */
+  readonly resume: object | false;
   readonly trustProxy: TrustProxy;
   readonly protocol: ClientProtocol | undefined;
 }
@@ -49,6 +51,7 @@ export function createTransport(options: TransportOptions, context: TransportCon
     ...context,
     address,
     owner: `Gateway "${name}"`,
+    isResumable: options.resume !== false,
     secureContext: tls && createTlsContext(tls),
     trustedProxies: new TrustedProxies(trustProxy),
   };

@@ -50,11 +50,14 @@ async function startPair(scheme: string) {
     admit: (_candidate, decide) =>
       decide({
         isAccepted: true,
+        isIdentified: false,
+        uid: undefined,
         onClient: (socket) => {
           sockets.push(socket);
           return before;
         },
       }),
+    openResumable: () => before,
   });
   const move = (): ClientSocket | string => {
     const [socket] = sockets;

@@ -1,6 +1,7 @@
 import type { Guarded } from '@gatewayworker/core';
 import type { ClientRequest, ClosedBy } from '@gatewayworker/protocol';
 import type { SocketHandle } from './socket-handle.ts';
+import type { PrefixedSocket } from './websocket-socket.ts';
 
 /** How a client connection ended. */
 export interface ClientClosure {
@@ -95,6 +96,9 @@ export interface ClientCandidate {
 /** The client is admitted. */
 export interface Admission {
   readonly isAccepted: true;
+  /** True when the application has decided, and `uid` is what it has bound the client to. */
+  readonly isIdentified: boolean;
+  readonly uid: string | undefined;
   /** Called once, when the client is connected; not called if it disconnects before. */
   onClient(socket: ClientSocket): ClientSocketHandler;
 }
@@ -113,6 +117,8 @@ export interface TransportHandler {
    * Called once for each client. It calls `decide` once: during the call, or later when a worker decides.
    */
   admit(candidate: ClientCandidate, decide: (decision: Admission | Refusal) => void): void;
+  /** Called for each connection with the client protocol. Its first message decides about the admission. */
+  openResumable(connection: PrefixedSocket): ClientSocketHandler;
 }
 
 /** A listener for clients of one protocol. */

@@ -106,3 +106,13 @@ test('websocket: a client that is closed before its start is closed once', async
   expect(memory.written.subarray(-3).toString()).toBe('bye');
   expect(ends).toEqual([{ by: 'server', code: 1000, reason: 'bye' }]);
 });
+
+test('websocket: after its close frame, no frame of the client protocol follows', () => {
+  const { memory, client } = openWebsocket();
+  client.sendPrefixed(Buffer.of(0x85), Buffer.of(1), 0, 1);
+  client.close('server', 4001, '');
+  client.sendPrefixed(Buffer.of(0x85), Buffer.of(2), 0, 1);
+  client.flush();
+  const closeFrame = [0x88, 2, 0x0f, 0xa1];
+  expect([...memory.written]).toEqual([0x82, 2, 0x85, 1, ...closeFrame]);
+});

@@ -40,6 +40,12 @@ const ABNORMAL_CLOSURE = 1006;
 
 const noReason = Buffer.alloc(0);
 
+/** A connection that carries the client protocol. */
+export interface PrefixedSocket extends ClientSocket {
+  /** Sends one binary message: a header, which may change after the call, and `source[start, end)`. */
+  sendPrefixed(header: Buffer, source: Buffer, start: number, end: number): void;
+}
+
 /** State that the websocket clients of a listener share. */
 export interface WebsocketContext {
   readonly scheduler: FlushScheduler;
@@ -72,7 +78,7 @@ export interface WebsocketSocketInfo {
  * It reads short messages, pings and pongs itself. The first other frame, or a close by this side, creates a websocket of
  * `ws`, which then has the connection. Most clients never need one before they end, which saves memory.
  */
-export class WebsocketSocket implements ClientSocket, FrameReceiver {
+export class WebsocketSocket implements PrefixedSocket, FrameReceiver {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly listenPort: number;
@@ -270,6 +276,21 @@ export class WebsocketSocket implements ClientSocket, FrameReceiver {
     }
     const writer = this.#output.writer();
     writeFrameHeader(writer, end - start, isBinary);
+    writer.writeBytes(source, start, end);
+  }
+
+  sendPrefixed(header: Buffer, source: Buffer, start: number, end: number): void {
+    // A browser that gets a frame after the close frame reports 1006 instead of its code.
+    if (this.#closedBy !== undefined) return;
+    const length = header.length + end - start;
+    if (this.#deflater !== undefined) {
+      const payload = Buffer.concat([header, source.subarray(start, end)], length);
+      this.#sendDeflated(this.#deflater, payload, true);
+      return;
+    }
+    const writer = this.#output.writer();
+    writeFrameHeader(writer, length, true);
+    writer.writeBytes(header);
     writer.writeBytes(source, start, end);
   }
 

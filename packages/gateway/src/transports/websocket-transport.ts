@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { SUBPROTOCOL } from '@gatewayworker/client-protocol';
 import type { Guard } from '@gatewayworker/core';
 import { ByteWriter, type ClientRequest, packValue } from '@gatewayworker/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -57,6 +58,8 @@ export interface WebsocketTransportOptions extends ClientListenerOptions {
   readonly maxMessageBytes: number;
   readonly perMessageDeflate: boolean | DeflateOptions;
   readonly subprotocols: readonly string[];
+  /** True when clients may use the client protocol. */
+  readonly isResumable: boolean;
   readonly allowedOrigins: readonly string[];
 }
 
@@ -212,14 +215,23 @@ export class WebsocketTransport implements Transport {
       accepted.refuse(formatRefusal(refusal));
       return;
     }
+    const complete = (onClient: AdmittedHandshake['onClient']): void =>
+      this.#complete(request, head, { accepted, candidate, onClient });
+    const handler = this.#handler;
+    if (this.#options.isResumable && offeredSubprotocols(request).includes(SUBPROTOCOL)) {
+      this.#accepted.delete(socket);
+      accepted.settle();
+      if (handler !== undefined) complete((connection) => handler.openResumable(connection));
+      return;
+    }
     const decide = (decision: Admission | Refusal): void => {
       // Needed for the handshake only.
       this.#accepted.delete(socket);
       accepted.settle();
-      if (decision.isAccepted) this.#complete(request, head, { accepted, candidate, decision });
+      if (decision.isAccepted) complete((client) => decision.onClient(client));
       else accepted.refuse(formatRefusal(decision));
     };
-    this.#handler?.admit(
+    handler?.admit(
       candidate,
       this.#guard.wrap('client decision', decide, () => accepted.fail()),
     );
@@ -236,7 +248,7 @@ export class WebsocketTransport implements Transport {
   #complete(
     request: IncomingMessage,
     head: Buffer,
-    { accepted, candidate, decision }: AdmittedHandshake,
+    { accepted, candidate, onClient }: AdmittedHandshake,
   ): void {
     const { socket } = accepted;
     const packedRequest = packValue(candidate.request);
@@ -252,7 +264,7 @@ export class WebsocketTransport implements Transport {
       const subprotocol = this.#chooseSubprotocol(offeredSubprotocols(request));
       socket.write(formatAcceptance(request, subprotocol));
       const client = new WebsocketSocket(socket, info, this.#context);
-      client.start(decision.onClient(client), head);
+      client.start(onClient(client), head);
       return;
     }
     let isOpen = false;
@@ -263,13 +275,17 @@ export class WebsocketTransport implements Transport {
       accepted.onFailure = undefined;
       const compression = { deflater, websocket };
       const client = new WebsocketSocket(socket, { ...info, compression }, this.#context);
-      client.start(decision.onClient(client), noBytes);
+      client.start(onClient(client), noBytes);
     });
     if (!isOpen) accepted.destroySoon();
   }
 
-  /** Chooses the first offered subprotocol that the gateway has. Without a match the handshake succeeds without one. */
+  /**
+   * Chooses the client protocol, or the first offered subprotocol that the gateway has. Without a match the handshake
+   * succeeds without one.
+   */
   #chooseSubprotocol(offered: readonly string[]): string | undefined {
+    if (this.#options.isResumable && offered.includes(SUBPROTOCOL)) return SUBPROTOCOL;
     return offered.find((name) => this.#subprotocols.includes(name));
   }
 
@@ -309,7 +325,7 @@ export class WebsocketTransport implements Transport {
 interface AdmittedHandshake {
   readonly accepted: AcceptedSocket;
   readonly candidate: ClientCandidate & { readonly request: ClientRequest };
-  readonly decision: Admission;
+  readonly onClient: (client: WebsocketSocket) => ClientSocketHandler;
 }
 
 const timeout = {

@@ -1,5 +1,5 @@
 import type { Logger, ThrottledLog } from '@gatewayworker/core';
-import { payloadFlags, writeClientConnected, writeClientMessage } from '@gatewayworker/protocol';
+import { payloadFlags, writeClientMessage, writeNumberedMessage } from '@gatewayworker/protocol';
 import {
   type ClientConnection,
   keepMessage,
@@ -24,6 +24,7 @@ import {
 import { WorkerBalancer, type WorkerBalancerOptions } from './worker-balancer.ts';
 import { WorkerDrains } from './worker-drains.ts';
 import type { WorkerLink } from './worker-link.ts';
+import { writeAttached, writeEvent } from './write-event.ts';
 
 /** Clients bound in one turn of the event loop when a worker is added, removed or drained. */
 const BINDS_PER_TURN = 256;
@@ -126,17 +127,34 @@ export class EventDispatcher {
     isBinary: boolean,
   ): void {
     const worker = this.#routeEvent(client, end - start);
+    const number = client.resumable?.lastNumber ?? 0;
     if (worker === undefined) {
-      this.#routeOf(client).hold(client, keepMessage(source, start, end, isBinary));
+      const event = keepMessage(source, start, end, { isBinary, number });
+      this.#routeOf(client).hold(client, event);
       return;
     }
-    if (worker.redelivers) keepUnacknowledged(client, keepMessage(source, start, end, isBinary));
+    if (worker.redelivers) {
+      keepUnacknowledged(client, keepMessage(source, start, end, { isBinary, number }));
+    }
+    const writer = worker.connection.writer();
+    const { connection } = client;
     const flags = payloadFlags(isBinary, false);
-    writeClientMessage(worker.connection.writer(), client.connection, flags, source, start, end);
+    if (number === 0) writeClientMessage(writer, connection, flags, source, start, end);
+    else writeNumberedMessage(writer, { connection, flags, number }, source, start, end);
     this.#inFlight.pauseIfWorkerFull(worker, client);
     if (worker.pauseIfLinkFull(client, this.#options.sendToWorkerBufferSize)) {
       this.#limits.workerLinkFull += 1;
     }
+  }
+
+  /** Attaches a client from another gateway to its worker. */
+  attach(client: ClientConnection, worker: WorkerLink): void {
+    this.#bindTo(client, worker);
+  }
+
+  /** Dispatches any other event of a client that can resume. */
+  dispatchEvent(client: ClientConnection, event: ClientEvent): void {
+    this.#dispatch(client, event, payloadLength(event));
   }
 
   /** Dispatches `onClose` of a client. */
@@ -255,8 +273,8 @@ export class EventDispatcher {
     return client.route;
   }
 
-  #dispatch(client: ClientConnection, event: ClientEvent): void {
-    const worker = this.#routeEvent(client);
+  #dispatch(client: ClientConnection, event: ClientEvent, byteLength = 0): void {
+    const worker = this.#routeEvent(client, byteLength);
     if (worker === undefined) this.#routeOf(client).hold(client, event);
     else this.#deliver(client, worker, event);
   }
@@ -279,6 +297,7 @@ export class EventDispatcher {
   }
 
   #handleClientAck(client: ClientConnection, worker: WorkerLink, count: number): void {
+    client.resumable?.acknowledge(count);
     if (client.unacknowledged !== undefined) {
       client.unacknowledged.splice(0, count);
       if (client.unacknowledged.length === 0) client.unacknowledged = undefined;
@@ -302,12 +321,7 @@ export class EventDispatcher {
     client.appliedChanges = 0;
     client.appliedUidChanges = 0;
     worker.clients.add(client);
-    const { connection, nonceHigh, nonceLow, socket, uid } = client;
-    const { remoteAddress, remotePort, listenPort: gatewayPort, packedRequest: request } = socket;
-    const address = { connection, nonceHigh, nonceLow, remoteAddress, remotePort, gatewayPort };
-    const session = client.session.packed;
-    const message = { type: 'clientAttached', ...address, request, uid, session } as const;
-    worker.connection.send(message, true);
+    writeAttached(worker.connection, client);
     this.#flushHeld(client, worker);
   }
 
@@ -317,6 +331,7 @@ export class EventDispatcher {
     this.#routeOf(client).held.putBack(client, kept);
     client.eventsInFlight = client.held?.length ?? 0;
     client.eventBytesInFlight = payloadBytes(client.held);
+    client.resumable?.keepInFlight(client.eventsInFlight);
     if (!this.#inFlight.isFull(client)) client.resume(PauseReason.EventsInFlight);
     // A closed client needs a worker only for its held events.
     if (worker.clients.has(client) || client.held !== undefined) {
@@ -345,22 +360,13 @@ export class EventDispatcher {
 
   /** Sends an event, and keeps it if the worker redelivers. */
   #deliver(client: ClientConnection, worker: WorkerLink, event: ClientEvent): void {
-    const { connection } = client;
-    const { output } = worker.connection;
-    const isRedelivered = event.attempts > 0;
     if (worker.redelivers) keepUnacknowledged(client, event);
-    if (event.kind === 'connected') {
-      writeClientConnected(output.delayedWriter(), connection, isRedelivered);
-    } else if (event.kind === 'message') {
-      const flags = payloadFlags(event.isBinary, isRedelivered);
-      writeClientMessage(output.writer(), connection, flags, event.payload);
-    } else {
+    if (event.kind === 'closed') {
       worker.clients.delete(client);
-      if (worker.redelivers) worker.closedClients.set(connection, client);
-      else worker.closedClients.delete(connection);
-      const message = { connection, ...event.closure, isRedelivered };
-      worker.connection.send({ type: 'clientClosed', ...message });
+      if (worker.redelivers) worker.closedClients.set(client.connection, client);
+      else worker.closedClients.delete(client.connection);
     }
+    writeEvent(worker.connection, client, event);
   }
 
   /** Binds some of the clients that wait for a worker, and the rest in later turns. */

@@ -100,7 +100,7 @@ export class EventsInFlight {
 
 /** Bytes of the payload of an event; 0 without a payload. */
 export function payloadLength(event: ClientEvent): number {
-  return event.kind === 'message' ? event.payload.length : 0;
+  return 'payload' in event ? event.payload.length : 0;
 }
 
 /** Bytes of the payloads of events. */

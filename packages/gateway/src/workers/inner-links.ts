@@ -6,23 +6,30 @@ import {
   type Message,
   readClientsEnded,
   readEventsAck,
+  readLanePosition,
+  readLaneTransferState,
   readMessage,
   readWorkerReady,
 } from '@gatewayworker/protocol';
 import { assertDecision } from '../clients/handshake-decision.ts';
 import { ServerClosure } from '../clients/server-closure.ts';
+import type { Caller } from '../commands/caller.ts';
 import { ChunkedReplies } from '../commands/chunked-replies.ts';
 import { commandHandlers } from '../commands/command-handlers.ts';
 import { answerQuery } from '../commands/query.ts';
 import type { GatewayState } from '../gateway-state.ts';
+import type { LaneTable } from '../resume/lane-table.ts';
+import { LaneTransfers } from '../resume/lane-transfers.ts';
+import type { Receipts } from '../resume/receipts.ts';
+import type { Replays } from '../resume/replays.ts';
+import type { SessionMoves } from '../resume/session-moves.ts';
 import { InterestLink, type InterestPublisher } from '../subscriptions/interest-publisher.ts';
 import type { EventDispatcher } from './event-dispatcher.ts';
 import { WorkerLink } from './worker-link.ts';
 import type { WorkerLivenessTable } from './worker-liveness-table.ts';
 
 /** The parts of one link. */
-export interface InnerLinkParts {
-  readonly worker: WorkerLink | undefined;
+export interface InnerLinkParts extends Caller {
   readonly interest: InterestLink;
   readonly replies: ChunkedReplies;
 }
@@ -36,6 +43,11 @@ export class InnerLinks {
   readonly #dispatcher: EventDispatcher;
   readonly #liveness: WorkerLivenessTable;
   readonly #interest: InterestPublisher;
+  readonly #lanes: LaneTable;
+  readonly #replays: Replays;
+  readonly #receipts: Receipts;
+  readonly #moves: SessionMoves;
+  readonly #transfers: LaneTransfers;
   readonly #workers = new Set<WorkerLink>();
   readonly #links = new Map<FrameConnection, InnerLinkParts>();
   readonly #reader = new ByteReader();
@@ -47,12 +59,29 @@ export class InnerLinks {
       dispatcher,
       liveness,
       interest,
-    }: { dispatcher: EventDispatcher; liveness: WorkerLivenessTable; interest: InterestPublisher },
+      lanes,
+      replays,
+      receipts,
+      moves,
+    }: {
+      readonly dispatcher: EventDispatcher;
+      readonly liveness: WorkerLivenessTable;
+      readonly interest: InterestPublisher;
+      readonly lanes: LaneTable;
+      readonly replays: Replays;
+      readonly receipts: Receipts;
+      readonly moves: SessionMoves;
+    },
   ) {
     this.#state = state;
     this.#dispatcher = dispatcher;
     this.#liveness = liveness;
     this.#interest = interest;
+    this.#lanes = lanes;
+    this.#replays = replays;
+    this.#receipts = receipts;
+    this.#moves = moves;
+    this.#transfers = new LaneTransfers(lanes, () => this.#links.values());
   }
 
   /** Number of queries since the start. */
@@ -74,17 +103,20 @@ export class InnerLinks {
     if (worker !== undefined) this.#addWorker(worker);
     const replies = new ChunkedReplies(connection);
     const interest = new InterestLink(connection);
-    this.#links.set(connection, { worker, interest, replies });
+    const parts = { worker, interest, replies, lane: this.#lanes.add(connection) };
+    this.#links.set(connection, parts);
+    this.#moves.announceTo(parts.lane);
     connection.output.onDrain = () => {
       worker?.resumeForRoom();
       replies.resume();
+      this.#transfers.resume(parts.lane);
       this.#interest.resume(interest);
     };
     connection.onFrame = (command, buffer, start, end) => {
       this.#reader.reset(buffer, start, end);
       if (command === Command.Query) this.#answerQuery(connection, replies);
       else if (command === Command.InterestSubscribe) this.#interest.subscribe(interest);
-      else this.#handleFrame(command, worker);
+      else this.#handleFrame(command, parts);
       if (command === Command.JoinGroup || command === Command.BindUid) {
         this.#interest.countJoin(interest);
       }
@@ -93,6 +125,9 @@ export class InnerLinks {
       this.#links.delete(connection);
       replies.close();
       this.#interest.unsubscribe(interest);
+      this.#receipts.forget(parts.lane);
+      this.#replays.handleEnd(parts.lane, this.#lanes.remove(parts.lane, reason === undefined));
+      this.#transfers.remove(parts.lane);
       const bound = { peer, address: connection.remoteAddress, reason: reason?.message };
       if (reason !== undefined) {
         // The master reports a peer that died; a peer that breaks the protocol is a bug.
@@ -101,6 +136,7 @@ export class InnerLinks {
       }
       if (worker === undefined) return;
       this.#workers.delete(worker);
+      this.#moves.removeWorker(worker);
       worker.handshakes.rejectAll(new GatewayWorkerError('GW_ERR_LINK_CLOSED'));
       this.#dispatcher.removeWorker(worker);
     };
@@ -118,6 +154,7 @@ export class InnerLinks {
 
   /** Writes all pending updates and replies; called before a handover. */
   flushAll(): void {
+    this.#receipts.handOver();
     this.#interest.flush();
     for (const { replies } of this.#links.values()) replies.sendAll();
   }
@@ -146,6 +183,7 @@ export class InnerLinks {
       }
     }
     this.#workers.add(worker);
+    this.#moves.addWorker(worker);
     connection.onSuspended = (reason) => {
       const bound = { peer: `${name}#${id}`, reason: reason.message };
       this.#state.logger.debug(bound, 'inner link suspended');
@@ -155,11 +193,32 @@ export class InnerLinks {
     connection.onResumed = () => this.#dispatcher.resumeWorker(worker);
   }
 
-  #handleFrame(command: number, worker: WorkerLink | undefined): void {
+  #handleFrame(command: number, caller: Caller): void {
     const reader = this.#reader;
+    const { worker, lane } = caller;
     const handle = commandHandlers.get(command);
     if (handle !== undefined) {
-      handle(this.#state, reader, worker);
+      handle(this.#state, reader, caller);
+    } else if (command === Command.SendWithReceipt) {
+      this.#receipts.handleSend(reader, lane);
+    } else if (command === Command.ReplayWithReceipt) {
+      this.#replays.handleReplayWithReceipt(reader, lane, this.#receipts);
+    } else if (command === Command.Replay) {
+      this.#replays.handleReplay(reader, lane);
+    } else if (command === Command.ReplayDone) {
+      const message = readMessage(command, reader.buffer, reader.offset, reader.end);
+      if (message?.type === 'replayDone') this.#replays.handleDone(message, lane);
+    } else if (command === Command.LaneStarted) {
+      const { source, offset } = readLanePosition(reader);
+      this.#lanes.start(lane, source, offset);
+    } else if (command === Command.LaneTransfer) {
+      this.#transfers.handleFrame(lane, reader);
+    } else if (command === Command.LaneAdopted) {
+      this.#transfers.handleAdopted(lane, readLanePosition(reader));
+    } else if (command === Command.LaneTransferState) {
+      this.#transfers.handleState(lane, readLaneTransferState(reader).source);
+    } else if (command === Command.LaneGap) {
+      this.#replays.reportGap(readLanePosition(reader), lane);
     } else if (command === Command.EventsAck && worker !== undefined) {
       readEventsAck(reader, (id, count, byteLength) => {
         const client = this.#state.clients.get(id) ?? worker.closedClients.get(id);
@@ -168,12 +227,16 @@ export class InnerLinks {
     } else if (command === Command.ClientsEnded && worker !== undefined) {
       readClientsEnded(reader, (id) => this.#endClient(id));
     } else if (command === Command.WorkerReady && worker !== undefined) {
-      const { decidesHandshakes, redelivers } = readWorkerReady(reader);
+      const { decidesHandshakes, decidesResumes, redelivers } = readWorkerReady(reader);
       worker.decidesHandshakes = decidesHandshakes;
+      worker.decidesResumes = decidesResumes;
       worker.redelivers = redelivers;
       this.#dispatcher.addWorker(worker);
     } else if (command === Command.WorkerDraining && worker !== undefined) {
       this.#dispatcher.drainWorker(worker);
+    } else if (command >= Command.SessionClaim && command <= Command.SessionPark) {
+      const message = readMessage(command, reader.buffer, reader.offset, reader.end);
+      if (message !== undefined && worker !== undefined) this.#handleSession(message, worker);
     } else if (command === Command.HandshakeResponse && worker !== undefined) {
       const message = readMessage(command, reader.buffer, reader.offset, reader.end);
       if (message?.type === 'handshakeResponse') {
@@ -182,6 +245,12 @@ export class InnerLinks {
       }
     }
     // Ignore unknown numbers: the peer may run a newer version.
+  }
+
+  #handleSession(message: Message, worker: WorkerLink): void {
+    if (message.type === 'sessionFound') this.#moves.handleFound(message, worker);
+    else if (message.type === 'sessionRelease') this.#moves.handleRelease(message, worker);
+    else if (message.type === 'sessionPark') this.#moves.handlePark(message, worker);
   }
 
   /** Closes a client for which the worker has called `onClose`, because it considered this gateway lost. */

@@ -19,6 +19,8 @@ export class WorkerLink implements RoutableWorker {
   readonly handshakes: RequestTable = new RequestTable();
   /** True when its application has `onHandshake`. */
   decidesHandshakes = false;
+  /** True when its application decides about resumes. */
+  decidesResumes = false;
   /** True when its unacknowledged events are redelivered to another worker after it dies. */
   redelivers = false;
   /** True when it drains: it gets no new events. */
