@@ -86,7 +86,7 @@ function unlessEqual(cell: string | undefined, expected: string, isEqual: boolea
 
 describe('the Gateway API', () => {
   const methods = membersOf('GatewayClient').filter(({ parameters }) => parameters !== undefined);
-  const rows = rowsOf('Connecting', 'Sends', 'Queries');
+  const rows = rowsOf('Connecting', 'Sends', 'Receipts', 'Queries');
   const expected = methods.map((method) => {
     const given = argumentsOf(method.parameters ?? []);
     const name = method.isStatic ? `GatewayClient.${method.name}` : method.name;
@@ -153,10 +153,11 @@ describe('the Gateway API', () => {
     expect(rows.filter(({ cells }) => !/^(?:–|`.+`)$/.test(cells[5] ?? ''))).toEqual([]);
   });
 
-  test('methods that return a promise: are queries, except connect and close', () => {
+  test('methods that return a promise: are queries or receipts, except connect and close', () => {
     const asking = expected.filter(({ method }) => method.type.startsWith('Promise<'));
     const others = ['GatewayClient.connect(options?, logger?)', 'close()'];
-    expect(rowsOf('Queries').map(({ name }) => name)).toHaveLength(asking.length - others.length);
+    const documented = rowsOf('Receipts', 'Queries').map(({ name }) => name);
+    expect(documented).toHaveLength(asking.length - others.length);
   });
 });
 
@@ -191,7 +192,10 @@ test('members of ctx: have one row each, with type', () => {
 
 test('docs/api.md: has exactly these sections', () => {
   const headings = sections.slice(1).map((text) => text.split('\n')[0]);
-  expect(headings).toEqual(['Connecting', 'Sends', 'Queries', 'Events', 'ctx', 'Patterns']);
+  expect(headings).toEqual([
+    ...['Connecting', 'Sends', 'Receipts', 'Queries'],
+    ...['Events', 'ctx', 'Patterns'],
+  ]);
 });
 
 test('members: every form is parsed', () => {
@@ -212,6 +216,11 @@ test('members: every form is parsed', () => {
     '    return first;',
     '  }',
     '  #hidden(): void {}',
+    '  over(a: string): boolean;',
+    '  over(a: string, b: string): number;',
+    '  over(a: string, b?: string): boolean | number {',
+    '    return true;',
+    '  }',
     '  get size(): number {',
     '    return 0;',
     '  }',
@@ -235,6 +244,23 @@ test('members: every form is parsed', () => {
         { name: 'third', type: '(x: number) => void', isOptional: true },
       ],
       type: 'Promise<Map<string, T>>',
+      statedDefault: undefined,
+    },
+    {
+      ...plain,
+      name: 'over',
+      parameters: [{ name: 'a', type: 'string', isOptional: false }],
+      type: 'boolean',
+      statedDefault: undefined,
+    },
+    {
+      ...plain,
+      name: 'over',
+      parameters: [
+        { name: 'a', type: 'string', isOptional: false },
+        { name: 'b', type: 'string', isOptional: false },
+      ],
+      type: 'number',
       statedDefault: undefined,
     },
     { ...plain, name: 'size', type: 'number', statedDefault: undefined },

@@ -65,21 +65,29 @@ export function readAlias(name: string): string {
 export function parseMembers(body: string): Member[] {
   const head =
     /^ {2}((?:(?:static|async|override|readonly|get|set) )*)(?!constructor\b)(\w+)(\??)(?=[<(:])/gm;
-  return [...body.matchAll(head)].map((match): Member => {
+  const members = [...body.matchAll(head)].map((match): Member & { hasBody: boolean } => {
     const [all, modifiers = '', name = '', optional] = match;
     const at = skipGenerics(body, match.index + all.length);
     const isMethod = body[at] === '(' && !/\b[gs]et /.test(modifiers);
     const close = body[at] === '(' ? endOfBrackets(body, at) : at - 1;
     const type = body.slice(close + 1).replace(/^:\s*/, '');
+    const end = endOfType(type);
     return {
       name,
       isStatic: /\bstatic /.test(modifiers),
       isOptional: optional === '?',
       parameters: isMethod ? parseParameters(body.slice(at + 1, close)) : undefined,
-      type: oneLine(type.slice(0, endOfType(type))),
+      type: oneLine(type.slice(0, end)),
       statedDefault: defaultBefore(body, match.index),
+      hasBody: type.slice(end).startsWith(' {'),
     };
   });
+  // The implementation of an overloaded method is no signature of its own.
+  const isImplementation = (index: number): boolean =>
+    members[index]?.hasBody === true && members[index - 1]?.name === members[index]?.name;
+  return members
+    .filter((_, index) => !isImplementation(index))
+    .map(({ hasBody: _, ...member }) => member);
 }
 
 /** The value behind `@default` of a docstring that ends right before a place. */

@@ -10,8 +10,9 @@ import { parseTableRows, readText } from './repository.ts';
 
 type Row = ReturnType<typeof parseTableRows>[number];
 
+/** Rows of the tables of a section, or of a subsection. */
 function rowsOf(document: string, section: string): Row[] {
-  const sections = readText(document).split(/^## /m);
+  const sections = readText(document).split(/^###? /m);
   return parseTableRows(sections.find((text) => text.startsWith(`${section}\n`)) ?? '');
 }
 
@@ -26,10 +27,11 @@ function nameOf(call: string): string {
 }
 
 describe('docs/api.md', () => {
-  const methods = ['Connecting', 'Sends', 'Queries'].flatMap((section) =>
+  const methods = ['Connecting', 'Sends', 'Receipts', 'Queries'].flatMap((section) =>
     rowsOf('docs/api.md', section),
   );
   const queries = rowsOf('docs/api.md', 'Queries');
+  const receipts = rowsOf('docs/api.md', 'Receipts');
 
   test('methods: throw a TypeError, and a RangeError for an argument that has a size', () => {
     const documented = methods
@@ -47,6 +49,9 @@ describe('docs/api.md', () => {
             ...(hasSize ? ['RangeError'] : []),
             ...(queries.some(({ name }) => name === row.name)
               ? ['GW_ERR_NOT_CONNECTED', 'GW_ERR_PARTIAL_RESULT']
+              : []),
+            ...(receipts.some(({ name }) => name === row.name)
+              ? ['GW_ERR_NOT_CONNECTED', 'GW_ERR_RECEIPTS_FULL', 'GW_ERR_PARTIAL_RESULT']
               : []),
           ],
         ];
@@ -76,7 +81,15 @@ describe('docs/api.md', () => {
       );
     expect(wrong).toEqual([]);
     const without = methods.filter(({ cells }) => codeOf(cells[5]).length === 0);
-    expect(without.map(({ name }) => nameOf(name))).toEqual(['close', 'closeUid', 'closeGroup']);
+    expect(without.map(({ name }) => nameOf(name))).toEqual([
+      'close',
+      'closeUid',
+      'closeGroup',
+      'sendToClient',
+      'sendToUid',
+      'getUidState',
+      'getUidStates',
+    ]);
   });
 
   test('events: have their PHP names, if PHP has them', () => {
@@ -84,7 +97,7 @@ describe('docs/api.md', () => {
       nameOf(name),
       codeOf(cells[3])[0],
     ]);
-    const without = ['onHandshake', 'onError'];
+    const without = ['onHandshake', 'onRequest', 'onDrop', 'onResume', 'onError'];
     expect(php).toEqual(
       php.map(([name = '']) => [name, without.includes(name) ? undefined : `Events::${name}`]),
     );
@@ -118,6 +131,11 @@ const classes = [
     section: 'Gateway',
     resolve: (options: object) =>
       resolveGatewayOptions({ listen: 'websocket://127.0.0.1:0', ...options }),
+  },
+  {
+    section: 'Sessions that resume',
+    resolve: (resume: object) =>
+      resolveGatewayOptions({ listen: 'websocket://127.0.0.1:0', resume }),
   },
   {
     section: 'BusinessWorker',

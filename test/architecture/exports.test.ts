@@ -57,6 +57,14 @@ describe.each(packages)('package $folder', ({ folder, manifest }) => {
         ...(folder === 'gatewayworker' && { require: './index.cjs' }),
         default: './dist/index.js',
       },
+      // Test doubles are not a part of what pages load.
+      ...(folder === 'sdk' && {
+        './testing': {
+          '@gatewayworker/source': './src/testing.ts',
+          types: './dist/testing.d.ts',
+          default: './dist/testing.js',
+        },
+      }),
     });
     expect(isPresent(index)).toBe(true);
   });

@@ -7,6 +7,7 @@ import {
   isTest,
   listFiles,
   listSources,
+  type Package,
   packages,
   parseImports,
   readText,
@@ -19,10 +20,12 @@ const roles = ['register', 'gateway', 'business-worker'];
 /** The packages that each package may import: the direction drawn in ARCHITECTURE.md. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
+  'client-protocol': [],
+  sdk: ['client-protocol'],
   core: ['protocol'],
   discovery: ['core', 'protocol'],
   register: ['core', 'protocol'],
-  gateway: ['core', 'discovery', 'protocol'],
+  gateway: ['client-protocol', 'core', 'discovery', 'protocol'],
   'gateway-client': ['core', 'discovery', 'protocol'],
   supervisor: ['core', 'protocol'],
   'business-worker': ['gateway-client', 'core', 'discovery', 'protocol'],
@@ -71,6 +74,11 @@ function findCycle(edges: ReadonlyMap<string, readonly string[]>): string[] | un
   return undefined;
 }
 
+/** Packages of the workspace that a package needs: `scripts/bundle.mjs` makes its devDependencies a part of it. */
+function declaredIn({ dependencies, devDependencies }: Package['manifest']): string[] {
+  return workspaceNames({ ...dependencies, ...devDependencies });
+}
+
 test('the table of allowed imports names every package', () => {
   expect(Object.keys(allowed).sort()).toEqual([...folders].sort());
 });
@@ -79,7 +87,7 @@ describe.each(packages)('package $folder', ({ folder, manifest }) => {
   const mayImport = (other: string) => allowed[folder]?.includes(other) ?? false;
 
   test('declares only packages below it', () => {
-    const declared = workspaceNames({ ...manifest.dependencies, ...manifest.devDependencies });
+    const declared = declaredIn(manifest);
     const wrong = declared.filter((name) => !mayImport(folderOfSpecifier(name) ?? ''));
     expect(wrong).toEqual([]);
   });
@@ -97,7 +105,7 @@ describe.each(packages)('package $folder', ({ folder, manifest }) => {
     const imported = listSources(folder).flatMap((path) =>
       importsOf(path).map((specifier) => folderOfSpecifier(specifier)),
     );
-    const declared = workspaceNames(manifest.dependencies).map(folderOfSpecifier);
+    const declared = declaredIn(manifest).map(folderOfSpecifier);
     expect([...new Set(imported)].filter((name) => name !== undefined).sort()).toEqual(
       declared.sort(),
     );
@@ -106,7 +114,7 @@ describe.each(packages)('package $folder', ({ folder, manifest }) => {
   test('is built after exactly the packages that it declares', () => {
     const tsconfig = readText(`packages/${folder}/tsconfig.json`);
     const references = [...tsconfig.matchAll(/"path": "\.\.\/([^"]+)"/g)].map((match) => match[1]);
-    const declared = workspaceNames(manifest.dependencies).map(folderOfSpecifier);
+    const declared = declaredIn(manifest).map(folderOfSpecifier);
     expect(references.sort()).toEqual(declared.sort());
   });
 

@@ -31,6 +31,14 @@ const exempt: Readonly<Record<string, string>> = {
     'the guard itself',
   'packages/core/src/request-table.ts: this.#timer ??= setInterval(() => this.expire(), this.#tickMs);':
     'rejects promises, which runs nothing within the call',
+  'packages/core/src/deadline-buckets.ts: this.#timer = setInterval(() => this.check(), TICK_MS);':
+    'settles promises, or sends reports over inner links, which does not throw',
+  'packages/gateway/src/resume/lane-table.ts: const timer = setTimeout(settle, START_TIMEOUT_MS);':
+    'settles a promise',
+  'packages/gateway/src/resume/parked-clients.ts: this.#timer ??= setInterval(this.#check, CHECK_MS).unref();':
+    'a timer of the process: each client in it is guarded',
+  'packages/gateway/src/resume/session-moves.ts: const timer = setTimeout(() => this.#end(requestId), CLAIM_TIMEOUT_MS);':
+    'settles a promise',
   'packages/gateway/src/workers/event-dispatcher.ts: this.#bindTimer = setImmediate(() => {':
     'a timer of the process: each client in it is guarded',
   'packages/gateway/src/workers/worker-balancer.ts: this.#timer = setInterval(() => this.#balance(), BALANCE_INTERVAL_MS).unref();':
@@ -79,6 +87,14 @@ const exempt: Readonly<Record<string, string>> = {
     'a timer of the start of the process',
   'packages/gateway/src/gateway-runtime.ts: void presence.announce(this.#innerPort).then(announced, announced);':
     'tells the predecessor, whatever became of it',
+  'packages/gateway-client/src/lane-links.ts: setImmediate(() => this.#runReady());':
+    'a turn of the process: each link in it is guarded',
+  'packages/gateway-client/src/adopted-lanes.ts: const timer = setTimeout(() => this.#forgetIncoming(source), TRANSFER_TIMEOUT_MS).unref();':
+    'deletes from a map',
+  'packages/gateway-client/src/lane-handover.ts: this.#answerTimer = setTimeout(() => this.#finish(), ANSWER_TIMEOUT_MS);':
+    'resolves a promise',
+  'packages/gateway-client/src/lane-handover.ts: this.#timer = setTimeout(() => this.#finish(), HANDOVER_TIMEOUT_MS);':
+    'resolves a promise',
   'packages/gateway-client/src/gateway-pool.ts: const timer = setTimeout(() => {':
     'resolves promises',
   'packages/gateway-client/src/gateway-pool.ts: void gateway.link.close();':
@@ -89,6 +105,8 @@ const exempt: Readonly<Record<string, string>> = {
     'logs',
   'packages/business-worker/src/event-runner.ts: Promise.resolve(promise).then(':
     'counts, and calls what the guard has made',
+  'packages/business-worker/src/event-runner.ts: ? Promise.resolve<unknown>(result).then(answer, fail)':
+    'part of a promise whose rejection is reported',
   'packages/business-worker/src/event-runner.ts: .then(undefined, reportFirst)':
     'part of a promise whose rejection is reported',
   'packages/business-worker/src/event-runner.ts: .then(() => onWebSocketConnect(clientId, request, context));':

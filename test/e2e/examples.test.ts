@@ -124,7 +124,7 @@ test.concurrent('rate limit: all connections of a user share one limit', async (
   await eventually(() => first.messages.map(String).some((text) => text.includes('accepted')));
 });
 
-test.concurrent('reconnect: the page comes back, except after a final code', async (context) => {
+test.concurrent('reconnect: the page resumes, what waits is sent; not after a final code', async (context) => {
   const [example, browser] = await Promise.all([
     start(context, 'reconnect', 'RECONNECT'),
     launchBrowser(),
@@ -138,9 +138,13 @@ test.concurrent('reconnect: the page comes back, except after a final code', asy
   await untilOpen();
   await kill(example, 'reconnect-gateway');
   await status.getByText(/^reconnecting in \d+ ms$/).waitFor();
-  await untilOpen();
   await page.getByRole('button', { name: 'hello' }).click();
   await page.getByText('you said: hello').waitFor();
+  await page.getByRole('button', { name: 'sum' }).click();
+  await page.getByText('1 + 2 = 3').waitFor();
+  await page.reload();
+  await untilOpen();
+  expect(await page.getByRole('listitem').allTextContents()).toEqual(['resumed']);
   await page.getByRole('button', { name: 'logout' }).click();
   await status.getByText('closed: 4001 logged out').waitFor();
 });

@@ -87,9 +87,14 @@ export class Pace {
   ): Promise<void> {
     const from = performance.now();
     say();
-    await eventually(() => hearers.every(({ messages }) => messages.lastIndexOf(due) >= 0), {
-      timeoutMs: LOST_MS,
-      intervalMs: 2,
+    const hasArrived = (): boolean =>
+      hearers.every(({ messages }) => messages.lastIndexOf(due) >= 0);
+    await eventually(hasArrived, { timeoutMs: LOST_MS, intervalMs: 2 }).catch((cause: unknown) => {
+      const received = hearers.map(({ messages, isOpen }) => ({
+        isOpen,
+        last: messages.slice(-5),
+      }));
+      throw new Error(`${due} did not arrive: ${JSON.stringify(received)}`, { cause });
     });
     const times = this.#times.get(way) ?? [];
     times.push(performance.now() - from);

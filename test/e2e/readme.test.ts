@@ -66,7 +66,9 @@ test('README: npm start runs the chat example', async () => {
   };
   onTestFinished(await npmStart('.', env));
   expect(await fetch(`http://127.0.0.1:${page}`)).toMatchObject({ status: 200 });
-  expect(await (await open(gateway)).nextJson()).toMatchObject({ type: 'init' });
+  const client = await open(gateway);
+  client.send('hello');
+  expect(await client.nextJson()).toMatchObject({ type: 'error' });
 });
 
 // The test of an installation runs them as TypeScript.

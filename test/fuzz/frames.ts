@@ -25,13 +25,19 @@ import {
   writeInterestSubscribe,
   writeJoinGroup,
   writeJoinsApplied,
+  writeLaneGap,
+  writeLaneStarted,
   writeLeaveGroup,
   writeMessage,
+  writeReplay,
+  writeReplayWithReceipt,
+  writeSendReply,
   writeSendToAll,
   writeSendToClient,
   writeSendToClients,
   writeSendToGroups,
   writeSendToUids,
+  writeSendWithReceipt,
   writeSetSession,
   writeUnbindUid,
   writeUngroup,
@@ -172,14 +178,32 @@ export const framesToGateway: Bytes = (() => {
   const session = packValue({ a: { b: [1] } });
   const delta = { unset: false, clear: false, remove: ['a'], merge: {}, set: { b: 1 } };
   const receivers = { groups: ['g', 'h'], excluded: [client] };
+  const reply = { number: 1, payload: '{}', isFailed: true };
   const handled = new PendingAcks();
   handled.add(client.connection, 0);
+  const receipt = {
+    receiptId: 1,
+    isHandledWanted: true,
+    isAny: false,
+    timeoutMs: 1000,
+    elapsedMs: 5,
+  };
   const frames = [
     (writer: ByteWriter) => writeSendToClient(writer, client, 'x'),
     (writer: ByteWriter) => writeSendToClients(writer, [client, client], Buffer.from('x')),
     (writer: ByteWriter) => writeSendToAll(writer, [client], 'x'),
     (writer: ByteWriter) => writeSendToUids(writer, ['u', 'v'], 'x'),
     (writer: ByteWriter) => writeSendToGroups(writer, receivers, 'x'),
+    (writer: ByteWriter) => writeSendToClient(writer, client, 'x', 7),
+    (writer: ByteWriter) => writeSendToGroups(writer, receivers, Buffer.from('x'), 8),
+    (writer: ByteWriter) => writeSendReply(writer, client, reply, 9),
+    (writer: ByteWriter) => writeLaneStarted(writer, { source: 1, offset: 6 }),
+    (writer: ByteWriter) => writeLaneGap(writer, { source: 1, offset: 9 }),
+    (writer: ByteWriter) => writeReplay(writer, { ...reply, requestId: 1, source: 1, offset: 9 }),
+    (writer: ByteWriter) =>
+      writeSendWithReceipt(writer, receipt, { addresses: [client], uids: ['u'] }, 'x', 10),
+    (writer: ByteWriter) =>
+      writeReplayWithReceipt(writer, { requestId: 1, source: 1, offset: 9, payload: 'x' }, receipt),
     (writer: ByteWriter) => writeCloseClient(writer, client, close),
     (writer: ByteWriter) => writeCloseClient(writer, client, oddClose),
     (writer: ByteWriter) => writeCloseUid(writer, 'u', close),
@@ -194,7 +218,11 @@ export const framesToGateway: Bytes = (() => {
     (writer: ByteWriter) => writeUpdateSession(writer, client, session),
     (writer: ByteWriter) => writeApplySessionDelta(writer, client, packSessionDelta(delta)),
     (writer: ByteWriter) =>
-      writeWorkerReady(writer, { decidesHandshakes: false, redelivers: true }),
+      writeWorkerReady(writer, {
+        decidesHandshakes: false,
+        decidesResumes: false,
+        redelivers: true,
+      }),
     (writer: ByteWriter) => handled.write(writer),
     writeInterestSubscribe,
   ].map(written);
@@ -220,6 +248,7 @@ export const framesToGateway: Bytes = (() => {
     { type: 'query', requestId: 1, query: { kind: 'getSession', client } },
     { type: 'query', requestId: 2, query: { kind: 'isUidsOnline', uids: ['u', ''] } },
     { type: 'query', requestId: 3, query: { kind: 'getAllGroupClientIdList' } },
+    { type: 'replayDone', requestId: 1, positions: [{ source: 1, offset: 9 }], gaps: [] },
   ]);
 })();
 
@@ -249,7 +278,7 @@ export const hostileCommands: Bytes = joined(
 
 /** Announces to a gateway that a worker is ready; the gateway then gives it clients. */
 export const workerReady: Buffer = written((writer) => {
-  writeWorkerReady(writer, { decidesHandshakes: true, redelivers: true });
+  writeWorkerReady(writer, { decidesHandshakes: true, decidesResumes: true, redelivers: true });
 });
 
 /** What a gateway may send to a worker or to a client of the Gateway API. */
@@ -268,6 +297,12 @@ export const framesOfGateway: Bytes = (() => {
     session: packValue({ a: 1 }),
   } as const;
   const delta = { unset: false, clear: true, remove: ['a'], merge: {}, set: { b: { c: 1 } } };
+  const alias = {
+    clientId: 'AAAAABBBBBCCCCCDDDDD',
+    connection: 1,
+    nonceHigh: 2,
+    nonceLow: 3,
+  } as const;
   const asked = { type: 'handshakeRequest', requestId: 1, remoteAddress: '::1' } as const;
   const frames = [
     (writer: ByteWriter) => writeClientConnected(writer, 1, false),
@@ -294,6 +329,26 @@ export const framesOfGateway: Bytes = (() => {
     { ...asked, remotePort: 1, gatewayPort: 2, request },
     { type: 'queryAnswer', requestId: 1, answer: [1] },
     { type: 'queryFailure', requestId: 1, code: 'GW_ERR_INTERNAL', message: 'no' },
+    {
+      type: 'receiptReport',
+      receiptId: 1,
+      isComplete: true,
+      isFull: false,
+      devices: [{ clientId: alias.clientId, outcome: 'received', ms: 1, value: '' }],
+    },
+    { type: 'laneSubscribe', maxAgeMs: 1000, maxBytes: 1000 },
+    {
+      type: 'replayRequest',
+      requestId: 1,
+      ...alias,
+      ageMs: 1000,
+      uid: 'u',
+      uidAgeMs: 1000,
+      groups: [{ group: 'g', ageMs: 1000 }],
+      positions: [{ source: 1, offset: 2 }],
+    },
+    { type: 'aliasAdded', ...alias },
+    { type: 'aliasRemoved', clientId: alias.clientId, connection: 1 },
   ]);
 })();
 

@@ -215,6 +215,27 @@ const queries: readonly (readonly [
     () => mapOf({ anna: true, 7: false, bob: false }),
   ],
   ['isUidsOnline, none', (api) => api.isUidsOnline([]), () => new Map()],
+  [
+    'getUidState',
+    (api) => api.getUidState('bob'),
+    () => ({ state: 'online', lastSeen: undefined }),
+    () => ({ state: 'offline', lastSeen: undefined }),
+  ],
+  [
+    'getUidStates',
+    (api) => api.getUidStates(['anna', 7]),
+    () =>
+      mapOf({
+        anna: { state: 'online', lastSeen: undefined },
+        7: { state: 'offline', lastSeen: undefined },
+      }),
+    () =>
+      mapOf({
+        anna: { state: 'online', lastSeen: undefined },
+        7: { state: 'offline', lastSeen: undefined },
+      }),
+  ],
+  ['getUidStates, none', (api) => api.getUidStates([]), () => new Map()],
   ['getClientIdByUid', (api) => api.getClientIdByUid('anna'), ([a, b]) => [a, b]],
   ['getClientIdByUid, unknown', (api) => api.getClientIdByUid('unknown'), () => []],
   [
@@ -610,6 +631,8 @@ const wrongTypes: readonly (readonly [method: string, ...args: unknown[]])[] = [
   ['isOnline', ''],
   ['isOnline', undefined],
   ['isUidOnline', ''],
+  ['getUidState', ''],
+  ['getUidStates', 'anna'],
   ['isUidsOnline', 'anna'],
   ['isUidsOnline', ['']],
   ['getClientIdByUid', {}],

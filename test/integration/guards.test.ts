@@ -14,6 +14,7 @@ import {
   type TestClient,
 } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
+import { ResumableClient } from './resumable-client.ts';
 import { roles } from './roles.ts';
 import { frame, goodHandshake, Opcode, openRaw } from './websocket-frames.ts';
 
@@ -54,6 +55,16 @@ async function endOf({ cluster }: Stage, act: (client: TestClient) => unknown): 
   const client = await cluster.connect();
   await act(client);
   expect(await client.ended).toEqual({ code: 1011, reason: 'internal error' });
+}
+
+/** A connection with the client protocol, which the exception ends with 1011. */
+async function endOfResumable(
+  port: number,
+  act: (client: ResumableClient) => unknown,
+): Promise<void> {
+  const client = await ResumableClient.connect(port);
+  await act(client);
+  expect(await client.socket.ended).toEqual({ code: 1011, reason: 'internal error' });
 }
 
 /** A plain connection that the exception closes. */
@@ -116,7 +127,11 @@ const lostWorker: Scenario = {
       scheduler: new FlushScheduler(),
       logger: captureLogger().logger,
       onUp: (connection) =>
-        writeWorkerReady(connection.writer(), { decidesHandshakes: false, redelivers: false }),
+        writeWorkerReady(connection.writer(), {
+          decidesHandshakes: false,
+          decidesResumes: false,
+          redelivers: false,
+        }),
       onDown: () => undefined,
     });
     onTestFinished(() => link.close());
@@ -271,6 +286,44 @@ const scenarios: Readonly<Record<string, Scenario>> = {
         api.joinGroup(ids[0] ?? '', `group ${Math.random()}`);
         return guard.thrown === 1;
       });
+    },
+  },
+  'Hello timeout': {
+    options: { gatewayOptions: { handshakeTimeoutMs: 200 } },
+    reach: async ({ port }) => {
+      const client = await ResumableClient.connect(port);
+      expect((await client.socket.ended).code).toBe(1006);
+    },
+  },
+  'client Hello': {
+    reach: ({ port }) => endOfResumable(port, (client) => client.sendFrame({ op: 'hello' })),
+  },
+  'session decision': {
+    reach: ({ port }) => endOfResumable(port, (client) => client.sendFrame({ op: 'hello' })),
+  },
+  'session claim': {
+    reach: ({ port }) => {
+      const resume = { clientId: 'A'.repeat(20), secret: Buffer.alloc(16), positions: new Map() };
+      return endOfResumable(port, (client) => client.sendFrame({ op: 'hello', resume }));
+    },
+  },
+  'client send prefixed': {
+    reach: async ({ cluster, port }) => {
+      const api = await cluster.gatewayClient();
+      const client = await ResumableClient.open(port);
+      api.sendToClient(client.welcome.clientId, 'to one');
+      expect((await client.socket.ended).code).toBe(1011);
+    },
+  },
+  'parked client': {
+    options: { gatewayOptions: { resume: { windowMs: 1000 } } },
+    reach: async (stage) => {
+      const parked = [
+        await ResumableClient.open(stage.port),
+        await ResumableClient.open(stage.port),
+      ];
+      for (const client of parked) client.drop();
+      await eventually(() => tableSize(stage) === 3);
     },
   },
   'stream client decision': stream(),

@@ -70,7 +70,10 @@ const quiet = { onConnect: () => undefined };
 test('unknown command: the gateway ignores it and keeps the link', async () => {
   const cluster = await roles({ events: quiet });
   const link = await openRawLink(cluster);
-  for (let command = 0x80; command < 0x100; command += 1) link.send(command, Buffer.alloc(9));
+  const known = new Set<number>(Object.values(Command));
+  for (let command = 0x80; command < 0x100; command += 1) {
+    if (!known.has(command)) link.send(command, Buffer.alloc(9));
+  }
   link.ask(7);
   await eventually(() => link.answers.length === 1);
   expect(link.answers).toEqual([{ type: 'queryAnswer', requestId: 7, answer: 0 }]);

@@ -8,6 +8,7 @@ import {
   Command,
   DialerRole,
   FrameDecoder,
+  formatClientId,
   type Message,
   parseClientId,
   writeInterestSubscribe,
@@ -24,8 +25,10 @@ import {
   type TestClient,
 } from '@gatewayworker/testing';
 import { expect, onTestFinished, test } from 'vitest';
+import { FakeGateway } from './fake-gateway.ts';
 import { succeed } from './in-process-successor.ts';
 import { frameOf, makeHello, messagesOf, prove } from './link-attackers.ts';
+import { ResumableClient } from './resumable-client.ts';
 import { gate, roles } from './roles.ts';
 
 const document = readFileSync(new URL('../../docs/queues.md', import.meta.url), 'utf8');
@@ -45,6 +48,20 @@ function limitOf(cluster: Roles, name: string): number {
 
 async function awaitLimit(cluster: Roles, name: string): Promise<void> {
   await eventually(() => limitOf(cluster, name) > 0, { timeoutMs: 20_000 });
+}
+
+/** Id of a client that is away. */
+const absent = formatClientId({ gatewayToken: 1, connection: 7, nonceHigh: 5, nonceLow: 6 });
+
+/** A gateway that asks for a lane of 100 KB, and its only caller. */
+async function withFakeGateway() {
+  const cluster = await roles({ events: {}, gateways: 0, workers: 0 });
+  const gateway = await FakeGateway.start(1, cluster.registerAddress);
+  const api = await cluster.gatewayClient();
+  await eventually(() => gateway.link !== undefined);
+  gateway.send({ type: 'laneSubscribe', maxAgeMs: 60_000, maxBytes: 100_000 });
+  await eventually(() => gateway.frames.includes('started 0'));
+  return { api, gateway };
 }
 
 /** Waits until a role has logged a reason. */
@@ -244,7 +261,11 @@ const producers: Readonly<Record<string, () => Promise<void>>> = {
     await cluster.workers[0]?.stop();
     const worker = await HostilePeer.link(innerPort(cluster), DialerRole.Worker);
     worker.write((writer) =>
-      writeWorkerReady(writer, { decidesHandshakes: false, redelivers: false }),
+      writeWorkerReady(writer, {
+        decidesHandshakes: false,
+        decidesResumes: false,
+        redelivers: false,
+      }),
     );
     await eventually(() => cluster.gateways[0]?.workerCount === 1);
     worker.socket.pause();
@@ -328,6 +349,81 @@ const producers: Readonly<Record<string, () => Promise<void>>> = {
       }
     });
     await eventually(() => known === '10', { timeoutMs: 20_000 });
+  },
+  lane: async () => {
+    const { api, gateway } = await withFakeGateway();
+    for (let sent = 0; sent < 1000; sent += 1) api.sendToAll('x'.repeat(1000));
+    gateway.requestReplay(absent);
+    await eventually(() => gateway.frames.some((frame) => frame.startsWith('done 1000 gap')));
+    const replayed = gateway.frames.filter((frame) => frame.startsWith('replay'));
+    expect(replayed.length).toBeGreaterThan(10);
+    expect(replayed.length).toBeLessThan(100);
+  },
+  'adopted lanes': async () => {
+    const { gateway } = await withFakeGateway();
+    for (let source = 1; source <= 1025; source += 1) gateway.transferLane(source, 1000);
+    await eventually(() => gateway.frames.includes('declined 1025'), { timeoutMs: 20_000 });
+    expect(gateway.frames.filter((frame) => frame.startsWith('adopted')).length).toBe(1024);
+    gateway.requestReplay(absent);
+    await eventually(() => gateway.frames.some((frame) => frame.startsWith('done 0 gap')));
+    const replayed = gateway.frames.filter((frame) => frame.startsWith('replay'));
+    expect(replayed.length).toBeGreaterThan(10);
+    expect(replayed.length).toBeLessThan(100);
+  },
+  'replay requests': async () => {
+    const { api, gateway } = await withFakeGateway();
+    api.sendToClient(absent, 'x');
+    // The process reads many requests in one turn.
+    for (let requestId = 0; requestId < 200_000; requestId += 1) gateway.requestReplay(absent);
+    await eventually(() => gateway.frames.includes('done 1 gap 1'), { timeoutMs: 20_000 });
+  },
+  receipts: async () => {
+    const cluster = await roles({ events: {} });
+    const client = await ResumableClient.open(cluster.gateways[0]?.port ?? 0);
+    const api = await cluster.gatewayClient();
+    const { clientId } = client.welcome;
+    client.drop();
+    await eventually(async () => !(await api.isOnline(clientId)));
+    const options = { receipt: 'handled', timeoutMs: 3_600_000 } as const;
+    const codes: unknown[] = [];
+    for (let sent = 0; sent < 100_010; sent += 1) {
+      const note = (error: unknown): void => void codes.push(Reflect.get(Object(error), 'code'));
+      api.sendToClient(clientId, '', options).catch(note);
+    }
+    await eventually(() => codes.length === 10);
+    expect(new Set(codes)).toEqual(new Set(['GW_ERR_RECEIPTS_FULL']));
+  },
+  'receipts of clients': async () => {
+    const cluster = await roles({ events: {} });
+    const port = cluster.gateways[0]?.port ?? 0;
+    const api = await cluster.gatewayClient();
+    for (const client of [await ResumableClient.open(port), await ResumableClient.open(port)]) {
+      api.bindUid(client.welcome.clientId, 'anna');
+      client.drop();
+    }
+    await eventually(async () => (await api.getUidState('anna')).state === 'away');
+    const options = { receipt: 'handled', timeoutMs: 3_600_000 } as const;
+    let failed: unknown;
+    for (let sent = 0; sent < 50_001; sent += 1) {
+      api.sendToUid('anna', '', options).catch((error: unknown) => {
+        failed ??= error;
+      });
+    }
+    await eventually(() => failed !== undefined, { timeoutMs: 20_000 });
+    expect(failed).toMatchObject({ cause: { code: 'GW_ERR_RECEIPTS_FULL' } });
+    const { limits, tables } = cluster.gateways[0]?.status() ?? {};
+    expect([limits?.['receipts'], tables?.['receipts']]).toEqual([1, 100_000]);
+  },
+  'last seen': async () => {
+    const ids: string[] = [];
+    const cluster = await roles({ events: { onConnect: (id) => void ids.push(id) } });
+    await cluster.connect();
+    await eventually(() => ids.length === 1);
+    const api = await cluster.gatewayClient({ queryTimeoutMs: 60_000 });
+    for (let uid = 0; uid < 100_010; uid += 1) api.bindUid(ids[0] ?? '', uid);
+    const states = await api.getUidStates([0, 100_000]);
+    expect(states.get('0')?.lastSeen).toBeUndefined();
+    expect(states.get('100000')?.lastSeen).toBeInstanceOf(Date);
   },
   session: async () => {
     const { cluster, id } = await withLargeSession();
