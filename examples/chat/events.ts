@@ -8,12 +8,11 @@ export interface Session {
   readonly room: string;
 }
 
+/** A person who is away for a shorter time is not shown as gone: the page was reloaded, or its network was lost. */
+const AWAY_MS = 3000;
+
 /** The chat: a room is a group, a person is a client. */
 export class Events implements EventHandler<Session> {
-  onConnect(clientId: string, context: Context<Session>): void {
-    reply(context, { type: 'init', clientId });
-  }
-
   async onMessage(
     clientId: string,
     data: string | Buffer,
@@ -35,8 +34,21 @@ export class Events implements EventHandler<Session> {
     }
   }
 
-  onClose(clientId: string, context: Context<Session>): void {
-    if (context.session !== undefined) announce('left', clientId, context.session);
+  onDrop(clientId: string, { session }: Context<Session>): void {
+    if (session === undefined) return;
+    setTimeout(async () => {
+      const isBack = await allowPartial(gateway.isOnline(clientId));
+      if (!isBack) announce('left', clientId, session);
+    }, AWAY_MS);
+  }
+
+  /** Pages that show this person already ignore it. */
+  onResume(clientId: string, { session }: Context<Session>): void {
+    if (session !== undefined) announce('joined', clientId, session);
+  }
+
+  onClose(clientId: string, { session }: Context<Session>): void {
+    if (session !== undefined) announce('left', clientId, session);
   }
 }
 

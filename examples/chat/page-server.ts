@@ -3,7 +3,10 @@ import { fileURLToPath } from 'node:url';
 import sirv from 'sirv';
 import { messageLimits } from './client-message.ts';
 
-/** Serves the files of `page/` and the port of the gateway. */
+/** The built client, `node_modules/@gatewayworker/sdk/dist`: ES modules that a browser loads as they are. */
+const sdkFolder = fileURLToPath(new URL('../dist', import.meta.resolve('@gatewayworker/sdk')));
+
+/** Serves the files of `page/`, the client as `/sdk/`, and the port of the gateway. */
 export interface PageServer {
   /** Not listening yet. */
   readonly server: Server;
@@ -13,6 +16,7 @@ export interface PageServer {
 /** Creates the web server of the chat. */
 export function createPageServer({ gatewayPort }: { readonly gatewayPort: number }): PageServer {
   const serveFile = sirv(fileURLToPath(new URL('./page', import.meta.url)), { etag: true });
+  const serveSdk = sirv(sdkFolder, { etag: true });
   const config = JSON.stringify({ gatewayPort, limits: messageLimits });
   const server = createServer((request, response) => {
     setSecurityHeaders(request, response, gatewayPort);
@@ -23,11 +27,15 @@ export function createPageServer({ gatewayPort }: { readonly gatewayPort: number
       return;
     }
     response.setHeader('Cache-Control', 'no-cache');
-    serveFile(request, response, () => {
+    const refuse = (): void => {
       response.statusCode = 404;
       response.setHeader('Content-Type', 'text/plain; charset=utf-8');
       response.end('There is no such page.\n');
-    });
+    };
+    if (request.url?.startsWith('/sdk/') === true) {
+      request.url = request.url.slice('/sdk'.length);
+      serveSdk(request, response, refuse);
+    } else serveFile(request, response, refuse);
   });
   return {
     server,

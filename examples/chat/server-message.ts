@@ -1,4 +1,4 @@
-import type { About } from './client-message.ts';
+import type { About, ClientMessage } from './client-message.ts';
 
 /** A person in a room. The id distinguishes people with the same name. */
 export interface Person {
@@ -8,8 +8,6 @@ export interface Person {
 
 /** A message to a page; `time` is in milliseconds since 1970. */
 export type ServerMessage =
-  /** The first message on every connection. */
-  | { readonly type: 'init'; readonly clientId: string }
   /** Answers `enter`; `people` are all people in the room, including the sender of `enter`. */
   | {
       readonly type: 'entered';
@@ -40,6 +38,13 @@ export type ServerMessage =
     }
   /** Why a message was rejected, as a text for the user. */
   | { readonly type: 'error'; readonly about: About; readonly text: string };
+
+/** What the page and the server send to each other: the type parameter of `connect`. */
+export interface ChatProtocol {
+  ClientToServer: ClientMessage;
+  ServerToClient: ServerMessage;
+  Requests: Record<never, never>;
+}
 
 /** Encodes a message for the page. */
 export function encodeServerMessage(message: ServerMessage): string {

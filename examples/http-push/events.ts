@@ -22,8 +22,20 @@ export class Events implements EventHandler<Session> {
     gateway.closeClient(clientId, null, { code: 1008, reason: 'send requests to the app by HTTP' });
   }
 
-  onClose(_clientId: string, context: Context<Session>): void {
-    if (context.session === undefined) return;
-    gateway.sendToGroup(topic, encodeServerMessage({ type: 'presence' }));
+  onDrop(_clientId: string, context: Context<Session>): void {
+    announcePresence(context);
   }
+
+  onResume(_clientId: string, context: Context<Session>): void {
+    announcePresence(context);
+  }
+
+  onClose(_clientId: string, context: Context<Session>): void {
+    announcePresence(context);
+  }
+}
+
+function announcePresence({ session }: Context<Session>): void {
+  if (session === undefined) return;
+  gateway.sendToGroup(topic, encodeServerMessage({ type: 'presence' }));
 }

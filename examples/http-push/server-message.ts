@@ -1,6 +1,6 @@
 /** A message to a page; `time` is in milliseconds since 1970. */
 export type ServerMessage =
-  /** The first message of every connection; the page posts its fields to `/bind`. */
+  /** The first message of every session; the page posts its fields to `/bind`. */
   | { readonly type: 'init'; readonly clientId: string; readonly token: string }
   /** A push to one user, or to all followers of a topic. */
   | {
@@ -12,6 +12,14 @@ export type ServerMessage =
     }
   /** A user connected or disconnected: the page requests `/online` again. */
   | { readonly type: 'presence' };
+
+/** What the page and the server send to each other: the type parameter of `connect`. */
+export interface PushProtocol {
+  /** Pages send nothing. */
+  ClientToServer: never;
+  ServerToClient: ServerMessage;
+  Requests: Record<never, never>;
+}
 
 /** Encodes a message for the page. */
 export function encodeServerMessage(message: ServerMessage): string {

@@ -30,9 +30,16 @@ new Worker({
   name: 'reconnect-page',
   async onWorkerStart(worker) {
     const serveFile = sirv(fileURLToPath(new URL('./page', import.meta.url)));
+    // node_modules/@gatewayworker/sdk/dist: ES modules that a browser loads as they are.
+    const sdk = fileURLToPath(new URL('../dist', import.meta.resolve('@gatewayworker/sdk')));
+    const serveSdk = sirv(sdk);
     const server = createServer((request, response) => {
-      if (request.url === '/port') response.end(RECONNECT_PORT);
-      else serveFile(request, response);
+      const { url = '/' } = request;
+      if (url === '/port') response.end(RECONNECT_PORT);
+      else if (url.startsWith('/sdk/')) {
+        request.url = url.slice('/sdk'.length);
+        serveSdk(request, response);
+      } else serveFile(request, response);
     });
     await worker.listen(server, { port: Number(RECONNECT_PAGE_PORT), host: '127.0.0.1' });
     process.stdout.write(`Reconnect: http://127.0.0.1:${RECONNECT_PAGE_PORT}\n`);

@@ -4,13 +4,15 @@ import type { ServerMessage } from '../shared/socket-message.ts';
 /** The part of the Gateway API that the messenger uses: `gateway` in a business worker, a `GatewayClient` in the HTTP process. */
 export type Push = Pick<
   GatewayApi,
-  | 'batchGetClientIdCountByGroup'
-  | 'closeClient'
-  | 'closeGroup'
-  | 'isUidsOnline'
-  | 'sendToClient'
-  | 'sendToUid'
->;
+  'batchGetClientIdCountByGroup' | 'closeClient' | 'closeGroup' | 'isUidsOnline'
+> & {
+  // Without receipts, which a fake cluster does not have.
+  sendToClient(clientId: string, data: string | Uint8Array): boolean;
+  sendToUid(
+    uid: string | number | readonly (string | number)[],
+    data: string | Uint8Array,
+  ): boolean;
+};
 
 /** Encodes a message for a client. */
 export function encode(message: ServerMessage): string {

@@ -1,6 +1,6 @@
 // @ts-check
+import { connect } from '/sdk/index.js';
 import { Composer } from './composer.js';
-import { Connection } from './connection.js';
 import { ConnectionState } from './connection-state.js';
 import { Conversation } from './conversation.js';
 import { createName, fillAvatar, find } from './elements.js';
@@ -13,6 +13,7 @@ import { Welcome } from './welcome.js';
 /**
  * @typedef {import('../server-message.ts').Person} Person
  * @typedef {import('../server-message.ts').ServerMessage} ServerMessage
+ * @typedef {import('/sdk/index.js').Client<import('../server-message.ts').ChatProtocol>} ChatClient
  * @typedef {import('./welcome.js').Place} Place
  *
  * @typedef {object} SavedMessages
@@ -29,16 +30,15 @@ const problem = find('problem', HTMLElement);
 const roomName = find('room-name', HTMLElement);
 const config = await loadConfig();
 
-let clientId = '';
-/** The name and room that the user chose; sent as `enter` on every new connection. @type {Place | null} */
+/** The name and room that the user chose; sent as `enter` in every new session. @type {Place | null} */
 let wanted = loadPlace();
 /** The name and room that the server confirmed last. @type {Place | null} */
 let entered = null;
-/** Progress of `enter` on the current connection. @type {'outside' | 'entering' | 'inside'} */
-let phase = 'outside';
+let isEntering = false;
 /** Messages of the wanted room that arrived before `entered`; they are newer than its list. @type {ServerMessage[]} */
 let pending = [];
-let lostAt = 0;
+/** The room whose messages are shown. */
+let shownRoom = '';
 let unread = 0;
 
 const sidebar = new Sidebar();
@@ -55,12 +55,22 @@ const composer = new Composer({
 });
 const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
 const url = `${scheme}://${location.hostname}:${config.gatewayPort}`;
-const connection = new Connection(url, {
-  onConnecting: () => state.showConnecting(),
-  onMessage: receive,
-  onLost: loseConnection,
+const state = new ConnectionState();
+const client = /** @type {ChatClient} */ (connect(url, { storage: 'session' }));
+client.on('open', ({ resumed, reason }) => {
+  page.dataset.clientId = client.clientId;
+  state.showConnected();
+  if (!resumed) startSession(reason);
+  // A page that was loaded again does not know who is in the room.
+  else if (entered === null && wanted !== null) enter(wanted);
 });
-const state = new ConnectionState(() => connection.retry());
+client.on('down', ({ retryInMs }) => state.showLost(retryInMs));
+client.on('message', receive);
+client.on('gap', () => conversation.addNotice('Some messages are missing here.'));
+client.on('closed', ({ reason }) => {
+  state.showClosed();
+  showProblem(`The chat has ended: ${reason || 'please reload the page'}.`);
+});
 
 welcome.setLimits(config.limits);
 composer.setLimit(config.limits.text);
@@ -77,9 +87,7 @@ document.addEventListener('keydown', (event) => {
   else if (composer.recipient !== null) composer.setRecipient(null);
 });
 addEventListener('pagehide', () => {
-  if (entered !== null) {
-    save('messages', { room: entered.room, messages: conversation.recent });
-  }
+  save('messages', { room: shownRoom, messages: conversation.recent });
 });
 document.addEventListener('visibilitychange', () => {
   unread = 0;
@@ -87,8 +95,11 @@ document.addEventListener('visibilitychange', () => {
 });
 
 if (wanted === null) welcome.open({ name: '', room: 'lobby' }, { canCancel: false });
-else roomName.textContent = wanted.room;
-connection.retry();
+else {
+  roomName.textContent = wanted.room;
+  composer.setRoom(wanted.room);
+  restoreMessages(wanted.room);
+}
 
 /** @returns {Promise<Config>} */
 async function loadConfig() {
@@ -102,27 +113,34 @@ async function loadConfig() {
   }
 }
 
+/**
+ * Begins a session: the server does not know this page yet.
+ *
+ * @param {string} reason why the previous session has ended; empty if there was none
+ */
+function startSession(reason) {
+  if (reason !== '')
+    conversation.addNotice('Connected again. What was said meanwhile is not shown.');
+  // What was not sent waits in `send`, because the server rejects it before `enter`.
+  client.clearQueue();
+  if (wanted !== null) enter(wanted);
+}
+
 /** @param {Place} place */
 function enter(place) {
   wanted = place;
   if (entered === null) roomName.textContent = place.room;
   showProblem('');
   pending = [];
-  phase = connection.send({ type: 'enter', ...place }) ? 'entering' : 'outside';
-  if (phase === 'entering') connection.expectAnswer();
-  composer.setOnline(false);
+  isEntering = true;
+  composer.setReady(false);
+  // If it fails, the next session sends it again.
+  void client.send({ type: 'enter', ...place });
 }
 
 /** @param {ServerMessage} message */
 function receive(message) {
   switch (message.type) {
-    case 'init':
-      connection.handleAnswer();
-      clientId = message.clientId;
-      page.dataset.clientId = clientId;
-      state.showConnected();
-      if (wanted !== null) enter(wanted);
-      return;
     case 'entered':
       return finishEntering(message);
     case 'error':
@@ -130,34 +148,28 @@ function receive(message) {
     case 'whispered':
       return showMessage(message, message.to);
     default:
-      if (phase === 'entering' && message.room === wanted?.room) pending.push(message);
+      if (isEntering && message.room === wanted?.room) pending.push(message);
       else if (message.room === entered?.room) receiveFromRoom(message);
   }
 }
 
 /** @param {Extract<ServerMessage, { type: 'entered' }>} message */
 function finishEntering({ name, room, people: present }) {
-  connection.handleAnswer();
-  const [isFirstEntry, isNewRoom] = [entered === null, entered?.room !== room];
   entered = wanted = { name, room };
-  phase = 'inside';
+  isEntering = false;
   save('place', entered);
   roomName.textContent = room;
   find('own-name', HTMLElement).textContent = name;
   fillAvatar(find('own-avatar', HTMLElement), name);
-  people.replace(present, clientId);
+  people.replace(present, client.clientId);
   rooms.show(room);
   composer.setRoom(room);
-  composer.setOnline(true);
-  if (isNewRoom) {
+  composer.setReady(true);
+  if (room !== shownRoom) {
+    shownRoom = room;
     conversation.clear();
     composer.setRecipient(null);
-    if (isFirstEntry) restoreMessages(room);
-  } else if (lostAt !== 0) {
-    const seconds = Math.max(1, Math.round((Date.now() - lostAt) / 1000));
-    conversation.addNotice(`Connected again. What was said in the last ${seconds} s is not shown.`);
   }
-  lostAt = 0;
   for (const message of pending.splice(0)) receiveFromRoom(message);
   checkRecipient();
   unread = 0;
@@ -171,19 +183,21 @@ function finishEntering({ name, room, people: present }) {
  */
 function restoreMessages(room) {
   const saved = /** @type {SavedMessages | null} */ (load('messages'));
-  if (saved?.room !== room || !Array.isArray(saved.messages) || saved.messages.length === 0) return;
+  if (saved?.room !== room || !Array.isArray(saved.messages)) return;
+  shownRoom = room;
   for (const message of saved.messages) conversation.addMessage(message);
-  conversation.addNotice('Loaded again. What was said meanwhile is not shown.');
 }
 
 /** @param {ServerMessage} message */
 function receiveFromRoom(message) {
   switch (message.type) {
     case 'joined':
+      if (people.has(message.person.id)) return;
       people.add(message.person);
       showPresence(message);
       return checkRecipient();
     case 'left':
+      if (!people.has(message.person.id)) return;
       // Before the removal: the tag that distinguishes equal names is derived from the list.
       showPresence(message);
       people.remove(message.person);
@@ -208,7 +222,7 @@ function checkRecipient() {
  * @param {Person} [privatelyTo]
  */
 function showMessage({ from, text, time }, privatelyTo) {
-  const isOwn = from.id === clientId;
+  const isOwn = from.id === client.clientId;
   const shown = { from, text, time, isOwn, tag: people.toTag(from) };
   if (privatelyTo === undefined) conversation.addMessage(shown);
   else conversation.addMessage({ ...shown, privatelyTo, recipientTag: people.toTag(privatelyTo) });
@@ -225,10 +239,15 @@ function showMessage({ from, text, time }, privatelyTo) {
 function send(text, to) {
   /** @type {import('../client-message.ts').ClientMessage} */
   const message = to === null ? { type: 'say', text } : { type: 'whisper', to: to.id, text };
-  // An open connection is not enough: the server rejects messages before `enter`.
-  const isSent = phase === 'inside' && connection.send(message);
-  showProblem(isSent ? '' : 'There is no connection. What you wrote is kept.');
-  return isSent;
+  showProblem('');
+  // With a connection, the answer is here at once.
+  const remove = client.state === 'open' ? () => {} : conversation.addWaiting(text);
+  client.send(message).then(remove, (error) => {
+    remove();
+    // After the `enter` of the new session.
+    if (error.code === 'cleared') send(text, to);
+    else showProblem(`This may not have been sent: ${text}`);
+  });
 }
 
 /** @param {Person} person */
@@ -241,20 +260,10 @@ function writeTo(person) {
 /** @param {Extract<ServerMessage, { type: 'error' }>} message */
 function receiveError({ about, text }) {
   if (about !== 'enter') return showProblem(text);
-  connection.handleAnswer();
-  phase = entered === null ? 'outside' : 'inside';
-  composer.setOnline(phase === 'inside');
+  isEntering = false;
+  composer.setReady(entered !== null);
   welcome.open(wanted ?? { name: '', room: '' }, { canCancel: entered !== null, problem: text });
   wanted = entered;
-}
-
-/** @param {number} delayMs */
-function loseConnection(delayMs) {
-  delete page.dataset.clientId;
-  if (lostAt === 0) lostAt = Date.now();
-  phase = 'outside';
-  composer.setOnline(false);
-  state.showLost(delayMs);
 }
 
 /** @param {string} text */

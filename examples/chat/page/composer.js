@@ -5,7 +5,7 @@ import { create, createName, find } from './elements.js';
  * @typedef {import('../server-message.ts').Person} Person
  *
  * @typedef {object} ComposerListener
- * @property {(text: string, to: Person | null) => boolean} send false keeps the text in the field
+ * @property {(text: string, to: Person | null) => void} send
  * @property {(to: Person | null) => void} onRecipientChange
  */
 
@@ -23,7 +23,7 @@ export class Composer {
   #recipient = null;
   #recipientTag = '';
   #isRecipientGone = false;
-  #isOnline = false;
+  #isReady = false;
   #room = '';
 
   /** @param {ComposerListener} listener */
@@ -54,9 +54,9 @@ export class Composer {
     this.#field.maxLength = limit;
   }
 
-  /** @param {boolean} isOnline */
-  setOnline(isOnline) {
-    this.#isOnline = isOnline;
+  /** @param {boolean} isReady true in a room, also without a connection */
+  setReady(isReady) {
+    this.#isReady = isReady;
     this.#update();
   }
 
@@ -95,8 +95,8 @@ export class Composer {
 
   #submit() {
     const text = this.#field.value.trim();
-    if (text === '' || this.#isRecipientGone) return;
-    if (!this.#listener.send(text, this.#recipient)) return;
+    if (text === '' || !this.#isReady || this.#isRecipientGone) return;
+    this.#listener.send(text, this.#recipient);
     this.#field.value = '';
     this.#update();
   }
@@ -115,7 +115,7 @@ export class Composer {
       this.#describe(recipient);
     }
     const isEmpty = this.#field.value.trim() === '';
-    this.#sendButton.disabled = isEmpty || !this.#isOnline || this.#isRecipientGone;
+    this.#sendButton.disabled = isEmpty || !this.#isReady || this.#isRecipientGone;
   }
 
   /** @param {Person} recipient */

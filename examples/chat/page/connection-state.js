@@ -13,17 +13,6 @@ export class ConnectionState {
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #countdown;
 
-  /** @param {() => void} retry */
-  constructor(retry) {
-    find('retry', HTMLButtonElement).addEventListener('click', retry);
-  }
-
-  showConnecting() {
-    clearInterval(this.#countdown);
-    this.#show('connecting', this.#hasConnected ? 'Reconnecting…' : 'Connecting…');
-    this.#bannerText.textContent = 'Trying to reach the chat…';
-  }
-
   showConnected() {
     this.#hasConnected = true;
     this.#show('open', 'Connected');
@@ -32,20 +21,28 @@ export class ConnectionState {
 
   /** @param {number} delayMs time until the next attempt */
   showLost(delayMs) {
-    this.#show('lost', 'Reconnecting…');
+    this.#show('lost', this.#hasConnected ? 'Reconnecting…' : 'Connecting…');
     if (delayMs < shownWaitMs) return;
     this.#banner.hidden = false;
     const until = Date.now() + delayMs;
     const tick = () => {
-      const seconds = Math.max(1, Math.ceil((until - Date.now()) / 1000));
-      this.#bannerText.textContent = `No connection. Next attempt in ${seconds} s.`;
+      const seconds = Math.ceil((until - Date.now()) / 1000);
+      const next = seconds > 0 ? `Next attempt in ${seconds} s.` : 'Trying to reach the chat…';
+      this.#bannerText.textContent = navigator.onLine
+        ? `No connection. ${next}`
+        : 'No network. What you write is sent when it is back.';
     };
     tick();
     this.#countdown = setInterval(tick, 1000);
   }
 
+  showClosed() {
+    this.#show('closed', 'Ended');
+    this.#banner.hidden = true;
+  }
+
   /**
-   * @param {'connecting' | 'open' | 'lost'} state
+   * @param {'open' | 'lost' | 'closed'} state
    * @param {string} text
    */
   #show(state, text) {

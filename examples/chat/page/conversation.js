@@ -106,6 +106,22 @@ export class Conversation {
   }
 
   /**
+   * Adds an own message that waits for the connection.
+   *
+   * @param {string} text
+   * @returns {() => void} removes it
+   */
+  addWaiting(text) {
+    const words = create('span', 'text', text);
+    const body = create('div', 'body', words, create('span', 'waiting-note', 'waiting'));
+    body.dir = 'auto';
+    const element = create('article', 'message own first waiting', create('div', 'bubble', body));
+    this.#previous = null;
+    this.#append(element, true, false);
+    return () => element.remove();
+  }
+
+  /**
    * Adds a line of the page itself.
    *
    * @param {string} text

@@ -1,29 +1,28 @@
 // @ts-check
+import { connect } from '/sdk/index.js';
 import { callApp } from './app.js';
 
-const firstDelayMs = 500;
-const longestDelayMs = 10_000;
+/** Pause before a failed request to bind is retried, in milliseconds. */
+const retryMs = 1000;
 
 /**
  * @typedef {import('../server-message.ts').ServerMessage} ServerMessage
+ * @typedef {import('/sdk/index.js').Client<import('../server-message.ts').PushProtocol>} PushClient
  *
  * @typedef {object} ConnectionListener
- * @property {() => void} onBound the app has bound this page, which receives pushes from now on
+ * @property {() => void} onBound this page receives pushes from now on
  * @property {(message: ServerMessage) => void} onMessage
- * @property {() => void} onLost the connection is retried
- * @property {() => void} onLoggedOut the user is not logged in; the connection is not retried
+ * @property {() => void} onLost the client connects again
+ * @property {() => void} onLoggedOut the user is not logged in; the client does not connect again
  */
 
-/** A websocket that the app binds to the user; whenever it closes, another one is opened and bound. */
+/** A session that the app binds to the user. It stays bound when its connection is lost and resumes. */
 export class Connection {
   #url;
   #listener;
-  /** @type {WebSocket | null} */
-  #socket = null;
-  #attempt = 0;
-  #isWanted = false;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #timer;
+  /** @type {PushClient | undefined} */
+  #client;
+  #isBound = false;
 
   /**
    * @param {string} url
@@ -32,76 +31,55 @@ export class Connection {
   constructor(url, listener) {
     this.#url = url;
     this.#listener = listener;
-    addEventListener('online', () => this.#open());
-    addEventListener('offline', () => this.#socket?.close());
-    // Browsers throttle timers in the background, so a page that becomes visible retries at once.
-    document.addEventListener('visibilitychange', () => {
-      if (document.visibilityState === 'visible') this.#open();
-    });
   }
 
   /** Connects, and stays connected. */
   start() {
-    this.#isWanted = true;
-    this.#open();
-  }
-
-  /** Ends the connection. */
-  stop() {
-    this.#isWanted = false;
-    clearTimeout(this.#timer);
-    this.#socket?.close();
-  }
-
-  #open() {
-    if (!this.#isWanted || this.#socket !== null) return;
-    clearTimeout(this.#timer);
-    const socket = new WebSocket(this.#url);
-    this.#socket = socket;
-    // A browser may wait minutes for a network that drops packets.
-    const timer = setTimeout(() => socket.close(), 10_000);
-    socket.addEventListener('message', ({ data }) => this.#receive(socket, JSON.parse(data)));
-    socket.addEventListener('open', () => clearTimeout(timer));
-    socket.addEventListener('close', () => {
-      clearTimeout(timer);
-      this.#lose();
+    const client = /** @type {PushClient} */ (connect(this.#url));
+    this.#client = client;
+    client.on('open', ({ resumed }) => {
+      // The first message of a new session follows: see `receive`.
+      if (!resumed) this.#isBound = false;
+      if (this.#isBound) this.#listener.onBound();
     });
+    client.on('message', (message) => {
+      if (message.type === 'init') void this.#bind(client, message);
+      else this.#listener.onMessage(message);
+    });
+    client.on('down', () => this.#listener.onLost());
+    // The app has closed it, because the user has logged out on another page.
+    client.on('closed', () => client === this.#client && this.#listener.onLoggedOut());
+  }
+
+  /** Ends the session. */
+  stop() {
+    const client = this.#client;
+    this.#client = undefined;
+    client?.close();
   }
 
   /**
-   * @param {WebSocket} socket
-   * @param {ServerMessage} message
+   * @param {PushClient} client
+   * @param {Extract<ServerMessage, { type: 'init' }>} message
    */
-  #receive(socket, message) {
-    if (message.type !== 'init') return this.#listener.onMessage(message);
-    const { clientId, token } = message;
-    callApp('bind', { clientId, token }).then(
-      () => {
-        // Closed during the request: the next connection is bound by another request.
-        if (socket.readyState !== WebSocket.OPEN) return;
-        this.#attempt = 0;
-        document.documentElement.dataset.clientId = clientId;
-        this.#listener.onBound();
-      },
-      (error) => {
-        if (error.status === 401) {
-          this.stop();
-          this.#listener.onLoggedOut();
-        }
-        // After any other error, a new connection gets a new token.
-        socket.close();
-      },
-    );
-  }
-
-  #lose() {
-    this.#socket = null;
-    delete document.documentElement.dataset.clientId;
-    if (!this.#isWanted) return;
-    const delayMs = Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(this.#attempt, 10));
-    this.#attempt += 1;
-    // Half of it is random, so that the clients of a dead gateway do not all reconnect at the same time.
-    this.#timer = setTimeout(() => this.#open(), delayMs / 2 + (Math.random() * delayMs) / 2);
-    this.#listener.onLost();
+  async #bind(client, { clientId, token }) {
+    try {
+      await callApp('bind', { clientId, token });
+      if (client.clientId !== clientId) return;
+      this.#isBound = true;
+      document.documentElement.dataset.clientId = clientId;
+      if (client.state === 'open') this.#listener.onBound();
+    } catch (error) {
+      if (client !== this.#client || client.clientId !== clientId) return;
+      const status = error instanceof Error && 'status' in error ? Number(error.status) : 0;
+      if (status === 401) {
+        this.stop();
+        this.#listener.onLoggedOut();
+      } else if (status >= 400 && status < 500) {
+        // The token cannot be used any more: a new session gets another one.
+        this.stop();
+        this.start();
+      } else setTimeout(() => this.#bind(client, { type: 'init', clientId, token }), retryMs);
+    }
   }
 }
