@@ -17,6 +17,7 @@ import {
   RoleProcess,
   startOnHost,
   talk,
+  workerOf,
 } from './three-hosts.ts';
 
 const reason = skipReason('netns');
@@ -218,6 +219,9 @@ describe.skipIf(reason !== '')(`three hosts${reason}`, () => {
       const hearers = { [`${'defg'[clients.indexOf(other)]}${attempts}`]: other };
       const [before, during] = [new Pace([other], hearers), new Pace([other], hearers)];
       while (before.count < ROUNDS) await before.round();
+      // Only then do the two clients show what the cable cuts.
+      expect(await workerOf(other)).toBe(other.workerPid);
+      expect(await workerOf(cut)).toBe(cut.workerPid);
       const pulledAt = performance.now();
       gamma.pullCable();
       const isAnswered = (): boolean =>

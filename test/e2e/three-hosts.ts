@@ -135,8 +135,20 @@ export async function enter(from: NetworkHost, address: string, name: string): P
     createConnection: () => from.connect(8282, address),
   });
   onTestFinished(() => client.terminate());
-  const workerPid = Number(String(await client.next()).split(' ')[1]);
+  // A message to all, such as that another client has left, may come first.
+  let first = String(await client.next());
+  while (!first.startsWith('welcome ')) first = String(await client.next());
+  const workerPid = Number(first.split(' ')[1]);
   return Object.assign(client, { workerPid });
+}
+
+/** Resolves with the process id of the worker that a client has now. */
+export async function workerOf(client: TestClient): Promise<number> {
+  client.send('worker');
+  const answer = await eventually(() =>
+    client.messages.map(String).findLast((text) => text.startsWith('worker ')),
+  );
+  return Number(answer.split(' ')[1]);
 }
 
 /** Waits until a client has received a message. */
